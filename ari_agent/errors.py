@@ -1,0 +1,188 @@
+"""Every error the product raises on purpose, in one tree.
+
+    AriAgentError
+    ├── ConfigurationError            a setting is wrong: exit status 2
+    ├── AsteriskError                 the PBX
+    │   ├── AsteriskUnreachable       no answer on ARI
+    │   ├── AsteriskRefused           ARI answered with an error status
+    │   └── ChannelGone               404: the channel or bridge does not exist any more
+    ├── MediaError                    audio between the two ends
+    │   ├── MalformedPacket           a datagram that is no RTP packet
+    │   └── NoRtpPort                 every port of the configured range is taken
+    ├── AgentError                    the agent's websocket; knows its disconnection_reason
+    │   ├── AgentUnreachable          no TCP, TLS or handshake in time
+    │   ├── AgentRefused              the handshake was answered with something other than 101
+    │   ├── AgentLost                 the connection broke during the call
+    │   └── AgentCorruptPayload       a message that the protocol does not know
+    ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
+    │   ├── UnknownCall               no such call
+    │   ├── CallNotOngoing            the call has ended, or not begun
+    │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
+    ├── WebhookError
+    │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
+    ├── StoreError                    the database
+    └── ApiError                      an HTTP answer: status and message
+
+An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason
+by the call, into a status by the API.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ari_agent.contract.disconnection import DisconnectionReason
+
+
+class AriAgentError(Exception):
+    """Root of the tree."""
+
+
+class ConfigurationError(AriAgentError):
+    """A setting is wrong; the message names it and says what it may be."""
+
+
+class AsteriskError(AriAgentError):
+    """Something on the PBX side."""
+
+
+class AsteriskUnreachable(AsteriskError):
+    """ARI did not answer: connection refused, reset or timed out."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{url} is not reachable: {why}")
+        self.url, self.why = url, why
+
+
+class AsteriskRefused(AsteriskError):
+    """ARI answered a request with a status of 400 or more."""
+
+    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+        super().__init__(f"{method} {path} answered {status}: {message}")
+        self.method, self.path, self.status, self.message = method, path, status, message
+
+
+class ChannelGone(AsteriskRefused):
+    """ARI answered 404: the channel, bridge or playback is not there any more."""
+
+
+class MediaError(AriAgentError):
+    """Audio between the two ends of a call."""
+
+
+class MalformedPacket(MediaError):
+    """A datagram that RFC 3550 does not allow. reason: a short name, used as a counter's label."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not an RTP packet: {reason}")
+        self.reason = reason
+
+
+class NoRtpPort(MediaError):
+    """Every port of RTP_PORTS is in use."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(f"no free UDP port in {first}-{last}: widen ARI_AGENT_RTP_PORTS")
+        self.first, self.last = first, last
+
+
+class AgentError(AriAgentError):
+    """The agent's websocket failed; `disconnection_reason` is the verdict for the call."""
+
+    disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
+
+
+class AgentUnreachable(AgentError):
+    """No TCP connection, TLS session or handshake answer in time."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{url} is not reachable: {why}")
+        self.url, self.why = url, why
+
+
+class AgentRefused(AgentError):
+    """The agent's websocket answered the handshake with something other than 101."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(f"{url} answered {status}, expected 101")
+        self.url, self.status = url, status
+
+
+class AgentLost(AgentError):
+    """The connection broke, or was closed with a code that means failure (RFC 6455 section 7.4.1)."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION
+
+    def __init__(self, code: int, why: str = "") -> None:
+        super().__init__(f"the agent's websocket was lost: close code {code}{f' ({why})' if why else ''}")
+        self.code, self.why = code, why
+
+
+class AgentCorruptPayload(AgentError):
+    """The agent sent something that its protocol does not know."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the agent sent a corrupt message: {why}")
+        self.why = why
+
+
+class CallError(AriAgentError):
+    """A wish that the call cannot fulfil; `http_status` is the verdict for the API."""
+
+    http_status: ClassVar[int] = 400
+
+
+class UnknownCall(CallError):
+    """No call has this id. Retell answers 422 for an unknown asset (its OpenAPI, 2026-08)."""
+
+    http_status = 422
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"call {call_id} not found")
+        self.call_id = call_id
+
+
+class CallNotOngoing(CallError):
+    """The call has ended already, or has not been answered yet."""
+
+    def __init__(self, call_id: str, status: str) -> None:
+        super().__init__(f"call {call_id} is not ongoing: its call_status is {status}")
+        self.call_id, self.status = call_id, status
+
+
+class InvalidTransferTarget(CallError):
+    """A transfer destination or header that is malformed or would reach further than one INVITE."""
+
+    def __init__(self, value: str, expected: str) -> None:
+        super().__init__(f"cannot transfer to {value!r}: expected {expected}")
+        self.value, self.expected = value, expected
+
+
+class WebhookError(AriAgentError):
+    """A webhook."""
+
+
+class InboundWebhookFailed(WebhookError):
+    """The inbound webhook gave no valid answer. attempts: how many were made; why: the last failure."""
+
+    def __init__(self, url: str, attempts: int, why: str) -> None:
+        super().__init__(f"inbound webhook {url} failed {attempts} times; last: {why}")
+        self.url, self.attempts, self.why = url, attempts, why
+
+
+class StoreError(AriAgentError):
+    """The database could not be opened, migrated or written."""
+
+
+class ApiError(AriAgentError):
+    """An HTTP answer: `status`, and a message that says what was wrong and what would be right."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
