@@ -1,0 +1,97 @@
+"""The states of one call, the events that move it, and the only table of what may follow what.
+
+    ARRIVED ──Routed──▶ CONNECTING ──Answered──▶ TALKING ──TransferBegun──▶ TRANSFERRING
+       │                    │                      │ ▲                          │
+       │                    │                      │ └──────TransferFailed──────┤
+       └────────────────────┴───────Ended──────────┴────────────────────────────┘
+                                      ▼
+                                    ENDED
+
+A pair that is absent from the table is illegal: a late or repeated message is refused here, in one place,
+and the call goes on as if it had not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import CallError
+
+
+class CallState(Enum):
+    """Where a call stands."""
+
+    ARRIVED = "arrived"
+    """The caller rings; headers are read, the number is looked up, the inbound webhook is asked."""
+    CONNECTING = "connecting"
+    """An agent is chosen; media is set up and the agent's websocket dialled. The caller still rings."""
+    TALKING = "talking"
+    """Answered: audio flows."""
+    TRANSFERRING = "transferring"
+    """The caller's channel is away in the dialplan, where a REFER waits for its outcome."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An agent is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Asterisk answered the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBegun:
+    """The caller's channel left for the REFER detour."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """The transfer target did not take the caller, who is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over."""
+
+    reason: DisconnectionReason
+
+
+CallEvent = Routed | Answered | TransferBegun | TransferFailed | Ended
+
+TRANSITIONS: Final[Mapping[tuple[CallState, type[CallEvent]], CallState]] = {
+    (CallState.ARRIVED, Routed): CallState.CONNECTING,
+    (CallState.CONNECTING, Answered): CallState.TALKING,
+    (CallState.TALKING, TransferBegun): CallState.TRANSFERRING,
+    (CallState.TRANSFERRING, TransferFailed): CallState.TALKING,
+    (CallState.ARRIVED, Ended): CallState.ENDED,
+    (CallState.CONNECTING, Ended): CallState.ENDED,
+    (CallState.TALKING, Ended): CallState.ENDED,
+    (CallState.TRANSFERRING, Ended): CallState.ENDED,
+}
+
+
+class IllegalTransition(CallError):
+    """An event that cannot happen in this state."""
+
+    def __init__(self, state: CallState, event: CallEvent) -> None:
+        super().__init__(f"{type(event).__name__} cannot follow in state {state.value}")
+        self.state, self.event = state, event
+
+
+def advance(state: CallState, event: CallEvent) -> CallState:
+    """The state after `event`.
+
+    Raises:
+        IllegalTransition: the table has no such pair.
+    """
+    try:
+        return TRANSITIONS[state, type(event)]
+    except KeyError:
+        raise IllegalTransition(state, event) from None

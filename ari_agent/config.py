@@ -1,0 +1,162 @@
+"""Settings: environment (`ARI_AGENT_*`), then `.env`, then the TOML file of `--config`, then the defaults below.
+
+Every name says its unit. A wrong value is a `ConfigurationError` that names the variable and says what it may be.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ari_agent.errors import ConfigurationError
+
+PREFIX = "ARI_AGENT_"
+
+
+class Address(NamedTuple):
+    """A host and a TCP port, 0..65535 (0 = chosen by the system)."""
+
+    host: str
+    port: int
+
+
+class PortRange(NamedTuple):
+    """UDP ports, both ends included. 0-0: chosen by the system."""
+
+    first: int
+    last: int
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})", str(value).strip())
+    if not match or int(match[2]) > 65535:
+        raise ValueError("expected HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
+    return Address(match[1].strip("[]"), int(match[2]))
+
+
+def _port_range(value: object) -> PortRange:
+    if isinstance(value, PortRange):
+        return value
+    text = str(value).strip()
+    if text == "0":
+        return PortRange(0, 0)
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not match or not 1024 <= int(match[1]) <= int(match[2]) <= 65535:
+        raise ValueError("expected 0 (chosen by the system) or FIRST-LAST within 1024-65535, for example 30000-30999")
+    return PortRange(int(match[1]), int(match[2]))
+
+
+def _http_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+def _webhook_url(value: str | None) -> str | None:
+    return _http_url(value) if value else None
+
+
+def _app_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+        raise ValueError("expected 1 to 64 letters, digits, '_', '.' or '-', as in Stasis(ari_agent)")
+    return value
+
+
+class Settings(BaseSettings):
+    """Everything that an administrator may set; `ari-agent serve` reads it once at start."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    ari_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "http://127.0.0.1:8088/ari", description="Asterisk's REST interface, up to and including /ari"
+    )
+    ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
+    ari_password: SecretStr = Field(SecretStr(""), description="its password; required")
+    app: Annotated[str, AfterValidator(_app_name)] = Field("ari_agent", description="name in Stasis(...)")
+    bind: Annotated[Address, NoDecode, BeforeValidator(_address)] = Field(
+        Address("127.0.0.1", 8080), description="where the HTTP API listens"
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""), description="bearer key of the API, also the key that signs webhooks; required"
+    )
+    database_url: str = Field(
+        "sqlite+aiosqlite:///ari-agent.db", description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
+    )
+    rtp_host: str = Field("127.0.0.1", min_length=1, description="address of ours that Asterisk sends audio to")
+    rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
+        PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
+    )
+    recordings_dir: Path = Field(Path("recordings"), description="folder for recordings")
+    webhook_url: Annotated[str | None, AfterValidator(_webhook_url)] = Field(
+        None, description="account-level webhook; an agent's own webhook_url replaces it"
+    )
+    concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
+    reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, kept for inbound calls")
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then .env, then what `load` read from the TOML file."""
+        del settings_cls, file_secret_settings  # the base class fixes the signature
+        return env_settings, dotenv_settings, init_settings
+
+
+def _complaint(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        message = problem["msg"].removeprefix("Value error, ")
+        given = "" if "password" in name.lower() or "key" in name.lower() else f" (given: {problem['input']!r})"
+        lines.append(f"{name}: {message}{given}")
+    return "; ".join(lines)
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"--config {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--config {path}: not valid TOML: {error}") from None
+    values = {name.lower().removeprefix(PREFIX.lower()): value for name, value in values.items()}
+    if unknown := sorted(values.keys() - Settings.model_fields.keys()):
+        known = ", ".join(sorted(Settings.model_fields))
+        raise ConfigurationError(f"--config {path}: unknown setting {', '.join(unknown)}; known are {known}")
+    return values
+
+
+def load(config_file: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: a value is wrong, the file is unreadable, or a required secret is missing.
+    """
+    given = _read_toml(config_file) if config_file else {}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError(_complaint(error)) from None
+    for name in ("ari_password", "api_key"):
+        if not getattr(settings, name).get_secret_value():
+            raise ConfigurationError(f"{PREFIX}{name.upper()}: not set; {Settings.model_fields[name].description}")
+    if settings.reserved_inbound_concurrency >= settings.concurrency_limit:
+        raise ConfigurationError(
+            f"{PREFIX}RESERVED_INBOUND_CONCURRENCY: {settings.reserved_inbound_concurrency} must be less than "
+            f"{PREFIX}CONCURRENCY_LIMIT, which is {settings.concurrency_limit}"
+        )
+    return settings
