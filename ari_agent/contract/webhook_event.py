@@ -1,0 +1,79 @@
+"""What is told to a webhook receiver, as it waits in the outbox.
+
+Source: Retell, "Retell webhooks overview" (2026-08). Body: `{"event": NAME, "call": {call object}}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_TIMEOUT_MS: Final = 10_000  # an agent's webhook_timeout_ms, unless set
+
+
+class WebhookEventName(StrEnum):
+    """`event` of a webhook, as the agent's `webhook_events` lists it."""
+
+    CALL_STARTED = "call_started"
+    CALL_ENDED = "call_ended"
+    CALL_ANALYZED = "call_analyzed"
+    TRANSCRIPT_UPDATED = "transcript_updated"
+    TRANSFER_STARTED = "transfer_started"
+    TRANSFER_BRIDGED = "transfer_bridged"
+    TRANSFER_CANCELLED = "transfer_cancelled"
+    TRANSFER_ENDED = "transfer_ended"
+    CHAT_STARTED = "chat_started"
+    CHAT_ENDED = "chat_ended"
+    CHAT_ANALYZED = "chat_analyzed"
+
+    @property
+    def once_per_call(self) -> bool:
+        """Lifecycle events happen once in a call; transfers and transcript updates may repeat."""
+        return self in _ONCE_PER_CALL
+
+
+_ONCE_PER_CALL: Final = frozenset(
+    {
+        WebhookEventName.CALL_STARTED,
+        WebhookEventName.CALL_ENDED,
+        WebhookEventName.CALL_ANALYZED,
+        WebhookEventName.CHAT_STARTED,
+        WebhookEventName.CHAT_ENDED,
+        WebhookEventName.CHAT_ANALYZED,
+    }
+)
+DEFAULT_EVENTS: Final = frozenset(
+    {WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED}
+)
+
+
+def compact_json(document: Mapping[str, object]) -> bytes:
+    """JSON as `JSON.stringify` and `json.dumps(separators=(",", ":"), ensure_ascii=False)` write it.
+
+    Receivers that parse and serialise again before they check the signature then get the same bytes. Halves of
+    surrogate pairs, which UTF-8 cannot hold, become `?`.
+
+    Raises:
+        ValueError: the document holds NaN or an infinity, which JSON has not.
+    """
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """One event for one receiver.
+
+    url: http or https.
+    body: exactly the bytes that are signed and sent; not shown in logs, since it holds what was said.
+    timeout_ms: how long one attempt may take.
+    """
+
+    call_id: str
+    event: WebhookEventName
+    url: str
+    body: bytes = field(repr=False)
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
