@@ -5,7 +5,8 @@
     ├── AsteriskError                 the PBX
     │   ├── AsteriskUnreachable       no answer on ARI
     │   ├── AsteriskRefused           ARI answered with an error status
-    │   └── ChannelGone               404: the channel or bridge does not exist any more
+    │   ├── ChannelGone               404: the channel or bridge does not exist any more
+    │   └── MalformedEvent            a message of the event websocket that is no event
     ├── MediaError                    audio between the two ends
     │   ├── MalformedPacket           a datagram that is no RTP packet
     │   └── NoRtpPort                 every port of the configured range is taken
@@ -64,6 +65,14 @@ class AsteriskRefused(AsteriskError):
 
 class ChannelGone(AsteriskRefused):
     """ARI answered 404: the channel, bridge or playback is not there any more."""
+
+
+class MalformedEvent(AsteriskError):
+    """A message of the event websocket is no JSON, or lacks what its type promises."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not an ARI event: {reason}")
+        self.reason = reason
 
 
 class MediaError(AriAgentError):

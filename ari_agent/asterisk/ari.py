@@ -1,0 +1,329 @@
+"""Asterisk, as calls see it: typed REST requests and an ordered stream of events.
+
+Written for this product, because PyPI's `ari` does not import on Python 3 and `asyncari` is untyped. Every request is
+checked in a test against the JSON description that Asterisk ships.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
+from ari_agent.asterisk.events import AriEvent, Bridge, Channel
+from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
+from ari_agent.errors import AsteriskRefused, ChannelGone
+
+log = logging.getLogger(__name__)
+
+ADD_RETRY_S: Final = 0.005
+ADD_PATIENCE_S: Final = 2.0
+# Asterisk takes 128 names a request, and a request line of about 4 kB.
+_NAMES_PER_READ: Final = 100
+_CHARACTERS_PER_READ: Final = 2500
+# And a body of up to 40960 bytes.
+_BODY_BYTES: Final = 40_000
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalMedia:
+    """An external media channel. host and port: where its RTP goes, and the only address its RTP comes from."""
+
+    channel_id: str
+    host: str
+    port: int
+
+
+class Ari:
+    """One Asterisk, one application.
+
+    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
+    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits longer than timeout_s.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        username: str,
+        password: str,
+        app: str,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self.app = app
+        self.asterisk_version: str | None = None
+        self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
+        self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
+        # Asterisk 20.20, 22.10 and 23.4 read and write many variables in one request; None: not known yet.
+        self._bulk: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
+
+    @property
+    def connected(self) -> bool:
+        """The event websocket is open now."""
+        return self._events.connected
+
+    @property
+    def rest_seconds(self) -> Mapping[tuple[str, str], RequestTotals]:
+        """Requests by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`)."""
+        return self._rest.totals
+
+    @property
+    def event_counters(self) -> EventCounters:
+        """Events received, dropped, and how often the websocket was opened."""
+        return self._events.counters
+
+    @property
+    def reconnects(self) -> int:
+        """How often the event websocket was opened again."""
+        return self._events.counters.reconnects
+
+    async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
+        """Receive events until cancelled; see EventSocket.run."""
+
+        async def connected() -> None:
+            await self.asterisk_info()
+            await on_connected()
+
+        await self._events.run(on_event, connected)
+
+    async def close(self) -> None:
+        """Close the pool; cancel `run` first."""
+        await self._rest.close()
+
+    # --- the caller's channel
+
+    async def ring(self, channel_id: str) -> None:
+        """180 Ringing to the caller."""
+        await self._rest.request("ring", "POST", path_of("channels", channel_id, "ring"))
+
+    async def answer(self, channel_id: str) -> None:
+        """200 OK to the caller."""
+        await self._rest.request("answer", "POST", path_of("channels", channel_id, "answer"))
+
+    async def hang_up(self, channel_id: str, *, q850_cause: int | None = None) -> None:
+        """End a channel; before the answer the cause becomes a SIP failure status. A channel that is gone is fine."""
+        parameters = {} if q850_cause is None else {"reason_code": str(q850_cause)}
+        try:
+            await self._rest.request("hangup", "DELETE", path_of("channels", channel_id), parameters=parameters)
+        except ChannelGone:
+            log.debug("already gone", extra={"channel_id": channel_id})
+
+    async def continue_in_dialplan(
+        self,
+        channel_id: str,
+        *,
+        context: str | None = None,
+        extension: str | None = None,
+        priority: int | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Leave the application; without arguments at the line after `Stasis()`."""
+        wanted = {"context": context, "extension": extension, "priority": priority, "label": label}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        await self._rest.request("continueInDialplan", "POST", path_of("channels", channel_id, "continue"), body=body)
+
+    async def send_dtmf(self, channel_id: str, digits: str, *, duration_ms: int = 100, between_ms: int = 100) -> None:
+        """RFC 4733 digits to the far end of a channel; returns before they are played."""
+        body = {"dtmf": digits, "duration": duration_ms, "between": between_ms}
+        await self._rest.request("sendDTMF", "POST", path_of("channels", channel_id, "dtmf"), body=body)
+
+    async def play(self, channel_id: str, media: str, playback_id: str) -> None:
+        """Play `sound:...` or `tone:...`; PlaybackFinished follows."""
+        await self._rest.request(
+            "playWithId", "POST", path_of("channels", channel_id, "play", playback_id), body={"media": media}
+        )
+
+    async def stop_playback(self, playback_id: str) -> None:
+        """Stop a sound. One that is over is fine."""
+        try:
+            await self._rest.request("stop", "DELETE", path_of("playbacks", playback_id))
+        except ChannelGone:
+            log.debug("already over", extra={"playback_id": playback_id})
+
+    # --- media and bridges
+
+    async def external_media(self, *, channel_id: str, external_host: str, audio_format: str = "ulaw") -> ExternalMedia:
+        """A channel that exchanges RTP with external_host (`host:port`), in our application.
+
+        Its StasisStart comes on the event websocket, sometimes after this returns.
+        """
+        path = path_of("channels", "externalMedia")
+        body = {"channelId": channel_id, "app": self.app, "external_host": external_host, "format": audio_format}
+        channel = _read(Channel, "POST", path, await self._rest.request("externalMedia", "POST", path, body=body))
+        local = dict(channel.channelvars)
+        names = ("UNICASTRTP_LOCAL_ADDRESS", "UNICASTRTP_LOCAL_PORT")
+        if not all(local.get(name) for name in names):
+            local = await self.read_variables(channel.id, names)
+        host, port = (local.get(name, "") for name in names)
+        if not host or not port.isdecimal():
+            raise AsteriskRefused("POST", path, 200, f"no local RTP address, but {host!r} and {port!r}")
+        return ExternalMedia(channel.id, host, int(port))
+
+    async def create_bridge(self, bridge_id: str) -> None:
+        """A mixing bridge. AsteriskRefused with status 409 when there is one of this name."""
+        await self._rest.request("createWithId", "POST", path_of("bridges", bridge_id), body={"type": "mixing"})
+
+    async def add_to_bridge(self, bridge_id: str, *channel_ids: str) -> None:
+        """Put channels into a bridge, taking them out of the one they are in.
+
+        A fresh external media channel is refused with 422 until it has entered the application: asked again each 5 ms,
+        for up to 2 s.
+        """
+        path = path_of("bridges", bridge_id, "addChannel")
+        give_up_s = asyncio.get_running_loop().time() + ADD_PATIENCE_S
+        while True:
+            try:
+                await self._rest.request("addChannel", "POST", path, body={"channel": list(channel_ids)})
+            except AsteriskRefused as error:
+                if error.status != 422 or asyncio.get_running_loop().time() > give_up_s:
+                    raise
+                await asyncio.sleep(ADD_RETRY_S)
+            else:
+                return
+
+    async def remove_from_bridge(self, bridge_id: str, *channel_ids: str) -> None:
+        """Take channels out of a bridge."""
+        path = path_of("bridges", bridge_id, "removeChannel")
+        await self._rest.request("removeChannel", "POST", path, body={"channel": list(channel_ids)})
+
+    async def destroy_bridge(self, bridge_id: str) -> None:
+        """Dissolve a bridge; its channels stay. One that is gone is fine."""
+        try:
+            await self._rest.request("destroy", "DELETE", path_of("bridges", bridge_id))
+        except ChannelGone:
+            log.debug("already gone", extra={"bridge_id": bridge_id})
+
+    # --- variables
+
+    async def read_variable(self, channel_id: str, name: str) -> str | None:
+        """A channel variable, or a dialplan function such as `CHANNEL(pjsip,call-id)`; None when it cannot be read."""
+        path = path_of("channels", channel_id, "variable")
+        try:
+            answer = await self._rest.request("getChannelVar", "GET", path, parameters={"variable": name})
+        except ChannelGone as error:
+            if not _lacks_variable(error):
+                raise
+            return None
+        except AsteriskRefused as error:
+            if error.status != 500:
+                raise
+            return None
+        value = answer.get("value") if isinstance(answer, dict) else None
+        return value if isinstance(value, str) else None
+
+    async def read_variables(self, channel_id: str, names: Sequence[str]) -> dict[str, str]:
+        """Those of the variables and functions that can be read."""
+        found: dict[str, str] = {}
+        for some in _portions(names):
+            many = await self._read_many(channel_id, some) if self._bulk is not False and len(some) > 1 else None
+            if many is None:
+                values = await asyncio.gather(*(self.read_variable(channel_id, name) for name in some))
+                many = {name: value for name, value in zip(some, values, strict=True) if value is not None}
+            found |= many
+        return found
+
+    async def _read_many(self, channel_id: str, names: Sequence[str]) -> dict[str, str] | None:
+        """None: they must be read one by one, because Asterisk is too old or one of them cannot be read."""
+        path = path_of("channels", channel_id, "variables")
+        try:
+            answer = await self._rest.request("getChannelVars", "GET", path, parameters={"variables": ",".join(names)})
+        except AsteriskRefused as error:
+            self._judge_bulk(error)
+            return None
+        self._bulk = True
+        values = answer.get("variables") if isinstance(answer, dict) else None
+        if not isinstance(values, dict):
+            return None
+        return {name: value for name in names if isinstance(value := values.get(name), str)}
+
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        """Set a channel variable. The value travels as JSON: nothing in it is expanded or cut."""
+        path = path_of("channels", channel_id, "variable")
+        await self._rest.request("setChannelVar", "POST", path, body={"variable": name, "value": value})
+
+    async def set_variables(self, channel_id: str, variables: Mapping[str, str]) -> None:
+        """Set channel variables, in one request where Asterisk offers that."""
+        size_bytes = sum(len(json.dumps(item)) for pair in variables.items() for item in pair) + 8 * len(variables)
+        if self._bulk is not False and len(variables) > 1 and size_bytes < _BODY_BYTES:
+            path = path_of("channels", channel_id, "variables")
+            try:
+                await self._rest.request("setChannelVars", "POST", path, body={"variables": dict(variables)})
+            except AsteriskRefused as error:
+                self._judge_bulk(error)
+            else:
+                self._bulk = True
+                return
+        await asyncio.gather(*(self.set_variable(channel_id, name, value) for name, value in variables.items()))
+
+    def _judge_bulk(self, error: AsteriskRefused) -> None:
+        """Raise, unless one by one may do better; remember when Asterisk does not know the request at all."""
+        if isinstance(error, ChannelGone):
+            if error.message == "Resource not found":
+                self._bulk = False
+                log.info("this Asterisk takes channel variables one by one", extra={"version": self.asterisk_version})
+            elif not _lacks_variable(error):
+                raise error
+        elif error.status not in (400, 500):
+            raise error
+
+    # --- what there is
+
+    async def channels(self) -> list[Channel]:
+        """All channels of this Asterisk, also those of others."""
+        return _read_all(Channel, "/channels", await self._rest.request("list", "GET", "/channels"))
+
+    async def bridges(self) -> list[Bridge]:
+        """All bridges of this Asterisk, also those of others."""
+        return _read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
+
+    async def asterisk_info(self) -> str:
+        """Asterisk's version, kept in `asterisk_version`."""
+        answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system"})
+        system = answer.get("system") if isinstance(answer, dict) else None
+        version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"
+        if version != self.asterisk_version:
+            self.asterisk_version, self._bulk = version, None
+        return version
+
+
+def _lacks_variable(error: ChannelGone) -> bool:
+    """404 says either that the channel or that the variable is not there."""
+    return "variable" in error.message.lower()
+
+
+def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    portion: list[str] = []
+    characters = 0
+    for name in names:
+        # Escaping makes three characters of one at worst, and in practice of each parenthesis and comma.
+        characters += len(name) + 12
+        if portion and (characters > _CHARACTERS_PER_READ or len(portion) >= _NAMES_PER_READ):
+            yield portion
+            portion, characters = [], len(name) + 12
+        portion.append(name)
+    if portion:
+        yield portion
+
+
+def _read(model: type[_Model], method: str, path: str, answer: Any) -> _Model:
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        raise AsteriskRefused(method, path, 200, f"not a {model.__name__}: {error.error_count()} faults") from None
+
+
+def _read_all(model: type[_Model], path: str, answer: Any) -> list[_Model]:
+    items: Iterable[Any] = answer if isinstance(answer, list) else ()
+    return [_read(model, "GET", path, item) for item in items]

@@ -1,0 +1,189 @@
+"""The event websocket: dialled, listened to, dialled again.
+
+Asterisk sends events to the one websocket that last connected with the application's name, and forgets those that
+nobody hears. So a lost connection is replaced quickly, a silent one is tested by pings, and after every connection the
+owner is told to look at what happened meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+
+from ari_agent.asterisk.events import ApplicationReplaced, AriEvent, parse_event
+from ari_agent.asterisk.rest import Rest
+from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, MalformedEvent
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.2
+LAST_RETRY_S: Final = 5.0
+# Against another controller of the same name: two that reconnect at once would take the calls from each other for ever.
+REPLACED_RETRY_S: Final = 30.0
+# A ping each 10 s, and 5 s for its pong: a peer that vanished without a FIN is noticed within 15 s.
+HEARTBEAT_S: Final = 10.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
+_DICE: Final = random.SystemRandom()
+
+
+@dataclass(slots=True)
+class EventCounters:
+    """events: handed over, by type. unknown: of kinds that no call needs. malformed: dropped."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    unknown: int = 0
+    malformed: int = 0
+    connections: int = 0
+    replaced: int = 0
+
+    @property
+    def reconnects(self) -> int:
+        """Connections after the first."""
+        return max(0, self.connections - 1)
+
+
+class EventSocket:
+    """Events of one application, in the order in which Asterisk sent them."""
+
+    def __init__(self, rest: Rest, *, app: str, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.connected = False
+        self.counters = EventCounters()
+        self._rest = rest
+        self._app = app
+        self._heartbeat_s = heartbeat_s
+
+    async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
+        """Connect and listen until cancelled.
+
+        on_event is called from the reading loop, one event after the other, and must not wait. on_connected runs as a
+        task after every connection, again with growing pauses while Asterisk fails it, and is cancelled with the
+        connection it belongs to.
+        """
+        attempt = 0
+        while True:
+            replaced = False
+            try:
+                async with _Dialled(self._rest, self._app, self._heartbeat_s) as socket:
+                    attempt = 0
+                    self.counters.connections += 1
+                    self.connected = True
+                    log.info("connected to Asterisk", extra={"url": self._rest.url, "app": self._app})
+                    aware = asyncio.create_task(self._tell(on_connected), name="ari-connected")
+                    try:
+                        replaced = await self._listen(socket, on_event)
+                        log.warning(
+                            "lost the connection to Asterisk",
+                            extra={"url": self._rest.url, "close_code": socket.close_code, "replaced": replaced},
+                        )
+                    finally:
+                        self.connected = False
+                        aware.cancel()
+                        with suppress(asyncio.CancelledError):
+                            await aware
+            except AsteriskError as error:
+                log.warning("no event websocket", extra={"url": self._rest.url, "why": str(error)})
+            pause_s = REPLACED_RETRY_S if replaced else retry_s(attempt)
+            attempt += 1
+            await asyncio.sleep(pause_s)
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, on_event: Callable[[AriEvent], None]) -> bool:
+        """Hand over events until the connection ends. True: another websocket took the application over."""
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            try:
+                event = parse_event(message.data)
+            except MalformedEvent as error:
+                self.counters.malformed += 1
+                log.warning("dropped an event", extra={"why": str(error)})
+                continue
+            if event is None:
+                self.counters.unknown += 1
+                continue
+            self.counters.events[event.type] += 1
+            if isinstance(event, ApplicationReplaced):
+                self.counters.replaced += 1
+                log.error(
+                    "another controller took over this application name; give each its own ARI_AGENT_APP",
+                    extra={"app": self._app, "retry_s": REPLACED_RETRY_S},
+                )
+                _give(on_event, event)
+                return True
+            _give(on_event, event)
+        return False
+
+    async def _tell(self, on_connected: Callable[[], Awaitable[None]]) -> None:
+        attempt = 0
+        while True:
+            try:
+                return await on_connected()
+            except AsteriskError as error:
+                log.warning("cannot look at Asterisk's calls yet", extra={"why": str(error)})
+            await asyncio.sleep(retry_s(attempt))
+            attempt += 1
+
+
+def retry_s(attempt: int) -> float:
+    """0.2 s, doubled with every attempt up to 5 s, less up to half: many controllers do not come back in step."""
+    longest_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(attempt, 10))
+    return longest_s * _DICE.uniform(0.5, 1.0)
+
+
+def _give(on_event: Callable[[AriEvent], None], event: AriEvent) -> None:
+    try:
+        on_event(event)
+    except Exception:  # a fault in the handling of one call must not deafen all the others
+        log.exception("an event could not be handled", extra={"event": event.type, "channel_id": event.channel_id})
+
+
+class _Dialled:
+    """The websocket as a context: foreign errors become ours, and it is closed in every case."""
+
+    def __init__(self, rest: Rest, app: str, heartbeat_s: float) -> None:
+        self._rest, self._app, self._heartbeat_s = rest, app, heartbeat_s
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    async def __aenter__(self) -> aiohttp.ClientWebSocketResponse:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                self._socket = await self._rest.session.ws_connect(
+                    f"{self._rest.url}/events",
+                    params={"app": self._app},
+                    heartbeat=self._heartbeat_s,
+                    max_msg_size=_MAX_EVENT_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise AsteriskRefused("GET", "/events", error.status, _hint(error.status)) from None
+        except TimeoutError:
+            raise AsteriskUnreachable(
+                self._rest.url, f"GET /events: no answer within {_CONNECT_TIMEOUT_S:g} s"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise AsteriskUnreachable(self._rest.url, f"GET /events: {error or type(error).__name__}") from error
+        return self._socket
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._socket is not None:
+            await self._socket.close()
+
+
+def _hint(status: int) -> str:
+    match status:
+        case 401:
+            return "wrong ARI_AGENT_ARI_USERNAME or ARI_AGENT_ARI_PASSWORD (see ari.conf)"
+        case 403:
+            return "the user of ari.conf may not do this: read_only must be no"
+        case 404:
+            return "no ARI here: is ari.conf enabled, and does ARI_AGENT_ARI_URL end in /ari?"
+        case _:
+            return "expected 101 Switching Protocols"

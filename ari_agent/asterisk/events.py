@@ -1,0 +1,236 @@
+"""Events of the Asterisk REST Interface, as far as calls need them.
+
+Source: Asterisk's own description, `/usr/share/asterisk/rest-api/events.json`; a test compares. A call brings some
+fourteen events, most of them of kinds nobody here needs: those are told apart before any model is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from ari_agent.errors import MalformedEvent
+
+
+class _Model(BaseModel):
+    """Frozen; keys that a newer Asterisk adds are ignored, names are Asterisk's own."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CallerId(_Model):
+    """Name and number, both as received: written by the far end, `""` when withheld."""
+
+    name: str = ""
+    number: str = ""
+
+
+class DialplanPosition(_Model):
+    """Where in the dialplan a channel is. app_name and app_data: the application it runs, such as `Stasis`."""
+
+    context: str = ""
+    exten: str = ""
+    priority: int = 0
+    app_name: str = ""
+    app_data: str = ""
+
+
+class Channel(_Model):
+    """A channel at the moment of the event.
+
+    state: Down, Rsrved, OffHook, Dialing, Ring, Ringing, Up, Busy, Dialing Offhook, Pre-ring or Unknown.
+    protocol_id: the SIP Call-ID on a PJSIP channel; None before Asterisk 20.0.
+    channelvars: variables that ari.conf's `channelvars` names, and those of an external media channel.
+    """
+
+    id: str
+    name: str
+    state: str
+    protocol_id: str | None = None
+    caller: CallerId = CallerId()
+    connected: CallerId = CallerId()
+    dialplan: DialplanPosition = DialplanPosition()
+    caller_rdnis: str = ""
+    creationtime: str = ""
+    channelvars: Mapping[str, str] = Field(default_factory=dict)
+
+    @property
+    def sip_call_id(self) -> str | None:
+        """For the log and `telephony_identifier`; None when Asterisk did not tell."""
+        return self.protocol_id or None
+
+
+class Bridge(_Model):
+    """A bridge. channels: ids of the channels in it."""
+
+    id: str
+    technology: str = ""
+    bridge_type: str = ""
+    name: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class Playback(_Model):
+    """target_uri: `channel:ID` or `bridge:ID`. state: queued, playing, continuing, done or failed."""
+
+    id: str
+    media_uri: str = ""
+    target_uri: str = ""
+    state: str = ""
+
+
+class AriEvent(_Model):
+    """Base of all events. timestamp: Asterisk's clock, ISO 8601 with milliseconds."""
+
+    type: ClassVar[str]
+    application: str = ""
+    timestamp: str = ""
+
+    @property
+    def channel_id(self) -> str | None:
+        """The channel whose call this event belongs to; None when it concerns no one channel."""
+        return None
+
+
+class _ChannelEvent(AriEvent):
+    channel: Channel
+
+    @property
+    def channel_id(self) -> str | None:
+        return self.channel.id
+
+
+class StasisStart(_ChannelEvent):
+    """A channel entered the application. args: what stands behind the name in `Stasis(app,...)`."""
+
+    type: ClassVar[str] = "StasisStart"
+    args: tuple[str, ...] = ()
+
+
+class StasisEnd(_ChannelEvent):
+    """A channel left the application: hung up, or continued in the dialplan. The last event of an inbound channel."""
+
+    type: ClassVar[str] = "StasisEnd"
+
+
+class ChannelHangupRequest(_ChannelEvent):
+    """Somebody hangs up.
+
+    cause: Q.850; None on a plain BYE. tech_cause: the SIP status; None on a plain BYE. soft: Asterisk itself asks.
+    """
+
+    type: ClassVar[str] = "ChannelHangupRequest"
+    cause: int | None = None
+    tech_cause: int | None = None
+    soft: bool = False
+
+
+class ChannelDestroyed(_ChannelEvent):
+    """A channel is gone. Reaches an application only for channels that it originated or subscribed to."""
+
+    type: ClassVar[str] = "ChannelDestroyed"
+    cause: int
+    cause_txt: str = ""
+    tech_cause: int | None = None
+
+
+class ChannelDtmfReceived(_ChannelEvent):
+    """A digit ended. digit: one of 0-9 A-D * #."""
+
+    type: ClassVar[str] = "ChannelDtmfReceived"
+    digit: str
+    duration_ms: int
+
+
+class ChannelHold(_ChannelEvent):
+    """The far end put us on hold: no RTP will come until ChannelUnhold."""
+
+    type: ClassVar[str] = "ChannelHold"
+    musicclass: str | None = None
+
+
+class ChannelUnhold(_ChannelEvent):
+    """The far end took us off hold."""
+
+    type: ClassVar[str] = "ChannelUnhold"
+
+
+class ChannelStateChange(_ChannelEvent):
+    """`channel.state` changed."""
+
+    type: ClassVar[str] = "ChannelStateChange"
+
+
+class Dial(AriEvent):
+    """Progress of an outgoing call. dialstatus: `""` at its start, then RINGING, PROGRESS, ANSWER, BUSY and so on."""
+
+    type: ClassVar[str] = "Dial"
+    peer: Channel
+    caller: Channel | None = None
+    dialstatus: str
+    dialstring: str = ""
+
+    @property
+    def channel_id(self) -> str | None:
+        return self.peer.id
+
+
+class ApplicationReplaced(AriEvent):
+    """Another websocket has taken over the application's name: this one will hear nothing more."""
+
+    type: ClassVar[str] = "ApplicationReplaced"
+
+
+class PlaybackFinished(AriEvent):
+    """A sound ended, or failed: see `playback.state`."""
+
+    type: ClassVar[str] = "PlaybackFinished"
+    playback: Playback
+
+    @property
+    def channel_id(self) -> str | None:
+        kind, _, target_id = self.playback.target_uri.partition(":")
+        return target_id if kind == "channel" and target_id else None
+
+
+EVENTS: Final[Mapping[str, type[AriEvent]]] = {
+    event.type: event
+    for event in (
+        StasisStart,
+        StasisEnd,
+        ChannelHangupRequest,
+        ChannelDestroyed,
+        ChannelDtmfReceived,
+        ChannelHold,
+        ChannelUnhold,
+        ChannelStateChange,
+        Dial,
+        ApplicationReplaced,
+        PlaybackFinished,
+    )
+}
+
+
+def parse_event(text: str | bytes) -> AriEvent | None:
+    """One message of the event websocket; None when it is of a kind that no call needs.
+
+    Raises MalformedEvent when it is no JSON object with a type, or lacks what its type promises.
+    """
+    try:
+        message: Any = from_json(text)
+    except ValueError as error:
+        raise MalformedEvent(f"no JSON: {error}") from None
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(kind, str):
+        raise MalformedEvent("no object with a type")
+    model = EVENTS.get(kind)
+    if model is None:
+        return None
+    try:
+        return model.model_validate(message)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise MalformedEvent(f"{kind}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

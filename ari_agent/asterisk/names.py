@@ -1,0 +1,31 @@
+"""Names of our own objects in Asterisk.
+
+A channel or bridge that carries such a name and belongs to no live call is an orphan of an earlier run, and may be
+swept; whatever is named otherwise is somebody else's and never touched.
+"""
+
+from __future__ import annotations
+
+
+def media_channel_id(app: str, call_id: str) -> str:
+    """The external media channel of a call."""
+    return f"{app}-media-{call_id}"
+
+
+def bridge_id(app: str, call_id: str) -> str:
+    """The bridge that joins caller and external media."""
+    return f"{app}-bridge-{call_id}"
+
+
+def call_of_media_channel(app: str, channel_id: str) -> str | None:
+    """The call_id whose external media channel this is; None for every other channel."""
+    return _after(media_channel_id(app, ""), channel_id)
+
+
+def call_of_bridge(app: str, name: str) -> str | None:
+    """The call_id whose bridge this is; None for every other bridge."""
+    return _after(bridge_id(app, ""), name)
+
+
+def _after(prefix: str, name: str) -> str | None:
+    return name.removeprefix(prefix) or None if name.startswith(prefix) else None

@@ -1,0 +1,130 @@
+"""HTTP requests to ARI: one keep-alive pool, one timeout, three errors, counters."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChannelGone
+
+REQUEST_TIMEOUT_S: Final = 5.0
+
+# Asterisk closes an idle connection after 15 s (http.conf session_keep_alive); letting go before it does keeps a POST
+# from meeting a connection that is just being closed.
+_KEEP_ALIVE_S: Final = 10.0
+# Asterisk answers a request in about a millisecond and carries at most 100 connections of all clients together
+# (http.conf session_limit): a burst of calls waits its turn here rather than being refused there.
+_MAX_CONNECTIONS: Final = 48
+# Some operations report a missing channel as 400 (bridges/{id}/addChannel).
+_GONE: Final = frozenset({"Channel not found", "Channel does not exist"})
+
+
+@dataclass(slots=True)
+class RequestTotals:
+    """How often, and how long in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+class Rest:
+    """Requests to one Asterisk.
+
+    url: up to and including `/ari`. The credentials go into the Authorization header and nowhere else.
+    totals: by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`).
+    """
+
+    def __init__(self, *, url: str, username: str, password: str, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        self.url = str(URL(url).with_user(None).with_query(None).with_fragment(None)).rstrip("/")
+        self.totals: dict[tuple[str, str], RequestTotals] = {}
+        self._authorization = aiohttp.encode_basic_auth(username, password)
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"<Rest {self.url}>"
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, authorised; made at first use, inside the running loop."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S),
+                headers={"Authorization": self._authorization},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the pool. Idempotent; a later request opens a new one."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def request(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        """The JSON of the answer, None when it has no body.
+
+        operation: Asterisk's nickname of the request, for the counters. path: see `path_of`.
+        Raises AsteriskUnreachable, ChannelGone (404) or AsteriskRefused (any other status of 400 or more).
+        """
+        began_s = time.monotonic()
+        outcome = "unreachable"
+        try:
+            async with self.session.request(
+                method, URL(self.url + path, encoded=True), params=parameters, json=body
+            ) as response:
+                text = await response.read()
+                outcome = f"{response.status // 100}xx"
+        except TimeoutError:
+            raise AsteriskUnreachable(self.url, f"{method} {path}: no answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise AsteriskUnreachable(self.url, f"{method} {path}: {error or type(error).__name__}") from error
+        finally:
+            totals = self.totals.setdefault((operation, outcome), RequestTotals())
+            totals.count += 1
+            totals.seconds += time.monotonic() - began_s
+        if response.status >= 400:
+            raise _refusal(method, path, response.status, text)
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise AsteriskRefused(method, path, response.status, "an answer that is no JSON") from None
+
+
+def path_of(*segments: str) -> str:
+    """A path from its segments, each escaped: an id from outside cannot reach another resource."""
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _refusal(method: str, path: str, status: int, text: bytes) -> AsteriskRefused:
+    message = _message(text)
+    gone = status == 404 or (status == 400 and message in _GONE)
+    return (ChannelGone if gone else AsteriskRefused)(method, path, status, message)
+
+
+def _message(text: bytes) -> str:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")[:200].strip()
+    if isinstance(answer, dict):
+        return str(answer.get("message") or answer.get("error") or answer)[:500]
+    return str(answer)[:500]

@@ -1,0 +1,121 @@
+"""What may be asked of a running call, by its agent or over the API: hang up, transfer, send DTMF.
+
+The same objects serve an agent's websocket messages (`{"event":"transfer","transfer":{...}}`) and the bodies of
+`POST /v2/transfer-call`, `/v2/stop-call` and `/v2/send-dtmf`. Whatever passes here is safe to put on the wire and into
+a dialplan argument: destinations are matched against a grammar narrower than RFC 3261 section 25.1, because a REFER's
+Refer-To is assembled from text, and one stray `>` or `,` would end it and begin something the administrator never
+allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_HEADER_VALUE_BYTES: Final = 1024
+MAX_HEADERS: Final = 16
+MAX_DESTINATION_CHARACTERS: Final = 256
+
+EXPECTED_DESTINATION: Final = (
+    "an E.164 number such as +15551234567, an extension of digits, or a URI such as "
+    "sip:bob@example.com;transport=tcp (parameters: transport=udp|tcp|tls, user=phone)"
+)
+
+_NUMBER: Final = re.compile(r"\+[1-9][0-9]{1,14}|[0-9]{1,20}")
+# RFC 3261 section 25.1, less everything that separates something somewhere: `user` loses & = ; ? / , $ ( ) ' and the
+# password; uri-headers (`?Replaces=...`) are not taken from the destination, they have a field of their own.
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_SIP_URI: Final = re.compile(
+    r"sips?:"
+    r"(?:(?:[A-Za-z0-9_.!~*+-]|%(?:[2-6][0-9A-F]|7[0-9A-E]|[89A-F][0-9A-F]))+@)?"
+    rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-F:.]{{2,45}}\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:;(?:transport=(?:udp|tcp|tls)|user=phone))*",
+    re.IGNORECASE,
+)
+_HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.IGNORECASE)
+# C0, DEL and C1 controls, and the line separators that some parsers take for a line's end.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ALLOWED_IN_DESTINATION: Final = re.compile(r"[A-Za-z0-9_.!~*+:;=@%\[\]-]")
+
+
+def _trimmed(value: object) -> object:
+    """Without the blanks that copying leaves round a number; line ends stay, and are refused."""
+    return value.strip(" \t") if isinstance(value, str) else value
+
+
+def _destination(value: str) -> str:
+    if not value:
+        raise ValueError(f"the destination is empty; expected {EXPECTED_DESTINATION}")
+    strange = next((character for character in value if not _ALLOWED_IN_DESTINATION.fullmatch(character)), None)
+    if strange is not None:
+        raise ValueError(f"{strange!r} is not allowed in a destination; expected {EXPECTED_DESTINATION}")
+    if _NUMBER.fullmatch(value):
+        return value
+    uri = _SIP_URI.fullmatch(value)
+    if uri is None or int(uri["port"] or 5060) not in range(1, 65536):
+        raise ValueError(f"{value!r} is no destination; expected {EXPECTED_DESTINATION}")
+    return value
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    if len(headers) > MAX_HEADERS:
+        raise ValueError(f"{len(headers)} headers; at most {MAX_HEADERS} are carried")
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"header {name[:80]!r} is not carried; expected a name like X-Account, or User-To-User")
+        if unprintable := _UNPRINTABLE.search(value):
+            raise ValueError(f"header {name} holds {unprintable[0]!r}; only printable characters are carried")
+        if len(value.encode()) > MAX_HEADER_VALUE_BYTES:
+            raise ValueError(f"header {name} has {len(value.encode())} bytes; at most {MAX_HEADER_VALUE_BYTES}")
+    lower_case = [name.lower() for name in headers]
+    if len(set(lower_case)) != len(lower_case):
+        raise ValueError("two headers have the same name: SIP does not tell upper from lower case")
+    return headers
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TransferRequest(_Request):
+    """Send the caller elsewhere.
+
+    to: where; see EXPECTED_DESTINATION. At most 256 characters.
+    mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first.
+    headers: for the call to the destination; names `X-*` or `User-To-User`, at most 16 of them, values printable and
+    at most 1024 bytes of UTF-8 each.
+    """
+
+    to: Annotated[
+        str, Field(max_length=MAX_DESTINATION_CHARACTERS), BeforeValidator(_trimmed), AfterValidator(_destination)
+    ]
+    mode: Literal["sip_refer", "sip_invite", "warm"] = "sip_refer"
+    headers: Annotated[Mapping[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+
+
+class HangupRequest(_Request):
+    """End the call. q850_cause: 1..127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
+
+    q850_cause: Annotated[int, Field(ge=1, le=127)] = 16
+
+
+class DtmfRequest(_Request):
+    """Play digits to the caller: 1..64 of `0-9 A-D * #`; `w` waits half a second, `W` a whole one."""
+
+    digits: Annotated[str, Field(pattern=r"^[0-9A-D*#wW]{1,64}$")]
+
+
+class TransferOutcome(_Request):
+    """How a transfer ended.
+
+    sip_status: of the final NOTIFY's message/sipfrag, or of the refused REFER (RFC 3515 section 2.4.5); None when
+    nothing was heard. message: for people.
+    """
+
+    status: Literal["succeeded", "failed"]
+    sip_status: int | None = None
+    message: str | None = None
