@@ -1,0 +1,244 @@
+"""An agent: what talks to the caller, and how (Retell, Create Agent, 2026-08, with older keys that clients still send).
+
+AgentSettings         every setting, each with its default
+├── AgentCreate       POST /create-agent: response_engine required
+├── AgentUpdate       PATCH /update-agent: what is given changes, what is not stays (`changes()`)
+└── Agent             what the API answers: with id, version and times
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ari_agent.contract.agent_options import (
+    CallScreeningOption,
+    ContactMemoryConfig,
+    CustomSttConfig,
+    GuardrailConfig,
+    HandbookConfig,
+    IvrOption,
+    PiiConfig,
+    PostCallAnalysis,
+    PronunciationEntry,
+    SessionTool,
+    UserDtmfOptions,
+    VoicemailOption,
+)
+from ari_agent.contract.language import Locale, TimeZone
+from ari_agent.contract.model import (
+    INTEGRAL,
+    AgentVersionNumber,
+    ContractModel,
+    Count,
+    DataStorageSetting,
+    Flag,
+    Fraction,
+    Identifier,
+    Strings,
+    Timestamp,
+    UpToTwo,
+)
+from ari_agent.contract.response_engine import (
+    AudioWebsocketEngine,
+    ConversationFlowEngine,
+    CustomLlmEngine,
+    ResponseEngine,
+    RetellLlmEngine,
+)
+from ari_agent.contract.url import WebhookUrl
+
+__all__ = [
+    "Agent",
+    "AgentCreate",
+    "AgentSettings",
+    "AgentUpdate",
+    "AudioWebsocketEngine",
+    "ConversationFlowEngine",
+    "CustomLlmEngine",
+    "ResponseEngine",
+    "RetellLlmEngine",
+]
+
+AgentWebhookEvent = Literal[
+    "call_started",
+    "call_ended",
+    "call_analyzed",
+    "transcript_updated",
+    "transfer_started",
+    "transfer_bridged",
+    "transfer_cancelled",
+    "transfer_ended",
+]
+DEFAULT_WEBHOOK_EVENTS: Final[tuple[AgentWebhookEvent, ...]] = ("call_started", "call_ended", "call_analyzed")
+
+AgentName = Annotated[str, Field(max_length=1000)]
+
+
+class AgentSettings(ContractModel):
+    """Every setting of an agent. Times in milliseconds; volumes 1 = unchanged; sensitivities 0 = never, 1 = at once."""
+
+    agent_name: AgentName | None = None
+    version_title: str | None = None
+    version_description: str | None = None
+
+    voice_id: Identifier | None = Field(
+        default=None, description="Required, except for an audio-websocket agent: that one brings its own voice."
+    )
+    voice_model: Identifier | None = None
+    fallback_voice_ids: Strings | None = None
+    voice_temperature: UpToTwo = 1.0
+    voice_speed: Annotated[float, Field(strict=True, ge=0.5, le=2)] = 1.0
+    volume: UpToTwo = 1.0
+    enable_dynamic_voice_speed: Flag = False
+    enable_dynamic_responsiveness: Flag = False
+    enable_expressive_mode: Flag = False
+    expressive_mode_prompt: str | None = None
+    expressive_emotion_tags: Strings | None = None
+    pronunciation_dictionary: tuple[PronunciationEntry, ...] | None = None
+    normalize_for_speech: Flag = False
+    language: Locale | Annotated[tuple[Locale, ...], Field(min_length=1)] = "en-US"
+    timezone: TimeZone | None = "America/Los_Angeles"
+
+    responsiveness: Fraction = 1.0
+    interruption_sensitivity: Fraction = 1.0
+    enable_backchannel: Flag = False
+    backchannel_frequency: Fraction = 0.8
+    backchannel_words: Strings | None = None
+    reminder_trigger_ms: Annotated[float, Field(strict=True, gt=0)] = 10_000
+    reminder_max_count: Count = 1
+    ambient_sound: (
+        Literal["coffee-shop", "convention-hall", "summer-outdoor", "mountain-outdoor", "static-noise", "call-center"]
+        | None
+    ) = None
+    ambient_sound_volume: UpToTwo = 1.0
+    begin_message_delay_ms: Annotated[int, Field(strict=True, ge=0, le=5000), INTEGRAL] = 0
+
+    stt_mode: Literal["fast", "accurate", "custom"] = "fast"
+    custom_stt_config: CustomSttConfig | None = None
+    vocab_specialization: Literal["general", "medical"] = "general"
+    boosted_keywords: Strings | None = None
+    denoising_mode: Literal["no-denoise", "noise-cancellation", "noise-and-background-speech-cancellation"] = (
+        "noise-cancellation"
+    )
+    denoising_enhancement_level: Fraction | None = 0.8
+
+    end_call_after_silence_ms: Annotated[int, Field(strict=True, ge=10_000, le=2**31 - 1), INTEGRAL] = 600_000
+    max_call_duration_ms: Annotated[int, Field(strict=True, ge=60_000, le=7_200_000), INTEGRAL] = 3_600_000
+    ring_duration_ms: Annotated[int, Field(strict=True, ge=5000, le=300_000), INTEGRAL] = 30_000
+    voicemail_option: VoicemailOption | None = None
+    voicemail_detection_timeout_ms: Annotated[int, Field(strict=True, ge=5000, le=180_000), INTEGRAL] = 30_000
+    ivr_option: IvrOption | None = None
+    call_screening_option: CallScreeningOption | None = None
+    allow_user_dtmf: Flag = True
+    allow_dtmf_interruption: Flag = False
+    user_dtmf_options: UserDtmfOptions | None = None
+    enable_dnc_detection: Flag = False
+
+    webhook_url: WebhookUrl | None = None
+    webhook_events: tuple[AgentWebhookEvent, ...] | None = DEFAULT_WEBHOOK_EVENTS
+    webhook_timeout_ms: Annotated[int, Field(strict=True, ge=1, le=600_000), INTEGRAL] = 10_000
+
+    data_storage_setting: DataStorageSetting = "everything"
+    data_storage_retention_days: Annotated[int, Field(strict=True, ge=1, le=730), INTEGRAL] | None = None
+    opt_in_signed_url: Flag = False
+    signed_url_expiration_ms: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), INTEGRAL] | None = 86_400_000
+    pii_config: PiiConfig | None = None
+    guardrail_config: GuardrailConfig | None = None
+    handbook_config: HandbookConfig | None = None
+    contact_memory_config: ContactMemoryConfig | None = None
+    post_call_analysis_data: tuple[PostCallAnalysis, ...] | None = None
+    post_call_analysis_model: Identifier | None = None
+    pre_session_tools: tuple[SessionTool, ...] | None = None
+    post_session_tools: tuple[SessionTool, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _convert_older_keys(cls, given: Any) -> Any:
+        return _converted(given) if isinstance(given, dict) else given
+
+
+class _WholeAgent(AgentSettings):
+    """The rules that tie settings to one another; they hold for a whole agent, not for a change to one."""
+
+    response_engine: ResponseEngine
+    is_transfer_agent: Flag = False
+
+    @model_validator(mode="after")
+    def _check_settings_together(self) -> Self:
+        if self.voice_id is None and not isinstance(self.response_engine, AudioWebsocketEngine):
+            raise ValueError(
+                f"voice_id is required for a response_engine of type {self.response_engine.type}; "
+                "only audio-websocket agents have a voice of their own"
+            )
+        if self.stt_mode == "custom" and self.custom_stt_config is None:
+            raise ValueError("custom_stt_config is required when stt_mode is custom")
+        if self.is_transfer_agent and isinstance(self.response_engine, CustomLlmEngine):
+            raise ValueError("is_transfer_agent must be false for a custom-llm agent")
+        return self
+
+
+class AgentCreate(_WholeAgent):
+    """Body of POST /create-agent."""
+
+    def agent(self, *, agent_id: str, now_ms: int, version: int = 0) -> Agent:
+        """The agent that this makes."""
+        return Agent.model_validate(
+            {**self.changes(), "agent_id": agent_id, "version": version, "last_modification_timestamp": now_ms}
+        )
+
+
+class AgentUpdate(AgentSettings):
+    """Body of PATCH /update-agent.
+
+    Only `changes()` has a meaning: what was not given stays as the agent has it, whatever the attribute here says.
+    """
+
+    response_engine: ResponseEngine | None = None
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.response_engine is None and "response_engine" in self.model_fields_set:
+            raise ValueError("response_engine must be an object, not null")
+        return self
+
+    def apply(self, agent: Agent, *, now_ms: int) -> Agent:
+        """The agent with these changes. pydantic.ValidationError if the settings do not fit one another any more."""
+        return agent.changed(self.changes(), now_ms=now_ms)
+
+
+class Agent(_WholeAgent):
+    """An agent as the API answers it."""
+
+    agent_id: Identifier
+    version: AgentVersionNumber = 0
+    base_version: AgentVersionNumber | None = None
+    is_published: Flag = False
+    assigned_tags: Strings | None = None
+    last_modification_timestamp: Timestamp
+
+    def changed(self, changes: dict[str, Any], *, now_ms: int) -> Agent:
+        """This agent with some settings replaced; pydantic.ValidationError if the result is no valid agent."""
+        kept = {key: value for key, value in self.changes().items() if key not in _IDENTITY}
+        identity = {key: value for key, value in self.changes().items() if key in _IDENTITY}
+        return Agent.model_validate({**kept, **changes, **identity, "last_modification_timestamp": now_ms})
+
+
+_IDENTITY: Final = frozenset(Agent.model_fields) - frozenset(_WholeAgent.model_fields)
+
+
+def _converted(given: dict[Any, Any]) -> dict[Any, Any]:
+    """Keys of older clients in today's words. Where both are given, today's key wins."""
+    settings = dict(given)
+    url = settings.pop("llm_websocket_url", None)
+    if url is not None:
+        settings.setdefault("response_engine", {"type": "custom-llm", "llm_websocket_url": url})
+    for key in ("opt_out_sensitive_data_storage", "optOutSensitiveDataStorage"):
+        if settings.pop(key, None) is True:
+            settings.setdefault("data_storage_setting", "basic_attributes_only")
+    if settings.pop("enable_voicemail_detection", None) is True:
+        message = settings.pop("voicemail_message", None)
+        action = {"type": "static_text", "text": message} if message else {"type": "hangup"}
+        settings.setdefault("voicemail_option", {"action": action})
+    return settings

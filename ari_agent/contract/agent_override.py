@@ -1,0 +1,60 @@
+"""`agent_override`: settings for one call only (webhooks, register-phone-call, create-phone-call, batch tasks)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ari_agent.contract.agent import Agent, AgentUpdate
+from ari_agent.contract.model import ContractModel, Count, Flag, Identifier, JsonObject, Strings
+
+Temperature = Annotated[float, Field(strict=True, ge=0, le=1)]
+
+
+class KnowledgeBaseConfig(ContractModel):
+    """Retrieval: how many chunks at most, and how similar they must be."""
+
+    top_k: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None
+    filter_score: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
+
+
+class _ModelOverride(ContractModel):
+    knowledge_base_ids: Strings | None = None
+    kb_config: KnowledgeBaseConfig | None = None
+    start_speaker: Literal["user", "agent"] | None = None
+    begin_after_user_silence_ms: Count | None = None
+    begin_message: str | None = None
+    llm_model_config: JsonObject | None = Field(default=None, alias="model_config")
+    backup_model: JsonObject | None = None
+    tool_call_strict_mode: Flag | None = None
+    model_temperature: Temperature | None = None
+
+
+class RetellLlmOverride(_ModelOverride):
+    """Settings of a retell-llm engine. begin_message "" makes the user speak first."""
+
+    model: Identifier | None = None
+    s2s_model: Identifier | None = None
+    model_high_priority: Flag | None = None
+    model_ultrafast: Flag | None = None
+
+
+class ConversationFlowOverride(_ModelOverride):
+    """Settings of a conversation-flow engine."""
+
+    model_choice: JsonObject | None = None
+
+
+class AgentOverride(ContractModel):
+    """Each part changes only what it names; the saved agent stays as it is."""
+
+    agent: AgentUpdate | None = None
+    retell_llm: RetellLlmOverride | None = None
+    conversation_flow: ConversationFlowOverride | None = None
+
+    def apply(self, agent: Agent) -> Agent:
+        """The agent of this call. pydantic.ValidationError if the settings do not fit one another."""
+        if self.agent is None:
+            return agent
+        return agent.changed(self.agent.changes(), now_ms=agent.last_modification_timestamp)

@@ -1,0 +1,158 @@
+"""The call object (Retell, Get Call, 2026-08)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.model import (
+    AgentVersionNumber,
+    ContractModel,
+    DataStorageSetting,
+    Flag,
+    Identifier,
+    JsonObject,
+    Milliseconds,
+    Number,
+    StringMap,
+    Timestamp,
+)
+from ari_agent.contract.transcript import TranscriptItem, Utterance
+
+
+class CallDirection(StrEnum):
+    """Who called whom: `inbound` from the caller to us."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class LatencySeries(ContractModel):
+    """Milliseconds; percentiles over the call's turns."""
+
+    p50: Number | None = None
+    p90: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    min: Number | None = None
+    max: Number | None = None
+    num: Number | None = None
+    values: tuple[Number, ...] | None = None
+
+
+class Latency(ContractModel):
+    """e2e: from the end of the user's speech to the beginning of the agent's."""
+
+    e2e: LatencySeries | None = None
+    asr: LatencySeries | None = None
+    llm: LatencySeries | None = None
+    llm_websocket_network_rtt: LatencySeries | None = None
+    tts: LatencySeries | None = None
+    knowledge_base: LatencySeries | None = None
+    s2s: LatencySeries | None = None
+
+
+class CallAnalysis(ContractModel):
+    """What post-call analysis found."""
+
+    call_summary: str | None = None
+    in_voicemail: Flag | None = None
+    user_sentiment: Literal["Negative", "Positive", "Neutral", "Unknown"] | None = None
+    call_successful: Flag | None = None
+    custom_analysis_data: JsonObject | None = None
+
+
+class ProductCost(ContractModel):
+    """Cents; unit_price in cents per second."""
+
+    product: str
+    cost: Number
+    unit_price: Number | None = None
+    is_transfer_leg_cost: Flag | None = None
+
+
+class CallCost(ContractModel):
+    """Cents."""
+
+    combined_cost: Number
+    product_costs: tuple[ProductCost, ...] = ()
+    total_duration_seconds: Number
+    total_duration_unit_price: Number
+
+
+class LlmTokenUsage(ContractModel):
+    """Tokens of each request."""
+
+    values: tuple[Number, ...]
+    average: Number
+    num_requests: Number
+
+
+class TelephonyIdentifier(ContractModel):
+    """The call's name at its carrier. sip_call_id: the Call-ID header (RFC 3261 section 20.8), for SIP traces."""
+
+    twilio_call_sid: str | None = None
+    sip_call_id: str | None = None
+
+
+class Call(ContractModel):
+    """One phone or web call. Times in milliseconds since 1970, cost in cents."""
+
+    call_id: Identifier
+    call_type: Literal["phone_call", "web_call"] = "phone_call"
+    agent_id: str
+    agent_version: AgentVersionNumber = 0
+    agent_name: str | None = None
+    agent_tag: str | None = None
+    call_status: CallStatus
+    direction: CallDirection | None = None
+    from_number: str | None = None
+    to_number: str | None = None
+    access_token: str | None = Field(default=None, repr=False)
+    telephony_identifier: TelephonyIdentifier | None = None
+
+    metadata: JsonObject | None = None
+    retell_llm_dynamic_variables: StringMap | None = None
+    collected_dynamic_variables: StringMap | None = None
+    custom_sip_headers: StringMap | None = None
+    data_storage_setting: DataStorageSetting | None = None
+    opt_in_signed_url: Flag | None = None
+
+    start_timestamp: Timestamp | None = None
+    end_timestamp: Timestamp | None = None
+    duration_ms: Milliseconds | None = None
+    transfer_destination: str | None = None
+    transfer_end_timestamp: Timestamp | None = None
+    disconnection_reason: DisconnectionReason | None = None
+
+    transcript: str | None = None
+    transcript_object: tuple[Utterance, ...] | None = None
+    transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    scrubbed_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    pre_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    post_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    scrubbed_pre_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    scrubbed_post_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+
+    recording_url: str | None = None
+    recording_multi_channel_url: str | None = None
+    scrubbed_recording_url: str | None = None
+    scrubbed_recording_multi_channel_url: str | None = None
+    public_log_url: str | None = None
+    knowledge_base_retrieved_contents_url: str | None = None
+
+    latency: Latency | None = None
+    call_analysis: CallAnalysis | None = None
+    call_cost: CallCost | None = None
+    llm_token_usage: LlmTokenUsage | None = None
+
+    @model_validator(mode="after")
+    def _check_phone_call(self) -> Self:
+        if self.call_type == "phone_call":
+            missing = [name for name in ("direction", "from_number", "to_number") if getattr(self, name) is None]
+            if missing:
+                raise ValueError(f"a phone_call needs {', '.join(missing)}")
+        return self

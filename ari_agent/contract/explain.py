@@ -1,0 +1,121 @@
+"""One line that says which field was wrong, and what would be right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+MAX_FIELDS: Final = 8
+_MAX_SHOWN_CHARACTERS: Final = 60
+_SECRET_WORDS: Final = ("password", "secret", "header", "token", "authorization")
+_ELSEWHERE: Final = object()
+
+
+def explain(error: ValidationError, given: object, *, root: str = "body") -> str:
+    """`voice_speed: must be less than or equal to 2, not 3; voice_id: required`.
+
+    given: what was validated (needed to tell the fields of it from the names of union members in pydantic's
+    locations). root: how the whole object is called when the error is not about one field.
+    """
+    by_path: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_path(detail, given), []).append(detail)
+    lines = [f"{path or root}: {_sentence(path, details)}" for path, details in by_path.items()]
+    hidden = len(lines) - MAX_FIELDS
+    shown = "; ".join(lines[:MAX_FIELDS])
+    return f"{shown}; and {hidden} more" if hidden > 0 else shown
+
+
+def _sentence(path: str, details: Sequence[ErrorDetails]) -> str:
+    expected = " or ".join(dict.fromkeys(_expectation(detail) for detail in details))
+    secret = any(word in path.lower() for word in _SECRET_WORDS)
+    return expected if secret else expected + _shown(details[-1])
+
+
+def _path(detail: ErrorDetails, given: object) -> str:
+    """The field as the client wrote it. The parts that pydantic adds for the members of a union are left out."""
+    path = ""
+    here = given
+    for part in detail["loc"]:
+        if here is not _ELSEWHERE and not _belongs(part, here):
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        here = _descend(part, here)
+    return path
+
+
+def _belongs(part: int | str, here: object) -> bool:
+    """Whether a part of a location names something in the input, present or missing, rather than a union member."""
+    if isinstance(here, dict):
+        return part in here or here.get("type") != part
+    return isinstance(here, list | tuple) and isinstance(part, int)
+
+
+def _descend(part: int | str, here: object) -> object:
+    if isinstance(here, dict):
+        return here.get(part, _ELSEWHERE)
+    if isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
+        return here[part]
+    return _ELSEWHERE
+
+
+_WORDING: Final[Mapping[str, str]] = {
+    "missing": "required",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "tuple_type": "must be an array",
+    "list_type": "must be an array",
+    "string_type": "must be a string",
+    "int_type": "must be an integer",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+}
+_PREFIXES: Final[Mapping[str, str]] = {
+    "Input should be ": "must be ",
+    "Input should ": "must ",
+    "String should ": "must ",
+    "Value should ": "must ",
+    "Tuple should ": "must ",
+    "Dictionary should ": "must ",
+}
+
+
+def _expectation(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"must match {context['pattern']}"
+        case "union_tag_invalid":
+            return f"{_discriminator(context)} must be one of {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"needs a {_discriminator(context)}"
+        case kind:
+            return _WORDING.get(kind) or _reworded(detail["msg"])
+
+
+def _reworded(message: str) -> str:
+    for prefix, wording in _PREFIXES.items():
+        if message.startswith(prefix):
+            return wording + message.removeprefix(prefix)
+    return message[:1].lower() + message[1:]
+
+
+def _discriminator(context: Mapping[str, object]) -> str:
+    return str(context["discriminator"]).strip("'")
+
+
+def _shown(detail: ErrorDetails) -> str:
+    """`, not 3`: the value that was wrong, when it is short; our own messages show theirs themselves."""
+    value = detail["input"]
+    if detail["type"] in {"missing", "value_error"} or not isinstance(value, str | int | float | bool | None):
+        return ""
+    text = json.dumps(value)
+    return f", not {text}" if len(text) <= _MAX_SHOWN_CHARACTERS else ""

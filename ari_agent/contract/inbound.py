@@ -1,0 +1,65 @@
+"""The inbound webhook: what is asked while the caller's phone rings, and what may be answered (Retell, 2026-08)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.model import (
+    AgentVersionReference,
+    ContractModel,
+    Flag,
+    Identifier,
+    JsonObject,
+    StringMap,
+    Timestamp,
+)
+
+
+class CallInbound(ContractModel):
+    """The call that rings. agent_id, agent_version: of the number's own inbound agent, left out if it has none.
+
+    call_id: the id that the call will have; the same in every attempt, to recognise repeats.
+    """
+
+    agent_id: str | None = None
+    agent_version: AgentVersionReference | None = None
+    call_id: str | None = None
+    from_number: str
+    to_number: str
+    custom_sip_headers: StringMap | None = None
+
+
+class InboundWebhookRequest(ContractModel):
+    """Body of the POST."""
+
+    event: Literal["call_inbound"] = "call_inbound"
+    event_timestamp: Timestamp
+    call_inbound: CallInbound
+
+
+class InboundWebhookAnswer(ContractModel):
+    """What stands under `call_inbound` of the answer; every field may be left out or null.
+
+    reject: only a literal `true` rejects. One invalid field makes the whole answer invalid, `reject` included.
+    """
+
+    override_agent_id: Identifier | None = None
+    override_agent_version: AgentVersionReference | None = None
+    dynamic_variables: StringMap | None = None
+    metadata: JsonObject | None = None
+    agent_override: AgentOverride | None = None
+    reject: Flag | None = None
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the call is refused outright."""
+        return self.reject is True
+
+
+class InboundWebhookBody(ContractModel):
+    """The whole answer. An empty object, or one without `call_inbound`, overrides nothing."""
+
+    call_inbound: InboundWebhookAnswer = Field(default_factory=InboundWebhookAnswer)

@@ -1,0 +1,68 @@
+"""What all objects of the API have in common: how they are read, and how they are written as JSON.
+
+Reading is strict about JSON types (`"5"` is not a number, `1` is not a boolean) and lenient about keys: an unknown
+key is ignored, because deployed clients send keys that no page documents.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+SAFE_INTEGER: Final = 2**53 - 1
+"""Largest integer that every JSON implementation reads exactly (RFC 8259 section 6)."""
+
+
+def _integral(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+INTEGRAL: Final = BeforeValidator(_integral)
+"""JSON knows one number type: `1.0` is the integer 1 (JSON Schema 2020-12, section 4.2.3)."""
+
+Count = Annotated[int, Field(strict=True, ge=0, le=SAFE_INTEGER), INTEGRAL]
+Timestamp = Annotated[int, Field(strict=True, ge=0, le=SAFE_INTEGER, description="Milliseconds since 1970."), INTEGRAL]
+Milliseconds = Annotated[int, Field(strict=True, ge=0, le=SAFE_INTEGER), INTEGRAL]
+Number = Annotated[float, Field(strict=True)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
+UpToTwo = Annotated[float, Field(strict=True, ge=0, le=2)]
+Flag = Annotated[bool, Field(strict=True)]
+Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+Strings = tuple[str, ...]
+StringMap = dict[str, str]
+"""Values must be strings: dynamic variables, SIP headers."""
+JsonObject = dict[str, JsonValue]
+
+AgentVersionNumber = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), INTEGRAL]
+AgentVersionReference = AgentVersionNumber | Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")]
+"""A version number, a tag, `latest` or `latest_published`."""
+
+DataStorageSetting = Literal["everything", "everything_except_pii", "basic_attributes_only"]
+
+
+class ContractModel(BaseModel):
+    """An object of the API. Frozen; unknown keys are ignored; NaN and infinity are no numbers."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+    )
+
+    def as_json(self) -> dict[str, Any]:
+        """The object as clients see it: JSON values only, keys that are unset (null) left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def changes(self) -> dict[str, Any]:
+        """Only what was given explicitly, nulls included: what a PATCH or an override is to change. JSON values."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def as_record(self) -> dict[str, Any]:
+        """What a store keeps: reads back, by `model_validate`, as an equal object."""
+        return self.changes()

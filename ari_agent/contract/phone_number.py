@@ -1,0 +1,241 @@
+"""A telephone number: who answers it, who calls with it, the trunk behind it (Retell, Import Phone Number, 2026-08)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from ari_agent.contract.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
+from ari_agent.contract.model import (
+    INTEGRAL,
+    AgentVersionReference,
+    ContractModel,
+    Flag,
+    Identifier,
+    Timestamp,
+)
+from ari_agent.contract.url import WebhookUrl
+
+WEIGHT_TOLERANCE: Final = 1e-6
+
+_TERMINATION_URI: Final = re.compile(
+    r"(sips?:)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?)(:(?P<port>[0-9]{1,5}))?"
+    r"(;transport=(tcp|udp|tls))?",
+    re.IGNORECASE,
+)
+
+
+def _termination_uri(text: str) -> str:
+    uri = text.strip()  # copied and pasted with spaces, often
+    match = _TERMINATION_URI.fullmatch(uri)
+    if match and 0 < int(match["port"] or 5060) < 65536:
+        return uri
+    raise ValueError(f"must be host, host:port or sip:host such as mytrunk.pstn.twilio.com, not {uri[:60]!r}")
+
+
+def _credential(text: str) -> str:
+    if text.isprintable():
+        return text
+    raise ValueError("must be printable, on one line")
+
+
+TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_termination_uri)]
+Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
+Transport = Literal["TLS", "TCP", "UDP"]
+Codecs = tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")], ...]
+Nickname = Annotated[str, Field(max_length=1000)]
+
+
+class AgentWeight(ContractModel):
+    """One agent of a list; drawn for `weight` of the calls."""
+
+    agent_id: Identifier
+    agent_version: AgentVersionReference | None = None
+    weight: Annotated[float, Field(strict=True, gt=0, le=1)]
+
+
+def _weights(agents: tuple[AgentWeight, ...]) -> tuple[AgentWeight, ...]:
+    total = math.fsum(agent.weight for agent in agents)
+    if agents and abs(total - 1) > WEIGHT_TOLERANCE:
+        raise ValueError(f"weights must add up to 1, not {total:g}")
+    return agents
+
+
+AgentWeights = Annotated[tuple[AgentWeight, ...], Field(max_length=100), AfterValidator(_weights)]
+"""Null or empty: that direction is disabled."""
+Countries = tuple[Country, ...]
+
+_OLDER_AGENT_KEYS: Final[Mapping[str, str]] = {
+    "inbound_agents": "inbound_agent",
+    "outbound_agents": "outbound_agent",
+    "inbound_sms_agents": "inbound_sms_agent",
+    "outbound_sms_agents": "outbound_sms_agent",
+}
+
+
+def _converted(given: Any) -> Any:
+    """`inbound_agent_id` (and `_version`) of clients before 2026-04 become a list of one; null disables, as before."""
+    if not isinstance(given, dict):
+        return given
+    number = dict(given)
+    for key, older in _OLDER_AGENT_KEYS.items():
+        version = number.pop(f"{older}_version", None)
+        if f"{older}_id" not in number:
+            continue
+        agent_id = number.pop(f"{older}_id")
+        agent = {"agent_id": agent_id, "weight": 1} | ({} if version is None else {"agent_version": version})
+        number.setdefault(key, None if agent_id is None else [agent])
+    return number
+
+
+class _NumberSettings(ContractModel):
+    """What import, create and update have in common."""
+
+    nickname: Nickname | None = None
+    inbound_agents: AgentWeights | None = None
+    outbound_agents: AgentWeights | None = None
+    inbound_webhook_url: WebhookUrl | None = None
+    allowed_inbound_country_list: Countries | None = None
+    allowed_outbound_country_list: Countries | None = None
+    transport: Transport | None = "TCP"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _convert_older_keys(cls, given: Any) -> Any:
+        return _converted(given)
+
+
+class PhoneNumberImport(_NumberSettings):
+    """Body of POST /import-phone-number: a number on the customer's own trunk, or inside the PBX."""
+
+    phone_number: DialledNumber
+    termination_uri: TerminationUri
+    sip_trunk_auth_username: Credential | None = None
+    sip_trunk_auth_password: Credential | None = Field(default=None, repr=False)
+    codecs: Codecs = ()
+    ignore_e164_validation: Flag = True
+
+    @model_validator(mode="after")
+    def _check_number(self) -> Self:
+        if not self.ignore_e164_validation:
+            require_e164(self.phone_number)
+        return self
+
+    def number(self, *, now_ms: int) -> PhoneNumber:
+        """The phone number that this makes."""
+        settings = self.changes()
+        trunk = {
+            "termination_uri": self.termination_uri,
+            "auth_username": self.sip_trunk_auth_username,
+            "auth_password": self.sip_trunk_auth_password,
+            "transport": self.transport or "TCP",
+            "codecs": list(self.codecs),
+        }
+        return PhoneNumber.model_validate(
+            {
+                **settings,
+                "phone_number_type": "custom",
+                "sip_outbound_trunk_config": trunk,
+                "last_modification_timestamp": now_ms,
+            }
+        )
+
+
+class PhoneNumberCreate(_NumberSettings):
+    """Body of POST /create-phone-number. Retell buys the number; this system has none to sell, so it must be named."""
+
+    phone_number: E164 | None = None
+    area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
+    country_code: Literal["US", "CA"] = "US"
+    number_provider: Literal["twilio", "telnyx"] = "twilio"
+    toll_free: Flag = False
+    fallback_number: DialledNumber | None = None
+
+
+class PhoneNumberUpdate(_NumberSettings):
+    """Body of PATCH /update-phone-number; only `changes()` has a meaning. Trunk keys differ from those of import."""
+
+    inbound_sms_agents: AgentWeights | None = None
+    outbound_sms_agents: AgentWeights | None = None
+    inbound_sms_webhook_url: WebhookUrl | None = None
+    fallback_number: DialledNumber | None = None
+    termination_uri: TerminationUri | None = None
+    auth_username: Credential | None = None
+    auth_password: Credential | None = Field(default=None, repr=False)
+    codecs: Codecs | None = None
+
+    def apply(self, number: PhoneNumber, *, now_ms: int) -> PhoneNumber:
+        """The number with these changes. pydantic.ValidationError if they do not fit together."""
+        changes = self.changes()
+        trunk_changes = {key: changes.pop(key) for key in _TRUNK_KEYS if key in changes}
+        if trunk_changes.get("transport", "TCP") is None:
+            trunk_changes["transport"] = "TCP"
+        record = number.as_record()
+        if trunk_changes:
+            trunk = {**(record.get("sip_outbound_trunk_config") or {}), **trunk_changes}
+            record["sip_outbound_trunk_config"] = trunk
+        return PhoneNumber.model_validate({**record, **changes, "last_modification_timestamp": now_ms})
+
+
+_TRUNK_KEYS: Final = ("termination_uri", "auth_username", "auth_password", "transport", "codecs")
+
+
+class TrunkConfig(ContractModel):
+    """The trunk of an outbound call. The password is never answered: `as_json` and `model_dump` leave it out."""
+
+    termination_uri: TerminationUri | None = None
+    auth_username: Credential | None = None
+    auth_password: SkipJsonSchema[Credential | None] = Field(default=None, exclude=True, repr=False)
+    transport: Transport = "TCP"
+    codecs: Codecs | None = None
+
+
+class PhoneNumber(ContractModel):
+    """A phone number as the API answers it; `phone_number` is its key."""
+
+    phone_number: DialledNumber
+    phone_number_pretty: str = ""
+    phone_number_type: Literal["retell-twilio", "retell-telnyx", "custom"] = "custom"
+    nickname: Nickname | None = None
+    area_code: int | None = None
+    inbound_agents: AgentWeights | None = None
+    outbound_agents: AgentWeights | None = None
+    inbound_sms_agents: AgentWeights | None = None
+    outbound_sms_agents: AgentWeights | None = None
+    inbound_webhook_url: WebhookUrl | None = None
+    inbound_sms_webhook_url: WebhookUrl | None = None
+    fallback_number: DialledNumber | None = None
+    allowed_inbound_country_list: Countries | None = None
+    allowed_outbound_country_list: Countries | None = None
+    sip_outbound_trunk_config: TrunkConfig | None = None
+    last_modification_timestamp: Timestamp
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_pretty(cls, given: Any) -> Any:
+        number = given.get("phone_number") if isinstance(given, dict) else None
+        if not isinstance(number, str):
+            return given
+        derived: dict[str, Any] = {"phone_number_pretty": pretty(number)}
+        if is_e164(number) and number.startswith("+1"):
+            derived["area_code"] = int(number[2:5])
+        return {**given, **derived}
+
+    @model_validator(mode="after")
+    def _check_fallback(self) -> Self:
+        if self.fallback_number is not None and self.fallback_number == self.phone_number:
+            raise ValueError("fallback_number must be another number than phone_number")
+        return self
+
+    def as_record(self) -> dict[str, Any]:
+        """What a store keeps, the trunk's password in clear included."""
+        record = self.changes()
+        trunk = self.sip_outbound_trunk_config
+        if trunk is not None and trunk.auth_password is not None:
+            record["sip_outbound_trunk_config"]["auth_password"] = trunk.auth_password
+        return record

@@ -1,0 +1,91 @@
+"""What answers for an agent: a language model of Retell's kinds, or an audio websocket of the customer's own."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Identifier
+from ari_agent.contract.url import WebsocketUrl
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_RESERVED: Final = frozenset({"host", "connection", "upgrade", "content-length", "transfer-encoding"})
+"""The websocket handshake's own (RFC 6455 section 4.1), beside Sec-WebSocket-*."""
+
+
+def _handshake_headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"header name {name[:40]!r} must be letters, digits and -")
+        if name.lower() in _RESERVED or name.lower().startswith("sec-websocket-"):
+            raise ValueError(f"header {name} belongs to the websocket handshake and cannot be set")
+        if not _VALUE.fullmatch(value) or len(value) > 4096:
+            raise ValueError(f"the value of header {name} must be printable, on one line and at most 4096 characters")
+    return headers
+
+
+class RetellLlmEngine(ContractModel):
+    """A single- or multi-prompt language model."""
+
+    type: Literal["retell-llm"]
+    llm_id: Identifier
+    version: Count | None = None
+
+
+class CustomLlmEngine(ContractModel):
+    """A text agent that speaks the custom-LLM websocket protocol."""
+
+    type: Literal["custom-llm"]
+    llm_websocket_url: WebsocketUrl
+
+
+class ConversationFlowEngine(ContractModel):
+    """A graph of prompts."""
+
+    type: Literal["conversation-flow"]
+    conversation_flow_id: Identifier
+    version: Count | None = None
+
+
+class AudioWebsocketEngine(ContractModel):
+    """An audio agent: the call's audio goes to its websocket and comes back from it.
+
+    audio_websocket_protocol: `twilio` (Media Streams messages) or `web` (Retell's binary frames).
+    audio_encoding, sample_rate: how audio travels, both ways. Left out, they are mulaw at 8000 Hz for `twilio` and
+    s16le at 16000 Hz for `web`. mulaw is 8000 Hz always.
+    audio_websocket_headers: sent with the handshake, for `Authorization` and the like.
+    """
+
+    type: Literal["audio-websocket"]
+    audio_websocket_url: WebsocketUrl
+    audio_websocket_protocol: Literal["twilio", "web"] = "twilio"
+    audio_encoding: Literal["mulaw", "s16le"] = "mulaw"
+    sample_rate: Annotated[int, Field(strict=True, ge=8000, le=48000), INTEGRAL] = 8000
+    audio_websocket_headers: Annotated[dict[str, str], AfterValidator(_handshake_headers)] | None = Field(
+        default=None, repr=False, max_length=32
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_audio(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        engine = dict(given)
+        web = engine.get("audio_websocket_protocol") == "web"
+        encoding = engine.setdefault("audio_encoding", "s16le" if web else "mulaw")
+        engine.setdefault("sample_rate", 16000 if web and encoding == "s16le" else 8000)
+        return engine
+
+    @model_validator(mode="after")
+    def _check_audio(self) -> AudioWebsocketEngine:
+        if self.audio_encoding == "mulaw" and self.sample_rate != 8000:
+            raise ValueError(f"sample_rate must be 8000 for mulaw, not {self.sample_rate}")
+        return self
+
+
+ResponseEngine = Annotated[
+    RetellLlmEngine | CustomLlmEngine | ConversationFlowEngine | AudioWebsocketEngine, Field(discriminator="type")
+]
