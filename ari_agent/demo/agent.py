@@ -1,0 +1,308 @@
+"""A small voice agent on a websocket: the demo's own, and an example to start from.
+
+    python -m ari_agent.demo.agent --port 8765
+
+ari-agent dials it at `ws://HOST:8765/twilio` (Twilio Media Streams: mu-law in JSON) or
+`ws://HOST:8765/web?sample_rate=16000` (raw 16-bit samples in binary frames). It greets, says back what it hears one
+second later, and answers keys:
+
+    1  a rising tone, followed by a mark (twilio) that comes back when the caller has heard it
+    2  a long tone that is cut short by `clear` after one second
+    9  transfers the caller to --transfer-to by SIP REFER
+    0  hangs up
+
+With `role=operator` in the URL's query it only says that it is the operator. A real agent would put speech recognition
+where `hear` is and speech synthesis where `say` is. Time is counted in the audio that arrives, never by a clock:
+what comes in runs at the caller's pace, so both ends agree about "one second later".
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from ari_agent.demo.sounds import Samples, from_ulaw, melody, silence, speech, sweep, to_ulaw, tone
+
+GREETING_NOTES_HZ = (523.25, 659.25, 783.99)
+RISING_TONE_HZ = (400.0, 1600.0)
+LONG_TONE_HZ = 620.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The call: its id and what is known about it, dynamic variables included."""
+
+    call_id: str
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A piece of the caller's voice at the wire's rate, usually 20 ms."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A key on the caller's phone."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReturned:
+    """The caller has heard everything before this mark, or it was cleared."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    """The answer to a transfer that we asked for. Only a failure gives us the caller back."""
+
+    status: str
+    sip_status: int | None
+
+
+AgentEvent = Started | Heard | Pressed | MarkReturned | TransferEnded
+
+
+def control_event(message: dict[str, Any]) -> AgentEvent | None:
+    """The messages that both protocols write alike."""
+    match message:
+        case {"event": "dtmf", "dtmf": {"digit": str(digit)}}:
+            return Pressed(digit)
+        case {"event": "transfer", "transfer": {"status": str(status), **rest}}:
+            sip_status = rest.get("sip_status")
+            return TransferEnded(status, sip_status if isinstance(sip_status, int) else None)
+    return None
+
+
+def text_values(values: dict[str, Any]) -> dict[str, str]:
+    """Only what is text: nested objects are left out."""
+    return {name: value for name, value in values.items() if isinstance(value, str)}
+
+
+class Wire(Protocol):
+    """One of the two protocols: what comes in as events, what goes out by method."""
+
+    rate_hz: int
+
+    def events(self) -> AsyncIterator[AgentEvent]: ...
+    async def play(self, samples: Samples) -> None: ...
+    async def mark(self, name: str) -> None: ...
+    async def clear(self) -> None: ...
+    async def control(self, event: str, wish: dict[str, Any]) -> None: ...
+
+
+class TwilioWire:
+    """Twilio Media Streams: JSON text frames, 8 kHz mu-law in base64."""
+
+    rate_hz = 8000
+
+    def __init__(self, websocket: ServerConnection) -> None:
+        self._websocket, self._stream_sid = websocket, ""
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        async for text in self._websocket:
+            message = json.loads(text)
+            match message:
+                case {"event": "start", "streamSid": str(stream_sid), "start": {"customParameters": dict(parameters)}}:
+                    self._stream_sid = stream_sid
+                    yield Started(str(parameters.get("call_id", stream_sid)), text_values(parameters))
+                case {"event": "media", "media": {"payload": str(payload)}}:
+                    yield Heard(from_ulaw(base64.b64decode(payload)))
+                case {"event": "mark", "mark": {"name": str(name)}}:
+                    yield MarkReturned(name)
+                case {"event": "stop"}:
+                    return
+                case dict() if event := control_event(message):
+                    yield event
+
+    async def play(self, samples: Samples) -> None:
+        await self._send({"event": "media", "media": {"payload": base64.b64encode(to_ulaw(samples)).decode()}})
+
+    async def mark(self, name: str) -> None:
+        await self._send({"event": "mark", "mark": {"name": name}})
+
+    async def clear(self) -> None:
+        await self._send({"event": "clear"})
+
+    async def control(self, event: str, wish: dict[str, Any]) -> None:
+        await self._send({"event": event, event: wish})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._websocket.send(json.dumps({**message, "streamSid": self._stream_sid}))
+
+
+class WebWire:
+    """Retell's web protocol: raw audio in binary frames, signed 16-bit little-endian or mu-law."""
+
+    def __init__(self, websocket: ServerConnection, *, rate_hz: int = 16000, encoding: str = "s16le") -> None:
+        self._websocket, self.rate_hz, self._encoding = websocket, rate_hz, encoding
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        async for frame in self._websocket:
+            if isinstance(frame, bytes):
+                yield Heard(from_ulaw(frame) if self._encoding == "mulaw" else np.frombuffer(frame, "<i2"))
+                continue
+            message = json.loads(frame)
+            match message:
+                case {"event_type": "metadata", "metadata": dict(facts)}:
+                    variables = facts.get("retell_llm_dynamic_variables")
+                    known = {**facts, **variables} if isinstance(variables, dict) else facts
+                    yield Started(str(facts.get("call_id", "")), text_values(known))
+                case dict() if event := control_event(message):
+                    yield event
+
+    async def play(self, samples: Samples) -> None:
+        await self._websocket.send(to_ulaw(samples) if self._encoding == "mulaw" else samples.astype("<i2").tobytes())
+
+    async def mark(self, name: str) -> None:
+        """The web protocol has no marks."""
+
+    async def clear(self) -> None:
+        await self._websocket.send("clear")
+
+    async def control(self, event: str, wish: dict[str, Any]) -> None:
+        await self._websocket.send(json.dumps({"event": event, event: wish}))
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One call, from greeting to goodbye."""
+
+    wire: Wire
+    transfer_to: str
+    is_operator: bool = False
+    _memory: Samples = field(default_factory=lambda: silence(0, 8000))
+    _samples_to_play: int = 0
+    _samples_to_cut: int | None = None
+
+    async def answer(self, event: AgentEvent) -> None:
+        """What the agent does about one event."""
+        match event:
+            case Started():
+                await self.say(self._greeting())
+            case Heard(samples):
+                await self.hear(samples)
+            case Pressed(digit):
+                await self.press(digit)
+            case TransferEnded("failed"):
+                await self.say(sweep(RISING_TONE_HZ[1], RISING_TONE_HZ[0], 600, self.wire.rate_hz))
+
+    def _greeting(self) -> Samples:
+        rate_hz = self.wire.rate_hz
+        words = speech("operator" if self.is_operator else "greeting", rate_hz)
+        return np.concatenate([melody(GREETING_NOTES_HZ, 120, rate_hz), silence(100, rate_hz), words])
+
+    async def say(self, samples: Samples) -> None:
+        """Send a whole sound at once: it is played out at the caller's pace, until `clear`."""
+        self._samples_to_play += len(samples)
+        await self.wire.play(samples)
+
+    async def hear(self, samples: Samples) -> None:
+        """Say back what was heard a second ago, unless something else is being said."""
+        count = len(samples)
+        self._samples_to_play = max(0, self._samples_to_play - count)
+        if self._samples_to_cut is not None:
+            self._samples_to_cut -= count
+            if self._samples_to_cut <= 0:
+                self._samples_to_cut, self._samples_to_play = None, 0
+                await self.wire.clear()
+        self._memory = np.concatenate([self._memory, samples])
+        surplus = len(self._memory) - self.wire.rate_hz
+        if surplus > 0:
+            echo, self._memory = self._memory[:surplus], self._memory[surplus:]
+            if not self._samples_to_play and not self.is_operator:
+                await self.wire.play(echo)
+
+    async def press(self, digit: str) -> None:
+        """Answer a key."""
+        match digit:
+            case "1":
+                await self.say(sweep(RISING_TONE_HZ[0], RISING_TONE_HZ[1], 600, self.wire.rate_hz))
+                await self.wire.mark("rising tone")
+            case "2":
+                await self.say(tone(LONG_TONE_HZ, 5000, self.wire.rate_hz))
+                await self.wire.mark("long tone")
+                self._samples_to_cut = self.wire.rate_hz
+            case "9":
+                wish = {"to": self.transfer_to, "mode": "sip_refer", "headers": {"X-Transferred-By": "demo agent"}}
+                await self.wire.control("transfer", wish)
+            case "0":
+                await self.wire.control("hangup", {"q850_cause": 16})
+
+
+def _wire(websocket: ServerConnection, path: str, query: dict[str, str]) -> Wire | None:
+    if path == "/twilio":
+        return TwilioWire(websocket)
+    rate = query.get("sample_rate", "16000")
+    if path == "/web" and rate.isdecimal() and 8000 <= int(rate) <= 48000:
+        return WebWire(websocket, rate_hz=int(rate), encoding=query.get("audio_encoding", "s16le"))
+    return None
+
+
+@asynccontextmanager
+async def serve_agent(
+    host: str,
+    port: int,
+    *,
+    transfer_to: str,
+    on_event: Callable[[AgentEvent], None] | None = None,
+) -> AsyncIterator[Server]:
+    """The agent as a websocket server. on_event sees all that happens, in order."""
+
+    async def converse(websocket: ServerConnection) -> None:
+        url = urlsplit(websocket.request.path if websocket.request else "")
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        wire = _wire(websocket, url.path, query)
+        if wire is None:
+            await websocket.close(1008, "dial /twilio or /web?sample_rate=8000..48000")
+            return
+        conversation = Conversation(wire, transfer_to, is_operator=query.get("role") == "operator")
+        try:
+            async for event in wire.events():
+                if on_event:
+                    on_event(event)
+                await conversation.answer(event)
+        except ValueError as error:  # bad JSON or base64
+            await websocket.close(1007, f"not a message of this protocol: {error}"[:120])
+        except ConnectionClosed:
+            return  # the caller hung up while we were speaking
+
+    async with serve(converse, host, port, max_size=2**20, compression=None) as server:
+        yield server
+
+
+def _show(event: AgentEvent) -> None:
+    if not isinstance(event, Heard):
+        print(event, flush=True)
+
+
+async def _main(host: str, port: int, transfer_to: str) -> None:
+    async with serve_agent(host, port, transfer_to=transfer_to, on_event=_show) as server:
+        print(f"demo agent: ws://{host}:{port}/twilio and ws://{host}:{port}/web?sample_rate=16000", flush=True)
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m ari_agent.demo.agent", description="demo voice agent")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--transfer-to", default="+15550100002", help="number or SIP URI for key 9")
+    options = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_main(options.host, options.port, options.transfer_to))

@@ -1,0 +1,63 @@
+"""What was heard, in numbers: level, the place of one sound in another, the strength of a tone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ari_agent.demo.sounds import Samples
+
+SILENCE_DBFS = -96.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a sound was found.
+
+    correlation: normalised, 1.0 = the same shape, 0 = unrelated.
+    offset: in samples, where it begins in the recording.
+    gain_db: how much louder it is there than the original.
+    """
+
+    correlation: float
+    offset: int
+    gain_db: float
+
+
+def level_dbfs(samples: Samples) -> float:
+    """RMS level against a full-scale square wave; SILENCE_DBFS for nothing at all."""
+    if not len(samples):
+        return SILENCE_DBFS
+    rms = float(np.sqrt(np.mean(np.square(samples.astype(np.float64)))))
+    return max(SILENCE_DBFS, 20 * float(np.log10(rms / 32768))) if rms else SILENCE_DBFS
+
+
+def find(sound: Samples, recording: Samples) -> Match:
+    """The place in the recording that resembles the sound most, by normalised cross-correlation."""
+    count = len(sound)
+    if not count or len(recording) < count:
+        return Match(0.0, 0, SILENCE_DBFS)
+    needle, hay = sound.astype(np.float64), recording.astype(np.float64)
+    size = 1 << (len(hay) + count - 1).bit_length()
+    products = np.fft.irfft(np.fft.rfft(hay, size) * np.conj(np.fft.rfft(needle, size)), size)
+    products = products[: len(hay) - count + 1]
+    energies = np.concatenate(([0.0], np.cumsum(hay * hay)))
+    energies = energies[count:] - energies[:-count]
+    needle_energy = float(needle @ needle)
+    # A stretch of near silence correlates with anything: below 1 % of the needle's energy it does not count.
+    floor = max(needle_energy * 0.01, 1.0)
+    scores = np.where(energies > floor, products / np.sqrt(np.maximum(energies, floor) * max(needle_energy, 1.0)), 0.0)
+    offset = int(np.argmax(scores))
+    energy = float(energies[offset])
+    gain_db = 10 * float(np.log10(energy / needle_energy)) if energy > 0 and needle_energy > 0 else SILENCE_DBFS
+    return Match(float(scores[offset]), offset, gain_db)
+
+
+def tone_dbfs(samples: Samples, frequency_hz: float, rate_hz: int) -> float:
+    """The level of one frequency (a single DFT bin, as in Goertzel's algorithm), as RMS dBFS."""
+    if not len(samples):
+        return SILENCE_DBFS
+    angles = 2j * np.pi * frequency_hz / rate_hz * np.arange(len(samples))
+    amplitude = 2 * abs(complex(np.mean(samples * np.exp(-angles))))
+    return max(SILENCE_DBFS, 20 * float(np.log10(amplitude / np.sqrt(2) / 32768))) if amplitude else SILENCE_DBFS

@@ -1,0 +1,91 @@
+"""Sounds of the demo: tones made here, speech from the WAV files beside this module, and G.711 mu-law.
+
+Samples are numpy arrays of signed 16-bit integers, mono. mu-law is written out here although the product has it too:
+a demo that shares the product's tables could not notice that they are wrong.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+
+SPEECH_RATE_HZ: Final = 8000
+
+# ITU-T G.711: a bias of 33 in 13 bits is 132 in 16 bits; the largest magnitude that fits is 32635.
+_BIAS, _CLIP = 132, 32635
+
+
+def _ulaw_tables() -> tuple[NDArray[np.uint8], Samples]:
+    linear = np.arange(-32768, 32768)
+    magnitude = np.minimum(np.abs(linear), _CLIP) + _BIAS
+    exponent = np.frexp(magnitude)[1] - 8
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    encode = ~(np.where(linear < 0, 0x80, 0) | exponent << 4 | mantissa) & 0xFF
+    code = ~np.arange(256) & 0xFF
+    value = ((((code & 0x0F) << 3) + _BIAS) << ((code & 0x70) >> 4)) - _BIAS
+    return encode.astype(np.uint8), np.where(code & 0x80, -value, value).astype(np.int16)
+
+
+_ENCODE, _DECODE = _ulaw_tables()
+
+
+def to_ulaw(samples: Samples) -> bytes:
+    """G.711 mu-law, one byte a sample."""
+    return bytes(_ENCODE[samples.astype(np.int32) + 32768].tobytes())
+
+
+def from_ulaw(ulaw: bytes) -> Samples:
+    """The samples of G.711 mu-law bytes."""
+    return _DECODE[np.frombuffer(ulaw, np.uint8)]
+
+
+def silence(duration_ms: float, rate_hz: int) -> Samples:
+    """So many milliseconds of nothing."""
+    return np.zeros(round(duration_ms * rate_hz / 1000), np.int16)
+
+
+def sweep(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, level_dbfs: float = -12.0) -> Samples:
+    """A tone that glides from one frequency to another; its level is that of a sine, with 5 ms of fade at both ends."""
+    count = round(duration_ms * rate_hz / 1000)
+    frequency_hz = np.linspace(from_hz, to_hz, count)
+    wave_form: NDArray[np.float64] = np.sin(2 * np.pi * np.cumsum(frequency_hz) / rate_hz)
+    fade = max(1, min(count // 2, rate_hz // 200))
+    wave_form[:fade] *= np.linspace(0, 1, fade)
+    wave_form[count - fade :] *= np.linspace(1, 0, fade)
+    peak = 32767 * 10 ** (level_dbfs / 20)
+    samples: Samples = (wave_form * peak).astype(np.int16)
+    return samples
+
+
+def tone(frequency_hz: float, duration_ms: float, rate_hz: int) -> Samples:
+    """A steady tone."""
+    return sweep(frequency_hz, frequency_hz, duration_ms, rate_hz)
+
+
+def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Samples:
+    """One tone after another."""
+    return np.concatenate([tone(frequency_hz, note_ms, rate_hz) for frequency_hz in frequencies_hz])
+
+
+def speech(name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
+    """The demo's recording `{name}.wav`, at the wished rate."""
+    with files("ari_agent.demo").joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as recording:
+        samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").astype(np.int16)
+        return at_rate(samples, recording.getframerate(), rate_hz)
+
+
+def at_rate(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """The same sound at another rate, by linear interpolation: good enough for a demo's own speech."""
+    if from_hz == to_hz:
+        return samples
+    count = len(samples) * to_hz // from_hz
+    moments = np.arange(count) * (from_hz / to_hz)
+    interpolated: Samples = np.interp(moments, np.arange(len(samples)), samples).astype(np.int16)
+    return interpolated
