@@ -1,0 +1,305 @@
+"""The playout queue: agent audio of any chunk size in, one 20 ms mu-law frame per tick out.
+
+Pure and without a clock: the wheel calls `next_frame` for every 20 ms of real time, and that is the clock.
+
+**Starting and running dry.** A talkspurt starts as soon as one whole frame is there. There is no prebuffer, because a
+stream that needs one makes it by itself: the first frame that comes too late costs one silent frame, and from then on
+the queue stands one frame deeper. A wheel that places the first tick of a talkspurt some 10 ms behind its first audio
+(see `idle`) gives that much tolerance of jitter without the silent frame. Chunks that are no whole number of frames
+wait one tick longer: with them the queue is short of a frame at some tick even if the agent is in time. A tail shorter
+than a frame is faded out and padded when nothing follows.
+
+**Trimming.** A paced queue never shrinks by itself: after a stall of a live stream every later frame is late by the
+stall. But a queue that stands deep is just what a burst of synthesised speech wants, and nobody may cut into that.
+What tells them apart is the agent's lead: audio received minus time passed since its stream began.
+- A live stream cannot know the future: its lead never passes what it began with. A stall lowers the lead, catching up
+  restores it, and the caller was given silence meanwhile. So there is a surplus when the stream keeps the pace of real
+  time, its lead is back where it was, and yet the queue has not been short for a whole window. Only that lowest depth
+  goes, and never more than the silence that was put in: what the queue needs for jitter stays. The same rule takes
+  care of an agent whose clock is fast, because the usual lead is followed by 1 ms a second.
+- An agent ahead of real time (a burst, or a burst and then paced) has raised its lead: its words are never cut. Where
+  it keeps the pace of real time for seconds with audio standing in front of the caller, long pauses are shortened.
+  That brings an agent that streamed into a ringing call back to the present.
+- While nothing comes in, the queue drains in its own time and is left alone.
+
+**Limit.** Ten minutes of audio. What comes in above that is dropped and counted: what is queued is older, has marks
+within it, and comes first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from ari_agent.media.audio import FRAME_SAMPLES, ULAW_SILENCE, crossfade_ulaw, fade_out_ulaw, is_quiet_ulaw
+
+LIMIT_BYTES: Final = 10 * 60 * 8000
+MARKS_LIMIT: Final = 10_000
+
+_BYTES_PER_MS: Final = 8
+_WINDOW_TICKS: Final = 50  # 1 s: longer than the time between two messages of any live agent
+_WINDOW_TICKS_MAX: Final = 3200  # 64 s: a stream that turned out to need its queue is asked ever more seldom
+_STALL_TICKS_MAX: Final = 150  # 3 s: after a longer pause the agent begins anew rather than catches up
+_LIVE_CHUNK_MAX: Final = 250 * _BYTES_PER_MS  # the longest message of a live stream (Retell's web protocol)
+_LEAD_TOLERANCE: Final = 60 * _BYTES_PER_MS  # how far jitter moves the lead of a live stream
+_LEAD_FOLLOWS: Final = 8  # samples a window: a clock 1000 ppm off
+_PACE_TOLERANCE: Final = 40 * _BYTES_PER_MS
+_PAUSE_FRAMES: Final = 10  # a pause is never shortened below 200 ms
+_PAUSE_WINDOWS: Final = 3
+
+
+@dataclass(slots=True)
+class PlayoutCounters:
+    """What became of the agent's audio."""
+
+    played_frames: int = 0
+    silent_frames: int = 0  # ticks with nothing to say
+    underruns: int = 0  # times the queue ran dry in a stream that went on within 200 ms
+    trimmed_ms: int = 0  # surplus after a stall
+    shortened_ms: int = 0  # pauses of an agent that is ahead
+    cleared_ms: int = 0
+    overflow_ms: int = 0  # dropped at the limit
+    marks_refused: int = 0
+
+
+class Playout:
+    """One call's queue towards the caller."""
+
+    __slots__ = (
+        "_allowed",
+        "_due_marks",
+        "_fading",
+        "_frames",
+        "_handed_bytes",
+        "_holding",
+        "_lead",
+        "_lead_peak",
+        "_live",
+        "_lowest",
+        "_marks",
+        "_paced_windows",
+        "_quiet_run",
+        "_received",
+        "_shorten",
+        "_silent_run",
+        "_since_input",
+        "_since_trim",
+        "_tail",
+        "_tail_seen",
+        "_ticks",
+        "_usual_lead",
+        "_window_ticks",
+        "counters",
+    )
+
+    def __init__(self) -> None:
+        self.counters = PlayoutCounters()
+        self._frames: deque[bytes] = deque()  # whole frames
+        self._tail = b""  # what does not fill a frame yet
+        self._tail_seen = 0  # its length at the last tick
+        self._holding = False
+        self._fading = b""  # the frame in front of a trimmed piece: crossfaded into the next
+        self._handed_bytes = 0  # of the agent's audio since the call began: played, trimmed or cleared
+        self._marks: deque[tuple[int, str]] = deque()  # (handed bytes at which it is due, name)
+        self._due_marks: list[str] = []
+        self._silent_run = 1 << 20  # ticks since a frame was last played
+        self._begin_stream(0)
+        self._live = False  # nothing has begun
+
+    def _begin_stream(self, first_chunk: int) -> None:
+        """A new reckoning of the agent's lead: all in samples."""
+        self._lead = 0
+        self._usual_lead = min(first_chunk, _LIVE_CHUNK_MAX)
+        self._allowed = 0  # silence put in, plus how far the usual lead was followed, minus what was trimmed
+        self._live = True
+        self._since_input = 0  # ticks
+        self._since_trim = _WINDOW_TICKS_MAX * 10
+        self._window_ticks = _WINDOW_TICKS
+        self._shorten = self._quiet_run = 0
+        self._paced_windows = 0
+        self._begin_window()
+
+    def _begin_window(self) -> None:
+        self._ticks = self._received = 0
+        self._lead_peak = -(1 << 60)
+        self._lowest = 1 << 60  # frames left after each tick
+
+    # the agent's side
+
+    def push(self, ulaw: bytes) -> None:
+        """Queue agent audio, mu-law at 8 kHz, any length."""
+        size = len(ulaw)
+        if not size:
+            return
+        empty = not self._frames and not self._tail
+        if empty:
+            if self._silent_run <= 10 and self._silent_run:
+                self.counters.underruns += 1
+                if self._since_trim < 10 * self._window_ticks:
+                    self._window_ticks = min(2 * self._window_ticks, _WINDOW_TICKS_MAX)
+            if not self._live or self._since_input > _STALL_TICKS_MAX:
+                self._begin_stream(size)
+                self._holding = size % FRAME_SAMPLES != 0 and size < 2 * FRAME_SAMPLES
+        self._since_input = 0
+        self._lead += size
+        self._received += size
+        if self._lead > self._lead_peak:
+            self._lead_peak = self._lead
+            if self._lead > self._usual_lead + _LEAD_TOLERANCE:
+                self._live = False
+        if size == FRAME_SAMPLES and not self._tail and len(self._frames) * FRAME_SAMPLES < LIMIT_BYTES:
+            self._frames.append(ulaw)
+        else:
+            self._cut(ulaw)
+
+    def _cut(self, ulaw: bytes) -> None:
+        room = LIMIT_BYTES - self.queued_bytes
+        if len(ulaw) > room:
+            self.counters.overflow_ms += (len(ulaw) - room) // _BYTES_PER_MS
+            ulaw = ulaw[:room]
+        audio = self._tail + ulaw if self._tail else ulaw
+        whole = len(audio) - len(audio) % FRAME_SAMPLES
+        for start in range(0, whole, FRAME_SAMPLES):
+            self._frames.append(audio[start : start + FRAME_SAMPLES])
+        self._tail = audio[whole:]
+
+    def mark(self, name: str) -> bool:
+        """Have `name` come back once all audio pushed so far has been handed out. False: too many are waiting."""
+        if not self._frames and not self._tail:
+            self._due_marks.append(name)
+            return True
+        if len(self._marks) >= MARKS_LIMIT:
+            self.counters.marks_refused += 1
+            return False
+        self._marks.append((self._handed_bytes + self.queued_bytes, name))
+        return True
+
+    def clear(self) -> list[str]:
+        """Drop everything queued, at once; the marks that were waiting for it come back, in order."""
+        queued = self.queued_bytes
+        self.counters.cleared_ms += queued // _BYTES_PER_MS
+        self._handed_bytes += queued
+        self._frames.clear()
+        self._tail = self._fading = b""
+        self._live = self._holding = False
+        names = [name for _, name in self._marks]
+        self._marks.clear()
+        return names
+
+    def take_played_marks(self) -> list[str]:
+        """The marks whose audio has been handed out since the last call, in order."""
+        if not self._due_marks:
+            return []
+        names, self._due_marks = self._due_marks, []
+        return names
+
+    @property
+    def queued_bytes(self) -> int:
+        """Audio that waits: bytes of mu-law, 8 to the millisecond."""
+        return len(self._frames) * FRAME_SAMPLES + len(self._tail)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing queued and nothing played at the last tick: the next push starts a talkspurt."""
+        return self._silent_run > 0 and not self._frames and not self._tail
+
+    # the wheel's side
+
+    def next_frame(self, ticks: int = 1) -> bytes | None:
+        """The frame for this tick: 160 bytes of mu-law, or None where there is nothing to say and silence is due.
+
+        ticks: how many times 20 ms have passed since the last call: more than 1 where the wheel was held up.
+        """
+        self._lead -= FRAME_SAMPLES * ticks
+        self._since_input += ticks
+        self._ticks += ticks
+        if ticks > 1:
+            self._allowed += FRAME_SAMPLES * (ticks - 1)
+        frames = self._frames
+        if frames and not self._holding:
+            frame = frames.popleft()
+            self._handed_bytes += FRAME_SAMPLES
+            if self._shorten or self._fading:
+                frame = self._corrected(frame)
+        elif self._tail and not frames and (self._silent_run == 0 or len(self._tail) == self._tail_seen):
+            frame = self._padded_tail()
+        else:
+            self._holding = False
+            self._tail_seen = len(self._tail)
+            self._silent_run += ticks
+            self._allowed += FRAME_SAMPLES
+            self._lowest = 0
+            self.counters.silent_frames += ticks
+            return None
+        self._silent_run = 0
+        self.counters.played_frames += 1
+        self._lowest = min(self._lowest, len(frames))
+        if self._marks and self._marks[0][0] <= self._handed_bytes:
+            self._release_marks()
+        if self._ticks >= self._window_ticks:
+            self._judge_window()
+        return frame
+
+    def _padded_tail(self) -> bytes:
+        tail, self._tail, self._tail_seen = self._tail, b"", 0
+        self._handed_bytes += len(tail)
+        self._allowed += FRAME_SAMPLES - len(tail)
+        return fade_out_ulaw(tail).ljust(FRAME_SAMPLES, bytes([ULAW_SILENCE]))
+
+    def _release_marks(self) -> None:
+        marks, due = self._marks, self._due_marks
+        while marks and marks[0][0] <= self._handed_bytes:
+            due.append(marks.popleft()[1])
+
+    # surplus
+
+    def _judge_window(self) -> None:
+        """At the end of a window: is what stands in the queue surplus, intended, or needed?"""
+        lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
+        peak = self._lead_peak
+        chunk_tolerance = _PACE_TOLERANCE + min(self._usual_lead, _LIVE_CHUNK_MAX)
+        in_pace = abs(received - time) <= chunk_tolerance
+        self._since_trim += self._ticks
+        self._begin_window()
+        if not in_pace:
+            self._paced_windows = self._shorten = 0
+            return
+        self._paced_windows += 1
+        if not self._live:
+            self._shorten = lowest if self._paced_windows >= _PAUSE_WINDOWS else 0
+        elif peak < self._usual_lead - _LEAD_TOLERANCE:
+            # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now.
+            self._usual_lead, self._allowed = peak, 0
+        else:
+            follow = max(-_LEAD_FOLLOWS, min(_LEAD_FOLLOWS, peak - self._usual_lead))
+            self._usual_lead += follow
+            self._allowed += follow
+            surplus = min(lowest, (self._allowed + FRAME_SAMPLES // 2) // FRAME_SAMPLES)
+            if surplus > 0:
+                self._trim(surplus)
+
+    def _trim(self, count: int) -> None:
+        self._fading = self._frames[0]
+        for _ in range(count):
+            self._frames.popleft()
+        self._handed_bytes += count * FRAME_SAMPLES
+        self._allowed -= count * FRAME_SAMPLES
+        self._since_trim = 0
+        self.counters.trimmed_ms += 20 * count
+        self._release_marks()
+
+    def _corrected(self, frame: bytes) -> bytes:
+        """The frame to play instead, right after a piece was left out or where a pause may be shortened."""
+        if self._fading:
+            frame, self._fading = crossfade_ulaw(self._fading, frame), b""
+        while self._shorten and is_quiet_ulaw(frame):
+            self._quiet_run += 1
+            if self._quiet_run <= _PAUSE_FRAMES or not self._frames:
+                return frame
+            frame = self._frames.popleft()
+            self._handed_bytes += FRAME_SAMPLES
+            self._shorten -= 1
+            self.counters.shortened_ms += 20
+        self._quiet_run = 0
+        return frame
