@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.model import (
     AgentVersionReference,
@@ -62,4 +60,4 @@ class InboundWebhookAnswer(ContractModel):
 class InboundWebhookBody(ContractModel):
     """The whole answer. An empty object, or one without `call_inbound`, overrides nothing."""
 
-    call_inbound: InboundWebhookAnswer = Field(default_factory=InboundWebhookAnswer)
+    call_inbound: InboundWebhookAnswer | None = None
