@@ -14,7 +14,8 @@
     │   ├── AgentUnreachable          no TCP, TLS or handshake in time
     │   ├── AgentRefused              the handshake was answered with something other than 101
     │   ├── AgentLost                 the connection broke during the call
-    │   └── AgentCorruptPayload       a message that the protocol does not know
+    │   ├── AgentCorruptPayload       a message that the protocol does not know
+    │   └── UnservedAgent             an agent of a kind that takes no calls here
     ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
     │   ├── UnknownCall               no such call
     │   ├── CallNotOngoing            the call has ended, or not begun
@@ -22,6 +23,8 @@
     ├── WebhookError
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
     ├── StoreError                    the database
+    ├── PbxError                      the Asterisk of the demo and the tests did not start
+    │   └── PortBusy                  a port it needs is taken
     └── ApiError                      an HTTP answer: status and message
 
 An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason
@@ -141,6 +144,18 @@ class AgentCorruptPayload(AgentError):
         self.why = why
 
 
+class UnservedAgent(AgentError):
+    """The agent's response_engine is stored, and cannot take calls."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
+
+    def __init__(self, agent_id: str, engine_type: str) -> None:
+        super().__init__(
+            f"agent {agent_id} has a response_engine of type {engine_type}, which takes no calls; use audio-websocket"
+        )
+        self.agent_id, self.engine_type = agent_id, engine_type
+
+
 class CallError(AriAgentError):
     """A wish that the call cannot fulfil; `http_status` is the verdict for the API."""
 
@@ -187,6 +202,18 @@ class InboundWebhookFailed(WebhookError):
 
 class StoreError(AriAgentError):
     """The database could not be opened, migrated or written."""
+
+
+class PbxError(AriAgentError):
+    """The Asterisk that the demo and the tests start themselves could not be made, started or spoken to."""
+
+
+class PortBusy(PbxError):
+    """A port that it needs is taken. variable: the setting that chooses another one."""
+
+    def __init__(self, variable: str, bind: str, port: int, why: str) -> None:
+        super().__init__(f"{bind}:{port} cannot be used ({why}): choose another port with {variable}")
+        self.variable, self.bind, self.port, self.why = variable, bind, port, why
 
 
 class ApiError(AriAgentError):

@@ -1,0 +1,462 @@
+"""A real Asterisk of one's own: in a private root, with its own configuration, ports and processes.
+
+The demo and the integration tests stand on it. The root (Debian's Asterisk, SIPp and baresip) is made once by
+`docker/install.sh root` and shared read-only by every `Pbx`; what one Asterisk writes lies in its own run directory.
+
+    async with Pbx(sip_port=21060, tls_port=21061, ari_port=21088, rtp_ports=(21100, 21199)) as pbx:
+        ...                                                   # pbx.ari_url, pbx.ari_username, pbx.ari_password
+        done = await pbx.run_tool(["sipp", "127.0.0.1:21060", "-sf", "caller.xml", "-m", "1", "-trace_msg"])
+        assert done.returncode == 0, done.output
+        assert "0 active channels" in await pbx.cli("core show channels count")
+
+Nothing outlives it: each program runs in mount and process namespaces of its own, which die with the process that
+made the `Pbx`, even by SIGKILL. Run directories that such a death leaves behind are removed by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Self
+
+import aiohttp
+
+from ari_agent.errors import PbxError, PortBusy
+
+INSTALL: Final = Path(__file__).parents[2] / "docker" / "install.sh"
+
+# Runs as process 1 of new mount and process namespaces. $1 root, $2 run directory; the rest is the command, started
+# in the shared work directory. The root is mounted read-only; what this Asterisk writes is bound over it.
+# Process 1 stays root and waits: a change of user would clear the signal that lets it die with its parent.
+ENTER: Final = """
+set -e
+root=$1 run=$2
+shift 2
+mount --bind "$root" "$root"
+cd "$root"
+mount -o remount,bind,ro "$root"
+mount -t proc proc proc
+mount --rbind /dev dev
+mount -t tmpfs tmpfs tmp
+mount --bind "$run/etc" etc/asterisk
+for folder in lib log spool; do mount --bind "$run/$folder" var/$folder/asterisk; done
+mount --bind "$run/run" run/asterisk
+mount --bind "$run/work" mnt
+mount --bind "$run/hosts" etc/hosts
+[ ! -e /etc/resolv.conf ] || mount --bind /etc/resolv.conf etc/resolv.conf
+chroot . /usr/bin/env -C /mnt HOME=/mnt TERM=dumb LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+"""
+
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended. output: what it wrote to both standard streams."""
+
+    returncode: int
+    output: str
+
+
+class Pbx:
+    """One Asterisk, started by `start` (or `async with`), gone after `stop`.
+
+    app: the name in the dialplan's `Stasis()`.
+    bind: the address SIP listens on; "0.0.0.0" lets phones of the network in. ARI stays on `ari_bind`.
+    sip_port (UDP and TCP), tls_port, ari_port: 1 to 65535; 0 chooses a free one, see the attribute after `start`.
+    rtp_ports: first and last UDP port of Asterisk's own audio.
+    callers: networks whose SIP calls come in without a password, as a trunk's do: endpoint `caller`, context
+        `from-trunk`. The From user must not be the softphone's account. Empty: only the softphone may call.
+    pjsip, extensions: more configuration, read after the shipped `pjsip.conf` and `extensions.conf`.
+    files: whole files for /etc/asterisk, by name ("rtp.conf"), in place of the shipped ones.
+    network_namespace: name (`ip netns`) of the network that Asterisk and the tools live in; the ports are then not
+        tested for being free, and `start` does not wait for ARI, which may be out of reach, but for the CLI.
+    cache: where the root is and run directories are made; default as in `docker/install.sh`.
+
+    Raises PortBusy, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as long as
+    the Pbx does (the event loop's): Linux ties the children's life to the thread that made them.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: str = "ari_agent",
+        bind: str = "127.0.0.1",
+        ari_bind: str = "127.0.0.1",
+        sip_port: int = 5060,
+        tls_port: int = 5061,
+        ari_port: int = 8088,
+        rtp_ports: tuple[int, int] = (10000, 13999),
+        callers: Sequence[str] = ("127.0.0.0/8",),
+        pjsip: str = "",
+        extensions: str = "",
+        files: Mapping[str, str] | None = None,
+        network_namespace: str | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.app = app
+        self.bind = bind
+        self.ari_bind = ari_bind
+        self.sip_port = sip_port
+        self.tls_port = tls_port
+        self.ari_port = ari_port
+        self.rtp_ports = rtp_ports
+        self.network_namespace = network_namespace
+        self.root = Path()
+        self.ari_username = self.ari_password = ""
+        self.softphone_account = self.softphone_password = ""
+        self._callers = tuple(callers)
+        self._pjsip = pjsip
+        self._extensions = extensions
+        self._files = dict(files or {})
+        self._cache = cache or cache_folder()
+        self._asterisk: asyncio.subprocess.Process | None = None
+        self._run = Path()
+        self._run_lock: int | None = None
+
+    # ---- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def ari_url(self) -> str:
+        """What ARI_AGENT_ARI_URL takes."""
+        host = "127.0.0.1" if ip_address(self.ari_bind).is_unspecified else self.ari_bind
+        return f"http://{host}:{self.ari_port}/ari"
+
+    @property
+    def work_path(self) -> Path:
+        """The directory that tools start in, seen from outside: put scenarios and WAV files there, find logs there."""
+        return self._run / "work"
+
+    @property
+    def log_path(self) -> Path:
+        """Asterisk's log: notices, warnings and errors."""
+        return self._run / "log" / "messages.log"
+
+    @property
+    def certificate_path(self) -> Path:
+        """The self-made certificate of SIP over TLS, for clients to trust."""
+        return self._run / "etc" / "keys" / "asterisk.crt"
+
+    @property
+    def running(self) -> bool:
+        """Whether the Asterisk process lives."""
+        return self._asterisk is not None and self._asterisk.returncode is None
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Make the root if it is missing, configure, start, and return when calls can come in."""
+        if self.running:
+            return
+        self.root = Path((await self._install("root")).strip())
+        if self._run_lock is None:
+            self._make_run_directory()
+        try:
+            self._choose_ports()
+            await self._configure()
+            await self._launch()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End Asterisk (its callers get a BYE) and remove the run directory. Does no harm twice."""
+        if self.running:
+            with contextlib.suppress(PbxError):
+                await self.cli("core stop now")
+            await self._ended(STOP_TIMEOUT_S)
+        await self.kill()
+        if self._run_lock is not None:
+            shutil.rmtree(self._run, ignore_errors=True)
+            os.close(self._run_lock)
+            self._run_lock = None
+
+    async def restart(self) -> None:
+        """End Asterisk and start it again with the same ports, passwords and files; what ARI pushed is lost."""
+        if self.running:
+            await self.cli("core stop now")
+            await self._ended(STOP_TIMEOUT_S)
+        await self.kill()
+        await self._launch()
+
+    async def kill(self) -> None:
+        """SIGKILL: no BYE, no closing handshake, as in a crash. `restart` starts it again."""
+        if self._asterisk is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._asterisk.kill()
+        await self._asterisk.wait()
+        self._asterisk = None
+
+    # ---- what one does with it --------------------------------------------------------------------------------
+
+    async def cli(self, command: str) -> str:
+        """Run a command of Asterisk's command line ("core show channels") and return what it printed."""
+        done = await self.run_tool(["asterisk", "-rx", command], timeout_s=10)
+        if done.returncode:
+            raise PbxError(f"asterisk -rx {command!r} failed: {done.output.strip()}")
+        return done.output
+
+    async def run_tool(self, command: Sequence[str], *, timeout_s: float = 60) -> Done:
+        """Run a program of the root (sipp, baresip, asterisk) in `work_path` and wait for its end.
+
+        Raises TimeoutError after timeout_s, with the program dead.
+        """
+        process = await self.popen_tool(command)
+        try:
+            async with asyncio.timeout(timeout_s):
+                output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return Done(process.returncode or 0, output.decode(errors="replace"))
+
+    async def popen_tool(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+        """Start a program of the root in `work_path`; stdout carries both of its output streams, stdin is a pipe.
+
+        The program lives in namespaces of its own, not Asterisk's, so it survives `kill`. End it with `.kill()`:
+        other signals do not reach it.
+        """
+        return await self._spawn(command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+
+    # ---- how --------------------------------------------------------------------------------------------------
+
+    async def _spawn(
+        self, command: Sequence[str], *, stdin: int, stdout: int | Path, env: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process:
+        enter = ["/bin/sh", "-c", ENTER, "sh", str(self.root), str(self._run), *command]
+        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", *enter]
+        network = ["nsenter", f"--net=/run/netns/{self.network_namespace}"] if self.network_namespace else []
+        with contextlib.ExitStack() as stack:
+            out = stack.enter_context(stdout.open("ab")) if isinstance(stdout, Path) else stdout
+            return await asyncio.create_subprocess_exec(
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                *network,
+                *unshare,
+                stdin=stdin,
+                stdout=out,
+                stderr=asyncio.subprocess.STDOUT,
+                env=env,
+                # Ctrl-C goes to this process alone, which then ends the others in order.
+                start_new_session=True,
+            )
+
+    async def _install(self, *arguments: str, **settings: str) -> str:
+        """Run docker/install.sh; its progress goes to this process's standard error, as it comes."""
+        process = await asyncio.create_subprocess_exec(
+            str(INSTALL),
+            *arguments,
+            env={**_without_product_settings(), "ARI_AGENT_CACHE": str(self._cache), **settings},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            raise PbxError(f"docker/install.sh {arguments[0]} failed: see above")
+        return output.decode()
+
+    def _make_run_directory(self) -> None:
+        runs = self._cache / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        _sweep(runs)
+        self._run = Path(tempfile.mkdtemp(prefix="pbx-", dir=runs))
+        self._run_lock = os.open(self._run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._run_lock, fcntl.LOCK_EX)
+        for folder in ("etc", "lib", "log", "spool", "run", "work"):
+            (self._run / folder).mkdir()
+
+    def _choose_ports(self) -> None:
+        if self.network_namespace:
+            return
+        self.ari_port = _free_port(self.ari_bind, self.ari_port, (socket.SOCK_STREAM,), "ARI_AGENT_ARI_PORT")
+        both = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+        self.sip_port = _free_port(self.bind, self.sip_port, both, "ARI_AGENT_SIP_PORT")
+        self.tls_port = _free_port(self.bind, self.tls_port, (socket.SOCK_STREAM,), "ARI_AGENT_SIP_TLS_PORT")
+
+    async def _configure(self) -> None:
+        uid, gid = _asterisk_user(self.root)
+        etc = self._run / "etc"
+        await self._install(
+            "configure",
+            str(etc),
+            ARI_AGENT_APP=self.app,
+            ARI_AGENT_ARI_BIND=self.ari_bind,
+            ARI_AGENT_ARI_PORT=str(self.ari_port),
+            ARI_AGENT_SIP_BIND=self.bind,
+            ARI_AGENT_SIP_PORT=str(self.sip_port),
+            ARI_AGENT_SIP_TLS_PORT=str(self.tls_port),
+            ARI_AGENT_SIP_RTP_PORTS="{}-{}".format(*self.rtp_ports),
+            ARI_AGENT_ASTERISK_OWNER=f"{uid}:{gid}",
+        )
+        lines = (etc / "ari-agent.env").read_text().splitlines()
+        made = dict(line.removeprefix("ARI_AGENT_").split("=", 1) for line in lines if "=" in line)
+        self.ari_username, self.ari_password = made["ARI_USERNAME"], made["ARI_PASSWORD"]
+        self.softphone_account, self.softphone_password = made["SOFTPHONE_ACCOUNT"], made["SOFTPHONE_PASSWORD"]
+        (etc / "pjsip.d" / "pbx.conf").write_text(_caller_endpoint(self._callers) + self._pjsip + "\n")
+        (etc / "extensions.d" / "pbx.conf").write_text(self._extensions + "\n")
+        for name, text in self._files.items():
+            (etc / name).write_text(text)
+        (self._run / "hosts").write_text(_hosts())
+        for folder in ("lib", "log", "spool", "run"):
+            os.chown(self._run / folder, uid, gid)
+        (self._run / "work").chmod(0o777)
+
+    async def _launch(self) -> None:
+        console = self._run / "log" / "console.log"
+        command = ["asterisk", "-f", "-n", "-U", "asterisk", "-G", "asterisk"]
+        self._asterisk = await self._spawn(command, stdin=asyncio.subprocess.DEVNULL, stdout=console)
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                if not self.network_namespace:
+                    await self._wait_for_ari()
+                await self._wait_until_booted()
+        except TimeoutError:
+            why = f"it did not answer within {START_TIMEOUT_S:.0f} s"
+            raise PbxError(f"Asterisk did not start: {why}; it said:\n{_tail(console)}") from None
+
+    async def _wait_for_ari(self) -> None:
+        headers = {"Authorization": aiohttp.encode_basic_auth(self.ari_username, self.ari_password)}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            while True:
+                self._check_alive()
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"{self.ari_url}/asterisk/ping") as response:
+                        if response.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+
+    async def _wait_until_booted(self) -> None:
+        while True:
+            self._check_alive()
+            done = await self.run_tool(["asterisk", "-rx", "core waitfullybooted"], timeout_s=START_TIMEOUT_S)
+            if done.returncode == 0:
+                return
+            await asyncio.sleep(0.1)
+
+    def _check_alive(self) -> None:
+        if not self.running:
+            raise PbxError(f"Asterisk did not start; it said:\n{_tail(self._run / 'log' / 'console.log')}")
+
+    async def _ended(self, timeout_s: float) -> None:
+        if self._asterisk is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._asterisk.wait()
+
+
+def cache_folder() -> Path:
+    """ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent: as docker/install.sh has it."""
+    if cache := os.environ.get("ARI_AGENT_CACHE"):
+        return Path(cache).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return (Path(base) / "ari-agent").absolute()
+
+
+def _caller_endpoint(networks: Sequence[str]) -> str:
+    if not networks:
+        return ""
+    return f"""
+[caller](trunk)
+
+[caller]
+type = identify
+endpoint = caller
+match = {",".join(networks)}
+
+"""
+
+
+def _hosts() -> str:
+    """Asterisk looks its own host name up for each call: without an answer here that is a question to the network."""
+    known = Path("/etc/hosts")
+    return f"{known.read_text() if known.exists() else ''}\n127.0.0.1 localhost {socket.gethostname()}\n"
+
+
+def _asterisk_user(root: Path) -> tuple[int, int]:
+    """User and group number of the root's own user `asterisk`, which may be somebody else's number outside."""
+    for line in (root / "etc" / "passwd").read_text().splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == "asterisk":
+            return int(uid), int(gid)
+    raise PbxError(f"{root} has no user asterisk: remove it, it is made again")
+
+
+def _without_product_settings() -> dict[str, str]:
+    """This process's environment, without what would change the configuration behind the Pbx's back."""
+    kept = ("ARI_AGENT_DEBIAN_MIRROR",)
+    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith("ARI_AGENT_")}
+
+
+def _free_port(bind: str, port: int, kinds: Sequence[int], variable: str) -> int:
+    """The port, if all kinds of socket can have it; for 0 one that they can. Raises PortBusy."""
+    for _ in range(100):
+        with contextlib.ExitStack() as held:
+            try:
+                return _bind_all(bind, port, kinds, held)
+            except OSError as error:
+                if port:
+                    raise PortBusy(variable, bind, port, error.strerror or str(error)) from None
+    raise PortBusy(variable, bind, port, "no free port was found in 100 tries")
+
+
+def _bind_all(bind: str, port: int, kinds: Sequence[int], held: contextlib.ExitStack) -> int:
+    for kind in kinds:
+        candidate = held.enter_context(socket.socket(socket.AF_INET, kind))
+        if kind == socket.SOCK_STREAM:
+            # As Asterisk does: connections of an earlier run that linger are no reason to refuse.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        candidate.bind((bind, port))
+        port = int(candidate.getsockname()[1])
+    return port
+
+
+def _sweep(runs: Path) -> None:
+    """Remove the run directories whose Pbx is dead: nobody holds their lock any more."""
+    for stale in _unlocked(runs):
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def _unlocked(runs: Path) -> Iterator[Path]:
+    for directory in runs.glob("pbx-*"):
+        try:
+            lock = os.open(directory / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            continue  # being made, or being removed, by another process
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            yield directory
+        finally:
+            os.close(lock)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

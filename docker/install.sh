@@ -1,0 +1,424 @@
+#!/bin/bash
+# The one recipe that installs Asterisk and its configuration: for the engine-less root, the Dockerfiles and the
+# Vagrantfile alike. `install.sh help` says what it does.
+set -euo pipefail
+export LC_ALL=C
+umask 022
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+readonly templates=${ARI_AGENT_TEMPLATES:-$here/../asterisk-conf}
+
+# Debian carries Asterisk 22 in this suite only.
+readonly suite=sid
+readonly asterisk_packages=(asterisk asterisk-modules openssl)
+# SIPp and baresip: the callers of the demo and of the tests.
+readonly caller_packages=(sip-tester baresip)
+# Raise it when the recipe of the root changes in a way that its package list does not show.
+readonly root_version=1
+
+cache=${ARI_AGENT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ari-agent}
+
+usage() {
+    cat <<'TEXT'
+install.sh root                 make the private root with Asterisk, SIPp and baresip in the cache folder, if it is
+                                not there, and print its path
+install.sh packages [callers]   install Asterisk in this machine or container (Debian with an Asterisk package)
+install.sh configure DIRECTORY  fill the templates of asterisk-conf/ into DIRECTORY, make passwords and a certificate
+install.sh venv DIRECTORY       make a Python virtual environment with pip, also where python3-venv is missing
+install.sh mirror               print the Debian mirror that this machine uses
+
+Cache folder: ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent.
+Mirror: ARI_AGENT_DEBIAN_MIRROR, else the one in this machine's apt sources.
+
+configure takes these from the environment, else from what DIRECTORY/ari-agent.env holds, else the default:
+  ARI_AGENT_APP               ari_agent      the Stasis application
+  ARI_AGENT_ARI_BIND          127.0.0.1      where ARI listens
+  ARI_AGENT_ARI_PORT          8088
+  ARI_AGENT_ARI_USERNAME      ari_agent
+  ARI_AGENT_ARI_PASSWORD      made
+  ARI_AGENT_SIP_BIND          0.0.0.0        where SIP listens
+  ARI_AGENT_SIP_PORT          5060           UDP and TCP
+  ARI_AGENT_SIP_TLS_PORT      5061
+  ARI_AGENT_SIP_RTP_PORTS     10000-13999    Asterisk's own audio ports
+  ARI_AGENT_SOFTPHONE_ACCOUNT softphone
+  ARI_AGENT_SOFTPHONE_PASSWORD made
+DIRECTORY/ari-agent.env (mode 0600) is what the controller needs to know of it, in the form of an environment file.
+TEXT
+}
+
+fail() {
+    printf 'install.sh: %s\n' "$*" >&2
+    exit 2
+}
+
+say() {
+    printf 'install.sh: %s\n' "$*" >&2
+}
+
+need() { # COMMAND PACKAGE
+    command -v "$1" >/dev/null || fail "$1 is missing: install the package $2"
+}
+
+# ---- where packages come from ---------------------------------------------------------------------------------
+
+# "URI SUITE" of every Debian source of this machine, in the one-line and in the deb822 format (sources.list(5)).
+apt_sources() {
+    local list
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ -f "$list" ] || continue
+        sed -n 's/#.*//; s/\[[^]]*\]//; s/^[[:space:]]*deb[[:space:]]\{1,\}//p' "$list"
+    done | awk 'NF >= 2 { print $1, $2 }'
+    for list in /etc/apt/sources.list.d/*.sources; do
+        [ -f "$list" ] || continue
+        awk '
+            function flush(  i, j, u, s, nu, ns) {
+                nu = split(uris, u); ns = split(suites, s)
+                if (types ~ /(^| )deb( |$)/ && enabled != "no")
+                    for (i = 1; i <= nu; i++) for (j = 1; j <= ns; j++) print u[i], s[j]
+                types = uris = suites = enabled = field = ""
+            }
+            /^[[:space:]]*#/ { next }
+            /^[[:space:]]*$/ { flush(); next }
+            /^[^[:space:]]/ {
+                field = tolower(substr($0, 1, index($0, ":") - 1))
+                sub(/^[^:]*:/, "")
+            }
+            field == "types" { types = types " " $0 }
+            field == "uris" { uris = uris " " $0 }
+            field == "suites" { suites = suites " " $0 }
+            field == "enabled" { enabled = tolower($1) }
+            END { flush() }
+        ' "$list"
+    done
+}
+
+# The mirror of the machine's own Debian release; nothing on a machine that is not Debian.
+mirror() {
+    if [ -n "${ARI_AGENT_DEBIAN_MIRROR:-}" ]; then
+        printf '%s\n' "$ARI_AGENT_DEBIAN_MIRROR"
+        return
+    fi
+    local id='' codename='' uri release
+    id=$(os_release ID)
+    codename=$(os_release VERSION_CODENAME)
+    [ "$id" = debian ] || return 0
+    while read -r uri release; do
+        case $release in
+        "$codename" | sid | unstable | testing | stable | oldstable) ;;
+        *) continue ;;
+        esac
+        case $uri in
+        mirror+file:*) # Debian's cloud images: the first line of that file is the mirror
+            uri=$(sed -n 's/[[:space:]].*//; /^https\{0,1\}:/ { p; q }' "/${uri#mirror+file:/}")
+            ;;
+        esac
+        case $uri in
+        http:* | https:*)
+            printf '%s\n' "${uri%/}"
+            return
+            ;;
+        esac
+    done < <(apt_sources)
+}
+
+os_release() { # FIELD
+    sed -n "s/^$1=//p" /etc/os-release | tr -d '"'
+}
+
+# Unpack packages of this machine's own release, with whatever they need and this machine lacks, without installing
+# them: apt's lists and downloads stay in the cache folder, and the machine as it is.
+unpack() { # DIRECTORY PACKAGE...
+    local directory=$1 apt=(
+        apt-get -qq -o Debug::NoLocking=1 -o APT::Sandbox::User=root
+        -o Dir::State::Lists="$cache/apt/lists" -o Dir::Cache="$cache/apt" -o Dir::Cache::Archives="$cache/apt/archives"
+    )
+    shift
+    rm -rf "$cache/apt"
+    mkdir -p "$directory" "$cache/apt/lists/partial" "$cache/apt/archives/partial"
+    "${apt[@]}" update >&2 || fail "apt-get update failed: check this machine's apt sources"
+    "${apt[@]}" install --download-only --no-install-recommends -y "$@" >/dev/null ||
+        fail "could not download $*: check this machine's apt sources"
+    local deb
+    for deb in "$cache"/apt/archives/*.deb; do
+        dpkg-deb -x "$deb" "$directory"
+    done
+    rm -rf "$cache/apt"
+}
+
+# The path of a file that belongs to a package: the machine's own, or one unpacked into the cache folder.
+borrow() { # PACKAGE PATH
+    local found
+    found=$(compgen -G "$2" | tail -n 1) || found=$(compgen -G "$cache/tools/$1$2" | tail -n 1) || {
+        say "the package $1 is not installed: unpacking it into $cache/tools"
+        unpack "$cache/tools/$1.partial" "$1"
+        rm -rf "${cache:?}/tools/$1"
+        mv "$cache/tools/$1.partial" "$cache/tools/$1"
+        found=$(compgen -G "$cache/tools/$1$2" | tail -n 1) || fail "the package $1 has no $2"
+    }
+    printf '%s\n' "$found"
+}
+
+# ---- the private root -----------------------------------------------------------------------------------------
+
+root_path() {
+    local recipe
+    recipe="$root_version $suite $(dpkg --print-architecture) ${asterisk_packages[*]} ${caller_packages[*]}"
+    printf '%s/root-%s\n' "$cache" "$(printf '%s' "$recipe" | sha256sum | cut -c1-12)"
+}
+
+make_root() {
+    need dpkg dpkg
+    local root
+    root=$(root_path)
+    if [ ! -d "$root" ]; then
+        [ "$(id -u)" = 0 ] || fail "must be root to make the root with Asterisk: run it with sudo, or start Docker"
+        need apt-get apt
+        need flock util-linux
+        unshare -m true 2>/dev/null || fail "may not make mount namespaces: in a container, run it with --privileged"
+        mkdir -p "$cache"
+        (
+            flock --nonblock 9 || {
+                say "waiting for another process that makes the same root"
+                flock 9
+            }
+            [ -d "$root" ] || build_root "$root"
+        ) 9>"$cache/root.lock"
+    fi
+    printf '%s\n' "$root"
+}
+
+build_root() { # DIRECTORY; the caller holds the lock
+    local root=$1 partial=$1.partial program keyring uri source=() options=() setting
+    rm -rf --one-file-system "$cache"/root-*.partial
+    program=$(borrow mmdebstrap /usr/bin/mmdebstrap)
+    keyring=$(borrow debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg)
+    uri=$(mirror)
+    # Without a mirror (the machine is no Debian) mmdebstrap takes Debian's own.
+    [ -z "$uri" ] || source=("deb [signed-by=$keyring] $uri $suite main")
+    # What this machine's apt needs to reach its mirror.
+    for setting in Acquire::Check-Valid-Until Acquire::http::Proxy Acquire::https::Proxy; do
+        setting=$(apt-config dump --no-empty "$setting" 2>/dev/null) || continue
+        [ -z "$setting" ] || options+=("--aptopt=$setting")
+    done
+    say "making $root with Asterisk from Debian $suite${uri:+ of $uri}: about 30 s, once"
+    borrowed_perl "$program" --quiet --variant=minbase --keyring="$keyring" "${options[@]}" \
+        --include="$(IFS=,; printf '%s' "${asterisk_packages[*]},${caller_packages[*]}")" \
+        "$suite" "$partial" "${source[@]}" >"$cache/root.log" 2>&1 9>&- || {
+        tail -n 15 "$cache/root.log" >&2
+        fail "mmdebstrap failed, see $cache/root.log; another mirror: ARI_AGENT_DEBIAN_MIRROR=http://..."
+    }
+    # Where a running Asterisk has its own files bound: see ari_agent/demo/pbx.py.
+    mkdir -p "$partial"/{etc,run,var/lib,var/log,var/spool}/asterisk "$partial/mnt"
+    touch "$partial/etc/resolv.conf" "$partial/etc/hosts"
+    chroot "$partial" /usr/sbin/asterisk -V >&2
+    mv "$partial" "$root"
+}
+
+# Run a Perl program; one that was unpacked finds its interpreter and libraries beside itself.
+borrowed_perl() { # PROGRAM ARGUMENT...
+    local tree=${1%/usr/bin/*}
+    if [ -z "$tree" ]; then
+        "$@"
+        return
+    fi
+    local libraries perl=perl
+    libraries=$(find "$tree/usr/share/perl" "$tree"/usr/lib/*/perl "$tree"/usr/lib/*/perl-base "$tree/usr/share/perl5" \
+        -maxdepth 1 -type d 2>/dev/null | paste -sd:)
+    [ ! -x "$tree/usr/bin/perl" ] || perl=$tree/usr/bin/perl
+    PERL5LIB=$libraries LD_LIBRARY_PATH=$(compgen -G "$tree/usr/lib/*-linux-*" | paste -sd:) "$perl" "$@"
+}
+
+# ---- packages of this machine or container --------------------------------------------------------------------
+
+install_packages() {
+    local packages=("${asterisk_packages[@]}")
+    [ "${1:-}" != callers ] || packages+=("${caller_packages[@]}")
+    [ "$(id -u)" = 0 ] || fail "must be root to install packages: run it with sudo"
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${packages[@]}"
+    rm -rf /var/lib/apt/lists/*
+}
+
+# ---- configuration --------------------------------------------------------------------------------------------
+
+# The value of a setting: from the environment, else what was chosen before, else the default.
+setting() { # NAME DEFAULT
+    local name=ARI_AGENT_$1 kept
+    if [ -n "${!name:-}" ]; then
+        printf '%s\n' "${!name}"
+        return
+    fi
+    kept=$(sed -n "s/^$name=//p" "$env_file" 2>/dev/null | head -n 1) || true
+    printf '%s\n' "${kept:-$2}"
+}
+
+made_password() {
+    head -c 18 /dev/urandom | base64 | tr '+/' '-_'
+}
+
+check() { # NAME PATTERN WHAT-IT-MAY-BE
+    [[ ${values[$1]} =~ ^($2)$ ]] || fail "ARI_AGENT_$1 must be $3"
+}
+
+check_port() { # NAME
+    check "$1" '[0-9]{1,5}' "a port, 1 to 65535, not '${values[$1]}'"
+    ((10#${values[$1]} >= 1 && 10#${values[$1]} <= 65535)) || fail "ARI_AGENT_$1 must be a port, 1 to 65535"
+}
+
+configure() { # DIRECTORY
+    local directory=$1
+    local env_file=$directory/ari-agent.env
+    declare -A values=(
+        [APP]=$(setting APP ari_agent)
+        [ARI_BIND]=$(setting ARI_BIND 127.0.0.1)
+        [ARI_PORT]=$(setting ARI_PORT 8088)
+        [ARI_USERNAME]=$(setting ARI_USERNAME ari_agent)
+        [ARI_PASSWORD]=$(setting ARI_PASSWORD "$(made_password)")
+        [API_KEY]=$(setting API_KEY "key_$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')")
+        [SIP_BIND]=$(setting SIP_BIND 0.0.0.0)
+        [SIP_PORT]=$(setting SIP_PORT 5060)
+        [SIP_TLS_PORT]=$(setting SIP_TLS_PORT 5061)
+        [SIP_RTP_PORTS]=$(setting SIP_RTP_PORTS 10000-13999)
+        [SOFTPHONE_ACCOUNT]=$(setting SOFTPHONE_ACCOUNT softphone)
+        [SOFTPHONE_PASSWORD]=$(setting SOFTPHONE_PASSWORD "$(made_password)")
+        [ENTITY_ID]=$(setting ENTITY_ID "02$(od -An -N5 -tx1 /dev/urandom | tr ' ' :)")
+        [ETC]=/etc/asterisk
+    )
+    local name
+    for name in APP ARI_USERNAME SOFTPHONE_ACCOUNT; do
+        check "$name" '[A-Za-z0-9_-]{1,40}' "1 to 40 letters, digits, _ or -"
+    done
+    for name in ARI_PASSWORD SOFTPHONE_PASSWORD API_KEY; do
+        check "$name" '[A-Za-z0-9_.~-]{8,200}' "8 to 200 letters, digits, _ . ~ or -"
+    done
+    for name in ARI_BIND SIP_BIND; do
+        check "$name" '[0-9.]+|\[[0-9A-Fa-f:.]+\]' "an IPv4 address, or an IPv6 address in []"
+    done
+    for name in ARI_PORT SIP_PORT SIP_TLS_PORT; do
+        check_port "$name"
+    done
+    check ENTITY_ID '([0-9a-f]{2}:){5}[0-9a-f]{2}' "six bytes in hexadecimal, as in 02:00:00:00:00:01"
+    check SIP_RTP_PORTS '[0-9]{1,5}-[0-9]{1,5}' "a range of ports, as in 10000-13999"
+    values[RTP_START]=${values[SIP_RTP_PORTS]%-*}
+    values[RTP_END]=${values[SIP_RTP_PORTS]#*-}
+    ((10#${values[RTP_START]} >= 1024 && 10#${values[RTP_END]} <= 65535 &&
+        10#${values[RTP_END]} - 10#${values[RTP_START]} >= 3)) ||
+        fail "ARI_AGENT_SIP_RTP_PORTS must hold 4 ports or more between 1024 and 65535"
+
+    mkdir -p "$directory"/{keys,sounds/hold,pjsip.d,extensions.d}
+    local template
+    for template in "$templates"/*.conf; do
+        render "$template" "$directory/${template##*/}"
+    done
+    cp "$templates"/sounds/*.wav "$directory/sounds/"
+    cp "$templates"/sounds/hold/*.wav "$directory/sounds/hold/"
+    [ -s "$directory/keys/asterisk.key" ] || make_certificate "$directory/keys"
+    give_to_asterisk "$directory"
+
+    local ari_host=${values[ARI_BIND]}
+    [ "$ari_host" != 0.0.0.0 ] || ari_host=127.0.0.1
+    write "$env_file" 600 "$(
+        printf '%s\n' "# What the controller needs to know of this Asterisk. Made by install.sh; keep it to yourself."
+        printf 'ARI_AGENT_ARI_URL=http://%s:%s/ari\n' "$ari_host" "${values[ARI_PORT]}"
+        for name in APP ARI_BIND ARI_PORT ARI_USERNAME ARI_PASSWORD API_KEY SIP_BIND SIP_PORT SIP_TLS_PORT \
+            SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD ENTITY_ID; do
+            printf 'ARI_AGENT_%s=%s\n' "$name" "${values[$name]}"
+        done
+    )"
+}
+
+# Fill one template. Files that hold a password can be read by their owner only.
+render() { # TEMPLATE TARGET; reads `values`
+    local text name mode=644
+    text=$(<"$1")
+    [[ $text != *_PASSWORD@* ]] || mode=600
+    for name in "${!values[@]}"; do
+        text=${text//"@$name@"/"${values[$name]}"}
+    done
+    [[ ! $text =~ @[A-Z_]+@ ]] || fail "$1 uses ${BASH_REMATCH[0]}, which is no setting"
+    write "$2" "$mode" "$text"
+}
+
+# Write a file at once and whole; what was there before and was different stays beside it as *.old.
+write() { # FILE MODE TEXT
+    local partial
+    partial=$(mktemp "$1.XXXXXX")
+    printf '%s\n' "$3" >"$partial"
+    chmod "$2" "$partial"
+    if [ -e "$1" ] && ! cmp -s "$partial" "$1"; then
+        cp -p "$1" "$1.old"
+    fi
+    mv "$partial" "$1"
+}
+
+# A certificate for SIP over TLS, valid for ten years, that phones have to be told to trust.
+make_certificate() { # DIRECTORY
+    local host pem
+    host=$(hostname 2>/dev/null || printf asterisk)
+    [[ $host =~ ^[A-Za-z0-9.-]{1,63}$ ]] || host=asterisk
+    pem=$(run_openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$host" \
+        -addext "subjectAltName=DNS:$host,DNS:localhost,IP:127.0.0.1" -keyout - 2>/dev/null) ||
+        fail "openssl could not make the certificate for SIP over TLS: install the package openssl"
+    write "$1/asterisk.key" 600 "$(sed -n '/BEGIN.*KEY/,/END.*KEY/p' <<<"$pem")"
+    write "$1/asterisk.crt" 644 "$(sed -n '/BEGIN CERT/,/END CERT/p' <<<"$pem")"
+}
+
+# The machine's own openssl, else the private root's.
+run_openssl() {
+    if command -v openssl >/dev/null; then
+        openssl "$@"
+    else
+        chroot "$(root_path)" openssl "$@"
+    fi
+}
+
+# Asterisk runs as its own user, in a private root with that root's numbers: ARI_AGENT_ASTERISK_OWNER=UID:GID.
+give_to_asterisk() { # DIRECTORY
+    local owner=${ARI_AGENT_ASTERISK_OWNER:-}
+    [ "$(id -u)" = 0 ] || return 0
+    [ -n "$owner" ] || ! getent passwd asterisk >/dev/null || owner=asterisk:asterisk
+    [ -z "$owner" ] || chown -R "$owner" "$1"
+}
+
+# ---- Python ---------------------------------------------------------------------------------------------------
+
+# A virtual environment with pip. Debian and Ubuntu split pip off: without python3-venv its wheel is borrowed.
+make_venv() { # DIRECTORY
+    local python=${PYTHON:-} candidate wheel
+    if [ -z "$python" ]; then
+        for candidate in python3 python3.13 python3.12 python3.11; do
+            if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
+                python=$candidate
+                break
+            fi
+        done
+    fi
+    [ -n "$python" ] || fail "Python 3.11 or later is missing: install the package python3, or set PYTHON"
+    new_enough "$python" || fail "$python is older than Python 3.11: set PYTHON to a later one"
+    rm -rf "$1"
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+        "$python" -m venv "$1"
+        return
+    fi
+    "$python" -m venv --without-pip "$1"
+    wheel=$(borrow python3-pip-whl '/usr/share/python-wheels/pip-*.whl')
+    "$1/bin/python" "$wheel/pip" install --quiet --no-index "$wheel"
+}
+
+new_enough() { # PYTHON
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+case ${1:-help} in
+root) make_root ;;
+packages) install_packages "${2:-}" ;;
+configure) configure "${2:?usage: install.sh configure DIRECTORY}" ;;
+venv) make_venv "${2:?usage: install.sh venv DIRECTORY}" ;;
+mirror) mirror ;;
+help | -h | --help) usage ;;
+*)
+    usage >&2
+    fail "unknown command $1"
+    ;;
+esac
