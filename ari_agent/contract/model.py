@@ -6,17 +6,12 @@ key is ignored, because deployed clients send keys that no page documents.
 
 from __future__ import annotations
 
-import re
-from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 SAFE_INTEGER: Final = 2**53 - 1
 """Largest integer that every JSON implementation reads exactly (RFC 8259 section 6)."""
-
-
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _integral(value: object) -> object:
@@ -37,26 +32,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 Strings = tuple[str, ...]
 StringMap = dict[str, str]
 """Values must be strings: dynamic variables, SIP headers."""
-
-
-def _writable(value: JsonValue) -> JsonValue:
-    """Refuse what was read but could not be written again: `1e999` reads as infinity, `"\\ud800"` is no text."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        match item:
-            case float() if not isfinite(item):
-                raise ValueError("holds a number that is too large")
-            case str() if _SURROGATE.search(item):
-                raise ValueError("holds half a surrogate pair, which is no text")
-            case dict():
-                pending += [*item, *item.values()]
-            case list():
-                pending += item
-    return value
-
-
-JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_writable)]
+JsonObject = dict[str, JsonValue]
 """Any JSON object; kept as it came."""
 
 AgentVersionNumber = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), INTEGRAL]
