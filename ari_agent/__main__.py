@@ -1,0 +1,88 @@
+"""`ari-agent` command line: serve, demo, check, version.
+
+Exit status: 0 done, 1 something failed, 2 a setting is wrong (the message names it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from ari_agent import logs
+from ari_agent.app import check, serve
+from ari_agent.config import load
+from ari_agent.errors import AriAgentError, ConfigurationError
+
+FAILED, WRONG_SETTING = 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except ConfigurationError as error:
+        print(f"ari-agent: {error}", file=sys.stderr)
+        return WRONG_SETTING
+    except AriAgentError as error:
+        print(f"ari-agent: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ari-agent", description="Connects callers of an Asterisk with voice agents.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
+    serving.set_defaults(run=_serve)
+    checking = commands.add_parser("check", help="check settings, database and Asterisk, then exit")
+    checking.set_defaults(run=_check)
+    for command in (serving, checking):
+        command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
+
+    showing = commands.add_parser("demo", help="a scripted call through a real Asterisk, then one from your softphone")
+    showing.add_argument("--once", action="store_true", help="end after the scripted call")
+    showing.set_defaults(run=_demo)
+    commands.add_parser("version", help="print the version").set_defaults(run=_version)
+    return parser
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    settings = load(options.config)
+    logs.set_up(settings.log_format)
+    _run(serve(settings))
+
+
+def _check(options: argparse.Namespace) -> int:
+    found = _run(check(load(options.config)))
+    for what, problem in found.items():
+        print(f"{what}: {problem or 'ok'}")
+    return FAILED if any(found.values()) else 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from ari_agent.demo.run import run_demo  # noqa: PLC0415 -- needs the `demo` extra, which a server has not
+
+    return int(_run(run_demo(options.once)))
+
+
+def _version(_: argparse.Namespace) -> None:
+    print(version("ari-agent"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

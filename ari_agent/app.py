@@ -1,0 +1,208 @@
+"""Builds everything and owns its lifetime: the only file that knows all folders.
+
+Start: database, records of calls that died with an earlier run, webhooks, API, then Asterisk, which may be away.
+Stop: no new calls, live calls end, then the same in reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import aiohttp
+from aiohttp import web
+
+from ari_agent.api.server import ApiDependencies, build_api
+from ari_agent.asterisk.ari import Ari
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.reception import Reception
+from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.session import SessionServices
+from ari_agent.calls.switchboard import Switchboard
+from ari_agent.config import PREFIX, Settings
+from ari_agent.errors import AsteriskError, ConfigurationError, StoreError
+from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wheel import Wheel, settle_garbage_collector
+from ari_agent.store.store import Store
+from ari_agent.webhooks.delivery import Delivery
+from ari_agent.webhooks.inbound import InboundWebhook
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def new_call_id() -> str:
+    """`call_` and 32 random hexadecimal digits: unguessable, since it also names the call to its agent."""
+    return f"call_{secrets.token_hex(16)}"
+
+
+async def serve(settings: Settings) -> None:
+    """Run the controller until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigurationError: the database or the API's address cannot be used as set.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with controller(settings):
+        settle_garbage_collector()
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
+    """Everything running, for as long as the context lasts.
+
+    Raises:
+        ConfigurationError: the database or the API's address cannot be used as set.
+    """
+    api_key = settings.api_key.get_secret_value()
+    async with AsyncExitStack() as stack:
+        store = Store(settings.database_url)
+        try:
+            await store.open()
+        except StoreError as error:
+            raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
+        stack.push_async_callback(store.close)
+
+        http = await stack.enter_async_context(_webhook_client())
+        delivery = Delivery(store.outbox, http, api_key=api_key, now_ms=now_ms)
+        await _run_beside(stack, delivery.run())
+
+        wheel = Wheel()
+        stack.callback(wheel.close)
+        rtp = RtpPorts(settings.rtp_host, *settings.rtp_ports)
+        stack.callback(rtp.close)
+        ari = Ari(
+            url=settings.ari_url,
+            username=settings.ari_username,
+            password=settings.ari_password.get_secret_value(),
+            app=settings.app,
+        )
+        stack.push_async_callback(ari.close)
+        records = RecordKeeper(store, account_webhook_url=settings.webhook_url, wake_delivery=delivery.wake)
+        await records.close_abandoned(now_ms())
+        slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency)
+        switchboard = Switchboard(
+            SessionServices(
+                ari=ari,
+                app=settings.app,
+                reception=Reception(
+                    ari=ari,
+                    store=store,
+                    inbound_webhook=InboundWebhook(http, api_key=api_key, now_ms=now_ms),
+                    dice=random.SystemRandom().random,
+                    now_ms=now_ms,
+                ),
+                records=records,
+                slots=slots,
+                rtp=rtp,
+                wheel=wheel,
+                account_webhook_url=settings.webhook_url,
+                now_ms=now_ms,
+            ),
+            new_call_id=new_call_id,
+        )
+        api = build_api(
+            ApiDependencies(
+                store=store,
+                switchboard=switchboard,
+                api_key=api_key,
+                probes=_probes(ari, store),
+                slots=slots,
+                delivery=delivery,
+                ari=ari,
+                now_ms=now_ms,
+            )
+        )
+        await _listen(stack, api, settings)
+        await _run_beside(stack, ari.run(switchboard.on_event, switchboard.reconcile))
+        stack.push_async_callback(switchboard.close)
+        yield switchboard
+
+
+@asynccontextmanager
+async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield session
+
+
+async def _run_beside(stack: AsyncExitStack, work: Awaitable[None]) -> None:
+    """Run until the context ends."""
+    task = asyncio.ensure_future(work)
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+    async def asterisk() -> str | None:
+        return None if ari.connected else "not connected to Asterisk's ARI"
+
+    async def database() -> str | None:
+        try:
+            await store.ping()
+        except StoreError as error:
+            return str(error)
+        return None
+
+    return {"asterisk": asterisk, "database": database}
+
+
+async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
+    runner = web.AppRunner(api, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, settings.bind.host, settings.bind.port).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{PREFIX}BIND: cannot listen on {settings.bind.host}:{settings.bind.port}: {error.strerror}"
+        ) from None
+    log.info("API listens", extra={"address": runner.addresses[0]})
+
+
+async def check(settings: Settings) -> Mapping[str, str | None]:
+    """Try database and Asterisk as set; what is wrong with each, None where nothing is."""
+    store = Store(settings.database_url)
+    ari = Ari(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password.get_secret_value(),
+        app=settings.app,
+    )
+    found: dict[str, str | None] = {}
+    try:
+        await store.open()
+        found["database"] = None
+    except StoreError as error:
+        found["database"] = str(error)
+    finally:
+        await store.close()
+    try:
+        await ari.asterisk_info()
+        found["asterisk"] = None
+    except AsteriskError as error:
+        found["asterisk"] = str(error)
+    finally:
+        await ari.close()
+    return found

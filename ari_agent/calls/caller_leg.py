@@ -1,0 +1,90 @@
+"""The caller's side of one call inside Asterisk: the SIP channel, the bridge, the external media channel.
+
+                    bridge {app}-bridge-{call_id}
+    SIP channel ─────────┴───────── external media {app}-media-{call_id} ── RTP ── us
+
+While a REFER waits for its outcome the SIP channel is away in the dialplan; bridge and external media stay, so that a
+caller who comes back finds the same audio path and the same agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.names import bridge_id, media_channel_id
+from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
+from ari_agent.calls.together import together
+from ari_agent.errors import AsteriskError
+
+log = logging.getLogger(__name__)
+
+
+class CallerLeg:
+    """One caller; every method is one or a few ARI requests, each bounded by the client's timeout.
+
+    Raises (all methods but `release`): AsteriskError.
+    """
+
+    def __init__(self, ari: Ari, *, app: str, call_id: str, channel_id: str) -> None:
+        self.channel_id = channel_id
+        self._ari = ari
+        self._media_id = media_channel_id(app, call_id)
+        self._bridge_id = bridge_id(app, call_id)
+        self._has_media = False
+
+    async def join_media(self, host: str, port: int) -> tuple[str, int]:
+        """Put the caller in a bridge with external media that sends to host:port; returns where ours must go."""
+        self._has_media = True  # from here on there may be something to release, whatever fails
+        media, _ = await together(
+            self._ari.external_media(channel_id=self._media_id, external_host=f"{host}:{port}"),
+            self._ari.create_bridge(self._bridge_id),
+        )
+        await self._ari.add_to_bridge(self._bridge_id, self.channel_id, self._media_id)
+        return media.host, media.port
+
+    async def answer(self) -> None:
+        """Send 200 OK."""
+        await self._ari.answer(self.channel_id)
+
+    async def leave_for_refer(self, variables: Mapping[str, str]) -> None:
+        """Send the channel to the dialplan's REFER detour; it returns with a StasisStart."""
+        # The application loses its subscription when the channel leaves, and the caller may hang up out there.
+        await self._ari.subscribe_channel(self.channel_id)
+        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.continue_in_dialplan(self.channel_id, context=REFER_CONTEXT, extension=REFER_EXTENSION)
+
+    async def come_back(self) -> None:
+        """Join the agent again after a transfer that failed."""
+        await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Play digits to the caller as RFC 4733 events."""
+        await self._ari.send_dtmf(self.channel_id, digits)
+
+    async def go_on_in_dialplan(self, variables: Mapping[str, str]) -> None:
+        """Leave Stasis(): the dialplan goes on behind it, with the given channel variables set."""
+        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.continue_in_dialplan(self.channel_id)
+
+    async def hang_up(self, q850_cause: int, variables: Mapping[str, str]) -> None:
+        """BYE, or before the answer the SIP failure response of the cause."""
+        try:
+            await self._ari.set_variables(self.channel_id, variables)
+        finally:
+            await self._ari.hang_up(self.channel_id, q850_cause=q850_cause)
+
+    async def release(self) -> None:
+        """Give back bridge and external media; what fails is logged, and the next reconciliation sweeps it."""
+        if not self._has_media:
+            return
+        outcomes = await asyncio.gather(
+            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self._bridge_id), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, AsteriskError):
+                log.warning("not released yet: %s", outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome

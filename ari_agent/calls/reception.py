@@ -1,0 +1,188 @@
+"""What happens while an inbound caller rings: headers, number, inbound webhook, agent.
+
+Waits only; what the answers mean is decided in `routing`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from ari_agent.asterisk.agent_variables import read_agent_variables
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.events import Channel
+from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
+from ari_agent.asterisk.sip_headers import channel_variable_name
+from ari_agent.calls import variables
+from ari_agent.calls.routing import (
+    FAILED_Q850,
+    AgentChoice,
+    Connect,
+    Refuse,
+    WebhookFailed,
+    decide,
+    draw,
+    number_spellings,
+    parse_arguments,
+)
+from ari_agent.calls.together import together
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.store.store import Store
+from ari_agent.webhooks.inbound import InboundWebhook
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An inbound call that is to be connected, with all that is known of it before it is answered."""
+
+    from_number: str
+    to_number: str
+    sip: SipHeaders
+    agent: Agent
+    dynamic_variables: Mapping[str, str]
+    metadata: Mapping[str, object] | None
+
+
+class CallRefused(AriAgentError):
+    """The caller is turned away; `refusal` says with which cause and whether a record is kept."""
+
+    def __init__(self, refusal: Refuse, *, from_number: str, to_number: str, agent: AgentChoice | None) -> None:
+        super().__init__(refusal.why)
+        self.refusal, self.from_number, self.to_number, self.agent = refusal, from_number, to_number, agent
+
+
+class Reception:
+    """Receives inbound callers; one for all calls.
+
+    dice: uniform in [0, 1), drawn once a call. now_ms: milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        ari: Ari,
+        store: Store,
+        inbound_webhook: InboundWebhook,
+        dice: Callable[[], float],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._ari = ari
+        self._store = store
+        self._inbound_webhook = inbound_webhook
+        self._dice = dice
+        self._now_ms = now_ms
+
+    async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str) -> Arrival:
+        """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
+
+        Raises:
+            CallRefused: nobody takes it.
+            AsteriskError: the channel is gone, or Asterisk is.
+        """
+        stasis = parse_arguments(arguments)
+        if stasis.ignored:
+            log.warning("Stasis() arguments without '=' ignored: %s", ", ".join(stasis.ignored))
+        from_number, to_number = channel.caller.number or "anonymous", channel.dialplan.exten
+        _, sip, from_dialplan, number = await together(
+            self._ari.ring(channel.id),
+            read_sip_headers(self._ari, channel.id),
+            read_agent_variables(self._ari, channel),
+            self._number(to_number),
+        )
+        await self._ari.set_variables(
+            channel.id, {channel_variable_name(name): value for name, value in sip.headers.items()}
+        )
+        to_number = number.phone_number if number else to_number
+        own = stasis.agent or (draw(number.inbound_agents or (), self._dice()) if number else None)
+        decision = decide(
+            own,
+            await self._ask(
+                number=number, own=own, from_number=from_number, to_number=to_number, sip=sip, call_id=call_id
+            ),
+        )
+        if isinstance(decision, Refuse):
+            raise CallRefused(decision, from_number=from_number, to_number=to_number, agent=own)
+        return Arrival(
+            from_number=from_number,
+            to_number=to_number,
+            sip=sip,
+            agent=await self._agent(decision, from_number=from_number, to_number=to_number),
+            dynamic_variables=variables.merge(
+                headers=sip.headers,
+                channel_variables=from_dialplan,
+                arguments=stasis.variables,
+                webhook=decision.webhook_variables,
+            ),
+            metadata=decision.metadata,
+        )
+
+    async def _number(self, dialled: str) -> PhoneNumber | None:
+        for spelling in number_spellings(dialled):
+            if number := await self._store.phone_numbers.get(spelling):
+                return number
+        return None
+
+    async def _ask(
+        self,
+        *,
+        number: PhoneNumber | None,
+        own: AgentChoice | None,
+        from_number: str,
+        to_number: str,
+        sip: SipHeaders,
+        call_id: str,
+    ) -> InboundWebhookAnswer | WebhookFailed | None:
+        if number is None or not number.inbound_webhook_url:
+            return None
+        question = InboundWebhookRequest(
+            event_timestamp=self._now_ms(),
+            call_inbound=CallInbound(
+                call_id=call_id,
+                agent_id=own.agent_id if own else None,
+                agent_version=own.version if own else None,
+                from_number=from_number,
+                to_number=to_number,
+                custom_sip_headers=dict(sip.headers) or None,
+            ),
+        )
+        try:
+            answer = await self._inbound_webhook.ask(number.inbound_webhook_url, question)
+        except InboundWebhookFailed as error:
+            log.warning("%s", error)
+            return WebhookFailed(str(error))
+        return answer.call_inbound or InboundWebhookAnswer()
+
+    async def _agent(self, decision: Connect, *, from_number: str, to_number: str) -> Agent:
+        choice = decision.agent
+        agent = await self._store.agents.get(choice.agent_id, choice.version)
+        if agent is None:
+            version = "" if choice.version is None else f" version {choice.version}"
+            raise CallRefused(
+                Refuse(
+                    FAILED_Q850, f"agent {choice.agent_id}{version} does not exist", DisconnectionReason.ERROR_UNKNOWN
+                ),
+                from_number=from_number,
+                to_number=to_number,
+                agent=choice,
+            )
+        if decision.override is None:
+            return agent
+        try:
+            return decision.override.apply(agent)
+        except ValidationError as error:
+            why = f"agent_override does not fit agent {agent.agent_id}: {error.errors()[0]['msg']}"
+            raise CallRefused(
+                Refuse(FAILED_Q850, why, DisconnectionReason.ERROR_INBOUND_WEBHOOK),
+                from_number=from_number,
+                to_number=to_number,
+                agent=choice,
+            ) from None

@@ -1,0 +1,138 @@
+"""The record of one call: the call object as the API shows it, and the webhooks that each change of it owes.
+
+Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_started` only for a call that connected;
+`call_ended` and `call_analyzed` for every call that has a record; `call_ended` without `call_analysis`. An agent's
+`webhook_url` replaces the account's; `webhook_events` filters; both may name dynamic variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ari_agent.calls.variables import render
+from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
+from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+
+_SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
+    DisconnectionReason.USER_HANGUP: "The caller hung up",
+    DisconnectionReason.AGENT_HANGUP: "The agent hung up",
+    DisconnectionReason.CALL_TRANSFER: "The agent transferred the caller",
+    DisconnectionReason.INACTIVITY: "The call ended after a long silence",
+    DisconnectionReason.MAX_DURATION_REACHED: "The call reached its longest duration",
+    DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
+}
+
+
+class CallRecord:
+    """One call's record, and the events that are owed and not stored yet.
+
+    call: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
+    account_webhook_url: for agents without a URL of their own.
+    """
+
+    def __init__(self, call: Call, *, agent: Agent | None, account_webhook_url: str | None) -> None:
+        self.call = call
+        self.owed: list[WebhookEvent] = []
+        self._agent = agent
+        self._account_webhook_url = account_webhook_url
+
+    def answered(self, now_ms: int) -> None:
+        """The call is connected: owes call_started."""
+        self._change(call_status=CallStatus.ONGOING, start_timestamp=now_ms)
+        self._owe(WebhookEventName.CALL_STARTED)
+
+    def transferred(self, destination: str, now_ms: int) -> None:
+        """A transfer succeeded."""
+        self._change(transfer_destination=destination, transfer_end_timestamp=now_ms)
+
+    def ended(self, reason: DisconnectionReason, now_ms: int) -> None:
+        """The call is over: owes call_ended and call_analyzed. A second end changes nothing."""
+        if self.call.disconnection_reason is not None:
+            return
+        began_ms = self.call.start_timestamp
+        duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
+        times = {} if duration_ms is None else {"duration_ms": duration_ms}
+        self._change(call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, **times)
+        self._owe(WebhookEventName.CALL_ENDED)
+        self._change(call_analysis=_analysis(reason, duration_ms))
+        self._owe(WebhookEventName.CALL_ANALYZED)
+
+    def _change(self, **changes: Any) -> None:
+        self.call = self.call.model_copy(update=changes)
+
+    def _owe(self, name: WebhookEventName) -> None:
+        agent = self._agent
+        wanted = (agent.webhook_events if agent else None) or DEFAULT_WEBHOOK_EVENTS
+        url = (agent.webhook_url if agent else None) or self._account_webhook_url
+        if url is None or name.value not in wanted:
+            return
+        timeout = {"timeout_ms": agent.webhook_timeout_ms} if agent else {}
+        self.owed.append(
+            WebhookEvent(
+                call_id=self.call.call_id,
+                event=name,
+                url=render(url, self.call.retell_llm_dynamic_variables or {}),
+                body=compact_json({"event": name.value, "call": self.call.as_json()}),
+                **timeout,
+            )
+        )
+
+
+def registered_call(
+    *,
+    call_id: str,
+    agent: Agent,
+    from_number: str,
+    to_number: str,
+    sip_headers: Mapping[str, str],
+    sip_call_id: str | None,
+    dynamic_variables: Mapping[str, str],
+    metadata: Mapping[str, Any] | None,
+) -> Call:
+    """The call object of an inbound call whose agent is chosen and who still rings. What is empty is left out."""
+    optional: dict[str, Any] = {
+        "agent_name": agent.agent_name,
+        "telephony_identifier": TelephonyIdentifier(sip_call_id=sip_call_id) if sip_call_id else None,
+        "custom_sip_headers": dict(sip_headers),
+        "retell_llm_dynamic_variables": dict(dynamic_variables),
+        "metadata": metadata,
+    }
+    return Call(
+        call_id=call_id,
+        agent_id=agent.agent_id,
+        agent_version=agent.version,
+        call_status=CallStatus.REGISTERED,
+        direction=CallDirection.INBOUND,
+        from_number=from_number,
+        to_number=to_number,
+        data_storage_setting=agent.data_storage_setting,
+        opt_in_signed_url=agent.opt_in_signed_url,
+        **{name: value for name, value in optional.items() if value},
+    )
+
+
+def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number: str) -> Call:
+    """The call object of an inbound call that failed before an agent was chosen."""
+    return Call(
+        call_id=call_id,
+        agent_id=agent_id,
+        call_status=CallStatus.REGISTERED,
+        direction=CallDirection.INBOUND,
+        from_number=from_number,
+        to_number=to_number,
+    )
+
+
+def _analysis(reason: DisconnectionReason, duration_ms: int | None) -> CallAnalysis:
+    """What can be said of a call without listening to it."""
+    told = _SPOKEN.get(reason, f"The call ended with {reason.value}")
+    lasted = "before it was answered" if duration_ms is None else f"after {duration_ms / 1000:.0f} s"
+    return CallAnalysis(
+        call_summary=f"{told} {lasted}.",
+        in_voicemail=reason is DisconnectionReason.VOICEMAIL_REACHED,
+        user_sentiment="Unknown",
+        call_successful=duration_ms is not None and reason.call_status is CallStatus.ENDED,
+    )

@@ -1,0 +1,59 @@
+"""Stores call records with their webhooks, in one transaction, however often the database has to be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ari_agent.calls.record import CallRecord
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import StoreError
+from ari_agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+_RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Waits between attempts to store a last record; about a minute in all. A restart closes what is still open then."""
+
+
+class RecordKeeper:
+    """One for all calls. wake_delivery: told when the outbox has something new."""
+
+    def __init__(self, store: Store, *, account_webhook_url: str | None, wake_delivery: Callable[[], None]) -> None:
+        self._store = store
+        self._account_webhook_url = account_webhook_url
+        self._wake_delivery = wake_delivery
+
+    async def save(self, record: CallRecord) -> bool:
+        """Store the record as it is now. False: not stored, and what it owes is kept for the next time."""
+        owed = list(record.owed)
+        try:
+            await self._store.calls.save(record.call, owed)
+        except StoreError as error:
+            log.error("record not stored yet: %s", error, extra={"call_id": record.call.call_id})
+            return False
+        del record.owed[: len(owed)]
+        if owed:
+            self._wake_delivery()
+        return True
+
+    async def save_for_certain(self, record: CallRecord) -> None:
+        """Store the last state of a record, trying for about a minute."""
+        for wait_s in _RETRY_S:
+            if await self.save(record):
+                return
+            await asyncio.sleep(wait_s)
+        await self.save(record)
+
+    async def close_abandoned(self, now_ms: int) -> int:
+        """End the records of calls that died with an earlier run; returns how many."""
+        abandoned = await self._store.calls.unfinished()
+        for call in abandoned:
+            agent = await self._store.agents.get(call.agent_id, call.agent_version)
+            record = CallRecord(call, agent=agent, account_webhook_url=self._account_webhook_url)
+            record.ended(DisconnectionReason.ERROR_RETELL, now_ms)
+            await self.save_for_certain(record)
+            log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
+        return len(abandoned)

@@ -1,0 +1,136 @@
+"""Which agent takes an inbound call: the dialled number, the Stasis() arguments and the inbound webhook decide.
+
+Source: Retell, "Receive calls", "A/B testing" and "Inbound call webhook" (2026-08):
+
+    webhook asked?   answered?   override_agent_id?   an agent of the number's own?   the call
+    no               -           -                    yes                             goes to the number's agent
+    no               -           -                    no                              is refused
+    yes              no          -                    yes                             goes to the number's agent
+    yes              no          -                    no                              ends, error_inbound_webhook
+    yes              yes         yes                  -                               goes to the overriding agent
+    yes              yes         no                   yes                             goes to the number's agent
+    yes              yes         no                   no                              is refused
+    yes              reject      -                    -                               is refused
+
+`agent_id=` in Stasis(ari_agent,agent_id=...) stands for the number's own agent. A refused call leaves no record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.inbound import InboundWebhookAnswer
+from ari_agent.contract.phone_number import AgentWeight
+
+REFUSED_Q850: Final = 21  # call rejected (Q.850): Asterisk answers the INVITE with 403
+FAILED_Q850: Final = 41  # temporary failure
+
+_ARGUMENT: Final = re.compile(r"\s*([A-Za-z0-9_.\-]{1,128})\s*=(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChoice:
+    """An agent by id; version: an integer, a tag, or None for the latest."""
+
+    agent_id: str
+    version: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StasisArguments:
+    """What stands after the application's name in Stasis(ari_agent,...)."""
+
+    agent: AgentChoice | None
+    variables: Mapping[str, str]
+    ignored: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Take the call with this agent."""
+
+    agent: AgentChoice
+    webhook_variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, object] | None = None
+    override: AgentOverride | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Turn the caller away. reason: for the record; None where the call leaves no record."""
+
+    q850_cause: int
+    why: str
+    reason: DisconnectionReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFailed:
+    """The inbound webhook was asked and gave no valid answer after every attempt."""
+
+    why: str
+
+
+def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
+    """`agent_id=`, `agent_version=` and any other `name=value`, which becomes a dynamic variable.
+
+    What has no `=` is ignored and named, so that the log can say so.
+    """
+    values: dict[str, str] = {}
+    ignored = []
+    for argument in arguments:
+        if match := _ARGUMENT.fullmatch(argument):
+            values[match[1]] = match[2]
+        elif argument:
+            ignored.append(argument)
+    agent_id = values.pop("agent_id", None)
+    version: str | int | None = values.pop("agent_version", None)
+    if version is not None and re.fullmatch(r"[0-9]{1,9}", str(version)):
+        version = int(version)
+    return StasisArguments(AgentChoice(agent_id, version) if agent_id else None, values, ignored)
+
+
+def number_spellings(dialled: str) -> Sequence[str]:
+    """How a dialled number may be registered: as it is, and as E.164 with `+` for `+`, `00` or no prefix."""
+    digits = dialled.removeprefix("+")
+    if not re.fullmatch(r"[0-9]{3,20}", digits):
+        return (dialled,)
+    international = digits.removeprefix("00") if dialled.startswith("00") else digits
+    return tuple(dict.fromkeys((dialled, f"+{international}", digits)))
+
+
+def draw(agents: Sequence[AgentWeight], dice: float) -> AgentChoice | None:
+    """One agent, each with the probability of its weight. dice: uniform in [0, 1). None: no agent is bound."""
+    if not agents:
+        return None
+    mark = dice * sum(agent.weight for agent in agents)
+    for agent in agents:
+        mark -= agent.weight
+        if mark < 0:
+            return AgentChoice(agent.agent_id, agent.agent_version)
+    return AgentChoice(agents[-1].agent_id, agents[-1].agent_version)
+
+
+def decide(own: AgentChoice | None, answer: InboundWebhookAnswer | WebhookFailed | None) -> Connect | Refuse:
+    """The table above. own: of the number or the Stasis() arguments; answer: None where there is no webhook."""
+    if answer is None:
+        return Connect(own) if own else Refuse(REFUSED_Q850, "no agent is bound to the dialled number")
+    if isinstance(answer, WebhookFailed):
+        if own:
+            return Connect(own)
+        return Refuse(FAILED_Q850, answer.why, DisconnectionReason.ERROR_INBOUND_WEBHOOK)
+    if answer.rejects:
+        return Refuse(REFUSED_Q850, "rejected by the inbound webhook")
+    agent = own
+    if answer.override_agent_id:
+        agent = AgentChoice(answer.override_agent_id, answer.override_agent_version)
+    elif own and answer.override_agent_version is not None:
+        agent = AgentChoice(own.agent_id, answer.override_agent_version)
+    if agent is None:
+        return Refuse(REFUSED_Q850, "the inbound webhook named no agent, and the number has none of its own")
+    return Connect(agent, answer.dynamic_variables or {}, answer.metadata, answer.agent_override)

@@ -1,0 +1,524 @@
+"""One call: a queue of events, fed through the transition table, and the effects of each.
+
+Everything that happens to a call (Asterisk's events, the agent's wishes, the API's wishes, timers) is posted to one
+ordered queue and handled by one loop. Only the set-up runs beside it, so that a caller who hangs up while the inbound
+webhook is asked, or while the agent is dialled, ends the call at once.
+
+Who still has to be told when the call ends:
+
+    the end                     caller                               agent           record
+    caller hangs up             is gone                              closed          user_hangup
+    agent hangs up              goes on in the dialplan, or BYE      drained first   agent_hangup
+    API stops the call          BYE with the cause asked for         closed          manual_stopped
+    REFER succeeded             BYE                                  closed          call_transfer
+    agent fails, no audio       goes on in the dialplan              closed          error_...
+    silence, duration           BYE                                  closed          inactivity, max_duration_reached
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.causes import reason_for_hangup
+from ari_agent.asterisk.events import (
+    AriEvent,
+    Channel,
+    ChannelDestroyed,
+    ChannelDtmfReceived,
+    ChannelHangupRequest,
+    ChannelHold,
+    ChannelUnhold,
+    ChannelVarset,
+    StasisEnd,
+    StasisStart,
+)
+from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.media_session import (
+    AgentFailed,
+    AgentHungUp,
+    AgentReady,
+    CallerInactive,
+    DtmfAsked,
+    MediaEvent,
+    MediaSession,
+    MediaSpec,
+    NoAudioReceived,
+    TransferAsked,
+)
+from ari_agent.calls.reception import Arrival, CallRefused, Reception
+from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
+from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.state import (
+    Answered,
+    CallEvent,
+    CallState,
+    Ended,
+    IllegalTransition,
+    Routed,
+    TransferBegun,
+    TransferFailed,
+    advance,
+)
+from ari_agent.calls.together import together
+from ari_agent.calls.transfer import ColdTransfer, failed, summary
+from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
+from ari_agent.contract.agent import AudioWebsocketEngine
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import (
+    AgentError,
+    AriAgentError,
+    AsteriskError,
+    CallError,
+    CallNotOngoing,
+    ChannelGone,
+    UnservedAgent,
+)
+from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wheel import Wheel
+
+NORMAL_Q850: Final = 16
+CONGESTION_Q850: Final = 34
+FAILURE_Q850: Final = 41  # temporary failure
+
+
+@dataclass(frozen=True, slots=True)
+class _MaxDurationReached:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    """How the caller leaves. q850_cause: None when the caller is gone already. goes_on: the dialplan takes over."""
+
+    reason: DisconnectionReason | None
+    q850_cause: int | None = None
+    goes_on: bool = False
+
+
+SessionEvent = (
+    AriEvent
+    | MediaEvent
+    | StopAsked
+    | TransferWish
+    | DtmfWish
+    | CallerGone
+    | ShuttingDown
+    | _MaxDurationReached
+    | _Departure
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """What every call shares.
+
+    app: our Stasis application. rtp_host: address of ours that Asterisk sends audio to. now_ms: since the epoch.
+    """
+
+    ari: Ari
+    app: str
+    reception: Reception
+    records: RecordKeeper
+    slots: Slots
+    rtp: RtpPorts
+    wheel: Wheel
+    account_webhook_url: str | None
+    now_ms: Callable[[], int]
+
+
+class CallSession:
+    """One inbound call, from StasisStart to the last byte of its record.
+
+    post: hand over an event, from the event loop's thread; never waits. run: to be awaited once, by the owner of all
+    calls; returns when nothing of the call is left: no task, socket, channel, bridge or slot.
+    """
+
+    def __init__(
+        self, services: SessionServices, *, call_id: str, channel: Channel, arguments: tuple[str, ...]
+    ) -> None:
+        self.call_id = call_id
+        self.channel_id = channel.id
+        self.state = CallState.ARRIVED
+        self.media: MediaSession | None = None
+        self._services = services
+        self._channel = channel
+        self._arguments = arguments
+        self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel.id)
+        self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._agent_ready = asyncio.Event()
+        self._exit = AsyncExitStack()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._record: CallRecord | None = None
+        self._arrival: Arrival | None = None
+        self._transfer: ColdTransfer | None = None
+        self._agent_left: _Departure | None = None  # the agent ended while the caller was away in a transfer
+        self._departure = _Departure(DisconnectionReason.ERROR_UNKNOWN, FAILURE_Q850, goes_on=True)
+        self._beside: set[asyncio.Task[None]] = set()
+        self._wishes: list[asyncio.Future[TransferOutcome]] = []
+        self._log = CallLog(
+            logging.getLogger(__name__),
+            {"call_id": call_id, "channel_id": channel.id, "sip_call_id": channel.sip_call_id},
+        )
+
+    @property
+    def direction(self) -> str:
+        """`inbound`."""
+        return "inbound"
+
+    def post(self, event: SessionEvent) -> None:
+        """Append to the call's queue."""
+        self._queue.put_nowait(event)
+
+    async def run(self) -> None:
+        """Live through the call."""
+        self._log.info("call arrived", extra={"to": self._channel.dialplan.exten})
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._start(self._set_up())
+                while self.state is not CallState.ENDED:
+                    await self._handle(await self._queue.get())
+                for task in self._beside:
+                    task.cancel()
+        except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
+            self._log.exception("call failed")
+            self._departure = _Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True)
+            self.state = CallState.ENDED
+        await self._wind_up()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run beside the loop; ended with the call at the latest."""
+        task = self._tasks.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    def _in_ms(self, delay_ms: float, event: SessionEvent) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, self.post, event))
+
+    def _advance(self, event: CallEvent) -> None:
+        before, self.state = self.state, advance(self.state, event)
+        self._log.info("call %s", self.state.value, extra={"from_state": before.value})
+
+    # Set-up: from the first ring to the answer.
+
+    async def _set_up(self) -> None:
+        try:
+            arrival = await self._services.reception.receive(self._channel, self._arguments, self.call_id)
+            await self._accept(arrival)
+        except CallRefused as error:
+            await self._refuse(error)
+        except TimeoutError:
+            self.post(_Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, CONGESTION_Q850, goes_on=True))
+        except ChannelGone:
+            self.post(CallerGone())
+        except AgentError as error:
+            self.post(AgentFailed(error.disconnection_reason, str(error)))
+        except AriAgentError as error:
+            self._log.error("call not set up: %s", error)
+            self.post(_Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True))
+
+    async def _refuse(self, error: CallRefused) -> None:
+        refusal = error.refusal
+        self._log.info("call refused: %s", refusal.why)
+        if refusal.reason:
+            call = turned_away_call(
+                call_id=self.call_id,
+                agent_id=error.agent.agent_id if error.agent else "",
+                from_number=error.from_number,
+                to_number=error.to_number,
+            )
+            self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
+        self.post(_Departure(refusal.reason, refusal.q850_cause))
+
+    async def _accept(self, arrival: Arrival) -> None:
+        services, agent = self._services, arrival.agent
+        self._arrival = arrival
+        call = registered_call(
+            call_id=self.call_id,
+            agent=agent,
+            from_number=arrival.from_number,
+            to_number=arrival.to_number,
+            sip_headers=arrival.sip.headers,
+            sip_call_id=self._channel.sip_call_id,
+            dynamic_variables=arrival.dynamic_variables,
+            metadata=arrival.metadata,
+        )
+        self._record = CallRecord(call, agent=agent, account_webhook_url=services.account_webhook_url)
+        self._advance(Routed())
+        self._log.info("call routed", extra={"agent_id": agent.agent_id, "agent_version": agent.version})
+        await self._exit.enter_async_context(services.slots.inbound())
+        if not isinstance(agent.response_engine, AudioWebsocketEngine):
+            raise UnservedAgent(agent.agent_id, agent.response_engine.type)
+        self.media = MediaSession(
+            MediaSpec(
+                call_id=self.call_id,
+                from_number=arrival.from_number,
+                to_number=arrival.to_number,
+                direction=self.direction,
+                engine=agent.response_engine,
+                dynamic_variables=arrival.dynamic_variables,
+                metadata=arrival.metadata,
+                end_call_after_silence_ms=agent.end_call_after_silence_ms,
+                allow_user_dtmf=agent.allow_user_dtmf,
+            ),
+            rtp=services.rtp,
+            wheel=services.wheel,
+            on_event=self.post,
+        )
+        host, port = await self.media.open()
+        self.media.dial_agent()
+        asterisk_address, _ = await together(self._leg.join_media(host, port), services.records.save(self._record))
+        self.media.accept_from(*asterisk_address)
+        await self._agent_ready.wait()
+        await self._leg.answer()
+        self.media.start()
+        self._advance(Answered())
+        self._in_ms(agent.max_call_duration_ms, _MaxDurationReached())
+        self._record.answered(services.now_ms())
+        await services.records.save(self._record)
+
+    # The loop: what each event does.
+
+    async def _handle(self, event: SessionEvent) -> None:
+        try:
+            await self._effects[type(event)](self, event)
+        except KeyError:
+            self._log.debug("event ignored: %s", type(event).__name__)
+        except IllegalTransition as error:
+            self._log.warning("event refused: %s", error)
+
+    async def _end(self, departure: _Departure) -> None:
+        self._departure = departure
+        self._advance(Ended(departure.reason))
+
+    async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
+        if self._transfer and (heard := self._transfer.heard) and heard.status == "succeeded":
+            await self._transferred(self._transfer, heard)
+        elif isinstance(event, ChannelHangupRequest | ChannelDestroyed):
+            await self._end(_Departure(reason_for_hangup(event.cause, event.tech_cause)))
+        else:
+            await self._end(_Departure(DisconnectionReason.USER_HANGUP))
+
+    async def _left_stasis(self, event: StasisEnd) -> None:
+        if self.state is not CallState.TRANSFERRING:  # there it is our own doing
+            await self._caller_gone(event)
+
+    async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
+        if self.media:
+            self.media.dtmf(event.digit, event.duration_ms)
+
+    async def _held(self, _: ChannelHold) -> None:
+        if self.media:
+            self.media.pause()
+
+    async def _unheld(self, _: ChannelUnhold) -> None:
+        if self.media:
+            self.media.resume()
+
+    async def _agent_is_ready(self, _: AgentReady) -> None:
+        self._agent_ready.set()
+
+    async def _agent_failed(self, event: AgentFailed) -> None:
+        self._log.warning("agent failed: %s", event.message)
+        await self._agent_gone(_Departure(event.reason, FAILURE_Q850, goes_on=True))
+
+    async def _agent_hung_up(self, event: AgentHungUp) -> None:
+        """Its last words are played out first, while the caller may still hang up."""
+
+        async def drain(media: MediaSession) -> None:
+            await media.close(drain=True)
+            self.post(
+                _Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause or NORMAL_Q850, not event.q850_cause)
+            )
+
+        if self.media and self.state is CallState.TALKING:
+            self._start(drain(self.media))
+        else:
+            await self._agent_gone(_Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause or NORMAL_Q850, True))
+
+    async def _agent_gone(self, departure: _Departure) -> None:
+        if self.state is CallState.TRANSFERRING:
+            self._agent_left = departure  # it may well leave once it has asked for the transfer
+        else:
+            await self._end(departure)
+
+    async def _no_audio(self, _: NoAudioReceived) -> None:
+        await self._end(_Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, FAILURE_Q850, goes_on=True))
+
+    async def _inactive(self, _: CallerInactive) -> None:
+        await self._end(_Departure(DisconnectionReason.INACTIVITY, NORMAL_Q850))
+
+    async def _too_long(self, _: _MaxDurationReached) -> None:
+        await self._end(_Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_Q850))
+
+    async def _stopped(self, event: StopAsked) -> None:
+        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
+
+    async def _shutting_down(self, _: ShuttingDown) -> None:
+        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, FAILURE_Q850, goes_on=True))
+
+    # DTMF to the caller.
+
+    async def _agent_sends_dtmf(self, event: DtmfAsked) -> None:
+        try:
+            await self._send_dtmf(event.request)
+        except (CallError, AsteriskError) as error:
+            if self.media:
+                self.media.control_error("dtmf", str(error))
+
+    async def _api_sends_dtmf(self, wish: DtmfWish) -> None:
+        try:
+            await self._send_dtmf(wish.request)
+        except (CallError, AsteriskError) as error:
+            _answer(wish.answer, error)
+        else:
+            _answer(wish.answer, None)
+
+    async def _send_dtmf(self, request: DtmfRequest) -> None:
+        if self.state is not CallState.TALKING:
+            raise CallNotOngoing(self.call_id, self.state.value)
+        await self._leg.send_dtmf(request.digits)
+
+    # Transfer.
+
+    async def _agent_transfers(self, event: TransferAsked) -> None:
+        media = self.media
+        if media:
+            await self._begin_transfer(ColdTransfer(event.request, media.transfer_result))
+
+    async def _api_transfers(self, wish: TransferWish) -> None:
+        self._wishes.append(wish.answer)
+        await self._begin_transfer(ColdTransfer(wish.request, lambda outcome: _answer(wish.answer, outcome)))
+
+    async def _begin_transfer(self, transfer: ColdTransfer) -> None:
+        if self.state is not CallState.TALKING or self._arrival is None:
+            transfer.finish(failed(f"the call is {self.state.value}, not talking"))
+            return
+        if transfer.request.mode != "sip_refer":
+            transfer.finish(failed(f"mode {transfer.request.mode} is not served; use sip_refer"))
+            return
+        try:
+            await self._leg.leave_for_refer(transfer.variables(self._arrival.sip))
+        except (CallError, AsteriskError) as error:
+            transfer.finish(failed(str(error)))
+            return
+        self._transfer = transfer
+        self._advance(TransferBegun())
+        if self.media:
+            self.media.pause()
+
+    async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
+        transfer = self._transfer
+        if transfer is None or (outcome := transfer.observe(event)) is None:
+            return
+        self._log.info("transfer %s", outcome.status, extra=dict(summary(transfer, outcome)))
+        if outcome.status == "succeeded":
+            await self._transferred(transfer, outcome)
+        else:
+            await self._back_from_transfer(transfer, outcome)
+
+    async def _transferred(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+        transfer.finish(outcome)
+        if self._record:
+            self._record.transferred(transfer.request.to, self._services.now_ms())
+        # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
+        await self._end(_Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_Q850))
+
+    async def _back_from_transfer(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+        self._transfer = None
+        self._advance(TransferFailed())
+        if self._agent_left:
+            await self._end(self._agent_left)
+        else:
+            try:
+                await self._leg.come_back()
+            except AsteriskError as error:
+                self._log.error("caller is back but not joined to the agent: %s", error)
+                await self._end(_Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True))
+            if self.media:
+                self.media.resume()
+        transfer.finish(outcome)
+
+    # The end.
+
+    async def _wind_up(self) -> None:
+        departure = self._departure
+        for timer in self._timers:
+            timer.cancel()
+        closing = asyncio.create_task(self.media.close()) if self.media else None
+        await self._part(departure)
+        if closing:
+            await closing
+        await self._leg.release()
+        await self._exit.aclose()
+        ended = CallNotOngoing(self.call_id, "ended")
+        for wish in self._wishes:
+            _answer(wish, ended)
+        while not self._queue.empty():
+            event = self._queue.get_nowait()
+            if isinstance(event, TransferWish | DtmfWish):
+                _answer(event.answer, ended)
+        if self._record and departure.reason:
+            self._record.ended(departure.reason, self._services.now_ms())
+            await self._services.records.save_for_certain(self._record)
+        self._log.info("call is over", extra={"disconnection_reason": departure.reason})
+
+    async def _part(self, departure: _Departure) -> None:
+        """Send the caller on, or away."""
+        if departure.q850_cause is None:
+            return
+        variables = {
+            "ARI_AGENT_CALL_ID": self.call_id,
+            "ARI_AGENT_DISCONNECTION_REASON": departure.reason.value if departure.reason else "",
+        }
+        try:
+            if departure.goes_on:
+                await self._leg.go_on_in_dialplan(variables)
+            else:
+                await self._leg.hang_up(departure.q850_cause, variables)
+        except ChannelGone:
+            pass  # the caller was faster
+        except AsteriskError as error:
+            self._log.warning("caller not sent away: %s", error)
+
+    _effects: Final[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        _Departure: _end,
+        CallerGone: _caller_gone,
+        ChannelHangupRequest: _caller_gone,
+        ChannelDestroyed: _caller_gone,
+        StasisEnd: _left_stasis,
+        StasisStart: _seen_while_away,
+        ChannelVarset: _seen_while_away,
+        ChannelDtmfReceived: _digit_pressed,
+        ChannelHold: _held,
+        ChannelUnhold: _unheld,
+        AgentReady: _agent_is_ready,
+        AgentFailed: _agent_failed,
+        AgentHungUp: _agent_hung_up,
+        TransferAsked: _agent_transfers,
+        DtmfAsked: _agent_sends_dtmf,
+        CallerInactive: _inactive,
+        NoAudioReceived: _no_audio,
+        StopAsked: _stopped,
+        TransferWish: _api_transfers,
+        DtmfWish: _api_sends_dtmf,
+        ShuttingDown: _shutting_down,
+        _MaxDurationReached: _too_long,
+    }
+
+
+def _answer(future: asyncio.Future[Any], outcome: object) -> None:
+    if future.done():
+        return  # whoever asked has gone away, or knows already
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

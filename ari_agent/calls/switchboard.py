@@ -1,0 +1,191 @@
+"""All live calls: hands each event to its call, passes on what the API wishes, and keeps Asterisk and us in step.
+
+After every (re)connection the channels and bridges that Asterisk has are compared with the calls we have. Events that
+happened while we were away are lost, so a call whose channel is gone ends now; what carries our name and belongs to no
+call, or entered our application and is unknown, is an orphan of an earlier run and is sent on into the dialplan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ari_agent.asterisk.events import AriEvent, Channel, StasisStart
+from ari_agent.asterisk.names import call_of_bridge, call_of_media_channel
+from ari_agent.calls.session import CallSession, SessionServices
+from ari_agent.calls.state import CallState
+from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AsteriskError, CallNotOngoing, UnknownCall
+
+log = logging.getLogger(__name__)
+
+SETTLE_S: Final = 2.0
+"""An unknown channel is an orphan when it is still unknown this long after it was first seen."""
+FAREWELL_S: Final = 8.0
+"""How long calls may take to end when the controller stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    """Something in Asterisk that belongs to no call of ours."""
+
+    kind: Literal["caller", "media", "bridge"]
+    id: str
+
+
+class Switchboard:
+    """Owner of all calls of this process. new_call_id: makes `call_...` ids."""
+
+    def __init__(self, services: SessionServices, *, new_call_id: Callable[[], str]) -> None:
+        self._services = services
+        self._new_call_id = new_call_id
+        self._by_channel: dict[str, CallSession] = {}
+        self._by_call: dict[str, CallSession] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def live(self) -> Sequence[CallSession]:
+        """The calls that have not ended, in the order of their arrival."""
+        return tuple(self._by_call.values())
+
+    # Events.
+
+    def on_event(self, event: AriEvent) -> None:
+        """Hand an event to its call; called in the order of arrival, never waits."""
+        channel_id = event.channel_id
+        session = self._by_channel.get(channel_id) if channel_id else None
+        if session:
+            session.post(event)
+        elif isinstance(event, StasisStart) and not call_of_media_channel(self._services.app, event.channel.id):
+            self._arrived(event)
+
+    def _arrived(self, event: StasisStart) -> None:
+        if event.args[:1] == ("refer",) or self._stopping:
+            # Back from a REFER of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
+            self._start(self._sweep({_Orphan("caller", event.channel.id)}))
+            return
+        session = CallSession(self._services, call_id=self._new_call_id(), channel=event.channel, arguments=event.args)
+        self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
+        self._start(self._live_through(session))
+
+    async def _live_through(self, session: CallSession) -> None:
+        try:
+            await session.run()
+        finally:
+            del self._by_channel[session.channel_id], self._by_call[session.call_id]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    # Wishes of the API.
+
+    async def stop_call(self, call_id: str, request: HangupRequest) -> None:
+        """End a call; returns once it is asked for.
+
+        Raises:
+            UnknownCall: no live call has this id.
+        """
+        self._session(call_id).post(StopAsked(request))
+
+    async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
+        """Transfer a call and wait for the outcome.
+
+        Raises:
+            UnknownCall: no live call has this id.
+            CallNotOngoing: it ended before the outcome was known.
+        """
+        answer: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
+        self._session(call_id).post(TransferWish(request, answer))
+        return await answer
+
+    async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
+        """Play digits to the caller.
+
+        Raises:
+            UnknownCall: no live call has this id.
+            CallNotOngoing: it is not answered yet, away in a transfer, or over.
+            AsteriskError: Asterisk did not take the digits.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._session(call_id).post(DtmfWish(request, answer))
+        await answer
+
+    def _session(self, call_id: str) -> CallSession:
+        session = self._by_call.get(call_id)
+        if session is None:
+            raise UnknownCall(call_id)
+        if session.state is CallState.ENDED:
+            raise CallNotOngoing(call_id, "ended")
+        return session
+
+    # Reconciliation.
+
+    async def reconcile(self) -> None:
+        """Bring calls and Asterisk in step; run after every (re)connection."""
+        try:
+            channels = {channel.id for channel in await self._services.ari.channels()}
+            for channel_id, session in list(self._by_channel.items()):
+                if channel_id not in channels:
+                    log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
+                    session.post(CallerGone())
+            # A caller who arrives this very moment may be in Asterisk's list and not yet in ours.
+            suspects = await self._orphans()
+            await asyncio.sleep(SETTLE_S)
+            await self._sweep(suspects & await self._orphans())
+        except AsteriskError as error:
+            log.warning("not reconciled, will be after the next connection: %s", error)
+
+    async def _orphans(self) -> set[_Orphan]:
+        ari, app = self._services.ari, self._services.app
+        channels, bridges = await asyncio.gather(ari.channels(), ari.bridges())
+        found = set()
+        for channel in channels:
+            call_id = call_of_media_channel(app, channel.id)
+            if call_id is not None and call_id not in self._by_call:
+                found.add(_Orphan("media", channel.id))
+            elif call_id is None and channel.id not in self._by_channel and _is_in(channel, app):
+                found.add(_Orphan("caller", channel.id))
+        for bridge in bridges:
+            call_id = call_of_bridge(app, bridge.id)
+            if call_id is not None and call_id not in self._by_call:
+                found.add(_Orphan("bridge", bridge.id))
+        return found
+
+    async def _sweep(self, orphans: set[_Orphan]) -> None:
+        ari = self._services.ari
+        for orphan in sorted(orphans, key=lambda orphan: orphan.id):
+            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
+            try:
+                if orphan.kind == "bridge":
+                    await ari.destroy_bridge(orphan.id)
+                elif orphan.kind == "media":
+                    await ari.hang_up(orphan.id)
+                else:
+                    await ari.set_variables(
+                        orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": DisconnectionReason.ERROR_RETELL.value}
+                    )
+                    await ari.continue_in_dialplan(orphan.id)
+            except AsteriskError as error:
+                log.warning("orphan not swept: %s", error)
+
+    async def close(self) -> None:
+        """End every call: callers go on in the dialplan, records are closed. Takes no new ones."""
+        self._stopping = True
+        for session in self.live():
+            session.post(ShuttingDown())
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=FAREWELL_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+def _is_in(channel: Channel, app: str) -> bool:
+    return channel.dialplan.app_name == "Stasis" and channel.dialplan.app_data.split(",")[0] == app

@@ -1,0 +1,56 @@
+"""Log lines for people (`text`) or machines (`json`): one line per transition of a call, never one per packet."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
+    """What the line was given as `extra`; nothing that is None."""
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
+
+
+def _one_line(text: str) -> str:
+    """Line ends and other control characters escaped: what a caller sent must not forge a log line."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-31 12:00:00,000 INFO  calls.session: call routed call_id=call_1 agent_id=agent_1`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line; a traceback follows on lines of its own."""
+        facts = "".join(f" {name}={_one_line(str(value))}" for name, value in _facts(record).items())
+        name = record.name.removeprefix("ari_agent.")
+        line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {_one_line(record.getMessage())}{facts}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and every fact under its own name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, the traceback inside it."""
+        entry: dict[str, Any] = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_facts(record),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def set_up(log_format: Literal["text", "json"]) -> None:
+    """Log to standard error from INFO upwards."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
