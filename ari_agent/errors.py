@@ -23,6 +23,7 @@
     ├── WebhookError
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
     ├── StoreError                    the database
+    │   └── AlreadyStored             a record with this key exists
     ├── PbxError                      the Asterisk of the demo and the tests did not start
     │   └── PortBusy                  a port it needs is taken
     └── ApiError                      an HTTP answer: status and message
@@ -202,6 +203,14 @@ class InboundWebhookFailed(WebhookError):
 
 class StoreError(AriAgentError):
     """The database could not be opened, migrated or written."""
+
+
+class AlreadyStored(StoreError):
+    """A record with this key exists. kind: what it is of, for people."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key} exists already")
+        self.kind, self.key = kind, key
 
 
 class PbxError(AriAgentError):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 DEFAULT_TIMEOUT_MS: Final = 10_000  # an agent's webhook_timeout_ms, unless set
 
@@ -77,3 +78,32 @@ class WebhookEvent:
     url: str
     body: bytes = field(repr=False)
     timeout_ms: int = DEFAULT_TIMEOUT_MS
+
+    @property
+    def receiver(self) -> str:
+        """Host and port of the URL: what one dead receiver is told from the others by. Empty for a malformed URL."""
+        try:
+            return urlsplit(self.url).netloc.rpartition("@")[2].lower()
+        except ValueError:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """An event in the outbox. attempts: how many have failed so far."""
+
+    outbox_id: int
+    event: WebhookEvent
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that no attempt delivered. why: the last failure; created_ms, failed_ms: since the epoch."""
+
+    outbox_id: int
+    event: WebhookEvent
+    attempts: int
+    why: str
+    created_ms: int
+    failed_ms: int

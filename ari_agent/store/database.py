@@ -1,0 +1,263 @@
+"""The engine and its transactions: SQLite by default, PostgreSQL by URL.
+
+A transaction is a plain function of a connection. For PostgreSQL it runs on asyncpg, through SQLAlchemy's greenlets;
+for SQLite in a thread of its own, with the `sqlite3` of the standard library: one hop to a thread for a transaction,
+where an asynchronous driver makes a hop for each step of each statement (measured: twice the time of a save).
+
+SQLite has one writer at a time. Its own lock makes the others sleep and try again, so the writes of this process queue
+up, first come first served, for the one thread that writes; readers have theirs and, in WAL mode, neither wait for the
+writer nor hold it up. A write transaction takes the lock when it begins (BEGIN IMMEDIATE): one that reads first and
+writes later would fail instead of waiting when another process had written in between.
+
+`synchronous=NORMAL`: a commit is in the write-ahead log, in the kernel's hands, and survives the death of this
+process at any moment; it is not synced to the disk, which would cost each call 2 to 20 ms while the caller waits.
+After a power cut the database is whole but may lack the last moments. Who needs those uses PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ari_agent.errors import StoreError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS: Final = 5_000  # how long another process may hold SQLite's write lock
+SQLITE_READERS: Final = 2
+POSTGRESQL_CONNECTIONS: Final = 10
+CONNECT_TIMEOUT_S: Final = 10
+
+_BACKENDS: Final[Mapping[str, str]] = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "sqlite+aiosqlite": "sqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: to change the journal mode takes a lock
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA foreign_keys=ON",
+)
+_EXPECTED: Final = "expected sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
+
+
+def parse_url(database_url: str) -> URL:
+    """The URL with the driver that is used here.
+
+    Raises:
+        StoreError: neither SQLite in a file nor PostgreSQL. The message holds no password.
+    """
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"the database URL cannot be read: {_EXPECTED}") from None
+    backend = _BACKENDS.get(url.drivername)
+    if backend is None:
+        raise StoreError(f"no database of the kind {url.drivername!r} is known: {_EXPECTED}")
+    url = url.set(drivername=backend)
+    if backend == "sqlite" and (not url.database or ":memory:" in url.database):
+        raise StoreError(f"a database in memory would lose every record at the end: {_EXPECTED}")
+    if backend != "sqlite" and not url.database:
+        raise StoreError(f"the URL {shown(url)} names no database: {_EXPECTED}")
+    return url
+
+
+def shown(url: URL) -> str:
+    """The URL for people: the password is starred out, the query, which may hold one too, left out."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, without the statement and its values."""
+    cause: BaseException = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text = str(cause).strip() or type(cause).__name__
+    # asyncpg's errors reach here as "<class 'asyncpg.exceptions.X'>: message"
+    return text.splitlines()[0].rpartition("'>: ")[2]
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, which both databases write alike."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+class Backend(Protocol):
+    """How a transaction runs."""
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """One that is committed at its end, or leaves no trace if it raises."""
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        """One that only reads, on one consistent state."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class Database:
+    """Transactions, each with a connection of its own. Every failure is a StoreError."""
+
+    def __init__(self, database_url: str) -> None:
+        url = parse_url(database_url)
+        self.shown_url = shown(url)
+        """For people, without the password."""
+        try:
+            self._backend: Backend = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
+        self._under_way: set[asyncio.Task[object]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.shown_url}>"
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """Run `job` in a transaction that is committed at its end, or leaves no trace if it raises.
+
+        Whoever waits for it may be cancelled; the transaction goes on and is committed or not, never half done.
+        """
+        return await self._run(self._backend.write, job)
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        """Run `job`, which only reads, on one consistent state of the database."""
+        return await self._run(self._backend.read, job)
+
+    async def close(self) -> None:
+        """Let transactions under way end, then let go of every connection."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._backend.close()
+
+    async def _run(
+        self, transaction: Callable[[Callable[[Connection], T]], Awaitable[T]], job: Callable[[Connection], T]
+    ) -> T:
+        task = asyncio.create_task(self._translated(transaction(job)))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
+
+    async def _translated(self, transaction: Awaitable[T]) -> T:
+        try:
+            return await transaction
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreError(f"the database {self.shown_url} failed: {one_line(error)}") from error
+
+
+def _log_failure(task: asyncio.Task[T]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a transaction failed after its caller had gone: %s", error)
+
+
+class Sqlite:
+    """One file, one thread that writes, a few that read."""
+
+    def __init__(self, url: URL) -> None:
+        self._path = Path(url.database or "").absolute()
+        self._writer = self._engine(url, "BEGIN IMMEDIATE", connections=1)
+        self._reader = self._engine(url, "BEGIN", connections=SQLITE_READERS)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._reading = ThreadPoolExecutor(SQLITE_READERS, thread_name_prefix="store-read")
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """In the thread that writes, after those that came before."""
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, self._writer, job)
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        """In a thread that reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._transaction, self._reader, job)
+
+    async def close(self) -> None:
+        """Nothing runs in the threads any more."""
+        self._writer.dispose()
+        self._reader.dispose()
+        self._writing.shutdown()
+        self._reading.shutdown()
+
+    def _transaction(self, engine: Engine, job: Callable[[Connection], T]) -> T:
+        with engine.begin() as connection:
+            return job(connection)
+
+    def _engine(self, url: URL, begin: str, *, connections: int) -> Engine:
+        # the driver would begin transactions late and by rules of its own: leave that to us
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=connections,
+            max_overflow=0,
+            connect_args={"isolation_level": None, "check_same_thread": False},
+        )
+
+        @event.listens_for(engine, "do_connect")
+        def connecting(*_: object) -> None:
+            self._make_file()
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+            del record
+            cursor = connection.cursor()
+            for pragma in _PRAGMAS:
+                cursor.execute(pragma)
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    def _make_file(self) -> None:
+        """Readable by nobody else: it holds the passwords of trunks. SQLite gives its other files the same mode."""
+        try:
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
+
+
+class Postgresql:
+    """A pool of asyncpg connections, each asked before use whether it still lives."""
+
+    def __init__(self, url: URL) -> None:
+        try:
+            self._engine = create_async_engine(
+                url,
+                hide_parameters=True,
+                pool_size=POSTGRESQL_CONNECTIONS,
+                max_overflow=0,
+                pool_pre_ping=True,
+                connect_args={"timeout": CONNECT_TIMEOUT_S},
+            )
+        except ModuleNotFoundError:
+            raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """READ COMMITTED: jobs that read before they write lock what they read."""
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(job)
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        """As `write`."""
+        return await self.write(job)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()

@@ -1,0 +1,194 @@
+"""Webhook events between the moment they are recorded and the moment they are delivered, or given up.
+
+    pending ──2xx──> delivered      the row stays, without its body, so that the event is never queued again
+       │  ↑
+       │  └─replayed─┐
+       └─no retry left─> dead       the row stays whole, for the API to show and replay
+
+One controller works on an outbox at a time: what it is sending just now is known to it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
+from ari_agent.store.database import Database, insert_into
+from ari_agent.store.tables import outbox
+
+PENDING: Final = "pending"
+DELIVERED: Final = "delivered"
+DEAD: Final = "dead"
+_WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
+
+
+def _event(row: Row[Any]) -> WebhookEvent:
+    return WebhookEvent(
+        call_id=row.call_id,
+        event=WebhookEventName(row.event),
+        url=row.url,
+        body=bytes(row.body),
+        timeout_ms=row.timeout_ms,
+    )
+
+
+class Outbox:
+    """The queue. on_added: called whenever something became due that was not before; wakes the delivery."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._now_ms = now_ms
+        self.on_added: Callable[[], None] | None = None
+
+    def add(self, connection: Connection, events: Sequence[WebhookEvent]) -> None:
+        """Queue the events in the caller's transaction; a lifecycle event of the call that is there already is not
+        queued again. `announce` after the commit.
+        """
+        if not events:
+            return
+        now_ms = self._now_ms()
+        statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
+        connection.execute(
+            statement,
+            [
+                {
+                    "call_id": event.call_id,
+                    "event": event.event.value,
+                    "once_key": f"{event.call_id}:{event.event.value}" if event.event.once_per_call else None,
+                    "url": event.url,
+                    "receiver": event.receiver,
+                    "body": event.body,
+                    "timeout_ms": event.timeout_ms,
+                    "state": PENDING,
+                    "attempts": 0,
+                    "created_ms": now_ms,
+                    "next_attempt_ms": now_ms,
+                }
+                for event in events
+            ],
+        )
+
+    def announce(self) -> None:
+        """Tell the delivery that there is something new."""
+        if self.on_added:
+            self.on_added()
+
+    async def due(
+        self,
+        now_ms: int,
+        limit: int,
+        *,
+        except_calls: Collection[str] = (),
+        except_receivers: Collection[str] = (),
+    ) -> Sequence[QueuedEvent]:
+        """Up to `limit` pending events whose time has come, in the order in which they were recorded.
+
+        except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
+        """
+        statement = (
+            select(outbox)
+            .where(outbox.c.state == PENDING, outbox.c.next_attempt_ms <= now_ms)
+            .order_by(outbox.c.outbox_id)
+            .limit(limit)
+        )
+        if except_calls:
+            statement = statement.where(outbox.c.call_id.not_in(except_calls))
+        if except_receivers:
+            statement = statement.where(outbox.c.receiver.not_in(except_receivers))
+
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement).all()
+
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.read(ask)]
+
+    async def next_due_ms(self, after_ms: int) -> int | None:
+        """When the next pending event after `after_ms` becomes due; None when there is none."""
+        statement = select(func.min(outbox.c.next_attempt_ms)).where(
+            outbox.c.state == PENDING, outbox.c.next_attempt_ms > after_ms
+        )
+
+        def ask(connection: Connection) -> int | None:
+            return connection.execute(statement).scalar()
+
+        return await self._database.read(ask)
+
+    async def delivered(self, outbox_id: int) -> None:
+        """A 2xx came back: the event is never sent again. Its body, which holds what was said, is dropped."""
+        await self._set(outbox_id, state=DELIVERED, settled_ms=self._now_ms(), body=b"", why=None, where_state=PENDING)
+
+    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None) -> None:
+        """An attempt failed. next_attempt_ms: when to try again; None: never, it is a dead letter now."""
+        dead = next_attempt_ms is None
+        await self._set(
+            outbox_id,
+            state=DEAD if dead else PENDING,
+            settled_ms=self._now_ms() if dead else None,
+            next_attempt_ms=0 if next_attempt_ms is None else next_attempt_ms,
+            attempts=outbox.c.attempts + 1,
+            why=why[:_WHY_LIMIT],
+            where_state=PENDING,
+        )
+
+    async def depth(self) -> int:
+        """How many events are pending."""
+        return await self._count(PENDING)
+
+    async def dead_count(self) -> int:
+        """How many dead letters there are."""
+        return await self._count(DEAD)
+
+    async def dead_letters(self, *, limit: int = 50, after_id: int = 0) -> Sequence[DeadLetter]:
+        """Dead letters by ascending id. after_id: the last id of the page before."""
+        statement = (
+            select(outbox)
+            .where(outbox.c.state == DEAD, outbox.c.outbox_id > after_id)
+            .order_by(outbox.c.outbox_id)
+            .limit(limit)
+        )
+
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement).all()
+
+        return [
+            DeadLetter(row.outbox_id, _event(row), row.attempts, row.why or "", row.created_ms, row.settled_ms)
+            for row in await self._database.read(ask)
+        ]
+
+    async def replay(self, outbox_id: int) -> bool:
+        """Make a dead letter pending again, with all its attempts. False: there is no such dead letter."""
+        replayed = await self._set(
+            outbox_id,
+            state=PENDING,
+            attempts=0,
+            settled_ms=None,
+            next_attempt_ms=self._now_ms(),
+            where_state=DEAD,
+        )
+        if replayed:
+            self.announce()
+        return replayed
+
+    def forget(self, connection: Connection, call_id: str) -> None:
+        """Drop what is settled of a call that is being deleted; what is pending is still delivered."""
+        connection.execute(delete(outbox).where(outbox.c.call_id == call_id, outbox.c.state != PENDING))
+
+    async def _set(self, outbox_id: int, *, where_state: str, **values: object) -> bool:
+        statement = (
+            update(outbox).where(outbox.c.outbox_id == outbox_id, outbox.c.state == where_state).values(**values)
+        )
+
+        def change(connection: Connection) -> bool:
+            return connection.execute(statement).rowcount == 1
+
+        return await self._database.write(change)
+
+    async def _count(self, state: str) -> int:
+        statement = select(func.count()).select_from(outbox).where(outbox.c.state == state)
+
+        def ask(connection: Connection) -> int:
+            return connection.execute(statement).scalar_one()
+
+        return await self._database.read(ask)

@@ -1,0 +1,69 @@
+"""Everything that outlives the process: agents, phone numbers, calls and the outbox of webhooks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+from ari_agent.store.agents import Agents
+from ari_agent.store.calls import Calls
+from ari_agent.store.database import Database
+from ari_agent.store.migrations import bring_to_head
+from ari_agent.store.outbox import Outbox
+from ari_agent.store.phone_numbers import PhoneNumbers
+
+
+def epoch_ms() -> int:
+    """Now, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Store:
+    """The database and its nouns.
+
+    database_url: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE`; `sqlite:`,
+    `postgres:` and `postgresql:` mean the same.
+
+    Raises:
+        StoreError: the URL is none of these.
+    """
+
+    def __init__(self, database_url: str, *, now_ms: Callable[[], int] = epoch_ms) -> None:
+        self._database = Database(database_url)
+        self.agents = Agents(self._database, now_ms)
+        self.phone_numbers = PhoneNumbers(self._database, now_ms)
+        self.outbox = Outbox(self._database, now_ms)
+        self.calls = Calls(self._database, self.outbox, now_ms)
+
+    def __repr__(self) -> str:
+        return f"<Store {self._database.shown_url}>"
+
+    async def open(self) -> None:
+        """Make the database where it is missing and bring it to this version's schema.
+
+        Raises:
+            StoreError: it cannot be reached or written, or was made by a newer version.
+        """
+        try:
+            await self._database.write(lambda connection: bring_to_head(connection, shown_url=self._database.shown_url))
+        except BaseException:
+            await self._database.close()
+            raise
+
+    async def close(self) -> None:
+        """Let what is being written be written, then let go of the database."""
+        await self._database.close()
+
+    async def ping(self) -> None:
+        """Ask the database something.
+
+        Raises:
+            StoreError: it does not answer.
+        """
+
+        def ask(connection: Connection) -> None:
+            connection.execute(text("SELECT 1"))
+
+        await self._database.read(ask)

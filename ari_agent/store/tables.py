@@ -1,0 +1,96 @@
+"""The tables, one per noun.
+
+A record is its JSON document, so that the pydantic object is the one model, beside the columns that people filter and
+sort on. Documents are text and not JSONB: they come back byte for byte, and JSONB refuses what JSON allows (`\\u0000`).
+Times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+
+metadata: Final = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
+)
+
+# A column that counts by itself must be INTEGER in SQLite, and 64 bit in PostgreSQL.
+_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    Column("call_id", String, primary_key=True),
+    Column("document", Text, nullable=False, comment="the call object as the call itself wrote it"),
+    Column("amendments", Text, comment="the keys that the API has changed since; they win over the document"),
+    Column("listed_ms", BigInteger, nullable=False, comment="start_timestamp, or when the record was made: sort key"),
+    Column("call_type", String),
+    Column("call_status", String, nullable=False),
+    Column("agent_id", String),
+    Column("agent_version", Integer),
+    Column("direction", String),
+    Column("from_number", String),
+    Column("to_number", String),
+    Column("start_timestamp", BigInteger),
+    Column("end_timestamp", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("disconnection_reason", String),
+    Column("batch_call_id", String),
+    Index("ix_calls_listed", "listed_ms", "call_id"),
+    # Each filter that people use, followed by the sort key: a page is one walk along an index.
+    Index("ix_calls_agent", "agent_id", "listed_ms", "call_id"),
+    Index("ix_calls_from_number", "from_number", "listed_ms", "call_id"),
+    Index("ix_calls_to_number", "to_number", "listed_ms", "call_id"),
+    Index("ix_calls_call_status", "call_status", "listed_ms", "call_id"),
+    Index("ix_calls_disconnection_reason", "disconnection_reason", "listed_ms", "call_id"),
+    Index("ix_calls_batch_call", "batch_call_id", "listed_ms", "call_id"),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("outbox_id", _SERIAL, primary_key=True),
+    Column("call_id", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("once_key", String, unique=True, comment="call_id:event for what happens once in a call, else null"),
+    Column("url", Text, nullable=False),
+    Column("receiver", String, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="emptied once delivered"),
+    Column("timeout_ms", Integer, nullable=False),
+    Column("state", String, nullable=False, comment="pending, delivered or dead"),
+    Column("attempts", Integer, nullable=False, comment="that have failed"),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("next_attempt_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger, comment="when it was delivered or died"),
+    Column("why", Text, comment="the last failure"),
+    Index(
+        "ix_outbox_pending",
+        "next_attempt_ms",
+        "outbox_id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index("ix_outbox_dead", "outbox_id", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
+    Index("ix_outbox_call", "call_id"),
+    sqlite_autoincrement=True,  # an id that was deleted never names another event
+)
+
+agents: Final = Table(
+    "agents",
+    metadata,
+    Column("agent_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("is_published", Boolean, nullable=False),
+    Column("modified_ms", BigInteger, nullable=False),
+    Index("ix_agents_modified", "modified_ms", "agent_id"),
+)
+
+phone_numbers: Final = Table(
+    "phone_numbers",
+    metadata,
+    Column("phone_number", String, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("modified_ms", BigInteger, nullable=False),
+)
