@@ -19,6 +19,7 @@
     ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
     │   ├── UnknownCall               no such call
     │   ├── CallNotOngoing            the call has ended, or not begun
+    │   ├── TransferNotSetUp          the dialplan lacks the context that a REFER goes through
     │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
     ├── WebhookError
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
@@ -179,6 +180,14 @@ class CallNotOngoing(CallError):
     def __init__(self, call_id: str, status: str) -> None:
         super().__init__(f"call {call_id} is not ongoing: its call_status is {status}")
         self.call_id, self.status = call_id, status
+
+
+class TransferNotSetUp(CallError):
+    """The PBX's dialplan lacks the context that a REFER goes through; the caller stays with the agent."""
+
+    def __init__(self, context: str) -> None:
+        super().__init__(f"the dialplan has no context {context}: copy it from asterisk-conf/extensions.conf")
+        self.context = context
 
 
 class InvalidTransferTarget(CallError):

@@ -12,12 +12,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Final
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.calls.together import together
-from ari_agent.errors import AsteriskError
+from ari_agent.errors import AsteriskError, TransferNotSetUp
+
+# None, and taken on trust, where Asterisk does not load func_dialplan.
+_DETOUR_EXISTS: Final = f"DIALPLAN_EXISTS({REFER_CONTEXT},{REFER_EXTENSION},1)"
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +54,13 @@ class CallerLeg:
         await self._ari.answer(self.channel_id)
 
     async def leave_for_refer(self, variables: Mapping[str, str]) -> None:
-        """Send the channel to the dialplan's REFER detour; it returns with a StasisStart."""
+        """Send the channel to the dialplan's REFER detour; it returns with a StasisStart.
+
+        Raises:
+            TransferNotSetUp: the dialplan has no such context; the caller would be lost in it.
+        """
+        if await self._ari.read_variable(self.channel_id, _DETOUR_EXISTS) == "0":
+            raise TransferNotSetUp(REFER_CONTEXT)
         # The application loses its subscription when the channel leaves, and the caller may hang up out there.
         await self._ari.subscribe_channel(self.channel_id)
         await self._ari.set_variables(self.channel_id, variables)

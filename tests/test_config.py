@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ari_agent.config import Address, PortRange, load
+from ari_agent.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARI_AGENT_ARI_PASSWORD", "p4ss")
+    monkeypatch.setenv("ARI_AGENT_API_KEY", "k3y")
+
+
+def test_the_defaults() -> None:
+    found = load()
+    assert found.ari_url == "http://127.0.0.1:8088/ari"
+    assert found.bind == Address("127.0.0.1", 8080)
+    assert found.rtp_ports == PortRange(0, 0)
+    assert found.concurrency_limit == 20
+
+
+def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = tmp_path / "ari-agent.toml"
+    toml.write_text('app = "from_toml"\nbind = "[::1]:1"\nrtp_ports = "30000-30999"\n')
+    (tmp_path / ".env").write_text("ARI_AGENT_APP=from_dotenv\nARI_AGENT_BIND=10.0.0.1:2\n")
+    monkeypatch.setenv("ARI_AGENT_APP", "from_environment")
+    found = load(toml)
+    assert (found.app, found.bind, found.rtp_ports) == ("from_environment", ("10.0.0.1", 2), (30000, 30999))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("BIND", "8080", "HOST:PORT"),
+        ("BIND", "localhost:99999", "HOST:PORT"),
+        ("RTP_PORTS", "30000", "FIRST-LAST"),
+        ("RTP_PORTS", "31000-30000", "FIRST-LAST"),
+        ("RTP_PORTS", "80-90", "1024"),
+        ("ARI_URL", "127.0.0.1:8088", "http://"),
+        ("WEBHOOK_URL", "ftp://x", "http://"),
+        ("APP", "my app", "letters"),
+        ("CONCURRENCY_LIMIT", "many", "integer"),
+        ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
+        ("LOG_FORMAT", "xml", "'text' or 'json'"),
+        ("RESERVED_INBOUND_CONCURRENCY", "20", "less than ARI_AGENT_CONCURRENCY_LIMIT"),
+    ],
+)
+def test_a_wrong_value_names_the_variable_and_what_it_may_be(
+    name: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ARI_AGENT_{name}", value)
+    with pytest.raises(ConfigurationError, match=f"ARI_AGENT_{name}.*{expected}"):
+        load()
+
+
+@pytest.mark.parametrize("name", ["ARI_PASSWORD", "API_KEY"])
+def test_a_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(f"ARI_AGENT_{name}")
+    with pytest.raises(ConfigurationError, match=f"ARI_AGENT_{name}: not set"):
+        load()
+
+
+def test_secrets_are_not_shown() -> None:
+    assert "p4ss" not in repr(load())
+    assert "k3y" not in repr(load())
+
+
+def test_an_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
+    toml = tmp_path / "ari-agent.toml"
+    toml.write_text('aip_key = "x"\n')
+    with pytest.raises(ConfigurationError, match=r"unknown setting aip_key.*api_key"):
+        load(toml)
+
+
+@pytest.mark.parametrize("content", [b"app = ", b"\xff\xfe"])
+def test_an_unreadable_file_is_named(content: bytes, tmp_path: Path) -> None:
+    toml = tmp_path / "ari-agent.toml"
+    toml.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="not valid TOML"):
+        load(toml)
+    with pytest.raises(ConfigurationError, match="No such file"):
+        load(tmp_path / "nowhere.toml")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["BIND", "RTP_PORTS", "ARI_URL", "APP", "CONCURRENCY_LIMIT", "RTP_HOST"]),
+    st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+)
+def test_no_value_is_a_traceback(name: str, value: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"ARI_AGENT_{name}", value)
+        try:
+            load()
+        except ConfigurationError as error:
+            assert f"ARI_AGENT_{name}" in str(error)
