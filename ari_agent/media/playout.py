@@ -206,16 +206,20 @@ class Playout:
 
     # the wheel's side
 
-    def next_frame(self, ticks: int = 1) -> bytes | None:
-        """The frame for this tick: 160 bytes of mu-law, or None where there is nothing to say and silence is due.
-
-        ticks: how many times 20 ms have passed since the last call: more than 1 where the wheel was held up.
-        """
-        self._lead -= FRAME_SAMPLES * ticks
+    def skip(self, ticks: int) -> None:
+        """`ticks` times 20 ms have passed in which the wheel was held up and nothing could be played."""
+        time = FRAME_SAMPLES * ticks
+        self._lead -= time
+        self._allowed += time
         self._since_input += ticks
         self._ticks += ticks
-        if ticks > 1:
-            self._allowed += FRAME_SAMPLES * (ticks - 1)
+        self._lowest = 0
+
+    def next_frame(self) -> bytes | None:
+        """The frame for this tick: 160 bytes of mu-law, or None where there is nothing to say and silence is due."""
+        self._lead -= FRAME_SAMPLES
+        self._since_input += 1
+        self._ticks += 1
         frames = self._frames
         if frames and not self._holding:
             frame = frames.popleft()
@@ -227,10 +231,10 @@ class Playout:
         else:
             self._holding = False
             self._tail_seen = len(self._tail)
-            self._silent_run += ticks
+            self._silent_run += 1
             self._allowed += FRAME_SAMPLES
             self._lowest = 0
-            self.counters.silent_frames += ticks
+            self.counters.silent_frames += 1
             return None
         self._silent_run = 0
         self.counters.played_frames += 1
