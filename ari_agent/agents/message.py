@@ -1,0 +1,102 @@
+"""What an audio agent may say, whichever protocol carries it, and what it is told about its call. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
+from ari_agent.contract.json_text import MalformedJson, parse_json
+from ari_agent.errors import AgentCorruptPayload
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Largest message taken from an agent: 98 s of mu-law in base64, 11 s of 48 kHz PCM. A larger one ends the call."""
+
+MAX_MARK_NAME_CHARACTERS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What an agent is told when its websocket opens. metadata: any JSON value, or None."""
+
+    call_id: str
+    from_number: str
+    to_number: str
+    direction: str
+    dynamic_variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: object | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Agent audio in the encoding and rate that the protocol was set up with."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Name a place in the audio: it comes back when all audio before it has been heard, or was cleared."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Drop the audio that has not been heard yet: the caller interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """An application ping; it wants a pong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Call control."""
+
+    request: TransferRequest | HangupRequest | DtmfRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Call control that cannot be done as asked. event: which; message: what was wrong and what would be right."""
+
+    event: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A message whose event this version does not know: protocols grow. event: at most 80 characters."""
+
+    event: str
+
+
+AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Ignored
+
+
+def read_object(text: bytes) -> dict[str, object]:
+    """A text message as a JSON object. Raises: AgentCorruptPayload."""
+    try:
+        message = parse_json(text)
+    except MalformedJson as error:
+        raise AgentCorruptPayload(f"a text message is {error}") from None
+    if not isinstance(message, dict):
+        raise AgentCorruptPayload(f"a text message is JSON but no object: {text[:60]!r}")
+    return message
+
+
+def read_mark(message: Mapping[str, object]) -> Mark:
+    """The mark in `{"event":"mark","mark":{"name":...}}`. Raises: AgentCorruptPayload."""
+    match message.get("mark"):
+        case {"name": str(name)} if len(name) <= MAX_MARK_NAME_CHARACTERS:
+            return Mark(name)
+    raise AgentCorruptPayload(f"a mark needs mark.name, a text of at most {MAX_MARK_NAME_CHARACTERS} characters")
+
+
+def write_object(message: Mapping[str, object]) -> bytes:
+    """Compact JSON in ASCII; reads back with `read_object`."""
+    return json.dumps(message, separators=(",", ":")).encode()

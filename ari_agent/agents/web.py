@@ -1,0 +1,159 @@
+"""Retell's web audio protocol, both roles. Pure.
+
+Client role, `WebClient`: we dial an agent's server and stand where Retell's web client stands. For developers of such
+an agent, everything that may pass:
+
+    we -> agent   first, text   {"event_type":"metadata","metadata":{"call_id":...,"from_number":...,"to_number":...,
+                                 "direction":"inbound","audio_encoding":"s16le","sample_rate":16000,
+                                 "retell_llm_dynamic_variables":{...},"metadata":...}}
+                  binary        the caller's audio, no header, mono, in that encoding and rate; mostly 20 ms a message
+                  text          {"event":"dtmf","dtmf":{"digit":"5","duration_ms":180}}
+                                {"event":"mark","mark":{"name":...}}      a mark of yours was heard, or cleared
+                                answers to call control (control.py)
+                                pong
+    agent -> us   binary        your audio, same format, any length, as fast as you like: up to 10 minutes are queued
+                  text          clear                    the caller interrupted: what was not heard yet is dropped
+                                ping                     answered with pong
+                                {"event":"mark","mark":{"name":...}}
+                                {"event":"transfer"...}, {"event":"hangup"...}, {"event":"dtmf"...}   call control
+    close         1000          you hang up; 1001 and a close without a code are taken the same way
+                  anything else counts as a broken agent
+
+Server role, `WebServer`: a client dials us, as Retell's web SDK does (`/audio-websocket/{call_id}`). It sends audio
+and `ping`, and hears `clear`, `pong`, updates of the transcript and metadata.
+
+Text that is neither one of the bare words nor a JSON object is corrupt; a JSON object with an unknown event is ignored.
+An s16le message of odd length keeps its last byte for the next one: some agents cut a stream anywhere.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ari_agent.agents.control import REQUESTS, read_request
+from ari_agent.agents.message import (
+    AgentMessage,
+    Audio,
+    CallFacts,
+    Clear,
+    Ignored,
+    Ping,
+    read_mark,
+    read_object,
+    write_object,
+)
+from ari_agent.errors import AgentCorruptPayload
+
+_WORDS: Final[Mapping[bytes, AgentMessage]] = {b"clear": Clear(), b"ping": Ping(), b"pong": Ignored("pong")}
+_EVENTS: Final[Mapping[str, AgentMessage]] = {"clear": Clear(), "ping": Ping()}
+
+
+class WebClient:
+    """Writes what a web client would say, reads what the agent answers. One for each connection."""
+
+    audio_is_binary: Final = True
+
+    def __init__(self, facts: CallFacts, *, encoding: str = "s16le", rate_hz: int = 16000) -> None:
+        self._facts = facts
+        self._encoding, self._rate_hz = encoding, rate_hz
+
+    def opening(self) -> Sequence[bytes]:
+        """The metadata message."""
+        facts = self._facts
+        metadata: dict[str, object] = {
+            "call_id": facts.call_id,
+            "from_number": facts.from_number,
+            "to_number": facts.to_number,
+            "direction": facts.direction,
+            "audio_encoding": self._encoding,
+            "sample_rate": self._rate_hz,
+            "retell_llm_dynamic_variables": dict(facts.dynamic_variables),
+        }
+        if facts.metadata is not None:
+            metadata["metadata"] = facts.metadata
+        return (write_object({"event_type": "metadata", "metadata": metadata}),)
+
+    def audio(self, payload: bytes) -> bytes:
+        """The caller's audio, as it is."""
+        return payload
+
+    def dtmf(self, digit: str, duration_ms: int) -> bytes:
+        """A key the caller pressed."""
+        return write_object({"event": "dtmf", "dtmf": {"digit": digit, "duration_ms": duration_ms}})
+
+    def mark(self, name: str) -> bytes:
+        """The audio before the mark has been heard, or was cleared."""
+        return write_object({"event": "mark", "mark": {"name": name}})
+
+    def control(self, message: Mapping[str, object]) -> bytes:
+        """An answer of control.py."""
+        return write_object(message)
+
+    def pong(self) -> bytes:
+        """The answer to a ping."""
+        return b"pong"
+
+    def closing(self) -> Sequence[bytes]:
+        """Nothing: closing the websocket says it."""
+        return ()
+
+    def read_audio(self, _text: bytes, /) -> bytes | None:
+        """Text never carries audio here."""
+        return None
+
+    def read_text(self, text: bytes) -> AgentMessage:
+        """Any text message. Raises: AgentCorruptPayload."""
+        if (word := _WORDS.get(text)) is not None:
+            return word
+        message = read_object(text)
+        event = message.get("event", message.get("event_type"))
+        if not isinstance(event, str):
+            raise AgentCorruptPayload(f"a message has no event: {text[:60]!r}")
+        if event in REQUESTS:
+            return read_request(event, message)
+        if event == "mark":
+            return read_mark(message)
+        return _EVENTS.get(event) or Ignored(event[:80])
+
+    def read_binary(self, data: bytes) -> AgentMessage:
+        """Audio."""
+        return Audio(data)
+
+
+class WebServer:
+    """Reads what a web client says, writes what it may hear. Holds nothing, but is one object as its peers are."""
+
+    def read_text(self, text: bytes) -> Ping:
+        """The only text of a web client is `ping`. Raises: AgentCorruptPayload."""
+        if text == b"ping":
+            return Ping()
+        raise AgentCorruptPayload(f"a web client sends audio and the text ping, not {text[:60]!r}")
+
+    def read_binary(self, data: bytes) -> Audio:
+        """The user's audio."""
+        return Audio(data)
+
+    def pong(self) -> bytes:
+        """Wanted within 3 s of a ping."""
+        return b"pong"
+
+    def clear(self) -> bytes:
+        """The user interrupted: the client drops what it has not played."""
+        return b"clear"
+
+    def update(self, transcript: Sequence[Mapping[str, object]], *, turntaking: str | None = None) -> bytes:
+        """The transcript so far; only for clients that asked with `enable_update`."""
+        message: dict[str, object] = {"event_type": "update", "transcript": [dict(part) for part in transcript]}
+        if turntaking is not None:
+            message["turntaking"] = turntaking
+        return write_object(message)
+
+    def metadata(self, metadata: Mapping[str, object]) -> bytes:
+        """Whatever the text agent wants its front end to know."""
+        return write_object({"event_type": "metadata", "metadata": dict(metadata)})
+
+    def aligned_audio(self, payload: bytes, text: str) -> bytes:
+        """Audio with its words; only for clients that asked with `enable_audio_alignment`."""
+        return write_object({"audio": binascii.b2a_base64(payload, newline=False).decode(), "text": text})

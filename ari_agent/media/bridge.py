@@ -1,0 +1,234 @@
+"""The audio of one call: caller leg <-> agent leg.
+
+    datagram -> rtp -> jitter buffer -> encoding and rate of the agent -> send_agent
+    send_rtp <- rtp <- playout, each 20 ms on the wheel <- mu-law 8 kHz <- play
+
+Mu-law passes untouched where the agent speaks it. RTP goes out without a pause from `start` on, silence where the agent
+says nothing: Asterisk's two-party bridge forwards frames as they come, and carriers drop calls that fall silent.
+
+This is the hot path: 50 times a second and call in each direction. Nothing here waits, and nothing logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ari_agent.errors import MalformedPacket
+from ari_agent.media import rtp
+from ari_agent.media.audio import (
+    FRAME_SAMPLES,
+    ULAW_SILENCE_FRAME,
+    level_dbfs,
+    linear_to_ulaw,
+    ulaw_to_linear,
+)
+from ari_agent.media.jitter import JitterBuffer
+from ari_agent.media.playout import Playout
+from ari_agent.media.resampler import Resampler
+
+SPEECH_DBFS: Final = -40.0
+"""Louder than this is somebody speaking; line noise and the hiss of a codec stay below."""
+
+_TURNS_PER_S: Final = 50
+_SAMPLED_FRAMES: Final = 4  # one frame in four is looked at for speech, and of that every eighth sample
+_SAMPLE_STEP: Final = 8
+_LOUD_SAMPLES: Final = 2  # of the 20 looked at in 20 ms
+_SPEECH_AMPLITUDE: Final = int(32768 * 10 ** (SPEECH_DBFS / 20))
+_QUIET_CODES: Final = bytes(
+    code
+    for code in range(256)
+    if abs(int.from_bytes(ulaw_to_linear(bytes([code])), "little", signed=True)) <= _SPEECH_AMPLITUDE
+)
+
+
+def is_speech(ulaw: bytes) -> bool:
+    """Whether a mu-law frame is loud enough to be somebody speaking; a cheap guess from a few samples."""
+    return len(ulaw[::_SAMPLE_STEP].translate(None, _QUIET_CODES)) >= _LOUD_SAMPLES
+
+
+class AgentEncoding:
+    """Mu-law at 8 kHz <-> what the agent speaks; each direction is a stream of its own.
+
+    encoding: `mulaw` (rate_hz is 8000) or `s16le` (8000..48000 Hz).
+    """
+
+    __slots__ = ("_down", "_linear", "_odd", "_up", "is_ulaw")
+
+    def __init__(self, encoding: str, rate_hz: int) -> None:
+        self.is_ulaw = encoding == "mulaw"
+        resampled = not self.is_ulaw and rate_hz != rtp.CLOCK_HZ
+        self._up = Resampler(rtp.CLOCK_HZ, rate_hz) if resampled else None
+        self._down = Resampler(rate_hz, rtp.CLOCK_HZ) if resampled else None
+        self._odd = b""  # half a sample that waits for its other half
+
+    def to_agent(self, ulaw: bytes) -> bytes:
+        """The caller's audio in the agent's encoding."""
+        if self.is_ulaw:
+            return ulaw
+        pcm = ulaw_to_linear(ulaw)
+        return self._up.process(pcm) if self._up is not None else pcm
+
+    def from_agent(self, payload: bytes) -> bytes:
+        """The agent's audio in mu-law at 8 kHz."""
+        if self.is_ulaw:
+            return payload
+        pcm = self._odd + payload if self._odd else payload
+        if len(pcm) % 2:
+            pcm, self._odd = pcm[:-1], pcm[-1:]
+        else:
+            self._odd = b""
+        return linear_to_ulaw(self._down.process(pcm) if self._down is not None else pcm)
+
+    def clear(self) -> None:
+        """The agent's stream was cut: what comes next does not continue it."""
+        self._odd = b""
+        if self._down is not None:
+            self._down.reset()
+
+
+class Bridge:
+    """One call's audio. Owns no socket and no task: datagrams, turns of the wheel and agent audio are handed in.
+
+    heard_s: clock time at which either side was last heard speaking; starts with `start`.
+    malformed: datagrams that are no RTP. agent_bytes: audio received from the agent.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_encoding",
+        "_frames_in",
+        "_frames_out",
+        "_last_agent",
+        "_last_caller",
+        "_marker",
+        "_muted",
+        "_on_marks",
+        "_on_second",
+        "_send_agent",
+        "_send_rtp",
+        "_started",
+        "_stream",
+        "_turns",
+        "heard_s",
+        "jitter",
+        "malformed",
+        "packets_out",
+        "playout",
+    )
+
+    def __init__(
+        self,
+        *,
+        encoding: AgentEncoding,
+        stream: rtp.RtpStream,
+        clock: Callable[[], float],
+        send_rtp: Callable[[bytes], None],
+        send_agent: Callable[[bytes], None],
+        on_marks: Callable[[Sequence[str]], None],
+        on_second: Callable[[float], None],
+    ) -> None:
+        """clock: that of the wheel. on_marks: marks that were heard. on_second: called each second, with the time."""
+        self._encoding = encoding
+        self._stream = stream
+        self._clock = clock
+        self._send_rtp, self._send_agent = send_rtp, send_agent
+        self._on_marks, self._on_second = on_marks, on_second
+        self.jitter = JitterBuffer()
+        self.playout = Playout()
+        self.heard_s = 0.0
+        self.malformed = 0
+        self.packets_out = 0
+        self._started = self._muted = False
+        self._marker = True  # on the first packet of a stream (RFC 3551 section 4.1)
+        self._frames_in = self._frames_out = 0
+        self._turns = 0
+        self._last_caller = self._last_agent = ULAW_SILENCE_FRAME
+
+    def start(self) -> None:
+        """The caller is there: what was queued plays, what is said is heard."""
+        self._started = True
+        self.heard_s = self._clock()
+
+    def mute(self, muted: bool) -> None:
+        """While the caller is away the agent hears silence; afterwards the count of silence begins anew."""
+        self._muted = muted
+        self.heard_s = self._clock()
+
+    @property
+    def caller_dbfs(self) -> float:
+        """Level of the caller's latest frame."""
+        return level_dbfs(ulaw_to_linear(self._last_caller))
+
+    @property
+    def agent_dbfs(self) -> float:
+        """Level of the latest frame played to the caller."""
+        return level_dbfs(ulaw_to_linear(self._last_agent))
+
+    # the caller's side
+
+    def receive(self, datagram: bytes) -> None:
+        """One datagram from Asterisk."""
+        try:
+            packet = rtp.parse(datagram)
+        except MalformedPacket:
+            self.malformed += 1
+            return
+        for payload in self.jitter.push(packet, self._clock()):
+            self._hear_caller(payload)
+
+    def _hear_caller(self, payload: bytes) -> None:
+        if not self._started:
+            return
+        self._frames_in += 1
+        if self._frames_in % _SAMPLED_FRAMES == 0:
+            self._last_caller = payload
+            if is_speech(payload):
+                self.heard_s = self._clock()
+        if self._muted:
+            payload = ULAW_SILENCE_FRAME[:1] * len(payload)
+        self._send_agent(self._encoding.to_agent(payload))
+
+    # the agent's side
+
+    def play(self, payload: bytes) -> None:
+        """Agent audio, in the agent's encoding."""
+        self.playout.push(self._encoding.from_agent(payload))
+
+    def clear(self) -> list[str]:
+        """Drop agent audio that was not heard yet; the names of the marks that were waiting for it."""
+        self._encoding.clear()
+        return self.playout.clear()
+
+    # the wheel
+
+    def turn(self, now_s: float) -> None:
+        """20 ms have passed."""
+        if not self._started:
+            return
+        for payload in self.jitter.poll(now_s):
+            self._hear_caller(payload)
+        frame = self.playout.next_frame()
+        if frame is None:
+            frame = ULAW_SILENCE_FRAME
+        else:
+            self._frames_out += 1
+            if self._frames_out % _SAMPLED_FRAMES == 0 and is_speech(frame):
+                self.heard_s = now_s
+        marks = self.playout.take_played_marks()
+        if marks:
+            self._on_marks(marks)
+        self._last_agent = frame
+        self._send_rtp(self._stream.packet(frame, self._marker))
+        self._marker = False
+        self.packets_out += 1
+        self._turns += 1
+        if self._turns % _TURNS_PER_S == 0:
+            self._on_second(now_s)
+
+    def skip(self, turns: int) -> None:
+        """The wheel was held up: so many frames of 20 ms were never sent, and the timestamps leap over them."""
+        if self._started:
+            self.playout.skip(turns)
+            self._stream.skip(turns * FRAME_SAMPLES)
+            self._marker = True

@@ -1,0 +1,165 @@
+"""UDP sockets for RTP: one for each call, all read through one epoll.
+
+    loop ── add_reader ── epoll ─┬─ call 1
+                                 ├─ call 2      every socket with a datagram waiting is read in one wake-up
+                                 └─ call n
+
+An event loop's own datagram endpoint costs a callback, a handle and often a second system call for each packet. An
+epoll descriptor is itself readable while any socket in it is, so a single reader in the loop serves them all: the
+busier the machine, the more packets one wake-up takes, and no packet waits for a timer (measured in
+tests/benchmarks/README.md).
+
+Only datagrams from the address that Asterisk announced for the call are accepted (UNICASTRTP_LOCAL_ADDRESS and _PORT);
+all others are counted and dropped, so nobody can speak into a call by finding its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final, TypeAlias
+
+from ari_agent.errors import NoRtpPort
+
+log = logging.getLogger(__name__)
+
+_DATAGRAM_LIMIT_BYTES: Final = 2048
+"""More than any RTP packet that fits an Ethernet frame; a longer datagram is cut."""
+
+_RECEIVE_BUFFER_BYTES: Final = 256 * 1024
+"""Room for about two seconds of one call while the loop is busy; the kernel may grant less."""
+
+_Address: TypeAlias = tuple[str, int]
+
+
+class RtpSocket:
+    """One call's UDP socket. Made by `RtpPorts.open`.
+
+    foreign: datagrams from any other address than the accepted one.
+    send_errors: packets that the kernel would not take (no peer yet, full buffer, nobody listening any more).
+    faults: datagrams whose handler raised.
+    """
+
+    __slots__ = ("_on_datagram", "_peer", "_ports", "_sendto", "_socket", "address", "faults", "foreign", "send_errors")
+
+    def __init__(self, ports: RtpPorts, bound: socket.socket, on_datagram: Callable[[bytes], None]) -> None:
+        self._ports = ports
+        self._socket = bound
+        self._sendto = bound.sendto
+        self._on_datagram = on_datagram
+        self.address: _Address = bound.getsockname()[:2]
+        self._peer: _Address = (self.address[0], 0)  # nobody: no datagram comes from port 0, none can be sent to it
+        self.faults = 0
+        self.foreign = 0
+        self.send_errors = 0
+
+    def accept_from(self, host: str, port: int) -> None:
+        """Take datagrams from this address only, and send to it. host: numeric IPv4 or IPv6.
+
+        Raises: ValueError when host is no address.
+        """
+        self._peer = (str(ip_address(host)), port)
+
+    def send(self, packet: bytes) -> None:
+        """Send to the accepted address; when the kernel refuses, the packet is lost and counted."""
+        try:
+            self._sendto(packet, self._peer)
+        except OSError:
+            self.send_errors += 1
+
+    def read(self) -> None:
+        """Read one datagram; called when the socket is readable."""
+        try:
+            datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
+        except OSError:  # nothing there after all, or an ICMP error of an earlier send
+            return
+        if source != self._peer and source[:2] != self._peer:  # an IPv6 source has four fields
+            self.foreign += 1
+            return
+        try:
+            self._on_datagram(datagram)
+        except Exception:  # one call's fault must not silence all others
+            self.faults += 1
+            if self.faults == 1:
+                log.exception("reading RTP failed", extra={"local_port": self.address[1]})
+
+    def close(self) -> None:
+        """Release the port. Idempotent."""
+        self._ports.release(self._socket)
+
+
+class RtpPorts:
+    """The UDP ports that calls may use, and the reader of all their sockets. One for each event loop.
+
+    host: numeric address to bind, which is the one Asterisk sends to; first, last: the port range, 0 and 0 for any
+    free port; step: from one port of the range to the next, 2 because RFC 3550 section 11 wants RTP on even ports.
+    """
+
+    def __init__(self, host: str, *, first: int = 0, last: int = 0, step: int = 2) -> None:
+        self._host = host
+        self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+        self._first, self._last = first, last
+        self._range = range(first + first % 2, last + 1, step) if first else range(1)
+        self._next = 0
+        self._epoll: select.epoll | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sockets: dict[int, RtpSocket] = {}
+
+    def __repr__(self) -> str:
+        return f"RtpPorts({self._host}, {self._first}-{self._last}, {len(self._sockets)} open)"
+
+    def open(self, on_datagram: Callable[[bytes], None]) -> RtpSocket:
+        """Bind the next free port; `on_datagram` gets each accepted datagram. Needs the running loop.
+
+        Raises: NoRtpPort when every port of the range is taken.
+        """
+        bound = self._bind()
+        opened = RtpSocket(self, bound, on_datagram)
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._epoll.fileno(), self._read_all)
+        self._sockets[bound.fileno()] = opened
+        self._epoll.register(bound.fileno(), select.EPOLLIN)
+        return opened
+
+    def release(self, bound: socket.socket) -> None:
+        """Close a socket that `open` made; with the last one the epoll goes too. Idempotent."""
+        descriptor = bound.fileno()
+        if self._sockets.pop(descriptor, None) is None or self._epoll is None or self._loop is None:
+            return
+        self._epoll.unregister(descriptor)
+        bound.close()
+        if not self._sockets:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = self._loop = None
+
+    def _bind(self) -> socket.socket:
+        # Ports are taken in turn: one just released rests as long as possible, so that late packets of the old call
+        # do not reach a new one.
+        for step in range(len(self._range)):
+            port = self._range[(self._next + step) % len(self._range)]
+            candidate = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            try:
+                candidate.bind((self._host, port))
+            except OSError:
+                candidate.close()
+                continue
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            self._next = (self._next + step + 1) % len(self._range)
+            return candidate
+        raise NoRtpPort(self._first, self._last)
+
+    def _read_all(self) -> None:
+        if self._epoll is None:
+            return
+        # One datagram from each ready socket: what is left wakes the loop again, after it has served the others.
+        for descriptor, _ in self._epoll.poll(0):
+            opened = self._sockets.get(descriptor)
+            if opened is not None:  # else closed by a handler before it in this very round
+                opened.read()

@@ -1,0 +1,153 @@
+"""One timer wheel that paces every call of the process.
+
+    slot      0    1    2    3    0    1    2    3         a call belongs to one slot and is turned every 20 ms
+    ms        0    5   10   15   20   25   30   35  ...    deadlines are start + n * 5 ms: never drifting
+
+One timer of 5 ms for all calls costs a quarter of a timer for each call, and a sixth of a task that sleeps
+(tests/benchmarks/README.md). Calls are spread over the four slots, so the work of each 5 ms is even.
+
+A loop that was held up catches up: each call is turned once for every 20 ms that it missed, so queues keep their pace,
+but never more than `CATCH_UP_TURNS` in one go. What lies further back is skipped, and each call is told how many turns
+it lost, so that its RTP timestamps leap with the clock instead of dragging behind it for the rest of the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+SLOT_S: Final = 0.005
+SLOTS: Final = 4
+TURN_S: Final = SLOT_S * SLOTS
+"""Time between two turns of one call: a 20 ms frame."""
+
+CATCH_UP_TURNS: Final = 3
+"""60 ms of audio leave at once at most: as much as a receiver's jitter buffer commonly holds."""
+
+
+def _no_turn(now_s: float) -> None:
+    """What a call does that has left the wheel."""
+
+
+class Turning:
+    """One call's place on the wheel. Made by `Wheel.add`."""
+
+    __slots__ = ("_wheel", "on_skipped", "on_turn", "slot")
+
+    def __init__(
+        self, wheel: Wheel, slot: int, on_turn: Callable[[float], None], on_skipped: Callable[[int], None]
+    ) -> None:
+        self._wheel = wheel
+        self.slot = slot
+        self.on_turn = on_turn
+        self.on_skipped = on_skipped
+
+    def remove(self) -> None:
+        """Never be turned again. Idempotent; safe inside a turn."""
+        self._wheel.remove(self)
+
+
+class Wheel:
+    """Turns every call each 20 ms. One for each event loop; runs only while there are calls.
+
+    late_turns: turns made up for after a stall; skipped_turns: turns given up (both counted once for each call);
+    worst_stall_s: how far behind its deadline the wheel has been at most.
+    """
+
+    def __init__(self) -> None:
+        self._slots: tuple[list[Turning], ...] = tuple([] for _ in range(SLOTS))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._start_s = 0.0
+        self._ticks = 0  # deadlines passed since the start
+        self.late_turns = 0
+        self.skipped_turns = 0
+        self.worst_stall_s = 0.0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._slots))
+
+    def __repr__(self) -> str:
+        return f"Wheel({len(self)} calls, {self.late_turns} late, {self.skipped_turns} skipped)"
+
+    def add(self, on_turn: Callable[[float], None], on_skipped: Callable[[int], None]) -> Turning:
+        """Call `on_turn(now_s)` every 20 ms, and `on_skipped(turns)` after a stall. Needs the running loop.
+
+        now_s is the loop's clock, the same for all calls of one tick.
+        """
+        slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
+        turning = Turning(self, slot, on_turn, on_skipped)
+        self._slots[slot].append(turning)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._start_s = self._loop.time()
+            self._ticks = 0
+            self._arm(self._loop)
+        return turning
+
+    def remove(self, turning: Turning) -> None:
+        """Take a call off; the timer stops with the last one. Idempotent."""
+        if turning not in self._slots[turning.slot]:
+            return
+        turning.on_turn = _no_turn
+        # A new list: the old one may be being walked at this moment.
+        kept = [other for other in self._slots[turning.slot] if other is not turning]
+        self._slots = tuple(kept if number == turning.slot else calls for number, calls in enumerate(self._slots))
+        if self._timer is not None and not len(self):
+            self._timer.cancel()
+            self._timer = self._loop = None
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_at(self._start_s + (self._ticks + 1) * SLOT_S, self._tick, loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now_s = loop.time()
+        # Timers of the loop are rounded to its resolution, so one may fire up to 1 ms early: it counts as due.
+        due = int((now_s - self._start_s) / SLOT_S + 0.25)
+        behind = due - self._ticks
+        if behind > SLOTS:
+            self._stalled(behind)
+            behind = due - self._ticks
+        timer = self._timer
+        for _ in range(behind):
+            if self._timer is not timer:  # the last call left, and perhaps a new first one came, in this very round
+                return
+            self._ticks += 1
+            for turning in self._slots[self._ticks % SLOTS]:
+                try:
+                    turning.on_turn(now_s)
+                except Exception:  # one call's fault must not stop the wheel for all others
+                    turning.remove()
+                    log.exception("a call's media failed; it is off the wheel")
+        if self._timer is timer:
+            self._arm(loop)
+
+    def _stalled(self, behind: int) -> None:
+        """Make up for the last turns and give up those before them."""
+        self.worst_stall_s = max(self.worst_stall_s, behind * SLOT_S)
+        turns = behind // SLOTS
+        skipped = max(0, turns - CATCH_UP_TURNS)
+        self.late_turns += (turns - skipped) * len(self)
+        if not skipped:
+            return
+        self._ticks += skipped * SLOTS
+        self.skipped_turns += skipped * len(self)
+        for calls in self._slots:
+            for turning in calls:
+                turning.on_skipped(skipped)
+
+
+def settle_garbage_collector() -> None:
+    """Keep the cyclic collector from holding up the wheel; call once when everything is loaded.
+
+    What is loaded then is never looked at again, and full collections become rare: pauses of 113 ms were measured
+    without this, none over a few milliseconds with it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

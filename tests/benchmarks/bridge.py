@@ -1,0 +1,115 @@
+"""N calls' worth of media without Asterisk: the product's own sockets, jitter buffers, wheel, protocols, agent client.
+
+    python -m tests.benchmarks.bridge --calls 300 --protocol twilio
+
+Prints READY when every agent's websocket is open and every UDP port is bound, and at SIGTERM one JSON line of counters.
+README.md beside this file says how to load it and what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from collections import Counter
+from dataclasses import asdict
+
+import uvloop
+
+from ari_agent.calls.media_session import AgentReady, MediaEvent, MediaSession, MediaSpec
+from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wheel import Wheel, settle_garbage_collector
+
+_DIALLED_AT_ONCE = 50
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--protocol", choices=["twilio", "web"], default="twilio")
+    parser.add_argument("--sample-rate", type=int, help="Hz; 8000 for twilio, 16000 for web when left out")
+    parser.add_argument("--rtp-port", type=int, default=20000, help="the first call's UDP port")
+    parser.add_argument("--rtp-step", type=int, default=2, help="from one call's port to the next")
+    parser.add_argument("--peer-port", type=int, default=40000, help="the UDP port that the load comes from")
+    parser.add_argument("--agent-url", default="ws://127.0.0.1:9300/")
+    parser.add_argument("--event-loop", choices=["uvloop", "asyncio"], default="uvloop")
+    return parser.parse_args()
+
+
+def _spec(number: int, engine: AudioWebsocketEngine) -> MediaSpec:
+    return MediaSpec(
+        call_id=f"call_{number:032x}",
+        from_number="+15551230000",
+        to_number="+15551239999",
+        direction="inbound",
+        engine=engine,
+        dynamic_variables={},
+        metadata=None,
+        end_call_after_silence_ms=3_600_000,
+        allow_user_dtmf=True,
+    )
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    asked = {
+        "type": "audio-websocket",
+        "audio_websocket_url": arguments.agent_url,
+        "audio_websocket_protocol": arguments.protocol,
+    }
+    if arguments.sample_rate:
+        asked |= {
+            "sample_rate": arguments.sample_rate,
+            "audio_encoding": "mulaw" if arguments.protocol == "twilio" else "s16le",
+        }
+    engine = AudioWebsocketEngine.model_validate(asked)
+    last_port = arguments.rtp_port + (arguments.calls - 1) * arguments.rtp_step
+    ports = RtpPorts("127.0.0.1", first=arguments.rtp_port, last=last_port, step=arguments.rtp_step)
+    wheel = Wheel()
+    events: Counter[str] = Counter()
+    ready = asyncio.Semaphore(0)
+
+    def note(event: MediaEvent) -> None:
+        events[type(event).__name__] += 1
+        if isinstance(event, AgentReady):
+            ready.release()
+        else:
+            print(f"# {event}", flush=True)
+
+    sessions = [
+        MediaSession(_spec(number, engine), rtp=ports, wheel=wheel, on_event=note) for number in range(arguments.calls)
+    ]
+    for number, session in enumerate(sessions):
+        await session.open()
+        session.accept_from("127.0.0.1", arguments.peer_port)
+        session.dial_agent()
+        if number >= _DIALLED_AT_ONCE:
+            await ready.acquire()
+    for _ in range(min(arguments.calls, _DIALLED_AT_ONCE)):
+        await ready.acquire()
+    for session in sessions:
+        session.start()
+    settle_garbage_collector()
+    print("READY", flush=True)
+    await stopped.wait()
+    totals: Counter[str] = Counter()
+    for session in sessions:
+        totals.update({name: value for name, value in asdict(session.stats).items() if isinstance(value, int)})
+    await asyncio.gather(*(session.close() for session in sessions))
+    print(json.dumps({"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}))
+
+
+def main() -> None:
+    """Entry point."""
+    arguments = _arguments()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if arguments.event_loop == "uvloop" else None) as runner:
+        runner.run(_run(arguments))
+
+
+if __name__ == "__main__":
+    main()
