@@ -1,19 +1,15 @@
-"""SIPp as a caller: a scenario file in, the parsed message log (the wire) out.
-
-SIPp comes from the same root as Asterisk. It is run through that root's own dynamic loader, not inside the root, so
-that it sees this machine's files and needs no privilege.
-"""
+"""SIPp as a caller: a scenario file in, the parsed message log (the wire) out."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ari_agent.demo.pbx import Pbx
 from tests.fakes.sip_message import SipMessage
 
 SCENARIOS: Final = Path(__file__).parent.parent / "data" / "sipp"
@@ -21,11 +17,7 @@ _RULE: Final = re.compile(rb"^-{40,} \d{4}-\d\d-\d\d[^\n]*\n", re.MULTILINE)
 _KIND: Final = re.compile(rb"\w+ message (sent|received)[^\n]*\n\n")
 
 
-def root_command(root: Path, program: str) -> list[str]:
-    """The command line that runs a program of a Debian root with that root's own libraries."""
-    loader = next(iter([*root.glob("lib64/ld-linux-*.so.*"), *root.glob("lib/ld-linux-*.so.*")]))
-    libraries = ":".join(str(path) for path in sorted(root.glob("usr/lib/*-linux-gnu")))
-    return [str(loader), "--library-path", libraries, str(root / program)]
+Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +60,8 @@ class SippRun:
 class Sipp:
     """Runs scenarios against one Asterisk, from one address."""
 
-    def __init__(self, *, root: Path, pbx: tuple[str, int], address: str, folder: Path) -> None:
-        self._root, self._pbx, self._address, self._folder = root, pbx, address, folder
+    def __init__(self, pbx: Pbx, *, address: str) -> None:
+        self._pbx, self._address = pbx, address
         self._runs = 0
 
     async def run(
@@ -77,7 +69,8 @@ class Sipp:
         scenario: str,
         number: str,
         *,
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Headers = (),
+        bye_headers: Headers = (),
         calls: int = 1,
         at_once: int = 1,
         per_second: float = 10.0,
@@ -87,48 +80,44 @@ class Sipp:
     ) -> SippRun:
         """Play `tests/data/sipp/{scenario}.xml` to a number.
 
-        headers go on the INVITE where the scenario says @HEADERS@; values replace @NAME@ likewise.
+        headers go on the INVITE where the scenario says @HEADERS@, bye_headers on the BYE where it says @BYE_HEADERS@;
+        values replace @NAME@ likewise.
         """
         self._runs += 1
-        folder = self._folder / f"sipp-{self._runs}-{scenario}"
+        # SIPp makes its ids of its process number, which is the same for each run in a namespace of its own.
+        run = secrets.token_hex(4)
+        name = f"sipp-{self._runs}-{scenario}"
+        folder = self._pbx.work_path / name
         folder.mkdir(parents=True)
         text = (SCENARIOS / f"{scenario}.xml").read_text(encoding="utf-8")
-        listed = "\n".join(f"      {name}: {value}" for name, value in headers)
-        for name, value in {"HEADERS": listed, **(values or {})}.items():
-            text = text.replace(f"@{name}@", value)
+        listed = {"HEADERS": _lines(headers), "BYE_HEADERS": _lines(bye_headers)}
+        for key, value in {"RUN": run, **listed, **(values or {})}.items():
+            text = text.replace(f"@{key}@", value)
         (folder / "scenario.xml").write_bytes(text.encode("utf-8", "surrogateescape"))
         command = [
-            *root_command(self._root, "usr/bin/sipp"),
-            f"{self._pbx[0]}:{self._pbx[1]}",
-            *("-sf", "scenario.xml", "-s", number, "-i", self._address, "-nostdin"),
+            "sipp",
+            f"{self._pbx.bind}:{self._pbx.sip_port}",
+            *("-sf", f"{name}/scenario.xml", "-s", number, "-i", self._address, "-nostdin", "-cid_str", f"{run}-%u@%s"),
             *("-m", str(calls), "-l", str(at_once), "-r", str(per_second), "-rp", "1000"),
-            *("-trace_err", "-error_file", "errors.log", "-timeout", f"{timeout_s:.0f}s", "-timeout_error"),
-            *(("-trace_msg", "-message_file", "messages.log") if trace else ()),
+            *("-trace_err", "-error_file", f"{name}/errors.log"),
+            *("-timeout", f"{timeout_s:.0f}s", "-timeout_error"),
+            *(("-trace_msg", "-message_file", f"{name}/messages.log") if trace else ()),
         ]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env={**os.environ, "TERM": "xterm"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), timeout_s + 10)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        done = await self._pbx.run_tool(command, timeout_s=timeout_s + 10)
         messages, errors = folder / "messages.log", folder / "errors.log"
         return SippRun(
-            process.returncode or 0,
-            successful=_count(output, b"Successful call"),
-            failed=_count(output, b"Failed call"),
+            done.returncode,
+            successful=_count(done.output, "Successful call"),
+            failed=_count(done.output, "Failed call"),
             wire=Wire.parse(messages.read_bytes() if messages.exists() else b""),
-            errors=errors.read_text(errors="replace") if errors.exists() else output.decode(errors="replace"),
+            errors=errors.read_text(errors="replace") if errors.exists() else done.output,
         )
 
 
-def _count(screen: bytes, label: bytes) -> int:
-    found = re.findall(re.escape(label) + rb"\s*\|\s*\d+\s*\|\s*(\d+)", screen)
+def _lines(headers: Headers) -> str:
+    return "".join(f"\n      {name}: {value}" for name, value in headers)
+
+
+def _count(screen: str, label: str) -> int:
+    found = re.findall(re.escape(label) + r"\s*\|\s*\d+\s*\|\s*(\d+)", screen)
     return int(found[-1]) if found else 0

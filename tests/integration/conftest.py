@@ -1,0 +1,40 @@
+"""A real Asterisk and a real controller for the session; every test here runs in the session's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.stage import Stage, staged
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is below this folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asterisk)
+            if pytest_asyncio.is_async_test(item):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the controller and Asterisk said last."""
+    report = yield
+    if report.failed:
+        for stage in (value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Stage)):
+            report.sections.append(("controller", stage.controller.log_tail(60)))
+            report.sections.append(("Asterisk", stage.asterisk_log_tail(20)))
+    return report
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """The stage that most tests share: they use their own agents and numbers on it."""
+    async with staged(tmp_path_factory.mktemp("stage")) as made:
+        yield made

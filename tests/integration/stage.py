@@ -1,0 +1,167 @@
+"""Everything that a call passes through, real, on loopback: Asterisk, the controller, agents, a customer's server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ari_agent.demo.pbx import Pbx
+from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Script, listen
+from tests.fakes.controller import Controller
+from tests.fakes.sip_caller import SipCaller
+from tests.fakes.sipp import Sipp
+from tests.fakes.webhook_server import Hook, WebhookServer
+
+CALLER_ADDRESS: Final = "127.0.0.2"
+"""Calls from here come in as from a trunk, without a password."""
+CALLER_NUMBER: Final = "+14155550100"
+DIALPLAN: Final = """
+[from-trunk](+)
+; The agent named by the dialplan, with variables of both kinds.
+exten = by-agent,1,Set(AGENTVAR_plan=gold)
+ same = n,Set(AGENTVAR_quoted="it's, so; to say")
+ same = n,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=Bob Smith)
+ same = n,Hangup()
+; What the dialplan sees when the agent is done.
+exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
+ same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
+ same = n,Hangup(17)
+"""
+
+
+def audio_ports(count: int = 600) -> tuple[int, int]:
+    """A range for Asterisk's own audio, below the system's ephemeral ports; Asterisk passes over those in use."""
+    first = random.randrange(10_000, 32_000 - count, 2)
+    return first, first + count - 1
+
+
+@dataclass(slots=True)
+class Connected:
+    """A call that is up: both ends and its id."""
+
+    caller: SipCaller
+    agent: AgentCall
+    call_id: str
+    number: str
+    agent_id: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """One set of them, with what the tests do most."""
+
+    pbx: Pbx
+    controller: Controller
+    agents: AgentServer
+    webhooks: WebhookServer
+    events: Hook
+    """The account's webhook URL."""
+    sipp: Sipp
+    _numbers: int = field(default=0)
+
+    def new_number(self) -> str:
+        """A number that no other test dials."""
+        self._numbers += 1
+        return f"+1415200{self._numbers:04d}"
+
+    async def create_agent(self, agent: Agent, **fields: Any) -> str:
+        """Known to the controller; returns agent_id."""
+        body = {"response_engine": agent.engine, "voice_id": "none", **fields}
+        reply = await self.controller.post("/create-agent", body, expect=201)
+        agent_id: str = reply.json["agent_id"]
+        return agent_id
+
+    async def import_number(self, agent_id: str | None, **fields: Any) -> str:
+        """A new number whose calls this agent answers."""
+        number = self.new_number()
+        agents = [{"agent_id": agent_id, "weight": 1}] if agent_id else None
+        body = {"phone_number": number, "termination_uri": "sip.example.com", "inbound_agents": agents, **fields}
+        await self.controller.post("/import-phone-number", body, expect=201)
+        return number
+
+    def caller(self, **options: Any) -> SipCaller:
+        """A phone that calls as through a trunk."""
+        given = {"address": CALLER_ADDRESS, "user": CALLER_NUMBER, **options}
+        return SipCaller(pbx=(self.pbx.bind, self.pbx.sip_port), **given)
+
+    def softphone(self) -> SipCaller:
+        """A phone that logs in with the softphone's account."""
+        account, password = self.pbx.softphone_account, self.pbx.softphone_password
+        return SipCaller(pbx=(self.pbx.bind, self.pbx.sip_port), user=account, account=account, password=password)
+
+    @contextlib.asynccontextmanager
+    async def connected(
+        self,
+        script: Script = listen,
+        *,
+        protocol: str = "twilio",
+        rate_hz: int | None = None,
+        encoding: str | None = None,
+        agent: Mapping[str, Any] | None = None,
+        number: Mapping[str, Any] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> AsyncIterator[Connected]:
+        """A caller through to a new agent on a new number; hung up at the end.
+
+        agent, number: fields of those objects.
+        """
+        server_agent = self.agents.agent(script, protocol=protocol, rate_hz=rate_hz, encoding=encoding)
+        agent_id = await self.create_agent(server_agent, **(agent or {}))
+        dialled = await self.import_number(agent_id, **(number or {}))
+        async with self.caller() as caller:
+            await caller.call(dialled, headers=headers)
+            agent_call = await server_agent.call()
+            yield Connected(caller, agent_call, str(agent_call.about["call_id"]), dialled, agent_id)
+
+    def asterisk_log_tail(self, lines: int) -> str:
+        """The end of Asterisk's log."""
+        path = self.pbx.log_path
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+
+    async def idle(self, *, timeout_s: float = 5.0) -> None:
+        """Until Asterisk has no channel left; AssertionError names those that stay."""
+        async with asyncio.timeout(timeout_s + 5):
+            for _ in range(int(timeout_s / 0.1)):
+                listing = await self.pbx.cli("core show channels concise")
+                if not listing.strip():
+                    return
+                await asyncio.sleep(0.1)
+        raise AssertionError(f"channels left: {listing}")
+
+
+@contextlib.asynccontextmanager
+async def staged(
+    folder: Path, *, pbx_options: Mapping[str, Any] | None = None, **settings: str
+) -> AsyncIterator[Stage]:
+    """A stage of its own, everything started and ready; `settings` go to the controller's environment."""
+    options: dict[str, Any] = {
+        "sip_port": 0,
+        "tls_port": 0,
+        "ari_port": 0,
+        "rtp_ports": audio_ports(),
+        "callers": (CALLER_ADDRESS,),
+        "extensions": DIALPLAN,
+        **(pbx_options or {}),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        pbx = await stack.enter_async_context(Pbx(**options))
+        controller = Controller(
+            folder,
+            ari_url=pbx.ari_url,
+            ari_username=pbx.ari_username,
+            ari_password=pbx.ari_password,
+            **settings,
+        )
+        await stack.enter_async_context(controller)
+        agents = await stack.enter_async_context(AgentServer())
+        webhooks = await stack.enter_async_context(WebhookServer(api_key=controller.api_key))
+        events = webhooks.hook()
+        controller.environment.setdefault("WEBHOOK_URL", events.url)
+        await controller.start()
+        stage = Stage(pbx, controller, agents, webhooks, events, Sipp(pbx, address=CALLER_ADDRESS))
+        yield stage
