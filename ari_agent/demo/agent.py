@@ -261,9 +261,9 @@ async def serve_agent(
     port: int,
     *,
     transfer_to: str,
-    on_event: Callable[[AgentEvent], None] | None = None,
+    on_event: Callable[[str, AgentEvent], None] | None = None,
 ) -> AsyncIterator[Server]:
-    """The agent as a websocket server. on_event sees all that happens, in order."""
+    """The agent as a websocket server. on_event sees all that happens, with the call's id, in order."""
 
     async def converse(websocket: ServerConnection) -> None:
         url = urlsplit(websocket.request.path if websocket.request else "")
@@ -273,10 +273,12 @@ async def serve_agent(
             await websocket.close(1008, "dial /twilio or /web?sample_rate=8000..48000")
             return
         conversation = Conversation(wire, transfer_to, is_operator=query.get("role") == "operator")
+        call_id = ""
         try:
             async for event in wire.events():
+                call_id = event.call_id if isinstance(event, Started) else call_id
                 if on_event:
-                    on_event(event)
+                    on_event(call_id, event)
                 await conversation.answer(event)
         except ValueError as error:  # bad JSON or base64
             await websocket.close(1007, f"not a message of this protocol: {error}"[:120])
@@ -287,9 +289,9 @@ async def serve_agent(
         yield server
 
 
-def _show(event: AgentEvent) -> None:
+def _show(call_id: str, event: AgentEvent) -> None:
     if not isinstance(event, Heard):
-        print(event, flush=True)
+        print(call_id, event, flush=True)
 
 
 async def _main(host: str, port: int, transfer_to: str) -> None:

@@ -63,12 +63,17 @@ def inbound_answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Receiver:
-    """The HTTP server and what it has received."""
+    """The HTTP server and what it has received.
 
-    def __init__(self, api_key: str, on_webhook: Callable[[Received], None] | None = None) -> None:
+    think_s: how long the inbound webhook waits with its answer; the caller rings meanwhile.
+    """
+
+    def __init__(
+        self, api_key: str, on_webhook: Callable[[Received], None] | None = None, *, think_s: float = 0.0
+    ) -> None:
         self.received: list[Received] = []
         self.refused = 0
-        self._api_key, self._on_webhook = api_key, on_webhook
+        self._api_key, self._on_webhook, self._think_s = api_key, on_webhook, think_s
         self._changed = asyncio.Condition()
         application = web.Application(client_max_size=2**20)
         application.add_routes([web.post("/inbound", self._inbound), web.post("/events", self._event)])
@@ -96,6 +101,7 @@ class Receiver:
 
     async def _inbound(self, request: web.Request) -> web.Response:
         received = await self._accept(request)
+        await asyncio.sleep(self._think_s)
         return web.json_response(inbound_answer(received.call))
 
     async def _event(self, request: web.Request) -> web.Response:

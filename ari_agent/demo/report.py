@@ -1,0 +1,100 @@
+"""What the demo saw, step by step: printed as it happens, and as a table and JSON at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STEPS: Final[Mapping[str, str]] = {
+    "ring": "the caller hears ringing",
+    "webhook": "the inbound webhook is asked, signed",
+    "headers": "SIP headers become variables",
+    "agent": "the agent's websocket is dialled",
+    "audio_to_caller": "the caller hears the agent",
+    "audio_to_agent": "the agent hears the caller",
+    "echo": "speech goes round",
+    "dtmf": "a key reaches the agent",
+    "clear": "the agent is interrupted",
+    "transfer": "REFER moves the caller",
+    "hang_up": "both ends are told that it is over",
+    "record": "the call is on record",
+    "webhooks": "the call's webhooks arrive, signed",
+}
+
+
+class StepFailed(Exception):
+    """A step was not what it must be; the text says what was seen instead."""
+
+
+class Report:
+    """Steps in the order of STEPS. A step that was never reached counts as not seen."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step was seen."""
+        return all(name in self._seen and name not in self._failed for name in STEPS)
+
+    def say(self, text: str) -> None:
+        """A line beside the steps."""
+        self._console.print(f"[dim]  {escape(text)}[/dim]", highlight=False)
+
+    @asynccontextmanager
+    async def step(self, name: str, *, timeout_s: float) -> AsyncIterator[Callable[[str], None]]:
+        """One step; what it yields takes the description of what was seen, which makes the step seen.
+
+        Raises:
+            StepFailed: the time is over, or the body raised it.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                yield lambda text: self._note(name, text)
+            if name not in self._seen:
+                raise StepFailed("nothing was seen")
+        except (StepFailed, TimeoutError) as error:
+            self._failed[name] = str(error) or f"not seen within {timeout_s:g} s"
+            self._print(name)
+            raise StepFailed(f"{name}: {self._failed[name]}") from None
+        self._print(name)
+
+    def _note(self, name: str, text: str) -> None:
+        self._seen[name] = f"{self._seen[name]}; {text}" if name in self._seen else text
+
+    def _print(self, name: str) -> None:
+        mark, text = self._verdict(name)
+        self._console.print(f"{mark} [bold]{STEPS[name]}[/bold]: {escape(text)}", highlight=False)
+
+    def _verdict(self, name: str) -> tuple[str, str]:
+        if name in self._failed:
+            return "[red]✗[/red]", self._failed[name]
+        return ("[green]✓[/green]", self._seen[name]) if name in self._seen else ("[yellow]-[/yellow]", "not reached")
+
+    def table(self) -> Table:
+        """The summary."""
+        table = Table(title="The scripted call", title_justify="left")
+        table.add_column("")
+        table.add_column("step", no_wrap=True)
+        table.add_column("seen")
+        for name, title in STEPS.items():
+            mark, text = self._verdict(name)
+            table.add_row(mark, title, escape(text))
+        return table
+
+    def as_json(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """The last line of `demo --once`. call: the call object, empty if it was never got."""
+        return {
+            "ok": self.ok,
+            "steps": {name: name in self._seen and name not in self._failed for name in STEPS},
+            "seen": {name: self._verdict(name)[1] for name in STEPS},
+            "call": dict(call),
+        }

@@ -1,0 +1,231 @@
+"""`ari-agent demo`: a PBX, the controller, an agent and a webhook receiver, a call through all of them, then yours.
+
+run_demo            signals, exit status, the last line of --once
+└── _demonstrate    starts everything, in an order that ends it backwards whatever happens
+    ├── _register   an agent and a number over the HTTP API, as anybody would
+    ├── story.py    the scripted call
+    └── _invitation what a softphone needs to know
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from ari_agent.config import PREFIX
+from ari_agent.demo.agent import AgentEvent, Pressed, Started, TransferEnded, serve_agent
+from ari_agent.demo.agent_log import AgentLog
+from ari_agent.demo.caller import Phone
+from ari_agent.demo.controller import Controller, ControllerFailed, log_tail
+from ari_agent.demo.pbx import Pbx, cache_folder
+from ari_agent.demo.receiver import Received, Receiver
+from ari_agent.demo.report import Report
+from ari_agent.demo.settings import DemoSettings, address_towards, free_port
+from ari_agent.demo.story import Stage, scripted_call
+from ari_agent.errors import AriAgentError
+
+# Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
+NUMBER: Final = "+12025550100"
+OPERATOR_NUMBER: Final = "+12025550101"
+# Long enough to hear a ring before the agent answers.
+WEBHOOK_THINKS_S: Final = 0.5
+DONE, FAILED = 0, 1
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def run_demo(once: bool) -> int:
+    """Run the demo; returns the exit status. With `once`, 0 only if every step of the scripted call was seen.
+
+    Raises:
+        ConfigurationError: a setting is wrong, before anything was started.
+    """
+    settings = DemoSettings.from_environment(os.environ)
+    console = Console()
+    report = Report(console)
+    call: dict[str, Any] = {}
+    loop = asyncio.get_running_loop()
+    demonstration = asyncio.create_task(_demonstrate(settings, console, report, call, once=once), name="demo")
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not stopping.is_set():  # a second Ctrl-C must not interrupt the cleaning up
+            stopping.set()
+            demonstration.cancel()
+
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    status = FAILED
+    try:
+        await demonstration
+        status = DONE if report.ok else FAILED
+    except asyncio.CancelledError:
+        status = DONE if report.ok and not once else FAILED
+    except AriAgentError as error:
+        console.print(f"ari-agent demo: {error}", markup=False, highlight=False, soft_wrap=True)
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+    if once:
+        print(json.dumps(report.as_json(call), ensure_ascii=False), flush=True)
+    return status
+
+
+async def _demonstrate(
+    settings: DemoSettings, console: Console, report: Report, call: dict[str, Any], *, once: bool
+) -> None:
+    api_key = f"key_{secrets.token_hex(16)}"
+    api = f"{settings.api_host}:{free_port(settings.api_host, settings.api_port, 'BIND')}"
+    agent_port = free_port("127.0.0.1", settings.agent_port, "DEMO_AGENT_PORT")
+    webhook_port = free_port("127.0.0.1", settings.webhook_port, "DEMO_WEBHOOK_PORT")
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-", dir=cache)))
+        console.rule("Starting")
+        pbx = Pbx(
+            bind=settings.sip_bind,
+            sip_port=settings.sip_port,
+            tls_port=settings.sip_tls_port,
+            ari_port=settings.ari_port,
+            rtp_ports=settings.rtp_ports,
+            callers=(),
+        )
+        await stack.enter_async_context(pbx)
+        report.say(f"Asterisk: SIP on {settings.sip_bind}:{pbx.sip_port}, ARI on {pbx.ari_url}")
+        receiver = Receiver(api_key, lambda received: _tell_webhook(report, received), think_s=WEBHOOK_THINKS_S)
+        await receiver.start("127.0.0.1", webhook_port)
+        stack.push_async_callback(receiver.close)
+        report.say(f"webhook receiver: http://127.0.0.1:{webhook_port}")
+        agent_log = AgentLog(lambda call_id, event: _tell_agent(report, call_id, event))
+        transfer_to = f"sip:{OPERATOR_NUMBER}@{settings.sip_host}:{pbx.sip_port}"
+        await stack.enter_async_context(
+            serve_agent("127.0.0.1", agent_port, transfer_to=transfer_to, on_event=agent_log.note)
+        )
+        report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
+        controller = Controller(_controller_settings(pbx, api, api_key), folder=folder)
+        await stack.enter_async_context(controller)
+        report.say(f"controller: http://{api}")
+        await _register(controller, agent_port=agent_port, webhook_port=webhook_port, sip_port=pbx.sip_port)
+        phone = Phone(
+            account=pbx.softphone_account, password=pbx.softphone_password, server=(settings.sip_host, pbx.sip_port)
+        )
+        await phone.open()
+        stack.push_async_callback(phone.close)
+
+        console.rule("The scripted call")
+        stage = Stage(phone, receiver, agent_log, controller, report, NUMBER, OPERATOR_NUMBER)
+        call.update(await scripted_call(stage))
+        console.print(report.table())
+        if not report.ok:
+            console.print(f"The controller's log ends:\n{controller.tail()}", markup=False, highlight=False)
+            console.print(f"Asterisk's log ends:\n{log_tail(pbx.log_path)}", markup=False, highlight=False)
+        if once:
+            return
+        console.print(_invitation(settings, pbx, api, api_key))
+        await _until_something_ends(pbx, controller)
+
+
+def _controller_settings(pbx: Pbx, api: str, api_key: str) -> dict[str, str]:
+    return {
+        "ARI_URL": pbx.ari_url,
+        "ARI_USERNAME": pbx.ari_username,
+        "ARI_PASSWORD": pbx.ari_password,
+        "APP": pbx.app,
+        "BIND": api,
+        "API_KEY": api_key,
+        "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
+        "RTP_HOST": "127.0.0.1",
+        "RECORDINGS_DIR": "recordings",
+    }
+
+
+async def _register(controller: Controller, *, agent_port: int, webhook_port: int, sip_port: int) -> None:
+    """Two agents and a number for each: the first over Twilio's protocol, the operator over the web protocol."""
+    for number, url, protocol in (
+        (NUMBER, f"ws://127.0.0.1:{agent_port}/twilio", "twilio"),
+        (OPERATOR_NUMBER, f"ws://127.0.0.1:{agent_port}/web?sample_rate=16000&role=operator", "web"),
+    ):
+        engine = {
+            "type": "audio-websocket",
+            "audio_websocket_url": url,
+            "audio_websocket_protocol": protocol,
+        }
+        agent = await controller.ask(
+            "POST",
+            "/create-agent",
+            {
+                "response_engine": engine,
+                "agent_name": f"demo over {protocol}",
+                "webhook_url": f"http://127.0.0.1:{webhook_port}/events",
+            },
+        )
+        await controller.ask(
+            "POST",
+            "/import-phone-number",
+            {
+                "phone_number": number,
+                "termination_uri": f"127.0.0.1:{sip_port}",
+                "inbound_agents": [{"agent_id": agent["agent_id"], "weight": 1}],
+                "inbound_webhook_url": f"http://127.0.0.1:{webhook_port}/inbound",
+            },
+        )
+
+
+def _tell_webhook(report: Report, received: Received) -> None:
+    call = received.call
+    reason = call.get("disconnection_reason")
+    report.say(f"webhook: {received.event} {call.get('call_id', '')}{f' {reason}' if reason else ''}")
+
+
+def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
+    match event:
+        case Started():
+            report.say(f"agent: {call_id} begins")
+        case Pressed(digit):
+            report.say(f"agent: {call_id} pressed {digit}")
+        case TransferEnded(status, sip_status):
+            report.say(f"agent: {call_id} transfer {status} {sip_status or ''}".rstrip())
+
+
+def _invitation(settings: DemoSettings, pbx: Pbx, api: str, api_key: str) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("server", settings.sip_host),
+        ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.tls_port} (TLS)"),
+        ("account", pbx.softphone_account),
+        ("password", pbx.softphone_password),
+        ("dial", f"{NUMBER}, or {NUMBER.removeprefix('+')}"),
+        ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
+        ("API", f"curl -H 'Authorization: Bearer {api_key}' http://{api}/list-agents"),
+        ("end", "Ctrl-C"),
+    ):
+        table.add_row(f"[bold]{name}[/bold]", escape(value))
+    if settings.sip_bind.startswith("127."):
+        address = address_towards("192.0.2.1")
+        if not address.startswith("127."):
+            hint = f"{PREFIX}SIP_BIND={address} make demo"
+            table.add_row("[bold]another device[/bold]", f"a phone in your network needs: {hint}")
+    return Panel(table, title="Call it with a softphone", title_align="left")
+
+
+async def _until_something_ends(pbx: Pbx, controller: Controller) -> None:
+    ended = asyncio.create_task(controller.ended())
+    try:
+        while pbx.running and not ended.done():
+            await asyncio.wait((ended,), timeout=1)
+    finally:
+        ended.cancel()
+    who = "Asterisk" if not pbx.running else "the controller"
+    raise ControllerFailed(f"{who} has ended; the controller's log ends:\n{controller.tail()}")

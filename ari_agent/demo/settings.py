@@ -1,0 +1,114 @@
+"""What the demo can be told by environment: addresses and ports, each with the variable that changes it."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
+from typing import Final, Self
+
+from ari_agent.config import PREFIX
+from ari_agent.errors import ConfigurationError, PortBusy
+
+# Field of DemoSettings: (its variable without the prefix, its default).
+PORTS: Final[Mapping[str, tuple[str, int]]] = {
+    "sip_port": ("SIP_PORT", 5060),
+    "sip_tls_port": ("SIP_TLS_PORT", 5061),
+    "ari_port": ("ARI_PORT", 8088),
+    "agent_port": ("DEMO_AGENT_PORT", 8765),
+    "webhook_port": ("DEMO_WEBHOOK_PORT", 8766),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """Ports are 1..65535, or 0 for one that the system chooses.
+
+    sip_bind: the IPv4 address that SIP and the caller's audio use; another machine's phone needs one of the network's.
+    rtp_ports: first and last UDP port of Asterisk's audio.
+    """
+
+    sip_bind: str
+    rtp_ports: tuple[int, int]
+    api_host: str
+    api_port: int
+    sip_port: int
+    sip_tls_port: int
+    ari_port: int
+    agent_port: int
+    webhook_port: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read ARI_AGENT_SIP_BIND, ARI_AGENT_SIP_RTP_PORTS, ARI_AGENT_BIND and the variables of PORTS.
+
+        Raises:
+            ConfigurationError: a value is wrong; the text names the variable and says what it may be.
+        """
+
+        def given(name: str, default: str) -> str:
+            return environment.get(PREFIX + name) or default
+
+        sip_bind = given("SIP_BIND", "127.0.0.1")
+        try:
+            IPv4Address(sip_bind)
+        except AddressValueError:
+            raise _wrong("SIP_BIND", sip_bind, "an IPv4 address of this machine, such as 192.168.1.5") from None
+        first, dash, last = given("SIP_RTP_PORTS", "10000-13999").partition("-")
+        if not dash or not 1024 <= _port(first) < _port(last):
+            raise _wrong("SIP_RTP_PORTS", first + dash + last, "FIRST-LAST within 1024-65535, such as 10000-13999")
+        api_host, _, api_port = given("BIND", "127.0.0.1:8080").rpartition(":")
+        if not api_host or _port(api_port) < 0:
+            raise _wrong("BIND", f"{api_host}:{api_port}", "HOST:PORT, such as 127.0.0.1:8080")
+        ports = {field: given(name, str(default)) for field, (name, default) in PORTS.items()}
+        for field, text in ports.items():
+            if _port(text) < 0:
+                raise _wrong(PORTS[field][0], text, "a port, 0 (the system chooses) to 65535")
+        return cls(
+            sip_bind=sip_bind,
+            rtp_ports=(int(first), int(last)),
+            api_host=api_host,
+            api_port=int(api_port),
+            **{field: int(text) for field, text in ports.items()},
+        )
+
+    @property
+    def sip_host(self) -> str:
+        """The address to dial: `sip_bind`, or this machine's own one where that means all of them."""
+        return address_towards("192.0.2.1") if IPv4Address(self.sip_bind).is_unspecified else self.sip_bind
+
+
+def _port(text: str) -> int:
+    """The port, -1 for what is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535 else -1
+
+
+def _wrong(name: str, given: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(f"{PREFIX}{name}: expected {expected} (given: {given!r})")
+
+
+def address_towards(host: str) -> str:
+    """The address of ours from which a host is reached; nothing is sent. 127.0.0.1 where there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def free_port(host: str, port: int, variable: str) -> int:
+    """The TCP port if it is free, for 0 one that is.
+
+    Raises:
+        PortBusy: it is taken; the text names the variable that chooses another one.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortBusy(PREFIX + variable, host, port, error.strerror or str(error)) from None
+        return int(probe.getsockname()[1])

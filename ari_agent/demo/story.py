@@ -1,0 +1,251 @@
+"""The scripted call: what a caller does, and how each step is checked where it can be seen.
+
+caller     hears ringing, the agent's greeting, its own question one second later, the tone that a key asked for;
+           takes a REFER, dials the operator, is told by BYE that the first call is over
+agent      is dialled with the call's variables, hears the question, gets the keys
+receiver   gets the inbound webhook while the caller rings, and the call's events
+API        shows the record
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ari_agent.demo import agent
+from ari_agent.demo.agent_log import AgentCall, AgentLog
+from ari_agent.demo.caller import CallFailed, Phone, PhoneCall
+from ari_agent.demo.controller import Controller, ControllerFailed
+from ari_agent.demo.measure import Match, find, level_dbfs, tone_dbfs
+from ari_agent.demo.receiver import Receiver
+from ari_agent.demo.report import Report, StepFailed
+from ari_agent.demo.sip import uri_of, user_of
+from ari_agent.demo.sounds import Samples, melody, speech, sweep
+
+RATE_HZ: Final = 8000
+# The same sound through two codecs and a network is above 0.95; another one is below 0.3.
+SAME_SOUND: Final = 0.8
+GAIN_LIMIT_DB: Final = 3.0
+HEARD_TIMEOUT_S: Final = 12.0
+CALL_EVENTS: Final = ("call_started", "call_ended", "call_analyzed")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Who takes part. number and operator_number: what the caller dials, and what the agent transfers to."""
+
+    phone: Phone
+    receiver: Receiver
+    agent_log: AgentLog
+    controller: Controller
+    report: Report
+    number: str
+    operator_number: str
+
+
+async def scripted_call(stage: Stage) -> dict[str, Any]:
+    """Place the call and check every step; returns the call object as the API shows it, {} if it came to none.
+
+    A failed step ends the script: what depends on it could only fail as well.
+    """
+    record: dict[str, Any] = {}
+    token = f"demo {secrets.token_hex(4)}"
+    call = await stage.phone.dial(stage.number, headers=[("X-Caller", token)])
+    try:
+        agent_call = await _begin(stage, call, token)
+        await _talk(stage.report, call, agent_call)
+        await _press_keys(stage, call, agent_call)
+        operator_call = await _transfer(stage, call)
+        await _hang_up(stage, call, operator_call)
+        call_id = agent_call.started.call_id
+        record = await _read_record(stage, call_id, token)
+        await _count_webhooks(stage, call_id)
+    except StepFailed as error:
+        stage.report.say(f"the script ends here: {error}")
+    finally:
+        await call.hang_up()
+    return record
+
+
+async def _begin(stage: Stage, call: PhoneCall, token: str) -> AgentCall:
+    report, began_s = stage.report, time.monotonic()
+    async with report.step("ring", timeout_s=10) as seen:
+        ringing, answer = asyncio.create_task(call.ringing.wait()), call.answer
+        await asyncio.wait((ringing, answer), return_when=asyncio.FIRST_COMPLETED)
+        if not call.ringing.is_set():
+            ringing.cancel()
+            raise StepFailed(f"{answer.exception() or 'answered without ringing'}")
+        seen(f"180 Ringing {(time.monotonic() - began_s) * 1000:.0f} ms after the INVITE")
+    async with report.step("webhook", timeout_s=15) as seen:
+        asked = await stage.receiver.wait_for("call_inbound")
+        if call.answer.done():
+            raise StepFailed("the call was answered before the webhook had its say")
+        if asked.call.get("to_number") != stage.number:
+            raise StepFailed(f"to_number is {asked.call.get('to_number')}, dialled was {stage.number}")
+        seen(f"call_inbound from {asked.call.get('from_number')} to {stage.number}, signature right, still ringing")
+    async with report.step("headers", timeout_s=5) as seen:
+        agent_call = await stage.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
+        headers = asked.call.get("custom_sip_headers") or {}
+        if headers.get("x-caller") != token:
+            raise StepFailed(f"the webhook's custom_sip_headers are {headers}, expected x-caller: {token}")
+        seen(f"X-Caller: {token} is x-caller for the webhook and for the agent")
+    async with report.step("agent", timeout_s=15) as seen:
+        name = agent_call.started.variables.get("customer_name")
+        if name != token:
+            raise StepFailed(f"customer_name is {name!r}, the webhook had said {token!r}")
+        await _answered(call)
+        after_ms = (time.monotonic() - began_s) * 1000
+        seen(f"{agent_call.started.call_id} knows the webhook's customer_name; answered after {after_ms:.0f} ms")
+    return agent_call
+
+
+async def _talk(report: Report, call: PhoneCall, agent_call: AgentCall) -> None:
+    greeting = np.concatenate([melody(agent.GREETING_NOTES_HZ, 120, RATE_HZ), np.zeros(800, np.int16)])
+    greeting = np.concatenate([greeting, speech("greeting")])
+    async with report.step("audio_to_caller", timeout_s=20) as seen:
+        seen(_described("the greeting", await _heard(greeting, lambda: call.audio.heard), greeting))
+    question = speech("caller_question")
+    async with report.step("audio_to_agent", timeout_s=20) as seen:
+        began_at = await call.audio.say(question)
+        seen(_described("the question", await _heard(question, lambda: agent_call.heard), question))
+    async with report.step("echo", timeout_s=20) as seen:
+        match = await _heard(question, lambda: call.audio.heard[began_at:])
+        delay_ms = match.offset * 1000 / RATE_HZ
+        if not 950 <= delay_ms <= 2000:
+            raise StepFailed(f"it came back after {delay_ms:.0f} ms, the agent waits 1000 ms")
+        seen(f"the question came back after {delay_ms:.0f} ms, correlation {match.correlation:.3f}")
+
+
+async def _press_keys(stage: Stage, call: PhoneCall, agent_call: AgentCall) -> None:
+    async with stage.report.step("dtmf", timeout_s=20) as seen:
+        position = call.audio.heard_samples
+        await call.audio.press("1")
+        await stage.agent_log.wait_for(lambda one: one is agent_call and "1" in one.digits)
+        tone = sweep(agent.RISING_TONE_HZ[0], agent.RISING_TONE_HZ[1], 600, RATE_HZ)
+        match = await _heard(tone, lambda: call.audio.heard[position:])
+        await stage.agent_log.wait_for(lambda one: one is agent_call and "rising tone" in one.marks)
+        seen(f"1 answered by a rising tone (correlation {match.correlation:.3f}), its mark came back")
+    async with stage.report.step("clear", timeout_s=15) as seen:
+        position = call.audio.heard_samples
+        await call.audio.press("2")
+        await stage.agent_log.wait_for(lambda one: one is agent_call and "long tone" in one.marks)
+        await asyncio.sleep(1.0)
+        heard = call.audio.heard[position:]
+        window = RATE_HZ // 50
+        pieces = [heard[start : start + window] for start in range(0, len(heard) - window, window)]
+        sounding_ms = 20 * sum(tone_dbfs(piece, agent.LONG_TONE_HZ, RATE_HZ) > -30 for piece in pieces)
+        if not 500 <= sounding_ms <= 2000 or tone_dbfs(heard[-RATE_HZ // 2 :], agent.LONG_TONE_HZ, RATE_HZ) > -50:
+            raise StepFailed(f"a tone of 5000 ms, cleared after 1000 ms, was heard for {sounding_ms} ms")
+        seen(f"2 began a tone of 5000 ms; after clear it had sounded for {sounding_ms} ms, its mark came back")
+
+
+async def _transfer(stage: Stage, call: PhoneCall) -> PhoneCall:
+    token = f"operator {secrets.token_hex(4)}"
+    async with stage.report.step("transfer", timeout_s=30) as seen:
+        await call.audio.press("9")
+        refer = await call.refers.get()
+        wanted = (stage.operator_number in user_of(refer.target), "X-Transferred-By" in refer.refer_to)
+        if not all(wanted) or not refer.referred_by:
+            raise StepFailed(f"REFER to {refer.refer_to}, referred by {refer.referred_by}")
+        await call.notify("SIP/2.0 100 Trying", final=False)
+        operator_call = await stage.phone.dial(stage.operator_number, headers=[("X-Caller", token)])
+        await stage.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
+        await _answered(operator_call)
+        await call.notify("SIP/2.0 200 OK", final=True)
+        match = await _heard(speech("operator"), lambda: operator_call.audio.heard)
+        seen(f"REFER to {refer.target} by {uri_of(refer.referred_by)}; the operator answers over the web protocol")
+        seen(f"correlation {match.correlation:.3f}")
+    return operator_call
+
+
+async def _hang_up(stage: Stage, call: PhoneCall, operator_call: PhoneCall) -> None:
+    async with stage.report.step("hang_up", timeout_s=15) as seen:
+        bye = await asyncio.shield(call.ended)
+        if bye is None:
+            raise StepFailed("the transferred call got no BYE")
+        seen("BYE after the transfer")
+        await operator_call.audio.press("0")
+        bye = await asyncio.shield(operator_call.ended)
+        reason = bye.header("reason") if bye else None
+        if not reason or "cause=16" not in reason.replace(" ", ""):
+            raise StepFailed(f"the operator's BYE has Reason {reason}, asked for was Q.850 cause 16")
+        seen(f"the operator's BYE has Reason: {reason}")
+
+
+async def _read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]:
+    async with stage.report.step("record", timeout_s=10) as seen:
+        record: dict[str, Any] = {}
+        while "end_timestamp" not in record:
+            try:
+                record = await stage.controller.ask("GET", f"/v2/get-call/{call_id}")
+            except ControllerFailed as error:
+                raise StepFailed(str(error)) from None
+            await asyncio.sleep(0.1)
+        expected = {
+            "call_status": "ended",
+            "disconnection_reason": "call_transfer",
+            "direction": "inbound",
+            "to_number": stage.number,
+            "metadata": {"answered_by": "ari_agent.demo.receiver"},
+        }
+        wrong = [
+            f"{name} is {record.get(name)!r}, not {value!r}"
+            for name, value in expected.items()
+            if record.get(name) != value
+        ]
+        if (record.get("custom_sip_headers") or {}).get("x-caller") != token:
+            wrong.append(f"custom_sip_headers are {record.get('custom_sip_headers')!r}")
+        if not record.get("duration_ms"):
+            wrong.append("it has no duration_ms")
+        if wrong:
+            raise StepFailed("; ".join(wrong))
+        seen(f"{call_id}: ended, call_transfer to {record.get('transfer_destination')}, {record['duration_ms']} ms")
+    return record
+
+
+async def _count_webhooks(stage: Stage, call_id: str) -> None:
+    async with stage.report.step("webhooks", timeout_s=15) as seen:
+        for event in CALL_EVENTS:
+            await stage.receiver.wait_for(event, call_id)
+        events = [one.event for one in stage.receiver.received if one.call.get("call_id") == call_id]
+        events = [event for event in events if event in CALL_EVENTS]
+        if events != list(CALL_EVENTS):
+            raise StepFailed(f"expected {', '.join(CALL_EVENTS)}, once each and in order; got {', '.join(events)}")
+        ended = await stage.receiver.wait_for("call_ended", call_id)
+        if ended.call.get("disconnection_reason") != "call_transfer":
+            raise StepFailed(f"call_ended says {ended.call.get('disconnection_reason')}")
+        if stage.receiver.refused:
+            raise StepFailed(f"{stage.receiver.refused} webhooks had a wrong signature")
+        seen(f"{', '.join(events)}, once each, signatures right")
+
+
+async def _answered(call: PhoneCall) -> None:
+    try:
+        await asyncio.shield(call.answer)
+    except (CallFailed, ValueError) as error:
+        raise StepFailed(str(error)) from None
+
+
+async def _heard(sound: Samples, recording: Callable[[], Samples]) -> Match:
+    """Wait until the sound is in the recording, whole and as loud as it was."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + HEARD_TIMEOUT_S
+    best = Match(0.0, 0, 0.0)
+    while loop.time() < deadline_s:
+        match = find(sound, recording())
+        if match.correlation >= SAME_SOUND and abs(match.gain_db) <= GAIN_LIMIT_DB:
+            return match
+        best = max(best, match, key=lambda one: one.correlation)
+        await asyncio.sleep(0.25)
+    raise StepFailed(f"not heard; the nearest sound has correlation {best.correlation:.3f} and {best.gain_db:+.1f} dB")
+
+
+def _described(what: str, match: Match, original: Samples) -> str:
+    level = level_dbfs(original) + match.gain_db
+    return f"{what} at {level:.1f} dBFS ({match.gain_db:+.2f} dB), correlation {match.correlation:.3f}"
