@@ -6,6 +6,7 @@ Source: Retell, "Retell webhooks overview" (2026-08). Body: `{"event": NAME, "ca
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -54,14 +55,27 @@ DEFAULT_EVENTS: Final = frozenset(
 def compact_json(document: Mapping[str, object]) -> bytes:
     """JSON as `JSON.stringify` and `json.dumps(separators=(",", ":"), ensure_ascii=False)` write it.
 
-    Receivers that parse and serialise again before they check the signature then get the same bytes. Halves of
-    surrogate pairs, which UTF-8 cannot hold, become `?`.
-
-    Raises:
-        ValueError: the document holds NaN or an infinity, which JSON has not.
+    Receivers that parse and serialise again before they check the signature then get the same bytes. What JSON or
+    UTF-8 cannot say is replaced rather than losing the event: NaN and infinities by null, as JSON.stringify does,
+    halves of surrogate pairs by `?`.
     """
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(document), separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", errors="replace")
+
+
+def _finite(value: object) -> object:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case _:
+            return value
 
 
 @dataclass(frozen=True, slots=True)

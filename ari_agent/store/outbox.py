@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal_column, select, update
 
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
@@ -22,6 +22,9 @@ from ari_agent.store.tables import outbox
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
+# written out and not bound: only then do the databases see that a partial index serves the query
+_PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
+_DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 
 
@@ -84,14 +87,25 @@ class Outbox:
         except_calls: Collection[str] = (),
         except_receivers: Collection[str] = (),
     ) -> Sequence[QueuedEvent]:
-        """Up to `limit` pending events whose time has come, in the order in which they were recorded.
+        """Up to `limit` pending events whose time has come, at most one of each call: the oldest of it that is due.
 
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         """
+        older = outbox.alias("older")
         statement = (
             select(outbox)
-            .where(outbox.c.state == PENDING, outbox.c.next_attempt_ms <= now_ms)
-            .order_by(outbox.c.outbox_id)
+            .where(outbox.c.state == _PENDING, outbox.c.next_attempt_ms <= now_ms)
+            .where(
+                ~select(older.c.outbox_id)
+                .where(
+                    older.c.call_id == outbox.c.call_id,
+                    older.c.outbox_id < outbox.c.outbox_id,
+                    older.c.state == _PENDING,
+                    older.c.next_attempt_ms <= now_ms,
+                )
+                .exists()
+            )
+            .order_by(outbox.c.next_attempt_ms, outbox.c.outbox_id)
             .limit(limit)
         )
         if except_calls:
@@ -107,7 +121,7 @@ class Outbox:
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
         statement = select(func.min(outbox.c.next_attempt_ms)).where(
-            outbox.c.state == PENDING, outbox.c.next_attempt_ms > after_ms
+            outbox.c.state == _PENDING, outbox.c.next_attempt_ms > after_ms
         )
 
         def ask(connection: Connection) -> int | None:
@@ -134,17 +148,17 @@ class Outbox:
 
     async def depth(self) -> int:
         """How many events are pending."""
-        return await self._count(PENDING)
+        return await self._count(_PENDING)
 
     async def dead_count(self) -> int:
         """How many dead letters there are."""
-        return await self._count(DEAD)
+        return await self._count(_DEAD)
 
     async def dead_letters(self, *, limit: int = 50, after_id: int = 0) -> Sequence[DeadLetter]:
         """Dead letters by ascending id. after_id: the last id of the page before."""
         statement = (
             select(outbox)
-            .where(outbox.c.state == DEAD, outbox.c.outbox_id > after_id)
+            .where(outbox.c.state == _DEAD, outbox.c.outbox_id > after_id)
             .order_by(outbox.c.outbox_id)
             .limit(limit)
         )
@@ -185,7 +199,7 @@ class Outbox:
 
         return await self._database.write(change)
 
-    async def _count(self, state: str) -> int:
+    async def _count(self, state: ColumnElement[str]) -> int:
         statement = select(func.count()).select_from(outbox).where(outbox.c.state == state)
 
         def ask(connection: Connection) -> int:

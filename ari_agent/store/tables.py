@@ -68,6 +68,7 @@ outbox: Final = Table(
         "ix_outbox_pending",
         "next_attempt_ms",
         "outbox_id",
+        "receiver",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),

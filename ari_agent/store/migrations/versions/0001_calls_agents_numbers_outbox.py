@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_pending",
         "outbox",
-        ["next_attempt_ms", "outbox_id"],
+        ["next_attempt_ms", "outbox_id", "receiver"],
         sqlite_where=pending,
         postgresql_where=pending,
     )
