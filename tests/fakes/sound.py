@@ -141,7 +141,7 @@ def find(needle: NDArray[np.int16], haystack: NDArray[np.int16]) -> Match:
 
 
 def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
-    """Samples and rate of a mono 16-bit WAV file, also of one whose header was not finished."""
+    """Samples and rate of a mono 16-bit WAV file."""
     with wave.open(str(path), "rb") as file:
         if file.getnchannels() != 1 or file.getsampwidth() != 2:
             raise ValueError(f"{path} is not mono 16-bit")

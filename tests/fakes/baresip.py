@@ -1,0 +1,91 @@
+"""baresip as a caller: a real softphone, headless, that plays one WAV file and records another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ari_agent.demo.pbx import Pbx
+from tests.fakes.sound import write_wav
+
+_CONFIG = """\
+sip_listen 127.0.0.1:0
+{certificate}
+audio_source aufile,/mnt/{name}/said.wav
+audio_player aufile,/mnt/{name}/heard.wav
+audio_alert aufile,/mnt/{name}/alert.wav
+audio_buffer 20-160
+module_path /usr/lib/baresip/modules
+module stdio.so
+module g711.so
+module aufile.so
+module srtp.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+"""
+
+
+@dataclass(slots=True)
+class Baresip:
+    """One call of a softphone."""
+
+    folder: Path
+    process: asyncio.subprocess.Process
+    output: bytes = b""
+
+    def heard(self) -> NDArray[np.int16]:
+        """What it has recorded so far, at 8 kHz: the header knows the length only at the end."""
+        _, _, samples = (self.folder / "heard.wav").read_bytes().partition(b"data")
+        return np.frombuffer(samples[4 : 4 + (len(samples) - 4) // 2 * 2], dtype="<i2").astype(np.int16)
+
+    async def until(self, words: bytes, timeout_s: float = 10.0) -> None:
+        """Until it has printed these words, such as b"Call established"."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(timeout_s):
+            while words not in self.output:
+                piece = await self.process.stdout.read(4096)
+                if not piece:
+                    raise ConnectionError(f"baresip ended: {self.output.decode(errors='replace')[-2000:]}")
+                self.output += piece
+
+    async def hang_up(self) -> None:
+        """`b` on its keyboard."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"b")
+        await self.process.stdin.drain()
+
+
+@contextlib.asynccontextmanager
+async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: bool = False) -> AsyncIterator[Baresip]:
+    """Dial as the softphone's account; secure: TLS, and SRTP or nothing."""
+    name = f"baresip-{len(list(pbx.work_path.glob('baresip-*'))) + 1}"
+    folder = pbx.work_path / name
+    folder.mkdir()
+    write_wav(folder / "said.wav", said)
+    certificate = ""
+    if secure:
+        shutil.copy(pbx.certificate_path, folder / "pbx.crt")
+        certificate = f"sip_cafile /mnt/{name}/pbx.crt"
+    port, transport = (pbx.tls_port, "tls") if secure else (pbx.sip_port, "udp")
+    account, password = pbx.softphone_account, pbx.softphone_password
+    encryption = ";mediaenc=srtp-mand" if secure else ""
+    (folder / "config").write_text(_CONFIG.format(name=name, certificate=certificate))
+    (folder / "accounts").write_text(
+        f"<sip:{account}@{pbx.bind}:{port};transport={transport}>;auth_pass={password};regint=0{encryption}\n"
+    )
+    (folder / "contacts").touch()
+    target = f"/dial sip:{number}@{pbx.bind}:{port};transport={transport}"
+    process = await pbx.popen_tool(["baresip", "-f", f"/mnt/{name}", "-e", target])
+    try:
+        yield Baresip(folder, process)
+    finally:
+        process.kill()
+        await process.communicate()

@@ -1,0 +1,173 @@
+"""The rules of the house, asserted on the imports of every module: what is pure, and which folder may know which."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
+
+PURE: Final = (
+    "errors",
+    "contract.*",
+    "asterisk.causes",
+    "asterisk.events",
+    "asterisk.names",
+    "asterisk.refer",
+    "asterisk.sip_headers",
+    "media.audio",
+    "media.jitter",
+    "media.playout",
+    "media.resampler",
+    "media.rtp",
+    "agents.control",
+    "agents.media_shape",
+    "agents.message",
+    "agents.twilio",
+    "agents.web",
+    "calls.record",
+    "calls.state",
+    "calls.variables",
+    "webhooks.signature",
+)
+"""Bytes and decisions: time and dice are passed in. A star stands for every module of a folder."""
+
+WAITING: Final = frozenset(
+    {
+        "aiohttp",
+        "aiosqlite",
+        "alembic",
+        "asyncio",
+        "concurrent",
+        "multiprocessing",
+        "os",
+        "picows",
+        "pydantic_settings",
+        "queue",
+        "random",
+        "secrets",
+        "select",
+        "selectors",
+        "signal",
+        "socket",
+        "sqlalchemy",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "threading",
+        "time",
+        "urllib.request",
+        "uuid",
+        "uvloop",
+    }
+)
+"""Sockets, clocks, dice, threads and files: what a pure module does not import."""
+
+MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
+    "errors": frozenset({"contract"}),
+    "config": frozenset({"errors"}),
+    "contract": frozenset({"contract", "errors"}),
+    "asterisk": frozenset({"asterisk", "contract", "errors"}),
+    "media": frozenset({"media", "contract", "errors"}),
+    "agents": frozenset({"agents", "media.audio", "contract", "errors"}),
+    "webhooks": frozenset({"webhooks", "contract", "errors"}),
+    "store": frozenset({"store", "contract", "errors"}),
+    "calls": frozenset({"calls", "asterisk", "media", "agents", "webhooks", "store", "contract", "errors"}),
+    "api": frozenset({"api", "calls", "store", "contract", "errors"}),
+}
+"""Folder (or module) of the package -> what of the package it may import. Who is absent constructs: it knows all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One file: its name inside the package, and the full names that it imports."""
+
+    name: str
+    imports: frozenset[str]
+
+    @property
+    def folder(self) -> str:
+        """The first part of the name."""
+        return self.name.partition(".")[0]
+
+    def own_imports(self) -> Iterator[str]:
+        """What it imports of this package, without the package's name."""
+        for name in self.imports:
+            if name.startswith("ari_agent."):
+                yield name.removeprefix("ari_agent.")
+
+
+def _module(path: Path) -> Module:
+    relative = path.relative_to(PACKAGE).with_suffix("")
+    parts = [part for part in relative.parts if part != "__init__"]
+    imports: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imports.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{path}: relative import"
+            imports.add(node.module)
+            # `from ari_agent.media import audio` names a module too
+            imports.update(f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name))
+    return Module(".".join(parts), frozenset(imports))
+
+
+def _is_module(package: str, name: str) -> bool:
+    folder = PACKAGE.parent.joinpath(*package.split("."))
+    return (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
+
+
+MODULES: Final = {module.name: module for path in sorted(PACKAGE.rglob("*.py")) if (module := _module(path)).name}
+
+
+def _is_pure(name: str) -> bool:
+    return name in PURE or f"{name.partition('.')[0]}.*" in PURE
+
+
+def _covers(allowed: str, name: str) -> bool:
+    return name == allowed or name.startswith(f"{allowed}.")
+
+
+@pytest.mark.parametrize("name", [name for name in PURE if not name.endswith("*")])
+def test_every_pure_module_exists(name: str) -> None:
+    assert name in MODULES
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if _is_pure(name)])
+def test_a_pure_module_imports_nothing_that_waits(name: str) -> None:
+    waiting = {found for found in MODULES[name].imports if any(_covers(what, found) for what in WAITING)}
+    assert not waiting
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if _is_pure(name)])
+def test_a_pure_module_imports_only_pure_ones_of_the_package(name: str) -> None:
+    packages = {module.rpartition(".")[0] for module in MODULES}
+    impure = {found for found in MODULES[name].own_imports() if found not in packages and not _is_pure(found)}
+    assert not impure
+
+
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if module.folder in MAY_IMPORT])
+def test_a_folder_imports_only_what_it_may_know(name: str) -> None:
+    module = MODULES[name]
+    allowed = MAY_IMPORT[module.folder]
+    strange = {
+        found
+        for found in module.own_imports()
+        if not any(_covers(what, found) or _covers(found, what) for what in allowed)
+    }
+    assert not strange
+
+
+def test_only_those_who_construct_read_the_configuration() -> None:
+    readers = {name for name, module in MODULES.items() if "config" in module.own_imports()}
+    assert {name for name in readers if not name.startswith("demo.")} <= {"app", "__main__"}
+
+
+def test_the_walk_sees_the_package() -> None:
+    assert {"errors", "contract.call", "asterisk.ari", "media.rtp"} <= set(MODULES)
+    assert "contract.disconnection" in set(MODULES["errors"].own_imports())
