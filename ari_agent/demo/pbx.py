@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import socket
@@ -31,6 +32,8 @@ from typing import Final, Self
 import aiohttp
 
 from ari_agent.errors import PbxError, PortBusy
+
+log = logging.getLogger(__name__)
 
 INSTALL: Final = Path(__file__).parents[2] / "docker" / "install.sh"
 
@@ -57,7 +60,7 @@ chroot . /usr/bin/env -C /mnt HOME=/mnt TERM=dumb LC_ALL=C.UTF-8 PATH=/usr/sbin:
 """
 
 START_TIMEOUT_S: Final = 30.0
-STOP_TIMEOUT_S: Final = 5.0
+STOP_TIMEOUT_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +181,7 @@ class Pbx:
 
     async def stop(self) -> None:
         """End Asterisk (its callers get a BYE) and remove the run directory. Does no harm twice."""
-        if self.running:
-            with contextlib.suppress(PbxError):
-                await self.cli("core stop now")
-            await self._ended(STOP_TIMEOUT_S)
-        await self.kill()
+        await self._end()
         if self._run_lock is not None:
             shutil.rmtree(self._run, ignore_errors=True)
             os.close(self._run_lock)
@@ -190,10 +189,7 @@ class Pbx:
 
     async def restart(self) -> None:
         """End Asterisk and start it again with the same ports, passwords and files; what ARI pushed is lost."""
-        if self.running:
-            await self.cli("core stop now")
-            await self._ended(STOP_TIMEOUT_S)
-        await self.kill()
+        await self._end()
         await self._launch()
 
     async def kill(self) -> None:
@@ -362,12 +358,17 @@ class Pbx:
         if not self.running:
             raise PbxError(f"Asterisk did not start; it said:\n{_tail(self._run / 'log' / 'console.log')}")
 
-    async def _ended(self, timeout_s: float) -> None:
-        if self._asterisk is None:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._asterisk.wait()
+    async def _end(self) -> None:
+        """End Asterisk in order, and by force if it takes longer than STOP_TIMEOUT_S."""
+        try:
+            if self.running and self._asterisk is not None:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await self.cli("core stop now")
+                    await self._asterisk.wait()
+        except (PbxError, TimeoutError):
+            log.warning("Asterisk did not stop within %.0f s and is killed", STOP_TIMEOUT_S)
+        finally:
+            await self.kill()
 
 
 def cache_folder() -> Path:
