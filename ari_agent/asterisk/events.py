@@ -164,6 +164,19 @@ class ChannelStateChange(_ChannelEvent):
     type: ClassVar[str] = "ChannelStateChange"
 
 
+class ChannelVarset(AriEvent):
+    """A variable was set. Names as written in the dialplan, with the underscores that make them inherited."""
+
+    type: ClassVar[str] = "ChannelVarset"
+    variable: str
+    value: str
+    channel: Channel | None = None
+
+    @property
+    def channel_id(self) -> str | None:
+        return self.channel.id if self.channel else None
+
+
 class Dial(AriEvent):
     """Progress of an outgoing call. dialstatus: `""` at its start, then RINGING, PROGRESS, ANSWER, BUSY and so on."""
 
@@ -207,6 +220,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelHold,
         ChannelUnhold,
         ChannelStateChange,
+        ChannelVarset,
         Dial,
         ApplicationReplaced,
         PlaybackFinished,
