@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -66,30 +68,41 @@ def is_quiet_ulaw(ulaw: bytes) -> bool:
     return not ulaw.translate(None, _QUIET_ULAW)
 
 
-def fade_out_ulaw(ulaw: bytes, *, over_samples: int = 40) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One of the two laws of G.711. silence: the byte of an idle line."""
+
+    to_linear: Callable[[bytes], bytes]
+    from_linear: Callable[[bytes], bytes]
+    silence: int
+
+
+ULAW: Final = Law(ulaw_to_linear, linear_to_ulaw, ULAW_SILENCE)
+ALAW: Final = Law(alaw_to_linear, linear_to_alaw, ALAW_SILENCE)
+
+
+def fade_out(audio: bytes, law: Law = ULAW, *, over_samples: int = 40) -> bytes:
     """The same audio with its last `over_samples` (40: 5 ms) falling to silence: no click where sound stops."""
-    pcm = _samples_of(ulaw)
-    over = min(over_samples, len(pcm))
-    pcm[len(pcm) - over :] *= _falling(over)
-    return _ulaw_of(pcm)
+    samples = _samples_of(audio, law)
+    over = min(over_samples, len(samples))
+    samples[len(samples) - over :] *= _falling(over)
+    return law.from_linear(np.rint(samples).astype("<i2").tobytes())
 
 
-def crossfade_ulaw(old: bytes, new: bytes) -> bytes:
-    """`old` passing into `new` over their length, which must be the same."""
-    weight = _falling(len(old))
-    return _ulaw_of(_samples_of(old) * weight + _samples_of(new) * (1 - weight))
+def crossfade(old: bytes, new: bytes, law: Law = ULAW, *, over_samples: int = FRAME_SAMPLES) -> bytes:
+    """`new` with its beginning faded in while that of `old` fades out, over as many samples as both have."""
+    over = min(over_samples, len(old), len(new))
+    weight = _falling(over)
+    mixed = _samples_of(old[:over], law) * weight + _samples_of(new[:over], law) * (1 - weight)
+    return law.from_linear(np.rint(mixed).astype("<i2").tobytes()) + new[over:]
 
 
 def _falling(count: int) -> npt.NDArray[np.float64]:
     return np.arange(count, 0, -1) / (count + 1)
 
 
-def _samples_of(ulaw: bytes) -> npt.NDArray[np.float64]:
-    return np.frombuffer(audioop.ulaw2lin(ulaw, 2), "<i2").astype(np.float64)
-
-
-def _ulaw_of(samples: npt.NDArray[np.float64]) -> bytes:
-    return audioop.lin2ulaw(np.rint(samples).astype("<i2").tobytes(), 2)
+def _samples_of(audio: bytes, law: Law) -> npt.NDArray[np.float64]:
+    return np.frombuffer(law.to_linear(audio), "<i2").astype(np.float64)
 
 
 def _whole(pcm: bytes) -> bytes:

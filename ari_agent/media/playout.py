@@ -32,7 +32,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from ari_agent.media.audio import FRAME_SAMPLES, ULAW_SILENCE, crossfade_ulaw, fade_out_ulaw, is_quiet_ulaw
+from ari_agent.media.audio import FRAME_SAMPLES, ULAW_SILENCE, crossfade, fade_out, is_quiet_ulaw
 
 LIMIT_BYTES: Final = 10 * 60 * 8000
 MARKS_LIMIT: Final = 10_000
@@ -249,7 +249,7 @@ class Playout:
         tail, self._tail, self._tail_seen = self._tail, b"", 0
         self._handed_bytes += len(tail)
         self._allowed += FRAME_SAMPLES - len(tail)
-        return fade_out_ulaw(tail).ljust(FRAME_SAMPLES, bytes([ULAW_SILENCE]))
+        return fade_out(tail).ljust(FRAME_SAMPLES, bytes([ULAW_SILENCE]))
 
     def _release_marks(self) -> None:
         marks, due = self._marks, self._due_marks
@@ -296,7 +296,7 @@ class Playout:
     def _corrected(self, frame: bytes) -> bytes:
         """The frame to play instead, right after a piece was left out or where a pause may be shortened."""
         if self._fading:
-            frame, self._fading = crossfade_ulaw(self._fading, frame), b""
+            frame, self._fading = crossfade(self._fading, frame), b""
         while self._shorten and is_quiet_ulaw(frame):
             self._quiet_run += 1
             if self._quiet_run <= _PAUSE_FRAMES or not self._frames:
