@@ -125,20 +125,25 @@ MediaEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Counters of one call so far. Frames are of 20 ms; levels are those of the latest frames, in dBFS."""
+    """Counters of one call so far, in words of media/jitter.py and media/playout.py. Levels are the latest, in dBFS."""
 
     packets_received: int
     packets_sent: int
     packets_foreign: int
     packets_malformed: int
     send_errors: int
-    frames_late: int
-    frames_lost: int
-    frames_concealed: int
-    frames_filled: int
-    packets_reordered: int
+    packets_late: int
+    packets_lost: int
     packets_duplicate: int
+    packets_reordered: int
+    packets_surplus: int
+    packets_not_audio: int
+    ssrc_changes: int
+    concealed_ms: int
+    filled_ms: int
+    underruns: int
     trimmed_ms: int
+    cleared_ms: int
     overflow_ms: int
     queued_ms: int
     agent_messages_received: int
@@ -180,6 +185,7 @@ class MediaSession:
             # Random starts, as RFC 3550 section 5.1 asks.
             stream=RtpStream(ssrc=secrets.randbits(32), sequence=secrets.randbits(16), timestamp=secrets.randbits(32)),
             clock=self._loop.time,
+            call_at=self._loop.call_at,
             send_rtp=self._send_rtp,
             send_agent=self._agent.send_audio,
             on_marks=self._marks_played,
@@ -222,7 +228,7 @@ class MediaSession:
         if self._started_s is None and self._closing is None:
             self._started_s = self._loop.time()
             self._bridge.start()
-            self._turning = self._wheel.add(self._bridge.turn, self._bridge.skip)
+            self._turning = self._wheel.add(self._bridge.turn, self._read_waiting, self._bridge.skip)
 
     def pause(self) -> None:
         """The caller is on hold, or away in a transfer: the agent hears silence, and silence is not counted."""
@@ -269,13 +275,18 @@ class MediaSession:
             packets_foreign=self._socket.foreign if self._socket else 0,
             packets_malformed=self._bridge.malformed,
             send_errors=self._socket.send_errors if self._socket else 0,
-            frames_late=jitter.late,
-            frames_lost=jitter.lost,
-            frames_concealed=jitter.concealed,
-            frames_filled=jitter.filled,
-            packets_reordered=jitter.reordered,
+            packets_late=jitter.late,
+            packets_lost=jitter.lost,
             packets_duplicate=jitter.duplicate,
-            trimmed_ms=playout.trimmed_ms,
+            packets_reordered=jitter.reordered,
+            packets_surplus=jitter.surplus,
+            packets_not_audio=jitter.wrong_payload_type + jitter.wrong_length,
+            ssrc_changes=jitter.ssrc_changes,
+            concealed_ms=jitter.concealed_ms,
+            filled_ms=jitter.filled_ms,
+            underruns=playout.underruns,
+            trimmed_ms=playout.trimmed_ms + playout.shortened_ms,
+            cleared_ms=playout.cleared_ms,
             overflow_ms=playout.overflow_ms,
             queued_ms=self._bridge.playout.queued_bytes // 8,
             agent_messages_received=self._agent.messages_in,
@@ -330,6 +341,10 @@ class MediaSession:
         if self._socket is not None:
             self._socket.send(packet)
 
+    def _read_waiting(self) -> None:
+        if self._socket is not None:
+            self._socket.read_waiting()
+
     def _marks_played(self, names: Sequence[str]) -> None:
         for name in names:
             self._agent.send(self._protocol.mark(name))
@@ -376,6 +391,7 @@ class MediaSession:
         await self._end_agent()
         if self._started_s is not None and not self._drained.is_set():
             await self._drain()
+        self._bridge.stop()
         if self._turning is not None:
             self._turning.remove()
         if self._socket is not None:

@@ -11,7 +11,9 @@ This is the hot path: 50 times a second and call in each direction. Nothing here
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final
 
 from ari_agent.errors import MalformedPacket
@@ -95,6 +97,7 @@ class Bridge:
     """
 
     __slots__ = (
+        "_call_at",
         "_clock",
         "_encoding",
         "_frames_in",
@@ -105,6 +108,7 @@ class Bridge:
         "_muted",
         "_on_marks",
         "_on_second",
+        "_release",
         "_send_agent",
         "_send_rtp",
         "_started",
@@ -123,15 +127,17 @@ class Bridge:
         encoding: AgentEncoding,
         stream: rtp.RtpStream,
         clock: Callable[[], float],
+        call_at: Callable[[float, Callable[[], None]], TimerHandle],
         send_rtp: Callable[[bytes], None],
         send_agent: Callable[[bytes], None],
         on_marks: Callable[[Sequence[str]], None],
         on_second: Callable[[float], None],
     ) -> None:
-        """clock: that of the wheel. on_marks: marks that were heard. on_second: called each second, with the time."""
+        """clock, call_at: the event loop's. on_marks: marks that were heard. on_second: called each second."""
         self._encoding = encoding
         self._stream = stream
-        self._clock = clock
+        self._clock, self._call_at = clock, call_at
+        self._release: TimerHandle | None = None
         self._send_rtp, self._send_agent = send_rtp, send_agent
         self._on_marks, self._on_second = on_marks, on_second
         self.jitter = JitterBuffer()
@@ -149,6 +155,14 @@ class Bridge:
         """The caller is there: what was queued plays, what is said is heard."""
         self._started = True
         self.heard_s = self._clock()
+        self.jitter.start(self.heard_s)
+
+    def stop(self) -> None:
+        """Nothing is sent any more, to either side."""
+        self._started = False
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
 
     def mute(self, muted: bool) -> None:
         """While the caller is away the agent hears silence; afterwards the count of silence begins anew."""
@@ -175,6 +189,17 @@ class Bridge:
             self.malformed += 1
             return
         for payload in self.jitter.push(packet, self._clock()):
+            self._hear_caller(payload)
+        # Packets behind a hole are given up waiting for at their moment, which may be long before the next turn.
+        if self.jitter.release_at_s != inf and self._release is None and self._started:
+            self._release = self._call_at(self.jitter.release_at_s, self._release_held)
+
+    def _release_held(self) -> None:
+        self._release = None
+        self._poll(self._clock())
+
+    def _poll(self, now_s: float) -> None:
+        for payload in self.jitter.poll(now_s):
             self._hear_caller(payload)
 
     def _hear_caller(self, payload: bytes) -> None:
@@ -206,8 +231,8 @@ class Bridge:
         """20 ms have passed."""
         if not self._started:
             return
-        for payload in self.jitter.poll(now_s):
-            self._hear_caller(payload)
+        if now_s >= self.jitter.next_deadline_s:
+            self._poll(now_s)
         frame = self.playout.next_frame()
         if frame is None:
             frame = ULAW_SILENCE_FRAME

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 _DATAGRAM_LIMIT_BYTES: Final = 2048
 """More than any RTP packet that fits an Ethernet frame; a longer datagram is cut."""
 
+_WAITING_LIMIT: Final = 100
+"""Two seconds of audio; more than the kernel holds of a flood is not worth reading at once."""
+
 _RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """Room for about two seconds of one call while the loop is busy; the kernel may grant less."""
 
@@ -77,6 +80,9 @@ class RtpSocket:
             datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
         except OSError:  # nothing there after all, or an ICMP error of an earlier send
             return
+        self._take(datagram, source)
+
+    def _take(self, datagram: bytes, source: _Address) -> None:
         if source != self._peer and source[:2] != self._peer:  # an IPv6 source has four fields
             self.foreign += 1
             return
@@ -86,6 +92,15 @@ class RtpSocket:
             self.faults += 1
             if self.faults == 1:
                 log.exception("reading RTP failed", extra={"local_port": self.address[1]})
+
+    def read_waiting(self) -> None:
+        """Read whatever the kernel holds: after a stall, several datagrams."""
+        for _ in range(_WAITING_LIMIT):
+            try:
+                datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
+            except OSError:
+                return
+            self._take(datagram, source)
 
     def close(self) -> None:
         """Release the port. Idempotent."""
@@ -99,7 +114,7 @@ class RtpPorts:
     free port; step: from one port of the range to the next, 2 because RFC 3550 section 11 wants RTP on even ports.
     """
 
-    def __init__(self, host: str, *, first: int = 0, last: int = 0, step: int = 2) -> None:
+    def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2) -> None:
         self._host = host
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._first, self._last = first, last

@@ -9,6 +9,8 @@ One timer of 5 ms for all calls costs a quarter of a timer for each call, and a 
 A loop that was held up catches up: each call is turned once for every 20 ms that it missed, so queues keep their pace,
 but never more than `CATCH_UP_TURNS` in one go. What lies further back is skipped, and each call is told how many turns
 it lost, so that its RTP timestamps leap with the clock instead of dragging behind it for the rest of the call.
+Before the late turns each call reads what came in meanwhile (`on_late`), and the loop gets one round for its other
+sockets: a turn that ran first would find queues empty, and jitter buffers overdue, only because nobody had looked.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ CATCH_UP_TURNS: Final = 3
 """60 ms of audio leave at once at most: as much as a receiver's jitter buffer commonly holds."""
 
 
+_ONE_ROUND_S: Final = 0.001
+"""The shortest timer: in between, the loop looks at every socket once."""
+
+
 def _no_turn(now_s: float) -> None:
     """What a call does that has left the wheel."""
 
@@ -37,15 +43,19 @@ def _no_turn(now_s: float) -> None:
 class Turning:
     """One call's place on the wheel. Made by `Wheel.add`."""
 
-    __slots__ = ("_wheel", "on_skipped", "on_turn", "slot")
+    __slots__ = ("_wheel", "on_late", "on_skipped", "on_turn", "slot")
 
     def __init__(
-        self, wheel: Wheel, slot: int, on_turn: Callable[[float], None], on_skipped: Callable[[int], None]
+        self,
+        wheel: Wheel,
+        slot: int,
+        on_turn: Callable[[float], None],
+        on_late: Callable[[], None],
+        on_skipped: Callable[[int], None],
     ) -> None:
         self._wheel = wheel
         self.slot = slot
-        self.on_turn = on_turn
-        self.on_skipped = on_skipped
+        self.on_turn, self.on_late, self.on_skipped = on_turn, on_late, on_skipped
 
     def remove(self) -> None:
         """Never be turned again. Idempotent; safe inside a turn."""
@@ -65,6 +75,7 @@ class Wheel:
         self._timer: asyncio.TimerHandle | None = None
         self._start_s = 0.0
         self._ticks = 0  # deadlines passed since the start
+        self._waited = False  # the loop has had its round before the late turns
         self.late_turns = 0
         self.skipped_turns = 0
         self.worst_stall_s = 0.0
@@ -75,13 +86,16 @@ class Wheel:
     def __repr__(self) -> str:
         return f"Wheel({len(self)} calls, {self.late_turns} late, {self.skipped_turns} skipped)"
 
-    def add(self, on_turn: Callable[[float], None], on_skipped: Callable[[int], None]) -> Turning:
-        """Call `on_turn(now_s)` every 20 ms, and `on_skipped(turns)` after a stall. Needs the running loop.
+    def add(
+        self, on_turn: Callable[[float], None], on_late: Callable[[], None], on_skipped: Callable[[int], None]
+    ) -> Turning:
+        """Call `on_turn(now_s)` every 20 ms. Needs the running loop.
 
-        now_s is the loop's clock, the same for all calls of one tick.
+        now_s is the loop's clock, the same for all calls of one tick. After a stall `on_late()` comes before the turns
+        that are made up for, and `on_skipped(turns)` where some are given up.
         """
         slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
-        turning = Turning(self, slot, on_turn, on_skipped)
+        turning = Turning(self, slot, on_turn, on_late, on_skipped)
         self._slots[slot].append(turning)
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -111,8 +125,13 @@ class Wheel:
         due = int((now_s - self._start_s) / SLOT_S + 0.25)
         behind = due - self._ticks
         if behind > SLOTS:
+            if not self._waited:
+                self._waited = True
+                self._timer = loop.call_later(_ONE_ROUND_S, self._tick, loop)
+                return
             self._stalled(behind)
             behind = due - self._ticks
+        self._waited = False
         timer = self._timer
         for _ in range(behind):
             if self._timer is not timer:  # the last call left, and perhaps a new first one came, in this very round
@@ -130,6 +149,9 @@ class Wheel:
     def _stalled(self, behind: int) -> None:
         """Make up for the last turns and give up those before them."""
         self.worst_stall_s = max(self.worst_stall_s, behind * SLOT_S)
+        for calls in self._slots:
+            for turning in calls:
+                turning.on_late()
         turns = behind // SLOTS
         skipped = max(0, turns - CATCH_UP_TURNS)
         self.late_turns += (turns - skipped) * len(self)

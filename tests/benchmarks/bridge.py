@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bridge --calls 300 --protocol twilio
 
-Prints READY when every agent's websocket is open and every UDP port is bound, and at SIGTERM one JSON line of counters.
+Prints READY when every websocket is open and every UDP port is bound, and at SIGTERM a JSON line of counters (stderr).
 README.md beside this file says how to load it and what came out.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 from collections import Counter
 from dataclasses import asdict
 
@@ -101,7 +102,8 @@ async def _run(arguments: argparse.Namespace) -> None:
     for session in sessions:
         totals.update({name: value for name, value in asdict(session.stats).items() if isinstance(value, int)})
     await asyncio.gather(*(session.close() for session in sessions))
-    print(json.dumps({"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}))
+    report = {"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}
+    print(json.dumps(report), file=sys.stderr)
 
 
 def main() -> None:
