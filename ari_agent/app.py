@@ -18,7 +18,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import aiohttp
 from aiohttp import web
 
-from ari_agent.api.server import ApiDependencies, build_api
+from ari_agent import samples
+from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.reception import Reception
@@ -79,22 +81,14 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
         stack.push_async_callback(store.close)
 
         http = await stack.enter_async_context(_webhook_client())
-        delivery = Delivery(store.outbox, http, api_key=api_key, now_ms=now_ms)
+        delivery = Delivery(store.outbox, http, api_key, now_ms=now_ms)
         await _run_beside(stack, delivery.run())
 
-        wheel = Wheel()
-        stack.callback(wheel.close)
-        rtp = RtpPorts(settings.rtp_host, *settings.rtp_ports)
-        stack.callback(rtp.close)
-        ari = Ari(
-            url=settings.ari_url,
-            username=settings.ari_username,
-            password=settings.ari_password.get_secret_value(),
-            app=settings.app,
-        )
+        ari = _ari(settings)
         stack.push_async_callback(ari.close)
         records = RecordKeeper(store, account_webhook_url=settings.webhook_url, wake_delivery=delivery.wake)
         await records.close_abandoned(now_ms())
+        wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency)
         switchboard = Switchboard(
             SessionServices(
@@ -103,13 +97,13 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
                 reception=Reception(
                     ari=ari,
                     store=store,
-                    inbound_webhook=InboundWebhook(http, api_key=api_key, now_ms=now_ms),
+                    inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
                     dice=random.SystemRandom().random,
                     now_ms=now_ms,
                 ),
                 records=records,
                 slots=slots,
-                rtp=rtp,
+                rtp=RtpPorts(settings.rtp_host, first=settings.rtp_ports.first, last=settings.rtp_ports.last),
                 wheel=wheel,
                 account_webhook_url=settings.webhook_url,
                 now_ms=now_ms,
@@ -122,9 +116,13 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
                 switchboard=switchboard,
                 api_key=api_key,
                 probes=_probes(ari, store),
-                slots=slots,
-                delivery=delivery,
-                ari=ari,
+                metrics=(
+                    lambda: samples.of_calls(switchboard),
+                    lambda: samples.of_slots(slots),
+                    lambda: samples.of_wheel(wheel),
+                    lambda: samples.of_ari(ari),
+                    lambda: samples.of_delivery(delivery),
+                ),
                 now_ms=now_ms,
             )
         )
@@ -132,6 +130,15 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
         await _run_beside(stack, ari.run(switchboard.on_event, switchboard.reconcile))
         stack.push_async_callback(switchboard.close)
         yield switchboard
+
+
+def _ari(settings: Settings) -> Ari:
+    return Ari(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password.get_secret_value(),
+        app=settings.app,
+    )
 
 
 @asynccontextmanager
@@ -183,13 +190,7 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
 
 async def check(settings: Settings) -> Mapping[str, str | None]:
     """Try database and Asterisk as set; what is wrong with each, None where nothing is."""
-    store = Store(settings.database_url)
-    ari = Ari(
-        url=settings.ari_url,
-        username=settings.ari_username,
-        password=settings.ari_password.get_secret_value(),
-        app=settings.app,
-    )
+    store, ari = Store(settings.database_url), _ari(settings)
     found: dict[str, str | None] = {}
     try:
         await store.open()

@@ -15,7 +15,7 @@ from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
-from ari_agent.asterisk.sip_headers import channel_variable_name
+from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.calls import variables
 from ari_agent.calls.routing import (
     FAILED_Q850,
@@ -94,12 +94,9 @@ class Reception:
         from_number, to_number = channel.caller.number or "anonymous", channel.dialplan.exten
         _, sip, from_dialplan, number = await together(
             self._ari.ring(channel.id),
-            read_sip_headers(self._ari, channel.id),
+            self._headers(channel.id),
             read_agent_variables(self._ari, channel),
             self._number(to_number),
-        )
-        await self._ari.set_variables(
-            channel.id, {channel_variable_name(name): value for name, value in sip.headers.items()}
         )
         to_number = number.phone_number if number else to_number
         own = stasis.agent or (draw(number.inbound_agents or (), self._dice()) if number else None)
@@ -118,12 +115,19 @@ class Reception:
             agent=await self._agent(decision, from_number=from_number, to_number=to_number),
             dynamic_variables=variables.merge(
                 headers=sip.headers,
-                channel_variables=from_dialplan,
+                dialplan=from_dialplan,
                 arguments=stasis.variables,
                 webhook=decision.webhook_variables,
             ),
             metadata=decision.metadata,
         )
+
+    async def _headers(self, channel_id: str) -> SipHeaders:
+        """Read the INVITE's headers, and set them as channel variables for the dialplan."""
+        sip = await read_sip_headers(self._ari, channel_id)
+        if sip.headers:
+            await self._ari.set_variables(channel_id, channel_variables(sip.headers))
+        return sip
 
     async def _number(self, dialled: str) -> PhoneNumber | None:
         for spelling in number_spellings(dialled):
@@ -155,11 +159,10 @@ class Reception:
             ),
         )
         try:
-            answer = await self._inbound_webhook.ask(number.inbound_webhook_url, question)
+            return await self._inbound_webhook.ask(number.inbound_webhook_url, question)
         except InboundWebhookFailed as error:
             log.warning("%s", error)
             return WebhookFailed(str(error))
-        return answer.call_inbound or InboundWebhookAnswer()
 
     async def _agent(self, decision: Connect, *, from_number: str, to_number: str) -> Agent:
         choice = decision.agent

@@ -27,8 +27,9 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import InboundWebhookAnswer
 from ari_agent.contract.phone_number import AgentWeight
 
-REFUSED_Q850: Final = 21  # call rejected (Q.850): Asterisk answers the INVITE with 403
-FAILED_Q850: Final = 41  # temporary failure
+# Q.850 causes, and the SIP status that Asterisk answers the INVITE with.
+REFUSED_Q850: Final = 21  # call rejected: 403
+FAILED_Q850: Final = 38  # network out of order: 500
 
 _ARGUMENT: Final = re.compile(r"\s*([A-Za-z0-9_.\-]{1,128})\s*=(.*)", re.DOTALL)
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.causes import reason_for_hangup
+from ari_agent.asterisk.causes import NORMAL_CLEARING, reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
     Channel,
@@ -85,10 +85,6 @@ from ari_agent.errors import (
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 
-NORMAL_Q850: Final = 16
-CONGESTION_Q850: Final = 34
-FAILURE_Q850: Final = 41  # temporary failure
-
 
 @dataclass(frozen=True, slots=True)
 class _MaxDurationReached:
@@ -97,7 +93,10 @@ class _MaxDurationReached:
 
 @dataclass(frozen=True, slots=True)
 class _Departure:
-    """How the caller leaves. q850_cause: None when the caller is gone already. goes_on: the dialplan takes over."""
+    """How the call ends. reason: None leaves no record. q850_cause: of our BYE; None where there is none to send.
+
+    goes_on: the caller is sent on in the dialplan instead.
+    """
 
     reason: DisconnectionReason | None
     q850_cause: int | None = None
@@ -161,7 +160,7 @@ class CallSession:
         self._arrival: Arrival | None = None
         self._transfer: ColdTransfer | None = None
         self._agent_left: _Departure | None = None  # the agent ended while the caller was away in a transfer
-        self._departure = _Departure(DisconnectionReason.ERROR_UNKNOWN, FAILURE_Q850, goes_on=True)
+        self._departure = _Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
         self._wishes: list[asyncio.Future[TransferOutcome]] = []
         self._log = CallLog(
@@ -190,7 +189,7 @@ class CallSession:
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._departure = _Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True)
+            self._departure = _Departure(DisconnectionReason.ERROR_RETELL, goes_on=True)
             self.state = CallState.ENDED
         await self._wind_up()
 
@@ -216,14 +215,14 @@ class CallSession:
         except CallRefused as error:
             await self._refuse(error)
         except TimeoutError:
-            self.post(_Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, CONGESTION_Q850, goes_on=True))
+            self.post(_Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
         except ChannelGone:
             self.post(CallerGone())
         except AgentError as error:
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(_Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True))
+            self.post(_Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
 
     async def _refuse(self, error: CallRefused) -> None:
         refusal = error.refusal
@@ -303,7 +302,8 @@ class CallSession:
         if self._transfer and (heard := self._transfer.heard) and heard.status == "succeeded":
             await self._transferred(self._transfer, heard)
         elif isinstance(event, ChannelHangupRequest | ChannelDestroyed):
-            await self._end(_Departure(reason_for_hangup(event.cause, event.tech_cause)))
+            soft = isinstance(event, ChannelHangupRequest) and event.soft
+            await self._end(_Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
         else:
             await self._end(_Departure(DisconnectionReason.USER_HANGUP))
 
@@ -328,21 +328,24 @@ class CallSession:
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(_Departure(event.reason, FAILURE_Q850, goes_on=True))
+        await self._agent_gone(_Departure(event.reason, goes_on=True))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
-        """Its last words are played out first, while the caller may still hang up."""
+        """Its last words are played out first, while the caller may still hang up.
+
+        An agent that names a cause wants a BYE with it; without one the caller goes on in the dialplan.
+        """
+        goes_on = event.q850_cause == NORMAL_CLEARING
+        departure = _Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
 
         async def drain(media: MediaSession) -> None:
             await media.close(drain=True)
-            self.post(
-                _Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause or NORMAL_Q850, not event.q850_cause)
-            )
+            self.post(departure)
 
         if self.media and self.state is CallState.TALKING:
             self._start(drain(self.media))
         else:
-            await self._agent_gone(_Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause or NORMAL_Q850, True))
+            await self._agent_gone(departure)
 
     async def _agent_gone(self, departure: _Departure) -> None:
         if self.state is CallState.TRANSFERRING:
@@ -351,19 +354,19 @@ class CallSession:
             await self._end(departure)
 
     async def _no_audio(self, _: NoAudioReceived) -> None:
-        await self._end(_Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, FAILURE_Q850, goes_on=True))
+        await self._end(_Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
 
     async def _inactive(self, _: CallerInactive) -> None:
-        await self._end(_Departure(DisconnectionReason.INACTIVITY, NORMAL_Q850))
+        await self._end(_Departure(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
 
     async def _too_long(self, _: _MaxDurationReached) -> None:
-        await self._end(_Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_Q850))
+        await self._end(_Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
 
     async def _stopped(self, event: StopAsked) -> None:
         await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
 
     async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, FAILURE_Q850, goes_on=True))
+        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
 
     # DTMF to the caller.
 
@@ -430,7 +433,7 @@ class CallSession:
         if self._record:
             self._record.transferred(transfer.request.to, self._services.now_ms())
         # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
-        await self._end(_Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_Q850))
+        await self._end(_Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
 
     async def _back_from_transfer(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
@@ -442,7 +445,7 @@ class CallSession:
                 await self._leg.come_back()
             except AsteriskError as error:
                 self._log.error("caller is back but not joined to the agent: %s", error)
-                await self._end(_Departure(DisconnectionReason.ERROR_RETELL, FAILURE_Q850, goes_on=True))
+                await self._end(_Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
             if self.media:
                 self.media.resume()
         transfer.finish(outcome)
@@ -473,14 +476,14 @@ class CallSession:
 
     async def _part(self, departure: _Departure) -> None:
         """Send the caller on, or away."""
-        if departure.q850_cause is None:
+        if departure.q850_cause is None and not departure.goes_on:  # gone already
             return
         variables = {
             "ARI_AGENT_CALL_ID": self.call_id,
             "ARI_AGENT_DISCONNECTION_REASON": departure.reason.value if departure.reason else "",
         }
         try:
-            if departure.goes_on:
+            if departure.goes_on or departure.q850_cause is None:
                 await self._leg.go_on_in_dialplan(variables)
             else:
                 await self._leg.hang_up(departure.q850_cause, variables)

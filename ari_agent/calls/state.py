@@ -58,9 +58,9 @@ class TransferFailed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call is over."""
+    """The call is over. reason: None for a caller who was turned away without a record."""
 
-    reason: DisconnectionReason
+    reason: DisconnectionReason | None
 
 
 CallEvent = Routed | Answered | TransferBegun | TransferFailed | Ended

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from ari_agent.asterisk.events import AriEvent, Channel, StasisStart
 from ari_agent.asterisk.names import call_of_bridge, call_of_media_channel
+from ari_agent.calls.media_session import MediaStats
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
@@ -48,6 +50,16 @@ class Switchboard:
         self._by_call: dict[str, CallSession] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._media_of_the_past: Counter[str] = Counter()
+        self.ended_calls = 0
+
+    def media_totals(self) -> Mapping[str, int]:
+        """The sums of all counters of MediaStats, over every call of this process."""
+        totals = Counter(self._media_of_the_past)
+        for session in self._by_call.values():
+            if session.media:
+                totals.update(_counters(session.media.stats))
+        return totals
 
     def live(self) -> Sequence[CallSession]:
         """The calls that have not ended, in the order of their arrival."""
@@ -77,6 +89,9 @@ class Switchboard:
         try:
             await session.run()
         finally:
+            if session.media:
+                self._media_of_the_past.update(_counters(session.media.stats))
+            self.ended_calls += 1
             del self._by_channel[session.channel_id], self._by_call[session.call_id]
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -128,19 +143,21 @@ class Switchboard:
     # Reconciliation.
 
     async def reconcile(self) -> None:
-        """Bring calls and Asterisk in step; run after every (re)connection."""
-        try:
-            channels = {channel.id for channel in await self._services.ari.channels()}
-            for channel_id, session in list(self._by_channel.items()):
-                if channel_id not in channels:
-                    log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
-                    session.post(CallerGone())
+        """Bring calls and Asterisk in step; run after every (re)connection.
+
+        Raises:
+            AsteriskError: Asterisk did not answer; to be tried again.
+        """
+        channels = {channel.id for channel in await self._services.ari.channels()}
+        for channel_id, session in list(self._by_channel.items()):
+            if channel_id not in channels:
+                log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
+                session.post(CallerGone())
+        suspects = await self._orphans()
+        if suspects:
             # A caller who arrives this very moment may be in Asterisk's list and not yet in ours.
-            suspects = await self._orphans()
             await asyncio.sleep(SETTLE_S)
             await self._sweep(suspects & await self._orphans())
-        except AsteriskError as error:
-            log.warning("not reconciled, will be after the next connection: %s", error)
 
     async def _orphans(self) -> set[_Orphan]:
         ari, app = self._services.ari, self._services.app
@@ -185,6 +202,11 @@ class Switchboard:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _counters(stats: MediaStats) -> dict[str, int]:
+    """Without the levels, which say nothing when added up."""
+    return {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
 
 
 def _is_in(channel: Channel, app: str) -> bool:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
-from ari_agent.asterisk.refer import parse_outcome
+from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.refer import parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 
 _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
@@ -34,6 +35,14 @@ class ColdTransfer:
     tell: Callable[[TransferOutcome], None]
     _told: bool = False
     _variables: dict[str, str] = field(default_factory=dict)
+
+    def variables(self, sip: SipHeaders) -> Mapping[str, str]:
+        """Channel variables that make the detour send this REFER.
+
+        Raises:
+            InvalidTransferTarget: it cannot be sent.
+        """
+        return refer_variables(self.request, default_host=sip.caller_host, referred_by=sip.local_uri)
 
     def observe(self, event: AriEvent) -> TransferOutcome | None:
         """The outcome, once the caller is back in Stasis with it; None for every other event."""

@@ -11,9 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-DIALPLAN_PREFIX: Final = "AGENTVAR_"
-"""Channel variables with this prefix, set before Stasis(), become dynamic variables without it."""
-
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the template itself needs another pass
 
@@ -21,21 +18,16 @@ _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the templa
 def merge(
     *,
     headers: Mapping[str, str],
-    channel_variables: Mapping[str, str],
+    dialplan: Mapping[str, str],
     arguments: Mapping[str, str],
     webhook: Mapping[str, str],
 ) -> dict[str, str]:
     """The call's dynamic variables; what was set more explicitly for this call wins.
 
-    headers: SIP headers, lower case. channel_variables: names with `AGENTVAR_`, others are left out.
-    arguments: `name=value` of Stasis(). webhook: `dynamic_variables` of the inbound webhook's answer.
+    headers: SIP headers, lower case. dialplan: channel variables `AGENTVAR_name`, by name. arguments: `name=value` of
+    Stasis(). webhook: `dynamic_variables` of the inbound webhook's answer.
     """
-    from_dialplan = {
-        name.removeprefix(DIALPLAN_PREFIX): value
-        for name, value in channel_variables.items()
-        if name.startswith(DIALPLAN_PREFIX)
-    }
-    return {**headers, **from_dialplan, **arguments, **webhook}
+    return {**headers, **dialplan, **arguments, **webhook}
 
 
 def render(template: str, variables: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from ari_agent.calls.state import (
     TRANSITIONS,
     Answered,
+    CallEvent,
     CallState,
     Ended,
     IllegalTransition,
@@ -17,7 +18,7 @@ from ari_agent.calls.state import (
 )
 from ari_agent.contract.disconnection import DisconnectionReason
 
-EVENTS = [Routed(), Answered(), TransferBegun(), TransferFailed(), Ended(DisconnectionReason.USER_HANGUP)]
+EVENTS: list[CallEvent] = [Routed(), Answered(), TransferBegun(), TransferFailed(), Ended(DisconnectionReason.USER_HANGUP)]
 
 
 def test_a_call_goes_from_ring_to_end() -> None:

@@ -47,7 +47,7 @@ def test_no_template_crashes(template: str, variables: dict[str, str]) -> None:
 def test_what_is_set_more_explicitly_wins() -> None:
     merged = merge(
         headers={"x-account": "header", "x-a": "1"},
-        channel_variables={"AGENTVAR_x-account": "dialplan", "AGENTVAR_b": "2", "OTHER": "no"},
+        dialplan={"x-account": "dialplan", "b": "2"},
         arguments={"b": "argument", "c": "3"},
         webhook={"c": "webhook"},
     )
