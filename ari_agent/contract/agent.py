@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ari_agent.contract.agent_options import (
     CallScreeningOption,
@@ -39,6 +39,7 @@ from ari_agent.contract.model import (
     Strings,
     Timestamp,
     UpToTwo,
+    without_defaults,
 )
 from ari_agent.contract.response_engine import (
     AudioWebsocketEngine,
@@ -194,6 +195,8 @@ class AgentUpdate(AgentSettings):
 
     Only `changes()` has a meaning: what was not given stays as the agent has it, whatever the attribute here says.
     """
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     response_engine: ResponseEngine | None = None
 

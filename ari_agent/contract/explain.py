@@ -12,14 +12,14 @@ from pydantic_core import ErrorDetails
 MAX_FIELDS: Final = 8
 _MAX_SHOWN_CHARACTERS: Final = 60
 _SECRET_WORDS: Final = ("password", "secret", "header", "token", "authorization")
-_ELSEWHERE: Final = object()
+NOT_AT_HAND: Final = object()
 
 
-def explain(error: ValidationError, given: object, *, root: str = "body") -> str:
+def explain(error: ValidationError, given: object = NOT_AT_HAND, *, root: str = "body") -> str:
     """`voice_speed: must be less than or equal to 2, not 3; voice_id: required`.
 
     given: what was validated (needed to tell the fields of it from the names of union members in pydantic's
-    locations). root: how the whole object is called when the error is not about one field.
+    locations; without it they stay). root: how the whole object is called when the error is not about one field.
     """
     by_path: dict[str, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
@@ -41,7 +41,7 @@ def _path(detail: ErrorDetails, given: object) -> str:
     path = ""
     here = given
     for part in detail["loc"]:
-        if here is not _ELSEWHERE and not _belongs(part, here):
+        if here is not NOT_AT_HAND and not _belongs(part, here):
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
         here = _descend(part, here)
@@ -57,10 +57,10 @@ def _belongs(part: int | str, here: object) -> bool:
 
 def _descend(part: int | str, here: object) -> object:
     if isinstance(here, dict):
-        return here.get(part, _ELSEWHERE)
+        return here.get(part, NOT_AT_HAND)
     if isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
         return here[part]
-    return _ELSEWHERE
+    return NOT_AT_HAND
 
 
 _WORDING: Final[Mapping[str, str]] = {

@@ -42,6 +42,12 @@ AgentVersionReference = AgentVersionNumber | Annotated[str, Field(pattern=r"^[a-
 DataStorageSetting = Literal["everything", "everything_except_pii", "basic_attributes_only"]
 
 
+def without_defaults(schema: dict[str, Any]) -> None:
+    """For the schema of a change: what is left out of one stays as it is, whatever the default of a new object."""
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
 class ContractModel(BaseModel):
     """An object of the API. Frozen; unknown keys are ignored; NaN and infinity are no numbers."""
 

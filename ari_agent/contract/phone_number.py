@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from ari_agent.contract.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
@@ -18,7 +18,9 @@ from ari_agent.contract.model import (
     Flag,
     Identifier,
     Timestamp,
+    without_defaults,
 )
+from ari_agent.contract.page import Page
 from ari_agent.contract.url import WebhookUrl
 
 WEIGHT_TOLERANCE: Final = 1e-6
@@ -149,16 +151,28 @@ class PhoneNumberImport(_NumberSettings):
 class PhoneNumberCreate(_NumberSettings):
     """Body of POST /create-phone-number. Retell buys the number; this system has none to sell, so it must be named."""
 
-    phone_number: E164 | None = None
+    phone_number: E164
     area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
     country_code: Literal["US", "CA"] = "US"
     number_provider: Literal["twilio", "telnyx"] = "twilio"
     toll_free: Flag = False
     fallback_number: DialledNumber | None = None
 
+    def number(self, *, now_ms: int) -> PhoneNumber:
+        """The phone number that this makes."""
+        return PhoneNumber.model_validate(
+            {
+                **self.changes(),
+                "sip_outbound_trunk_config": {"transport": self.transport or "TCP"},
+                "last_modification_timestamp": now_ms,
+            }
+        )
+
 
 class PhoneNumberUpdate(_NumberSettings):
     """Body of PATCH /update-phone-number; only `changes()` has a meaning. Trunk keys differ from those of import."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     inbound_sms_agents: AgentWeights | None = None
     outbound_sms_agents: AgentWeights | None = None
@@ -239,3 +253,9 @@ class PhoneNumber(ContractModel):
         if trunk is not None and trunk.auth_password is not None:
             record["sip_outbound_trunk_config"]["auth_password"] = trunk.auth_password
         return record
+
+
+class PhoneNumberPage(Page):
+    """Answer of GET /v2/list-phone-numbers."""
+
+    items: tuple[PhoneNumber, ...]

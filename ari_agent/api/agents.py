@@ -1,0 +1,72 @@
+"""Agents: create, get, update, delete and list (Retell, Agent, 2026-08)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer, answer_list, answer_nothing
+from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.agent import AgentCreate, AgentUpdate
+from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
+from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.store.agents import Agents
+
+
+def _agents(request: web.Request) -> Agents:
+    return request.app[DEPENDENCIES].store.agents
+
+
+async def create_agent(request: web.Request) -> web.Response:
+    """Make an agent; it has version 0."""
+    wanted = await read_body(request, AgentCreate)
+    return answer(await _agents(request).create(wanted), status=201)
+
+
+async def get_agent(request: web.Request) -> web.Response:
+    """One agent, in its latest version or the one asked for."""
+    agent_id = path_id(request, "agent_id", "agent")
+    agent = await _agents(request).get(agent_id, query_version(request))
+    if agent is None:
+        raise unknown("agent", agent_id)
+    return answer(agent)
+
+
+async def update_agent(request: web.Request) -> web.Response:
+    """Change what the body names; the rest stays. Null removes what can be removed."""
+    agent_id = path_id(request, "agent_id", "agent")
+    changes = await read_body(request, AgentUpdate)
+    agent = await _agents(request).update(agent_id, changes, query_version(request))
+    if agent is None:
+        raise unknown("agent", agent_id)
+    return answer(agent)
+
+
+async def delete_agent(request: web.Request) -> web.Response:
+    """Delete an agent in all its versions. Calls in progress keep theirs."""
+    agent_id = path_id(request, "agent_id", "agent")
+    if not await _agents(request).delete(agent_id):
+        raise unknown("agent", agent_id)
+    return answer_nothing()
+
+
+async def list_agents(request: web.Request) -> web.Response:
+    """The last 1000 agents that were changed, whole; /v2/list-agents has pages."""
+    return answer_list((await _agents(request).list(limit=MAX_PAGE)).agents)
+
+
+async def list_agents_v2(request: web.Request) -> web.Response:
+    """A page of agents, in short."""
+    query = read_query(request, PageQuery)
+    wanted = (await read_body(request, AgentListRequest, optional=True)).filter_criteria
+    found: list[AgentSummary] = []
+    key = query.pagination_key
+    while True:
+        page = await _agents(request).list(
+            ascending=query.sort_order == "ascending", limit=query.limit - len(found), pagination_key=key
+        )
+        found += [AgentSummary.of(agent) for agent in page.agents if wanted is None or wanted.match(agent)]
+        key = page.next_key
+        if key is None or len(found) >= query.limit:
+            break
+    return answer(AgentPage(items=tuple(found), has_more=key is not None, pagination_key=key))

@@ -1,0 +1,39 @@
+"""Writing answers: objects of the API as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from aiohttp import web
+
+from ari_agent.contract.model import ContractModel
+
+
+class ErrorBody(ContractModel):
+    """Every error. error_message: the same text under the name that clients of Retell's first version read."""
+
+    status: Literal["error"] = "error"
+    message: str
+    error_message: str
+
+
+def answer(thing: ContractModel, status: int = 200) -> web.Response:
+    """One object."""
+    return web.json_response(thing.as_json(), status=status)
+
+
+def answer_list(things: Iterable[ContractModel]) -> web.Response:
+    """A bare array, as the older list paths answer."""
+    return web.json_response([thing.as_json() for thing in things])
+
+
+def answer_nothing() -> web.Response:
+    """204: done."""
+    return web.Response(status=204)
+
+
+def answer_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error as clients know it."""
+    body = ErrorBody(message=message, error_message=message)
+    return web.json_response(body.as_json(), status=status, headers=headers)

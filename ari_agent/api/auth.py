@@ -1,0 +1,37 @@
+"""`Authorization: Bearer API_KEY` on everything but health, metrics and the description of the API."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer_error
+from ari_agent.api.dependencies import DEPENDENCIES, Handler
+from ari_agent.api.routes import PUBLIC_PATHS
+
+_EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
+
+
+@web.middleware
+async def require_api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """401 unless the request carries the key; unknown paths stay 404."""
+    if request.path in PUBLIC_PATHS or request.match_info.http_exception is not None:
+        return await handler(request)
+    complaint = _complaint(request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key)
+    if complaint is None:
+        return await handler(request)
+    return answer_error(401, complaint, {"WWW-Authenticate": "Bearer"})
+
+
+def _complaint(header: str | None, api_key: str) -> str | None:
+    if header is None:
+        return f"no API key: {_EXPECTED}"
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        return f"no API key: {_EXPECTED}"
+    # In constant time, so that the answer's delay does not tell how much of a guess was right.
+    if hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), api_key.encode()):
+        return None
+    return f"the API key is wrong: {_EXPECTED}"

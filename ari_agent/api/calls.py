@@ -1,0 +1,118 @@
+"""Calls: get, list, and control of a call in progress (Retell, Call, 2026-08; transfer-call and send-dtmf are ours)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer_list, answer_nothing
+from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_selection import Selection, select_v2, select_v3
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.call import Call
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
+from ari_agent.contract.call_list import TRANSCRIPTS, CallListRequest, OlderCallListRequest
+from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
+from ari_agent.store.calls import CallPage
+
+
+async def get_call(request: web.Request) -> web.Response:
+    """The call object as far as it is known now; a call in progress has one too."""
+    return web.json_response((await _record(request)).as_json())
+
+
+async def list_calls(request: web.Request) -> web.Response:
+    """A page of calls, without their transcripts."""
+    wanted = await read_body(request, CallListRequest, optional=True)
+    filters = select_v3(wanted.filter_criteria)
+    page = await _page(request, filters, wanted, skip=wanted.skip)
+    found: dict[str, object] = {
+        "items": [_without_transcripts(call) for call in page.calls],
+        "has_more": page.next_key is not None,
+    }
+    if page.next_key is not None:
+        found["pagination_key"] = page.next_key
+    if wanted.include_total:
+        found["total"] = await request.app[DEPENDENCIES].store.calls.count(filters)
+    return web.json_response(found)
+
+
+async def list_calls_v2(request: web.Request) -> web.Response:
+    """A page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
+    wanted = await read_body(request, OlderCallListRequest, optional=True)
+    page = await _page(request, select_v2(wanted.filter_criteria), wanted)
+    return answer_list(page.calls)
+
+
+async def stop_call(request: web.Request) -> web.Response:
+    """Hang up: BYE, with the Q.850 cause of the body if it names one."""
+    call_id = path_id(request, "call_id", "call")
+    wanted = await read_body(request, HangupRequest, optional=True)
+    try:
+        await request.app[DEPENDENCIES].switchboard.stop_call(call_id, wanted)
+    except UnknownCall:
+        raise await _not_live(request) from None
+    return answer_nothing()
+
+
+async def transfer_call(request: web.Request) -> web.Response:
+    """Transfer the caller, and answer how that went. A transfer that failed is a 200 too: the caller is back."""
+    call_id = path_id(request, "call_id", "call")
+    wanted = await read_body(request, TransferRequest)
+    dependencies = request.app[DEPENDENCIES]
+    try:
+        async with asyncio.timeout(dependencies.transfer_timeout_s):
+            outcome = await dependencies.switchboard.transfer_call(call_id, wanted)
+    except UnknownCall:
+        raise await _not_live(request) from None
+    except TimeoutError:
+        raise ApiError(504, "the transfer goes on without an outcome so far; the call's record will show it") from None
+    return web.json_response(outcome.model_dump(mode="json", exclude_none=True))
+
+
+async def send_dtmf(request: web.Request) -> web.Response:
+    """Play digits to the caller."""
+    call_id = path_id(request, "call_id", "call")
+    wanted = await read_body(request, DtmfRequest)
+    try:
+        await request.app[DEPENDENCIES].switchboard.send_dtmf(call_id, wanted)
+    except UnknownCall:
+        raise await _not_live(request) from None
+    return answer_nothing()
+
+
+async def _record(request: web.Request) -> Call:
+    call_id = path_id(request, "call_id", "call")
+    call = await request.app[DEPENDENCIES].store.calls.get(call_id)
+    if call is None:
+        raise UnknownCall(call_id)
+    return call
+
+
+async def _not_live(request: web.Request) -> CallNotOngoing:
+    """A call that does not live here: over, if there is a record of it; else UnknownCall is raised."""
+    call = await _record(request)
+    return CallNotOngoing(call.call_id, call.call_status.value)
+
+
+async def _page(
+    request: web.Request,
+    filters: Selection,
+    wanted: CallListRequest | OlderCallListRequest,
+    skip: int = 0,
+) -> CallPage:
+    try:
+        return await request.app[DEPENDENCIES].store.calls.list(
+            filters,
+            ascending=wanted.sort_order == "ascending",
+            limit=wanted.limit,
+            pagination_key=wanted.pagination_key,
+            skip=skip,
+        )
+    except UnknownCall as error:
+        raise ApiError(400, f"pagination_key: {error.call_id!r} is none that a page before answered") from None
+
+
+def _without_transcripts(call: Call) -> dict[str, object]:
+    return {key: value for key, value in call.as_json().items() if key not in TRANSCRIPTS}

@@ -1,0 +1,85 @@
+"""What the API needs from the rest of the product: plain interfaces, so that it can be run without an Asterisk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from aiohttp import web
+
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.store.store import Store, epoch_ms
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class LiveCall(Protocol):
+    """A call in progress, as far as its metrics go."""
+
+    @property
+    def call_id(self) -> str:
+        """`call_...`."""
+
+    @property
+    def direction(self) -> str:
+        """`inbound` or `outbound`."""
+
+    @property
+    def state(self) -> object:
+        """An enumeration member; its `value` becomes a label."""
+
+
+class Switchboard(Protocol):
+    """Control of the live calls. Every method raises UnknownCall for a call that does not live here."""
+
+    async def stop_call(self, call_id: str, request: HangupRequest) -> None:
+        """Ask for the end of a call."""
+
+    async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
+        """Transfer a call and wait for the outcome. CallNotOngoing if it ended meanwhile."""
+
+    async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
+        """Play digits to the caller. CallNotOngoing if it is not answered."""
+
+    def live(self) -> Sequence[LiveCall]:
+        """The calls that have not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured value. name: without the `ari_agent_` prefix; a counter's ends in `_total`."""
+
+    name: str
+    help: str
+    value: float
+    kind: Literal["counter", "gauge"] = "gauge"
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+MetricsSource = Callable[[], Iterable[Sample] | Awaitable[Iterable[Sample]]]
+"""Asked once a scrape; nothing is counted for it anywhere else."""
+
+Probe = Callable[[], Awaitable[str | None]]
+"""None when all is well, else what is missing, in a few words that an administrator understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDependencies:
+    """What `build_api` builds on.
+
+    api_key: the bearer key that every request must carry. probes: by the name of what they probe.
+    transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
+    now_ms: milliseconds since the epoch.
+    """
+
+    store: Store
+    switchboard: Switchboard
+    api_key: str = field(repr=False)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    metrics: Sequence[MetricsSource] = ()
+    transfer_timeout_s: float = 330.0
+    now_ms: Callable[[], int] = epoch_ms
+
+
+DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

@@ -1,0 +1,102 @@
+"""Everything that goes wrong becomes `{"status":"error","message":...}` here, and nowhere else.
+
+`message` is what current clients read, `error_message` the same text for those of Retell's first API version.
+
+| raised                                     | status                                                             |
+|--------------------------------------------|--------------------------------------------------------------------|
+| ApiError                                   | its own                                                            |
+| pydantic.ValidationError, MalformedJson    | 400, one line that names the fields                                |
+| UnknownCall, CallNotOngoing, any CallError | its `http_status`: 422 for an unknown id, as Retell, else 400      |
+| ChannelGone                                | 400: the call ended in this moment                                 |
+| AsteriskRefused                            | 502                                                                |
+| AsteriskUnreachable                        | 503                                                                |
+| AlreadyStored                              | 400                                                                |
+| StoreError                                 | 503                                                                |
+| aiohttp's own (404, 405, 413, ...)         | theirs                                                             |
+| anything else                              | 500, logged once with its traceback, of which the answer says nothing |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from ari_agent.api.answer import answer_error
+from ari_agent.api.dependencies import Handler
+from ari_agent.contract.explain import explain
+from ari_agent.contract.json_text import MalformedJson
+from ari_agent.errors import (
+    AlreadyStored,
+    ApiError,
+    AsteriskRefused,
+    AsteriskUnreachable,
+    CallError,
+    ChannelGone,
+    StoreError,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+
+# Retell's SDKs repeat what failed with 500 and above; digits and transfers must not happen twice.
+_NOT_AGAIN: Final = {"x-should-retry": "false"}
+
+
+@web.middleware
+async def translate_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost middleware: whatever happens inside, the client gets an answer of ours."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _http_error(request, error)
+    except Exception as error:
+        if (translated := _translated(error)) is not None:
+            return translated
+        log.exception("request failed", extra={"method": request.method, "path": request.path})
+        return answer_error(500, "an internal error occurred; the server's log has the details")
+
+
+def _translated(error: Exception) -> web.Response | None:
+    for kind, translate in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return translate(error)
+    return None
+
+
+def _refused(error: AsteriskRefused) -> web.Response:
+    log.warning("Asterisk refused a request of the API: %s", error)
+    return answer_error(502, f"Asterisk refused: {error.message}", _NOT_AGAIN)
+
+
+def _without_database(error: StoreError) -> web.Response:
+    log.error("the database failed a request of the API: %s", error)
+    return answer_error(503, "the database is not reachable; GET /readyz tells when it is")
+
+
+# The first that fits: a special kind stands before the general one.
+_TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Response]]]] = (
+    (ApiError, lambda error: answer_error(error.status, str(error))),
+    (ValidationError, lambda error: answer_error(400, explain(error))),
+    (MalformedJson, lambda error: answer_error(400, f"the body is {error}")),
+    (CallError, lambda error: answer_error(error.http_status, str(error))),
+    (ChannelGone, lambda _: answer_error(400, "the call has just ended")),
+    (AsteriskRefused, _refused),
+    (AsteriskUnreachable, lambda _: answer_error(503, "Asterisk is not reachable; see GET /readyz", _NOT_AGAIN)),
+    (AlreadyStored, lambda error: answer_error(400, str(error))),
+    (StoreError, _without_database),
+)
+
+
+def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    messages = {
+        404: f"no such path: {request.method} {request.path}; GET /openapi.json lists what is served",
+        405: f"{request.method} is not possible for {request.path}; it answers {error.headers.get('Allow', '')}",
+        413: f"the body is larger than {MAX_BODY_BYTES} bytes",
+    }
+    kept = {name: value for name, value in error.headers.items() if name == "Allow"}
+    return answer_error(error.status, messages.get(error.status, error.reason), kept)

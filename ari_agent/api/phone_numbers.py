@@ -1,0 +1,130 @@
+"""Phone numbers: import, create, get, update, delete and list (Retell, Phone Number, 2026-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer, answer_list, answer_nothing
+from ari_agent.api.body import read_body, read_query, unknown
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.e164 import require_pseudo_number
+from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.contract.phone_number import (
+    AgentWeight,
+    PhoneNumber,
+    PhoneNumberCreate,
+    PhoneNumberImport,
+    PhoneNumberPage,
+    PhoneNumberUpdate,
+)
+from ari_agent.errors import ApiError
+from ari_agent.store.phone_numbers import PhoneNumbers
+
+
+def _numbers(request: web.Request) -> PhoneNumbers:
+    return request.app[DEPENDENCIES].store.phone_numbers
+
+
+def _path_number(request: web.Request) -> str:
+    """The number in the path: `+` may stand there as it is or as %2B, and is never a space."""
+    given = request.match_info["phone_number"]
+    try:
+        return require_pseudo_number(given)
+    except ValueError:
+        raise unknown("phone number", given) from None
+
+
+async def create_phone_number(request: web.Request) -> web.Response:
+    """Register a number that the PBX receives already. Retell sells numbers; here there are none to choose from."""
+    wanted = await read_body(request, PhoneNumberCreate)
+    number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
+    await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
+    await _check_fallback(request, wanted.fallback_number)
+    return answer(await _numbers(request).create(number), status=201)
+
+
+async def import_phone_number(request: web.Request) -> web.Response:
+    """Register a number together with the trunk that outbound calls take."""
+    wanted = await read_body(request, PhoneNumberImport)
+    await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
+    number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
+    return answer(await _numbers(request).create(number), status=201)
+
+
+async def get_phone_number(request: web.Request) -> web.Response:
+    """One number."""
+    return answer(await _known(request, _path_number(request)))
+
+
+async def update_phone_number(request: web.Request) -> web.Response:
+    """Change what the body names; the rest stays. Null removes what can be removed."""
+    phone_number = _path_number(request)
+    changes = await read_body(request, PhoneNumberUpdate)
+    await _known(request, phone_number)
+    await _check_agents(
+        request,
+        changes.inbound_agents,
+        changes.outbound_agents,
+        changes.inbound_sms_agents,
+        changes.outbound_sms_agents,
+    )
+    await _check_fallback(request, changes.fallback_number)
+    number = await _numbers(request).update(phone_number, changes)
+    if number is None:
+        raise unknown("phone number", phone_number)
+    return answer(number)
+
+
+async def delete_phone_number(request: web.Request) -> web.Response:
+    """Forget a number: calls to it find no agent from now on."""
+    phone_number = _path_number(request)
+    if not await _numbers(request).delete(phone_number):
+        raise unknown("phone number", phone_number)
+    return answer_nothing()
+
+
+async def list_phone_numbers(request: web.Request) -> web.Response:
+    """Up to 1000 numbers; /v2/list-phone-numbers has pages."""
+    return answer_list((await _numbers(request).list(limit=MAX_PAGE)).phone_numbers)
+
+
+async def list_phone_numbers_v2(request: web.Request) -> web.Response:
+    """A page of numbers, in the order of their digits."""
+    query = read_query(request, PageQuery)
+    page = await _numbers(request).list(
+        ascending=query.sort_order != "descending", limit=query.limit, pagination_key=query.pagination_key
+    )
+    return answer(
+        PhoneNumberPage(
+            items=tuple(page.phone_numbers), has_more=page.next_key is not None, pagination_key=page.next_key
+        )
+    )
+
+
+async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
+    number = await _numbers(request).get(phone_number)
+    if number is None:
+        raise unknown("phone number", phone_number)
+    return number
+
+
+async def _check_agents(request: web.Request, *lists: Iterable[AgentWeight] | None) -> None:
+    """A number that is bound to an agent that is not there would lose its first call: 422 now."""
+    agents = request.app[DEPENDENCIES].store.agents
+    for weight in (weight for weights in lists for weight in weights or ()):
+        if await agents.get(weight.agent_id, weight.agent_version) is None:
+            version = "" if weight.agent_version is None else f" version {weight.agent_version}"
+            raise unknown("agent", f"{weight.agent_id}{version}")
+
+
+async def _check_fallback(request: web.Request, fallback_number: str | None) -> None:
+    """No chains: a fallback that falls back itself."""
+    fallback = None if fallback_number is None else await _numbers(request).get(fallback_number)
+    if fallback is not None and fallback.fallback_number is not None:
+        raise ApiError(
+            400,
+            f"fallback_number: {fallback_number} has a fallback of its own ({fallback.fallback_number}); "
+            "name a number that has none",
+        )

@@ -1,0 +1,36 @@
+"""The HTTP side of the controller, as one aiohttp application."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.auth import require_api_key
+from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
+from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
+from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
+from ari_agent.api.openapi import DOCUMENT, describe, show_openapi
+from ari_agent.api.routes import ROUTES
+
+
+def build_api(dependencies: ApiDependencies) -> web.Application:
+    """The application; whoever builds it runs it, and closes what the dependencies hold.
+
+    Every answer is JSON but those of /metrics and 204. A request that is counted has passed, from the outside in:
+    count_requests, translate_errors, require_api_key.
+    """
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, require_api_key]
+    )
+    app[DEPENDENCIES] = dependencies
+    app[REQUESTS] = RequestCounter()
+    app[DOCUMENT] = describe()
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.router.add_get("/openapi.json", show_openapi)
+    app.on_response_prepare.append(_name_ourselves)
+    return app
+
+
+async def _name_ourselves(_: web.Request, response: web.StreamResponse) -> None:
+    """Without the versions of Python and aiohttp, which are nobody's business."""
+    response.headers["Server"] = "ari-agent"

@@ -1,0 +1,89 @@
+"""POST /v2/list-agents (Retell, List Agents, 2026-08)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, StringMap, Timestamp
+from ari_agent.contract.page import Page
+
+
+class ChannelFilter(ContractModel):
+    """Voice or chat agents."""
+
+    type: Literal["string"]
+    op: Literal["eq", "ne", "sw", "ew", "co"]
+    value: Literal["voice", "chat"]
+
+
+class TransferAgentFilter(ContractModel):
+    """Transfer agents, or all others."""
+
+    type: Literal["boolean"]
+    op: Literal["eq"]
+    value: Flag
+
+
+class AgentFilters(ContractModel):
+    """All conditions must hold. query: part of the name or id, in any case."""
+
+    channel: ChannelFilter | None = None
+    is_transfer_agent: TransferAgentFilter | None = None
+    query: Annotated[str, Field(max_length=1000)] | None = None
+
+    def match(self, agent: Agent) -> bool:
+        """Whether the agent is wanted. Every agent here has the channel `voice`."""
+        if self.channel is not None and not _channel_matches(self.channel):
+            return False
+        if self.is_transfer_agent is not None and agent.is_transfer_agent is not self.is_transfer_agent.value:
+            return False
+        wanted = (self.query or "").casefold()
+        return wanted in (agent.agent_name or "").casefold() or wanted in agent.agent_id.casefold()
+
+
+def _channel_matches(channel: ChannelFilter) -> bool:
+    return (channel.value == "voice") is not (channel.op == "ne")
+
+
+class AgentListRequest(ContractModel):
+    """The body; the page is asked for in the query string."""
+
+    filter_criteria: AgentFilters | None = None
+
+
+class TagAssignment(ContractModel):
+    """Which version a tag stands for."""
+
+    version: AgentVersionNumber | None = None
+    dynamic_variables: StringMap | None = None
+
+
+class AgentSummary(ContractModel):
+    """An agent in a list."""
+
+    agent_id: str
+    agent_name: str
+    channel: Literal["voice", "chat"] = "voice"
+    is_suspended: Flag = False
+    is_transfer_agent: Flag | None = None
+    tags: dict[str, TagAssignment] = Field(default_factory=dict)
+    user_modified_timestamp: Timestamp
+
+    @classmethod
+    def of(cls, agent: Agent) -> AgentSummary:
+        """What a list says of this agent."""
+        return cls(
+            agent_id=agent.agent_id,
+            agent_name=agent.agent_name or "",
+            is_transfer_agent=agent.is_transfer_agent,
+            user_modified_timestamp=agent.last_modification_timestamp,
+        )
+
+
+class AgentPage(Page):
+    """The answer."""
+
+    items: tuple[AgentSummary, ...]
