@@ -22,6 +22,7 @@ from ari_agent.store.tables import agents
 
 LATEST: Final = "latest"
 LATEST_PUBLISHED: Final = "latest_published"
+LARGEST_VERSION: Final = 2**31 - 1  # that the column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ class AgentPage:
 
 
 def _choose(agent_id: str, version: int | str | None) -> Select[Any] | None:
-    """The row that a version reference means; None for a tag, of which there are none yet."""
+    """The row that a version reference means; None for what can mean none: a tag, of which there are none yet."""
     statement = select(agents).where(agents.c.agent_id == agent_id).order_by(agents.c.version.desc()).limit(1)
     if version is None or version == LATEST:
         return statement
     if version == LATEST_PUBLISHED:
         return statement.where(agents.c.is_published)
-    return statement.where(agents.c.version == version) if isinstance(version, int) else None
+    if isinstance(version, int) and 0 <= version <= LARGEST_VERSION:
+        return statement.where(agents.c.version == version)
+    return None
 
 
 def _agent(row: Row[Any]) -> Agent:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, Double, and_, func, literal, or_
 
-from ari_agent.store.tables import calls
+from ari_agent.store.tables import calls, storable
 
 
 class FilterField(StrEnum):
@@ -90,8 +90,28 @@ _CONDITIONS: Final[Mapping[FilterOp, Callable[[ColumnElement[Any], Any], ColumnE
 }
 
 
+_LARGEST: Final = 2**63 - 1
+
+
+def _bindable(value: Any) -> Any:
+    """A client's value as both databases take it: PostgreSQL compares its integers with neither 1.5 nor 10**30."""
+    match value:
+        case str():
+            return storable(value)
+        case bool():
+            return value
+        case float():
+            return _bindable(int(value)) if value.is_integer() else literal(value, Double)
+        case int():
+            return max(-_LARGEST, min(_LARGEST, value))
+        case list() | tuple():
+            return [_bindable(inner) for inner in value]
+        case _:
+            return value
+
+
 def condition(a_filter: Filter | AnyOf) -> ColumnElement[bool]:
     """The SQL of a filter."""
     if isinstance(a_filter, AnyOf):
         return or_(*(and_(*map(condition, alternative)) for alternative in a_filter.alternatives))
-    return _CONDITIONS[a_filter.op](calls.c[a_filter.field.value], a_filter.value)
+    return _CONDITIONS[a_filter.op](calls.c[a_filter.field.value], _bindable(a_filter.value))

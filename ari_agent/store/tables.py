@@ -9,7 +9,42 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+def storable(value: str) -> str:
+    """The text as a column can hold it: NUL (which PostgreSQL refuses) and halves of surrogate pairs become U+FFFD.
+
+    The whole truth is in the document, whose JSON escapes both.
+    """
+    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+class StorableText(TypeDecorator[str]):
+    """Text of callers and API clients, in columns and in what is compared with them."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Every text on its way into a statement."""
+        del dialect
+        return value if value is None else storable(value)
+
 
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
@@ -21,22 +56,22 @@ _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 calls: Final = Table(
     "calls",
     metadata,
-    Column("call_id", String, primary_key=True),
+    Column("call_id", StorableText, primary_key=True),
     Column("document", Text, nullable=False, comment="the call object as the call itself wrote it"),
     Column("amendments", Text, comment="the keys that the API has changed since; they win over the document"),
     Column("listed_ms", BigInteger, nullable=False, comment="start_timestamp, or when the record was made: sort key"),
-    Column("call_type", String),
-    Column("call_status", String, nullable=False),
-    Column("agent_id", String),
+    Column("call_type", StorableText),
+    Column("call_status", StorableText, nullable=False),
+    Column("agent_id", StorableText),
     Column("agent_version", Integer),
-    Column("direction", String),
-    Column("from_number", String),
-    Column("to_number", String),
+    Column("direction", StorableText),
+    Column("from_number", StorableText),
+    Column("to_number", StorableText),
     Column("start_timestamp", BigInteger),
     Column("end_timestamp", BigInteger),
     Column("duration_ms", BigInteger),
-    Column("disconnection_reason", String),
-    Column("batch_call_id", String),
+    Column("disconnection_reason", StorableText),
+    Column("batch_call_id", StorableText),
     Index("ix_calls_listed", "listed_ms", "call_id"),
     # Each filter that people use, followed by the sort key: a page is one walk along an index.
     Index("ix_calls_agent", "agent_id", "listed_ms", "call_id"),
@@ -51,11 +86,11 @@ outbox: Final = Table(
     "outbox",
     metadata,
     Column("outbox_id", _SERIAL, primary_key=True),
-    Column("call_id", String, nullable=False),
-    Column("event", String, nullable=False),
-    Column("once_key", String, unique=True, comment="call_id:event for what happens once in a call, else null"),
-    Column("url", Text, nullable=False),
-    Column("receiver", String, nullable=False),
+    Column("call_id", StorableText, nullable=False),
+    Column("event", StorableText, nullable=False),
+    Column("once_key", StorableText, unique=True, comment="call_id:event for what happens once in a call, else null"),
+    Column("url", StorableText, nullable=False),
+    Column("receiver", StorableText, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="emptied once delivered"),
     Column("timeout_ms", Integer, nullable=False),
     Column("state", String, nullable=False, comment="pending, delivered or dead"),
@@ -63,7 +98,7 @@ outbox: Final = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("next_attempt_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger, comment="when it was delivered or died"),
-    Column("why", Text, comment="the last failure"),
+    Column("why", StorableText, comment="the last failure"),
     Index(
         "ix_outbox_pending",
         "next_attempt_ms",
@@ -80,7 +115,7 @@ outbox: Final = Table(
 agents: Final = Table(
     "agents",
     metadata,
-    Column("agent_id", String, primary_key=True),
+    Column("agent_id", StorableText, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("document", Text, nullable=False),
     Column("is_published", Boolean, nullable=False),
@@ -91,7 +126,7 @@ agents: Final = Table(
 phone_numbers: Final = Table(
     "phone_numbers",
     metadata,
-    Column("phone_number", String, primary_key=True),
+    Column("phone_number", StorableText, primary_key=True),
     Column("document", Text, nullable=False),
     Column("modified_ms", BigInteger, nullable=False),
 )
