@@ -84,6 +84,12 @@ class AgentCall:
         return {}
 
     @property
+    def variables(self) -> Mapping[str, str]:
+        """The call's dynamic variables, as this protocol tells them."""
+        nested: Mapping[str, str] = self.about.get("retell_llm_dynamic_variables", self.about)
+        return nested
+
+    @property
     def digits(self) -> str:
         """DTMF that the caller pressed."""
         return "".join(m["dtmf"]["digit"] for m in self.events("dtmf"))

@@ -82,8 +82,8 @@ class Hook:
     url: str
     decide: Decide
     deliveries: list[Delivery] = field(default_factory=list)
-    given_up: int = 0
-    """Requests that the sender dropped before they were answered."""
+    dropped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a sender dropped a request before it was answered."""
 
     def about(self, **call_fields: Any) -> list[Delivery]:
         """Deliveries whose call has these fields."""
@@ -167,7 +167,7 @@ class WebhookServer:
         try:
             await asyncio.sleep(answer.delay_s)
         except asyncio.CancelledError:
-            hook.given_up += 1
+            hook.dropped.set()
             raise
         if answer.hang_up and request.transport is not None:
             request.transport.abort()

@@ -1,0 +1,241 @@
+"""Sound: a tone in is a tone out, speech arrives intact, and what the agent takes back is not heard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes.agent_server import AgentCall, echo
+from tests.fakes.rtp_stream import ULAW, timeline_faults
+from tests.fakes.sound import SILENCE_FLOOR_DBFS, find, level_dbfs, noise, read_wav, silence, strongest_tone, tone
+from tests.integration.stage import Stage
+
+SPEECH = Path(__file__).parents[1] / "data" / "audio"
+SHAPES = [
+    ("twilio", 8000, "mulaw"),
+    ("web", 8000, "mulaw"),
+    ("web", 8000, "s16le"),
+    ("web", 16000, "s16le"),
+    ("web", 24000, "s16le"),
+    ("web", 44100, "s16le"),
+    ("web", 48000, "s16le"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "rate_hz", "encoding"), SHAPES)
+async def test_a_tone_is_the_same_tone_at_the_other_end(
+    stage: Stage, protocol: str, rate_hz: int, encoding: str
+) -> None:
+    async with stage.connected(protocol=protocol, rate_hz=rate_hz, encoding=encoding) as call:
+        call.caller.audio.say(tone(1000, 1.5))
+        await call.agent.hears(seconds=1.2)
+        await call.agent.say(tone(700, 1.5, rate_hz=rate_hz))
+        await call.caller.audio.hears(packets=60)
+        await asyncio.sleep(0.1)
+        told = call.agent.sound()
+        heard = call.caller.audio.sound()
+    towards_agent = strongest_tone(_loudest(told, rate_hz), rate_hz=rate_hz)
+    towards_caller = strongest_tone(_loudest(heard, 8000))
+    assert towards_agent.frequency_hz == pytest.approx(1000, abs=1)
+    assert towards_agent.level_dbfs == pytest.approx(-10, abs=0.5)
+    assert towards_agent.share > 0.99
+    assert towards_caller.frequency_hz == pytest.approx(700, abs=1)
+    assert towards_caller.level_dbfs == pytest.approx(-10, abs=0.5)
+    assert towards_caller.share > 0.99
+
+
+def _loudest(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Half a second out of the middle of what is not silent."""
+    frame = rate_hz // 50
+    levels = [level_dbfs(pcm[start : start + frame]) for start in range(0, len(pcm) - frame, frame)]
+    loud = [index for index, level in enumerate(levels) if level > -20]
+    middle = (loud[0] + loud[-1]) // 2 * frame
+    return pcm[middle - rate_hz // 4 : middle + rate_hz // 4]
+
+
+@pytest.mark.parametrize("file", ["rms_hours.wav", "slt_hours.wav"])
+@pytest.mark.parametrize(("protocol", "rate_hz"), [("twilio", 8000), ("web", 16000)])
+async def test_speech_arrives_intact_at_the_agent(stage: Stage, file: str, protocol: str, rate_hz: int) -> None:
+    speech, _ = read_wav(SPEECH / file)
+    async with stage.connected(protocol=protocol, rate_hz=rate_hz) as call:
+        call.caller.audio.say(speech)
+        await call.caller.audio.said()
+        await call.agent.heard_for(len(speech) / 8000 + 0.2)
+        told = call.agent.sound()
+    match = find(_at_rate(speech, rate_hz), told)
+    assert match.similarity > 0.99
+    assert match.gain_db == pytest.approx(0, abs=0.3)
+
+
+def _at_rate(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Band-limited interpolation of the whole piece at once."""
+    spectrum = np.fft.rfft(pcm)
+    size = len(pcm) * rate_hz // 8000
+    return np.fft.irfft(np.pad(spectrum, (0, size // 2 + 1 - len(spectrum))), size) * (size / len(pcm))
+
+
+async def test_the_greeting_is_heard_from_its_first_sample(stage: Stage) -> None:
+    greeting = noise(0.8)
+
+    async def greet(call: AgentCall) -> None:
+        await call.say(greeting)
+
+    async with stage.connected(greet) as call:
+        await call.caller.audio.hears(packets=35)
+        await call.caller.audio.hears_silence()
+        match = find(greeting, call.caller.audio.sound())
+    assert match.similarity > 0.999
+    assert call.caller.audio.heard[0].marker
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_an_echo_comes_back(stage: Stage, protocol: str) -> None:
+    said = noise(1.0)
+    async with stage.connected(echo, protocol=protocol, rate_hz=8000) as call:
+        call.caller.audio.say(said)
+        await call.caller.audio.hears(packets=45)
+        await call.caller.audio.hears_silence()
+        match = find(said, call.caller.audio.sound())
+    assert match.similarity > 0.99
+    assert timeline_faults(call.caller.audio.heard) == []
+
+
+@pytest.mark.parametrize("chunk_ms", [5, 20, 33, 1000])
+async def test_agent_audio_of_any_chunk_size_is_one_unbroken_sound(stage: Stage, chunk_ms: int) -> None:
+    said = noise(1.0)
+
+    async def speak(call: AgentCall) -> None:
+        await call.say(said, chunk_ms=chunk_ms)
+
+    async with stage.connected(speak) as call:
+        await call.caller.audio.hears(packets=45)
+        await call.caller.audio.hears_silence()
+        match = find(said, call.caller.audio.sound())
+    assert match.similarity > 0.999
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_after_clear_the_caller_hears_silence_within_40_ms(stage: Stage, protocol: str) -> None:
+    async with stage.connected(protocol=protocol) as call:
+        waits_ms = []
+        for _ in range(5):
+            await call.agent.say(tone(500, 10.0, rate_hz=call.agent.rate_hz))
+            await call.caller.audio.hears(packets=10, since_s=time.monotonic())
+            cleared_s = time.monotonic()
+            await call.agent.clear()
+            await call.caller.audio.hears_silence()
+            late = call.caller.audio.loud_packets(since_s=cleared_s)
+            waits_ms.append((late[-1].time_s - cleared_s) * 1000 if late else 0.0)
+    # The machine's own noise only adds: the best of five is what the product does.
+    assert min(waits_ms) <= 40
+
+
+async def test_a_mark_comes_back_when_its_audio_has_been_played(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.agent.say(tone(500, 0.5))
+        await call.agent.mark("first")
+        await call.agent.say(tone(800, 0.5))
+        await call.agent.mark("second")
+        await call.agent.event("mark")
+        after_first = len(call.caller.audio.loud_packets())
+        await call.agent.event("mark", index=1)
+        after_second = len(call.caller.audio.loud_packets())
+    assert call.agent.marks == ["first", "second"]
+    assert 20 <= after_first <= 35
+    assert 44 <= after_second <= 51
+
+
+async def test_clear_sends_the_waiting_marks_back_at_once(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.agent.say(tone(500, 20.0))
+        await call.agent.mark("never played")
+        await call.caller.audio.hears()
+        await call.agent.clear()
+        await call.agent.event("mark", timeout_s=3.0)
+    assert call.agent.marks == ["never played"]
+
+
+async def test_a_silent_agent_is_silence_on_the_line_not_nothing(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await asyncio.sleep(1.0)
+        heard = list(call.caller.audio.heard)
+    assert len(heard) > 30
+    assert {packet.payload_type for packet in heard} == {ULAW}
+    assert max(packet.level_dbfs for packet in heard) < SILENCE_FLOOR_DBFS
+    assert timeline_faults(heard) == []
+
+
+async def test_the_agent_hears_lost_packets_as_time_that_passed(stage: Stage) -> None:
+    """Each 10th packet is lost: what the agent hears stays in step with what was said."""
+    said = noise(4.0)
+    async with stage.connected() as call:
+        call.caller.audio.impair = lambda index, datagram: () if index % 10 == 5 else (datagram,)
+        call.caller.audio.say(said)
+        await call.caller.audio.said()
+        await call.agent.heard_for(4.2)
+        told = call.agent.sound()
+    begin, end = find(said[:1600], told), find(said[-4800:-3200], told)
+    drift = (end.offset - begin.offset) - (len(said) - 4800)
+    assert abs(drift) <= 320  # 40 ms
+    assert min(begin.similarity, end.similarity) > 0.8
+
+
+async def test_reordered_and_repeated_packets_are_put_right(stage: Stage) -> None:
+    said = noise(3.0)
+    kept: list[bytes] = []
+
+    def shuffle(index: int, datagram: bytes) -> tuple[bytes, ...]:
+        if index % 7 == 3:  # held back behind the next one
+            kept.append(datagram)
+            return ()
+        late = kept.pop() if kept else None
+        return (datagram, late) if late else (datagram, datagram) if index % 5 == 0 else (datagram,)
+
+    async with stage.connected() as call:
+        call.caller.audio.impair = shuffle
+        call.caller.audio.say(said)
+        await call.caller.audio.said()
+        await call.agent.heard_for(3.2)
+        told = call.agent.sound()
+    assert find(said, told).similarity > 0.99
+
+
+async def test_the_timestamps_of_the_agents_stream_never_run_backwards(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.agent.heard_for(2.0)
+        stamps = [piece.timestamp_ms for piece in call.agent.heard]
+        numbers = [len(piece.pcm) for piece in call.agent.heard]
+    expected_ms = np.concatenate(([0], np.cumsum(numbers)[:-1])) / 8
+    assert stamps == [int(stamp) for stamp in expected_ms]
+
+
+async def test_hold_pauses_and_resume_goes_on(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.caller.hold()
+        await call.agent.say(tone(500, 0.5))
+        await asyncio.sleep(0.8)
+        await call.caller.resume()
+        resumed_s = time.monotonic()
+        said = noise(0.6)
+        call.caller.audio.say(said)
+        await call.caller.audio.said()
+        await call.agent.say(said)
+        await call.caller.audio.hears(packets=25, since_s=resumed_s)
+        await call.agent.hears(seconds=0.5)
+        await call.caller.audio.hears_silence()
+        assert find(said, call.agent.sound()).similarity > 0.99
+        assert find(said, call.caller.audio.sound(since_s=resumed_s)).similarity > 0.99
+
+
+async def test_ten_seconds_of_backlog_are_played_to_the_end(stage: Stage) -> None:
+    said = np.concatenate([noise(0.5), silence(5.0), noise(0.5)])
+    async with stage.connected() as call:
+        await call.agent.say(said)
+        await call.agent.mark("end")
+        await call.agent.event("mark", timeout_s=15.0)
+        heard = call.caller.audio.sound()
+    assert find(said, heard).similarity > 0.99
