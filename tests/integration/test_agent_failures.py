@@ -1,0 +1,161 @@
+"""Agents that refuse, hang, die or talk nonsense: the caller is never left in silence, the record says why."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from tests.fakes.agent_server import CONNECT_ONLY, Agent, AgentCall, Refusal, listen
+from tests.fakes.sip_caller import CallFailed
+from tests.integration.stage import Stage
+
+
+async def outcome(stage: Stage, agent: Agent, *, timeout_s: float = 20.0) -> tuple[dict[str, object], list[str]]:
+    """Call this agent and stay on the line; returns the record, and what the caller saw: start lines."""
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        try:
+            await caller.answered(timeout_s)
+            await caller.bye(timeout_s)
+        except CallFailed:
+            pass
+        seen = [message.start_line for message in caller.received]
+    ended = await stage.events.event("call_ended", to_number=number)
+    return await stage.controller.call(ended.call["call_id"]), seen
+
+
+@pytest.mark.parametrize("status", [401, 404, 503])
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_a_refusing_agent_is_error_llm_websocket_open(stage: Stage, protocol: str, status: int) -> None:
+    agent = stage.agents.agent(protocol=protocol, refusal=Refusal(status))
+    record, _ = await outcome(stage, agent)
+    assert record["disconnection_reason"] == "error_llm_websocket_open"
+    assert record["call_status"] == "error"
+
+
+async def test_an_agent_that_nobody_runs_is_error_llm_websocket_open(stage: Stage) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        agent = stage.agents.agent()
+        agent.engine["audio_websocket_url"] = f"ws://127.0.0.1:{closed.getsockname()[1]}/"
+        record, _ = await outcome(stage, agent)
+    assert record["disconnection_reason"] == "error_llm_websocket_open"
+
+
+async def test_an_agent_that_never_answers_the_handshake_ends_the_ringing(stage: Stage) -> None:
+    record, _ = await outcome(stage, stage.agents.agent(refusal=CONNECT_ONLY), timeout_s=30)
+    assert record["disconnection_reason"] == "error_llm_websocket_open"
+
+
+async def test_a_caller_may_give_up_while_the_agent_does_not_answer(stage: Stage) -> None:
+    agent = stage.agents.agent(refusal=CONNECT_ONLY)
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        await caller.cancel()
+    ended = await stage.events.event("call_ended", to_number=number)
+    assert ended.call["disconnection_reason"] == "user_hangup"
+    assert "call_started" not in stage.events.events(to_number=number)
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_a_lost_connection_is_error_llm_websocket_lost_connection(stage: Stage, protocol: str) -> None:
+    async def die(call: AgentCall) -> None:
+        await asyncio.sleep(0.3)
+        call.abort()
+
+    record, _ = await outcome(stage, stage.agents.agent(die, protocol=protocol))
+    assert record["disconnection_reason"] == "error_llm_websocket_lost_connection"
+
+
+@pytest.mark.parametrize("code", [1002, 1008, 1011, 4000])
+async def test_a_close_code_that_means_failure_is_a_lost_connection(stage: Stage, code: int) -> None:
+    async def fail(call: AgentCall) -> None:
+        await asyncio.sleep(0.3)
+        await call.close(code)
+
+    record, _ = await outcome(stage, stage.agents.agent(fail))
+    assert record["disconnection_reason"] == "error_llm_websocket_lost_connection"
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+async def test_a_normal_close_is_the_agent_hanging_up(stage: Stage, code: int) -> None:
+    async def leave(call: AgentCall) -> None:
+        await asyncio.sleep(0.3)
+        await call.close(code)
+
+    record, seen = await outcome(stage, stage.agents.agent(leave))
+    assert record["disconnection_reason"] == "agent_hangup"
+    assert record["call_status"] == "ended"
+    assert any(line.startswith("BYE") for line in seen)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "garbage"),
+    [
+        ("twilio", "not json"),
+        ("twilio", '{"no":"event"}'),
+        ("twilio", '{"event":"media","media":{"payload":"***"}}'),
+        ("twilio", b"\x00\x01binary"),
+        ("web", "not json"),
+        ("web", "[]"),
+    ],
+)
+async def test_nonsense_is_error_llm_websocket_corrupt_payload(
+    stage: Stage, protocol: str, garbage: str | bytes
+) -> None:
+    async def babble(call: AgentCall) -> None:
+        await call.send(garbage)
+
+    record, _ = await outcome(stage, stage.agents.agent(babble, protocol=protocol))
+    assert record["disconnection_reason"] == "error_llm_websocket_corrupt_payload"
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_an_unknown_event_is_ignored(stage: Stage, protocol: str) -> None:
+    async with stage.connected(protocol=protocol) as call:
+        await call.agent.send({"event": "something new", "data": [1, 2, 3]})
+        await call.agent.heard_for(0.5)
+        record = await stage.controller.call(call.call_id)
+    assert record["call_status"] == "ongoing"
+
+
+async def test_the_caller_of_a_dead_agent_hears_a_message_before_the_end(stage: Stage) -> None:
+    """Not dead air: the dialplan says that the agent cannot be reached."""
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent(refusal=Refusal(503))))
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        with pytest.raises(CallFailed):
+            await caller.answered(20)
+            await caller.bye(20)
+            raise CallFailed(caller.received[-1])
+        lines = [message.start_line for message in caller.received]
+    assert any(line.startswith(("SIP/2.0 183", "SIP/2.0 200", "SIP/2.0 5", "SIP/2.0 6")) for line in lines)
+
+
+async def test_handshake_headers_are_sent(stage: Stage) -> None:
+    agent = stage.agents.agent(listen, headers={"Authorization": "Bearer for-the-agent", "X-Tenant": "7"})
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with stage.caller() as caller:
+        await caller.call(number)
+        call = await agent.call()
+    assert call.headers["authorization"] == "Bearer for-the-agent"
+    assert call.headers["x-tenant"] == "7"
+
+
+async def test_what_an_agent_is_told_in_twilios_protocol(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.agent.heard_for(0.3)
+        call_id, agent = call.call_id, call.agent
+    await agent.gone()
+    assert agent.events("connected") == [{"event": "connected", "protocol": "Call", "version": "1.0.0"}]
+    (start,) = agent.events("start")
+    assert start["start"]["mediaFormat"] == {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+    assert start["start"]["tracks"] == ["inbound"]
+    (stop,) = agent.events("stop")
+    assert stop["stop"]["callSid"] == start["start"]["callSid"] == call_id
+    assert agent.messages[-1] == stop
