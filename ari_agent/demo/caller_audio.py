@@ -29,10 +29,12 @@ class CallerAudio(asyncio.DatagramProtocol):
     """One UDP socket that sends 20 ms frames without a break and records what comes back.
 
     Voice that was given to `say` goes first, silence otherwise; a key pressed puts voice on hold, as phones do.
+    Once it is closed, nothing more is said and `say` and `press` return at once.
     """
 
     def __init__(self) -> None:
         self.packets_received = 0
+        self._closed = False
         self._transport: asyncio.DatagramTransport | None = None
         self._remote: tuple[str, int] | None = None
         self._frames: deque[bytes] = deque()
@@ -53,6 +55,9 @@ class CallerAudio(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Close the socket; `run` ends with the task that its owner cancels."""
+        self._closed = True
+        self._spoken.set()
+        self._pressed.set()
         if self._transport:
             self._transport.close()
 
@@ -70,6 +75,8 @@ class CallerAudio(asyncio.DatagramProtocol):
         """Speak; returns when the last frame is sent, with the length of `heard` at the time of the first."""
         began_at = self.heard_samples
         ulaw = to_ulaw(samples)
+        if self._closed:
+            return began_at
         self._spoken.clear()
         for start in range(0, len(ulaw), FRAME_SAMPLES):
             self._frames.append(ulaw[start : start + FRAME_SAMPLES].ljust(FRAME_SAMPLES, SILENT_FRAME[:1]))
@@ -78,6 +85,8 @@ class CallerAudio(asyncio.DatagramProtocol):
 
     async def press(self, key: str, *, duration_ms: int = 160) -> None:
         """Press a key, one of 0-9 * # A-D; returns when it is released."""
+        if self._closed:
+            return
         self._pressed.clear()
         self._keys.append((key, duration_ms))
         await self._pressed.wait()

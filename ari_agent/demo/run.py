@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import signal
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -33,7 +34,7 @@ from ari_agent.demo.pbx import Pbx, cache_folder
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings, address_towards, free_port
-from ari_agent.demo.story import Stage, scripted_call
+from ari_agent.demo.story import OPERATOR_RATE_HZ, Stage, scripted_call
 from ari_agent.errors import AriAgentError
 
 # Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
@@ -42,6 +43,8 @@ OPERATOR_NUMBER: Final = "+12025550101"
 # Long enough to hear a ring before the agent answers.
 WEBHOOK_THINKS_S: Final = 0.5
 DONE, FAILED = 0, 1
+# Columns where the output is no terminal.
+LOG_WIDTH: Final = 140
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -52,7 +55,7 @@ async def run_demo(once: bool) -> int:
         ConfigurationError: a setting is wrong, before anything was started.
     """
     settings = DemoSettings.from_environment(os.environ)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     report = Report(console)
     call: dict[str, Any] = {}
     loop = asyncio.get_running_loop()
@@ -155,7 +158,7 @@ async def _register(controller: Controller, *, agent_port: int, webhook_port: in
     """Two agents and a number for each: the first over Twilio's protocol, the operator over the web protocol."""
     for number, url, protocol in (
         (NUMBER, f"ws://127.0.0.1:{agent_port}/twilio", "twilio"),
-        (OPERATOR_NUMBER, f"ws://127.0.0.1:{agent_port}/web?sample_rate=16000&role=operator", "web"),
+        (OPERATOR_NUMBER, f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator", "web"),
     ):
         engine = {
             "type": "audio-websocket",

@@ -1,0 +1,83 @@
+"""The demo's environment: defaults, and clear words about what is wrong."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from ari_agent.demo.settings import DemoSettings, free_port
+from ari_agent.errors import ConfigurationError, PortBusy
+
+
+def test_an_empty_environment_gives_the_known_ports() -> None:
+    settings = DemoSettings.from_environment({})
+    assert (settings.sip_bind, settings.sip_port, settings.sip_tls_port) == ("127.0.0.1", 5060, 5061)
+    assert (settings.ari_port, settings.api_port, settings.agent_port, settings.webhook_port) == (
+        8088,
+        8080,
+        8765,
+        8766,
+    )
+    assert settings.rtp_ports == (10000, 13999)
+
+
+def test_every_value_can_be_set() -> None:
+    settings = DemoSettings.from_environment(
+        {
+            "ARI_AGENT_SIP_BIND": "192.0.2.5",
+            "ARI_AGENT_SIP_PORT": "0",
+            "ARI_AGENT_SIP_TLS_PORT": "15061",
+            "ARI_AGENT_SIP_RTP_PORTS": "27000-27099",
+            "ARI_AGENT_ARI_PORT": "18088",
+            "ARI_AGENT_BIND": "0.0.0.0:18080",
+            "ARI_AGENT_DEMO_AGENT_PORT": "18765",
+            "ARI_AGENT_DEMO_WEBHOOK_PORT": "65535",
+        }
+    )
+    assert settings == DemoSettings(
+        sip_bind="192.0.2.5",
+        rtp_ports=(27000, 27099),
+        api_host="0.0.0.0",
+        api_port=18080,
+        sip_port=0,
+        sip_tls_port=15061,
+        ari_port=18088,
+        agent_port=18765,
+        webhook_port=65535,
+    )
+    assert settings.sip_host == "192.0.2.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ARI_AGENT_SIP_BIND", "localhost"),
+        ("ARI_AGENT_SIP_BIND", "1.2.3.4.5"),
+        ("ARI_AGENT_SIP_PORT", "65536"),
+        ("ARI_AGENT_SIP_PORT", "-1"),
+        ("ARI_AGENT_SIP_TLS_PORT", "sip"),
+        ("ARI_AGENT_SIP_RTP_PORTS", "10000"),
+        ("ARI_AGENT_SIP_RTP_PORTS", "10100-10000"),
+        ("ARI_AGENT_SIP_RTP_PORTS", "80-90"),
+        ("ARI_AGENT_ARI_PORT", "٣"),
+        ("ARI_AGENT_BIND", "8080"),
+        ("ARI_AGENT_BIND", "127.0.0.1:99999"),
+        ("ARI_AGENT_DEMO_AGENT_PORT", " "),
+    ],
+)
+def test_a_wrong_value_names_its_variable_and_what_it_may_be(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: expected "):
+        DemoSettings.from_environment({name: value})
+
+
+def test_a_busy_port_names_the_variable_that_chooses_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortBusy, match=rf"127\.0\.0\.1:{port} .*ARI_AGENT_DEMO_AGENT_PORT"):
+            free_port("127.0.0.1", port, "DEMO_AGENT_PORT")
+
+
+def test_zero_finds_a_free_port() -> None:
+    port = free_port("127.0.0.1", 0, "BIND")
+    assert free_port("127.0.0.1", port, "BIND") == port
