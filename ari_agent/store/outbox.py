@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, literal_column, select, update
 
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
@@ -91,6 +91,18 @@ class Outbox:
 
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         """
+        statement = self.due_statement(now_ms, limit, except_calls, except_receivers)
+
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement).all()
+
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.read(ask)]
+
+    @staticmethod
+    def due_statement(
+        now_ms: int, limit: int, except_calls: Collection[str], except_receivers: Collection[str]
+    ) -> Select[Any]:
+        """The question that `due` asks."""
         older = outbox.alias("older")
         statement = (
             select(outbox)
@@ -112,11 +124,7 @@ class Outbox:
             statement = statement.where(outbox.c.call_id.not_in(except_calls))
         if except_receivers:
             statement = statement.where(outbox.c.receiver.not_in(except_receivers))
-
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
-
-        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.read(ask)]
+        return statement
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
