@@ -230,6 +230,7 @@ class Playout:
             frame = self._padded_tail()
         else:
             self._holding = False
+            self._fading = b""
             self._tail_seen = len(self._tail)
             self._silent_run += 1
             self._allowed += FRAME_SAMPLES
@@ -276,9 +277,11 @@ class Playout:
             # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now.
             self._usual_lead, self._allowed = peak, 0
         else:
-            follow = max(-_LEAD_FOLLOWS, min(_LEAD_FOLLOWS, peak - self._usual_lead))
+            follow = peak - self._usual_lead
+            if self._paced_windows > 1:  # in the first one it is only learnt
+                follow = max(-_LEAD_FOLLOWS, min(_LEAD_FOLLOWS, follow))
+                self._allowed += follow
             self._usual_lead += follow
-            self._allowed += follow
             surplus = min(lowest, (self._allowed + FRAME_SAMPLES // 2) // FRAME_SAMPLES)
             if surplus > 0:
                 self._trim(surplus)
