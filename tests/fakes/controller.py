@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import aiohttp
 
-READY_S = 20.0
+READY_S = 45.0
 
 
 def free_tcp_port(host: str = "127.0.0.1") -> int:
@@ -94,15 +94,23 @@ class Controller:
 
     # the process
 
+    def command(self) -> tuple[str, ...]:
+        """What runs it."""
+        return (*self._prefix, sys.executable, "-m", "ari_agent", "serve")
+
     async def start(self, *, ready: bool = True) -> None:
         """Run it; with `ready`, wait until /readyz answers 200."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
         environment = kept | {f"ARI_AGENT_{name}": value for name, value in self.environment.items()}
-        command = (*self._prefix, sys.executable, "-X", "dev", "-W", "default", "-m", "ari_agent", "serve")
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *command, cwd=self.folder, env=environment, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
+                *self.command(),
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
             )
         await self.wait_for("/readyz" if ready else "/healthz", 200)
 

@@ -15,6 +15,7 @@ from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Script, list
 from tests.fakes.controller import Controller
 from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sipp import Sipp
+from tests.fakes.tcp_relay import TcpRelay
 from tests.fakes.webhook_server import Hook, WebhookServer
 
 CALLER_ADDRESS: Final = "127.0.0.2"
@@ -24,7 +25,7 @@ DIALPLAN: Final = """
 [from-trunk](+)
 ; The agent named by the dialplan, with variables of both kinds.
 exten = by-agent,1,Set(AGENTVAR_plan=gold)
- same = n,Set(AGENTVAR_quoted="it's, so; to say")
+ same = n,Set(AGENTVAR_quoted=it's, so\\; to say)
  same = n,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=Bob Smith)
  same = n,Hangup()
 ; What the dialplan sees when the agent is done.
@@ -62,6 +63,8 @@ class Stage:
     events: Hook
     """The account's webhook URL."""
     sipp: Sipp
+    relay: TcpRelay | None = None
+    """Between controller and ARI, where a test wants to cut it."""
     _numbers: int = field(default=0)
 
     def new_number(self) -> str:
@@ -136,7 +139,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged(
-    folder: Path, *, pbx_options: Mapping[str, Any] | None = None, **settings: str
+    folder: Path,
+    *,
+    pbx_options: Mapping[str, Any] | None = None,
+    through_relay: bool = False,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """A stage of its own, everything started and ready; `settings` go to the controller's environment."""
     options: dict[str, Any] = {
@@ -150,9 +157,14 @@ async def staged(
     }
     async with contextlib.AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(Pbx(**options))
+        relay = None
+        ari_url = pbx.ari_url
+        if through_relay:
+            relay = await stack.enter_async_context(TcpRelay("127.0.0.1", pbx.ari_port))
+            ari_url = f"http://127.0.0.1:{relay.port}/ari"
         controller = Controller(
             folder,
-            ari_url=pbx.ari_url,
+            ari_url=ari_url,
             ari_username=pbx.ari_username,
             ari_password=pbx.ari_password,
             **settings,
@@ -163,5 +175,5 @@ async def staged(
         events = webhooks.hook()
         controller.environment.setdefault("WEBHOOK_URL", events.url)
         await controller.start()
-        stage = Stage(pbx, controller, agents, webhooks, events, Sipp(pbx, address=CALLER_ADDRESS))
+        stage = Stage(pbx, controller, agents, webhooks, events, Sipp(pbx, address=CALLER_ADDRESS), relay)
         yield stage

@@ -1,0 +1,196 @@
+"""The controller is killed, the event websocket breaks, Asterisk restarts: nothing is lost, nobody is stranded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.fakes.agent_server import echo
+from tests.fakes.sound import find, noise
+from tests.fakes.webhook_server import Answer, Delivery
+from tests.integration.stage import Connected, Stage, staged
+
+LIFECYCLE = {"call_started", "call_ended", "call_analyzed"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """Asterisk and controller of this module's own: they are treated badly here."""
+    async with staged(tmp_path_factory.mktemp("crash"), through_relay=True) as made:
+        yield made
+
+
+async def _hears_itself(call: Connected) -> None:
+    said = noise(0.6)
+    since_s = call.caller.audio.heard[-1].time_s if call.caller.audio.heard else 0.0
+    call.caller.audio.say(said)
+    await call.caller.audio.said()
+    await asyncio.sleep(0.5)
+    assert find(said, call.caller.audio.sound(since_s=since_s)).similarity > 0.99
+
+
+async def test_killed_mid_call_it_closes_the_record_and_delivers_every_webhook_once(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await stage.events.event("call_started", call_id=call.call_id)
+        await stage.controller.kill()
+        await call.agent.gone()
+        await stage.controller.start()
+        record = await stage.controller.ended_call(call.call_id)
+        await call.caller.bye(timeout_s=15)  # the orphan is swept: the caller does not stay in silence
+        await stage.events.event("call_analyzed", call_id=call.call_id)
+        await asyncio.sleep(1.0)
+    assert record["call_status"] in ("error", "ended")
+    assert sorted(stage.events.events(call_id=call.call_id)) == sorted(LIFECYCLE)
+    await stage.idle()
+
+
+async def test_killed_while_webhooks_wait_it_delivers_them_after_the_start(stage: Stage) -> None:
+    await stage.webhooks.pause()
+    try:
+        async with stage.connected() as call:
+            pass
+        await stage.controller.ended_call(call.call_id)
+        await stage.controller.kill()
+    finally:
+        await stage.webhooks.resume()
+    assert stage.events.events(call_id=call.call_id) == []
+    await stage.controller.start()
+    await stage.events.event("call_analyzed", call_id=call.call_id, timeout_s=30)
+    await stage.events.event("call_ended", call_id=call.call_id, timeout_s=30)
+    await stage.events.event("call_started", call_id=call.call_id, timeout_s=30)
+    await asyncio.sleep(1.0)
+    assert sorted(stage.events.events(call_id=call.call_id)) == sorted(LIFECYCLE)
+
+
+async def test_a_webhook_that_was_answered_with_2xx_is_not_sent_again_after_a_kill(stage: Stage) -> None:
+    async with stage.connected() as call:
+        pass
+    await stage.events.event("call_analyzed", call_id=call.call_id)
+    await asyncio.sleep(0.5)
+    await stage.controller.kill()
+    await stage.controller.start()
+    await asyncio.sleep(1.5)
+    assert sorted(stage.events.events(call_id=call.call_id)) == sorted(LIFECYCLE)
+
+
+async def test_killed_at_any_moment_no_record_stays_open(stage: Stage) -> None:
+    """Killed while callers ring, connect and talk; every record that exists is closed afterwards."""
+    hook = stage.webhooks.hook(Answer.inbound(delay_s=0.15))
+    agent = stage.agents.agent()
+    number = await stage.import_number(await stage.create_agent(agent), inbound_webhook_url=hook.url)
+    for moment_s in (0.02, 0.1, 0.2, 0.3, 0.6):
+        async with stage.caller() as caller:
+            await caller.dial(number)
+            await asyncio.sleep(moment_s)
+            await stage.controller.kill()
+            await stage.controller.start()
+            await stage.idle(timeout_s=15)
+    listed = await stage.controller.post("/v2/list-calls", {"filter_criteria": {"to_number": [number]}}, expect=200)
+    for call in listed.json:
+        assert call["call_status"] in ("ended", "error", "not_connected"), call
+        await stage.events.event("call_ended", call_id=call["call_id"], timeout_s=20)
+
+
+async def test_calls_keep_their_audio_while_the_event_websocket_is_gone(stage: Stage) -> None:
+    assert stage.relay is not None
+    async with stage.connected(echo) as call:
+        await _hears_itself(call)
+        await stage.relay.cut()
+        await stage.controller.wait_for("/readyz", 503)
+        await _hears_itself(call)
+        await stage.relay.heal()
+        await stage.controller.wait_for("/readyz", 200)
+        await _hears_itself(call)
+        assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
+        await call.caller.hang_up()
+        record = await stage.controller.ended_call(call.call_id)
+    assert record["disconnection_reason"] == "user_hangup"
+    await stage.idle()
+
+
+async def test_a_caller_who_hangs_up_meanwhile_is_noticed_at_the_reconnect(stage: Stage) -> None:
+    assert stage.relay is not None
+    async with stage.connected() as call:
+        await stage.relay.cut()
+        await stage.controller.wait_for("/readyz", 503)
+        await call.caller.hang_up()
+        await stage.relay.heal()
+        await stage.controller.wait_for("/readyz", 200)
+        record = await stage.controller.ended_call(call.call_id)
+        await call.agent.gone()
+    assert record["disconnection_reason"] == "user_hangup"
+    await stage.idle()
+
+
+async def test_an_asterisk_that_restarts_ends_its_calls_and_takes_new_ones(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await stage.pbx.restart()
+        record = await stage.controller.ended_call(call.call_id, timeout_s=20)
+        await call.agent.gone()
+    assert record["call_status"] in ("ended", "error")
+    await stage.controller.wait_for("/readyz", 200)
+    async with stage.connected(echo) as call:
+        await _hears_itself(call)
+
+
+async def test_an_asterisk_that_dies_ends_its_calls_and_takes_new_ones(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await stage.pbx.kill()
+        await stage.controller.wait_for("/readyz", 503)
+        await stage.pbx.start()
+        record = await stage.controller.ended_call(call.call_id, timeout_s=20)
+        with contextlib.suppress(TimeoutError):
+            await call.agent.gone(timeout_s=5)
+        assert call.agent.closed.is_set()
+    assert record["call_status"] in ("ended", "error")
+    await stage.controller.wait_for("/readyz", 200)
+    async with stage.connected(echo) as call:
+        await _hears_itself(call)
+
+
+async def test_stopped_in_order_it_ends_its_calls_and_tells_of_them(stage: Stage) -> None:
+    async with stage.connected() as call:
+        assert await stage.controller.stop() == 0
+        await call.caller.bye()
+        await call.agent.gone()
+        await stage.controller.start()
+        record = await stage.controller.ended_call(call.call_id)
+        await stage.events.event("call_analyzed", call_id=call.call_id, timeout_s=30)
+    assert sorted(stage.events.events(call_id=call.call_id)) == sorted(LIFECYCLE)
+    assert record["disconnection_reason"]
+    assert "Traceback" not in stage.controller.log_text()
+
+
+async def test_while_the_controller_is_away_a_caller_is_told_so(stage: Stage) -> None:
+    await stage.controller.kill()
+    try:
+        async with stage.caller() as caller:
+            await caller.dial(stage.new_number())
+            await caller.ringing()  # early media: the message
+            assert (await caller.refused(timeout_s=20)).status == 503
+    finally:
+        await stage.controller.start()
+
+
+async def test_a_body_is_sent_again_byte_for_byte(stage: Stage) -> None:
+    def decide(delivery: Delivery) -> Answer:
+        return Answer(500) if len(own.deliveries) < 2 else Answer()
+
+    own = stage.webhooks.hook(decide)
+    async with stage.connected(agent={"webhook_url": own.url, "webhook_events": ["call_ended"]}) as call:
+        pass
+    await own.event("call_ended", call_id=call.call_id)
+    await stage.controller.kill()
+    await stage.controller.start()
+    for _ in range(200):
+        if len(own.deliveries) >= 2:
+            break
+        await asyncio.sleep(0.1)
+    assert len({delivery.body for delivery in own.deliveries}) == 1
+    assert len(own.deliveries) >= 2
+    assert json.loads(own.deliveries[0].body)["call"]["call_id"] == call.call_id
