@@ -21,7 +21,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -29,6 +29,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
+from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
 log = logging.getLogger(__name__)
@@ -64,44 +65,6 @@ class AgentEvents(Protocol):
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """The websocket is gone, and we did not close it. error: None when the agent closed it normally."""
-
-
-class AgentProtocol(Protocol):
-    """What a protocol's client role offers: TwilioClient, WebClient."""
-
-    @property
-    def audio_is_binary(self) -> bool:
-        """Whether audio travels in binary messages."""
-
-    def opening(self) -> Sequence[bytes]:
-        """The first messages."""
-
-    def closing(self) -> Sequence[bytes]:
-        """The last messages."""
-
-    def audio(self, payload: bytes) -> bytes:
-        """The caller's audio as a message."""
-
-    def dtmf(self, digit: str, duration_ms: int) -> bytes:
-        """A key the caller pressed."""
-
-    def mark(self, name: str) -> bytes:
-        """A mark was reached."""
-
-    def control(self, message: Mapping[str, object]) -> bytes:
-        """An answer to call control."""
-
-    def pong(self) -> bytes:
-        """The answer to an application ping."""
-
-    def read_audio(self, text: bytes, /) -> bytes | None:
-        """The audio in a plain text message, or None."""
-
-    def read_text(self, text: bytes) -> AgentMessage:
-        """Any text message. Raises: AgentCorruptPayload."""
-
-    def read_binary(self, data: bytes) -> AgentMessage:
-        """Any binary message. Raises: AgentCorruptPayload."""
 
 
 class AudioSocket:
@@ -401,7 +364,10 @@ class _Listener(WSListener):
 
 def _target(url: str) -> tuple[str, str, dict[str, str]]:
     """The URL to dial, the URL to show (no secrets: neither user nor query), and the authorization it held."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise AgentUnreachable("the agent's URL", str(error)) from None
     _, _, host = parts.netloc.rpartition("@")
     authorization = {}
     if parts.username is not None:

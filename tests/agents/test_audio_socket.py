@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+
+from ari_agent.agents import audio_socket
+from ari_agent.agents.audio_socket import AudioSocket
+from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, CallFacts, Clear, Mark
+from ari_agent.agents.twilio import TwilioClient
+from ari_agent.agents.web import WebClient
+from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
+from tests.fakes.raw_agent import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawAgent, RawConnection, frame
+
+FACTS = CallFacts("call_1", "+15551230000", "+15559990000", "inbound")
+
+
+class Ear:
+    """Keeps what the socket tells."""
+
+    def __init__(self) -> None:
+        self.ready = 0
+        self.audio: list[bytes] = []
+        self.messages: list[AgentMessage] = []
+        self.closed: list[AgentError | None] = []
+        self.news = asyncio.Event()
+
+    def on_agent_ready(self) -> None:
+        self.ready += 1
+        self.news.set()
+
+    def on_agent_audio(self, payload: bytes) -> None:
+        self.audio.append(payload)
+        self.news.set()
+
+    def on_agent_message(self, message: AgentMessage) -> None:
+        self.messages.append(message)
+        self.news.set()
+
+    def on_agent_closed(self, error: AgentError | None) -> None:
+        self.closed.append(error)
+        self.news.set()
+
+    async def until(self, look: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not look():
+                self.news.clear()
+                await self.news.wait()
+
+
+def twilio() -> TwilioClient:
+    return TwilioClient(FACTS, stream_sid="MZ1")
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[RawAgent]:
+    async with RawAgent() as listening:
+        yield listening
+
+
+@contextlib.asynccontextmanager
+async def talking(
+    agent: RawAgent, protocol: TwilioClient | WebClient | None = None, *, ping_idle_s: float = 10.0, also: bytes = b""
+) -> AsyncIterator[tuple[AudioSocket, Ear, RawConnection]]:
+    """A socket and its agent, both open."""
+    ear = Ear()
+    socket = AudioSocket(protocol or twilio(), ear, ping_idle_s=ping_idle_s)
+    dialling = asyncio.create_task(socket.connect(agent.url))
+    connection = await agent.connection()
+    await connection.accept(also=also)
+    await dialling
+    try:
+        yield socket, ear, connection
+    finally:
+        await socket.close()
+
+
+async def test_the_opening_messages_come_before_everything(agent: RawAgent) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        socket.send_audio(b"\x01" * 160)
+        events = [(await connection.read_frame())[1] for _ in range(3)]
+        assert [b'"event":"connected"' in events[0], b'"start"' in events[1], b'"media"' in events[2]] == [True] * 3
+        assert ear.ready == 1
+        assert socket.is_open
+
+
+async def test_what_the_agent_says_with_its_handshake_is_heard(agent: RawAgent) -> None:
+    greeting = b'{"event":"media","media":{"payload":"' + base64.b64encode(b"\x02" * 160) + b'"}}'
+    async with talking(agent, also=frame(TEXT, greeting)) as (_, ear, _connection):
+        await ear.until(lambda: bool(ear.audio))
+        assert ear.audio == [b"\x02" * 160]
+
+
+async def test_binary_goes_both_ways_in_the_web_protocol(agent: RawAgent) -> None:
+    async with talking(agent, WebClient(FACTS)) as (socket, ear, connection):
+        assert (await connection.read_frame())[0] == TEXT, "metadata"
+        socket.send_audio(b"\x01\x02" * 320)
+        assert await connection.read_frame() == (BINARY, b"\x01\x02" * 320)
+        connection.frame(BINARY, b"\x03\x04" * 5)
+        connection.frame(TEXT, b"clear")
+        await ear.until(lambda: bool(ear.messages))
+        assert (ear.audio, ear.messages) == ([b"\x03\x04" * 5], [Clear()])
+        assert (socket.messages_in, socket.messages_out) == (2, 2)
+
+
+async def test_fragments_are_joined_and_control_frames_may_come_between(agent: RawAgent) -> None:
+    async with talking(agent) as (_, ear, connection):
+        text = b'{"event":"mark","mark":{"name":"m"}}'
+        connection.frame(TEXT, text[:5], final=False)
+        connection.frame(PING, b"still there?")
+        connection.frame(CONTINUATION, text[5:9], final=False)
+        connection.frame(CONTINUATION, text[9:])
+        await ear.until(lambda: bool(ear.messages))
+        assert ear.messages == [Mark("m")]
+        answers = [await connection.read_frame() for _ in range(3)]
+        assert answers[-1] == (PONG, b"still there?")
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        frame(CONTINUATION, b"{}"),
+        frame(TEXT, b"{", final=False) + frame(TEXT, b"}"),
+        frame(BINARY, b"\x00" * 160),
+        frame(TEXT, b"\xff\xfe"),
+        frame(TEXT, b"hello"),
+        frame(TEXT, b'{"event":"media","media":{"payload":"***"}}'),
+        b"".join(frame(opcode, bytes(300_000), final=False) for opcode in (TEXT, *[CONTINUATION] * 4)),
+    ],
+    ids=["lone continuation", "text in text", "binary", "not utf-8", "not json", "not base64", "endless fragments"],
+)
+async def test_nonsense_ends_the_conversation_and_says_why(agent: RawAgent, frames: bytes) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        connection.write(frames)
+        await ear.until(lambda: bool(ear.closed))
+        (error,) = ear.closed
+        assert isinstance(error, AgentCorruptPayload)
+        assert not socket.is_open
+        assert await connection.close_code() in (1002, 1007, 1009)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        frame(TEXT, b"x" * (MAX_MESSAGE_BYTES + 1)),
+        b"\x83\x00",  # a reserved opcode
+        b"\x81\xff" + b"\x00" * 12,  # masked, as no server may
+        b"\x88\x01\x03",  # half a close code
+        b"\x88\x02\x00\x05",  # close code 5
+        frame(CLOSE, b"\x03\xe8\xff\xff"),  # a reason that is not UTF-8
+        b"\x09\x00",  # a fragmented ping
+    ],
+)
+async def test_frames_against_the_rfc_end_the_conversation(agent: RawAgent, octets: bytes) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        connection.write(octets)
+        await ear.until(lambda: bool(ear.closed))
+        assert isinstance(ear.closed[0], AgentError)
+        assert len(ear.closed) == 1
+        assert await connection.at_end()
+        assert not socket.is_open
+
+
+@given(st.lists(st.binary(max_size=60), max_size=4))
+@settings(max_examples=25)
+def test_no_bytes_from_the_agent_crash_the_socket(pieces: list[bytes]) -> None:
+    async def run() -> None:
+        async with RawAgent() as agent, talking(agent) as (_, ear, connection):
+            for piece in pieces:
+                connection.write(piece)
+            connection.frame(CLOSE, b"\x03\xe8")
+            connection.writer.write_eof()
+            await ear.until(lambda: bool(ear.closed))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("payload", "code"), [(b"\x03\xe8", 1000), (b"\x03\xe9bye", 1001), (b"", 1005)])
+async def test_an_agent_that_closes_normally_is_no_error(agent: RawAgent, payload: bytes, code: int) -> None:
+    async with talking(agent) as (_, ear, connection):
+        connection.frame(CLOSE, payload)
+        await ear.until(lambda: bool(ear.closed))
+        assert ear.closed == [None], code
+
+
+@pytest.mark.parametrize("code", [1002, 1003, 1008, 1011, 1012, 3000, 4000, 4999])
+async def test_any_other_close_code_is_a_lost_agent(agent: RawAgent, code: int) -> None:
+    async with talking(agent) as (_, ear, connection):
+        connection.frame(CLOSE, code.to_bytes(2, "big") + "größer".encode())
+        await ear.until(lambda: bool(ear.closed))
+        (error,) = ear.closed
+        assert isinstance(error, AgentLost)
+        assert (error.code, error.why) == (code, "größer")
+
+
+async def test_a_reset_is_a_lost_agent(agent: RawAgent) -> None:
+    async with talking(agent) as (_, ear, connection):
+        connection.reset()
+        await ear.until(lambda: bool(ear.closed))
+        (error,) = ear.closed
+        assert isinstance(error, AgentLost)
+        assert error.code == 1006
+
+
+async def test_an_agent_that_answers_no_ping_is_lost(agent: RawAgent) -> None:
+    async with talking(agent, ping_idle_s=0.1) as (_, ear, _connection):
+        await ear.until(lambda: bool(ear.closed))
+        assert isinstance(ear.closed[0], AgentLost)
+
+
+async def test_an_agent_that_answers_pings_stays(agent: RawAgent) -> None:
+    async with talking(agent, ping_idle_s=0.05) as (socket, ear, connection):
+        pings = 0
+        while pings < 5:
+            opcode, payload = await connection.read_frame()
+            if opcode == PING:
+                pings += 1
+                connection.frame(PONG, payload)
+        assert socket.is_open
+        assert ear.closed == []
+
+
+@pytest.mark.parametrize("status", [200, 301, 302, 401, 403, 404, 500, 503])
+async def test_an_answer_other_than_101_is_a_refusal(agent: RawAgent, status: int) -> None:
+    socket = AudioSocket(twilio(), Ear())
+    dialling = asyncio.create_task(socket.connect(agent.url))
+    connection = await agent.connection()
+    await connection.read_request()
+    connection.write(b"HTTP/1.1 %d No\r\nLocation: ws://127.0.0.1:9/\r\nContent-Length: 2\r\n\r\nno" % status)
+    with pytest.raises(AgentRefused) as refused:
+        await dialling
+    assert refused.value.status == status
+    assert await connection.at_end()
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: b"HTTP/1.1 101 Ok\r\n" + tail + b"\r\n\r\n"))
+@settings(max_examples=40)
+def test_any_answer_to_the_handshake_is_an_agent_error(answer: bytes) -> None:
+    async def run() -> None:
+        async with RawAgent() as agent:
+            socket = AudioSocket(twilio(), Ear())
+            dialling = asyncio.create_task(socket.connect(agent.url))
+            connection = await agent.connection()
+            await connection.read_request()
+            connection.write(answer)
+            connection.writer.write_eof()
+            with pytest.raises(AgentError):
+                await dialling
+            await socket.close()
+
+    asyncio.run(run())
+
+
+async def test_nobody_listening_is_unreachable() -> None:
+    with pytest.raises(AgentUnreachable, match=r"127\.0\.0\.1:9"):
+        await AudioSocket(twilio(), Ear()).connect("ws://127.0.0.1:9/agent")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://",
+        "http://127.0.0.1/",
+        "ws://nowhere.invalid/",
+        "ws://127.0.0.1:99999/",
+        "ws://" + "a" * 70 + ".invalid/",
+        "ws://[::1",
+    ],
+)
+async def test_a_url_that_leads_nowhere_is_unreachable(url: str) -> None:
+    with pytest.raises(AgentUnreachable):
+        await AudioSocket(twilio(), Ear()).connect(url)
+
+
+async def test_a_handshake_that_takes_too_long_is_cut(agent: RawAgent) -> None:
+    socket = AudioSocket(twilio(), Ear())
+    with pytest.raises(AgentUnreachable, match=r"within 0\.1 s"):
+        await socket.connect(agent.url, timeout_s=0.1)
+    connection = await agent.connection()
+    assert await connection.at_end()
+
+
+async def test_a_dial_that_is_cancelled_leaves_no_connection(agent: RawAgent) -> None:
+    socket = AudioSocket(twilio(), Ear())
+    dialling = asyncio.create_task(socket.connect(agent.url))
+    connection = await agent.connection()
+    await connection.read_request()
+    dialling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dialling
+    assert await connection.at_end()
+
+
+async def test_headers_and_the_urls_user_reach_the_agent_but_no_message(agent: RawAgent) -> None:
+    url = agent.url.replace("ws://", "ws://bob:s%20ecret@") + "?token=hush"
+    socket = AudioSocket(twilio(), Ear())
+    dialling = asyncio.create_task(socket.connect(url, headers={"X-Tenant": "7"}))
+    connection = await agent.connection()
+    request = await connection.read_request()
+    connection.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(AgentRefused) as refused:
+        await dialling
+    lines = request.split(b"\r\n")
+    assert lines[0] == b"GET /agent?token=hush HTTP/1.1"
+    assert b"Authorization: Basic " + base64.b64encode(b"bob:s ecret") in lines
+    assert b"X-Tenant: 7" in lines
+    assert f"Host: 127.0.0.1:{agent.port}".encode() in lines
+    for shown in (str(refused.value), repr(socket)):
+        assert not any(secret in shown for secret in ("hush", "ecret", "bob"))
+
+
+async def test_an_agent_that_does_not_read_costs_old_audio_and_nothing_else(agent: RawAgent) -> None:
+    protocol = WebClient(FACTS)
+    async with talking(agent, protocol) as (socket, ear, connection):
+        for number in range(4000):
+            socket.send_audio(number.to_bytes(2, "big") * 1000)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        socket.send(protocol.dtmf("5", 100))
+        assert socket.audio_dropped > 0
+        heard = []
+        while True:
+            opcode, payload = await connection.read_frame()
+            if b'"dtmf"' in payload:
+                break
+            if opcode == BINARY:
+                heard.append(int.from_bytes(payload[:2], "big"))
+        assert heard == sorted(heard), "in order"
+        assert heard[-1] == 3999, "the newest audio is kept"
+        assert len(heard) + socket.audio_dropped == 4000
+        assert ear.closed == []
+
+
+async def test_an_agent_that_lets_every_answer_wait_is_given_up(agent: RawAgent) -> None:
+    protocol = twilio()
+    async with talking(agent, protocol) as (socket, ear, _connection):
+        while not ear.closed:
+            for _ in range(100):
+                socket.send(protocol.mark("m" * 1000))
+            await asyncio.sleep(0)
+        assert isinstance(ear.closed[0], AgentLost)
+
+
+async def test_closing_says_stop_and_1000_and_is_over_even_if_the_agent_stays(agent: RawAgent) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        closing = asyncio.create_task(socket.close())
+        texts = []
+        while (received := await connection.read_frame())[0] == TEXT:
+            texts.append(received[1])
+        assert b'"event":"stop"' in texts[-1]
+        assert received == (CLOSE, (1000).to_bytes(2, "big"))
+        await closing  # the agent never answers the close frame
+        assert await connection.at_end()
+        assert ear.closed == [], "who closes needs no telling"
+        await socket.close()
+
+
+async def test_after_the_end_nothing_is_sent(agent: RawAgent) -> None:
+    async with talking(agent) as (socket, _, _connection):
+        await socket.close()
+        before = socket.messages_out
+        socket.send(b"late")
+        socket.send_audio(b"late")
+        assert socket.messages_out == before
+
+
+async def test_sending_before_the_websocket_is_open_does_nothing() -> None:
+    socket = AudioSocket(twilio(), Ear())
+    socket.send(b"early")
+    socket.send_audio(b"early")
+    assert socket.messages_out == 0
+    await socket.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for localhost, with its key in the same file."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key",
+         "-out", folder / "crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    both = folder / "both.pem"
+    both.write_bytes((folder / "crt").read_bytes() + (folder / "key").read_bytes())
+    return both
+
+
+@contextlib.asynccontextmanager
+async def tls_agent(certificate: Path) -> AsyncIterator[int]:
+    """An agent on wss that echoes one text; its port."""
+
+    async def answer(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send('{"event":"mark","mark":{"name":"over tls"}}')
+        await connection.wait_closed()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with serve(answer, "127.0.0.1", 0, ssl=context) as server:
+        yield next(iter(server.sockets)).getsockname()[1]
+
+
+async def test_wss_with_a_certificate_nobody_vouches_for_is_unreachable(certificate: Path) -> None:
+    async with tls_agent(certificate) as port:
+        with pytest.raises(AgentUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            await AudioSocket(twilio(), Ear()).connect(f"wss://localhost:{port}/")
+
+
+async def test_wss_trusts_what_ssl_cert_file_adds(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    audio_socket._tls_context.cache_clear()
+    try:
+        async with tls_agent(certificate) as port:
+            ear = Ear()
+            socket = AudioSocket(twilio(), ear)
+            await socket.connect(f"wss://localhost:{port}/")
+            await ear.until(lambda: bool(ear.messages))
+            assert ear.messages == [Mark("over tls")]
+            await socket.close()
+            with pytest.raises(AgentUnreachable, match="IP address mismatch"):
+                await AudioSocket(twilio(), Ear()).connect(f"wss://127.0.0.1:{port}/")
+    finally:
+        audio_socket._tls_context.cache_clear()
