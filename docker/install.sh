@@ -163,7 +163,7 @@ borrow() { # PACKAGE PATH
 
 root_path() {
     local recipe
-    recipe="$root_version $suite $(dpkg --print-architecture) ${asterisk_packages[*]} ${caller_packages[*]}"
+    recipe="$root_version $suite $(dpkg --print-architecture 2>/dev/null) ${asterisk_packages[*]} ${caller_packages[*]}"
     printf '%s/root-%s\n' "$cache" "$(printf '%s' "$recipe" | sha256sum | cut -c1-12)"
 }
 
@@ -384,9 +384,10 @@ give_to_asterisk() { # DIRECTORY
 # ---- Python ---------------------------------------------------------------------------------------------------
 
 # A virtual environment with pip. Debian and Ubuntu split pip off: without python3-venv its wheel is borrowed.
-make_venv() { # DIRECTORY
+make_venv() { # DIRECTORY; one that works is kept, unless PYTHON asks for another interpreter
     local python=${PYTHON:-} candidate wheel
     if [ -z "$python" ]; then
+        ! "$1/bin/python" -c 'import pip' 2>/dev/null || return 0
         for candidate in python3 python3.13 python3.12 python3.11; do
             if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
                 python=$candidate
