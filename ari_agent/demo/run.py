@@ -15,9 +15,7 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -30,7 +28,7 @@ from ari_agent.demo.agent import AgentEvent, Pressed, Started, TransferEnded, se
 from ari_agent.demo.agent_log import AgentLog
 from ari_agent.demo.caller import Phone
 from ari_agent.demo.controller import Controller, ControllerFailed, log_tail
-from ari_agent.demo.pbx import Pbx, cache_folder
+from ari_agent.demo.pbx import Pbx
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings, address_towards, free_port
@@ -92,10 +90,7 @@ async def _demonstrate(
     api = f"{settings.api_host}:{free_port(settings.api_host, settings.api_port, 'BIND')}"
     agent_port = free_port("127.0.0.1", settings.agent_port, "DEMO_AGENT_PORT")
     webhook_port = free_port("127.0.0.1", settings.webhook_port, "DEMO_WEBHOOK_PORT")
-    cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-", dir=cache)))
         console.rule("Starting")
         pbx = Pbx(
             bind=settings.sip_bind,
@@ -117,6 +112,8 @@ async def _demonstrate(
             serve_agent("127.0.0.1", agent_port, transfer_to=transfer_to, on_event=agent_log.note)
         )
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
+        folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
+        folder.mkdir(mode=0o700)
         controller = Controller(_controller_settings(pbx, api, api_key), folder=folder)
         await stack.enter_async_context(controller)
         report.say(f"controller: http://{api}")
