@@ -73,7 +73,7 @@ class EventSocket:
             replaced = False
             try:
                 async with _Dialled(self._rest, self._app, self._heartbeat_s) as socket:
-                    attempt = 0
+                    began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected = True
                     log.info("connected to Asterisk", extra={"url": self._rest.url, "app": self._app})
@@ -84,6 +84,8 @@ class EventSocket:
                             "lost the connection to Asterisk",
                             extra={"url": self._rest.url, "close_code": socket.close_code, "replaced": replaced},
                         )
+                        if asyncio.get_running_loop().time() - began_s > LAST_RETRY_S:
+                            attempt = 0  # it was a connection, not one more of a series that ends at once
                     finally:
                         self.connected = False
                         aware.cancel()
@@ -125,9 +127,13 @@ class EventSocket:
         attempt = 0
         while True:
             try:
-                return await on_connected()
+                await on_connected()
+                return
             except AsteriskError as error:
                 log.warning("cannot look at Asterisk's calls yet", extra={"why": str(error)})
+            except Exception:  # a fault in there must not end the events of every call
+                log.exception("looking at Asterisk's calls failed")
+                return
             await asyncio.sleep(retry_s(attempt))
             attempt += 1
 

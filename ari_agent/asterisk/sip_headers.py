@@ -24,7 +24,7 @@ MAX_HEADERS: Final = 200
 
 # RFC 3261 section 25.1 `token`, without `*`, which PJSIP_HEADER takes for a wildcard, and without the quotes: a name
 # stands between parentheses and commas there, and nothing of it may end the argument.
-_CUSTOM_NAME: Final = re.compile(r"x-[a-z0-9.!%_+~-]{1,126}", re.IGNORECASE)
+_CUSTOM_NAME: Final = re.compile(r"x-[a-z0-9.!%_+~-]{1,126}", re.ASCII | re.IGNORECASE)
 _WANTED: Final = frozenset(name.lower() for name in HEADER_NAMES)
 _NOT_IN_A_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
 _HOST: Final = re.compile(r"sips?:(?:[^@>;?]*@)?(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?=[:;>?]|$)")

@@ -34,9 +34,9 @@ _SIP_URI: Final = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-F:.]{{2,45}}\])"
     r"(?::(?P<port>[0-9]{1,5}))?"
     r"(?:;(?:transport=(?:udp|tcp|tls)|user=phone))*",
-    re.IGNORECASE,
+    re.ASCII | re.IGNORECASE,
 )
-_HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.IGNORECASE)
+_HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.ASCII | re.IGNORECASE)
 # C0, DEL and C1 controls, and the line separators that some parsers take for a line's end.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ALLOWED_IN_DESTINATION: Final = re.compile(r"[A-Za-z0-9_.!~*+:;=@%\[\]-]")

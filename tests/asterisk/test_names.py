@@ -1,0 +1,23 @@
+"""Names of our own objects: written and read back, and nobody else's taken for ours."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_agent.asterisk.names import bridge_id, call_of_bridge, call_of_media_channel, media_channel_id
+
+_some = st.text(min_size=1)
+
+
+@given(app=_some, call_id=_some)
+def test_a_name_tells_whose_it_is(app: str, call_id: str) -> None:
+    assert call_of_media_channel(app, media_channel_id(app, call_id)) == call_id
+    assert call_of_bridge(app, bridge_id(app, call_id)) == call_id
+
+
+def test_the_objects_of_others_are_not_ours() -> None:
+    assert call_of_media_channel("ari_agent", "1795182322.17") is None
+    assert call_of_media_channel("ari_agent", "other-media-call_1") is None
+    assert call_of_media_channel("ari_agent", "ari_agent-media-") is None
+    assert call_of_bridge("ari_agent", "ari_agent-media-call_1") is None
