@@ -74,10 +74,12 @@ def _country(code: str) -> str:
     return code
 
 
-E164 = Annotated[str, AfterValidator(require_e164)]
+E164 = Annotated[str, Field(json_schema_extra={"examples": ["+14157774444"]}), AfterValidator(require_e164)]
 """A number in E.164: `+`, country code, subscriber number, 7 to 15 digits."""
 
-DialledNumber = Annotated[str, AfterValidator(require_pseudo_number)]
+DialledNumber = Annotated[
+    str, Field(json_schema_extra={"examples": ["+14157774444", "100"]}), AfterValidator(require_pseudo_number)
+]
 """E.164, or a pseudo number inside the PBX."""
 
 Country = Annotated[str, Field(min_length=2, max_length=2), AfterValidator(_country)]

@@ -36,8 +36,10 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return check
 
 
-WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARACTERS), AfterValidator(_url("http", "https"))]
+_URL_FIELD: Final = Field(min_length=1, max_length=MAX_URL_CHARACTERS)
+
+WebhookUrl = Annotated[str, _URL_FIELD, AfterValidator(_url("http", "https"))]
 """http or https; may hold `{{dynamic_variables}}`."""
 
-WebsocketUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARACTERS), AfterValidator(_url("ws", "wss"))]
+WebsocketUrl = Annotated[str, _URL_FIELD, AfterValidator(_url("ws", "wss"))]
 """ws or wss; may hold `{{dynamic_variables}}`."""

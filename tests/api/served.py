@@ -1,0 +1,60 @@
+"""The API in a thread of its own, for clients that block: the vendor's SDK, and the tester of OpenAPI descriptions."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.server import build_api
+from ari_agent.contract.agent import AgentCreate
+from ari_agent.contract.phone_number import PhoneNumberImport
+from ari_agent.store.store import Store
+from tests.api.conftest import API_KEY, AUDIO, NOW_MS, Board, OneCall
+from tests.api.test_calls import a_call
+
+LIVE = OneCall("call_live")
+ENDED = a_call(1)
+NUMBER = "+14157770000"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, str]]:
+    """The base URL of an API that has one agent, one number, one live and one ended call; and the agent's id."""
+    ready: Future[tuple[str, str]] = Future()
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(folder, ready, stop)))
+    thread.start()
+    try:
+        yield ready.result(timeout=30)
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def _serve(folder: Path, ready: Future[tuple[str, str]], stop: threading.Event) -> None:
+    try:
+        store = Store(f"sqlite+aiosqlite:///{folder}/served.db")
+        await store.open()
+        agent = await store.agents.create(AgentCreate.model_validate({"response_engine": AUDIO}))
+        number = PhoneNumberImport.model_validate({"phone_number": NUMBER, "termination_uri": "sip.example.com"})
+        await store.phone_numbers.create(number.number(now_ms=NOW_MS))
+        await store.calls.save(ENDED)
+        runner = web.AppRunner(build_api(ApiDependencies(store=store, switchboard=Board([LIVE]), api_key=API_KEY)))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0]
+        ready.set_result((f"http://{host}:{port}", agent.agent_id))
+    except BaseException as error:
+        ready.set_exception(error)
+        raise
+    await asyncio.to_thread(stop.wait)
+    await runner.cleanup()
+    await store.close()

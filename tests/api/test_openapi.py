@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings, strategies
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from ari_agent.api.openapi import describe
+from ari_agent.api.routes import ROUTES
+from tests.api.conftest import API_KEY, Api
+from tests.api.served import ENDED, LIVE, NUMBER, served
+
+
+async def test_the_description_is_open_to_all_and_names_every_path(api: Api) -> None:
+    response = await api.session.get(api.make_url("/openapi.json"), headers={"Authorization": ""})
+    document = await response.json()
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == {(route.method, route.path) for route in ROUTES}
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    operations = [operation for methods in describe()["paths"].values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    assert all(operation["summary"] for operation in operations)
+
+
+DOCUMENT = schemathesis.openapi.from_dict(describe())
+OPERATIONS = {found.ok().label: found.ok() for found in DOCUMENT.get_all_operations() if isinstance(found, Ok)}
+CHECKS: list[Any] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+MAX_EXAMPLES = 12
+KNOWN = {"call_id": (LIVE.call_id, ENDED.call_id), "phone_number": (NUMBER,)}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    with served(tmp_path_factory.mktemp("served")) as (url, agent_id):
+        yield url, agent_id
+
+
+TAKE_NOTHING = {f"{route.method} {route.path}" for route in ROUTES if route.public}
+SENT = [
+    (label, mode) for label in OPERATIONS for mode in GenerationMode if mode.is_positive or label not in TAKE_NOTHING
+]
+
+
+@pytest.mark.parametrize(("label", "mode"), SENT, ids=lambda part: getattr(part, "value", part))
+def test_whatever_is_sent_the_answer_is_a_documented_one(
+    running: tuple[str, str], label: str, mode: GenerationMode
+) -> None:
+    """Valid and invalid requests to every operation, for ids that are there and ids that are not."""
+    url, agent_id = running
+    operation = OPERATIONS[label]
+    known = {**KNOWN, "agent_id": (agent_id,)}
+
+    @settings(max_examples=MAX_EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=operation.as_strategy(generation_mode=mode), data=strategies.data())
+    def run(case: schemathesis.Case[Any], data: strategies.DataObject) -> None:
+        if not label.startswith("DELETE"):
+            for name in set(case.path_parameters or {}) & set(known):
+                case.path_parameters[name] = data.draw(
+                    strategies.sampled_from([*known[name], case.path_parameters[name]])
+                )
+        case.call_and_validate(url, headers={"Authorization": f"Bearer {API_KEY}"}, checks=CHECKS)
+
+    run()

@@ -1,0 +1,129 @@
+"""The vendor's own client, unmodified, with its strictest reading of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from retell import APIResponseValidationError, AuthenticationError, BadRequestError, Retell, UnprocessableEntityError
+
+from tests.api.conftest import API_KEY
+from tests.api.served import ENDED, LIVE, NUMBER, served
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("served")) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(base_url: str) -> Iterator[Retell]:
+    with Retell(api_key=API_KEY, base_url=base_url, max_retries=0, _strict_response_validation=True) as made:
+        yield made
+
+
+def test_agents(client: Retell) -> None:
+    made = client.agent.create(
+        response_engine={"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/{{branch}}"},
+        voice_id="11labs-Adrian",
+        agent_name="Ada",
+        language=["en-US", "de-DE"],
+        voicemail_option={"action": {"type": "static_text", "text": "Call me."}},
+        user_dtmf_options={"digit_limit": 4, "termination_key": "#"},
+        post_call_analysis_data=[{"type": "enum", "name": "mood", "description": "How?", "choices": ["good", "bad"]}],
+        pronunciation_dictionary=[{"word": "Asterisk", "alphabet": "cmu", "phoneme": "AE1 S T ER0 IH0 S K"}],
+        custom_stt_config={"provider": "deepgram", "endpointing_ms": 10},
+        pii_config={"mode": "post_call", "categories": ["ssn"]},
+        webhook_events=["call_ended", "transfer_ended"],
+    )
+    assert client.agent.retrieve(made.agent_id) == made
+    assert client.agent.retrieve(made.agent_id, version=0) == made
+
+    changed = client.agent.update(made.agent_id, agent_name=None, interruption_sensitivity=0)
+    assert (changed.agent_name, changed.interruption_sensitivity, changed.language) == (None, 0, made.language)
+
+    page = client.agent.list(
+        limit=1, filter_criteria={"query": made.agent_id, "channel": {"type": "string", "op": "eq", "value": "voice"}}
+    )
+    assert [item.agent_id for item in page.items] == [made.agent_id]
+
+    client.agent.delete(made.agent_id)
+    with pytest.raises(UnprocessableEntityError):
+        client.agent.retrieve(made.agent_id)
+
+
+def test_phone_numbers(client: Retell) -> None:
+    agent = client.agent.create(response_engine={"type": "retell-llm", "llm_id": "llm_1"}, voice_id="v")
+    imported = client.phone_number.import_(
+        phone_number="+14157774444",
+        termination_uri="sip.example.com",
+        sip_trunk_auth_username="ada",
+        sip_trunk_auth_password="secret",
+        inbound_agents=[{"agent_id": agent.agent_id, "agent_version": 0, "weight": 1}],
+    )
+    assert imported.phone_number_type == "custom"
+    assert imported.sip_outbound_trunk_config is not None
+    assert imported.sip_outbound_trunk_config.auth_username == "ada"
+    assert client.phone_number.retrieve("+14157774444") == imported
+
+    changed = client.phone_number.update("+14157774444", inbound_agents=None, nickname="Office", auth_password="new")
+    assert (changed.inbound_agents, changed.nickname) == (None, "Office")
+
+    page = client.phone_number.list(limit=1)
+    assert (len(page.items), page.has_more) == (1, True)
+    rest = client.phone_number.list(limit=1, pagination_key=page.pagination_key or "")
+    assert {page.items[0].phone_number, rest.items[0].phone_number} == {"+14157774444", NUMBER}
+
+    client.phone_number.delete("+14157774444")
+    with pytest.raises(UnprocessableEntityError):
+        client.phone_number.retrieve("+14157774444")
+
+
+def test_calls(client: Retell) -> None:
+    call = client.call.retrieve(ENDED.call_id)
+    assert call.call_type == "phone_call"
+    assert call.disconnection_reason == "user_hangup"
+    listed = client.call.list(
+        limit=10,
+        include_total=True,
+        filter_criteria={
+            "call_status": {"type": "enum", "op": "in", "value": ["ended"]},
+            "agent": [{"agent_id": ENDED.agent_id, "version": [0]}],
+            "start_timestamp": {"type": "range", "op": "bt", "value": [0, 2**40]},
+        },
+    )
+    assert [item.call_id for item in listed.items] == []
+    listed = client.call.list(filter_criteria={"call_id": {"type": "string", "op": "eq", "value": ENDED.call_id}})
+    assert [item.call_id for item in listed.items] == [ENDED.call_id]
+    client.call.stop(LIVE.call_id)
+    with pytest.raises(BadRequestError, match="is not ongoing"):
+        client.call.stop(ENDED.call_id)
+
+
+def test_the_client_really_reads_strictly(client: Retell, base_url: str) -> None:
+    """An agent type that the vendor does not have cannot pass; without strictness the client takes it as it is."""
+    engine: Any = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com"}
+    with pytest.raises(APIResponseValidationError):
+        client.agent.create(response_engine=engine, voice_id="v")
+    with Retell(api_key=API_KEY, base_url=base_url, max_retries=0) as lenient:
+        made = lenient.agent.create(response_engine=engine, voice_id="v")
+        assert lenient.agent.retrieve(made.agent_id).response_engine.model_dump()["type"] == "audio-websocket"
+
+
+def test_errors_are_the_clients_own_kinds(client: Retell, base_url: str) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        client.agent.create(response_engine={"type": "custom-llm", "llm_websocket_url": "wss://a"}, voice_id="")
+    assert refused.value.body == {
+        "status": "error",
+        "message": 'voice_id: must have at least 1 character, not ""',
+        "error_message": 'voice_id: must have at least 1 character, not ""',
+    }
+    with (
+        Retell(api_key="wrong", base_url=base_url, max_retries=0) as stranger,
+        pytest.raises(AuthenticationError, match="the API key is wrong"),
+    ):
+        stranger.agent.retrieve("agent_1")
+    with pytest.raises(UnprocessableEntityError, match="call_unknown not found"):
+        client.call.retrieve("call_unknown")
