@@ -19,7 +19,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,23 @@ class Turning:
         self._wheel.remove(self)
 
 
+class Cancellable(Protocol):
+    """A timer that has not fired."""
+
+    def cancel(self) -> None:
+        """Never fire."""
+
+
+class Timers(Protocol):
+    """What of an event loop the wheel needs."""
+
+    def time(self) -> float:
+        """Seconds of a monotonic clock."""
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Cancellable:
+        """Call back when the clock shows `when`."""
+
+
 class Wheel:
     """Turns every call each 20 ms. One for each event loop; runs only while there are calls.
 
@@ -69,10 +86,12 @@ class Wheel:
     worst_stall_s: how far behind its deadline the wheel has been at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timers: Timers | None = None) -> None:
+        """timers: the running event loop when left out."""
+        self._given_timers = timers
         self._slots: tuple[list[Turning], ...] = tuple([] for _ in range(SLOTS))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: Timers | None = None  # while it runs
+        self._timer: Cancellable | None = None
         self._start_s = 0.0
         self._ticks = 0  # deadlines passed since the start
         self._waited = False  # the loop has had its round before the late turns
@@ -97,11 +116,11 @@ class Wheel:
         slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
         turning = Turning(self, slot, on_turn, on_late, on_skipped)
         self._slots[slot].append(turning)
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._start_s = self._loop.time()
+        if self._timers is None:
+            self._timers = self._given_timers or asyncio.get_running_loop()
+            self._start_s = self._timers.time()
             self._ticks = 0
-            self._arm(self._loop)
+            self._arm(self._timers)
         return turning
 
     def remove(self, turning: Turning) -> None:
@@ -114,20 +133,23 @@ class Wheel:
         self._slots = tuple(kept if number == turning.slot else calls for number, calls in enumerate(self._slots))
         if self._timer is not None and not len(self):
             self._timer.cancel()
-            self._timer = self._loop = None
+            self._timer = self._timers = None
 
-    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_at(self._start_s + (self._ticks + 1) * SLOT_S, self._tick, loop)
+    def _arm(self, timers: Timers) -> None:
+        self._timer = timers.call_at(self._start_s + (self._ticks + 1) * SLOT_S, self._tick)
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        now_s = loop.time()
+    def _tick(self) -> None:
+        timers = self._timers
+        if timers is None:
+            return
+        now_s = timers.time()
         # Timers of the loop are rounded to its resolution, so one may fire up to 1 ms early: it counts as due.
         due = int((now_s - self._start_s) / SLOT_S + 0.25)
         behind = due - self._ticks
         if behind > SLOTS:
             if not self._waited:
                 self._waited = True
-                self._timer = loop.call_later(_ONE_ROUND_S, self._tick, loop)
+                self._timer = timers.call_at(now_s + _ONE_ROUND_S, self._tick)
                 return
             self._stalled(behind)
             behind = due - self._ticks
@@ -144,7 +166,7 @@ class Wheel:
                     turning.remove()
                     log.exception("a call's media failed; it is off the wheel")
         if self._timer is timer:
-            self._arm(loop)
+            self._arm(timers)
 
     def _stalled(self, behind: int) -> None:
         """Make up for the last turns and give up those before them."""

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import heapq
+import itertools
+import logging
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_agent.media.wheel import CATCH_UP_TURNS, SLOT_S, SLOTS, TURN_S, Wheel, settle_garbage_collector
+
+
+class Timer:
+    """A callback of FakeTimers."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeTimers:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._numbers = itertools.count()
+
+    def time(self) -> float:
+        return self.now_s
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        timer = Timer(callback)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    @property
+    def waiting(self) -> int:
+        return sum(not timer.cancelled for _, _, timer in self._timers)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, every timer firing at its moment."""
+        end_s = self.now_s + seconds
+        while self._timers and self._timers[0][0] <= end_s:
+            when_s, _, timer = heapq.heappop(self._timers)
+            self.now_s = max(self.now_s, when_s)
+            if not timer.cancelled:
+                timer.callback()
+        self.now_s = end_s
+
+    def stall(self, seconds: float) -> None:
+        """Let time pass with no timer firing: the loop is held up."""
+        self.now_s += seconds
+
+
+class Call:
+    """What one call sees of the wheel."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self.turns: list[float] = []
+        self.late = 0
+        self.skipped = 0
+        self.turning = wheel.add(self.turns.append, self.read, self.skip)
+
+    def read(self) -> None:
+        self.late += 1
+
+    def skip(self, turns: int) -> None:
+        self.skipped += turns
+
+
+@pytest.fixture
+def timers() -> FakeTimers:
+    return FakeTimers()
+
+
+@pytest.fixture
+def wheel(timers: FakeTimers) -> Wheel:
+    return Wheel(timers)
+
+
+def test_each_call_is_turned_every_20_ms(timers: FakeTimers, wheel: Wheel) -> None:
+    call = Call(wheel)
+    timers.run(10)
+    assert len(call.turns) == 500
+    assert [later - earlier for earlier, later in itertools.pairwise(call.turns)] == pytest.approx([TURN_S] * 499)
+    assert (call.late, call.skipped, wheel.late_turns) == (0, 0, 0)
+
+
+def test_calls_are_spread_over_the_slots(timers: FakeTimers, wheel: Wheel) -> None:
+    calls = [Call(wheel) for _ in range(8)]
+    timers.run(TURN_S)
+    moments = sorted(round((call.turns[0] - 1000) / SLOT_S) for call in calls)
+    assert moments == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_new_call_goes_where_there_are_fewest(wheel: Wheel) -> None:
+    calls = [Call(wheel) for _ in range(SLOTS)]
+    calls[2].turning.remove()
+    assert Call(wheel).turning.slot == calls[2].turning.slot
+    assert len(wheel) == SLOTS
+
+
+@given(st.lists(st.floats(0, 0.5), max_size=10))
+def test_whatever_holds_the_loop_up_every_20_ms_are_turned_or_skipped(stalls_s: list[float]) -> None:
+    timers = FakeTimers()
+    wheel = Wheel(timers)
+    calls = [Call(wheel) for _ in range(5)]
+    began_s = timers.now_s
+    for stall_s in stalls_s:
+        timers.run(0.03)
+        timers.stall(stall_s)
+    timers.run(0.1)
+    passed = (timers.now_s - began_s) / TURN_S
+    for call in calls:
+        assert passed - 1.3 < len(call.turns) + call.skipped < passed + 1.3
+
+
+@given(st.floats(0, 5))
+def test_no_stall_makes_a_burst(stall_s: float) -> None:
+    timers = FakeTimers()
+    wheel = Wheel(timers)
+    calls = [Call(wheel) for _ in range(SLOTS)]
+    timers.run(0.1)
+    before = [len(call.turns) for call in calls]
+    timers.stall(stall_s)
+    timers.run(0.002)
+    for call, turned in zip(calls, before, strict=True):
+        assert len(call.turns) - turned <= CATCH_UP_TURNS + 1
+
+
+def test_before_late_turns_each_call_reads_what_waits(timers: FakeTimers, wheel: Wheel) -> None:
+    order: list[str] = []
+    wheel.add(lambda _: order.append("turn"), lambda: order.append("read"), lambda _: order.append("skip"))
+    timers.run(0.02)
+    timers.stall(0.05)
+    order.clear()
+    timers.run(0.0005)
+    assert order == [], "the loop has its round first"
+    timers.run(0.001)
+    assert order == ["read", "turn", "turn"]
+    assert wheel.late_turns == 2
+    assert wheel.worst_stall_s == pytest.approx(0.05)
+
+
+def test_a_long_stall_is_skipped_over(timers: FakeTimers, wheel: Wheel) -> None:
+    call = Call(wheel)
+    timers.run(0.1)
+    timers.stall(0.4)
+    timers.run(0.002)
+    assert (call.late, call.skipped, len(call.turns)) == (1, 20 - CATCH_UP_TURNS, 5 + CATCH_UP_TURNS)
+    assert wheel.skipped_turns == call.skipped
+
+
+def test_a_call_that_fails_leaves_and_the_others_go_on(
+    timers: FakeTimers, wheel: Wheel, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[float] = []
+
+    def fail(now_s: float) -> None:
+        failures.append(now_s)
+        raise RuntimeError("broken call")
+
+    wheel.add(fail, lambda: None, lambda _: None)
+    calls = [Call(wheel) for _ in range(SLOTS)]
+    with caplog.at_level(logging.ERROR):
+        timers.run(0.1)
+    assert [len(call.turns) for call in calls] == [5] * SLOTS
+    assert (len(failures), len(caplog.records), len(wheel)) == (1, 1, SLOTS)
+
+
+def test_a_call_may_take_itself_and_others_off_in_its_turn(timers: FakeTimers, wheel: Wheel) -> None:
+    others: list[Call] = []
+
+    def end(now_s: float) -> None:
+        first.remove()
+        for call in others:
+            call.turning.remove()
+
+    first = wheel.add(end, lambda: None, lambda _: None)
+    others += [Call(wheel) for _ in range(SLOTS * 2)]
+    timers.run(1)
+    same_slot = [call for call in others if call.turning.slot == first.slot]
+    assert [len(call.turns) for call in same_slot] == [0, 0]
+    assert max(len(call.turns) for call in others) <= 1
+    assert (len(wheel), timers.waiting) == (0, 0)
+
+
+def test_the_wheel_stands_still_without_calls_and_starts_again(timers: FakeTimers, wheel: Wheel) -> None:
+    for _ in range(3):
+        call = Call(wheel)
+        timers.run(0.1)
+        call.turning.remove()
+        call.turning.remove()
+        assert timers.waiting == 0
+        timers.run(3)
+        assert (len(call.turns), call.skipped) == (5, 0)
+
+
+def test_a_first_call_that_replaces_the_last_in_its_turn_has_one_timer(timers: FakeTimers, wheel: Wheel) -> None:
+    successors: list[Call] = []
+
+    def replace(now_s: float) -> None:
+        last.remove()
+        successors.append(Call(wheel))
+
+    last = wheel.add(replace, lambda: None, lambda _: None)
+    timers.run(0.021)
+    timers.run(1)
+    (successor,) = successors
+    assert len(successor.turns) == 50
+    assert timers.waiting == 1
+
+
+async def test_it_runs_on_the_event_loop() -> None:
+    wheel = Wheel()
+    enough = asyncio.Event()
+    turns: list[float] = []
+
+    def turn(now_s: float) -> None:
+        turns.append(now_s)
+        if len(turns) == 5:
+            enough.set()
+
+    turning = wheel.add(turn, lambda: None, lambda _: None)
+    await asyncio.wait_for(enough.wait(), 10)
+    turning.remove()
+    assert turns == sorted(turns)
+    assert "0 calls" in repr(wheel)
+
+
+def test_settling_freezes_what_is_loaded() -> None:
+    before = gc.get_threshold()
+    try:
+        settle_garbage_collector()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] == 50_000
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
