@@ -22,13 +22,12 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.causes import NORMAL_CLEARING, reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
-    Channel,
     ChannelDestroyed,
     ChannelDtmfReceived,
     ChannelHangupRequest,
@@ -38,6 +37,7 @@ from ari_agent.asterisk.events import (
     StasisEnd,
     StasisStart,
 )
+from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.concurrency import Slots
@@ -53,8 +53,7 @@ from ari_agent.calls.media_session import (
     NoAudioReceived,
     TransferAsked,
 )
-from ari_agent.calls.reception import Arrival, CallRefused, Reception
-from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
+from ari_agent.calls.record import CallRecord
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.state import (
     Answered,
@@ -62,15 +61,14 @@ from ari_agent.calls.state import (
     CallState,
     Ended,
     IllegalTransition,
-    Routed,
     TransferBegun,
     TransferFailed,
     advance,
 )
-from ari_agent.calls.together import together
 from ari_agent.calls.transfer import ColdTransfer, failed, summary
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
-from ari_agent.contract.agent import AudioWebsocketEngine
+from ari_agent.contract.agent import Agent, AudioWebsocketEngine
+from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import (
@@ -92,7 +90,7 @@ class _MaxDurationReached:
 
 
 @dataclass(frozen=True, slots=True)
-class _Departure:
+class Departure:
     """How the call ends. reason: None leaves no record. q850_cause: of our BYE; None where there is none to send.
 
     goes_on: the caller is sent on in the dialplan instead.
@@ -112,20 +110,16 @@ SessionEvent = (
     | CallerGone
     | ShuttingDown
     | _MaxDurationReached
-    | _Departure
+    | Departure
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """What every call shares.
-
-    app: our Stasis application. rtp_host: address of ours that Asterisk sends audio to. now_ms: since the epoch.
-    """
+    """What every call shares. app: our Stasis application. now_ms: milliseconds since the epoch."""
 
     ari: Ari
     app: str
-    reception: Reception
     records: RecordKeeper
     slots: Slots
     rtp: RtpPorts
@@ -135,43 +129,38 @@ class SessionServices:
 
 
 class CallSession:
-    """One inbound call, from StasisStart to the last byte of its record.
+    """One call, from its channel's first event to the last byte of its record; each direction has a class of its own.
 
     post: hand over an event, from the event loop's thread; never waits. run: to be awaited once, by the owner of all
     calls; returns when nothing of the call is left: no task, socket, channel, bridge or slot.
     """
 
+    direction: ClassVar[CallDirection]
+
     def __init__(
-        self, services: SessionServices, *, call_id: str, channel: Channel, arguments: tuple[str, ...]
+        self, services: SessionServices, *, call_id: str, channel_id: str, sip_call_id: str | None = None
     ) -> None:
         self.call_id = call_id
-        self.channel_id = channel.id
+        self.channel_id = channel_id
         self.state = CallState.ARRIVED
         self.media: MediaSession | None = None
         self._services = services
-        self._channel = channel
-        self._arguments = arguments
-        self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel.id)
+        self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._agent_ready = asyncio.Event()
         self._exit = AsyncExitStack()
         self._timers: list[asyncio.TimerHandle] = []
         self._record: CallRecord | None = None
-        self._arrival: Arrival | None = None
+        self._sip = SipHeaders()
         self._transfer: ColdTransfer | None = None
-        self._agent_left: _Departure | None = None  # the agent ended while the caller was away in a transfer
-        self._departure = _Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
+        self._agent_left: Departure | None = None  # the agent ended while the caller was away in a transfer
+        self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
         self._wishes: list[asyncio.Future[TransferOutcome]] = []
         self._log = CallLog(
             logging.getLogger(__name__),
-            {"call_id": call_id, "channel_id": channel.id, "sip_call_id": channel.sip_call_id},
+            {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
         )
-
-    @property
-    def direction(self) -> str:
-        """`inbound`."""
-        return "inbound"
 
     def post(self, event: SessionEvent) -> None:
         """Append to the call's queue."""
@@ -179,7 +168,6 @@ class CallSession:
 
     async def run(self) -> None:
         """Live through the call."""
-        self._log.info("call arrived", extra={"to": self._channel.dialplan.exten})
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._set_up())
@@ -189,7 +177,7 @@ class CallSession:
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._departure = _Departure(DisconnectionReason.ERROR_RETELL, goes_on=True)
+            self._departure = Departure(DisconnectionReason.ERROR_RETELL, goes_on=True)
             self.state = CallState.ENDED
         await self._wind_up()
 
@@ -209,92 +197,75 @@ class CallSession:
     # Set-up: from the first ring to the answer.
 
     async def _set_up(self) -> None:
+        """Run `_connect`, and end the call where that fails."""
         try:
-            arrival = await self._services.reception.receive(self._channel, self._arguments, self.call_id)
-            await self._accept(arrival)
-        except CallRefused as error:
-            await self._refuse(error)
-        except TimeoutError:
-            self.post(_Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
+            await self._connect()
         except ChannelGone:
             self.post(CallerGone())
         except AgentError as error:
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(_Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
+            self.post(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
 
-    async def _refuse(self, error: CallRefused) -> None:
-        refusal = error.refusal
-        self._log.info("call refused: %s", refusal.why)
-        if refusal.reason:
-            call = turned_away_call(
-                call_id=self.call_id,
-                agent_id=error.agent.agent_id if error.agent else "",
-                from_number=error.from_number,
-                to_number=error.to_number,
-            )
-            self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
-        self.post(_Departure(refusal.reason, refusal.q850_cause))
+    async def _connect(self) -> None:
+        """From the first ring to the answer: what tells one direction of calls from another."""
+        raise NotImplementedError
 
-    async def _accept(self, arrival: Arrival) -> None:
-        services, agent = self._services, arrival.agent
-        self._arrival = arrival
-        call = registered_call(
-            call_id=self.call_id,
-            agent=agent,
-            from_number=arrival.from_number,
-            to_number=arrival.to_number,
-            sip_headers=arrival.sip.headers,
-            sip_call_id=self._channel.sip_call_id,
-            dynamic_variables=arrival.dynamic_variables,
-            metadata=arrival.metadata,
-        )
-        self._record = CallRecord(call, agent=agent, account_webhook_url=services.account_webhook_url)
-        self._advance(Routed())
-        self._log.info("call routed", extra={"agent_id": agent.agent_id, "agent_version": agent.version})
-        await self._exit.enter_async_context(services.slots.inbound())
+    def _new_media(
+        self,
+        agent: Agent,
+        *,
+        from_number: str,
+        to_number: str,
+        dynamic_variables: Mapping[str, str],
+        metadata: object | None,
+    ) -> MediaSession:
+        """The media half of the call, for this agent.
+
+        Raises:
+            UnservedAgent: the agent's kind takes no calls.
+        """
         if not isinstance(agent.response_engine, AudioWebsocketEngine):
             raise UnservedAgent(agent.agent_id, agent.response_engine.type)
         self.media = MediaSession(
             MediaSpec(
                 call_id=self.call_id,
-                from_number=arrival.from_number,
-                to_number=arrival.to_number,
+                from_number=from_number,
+                to_number=to_number,
                 direction=self.direction,
                 engine=agent.response_engine,
-                dynamic_variables=arrival.dynamic_variables,
-                metadata=arrival.metadata,
+                dynamic_variables=dynamic_variables,
+                metadata=metadata,
                 end_call_after_silence_ms=agent.end_call_after_silence_ms,
                 allow_user_dtmf=agent.allow_user_dtmf,
             ),
-            rtp=services.rtp,
-            wheel=services.wheel,
+            rtp=self._services.rtp,
+            wheel=self._services.wheel,
             on_event=self.post,
         )
-        host, port = await self.media.open()
-        self.media.dial_agent()
-        asterisk_address, _ = await together(self._leg.join_media(host, port), services.records.save(self._record))
-        self.media.accept_from(*asterisk_address)
-        await self._agent_ready.wait()
-        await self._leg.answer()
-        self.media.start()
+        return self.media
+
+    async def _talk(self, record: CallRecord, media: MediaSession, *, max_duration_ms: int) -> None:
+        """The caller is answered."""
+        media.start()
         self._advance(Answered())
-        self._in_ms(agent.max_call_duration_ms, _MaxDurationReached())
-        self._record.answered(services.now_ms())
-        await services.records.save(self._record)
+        self._in_ms(max_duration_ms, _MaxDurationReached())
+        record.answered(self._services.now_ms())
+        await self._services.records.save(record)
 
     # The loop: what each event does.
 
     async def _handle(self, event: SessionEvent) -> None:
+        effect = self._effects.get(type(event))
+        if effect is None:
+            return  # an event of Asterisk's that changes nothing here
         try:
-            await self._effects[type(event)](self, event)
-        except KeyError:
-            self._log.debug("event ignored: %s", type(event).__name__)
+            await effect(self, event)
         except IllegalTransition as error:
             self._log.warning("event refused: %s", error)
 
-    async def _end(self, departure: _Departure) -> None:
+    async def _end(self, departure: Departure) -> None:
         self._departure = departure
         self._advance(Ended(departure.reason))
 
@@ -303,9 +274,9 @@ class CallSession:
             await self._transferred(self._transfer, heard)
         elif isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
-            await self._end(_Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
+            await self._end(Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
         else:
-            await self._end(_Departure(DisconnectionReason.USER_HANGUP))
+            await self._end(Departure(DisconnectionReason.USER_HANGUP))
 
     async def _left_stasis(self, event: StasisEnd) -> None:
         if self.state is not CallState.TRANSFERRING:  # there it is our own doing
@@ -328,7 +299,7 @@ class CallSession:
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(_Departure(event.reason, goes_on=True))
+        await self._agent_gone(Departure(event.reason, goes_on=True))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
         """Its last words are played out first, while the caller may still hang up.
@@ -336,7 +307,7 @@ class CallSession:
         An agent that names a cause wants a BYE with it; without one the caller goes on in the dialplan.
         """
         goes_on = event.q850_cause == NORMAL_CLEARING
-        departure = _Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
+        departure = Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
 
         async def drain(media: MediaSession) -> None:
             await media.close(drain=True)
@@ -347,26 +318,26 @@ class CallSession:
         else:
             await self._agent_gone(departure)
 
-    async def _agent_gone(self, departure: _Departure) -> None:
+    async def _agent_gone(self, departure: Departure) -> None:
         if self.state is CallState.TRANSFERRING:
             self._agent_left = departure  # it may well leave once it has asked for the transfer
         else:
             await self._end(departure)
 
     async def _no_audio(self, _: NoAudioReceived) -> None:
-        await self._end(_Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
+        await self._end(Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
 
     async def _inactive(self, _: CallerInactive) -> None:
-        await self._end(_Departure(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
+        await self._end(Departure(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
 
     async def _too_long(self, _: _MaxDurationReached) -> None:
-        await self._end(_Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
+        await self._end(Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
 
     async def _stopped(self, event: StopAsked) -> None:
-        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
+        await self._end(Departure(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
 
     async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(_Departure(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
+        await self._end(Departure(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
 
     # DTMF to the caller.
 
@@ -402,14 +373,14 @@ class CallSession:
         await self._begin_transfer(ColdTransfer(wish.request, lambda outcome: _answer(wish.answer, outcome)))
 
     async def _begin_transfer(self, transfer: ColdTransfer) -> None:
-        if self.state is not CallState.TALKING or self._arrival is None:
+        if self.state is not CallState.TALKING:
             transfer.finish(failed(f"the call is {self.state.value}, not talking"))
             return
         if transfer.request.mode != "sip_refer":
             transfer.finish(failed(f"mode {transfer.request.mode} is not served; use sip_refer"))
             return
         try:
-            await self._leg.leave_for_refer(transfer.variables(self._arrival.sip))
+            await self._leg.leave_for_refer(transfer.variables(self._sip))
         except (CallError, AsteriskError) as error:
             transfer.finish(failed(str(error)))
             return
@@ -433,7 +404,7 @@ class CallSession:
         if self._record:
             self._record.transferred(transfer.request.to, self._services.now_ms())
         # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
-        await self._end(_Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
+        await self._end(Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
 
     async def _back_from_transfer(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
@@ -445,7 +416,7 @@ class CallSession:
                 await self._leg.come_back()
             except AsteriskError as error:
                 self._log.error("caller is back but not joined to the agent: %s", error)
-                await self._end(_Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
+                await self._end(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
             if self.media:
                 self.media.resume()
         transfer.finish(outcome)
@@ -474,7 +445,7 @@ class CallSession:
             await self._services.records.save_for_certain(self._record)
         self._log.info("call is over", extra={"disconnection_reason": departure.reason})
 
-    async def _part(self, departure: _Departure) -> None:
+    async def _part(self, departure: Departure) -> None:
         """Send the caller on, or away."""
         if departure.q850_cause is None and not departure.goes_on:  # gone already
             return
@@ -493,7 +464,7 @@ class CallSession:
             self._log.warning("caller not sent away: %s", error)
 
     _effects: Final[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        _Departure: _end,
+        Departure: _end,
         CallerGone: _caller_gone,
         ChannelHangupRequest: _caller_gone,
         ChannelDestroyed: _caller_gone,

@@ -16,7 +16,9 @@ from typing import Any, Final, Literal
 
 from ari_agent.asterisk.events import AriEvent, Channel, StasisStart
 from ari_agent.asterisk.names import call_of_bridge, call_of_media_channel
+from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.media_session import MediaStats
+from ari_agent.calls.reception import Reception
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
@@ -43,8 +45,9 @@ class _Orphan:
 class Switchboard:
     """Owner of all calls of this process. new_call_id: makes `call_...` ids."""
 
-    def __init__(self, services: SessionServices, *, new_call_id: Callable[[], str]) -> None:
+    def __init__(self, services: SessionServices, reception: Reception, *, new_call_id: Callable[[], str]) -> None:
         self._services = services
+        self._reception = reception
         self._new_call_id = new_call_id
         self._by_channel: dict[str, CallSession] = {}
         self._by_call: dict[str, CallSession] = {}
@@ -81,7 +84,13 @@ class Switchboard:
             # Back from a REFER of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start(self._sweep({_Orphan("caller", event.channel.id)}))
             return
-        session = CallSession(self._services, call_id=self._new_call_id(), channel=event.channel, arguments=event.args)
+        session = InboundCall(
+            self._services,
+            self._reception,
+            call_id=self._new_call_id(),
+            channel=event.channel,
+            arguments=event.args,
+        )
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
         self._start(self._live_through(session))
 
