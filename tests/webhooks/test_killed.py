@@ -1,0 +1,93 @@
+"""The deliverer is killed with -9 again and again: each event arrives, in its call's order, none after its record."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.store.database import Database
+from ari_agent.store.store import Store
+from ari_agent.store.tables import outbox
+from tests.store.samples import a_call
+from tests.webhooks.receiver import Arrival, Receiver
+
+CALLS = 60
+KILLS = 5
+NAMES = (WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
+
+
+def key_of(arrival: Arrival) -> tuple[str, str]:
+    """Which event it was."""
+    return arrival.document["call"]["call_id"], arrival.document["event"]
+
+
+async def recorded(database: Database) -> set[tuple[str, str]]:
+    """Events of which the database knows a 2xx."""
+    statement = outbox.select().where(outbox.c.state == "delivered")
+    rows = await database.read(lambda connection: connection.execute(statement).all())
+    return {(row.call_id, row.event) for row in rows}
+
+
+async def start(database_url: str) -> asyncio.subprocess.Process:
+    """A deliverer."""
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.delivering_process", database_url)
+
+
+def first_arrivals(arrivals: Sequence[Arrival]) -> dict[tuple[str, str], int]:
+    """When each event came for the first time."""
+    first: dict[tuple[str, str], int] = {}
+    for index, arrival in enumerate(arrivals):
+        first.setdefault(key_of(arrival), index)
+    return first
+
+
+async def test_killed_again_and_again_every_event_arrives(tmp_path: Path) -> None:
+    dice = random.Random(2)
+    accepted: set[tuple[str, str]] = set()
+    sent_after_record = []
+    known: set[tuple[str, str]] = set()
+
+    async def fail_one_in_five(arrival: Arrival) -> web.StreamResponse:
+        assert arrival.is_signed
+        if key_of(arrival) in known:
+            sent_after_record.append(key_of(arrival))
+        if dice.random() < 0.2:
+            return web.Response(status=503)
+        accepted.add(key_of(arrival))
+        return web.Response(status=204)
+
+    database_url = f"sqlite:///{tmp_path}/calls.db"
+    store = Store(database_url)
+    await store.open()
+    database = Database(database_url)
+    everything = {(f"call_{number}", name.value) for number in range(CALLS) for name in NAMES}
+    async with Receiver(fail_one_in_five) as receiver:
+        for number in range(CALLS):
+            call_id = f"call_{number}"
+            bodies = {name: compact_json({"event": name, "call": {"call_id": call_id}}) for name in NAMES}
+            events = [WebhookEvent(call_id, name, receiver.url, body) for name, body in bodies.items()]
+            await store.calls.save(a_call(call_id), events)
+        for _ in range(KILLS):
+            deliverer = await start(database_url)
+            await receiver.wait_for(len(receiver.arrivals) + dice.randint(1, 35))
+            deliverer.kill()
+            await deliverer.wait()
+            known |= await recorded(database)
+        deliverer = await start(database_url)
+        assert await deliverer.wait() == 0
+
+    assert sent_after_record == []
+    assert accepted == await recorded(database) == everything
+    assert await store.outbox.depth() == await store.outbox.dead_count() == 0
+    first = first_arrivals(receiver.arrivals)
+    for number in range(CALLS):
+        moments = [first[f"call_{number}", name.value] for name in NAMES]
+        assert moments == sorted(moments)
+    await database.close()
+    await store.close()
