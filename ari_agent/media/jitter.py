@@ -45,6 +45,7 @@ _AHEAD_QUIET_S: Final = 0.024
 _AHEAD_AGAIN_S: Final = 0.015
 _PATIENCE_STEP_S: Final = 0.020
 _PATIENCE_MAX_S: Final = 0.082  # more than at its least: 120 ms in all
+_SHORT_GAP: Final = 960  # samples: 120 ms
 _PATIENCE_FOR_S: Final = 10.0
 _OWN_STALL_S: Final = 0.1  # nobody called for so long: it was us, and packets wait in the socket
 _GRACE_S: Final = 0.005
@@ -86,7 +87,6 @@ class JitterBuffer:
         "_candidate",
         "_concealer",
         "_filled",
-        "_filled_s",
         "_grace_s",
         "_held",
         "_held_since_s",
@@ -97,6 +97,7 @@ class JitterBuffer:
         "_patience_s",
         "_payload_type",
         "_sequence",
+        "_short_gap_s",
         "_spliced",
         "_ssrc",
         "_switched_s",
@@ -120,7 +121,7 @@ class JitterBuffer:
         self._held_since_s = 0.0
         self._missing: dict[int, None] = {}  # given up lately
         self._filled = 0  # samples since the last packet
-        self._filled_s = -inf
+        self._short_gap_s = -inf  # when a stretch of filling ended that more patience would have spared
         self._patience_s = 0.0
         self._impatient_s = -inf
         self._ahead = False  # surplus is being left out
@@ -266,13 +267,15 @@ class JitterBuffer:
         if not 0 < len(payload) <= _PAYLOAD_MAX:
             self.counters.wrong_length += 1
             return
+        if self._filled:
+            self._short_gap_s = now_s if self._filled <= _SHORT_GAP else -inf
         hole = timestamp_delta(packet.timestamp, self._timestamp) - self._filled
         self._timestamp = (packet.timestamp + len(payload)) & 0xFFFFFFFF
         # Lost packets are replaced; a pause of the sender only so far as its time has passed.
         room_s = now_s - self.due_s + (_AHEAD_MAX_S if lost else 0)
         hole = min(hole, int(room_s * CLOCK_HZ))
         if hole >= _GRAIN:
-            self._fill(hole - hole % _GRAIN, now_s, out)
+            self._fill(hole - hole % _GRAIN, out)
         self._filled = 0
         if self._is_surplus(payload, now_s, since_last_s):
             return
@@ -292,7 +295,7 @@ class JitterBuffer:
         elif ahead_s > _AHEAD_MAX_S or quiet:
             self._ahead = ahead_s > _AHEAD_MAX_S
             self._spliced = payload
-            if not quiet and now_s - self._filled_s < 1.0:  # we filled in too early, and now real audio is lost for it
+            if not quiet and now_s - self._short_gap_s < 1.0:  # filled too early, and now real audio is lost for it
                 self._patience_s = min(self._patience_s + _PATIENCE_STEP_S, _PATIENCE_MAX_S)
                 self._impatient_s = now_s
         else:
@@ -322,13 +325,12 @@ class JitterBuffer:
             self.counters.skipped_ms += int(behind_s * 1000)
             self.due_s = now_s
         while now_s >= self.next_deadline_s:
-            self._fill(_FRAME, now_s, out)
+            self._fill(_FRAME, out)
         return tuple(out)
 
-    def _fill(self, samples: int, now_s: float, out: list[bytes]) -> None:
+    def _fill(self, samples: int, out: list[bytes]) -> None:
         """Continue the timeline without the caller, in pieces of at most 20 ms."""
         self._filled += samples
-        self._filled_s = now_s
         self.due_s += samples / CLOCK_HZ
         for start in range(0, samples, _FRAME):
             piece = min(_FRAME, samples - start)

@@ -43,7 +43,8 @@ _WINDOW_TICKS_MAX: Final = 3200  # 64 s: a stream that turned out to need its qu
 _STALL_TICKS_MAX: Final = 150  # 3 s: after a longer pause the agent begins anew rather than catches up
 _LIVE_CHUNK_MAX: Final = 250 * _BYTES_PER_MS  # the longest message of a live stream (Retell's web protocol)
 _LEAD_TOLERANCE: Final = 60 * _BYTES_PER_MS  # how far jitter moves the lead of a live stream
-_LEAD_FOLLOWS: Final = 8  # samples a window: a clock 1000 ppm off
+_LEAD_FOLLOWS: Final = 1000  # one sample in so many: a clock 1000 ppm off
+_CROSSFADE_SAMPLES: Final = 80  # 10 ms: what was trimmed passes into what follows
 _PACE_TOLERANCE: Final = 40 * _BYTES_PER_MS
 _PAUSE_FRAMES: Final = 10  # a pause is never shortened below 200 ms
 _PAUSE_WINDOWS: Final = 3
@@ -262,6 +263,7 @@ class Playout:
     def _judge_window(self) -> None:
         """At the end of a window: is what stands in the queue surplus, intended, or needed?"""
         lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
+        follows = time // _LEAD_FOLLOWS
         peak = self._lead_peak
         chunk_tolerance = _PACE_TOLERANCE + min(self._usual_lead, _LIVE_CHUNK_MAX)
         in_pace = abs(received - time) <= chunk_tolerance
@@ -279,7 +281,7 @@ class Playout:
         else:
             follow = peak - self._usual_lead
             if self._paced_windows > 1:  # in the first one it is only learnt
-                follow = max(-_LEAD_FOLLOWS, min(_LEAD_FOLLOWS, follow))
+                follow = max(-follows, min(follows, follow))
                 self._allowed += follow
             self._usual_lead += follow
             surplus = min(lowest, (self._allowed + FRAME_SAMPLES // 2) // FRAME_SAMPLES)
@@ -299,7 +301,7 @@ class Playout:
     def _corrected(self, frame: bytes) -> bytes:
         """The frame to play instead, right after a piece was left out or where a pause may be shortened."""
         if self._fading:
-            frame, self._fading = crossfade(self._fading, frame), b""
+            frame, self._fading = crossfade(self._fading, frame, over_samples=_CROSSFADE_SAMPLES), b""
         while self._shorten and is_quiet_ulaw(frame):
             self._quiet_run += 1
             if self._quiet_run <= _PAUSE_FRAMES or not self._frames:

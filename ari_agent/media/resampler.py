@@ -202,4 +202,5 @@ class _OddRatio:
         self._buffer = buffer[len(samples) :]
         seconds = ready // self._from_hz
         self._taken, self._given = ready - seconds * self._from_hz, available - seconds * self._to_hz
-        return np.rint(np.clip(out, -32768, 32767)).astype("<i2").tobytes()
+        converted: bytes = np.rint(np.clip(out, -32768, 32767)).astype("<i2").tobytes()
+        return converted

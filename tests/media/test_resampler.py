@@ -28,7 +28,8 @@ def spectrum_db(pcm: bytes, rate_hz: int) -> tuple[npt.NDArray[np.float64], npt.
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)[rate_hz // 50 :]
     window = np.blackman(len(samples))
     magnitude = np.abs(np.fft.rfft(samples * window)) * 2 / window.sum() / LEVEL
-    return np.fft.rfftfreq(len(samples), 1 / rate_hz), 20 * np.log10(magnitude + 1e-9)
+    frequencies: npt.NDArray[np.float64] = np.fft.rfftfreq(len(samples), 1 / rate_hz).astype(np.float64)
+    return frequencies, 20 * np.log10(magnitude + 1e-9)
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), PAIRS)
