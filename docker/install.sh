@@ -25,7 +25,10 @@ install.sh root                 make the private root with Asterisk, SIPp and ba
                                 not there, and print its path
 install.sh packages [callers]   install Asterisk in this machine or container (Debian with an Asterisk package)
 install.sh configure DIRECTORY  fill the templates of asterisk-conf/ into DIRECTORY, make passwords and a certificate
+install.sh ports DIRECTORY      fail if a port of that configuration is in use, naming its variable
 install.sh venv DIRECTORY       make a Python virtual environment with pip, also where python3-venv is missing
+install.sh base SUITE           make a tar file with a minimal Debian, for `docker import`, and print its path
+install.sh plugins DIRECTORY    get Docker's compose and buildx into DIRECTORY, as $DOCKER_CONFIG/cli-plugins
 install.sh mirror               print the Debian mirror that this machine uses
 
 Cache folder: ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent.
@@ -189,30 +192,70 @@ make_root() {
 }
 
 build_root() { # DIRECTORY; the caller holds the lock
-    local root=$1 partial=$1.partial program keyring uri source=() options=() setting
+    local root=$1 partial=$1.partial
     rm -rf --one-file-system "$cache"/root-*.partial
-    program=$(borrow mmdebstrap /usr/bin/mmdebstrap)
-    keyring=$(borrow debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg)
-    uri=$(mirror)
-    # Without a mirror (the machine is no Debian) mmdebstrap takes Debian's own.
-    [ -z "$uri" ] || source=("deb [signed-by=$keyring] $uri $suite main")
-    # What this machine's apt needs to reach its mirror.
-    for setting in Acquire::Check-Valid-Until Acquire::http::Proxy Acquire::https::Proxy; do
-        setting=$(apt-config dump --no-empty "$setting" 2>/dev/null) || continue
-        [ -z "$setting" ] || options+=("--aptopt=$setting")
-    done
-    say "making $root with Asterisk from Debian $suite${uri:+ of $uri}: about 30 s, once"
-    borrowed_perl "$program" --quiet --variant=minbase --keyring="$keyring" "${options[@]}" \
-        --include="$(IFS=,; printf '%s' "${asterisk_packages[*]},${caller_packages[*]}")" \
-        "$suite" "$partial" "${source[@]}" >"$cache/root.log" 2>&1 9>&- || {
-        tail -n 15 "$cache/root.log" >&2
-        fail "mmdebstrap failed, see $cache/root.log; another mirror: ARI_AGENT_DEBIAN_MIRROR=http://..."
-    }
+    say "making $root with Asterisk from Debian $suite: about 30 s, once"
+    debootstrapped "$suite" "$partial" \
+        --include="$(IFS=,; printf '%s' "${asterisk_packages[*]},${caller_packages[*]}")" 9>&-
     # Where a running Asterisk has its own files bound: see ari_agent/demo/pbx.py.
     mkdir -p "$partial"/{etc,run,var/lib,var/log,var/spool}/asterisk "$partial/mnt"
     touch "$partial/etc/resolv.conf" "$partial/etc/hosts"
     chroot "$partial" /usr/sbin/asterisk -V >&2
     mv "$partial" "$root"
+}
+
+# A tar file with a minimal Debian, in the place of an image of a registry: `docker import FILE debian:SUITE-slim`.
+make_base() { # SUITE
+    local base=$cache/base-$1.tar
+    mkdir -p "$cache"
+    if [ ! -e "$base" ]; then
+        [ "$(id -u)" = 0 ] || fail "must be root to make a base image: run it with sudo"
+        say "making $base"
+        # The certificate authorities that this machine trusts beside the public ones: its network may need them.
+        # shellcheck disable=SC2016 # mmdebstrap runs the hooks with the new root as $1
+        debootstrapped "$1" "$base.partial.tar" --customize-hook='mkdir -p "$1/usr/local/share/ca-certificates"' \
+            --customize-hook='find /usr/local/share/ca-certificates -name "*.crt" -exec cp {} "$1/usr/local/share/ca-certificates/" ";"'
+        mv "$base.partial.tar" "$base"
+    fi
+    printf '%s\n' "$base"
+}
+
+# Docker's compose and buildx, where the machine has the engine alone: Go programs that need nothing but libc.
+get_plugins() { # DIRECTORY
+    local uri keyring lists=$cache/apt-$suite apt deb
+    uri=$(mirror)
+    [ -n "$uri" ] || fail "Docker's compose plugin is missing: install the package docker-compose-v2"
+    keyring=$(borrow debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg)
+    mkdir -p "$1" "$lists/lists/partial"
+    printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$suite" >"$lists/sources.list"
+    apt=(apt-get -qq -o APT::Sandbox::User=root -o Dir::State::Lists="$lists/lists" -o Dir::Cache="$lists"
+        -o Dir::Etc::SourceList="$lists/sources.list" -o Dir::Etc::SourceParts=/dev/null)
+    "${apt[@]}" update >&2
+    (cd "$lists" && "${apt[@]}" download docker-compose docker-buildx >&2)
+    for deb in "$lists"/*.deb; do
+        dpkg-deb -x "$deb" "$lists/unpacked"
+    done
+    cp "$lists"/unpacked/usr/libexec/docker/cli-plugins/docker-* "$1"
+    rm -rf "$lists"
+}
+
+debootstrapped() { # SUITE TARGET OPTION...
+    local program keyring uri source=() options=() setting
+    program=$(borrow mmdebstrap /usr/bin/mmdebstrap)
+    keyring=$(borrow debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg)
+    uri=$(mirror)
+    # Without a mirror (the machine is no Debian) mmdebstrap takes Debian's own.
+    [ -z "$uri" ] || source=("deb [signed-by=$keyring] $uri $1 main")
+    # What this machine's apt needs to reach its mirror.
+    for setting in Acquire::Check-Valid-Until Acquire::http::Proxy Acquire::https::Proxy; do
+        setting=$(apt-config dump --no-empty "$setting" 2>/dev/null) || continue
+        [ -z "$setting" ] || options+=("--aptopt=$setting")
+    done
+    borrowed_perl "$program" --quiet --variant=minbase --keyring="$keyring" "${options[@]}" "${@:3}" \
+        "$1" "$2" "${source[@]}" >"$cache/mmdebstrap.log" 2>&1 || {
+        tail -n 15 "$cache/mmdebstrap.log" >&2
+        fail "mmdebstrap failed, see $cache/mmdebstrap.log; another mirror: ARI_AGENT_DEBIAN_MIRROR=http://..."
+    }
 }
 
 # Run a Perl program; one that was unpacked finds its interpreter and libraries beside itself.
@@ -381,6 +424,29 @@ give_to_asterisk() { # DIRECTORY
     [ -z "$owner" ] || chown -R "$owner" "$1"
 }
 
+# ---- ports ----------------------------------------------------------------------------------------------------
+
+check_ports() { # DIRECTORY
+    local env_file=$1/ari-agent.env
+    [ -r "$env_file" ] || fail "$1 is not configured: run install.sh configure $1"
+    fail_if_busy tcp ARI_PORT
+    fail_if_busy tcp SIP_PORT
+    fail_if_busy udp SIP_PORT
+    fail_if_busy tcp SIP_TLS_PORT
+}
+
+# The kernel's own tables (proc(5)): local address in hexadecimal, state 0A = listening, 07 = a bound UDP socket.
+fail_if_busy() { # tcp|udp NAME
+    local port state=0A tables=()
+    port=$(setting "$2" '')
+    [ "$1" = tcp ] || state=07
+    mapfile -t tables < <(compgen -G "/proc/net/$1*")
+    if awk -v port="$(printf ':%04X' "$port")" -v state="$state" \
+        'substr($2, length($2) - 4) == port && $4 == state { busy = 1 } END { exit !busy }' "${tables[@]}"; then
+        fail "port $port/$1 is in use: choose another with ARI_AGENT_$2"
+    fi
+}
+
 # ---- Python ---------------------------------------------------------------------------------------------------
 
 # A virtual environment with pip. Debian and Ubuntu split pip off: without python3-venv its wheel is borrowed.
@@ -415,7 +481,10 @@ case ${1:-help} in
 root) make_root ;;
 packages) install_packages "${2:-}" ;;
 configure) configure "${2:?usage: install.sh configure DIRECTORY}" ;;
+ports) check_ports "${2:?usage: install.sh ports DIRECTORY}" ;;
 venv) make_venv "${2:?usage: install.sh venv DIRECTORY}" ;;
+base) make_base "${2:?usage: install.sh base SUITE}" ;;
+plugins) get_plugins "${2:?usage: install.sh plugins DIRECTORY}" ;;
 mirror) mirror ;;
 help | -h | --help) usage ;;
 *)

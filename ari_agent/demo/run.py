@@ -2,7 +2,8 @@
 
 run_demo            signals, exit status, the last line of --once
 └── _demonstrate    starts everything, in an order that ends it backwards whatever happens
-    ├── _register   an agent and a number over the HTTP API, as anybody would
+    ├── system.py   Asterisk and the controller
+    ├── _bound      agents and numbers over the HTTP API, as anybody would; removed at the end
     ├── story.py    the scripted call
     └── _invitation what a softphone needs to know
 """
@@ -12,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,12 +29,12 @@ from ari_agent.config import PREFIX
 from ari_agent.demo.agent import AgentEvent, Pressed, Started, TransferEnded, serve_agent
 from ari_agent.demo.agent_log import AgentLog
 from ari_agent.demo.caller import Phone
-from ari_agent.demo.controller import Controller, ControllerFailed, log_tail
-from ari_agent.demo.pbx import Pbx
+from ari_agent.demo.controller import ControllerApi, ControllerFailed, log_tail
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings, address_towards, free_port
 from ari_agent.demo.story import OPERATOR_RATE_HZ, Stage, scripted_call
+from ari_agent.demo.system import System, system
 from ari_agent.errors import AriAgentError
 
 # Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
@@ -86,101 +88,74 @@ async def run_demo(once: bool) -> int:
 async def _demonstrate(
     settings: DemoSettings, console: Console, report: Report, call: dict[str, Any], *, once: bool
 ) -> None:
-    api_key = f"key_{secrets.token_hex(16)}"
-    api = f"{settings.api_host}:{free_port(settings.api_host, settings.api_port, 'BIND')}"
     agent_port = free_port("127.0.0.1", settings.agent_port, "DEMO_AGENT_PORT")
     webhook_port = free_port("127.0.0.1", settings.webhook_port, "DEMO_WEBHOOK_PORT")
     async with AsyncExitStack() as stack:
         console.rule("Starting")
-        pbx = Pbx(
-            bind=settings.sip_bind,
-            sip_port=settings.sip_port,
-            tls_port=settings.sip_tls_port,
-            ari_port=settings.ari_port,
-            rtp_ports=settings.rtp_ports,
-            callers=(),
-        )
-        await stack.enter_async_context(pbx)
-        report.say(f"Asterisk: SIP on {settings.sip_bind}:{pbx.sip_port}, ARI on {pbx.ari_url}")
-        receiver = Receiver(api_key, lambda received: _tell_webhook(report, received), think_s=WEBHOOK_THINKS_S)
+        pbx = await stack.enter_async_context(system(settings, report))
+        receiver = Receiver(pbx.api.api_key, lambda received: _tell_webhook(report, received), think_s=WEBHOOK_THINKS_S)
         await receiver.start("127.0.0.1", webhook_port)
         stack.push_async_callback(receiver.close)
         report.say(f"webhook receiver: http://127.0.0.1:{webhook_port}")
         agent_log = AgentLog(lambda call_id, event: _tell_agent(report, call_id, event))
-        transfer_to = f"sip:{OPERATOR_NUMBER}@{settings.sip_host}:{pbx.sip_port}"
+        transfer_to = f"sip:{OPERATOR_NUMBER}@{pbx.sip_host}:{pbx.sip_port}"
         await stack.enter_async_context(
             serve_agent("127.0.0.1", agent_port, transfer_to=transfer_to, on_event=agent_log.note)
         )
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
-        folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
-        folder.mkdir(mode=0o700)
-        controller = Controller(_controller_settings(pbx, api, api_key), folder=folder)
-        await stack.enter_async_context(controller)
-        report.say(f"controller: http://{api}")
-        await _register(controller, agent_port=agent_port, webhook_port=webhook_port, sip_port=pbx.sip_port)
-        phone = Phone(
-            account=pbx.softphone_account, password=pbx.softphone_password, server=(settings.sip_host, pbx.sip_port)
+        webhooks = f"http://127.0.0.1:{webhook_port}"
+        await stack.enter_async_context(
+            _bound(pbx.api, NUMBER, f"ws://127.0.0.1:{agent_port}/twilio", "twilio", webhooks=webhooks)
         )
+        url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
+        await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, url, "web", webhooks=webhooks))
+        phone = Phone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
         await phone.open()
         stack.push_async_callback(phone.close)
 
         console.rule("The scripted call")
-        stage = Stage(phone, receiver, agent_log, controller, report, NUMBER, OPERATOR_NUMBER)
+        stage = Stage(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
         call.update(await scripted_call(stage))
         console.print(report.table())
         if not report.ok:
-            console.print(f"The controller's log ends:\n{controller.tail()}", markup=False, highlight=False)
-            console.print(f"Asterisk's log ends:\n{log_tail(pbx.log_path)}", markup=False, highlight=False)
+            for who, log in pbx.logs.items():
+                console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)
         if once:
             return
-        console.print(_invitation(settings, pbx, api, api_key))
-        await _until_something_ends(pbx, controller)
+        console.print(_invitation(pbx))
+        who = await pbx.broken()
+        log = pbx.logs.get("the controller")
+        raise ControllerFailed(f"{who} has ended{f'; its log ends:{chr(10)}{log_tail(log)}' if log else ''}")
 
 
-def _controller_settings(pbx: Pbx, api: str, api_key: str) -> dict[str, str]:
-    return {
-        "ARI_URL": pbx.ari_url,
-        "ARI_USERNAME": pbx.ari_username,
-        "ARI_PASSWORD": pbx.ari_password,
-        "APP": pbx.app,
-        "BIND": api,
-        "API_KEY": api_key,
-        "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
-        "RTP_HOST": "127.0.0.1",
-        "RECORDINGS_DIR": "recordings",
-    }
-
-
-async def _register(controller: Controller, *, agent_port: int, webhook_port: int, sip_port: int) -> None:
-    """Two agents and a number for each: the first over Twilio's protocol, the operator over the web protocol."""
-    for number, url, protocol in (
-        (NUMBER, f"ws://127.0.0.1:{agent_port}/twilio", "twilio"),
-        (OPERATOR_NUMBER, f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator", "web"),
-    ):
-        engine = {
-            "type": "audio-websocket",
-            "audio_websocket_url": url,
-            "audio_websocket_protocol": protocol,
-        }
-        agent = await controller.ask(
-            "POST",
-            "/create-agent",
-            {
-                "response_engine": engine,
-                "agent_name": f"demo over {protocol}",
-                "webhook_url": f"http://127.0.0.1:{webhook_port}/events",
-            },
-        )
-        await controller.ask(
+@asynccontextmanager
+async def _bound(api: ControllerApi, number: str, url: str, protocol: str, *, webhooks: str) -> AsyncIterator[None]:
+    """An agent, and the number that it answers."""
+    engine = {"type": "audio-websocket", "audio_websocket_url": url, "audio_websocket_protocol": protocol}
+    agent = await api.ask(
+        "POST",
+        "/create-agent",
+        {"response_engine": engine, "agent_name": f"demo over {protocol}", "webhook_url": f"{webhooks}/events"},
+    )
+    path = f"/delete-phone-number/{quote(number)}"
+    try:
+        with suppress(ControllerFailed):  # what a demo that was killed has left in a database that lives on
+            await api.ask("DELETE", path)
+        await api.ask(
             "POST",
             "/import-phone-number",
             {
                 "phone_number": number,
-                "termination_uri": f"127.0.0.1:{sip_port}",
+                "termination_uri": "127.0.0.1",
                 "inbound_agents": [{"agent_id": agent["agent_id"], "weight": 1}],
-                "inbound_webhook_url": f"http://127.0.0.1:{webhook_port}/inbound",
+                "inbound_webhook_url": f"{webhooks}/inbound",
             },
         )
+        yield
+    finally:
+        for removed in (path, f"/delete-agent/{agent['agent_id']}"):
+            with suppress(ControllerFailed):
+                await api.ask("DELETE", removed)
 
 
 def _tell_webhook(report: Report, received: Received) -> None:
@@ -199,33 +174,20 @@ def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
             report.say(f"agent: {call_id} transfer {status} {sip_status or ''}".rstrip())
 
 
-def _invitation(settings: DemoSettings, pbx: Pbx, api: str, api_key: str) -> Panel:
+def _invitation(pbx: System) -> Panel:
     table = Table.grid(padding=(0, 2))
     for name, value in (
-        ("server", settings.sip_host),
-        ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.tls_port} (TLS)"),
-        ("account", pbx.softphone_account),
-        ("password", pbx.softphone_password),
+        ("server", pbx.sip_host),
+        ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.sip_tls_port} (TLS)"),
+        ("account", pbx.account),
+        ("password", pbx.password),
         ("dial", f"{NUMBER}, or {NUMBER.removeprefix('+')}"),
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
-        ("API", f"curl -H 'Authorization: Bearer {api_key}' http://{api}/list-agents"),
+        ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),
     ):
         table.add_row(f"[bold]{name}[/bold]", escape(value))
-    if settings.sip_bind.startswith("127."):
-        address = address_towards("192.0.2.1")
-        if not address.startswith("127."):
-            hint = f"{PREFIX}SIP_BIND={address} make demo"
-            table.add_row("[bold]another device[/bold]", f"a phone in your network needs: {hint}")
+    if pbx.sip_host.startswith("127.") and not (address := address_towards("192.0.2.1")).startswith("127."):
+        hint = f"a phone in your network needs: {PREFIX}SIP_BIND={address} make demo"
+        table.add_row("[bold]other device[/bold]", hint)
     return Panel(table, title="Call it with a softphone", title_align="left")
-
-
-async def _until_something_ends(pbx: Pbx, controller: Controller) -> None:
-    ended = asyncio.create_task(controller.ended())
-    try:
-        while pbx.running and not ended.done():
-            await asyncio.wait((ended,), timeout=1)
-    finally:
-        ended.cancel()
-    who = "Asterisk" if not pbx.running else "the controller"
-    raise ControllerFailed(f"{who} has ended; the controller's log ends:\n{controller.tail()}")
