@@ -84,6 +84,7 @@ class Delivery:
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
         at_a_time: int = AT_A_TIME,
         per_receiver: int = PER_RECEIVER,
+        store_retry_s: float = STORE_RETRY_S,
     ) -> None:
         self._outbox = outbox
         self._post = SignedPost(session, api_key, now_ms)
@@ -92,6 +93,7 @@ class Delivery:
         self._retry_after_s = retry_after_s
         self._at_a_time = at_a_time
         self._per_receiver = per_receiver
+        self._store_retry_s = store_retry_s
         self._something_changed = asyncio.Event()
         self._closing = False
         self._on_their_way: dict[asyncio.Task[None], QueuedEvent] = {}
@@ -144,7 +146,7 @@ class Delivery:
             next_ms = await self._outbox.next_due_ms(now_ms)
         except StoreError as error:
             log.error("the outbox cannot be read: %s", error)
-            return STORE_RETRY_S
+            return self._store_retry_s
         return IDLE_LOOK_S if next_ms is None else min(IDLE_LOOK_S, max(0.0, (next_ms - self._now_ms()) / 1000))
 
     def _start(self, queued: QueuedEvent) -> None:
@@ -203,7 +205,7 @@ class Delivery:
                 return await write()
             except StoreError as error:
                 log.error("the outcome of a webhook cannot be recorded: %s", error)
-            await asyncio.sleep(STORE_RETRY_S)
+            await asyncio.sleep(self._store_retry_s)
 
     def _retry_ms(self, failed_before: int) -> int | None:
         """When to try again; None after the last retry."""
