@@ -251,6 +251,14 @@ class Agent:
             await asyncio.sleep(0.01)
         return self.calls[index]
 
+    async def attempted(self, *, timeout_s: float = 10.0) -> None:
+        """Until somebody asked to connect, whether that is answered or not."""
+        for _ in range(int(timeout_s / 0.01)):
+            if self.attempts:
+                return
+            await asyncio.sleep(0.01)
+        raise TimeoutError(f"nobody connected in {timeout_s} s")
+
 
 async def listen(call: AgentCall) -> None:
     """The script of an agent that says nothing."""

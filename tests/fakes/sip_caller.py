@@ -105,6 +105,8 @@ class SipCaller(asyncio.DatagramProtocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._port = self._rtp_port = 0
         self._challenged = False
+        self._open_refer: str | None = None
+        """CSeq number of a REFER whose outcome has not been reported."""
 
     async def __aenter__(self) -> Self:
         sock = self._open_socket(self.address)
@@ -218,6 +220,9 @@ class SipCaller(asyncio.DatagramProtocol):
         dialog.over = True
         try:
             await self.request("BYE", headers=headers, timeout_s=timeout_s)
+            if self._open_refer is not None:
+                # The subscription of a REFER outlives the call (RFC 6665): it is ended like the call.
+                await self._notify(self._open_refer, 487)
         finally:
             await self.audio.stop()
 
@@ -454,20 +459,26 @@ class SipCaller(asyncio.DatagramProtocol):
             kept.append(("Content-Type", "application/sdp"))
         return SipMessage(f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}", tuple(kept), body)
 
+    async def _notify(self, number: str, status: int) -> None:
+        if status >= 200:
+            self._open_refer = None
+        headers = [
+            ("Event", f"refer;id={number}"),
+            ("Subscription-State", "active;expires=60" if status < 200 else "terminated;reason=noresource"),
+            ("Content-Type", "message/sipfrag;version=2.0"),
+        ]
+        fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
+        await self.request("NOTIFY", headers=headers, body=fragment)
+
     async def _play_refer(self, refer: SipMessage, plan: ReferPlan) -> None:
         """Report as RFC 3515 section 2.4.5 says, in message/sipfrag."""
-        number = refer.need("CSeq").split()[0]
+        number = self._open_refer = refer.need("CSeq").split()[0]
         for delay_s, status in plan.notifies:
             await asyncio.sleep(delay_s)
-            state = "active;expires=60" if status < 200 else "terminated;reason=noresource"
-            headers = [
-                ("Event", f"refer;id={number}"),
-                ("Subscription-State", state),
-                ("Content-Type", "message/sipfrag;version=2.0"),
-            ]
-            fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
+            if self._open_refer is None:
+                return  # the caller hung up meanwhile
             with contextlib.suppress(TimeoutError):
-                await self.request("NOTIFY", headers=headers, body=fragment)
+                await self._notify(number, status)
         dialog = self._need_dialog()
         if plan.hang_up_s is not None and not dialog.over:
             await asyncio.sleep(plan.hang_up_s)

@@ -119,7 +119,17 @@ class Stage:
         async with self.caller() as caller:
             await caller.call(dialled, headers=headers)
             agent_call = await server_agent.call()
-            yield Connected(caller, agent_call, str(agent_call.about["call_id"]), dialled, agent_id)
+            call_id = str(agent_call.about["call_id"])
+            await self.begun(call_id)
+            yield Connected(caller, agent_call, call_id, dialled, agent_id)
+
+    async def begun(self, call_id: str, *, timeout_s: float = 5.0) -> None:
+        """Until the record says that the call was answered: that is written right after the answer."""
+        for _ in range(int(timeout_s / 0.02)):
+            if (await self.controller.call(call_id))["call_status"] != "registered":
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"call {call_id} is still registered after {timeout_s} s")
 
     def asterisk_log_tail(self, lines: int) -> str:
         """The end of Asterisk's log."""

@@ -55,7 +55,7 @@ async def test_a_caller_may_give_up_while_the_agent_does_not_answer(stage: Stage
     number = await stage.import_number(await stage.create_agent(agent))
     async with stage.caller() as caller:
         await caller.dial(number)
-        await caller.ringing()
+        await agent.attempted()
         await caller.cancel()
     ended = await stage.events.event("call_ended", to_number=number)
     assert ended.call["disconnection_reason"] == "user_hangup"

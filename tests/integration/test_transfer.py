@@ -183,6 +183,7 @@ async def test_the_same_from_the_wire_of_sipp(stage: Stage, scenario: str, statu
     number = await stage.import_number(await stage.create_agent(agent))
     run = asyncio.create_task(stage.sipp.run(scenario, number, values={"STATUS": status}))
     call = await agent.call()
+    await stage.begun(call.about["call_id"])
     await call.transfer("+14155559999", headers={"X-Case": "7"})
     if reason is None:
         result = await call.transfer_result()
