@@ -38,7 +38,7 @@ LIMIT_BYTES: Final = 10 * 60 * 8000
 MARKS_LIMIT: Final = 10_000
 
 _BYTES_PER_MS: Final = 8
-_WINDOW_TICKS: Final = 50  # 1 s: longer than the time between two messages of any live agent
+_WINDOW_TICKS: Final = 25  # 0.5 s: twice the longest time between two messages of a live agent
 _WINDOW_TICKS_MAX: Final = 3200  # 64 s: a stream that turned out to need its queue is asked ever more seldom
 _STALL_TICKS_MAX: Final = 150  # 3 s: after a longer pause the agent begins anew rather than catches up
 _LIVE_CHUNK_MAX: Final = 250 * _BYTES_PER_MS  # the longest message of a live stream (Retell's web protocol)
@@ -47,7 +47,7 @@ _LEAD_FOLLOWS: Final = 1000  # one sample in so many: a clock 1000 ppm off
 _CROSSFADE_SAMPLES: Final = 80  # 10 ms: what was trimmed passes into what follows
 _PACE_TOLERANCE: Final = 40 * _BYTES_PER_MS
 _PAUSE_FRAMES: Final = 10  # a pause is never shortened below 200 ms
-_PAUSE_WINDOWS: Final = 3
+_PAUSE_WINDOWS: Final = 6  # 3 s
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class Playout:
 
     __slots__ = (
         "_allowed",
+        "_chunk",
         "_due_marks",
         "_fading",
         "_frames",
@@ -111,7 +112,7 @@ class Playout:
     def _begin_stream(self, first_chunk: int) -> None:
         """A new reckoning of the agent's lead: all in samples."""
         self._lead = 0
-        self._usual_lead = min(first_chunk, _LIVE_CHUNK_MAX)
+        self._usual_lead = self._chunk = min(first_chunk, _LIVE_CHUNK_MAX)
         self._allowed = 0  # silence put in, plus how far the usual lead was followed, minus what was trimmed
         self._live = True
         self._since_input = 0  # ticks
@@ -265,8 +266,7 @@ class Playout:
         lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
         follows = time // _LEAD_FOLLOWS
         peak = self._lead_peak
-        chunk_tolerance = _PACE_TOLERANCE + min(self._usual_lead, _LIVE_CHUNK_MAX)
-        in_pace = abs(received - time) <= chunk_tolerance
+        in_pace = abs(received - time) <= _PACE_TOLERANCE + self._chunk
         self._since_trim += self._ticks
         self._begin_window()
         if not in_pace:
