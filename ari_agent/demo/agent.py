@@ -6,7 +6,7 @@ ari-agent dials it at `ws://HOST:8765/twilio` (Twilio Media Streams: mu-law in J
 `ws://HOST:8765/web?sample_rate=16000` (raw 16-bit samples in binary frames). It greets, says back what it hears one
 second later, and answers keys:
 
-    1  a rising tone, followed by a mark (twilio) that comes back when the caller has heard it
+    1  a rising tone, followed by a mark that comes back when the caller has heard it
     2  a long tone that is cut short by `clear` after one second
     9  transfers the caller to --transfer-to by SIP REFER
     0  hangs up
@@ -84,6 +84,8 @@ def control_event(message: dict[str, Any]) -> AgentEvent | None:
     match message:
         case {"event": "dtmf", "dtmf": {"digit": str(digit)}}:
             return Pressed(digit)
+        case {"event": "mark", "mark": {"name": str(name)}}:
+            return MarkReturned(name)
         case {"event": "transfer", "transfer": {"status": str(status), **rest}}:
             sip_status = rest.get("sip_status")
             return TransferEnded(status, sip_status if isinstance(sip_status, int) else None)
@@ -124,8 +126,6 @@ class TwilioWire:
                     yield Started(str(parameters.get("call_id", stream_sid)), text_values(parameters))
                 case {"event": "media", "media": {"payload": str(payload)}}:
                     yield Heard(from_ulaw(base64.b64decode(payload)))
-                case {"event": "mark", "mark": {"name": str(name)}}:
-                    yield MarkReturned(name)
                 case {"event": "stop"}:
                     return
                 case dict() if event := control_event(message):
@@ -171,7 +171,7 @@ class WebWire:
         await self._websocket.send(to_ulaw(samples) if self._encoding == "mulaw" else samples.astype("<i2").tobytes())
 
     async def mark(self, name: str) -> None:
-        """The web protocol has no marks."""
+        await self._websocket.send(json.dumps({"event": "mark", "mark": {"name": name}}))
 
     async def clear(self) -> None:
         await self._websocket.send("clear")

@@ -1,4 +1,4 @@
-"""The controller as the demo runs it: `ari-agent serve` in a process of its own, and its HTTP API."""
+"""The controller as the demo meets it: its HTTP API, and `ari-agent serve` in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
@@ -16,7 +15,7 @@ import ari_agent
 from ari_agent.config import PREFIX
 from ari_agent.errors import AriAgentError
 
-START_TIMEOUT_S: Final = 30.0
+READY_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
@@ -24,7 +23,62 @@ class ControllerFailed(AriAgentError):
     """The controller did not start, or answered the API with something unexpected."""
 
 
-class Controller:
+class ControllerApi:
+    """The HTTP API. address: host and port."""
+
+    def __init__(self, address: str, api_key: str) -> None:
+        self.address, self.api_key = address, api_key
+        self._session = aiohttp.ClientSession(
+            base_url=f"http://{address}",
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=aiohttp.ClientTimeout(total=10),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One request; the JSON object of its answer, {} for an empty one.
+
+        Raises:
+            ControllerFailed: no answer, a status of 400 or more, or something else than a JSON object.
+        """
+        try:
+            async with self._session.request(method, path, json=body) as response:
+                if response.status >= 400:
+                    raise ControllerFailed(f"{method} {path} answered {response.status}: {await response.text()}")
+                answer = await response.json() if response.status != 204 else {}
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ControllerFailed(f"{method} {path} failed: {error or 'no answer in time'}") from None
+        if not isinstance(answer, dict):
+            raise ControllerFailed(f"{method} {path} answered no JSON object")
+        return answer
+
+    async def ready(self) -> None:
+        """Wait until /readyz says that Asterisk and the database are there.
+
+        Raises:
+            ControllerFailed: they were not within READY_TIMEOUT_S; the text says what was missing.
+        """
+        missing = ""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while True:
+                    try:
+                        await self.ask("GET", "/readyz")
+                    except ControllerFailed as error:
+                        missing = str(error)
+                    else:
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ControllerFailed(f"the controller was not ready after {READY_TIMEOUT_S:g} s: {missing}") from None
+
+
+class ControllerProcess:
     """One `ari-agent serve`.
 
     settings: names without their prefix (`ARI_URL`, `API_KEY`, ...); nothing else of the product's settings reaches it.
@@ -32,34 +86,18 @@ class Controller:
     """
 
     def __init__(self, settings: Mapping[str, str], *, folder: Path) -> None:
+        self.log_path = folder / "controller.log"
         self._settings, self._folder = settings, folder
         self._process: asyncio.subprocess.Process | None = None
-        self._session = aiohttp.ClientSession(
-            base_url=f"http://{settings['BIND']}",
-            headers={"Authorization": f"Bearer {settings['API_KEY']}"},
-            timeout=aiohttp.ClientTimeout(total=10),
-        )
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
+        await self._start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
 
-    @property
-    def log_path(self) -> Path:
-        """What it logs."""
-        return self._folder / "controller.log"
-
-    async def start(self) -> None:
-        """Start the process; returns when /readyz says that Asterisk and the database are there."""
+    async def _start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         environment |= {PREFIX + name: value for name, value in self._settings.items()}
         # It runs in a folder of its own, away from anybody's .env: a package that is not installed must still be found.
@@ -77,29 +115,9 @@ class Controller:
                 stderr=log,
                 start_new_session=True,
             )
-        try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await self._ready()
-        except TimeoutError:
-            raise ControllerFailed(
-                f"the controller was not ready after {START_TIMEOUT_S:g} s:\n{self.tail()}"
-            ) from None
 
-    async def _ready(self) -> None:
-        while True:
-            if self._process is None or self._process.returncode is not None:
-                raise ControllerFailed(f"the controller ended at its start; it said:\n{self.tail()}")
-            try:
-                async with self._session.get("/readyz") as response:
-                    if response.status == 200:
-                        return
-            except aiohttp.ClientConnectionError:
-                pass  # not listening yet
-            await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
+    async def _stop(self) -> None:
         """SIGTERM, and SIGKILL if that is not enough."""
-        await self._session.close()
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -110,30 +128,28 @@ class Controller:
             process.kill()
             await process.wait()
 
-    async def ended(self) -> int:
-        """Wait for the end of the process; its exit status."""
-        return await self._process.wait() if self._process else 0
-
-    def tail(self) -> str:
-        """The end of the log."""
-        return log_tail(self.log_path)
-
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One request to the API; its JSON answer.
+    async def ready(self, api: ControllerApi) -> None:
+        """Wait until its API is ready.
 
         Raises:
-            ControllerFailed: no answer, a status of 400 or more, or no JSON object.
+            ControllerFailed: it ended, or took too long; the text has the end of its log.
         """
+        ready, ended = asyncio.create_task(api.ready()), asyncio.create_task(self.ended())
         try:
-            async with self._session.request(method, path, json=body) as response:
-                if response.status >= 400:
-                    raise ControllerFailed(f"{method} {path} answered {response.status}: {await response.text()}")
-                answer = await response.json()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ControllerFailed(f"{method} {path} failed: {error or 'no answer in time'}") from None
-        if not isinstance(answer, dict):
-            raise ControllerFailed(f"{method} {path} answered no JSON object")
-        return answer
+            await asyncio.wait((ready, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                raise ControllerFailed(f"the controller ended at its start; it said:\n{log_tail(self.log_path)}")
+            await ready
+        except ControllerFailed as error:
+            raise ControllerFailed(f"{error}\nIts log ends:\n{log_tail(self.log_path)}") from None
+        finally:
+            ready.cancel()
+            ended.cancel()
+
+    async def ended(self) -> None:
+        """Wait for the end of the process."""
+        if self._process:
+            await self._process.wait()
 
 
 def log_tail(path: Path, lines: int = 20) -> str:

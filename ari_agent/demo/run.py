@@ -124,8 +124,8 @@ async def _demonstrate(
             return
         console.print(_invitation(pbx))
         who = await pbx.broken()
-        log = pbx.logs.get("the controller")
-        raise ControllerFailed(f"{who} has ended{f'; its log ends:{chr(10)}{log_tail(log)}' if log else ''}")
+        its_log = f"; its log ends:\n{log_tail(pbx.logs[who])}" if who in pbx.logs else ""
+        raise ControllerFailed(f"{who} has ended{its_log}")
 
 
 @asynccontextmanager

@@ -28,8 +28,14 @@ class DemoSettings:
 
     sip_bind: the IPv4 address that SIP and the caller's audio use; another machine's phone needs one of the network's.
     rtp_ports: first and last UDP port of Asterisk's audio.
+    running: use the Asterisk and the controller that these settings describe, instead of starting some; only then
+        are api_key and the softphone's account asked for.
     """
 
+    running: bool
+    api_key: str
+    softphone_account: str
+    softphone_password: str
     sip_bind: str
     rtp_ports: tuple[int, int]
     api_host: str
@@ -42,7 +48,8 @@ class DemoSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read ARI_AGENT_SIP_BIND, ARI_AGENT_SIP_RTP_PORTS, ARI_AGENT_BIND and the variables of PORTS.
+        """Read ARI_AGENT_SIP_BIND, ARI_AGENT_SIP_RTP_PORTS, ARI_AGENT_BIND and the variables of PORTS; also
+        ARI_AGENT_DEMO_RUNNING, ARI_AGENT_API_KEY, ARI_AGENT_SOFTPHONE_ACCOUNT and ARI_AGENT_SOFTPHONE_PASSWORD.
 
         Raises:
             ConfigurationError: a value is wrong; the text names the variable and says what it may be.
@@ -66,7 +73,17 @@ class DemoSettings:
         for field, text in ports.items():
             if _port(text) < 0:
                 raise _wrong(PORTS[field][0], text, "a port, 0 (the system chooses) to 65535")
+        running = given("DEMO_RUNNING", "no")
+        if running not in ("yes", "no"):
+            raise _wrong("DEMO_RUNNING", running, "yes or no")
+        secrets = {name: environment.get(PREFIX + name, "") for name in ("API_KEY", "SOFTPHONE_PASSWORD")}
+        if running == "yes" and (missing := [PREFIX + name for name, value in secrets.items() if not value]):
+            raise ConfigurationError(f"{missing[0]}: not set; {PREFIX}DEMO_RUNNING=yes needs it")
         return cls(
+            running=running == "yes",
+            api_key=secrets["API_KEY"],
+            softphone_account=given("SOFTPHONE_ACCOUNT", "softphone"),
+            softphone_password=secrets["SOFTPHONE_PASSWORD"],
             sip_bind=sip_bind,
             rtp_ports=(int(first), int(last)),
             api_host=api_host,
@@ -78,6 +95,14 @@ class DemoSettings:
     def sip_host(self) -> str:
         """The address to dial: `sip_bind`, or this machine's own one where that means all of them."""
         return address_towards("192.0.2.1") if IPv4Address(self.sip_bind).is_unspecified else self.sip_bind
+
+    @property
+    def api_client_host(self) -> str:
+        """Where the API is reached from here."""
+        try:
+            return "127.0.0.1" if IPv4Address(self.api_host).is_unspecified else self.api_host
+        except AddressValueError:  # a name
+            return self.api_host
 
 
 def _port(text: str) -> int:

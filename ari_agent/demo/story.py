@@ -21,7 +21,7 @@ import numpy as np
 from ari_agent.demo import agent
 from ari_agent.demo.agent_log import AgentCall, AgentLog
 from ari_agent.demo.caller import CallFailed, Phone, PhoneCall
-from ari_agent.demo.controller import Controller, ControllerFailed
+from ari_agent.demo.controller import ControllerApi, ControllerFailed
 from ari_agent.demo.measure import Match, find, level_dbfs, tone_dbfs
 from ari_agent.demo.receiver import Receiver
 from ari_agent.demo.report import Report, StepFailed
@@ -44,7 +44,7 @@ class Stage:
     phone: Phone
     receiver: Receiver
     agent_log: AgentLog
-    controller: Controller
+    api: ControllerApi
     report: Report
     number: str
     operator_number: str
@@ -186,7 +186,7 @@ async def _read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]
         record: dict[str, Any] = {}
         while "end_timestamp" not in record:
             try:
-                record = await stage.controller.ask("GET", f"/v2/get-call/{call_id}")
+                record = await stage.api.ask("GET", f"/v2/get-call/{call_id}")
             except ControllerFailed as error:
                 raise StepFailed(str(error)) from None
             await asyncio.sleep(0.1)

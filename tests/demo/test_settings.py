@@ -33,9 +33,17 @@ def test_every_value_can_be_set() -> None:
             "ARI_AGENT_BIND": "0.0.0.0:18080",
             "ARI_AGENT_DEMO_AGENT_PORT": "18765",
             "ARI_AGENT_DEMO_WEBHOOK_PORT": "65535",
+            "ARI_AGENT_DEMO_RUNNING": "yes",
+            "ARI_AGENT_API_KEY": "key_1",
+            "ARI_AGENT_SOFTPHONE_ACCOUNT": "bob",
+            "ARI_AGENT_SOFTPHONE_PASSWORD": "secret",
         }
     )
     assert settings == DemoSettings(
+        running=True,
+        api_key="key_1",
+        softphone_account="bob",
+        softphone_password="secret",
         sip_bind="192.0.2.5",
         rtp_ports=(27000, 27099),
         api_host="0.0.0.0",
@@ -46,7 +54,7 @@ def test_every_value_can_be_set() -> None:
         agent_port=18765,
         webhook_port=65535,
     )
-    assert settings.sip_host == "192.0.2.5"
+    assert (settings.sip_host, settings.api_client_host) == ("192.0.2.5", "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -64,11 +72,19 @@ def test_every_value_can_be_set() -> None:
         ("ARI_AGENT_BIND", "8080"),
         ("ARI_AGENT_BIND", "127.0.0.1:99999"),
         ("ARI_AGENT_DEMO_AGENT_PORT", " "),
+        ("ARI_AGENT_DEMO_RUNNING", "1"),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_what_it_may_be(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: expected "):
         DemoSettings.from_environment({name: value})
+
+
+@pytest.mark.parametrize("name", ["ARI_AGENT_API_KEY", "ARI_AGENT_SOFTPHONE_PASSWORD"])
+def test_a_running_system_needs_its_secrets(name: str) -> None:
+    given = {"ARI_AGENT_DEMO_RUNNING": "yes", "ARI_AGENT_API_KEY": "a", "ARI_AGENT_SOFTPHONE_PASSWORD": "b"}
+    with pytest.raises(ConfigurationError, match=f"{name}: not set"):
+        DemoSettings.from_environment(given | {name: ""})
 
 
 def test_a_busy_port_names_the_variable_that_chooses_another() -> None:

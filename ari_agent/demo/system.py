@@ -1,0 +1,131 @@
+"""What the demo's call goes through: an Asterisk and a controller, started for it or already running."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ari_agent.demo.controller import ControllerApi, ControllerFailed, ControllerProcess
+from ari_agent.demo.pbx import Pbx
+from ari_agent.demo.report import Report
+from ari_agent.demo.settings import DemoSettings, free_port
+
+LOOK_AGAIN_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Where to dial, and whom to ask.
+
+    logs: the files that tell why something went wrong. broken: returns when a part has ended by itself, saying which.
+    """
+
+    api: ControllerApi
+    sip_host: str
+    sip_port: int
+    sip_tls_port: int
+    account: str
+    password: str
+    logs: Mapping[str, Path]
+    broken: Callable[[], Awaitable[str]]
+
+
+@asynccontextmanager
+async def system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
+    """The running one if there is one (ARI_AGENT_DEMO_RUNNING), else one that lives as long as the context.
+
+    Raises:
+        PbxError: Asterisk cannot be made or started; PortBusy names the variable of a port that is taken.
+        ControllerFailed: the controller did not start.
+    """
+    make = running_system if settings.running else own_system
+    async with make(settings, report) as made:
+        yield made
+
+
+@asynccontextmanager
+async def running_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
+    """What runs already, by its settings."""
+    address = f"{settings.api_client_host}:{settings.api_port}"
+    async with ControllerApi(address, settings.api_key) as api:
+        await api.ready()
+        report.say(f"controller: http://{address}, SIP on {settings.sip_host}:{settings.sip_port}, running already")
+        yield System(
+            api=api,
+            sip_host=settings.sip_host,
+            sip_port=settings.sip_port,
+            sip_tls_port=settings.sip_tls_port,
+            account=settings.softphone_account,
+            password=settings.softphone_password,
+            logs={},
+            broken=lambda: _unanswered(api),
+        )
+
+
+async def _unanswered(api: ControllerApi) -> str:
+    try:
+        while True:
+            await api.ask("GET", "/healthz")
+            await asyncio.sleep(LOOK_AGAIN_S)
+    except ControllerFailed:
+        return "the controller"
+
+
+@asynccontextmanager
+async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
+    """An Asterisk in a private root, and a controller with an empty database."""
+    api_port = free_port(settings.api_host, settings.api_port, "BIND")
+    api_key = f"key_{secrets.token_hex(16)}"
+    async with AsyncExitStack() as stack:
+        pbx = Pbx(
+            bind=settings.sip_bind,
+            sip_port=settings.sip_port,
+            tls_port=settings.sip_tls_port,
+            ari_port=settings.ari_port,
+            rtp_ports=settings.rtp_ports,
+            callers=(),
+        )
+        await stack.enter_async_context(pbx)
+        report.say(f"Asterisk: SIP on {settings.sip_bind}:{pbx.sip_port}, ARI on {pbx.ari_url}")
+        folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
+        folder.mkdir(mode=0o700)
+        product_settings = {
+            "ARI_URL": pbx.ari_url,
+            "ARI_USERNAME": pbx.ari_username,
+            "ARI_PASSWORD": pbx.ari_password,
+            "APP": pbx.app,
+            "BIND": f"{settings.api_host}:{api_port}",
+            "API_KEY": api_key,
+            "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
+            "RTP_HOST": "127.0.0.1",
+            "RECORDINGS_DIR": "recordings",
+        }
+        controller = await stack.enter_async_context(ControllerProcess(product_settings, folder=folder))
+        api = await stack.enter_async_context(ControllerApi(f"{settings.api_client_host}:{api_port}", api_key))
+        await controller.ready(api)
+        report.say(f"controller: http://{api.address}")
+        yield System(
+            api=api,
+            sip_host=settings.sip_host,
+            sip_port=pbx.sip_port,
+            sip_tls_port=pbx.tls_port,
+            account=pbx.softphone_account,
+            password=pbx.softphone_password,
+            logs={"the controller": controller.log_path, "Asterisk": pbx.log_path},
+            broken=lambda: _broken(pbx, controller),
+        )
+
+
+async def _broken(pbx: Pbx, controller: ControllerProcess) -> str:
+    ended = asyncio.create_task(controller.ended())
+    try:
+        while pbx.running and not ended.done():
+            await asyncio.wait((ended,), timeout=1)
+    finally:
+        ended.cancel()
+    return "the controller" if pbx.running else "Asterisk"
