@@ -36,7 +36,7 @@ AT_A_TIME: Final = 256
 PER_RECEIVER: Final = 16
 IDLE_LOOK_S: Final = 30.0  # somebody else may have put something into the outbox
 STORE_RETRY_S: Final = 1.0  # after the database failed
-CLOSE_GRACE_S: Final = 2.0
+GRACE_S: Final = 2.0  # at the end
 
 
 class OutboxPort(Protocol):
@@ -85,6 +85,7 @@ class Delivery:
         at_a_time: int = AT_A_TIME,
         per_receiver: int = PER_RECEIVER,
         store_retry_s: float = STORE_RETRY_S,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._outbox = outbox
         self._post = SignedPost(session, api_key, now_ms)
@@ -94,8 +95,8 @@ class Delivery:
         self._at_a_time = at_a_time
         self._per_receiver = per_receiver
         self._store_retry_s = store_retry_s
+        self._grace_s = grace_s
         self._something_changed = asyncio.Event()
-        self._closing = False
         self._on_their_way: dict[asyncio.Task[None], QueuedEvent] = {}
         self.delivered = self.failed = self.died = 0
 
@@ -108,21 +109,22 @@ class Delivery:
         """Something was added to the outbox: look at once."""
         self._something_changed.set()
 
-    def close(self) -> None:
-        """Begin nothing more; `run` returns when what is on its way has come back, after two seconds at most."""
-        self._closing = True
-        self._something_changed.set()
-
     async def run(self) -> None:
-        """Deliver until `close`, or until cancelled: then what is on its way is given up, and sent again next time."""
+        """Deliver until cancelled.
+
+        Then what was added last is sent too and what is on its way may come back, for two seconds at most. What has
+        not by then is sent again by the next run.
+        """
         try:
-            while not self._closing:
+            while True:
                 self._something_changed.clear()
                 wait_s = await self._start_what_is_due()
-                if not self._closing:
-                    await self._wait_for_change(wait_s)
+                await self._wait_for_change(wait_s)
+        except asyncio.CancelledError:
+            await self._start_what_is_due()
             if self._on_their_way:
-                await asyncio.wait(self._on_their_way, timeout=CLOSE_GRACE_S)
+                await asyncio.wait(self._on_their_way, timeout=self._grace_s)
+            raise
         finally:
             await self._give_up_the_rest()
 

@@ -15,10 +15,10 @@ from typing import Final
 
 import aiohttp
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from ari_agent.contract.explain import explain
 from ari_agent.contract.inbound import InboundWebhookAnswer, InboundWebhookBody, InboundWebhookRequest
+from ari_agent.contract.json_text import MalformedJson, parse_json
 from ari_agent.contract.webhook_event import compact_json
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown
@@ -38,9 +38,9 @@ def parse_answer(body: bytes) -> InboundWebhookAnswer:
     if not body.strip():
         return InboundWebhookAnswer()
     try:
-        given = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise PostFailed(f"the answer is not JSON: {error}") from None
+        given = parse_json(body)
+    except MalformedJson as error:
+        raise PostFailed(f"the answer is {error}") from None
     try:
         answer = InboundWebhookBody.model_validate(given).call_inbound
     except ValidationError as error:

@@ -26,8 +26,8 @@ async def main(database_url: str) -> None:
             if not await store.outbox.depth():
                 break
             await asyncio.sleep(0.02)
-        delivery.close()
-        await running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     await store.close()
 
 

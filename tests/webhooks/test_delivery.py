@@ -32,6 +32,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await the_store.close()
 
 
+async def end(running: asyncio.Task[None]) -> None:
+    """As the process does when it ends."""
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 @asynccontextmanager
 async def delivering(outbox: Outbox | FakeOutbox, **settings: Any) -> AsyncIterator[Delivery]:
     """A deliverer that runs meanwhile."""
@@ -40,8 +47,7 @@ async def delivering(outbox: Outbox | FakeOutbox, **settings: Any) -> AsyncItera
         outbox.on_added = delivery.wake
         running = asyncio.create_task(delivery.run())
         yield delivery
-        delivery.close()
-        await running
+        await end(running)
         assert delivery.in_flight == 0
 
 
@@ -168,7 +174,11 @@ async def test_a_failing_call_started_does_not_hold_back_call_ended(store: Store
 
 
 async def test_a_receiver_that_hangs_does_not_hold_back_the_others(store: Store) -> None:
-    async with Receiver(never) as dead, Receiver() as alive, delivering(store.outbox, at_a_time=4, per_receiver=3):
+    async with (
+        Receiver(never) as dead,
+        Receiver() as alive,
+        delivering(store.outbox, at_a_time=4, per_receiver=3, grace_s=0),
+    ):
         for number in range(10):
             await store.calls.save(a_call(f"dead_{number}"), [an_event(dead.url, f"dead_{number}")])
         await dead.wait_for(3)
@@ -178,29 +188,23 @@ async def test_a_receiver_that_hangs_does_not_hold_back_the_others(store: Store)
         assert len(dead.arrivals) == 3
 
 
-async def test_closing_waits_for_what_is_on_its_way(store: Store) -> None:
+async def test_the_end_waits_for_what_is_on_its_way_and_sends_what_was_added_last(store: Store) -> None:
     async def a_little_later(_: Arrival) -> web.StreamResponse:
         await asyncio.sleep(0.1)
         return web.Response()
 
     async with Receiver(a_little_later) as receiver:
         async with delivering(store.outbox):
-            await store.calls.save(a_call(), [an_event(receiver.url)])
+            await store.calls.save(a_call("call_1"), [an_event(receiver.url, "call_1")])
             await receiver.wait_for(1)
+            await store.calls.save(a_call("call_2"), [an_event(receiver.url, "call_2")])
         assert await store.outbox.depth() == 0
 
 
-async def test_cancelling_gives_up_what_is_on_its_way_and_keeps_it(store: Store) -> None:
-    async with Receiver(never) as receiver, aiohttp.ClientSession() as session:
-        delivery = Delivery(store.outbox, session, API_KEY)
-        running = asyncio.create_task(delivery.run())
+async def test_what_has_not_come_back_by_the_end_is_kept(store: Store) -> None:
+    async with Receiver(never) as receiver, delivering(store.outbox, grace_s=0.01):
         await store.calls.save(a_call(), [an_event(receiver.url)])
-        delivery.wake()
         await receiver.wait_for(1)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-        assert delivery.in_flight == 0
     (queued,) = await store.outbox.due(2**50, 10)
     assert queued.attempts == 0
 
@@ -267,8 +271,7 @@ async def test_pauses_grow_and_vary_by_a_fifth(attempts: int, dice: float, retry
         delivery = Delivery(outbox, session, API_KEY, now_ms=lambda: 0, dice=lambda: dice)
         running = asyncio.create_task(delivery.run())
         await outbox.settled.wait()
-        delivery.close()
-        await running
+        await end(running)
     assert outbox.retries == [retry_ms]
 
 
