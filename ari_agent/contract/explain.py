@@ -41,18 +41,19 @@ def _path(detail: ErrorDetails, given: object) -> str:
     path = ""
     here = given
     for part in detail["loc"]:
-        if here is not NOT_AT_HAND and not _belongs(part, here):
+        if here is not NOT_AT_HAND and _is_union_member(part, here, detail):
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
         here = _descend(part, here)
     return path
 
 
-def _belongs(part: int | str, here: object) -> bool:
-    """Whether a part of a location names something in the input, present or missing, rather than a union member."""
+def _is_union_member(part: int | str, here: object, detail: ErrorDetails) -> bool:
+    """Whether a part of a location names a member of a union rather than something in the input, there or missing."""
     if isinstance(here, dict):
-        return part in here or here.get("type") != part
-    return isinstance(here, list | tuple) and isinstance(part, int)
+        about_here = detail["input"] is here and detail["type"] != "missing"
+        return part not in here and (about_here or here.get("type") == part)
+    return not (isinstance(here, list | tuple) and isinstance(part, int))
 
 
 def _descend(part: int | str, here: object) -> object:

@@ -19,7 +19,7 @@ def _url(*schemes: str) -> Callable[[str], str]:
 
     def check(text: str) -> str:
         # {{name}} is filled in when the call is known: any part of the URL may be one.
-        filled = _TEMPLATE.sub("x", text)
+        filled = _TEMPLATE.sub("1", text)
         if found := _FORBIDDEN.search(filled):
             raise ValueError(f"{expected}, without the character {found[0]!r}")
         if text.startswith("{{"):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
 import logging
 from io import BytesIO
@@ -9,10 +8,9 @@ from typing import Any
 import pytest
 
 from ari_agent.api.errors import MAX_BODY_BYTES
-from ari_agent.api.routes import PUBLIC_PATHS, ROUTES, Route
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
-from tests.api.conftest import API_KEY, Api, Board, OneCall, refused
+from tests.api.conftest import Api, Board, OneCall, refused
 
 
 async def test_a_path_that_is_not_there_is_404_and_points_to_the_description(api: Api) -> None:
@@ -88,40 +86,3 @@ async def test_a_database_that_is_away_is_503_without_its_address(
 
     monkeypatch.setattr(store.calls, "get", away)
     assert "5432" not in await refused(await api.get("/v2/get-call/call_1"), 503)
-
-
-# The key.
-
-
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_path_but_the_public_ones_needs_the_key(api: Api, route: Route) -> None:
-    path = route.path.replace("{", "").replace("}", "")
-    response = await api.session.request(route.method, api.make_url(path), headers={"Authorization": ""})
-    if route.path in PUBLIC_PATHS:
-        assert response.status == 200
-    else:
-        assert "no API key: expected the header `Authorization: Bearer" in await refused(response, 401)
-        assert response.headers["WWW-Authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize("key", ["wrong", API_KEY[:-1], f"{API_KEY}x", "schlüssel", "\udcff"])
-async def test_a_wrong_key_is_refused(api: Api, key: str) -> None:
-    headers = {"Authorization": f"Bearer {key}"}
-    if not key.isprintable():
-        reader, writer = await asyncio.open_connection(api.host, api.port)
-        writer.write(b"GET /list-agents HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xff\r\nConnection: close\r\n\r\n")
-        assert b" 401 " in await reader.readline()
-        writer.close()
-        await writer.wait_closed()
-        return
-    assert "the API key is wrong" in await refused(await api.get("/list-agents", headers=headers), 401)
-
-
-@pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer ", API_KEY, f"Token {API_KEY}"])
-async def test_another_scheme_is_no_key(api: Api, header: str) -> None:
-    assert "no API key" in await refused(await api.get("/list-agents", headers={"Authorization": header}), 401)
-
-
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_the_scheme_is_read_in_any_case(api: Api, scheme: str) -> None:
-    assert (await api.get("/list-agents", headers={"Authorization": f"{scheme} {API_KEY}"})).status == 200

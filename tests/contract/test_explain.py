@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from pydantic import ValidationError
+
+from ari_agent.contract.explain import MAX_FIELDS, explain
+from ari_agent.contract.model import ContractModel, Count, StringMap
+
+
+class Door(ContractModel):
+    type: Literal["door"]
+    width: Count
+
+
+class House(ContractModel):
+    doors: tuple[Door, ...] = ()
+    names: StringMap | None = None
+    owner: str | tuple[str, ...] = ""
+    password: Count = 0
+
+
+def said(document: Any) -> str:
+    with pytest.raises(ValidationError) as refused:
+        House.model_validate(document)
+    return explain(refused.value, document)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"doors": [{"type": "door"}]}, "doors[0].width: required"),
+        ({"doors": [{"type": "door", "width": -1}]}, "doors[0].width: must be greater than or equal to 0, not -1"),
+        ({"doors": "two"}, 'doors: must be an array, not "two"'),
+        ({"names": {"str": 5}}, "names.str: must be a string, not 5"),
+        ({"owner": 5}, "owner: must be a string or must be an array, not 5"),
+        ({"owner": ["a", 5]}, "owner: must be a string; owner[1]: must be a string, not 5"),
+        ({"password": "hunter2"}, "password: must be an integer"),
+        ({"owner": {}}, "owner: must be a string or must be an array"),
+        (5, "body: must be an object, not 5"),
+        (
+            {"doors": [5, {"type": "gate", "width": True}]},
+            "doors[0]: must be an object, not 5; doors[1].type: must be 'door', not \"gate\"; "
+            "doors[1].width: must be an integer, not true",
+        ),
+    ],
+)
+def test_the_field_what_is_right_and_what_was_given_are_named(document: Any, message: str) -> None:
+    assert said(document) == message
+
+
+def test_long_values_are_not_repeated() -> None:
+    assert said({"doors": "x" * 1000}) == "doors: must be an array"
+
+
+def test_many_errors_are_cut_short() -> None:
+    message = said({"names": {str(number): number for number in range(MAX_FIELDS + 3)}})
+    assert message.endswith("; and 3 more")
+    assert message.count("must be a string") == MAX_FIELDS
