@@ -24,12 +24,14 @@ _HISTORY: Final = _COMPARED + _LONGEST_PERIOD
 _SMOOTHED: Final = 16  # 2 ms: over which a step at the joint is levelled
 _FADE_IN: Final = 40  # 5 ms
 _REMEMBERED_PACKETS: Final = 6
+_GAIN: Final = np.clip(1 - (np.arange(SILENT_AFTER) - _UNCHANGED) / (SILENT_AFTER - _UNCHANGED), 0, 1)
+_LEVELLING: Final = 1 - np.arange(_SMOOTHED) / _SMOOTHED
 
 
 class Concealer:
     """Continues one caller's audio over gaps. `hear` what is real, `conceal` what is missing, `resume` at the end."""
 
-    __slots__ = ("_cycle", "_heard", "_law", "_made", "hear")
+    __slots__ = ("_cycle", "_heard", "_law", "_made", "_step", "hear")
 
     def __init__(self, law: Law = ULAW) -> None:
         self._law = law
@@ -37,6 +39,7 @@ class Concealer:
         self.hear = self._heard.append  # called for every packet: no more than the deque's own append
         self._made = 0  # samples of this gap
         self._cycle: npt.NDArray[np.float64] | None = None
+        self._step = 0.0
 
     @property
     def silent(self) -> bool:
@@ -66,17 +69,19 @@ class Concealer:
         return crossfade(old, new, self._law, over_samples=_FADE_IN)
 
     def _continued(self, start: int, count: int) -> bytes:
-        if self._cycle is None:
-            return bytes([self._law.silence]) * count
-        at = np.arange(start, start + count)
-        gain = np.clip(1 - (at - _UNCHANGED) / (SILENT_AFTER - _UNCHANGED), 0, 1)
-        samples = self._cycle[at % (len(self._cycle) - 1)] * gain
-        step = self._cycle[-1]
-        samples += step * np.clip(1 - at / _SMOOTHED, 0, 1)
-        return self._law.from_linear(np.rint(np.clip(samples, -32768, 32767)).astype("<i2").tobytes())
+        sounding = min(count, max(0, SILENT_AFTER - start))
+        silence = bytes([self._law.silence]) * (count - sounding)
+        if self._cycle is None or not sounding:
+            return bytes([self._law.silence]) * sounding + silence
+        end = start + sounding
+        samples = np.resize(self._cycle, end)[start:] * _GAIN[start:end]
+        if start < _SMOOTHED:
+            level = _LEVELLING[start:end]
+            samples[: len(level)] += self._step * level
+        return self._law.from_linear(samples.clip(-32768, 32767).astype("<i2").tobytes()) + silence
 
     def _last_periods(self) -> npt.NDArray[np.float64] | None:
-        """One or more periods to repeat, followed by the step from the past into them; None if too little was heard."""
+        """One or more periods to repeat, and the step from the past into them; None if too little was heard."""
         past = b"".join(self._heard)[-_HISTORY:]
         if len(past) < _HISTORY:
             return None
@@ -84,12 +89,14 @@ class Concealer:
         pattern = samples[-_COMPARED:]
         earlier = samples[:-_SHORTEST_PERIOD]
         likeness = np.correlate(earlier, pattern, "valid")
-        energy = np.correlate(earlier**2, np.ones(_COMPARED), "valid")
-        period = _LONGEST_PERIOD - int(np.argmax(likeness / np.sqrt(energy + 1)))
+        energy = np.cumsum(earlier * earlier)
+        energy[_COMPARED:] -= energy[:-_COMPARED].copy()
+        period = _LONGEST_PERIOD - int(np.argmax(likeness / np.sqrt(energy[_COMPARED - 1 :] + 1)))
         length = period if period >= _UNCHANGED else 2 * period
         cycle = samples[-length:].copy()
         overlap = period // 4
         before = samples[-length - overlap : -length]
         rising = np.arange(1, overlap + 1) / (overlap + 1)
-        cycle[-overlap:] = cycle[-overlap:] * (1 - rising) + before * rising
-        return np.append(cycle, samples[-1] - samples[-length - 1])
+        cycle[-overlap:] += (before - cycle[-overlap:]) * rising
+        self._step = float(samples[-1] - samples[-length - 1])
+        return cycle

@@ -34,8 +34,8 @@ Payloads = tuple[bytes, ...]
 
 LAWS: Final[dict[int, Law]] = {PCMU: ULAW, PCMA: ALAW}
 
-_LATEST_S: Final = 0.038  # how late the next sample may be given, at patience's least
-_POLL_S: Final = 0.020  # the time between two calls of `poll`
+# Filling starts when the next sample is this late: one look later, 20 ms on, it would be more than 38 ms.
+_PATIENCE_LEAST_S: Final = 0.018
 _RELEASE_S: Final = 0.030  # lateness at which a hole is given up where a timer of its own asks
 _RELEASE_AT_ONCE_S: Final = 0.022  # the same on the arrival of a packet: one packet behind, and not in time
 _WAIT_MAX_S: Final = 0.040  # for a missing packet, where the stream is ahead
@@ -132,7 +132,7 @@ class JitterBuffer:
     @property
     def next_deadline_s(self) -> float:
         """Before this moment `poll` has nothing to do. inf while the stream has not begun."""
-        return self.due_s + (_LATEST_S - _POLL_S) + self._patience_s
+        return self.due_s + _PATIENCE_LEAST_S + self._patience_s
 
     @property
     def release_at_s(self) -> float:
@@ -309,12 +309,12 @@ class JitterBuffer:
 
     def poll(self, now_s: float) -> Payloads:
         """What is due by now although no packet brought it. Call it every 20 ms, and at `release_at_s` if you can."""
-        if self.due_s == inf:
-            return ()
         active_s, self._looked_s = max(self._arrived_s, self._looked_s), now_s
+        if now_s < self.due_s + _PATIENCE_LEAST_S + self._patience_s and now_s < self.release_at_s:
+            return ()
         if now_s - active_s > _OWN_STALL_S:
             self._grace_s = now_s + _GRACE_S
-        if now_s < self._grace_s or now_s < min(self.next_deadline_s, self.release_at_s):
+        if now_s < self._grace_s:
             return ()
         if self._patience_s and now_s - self._impatient_s > _PATIENCE_FOR_S:
             self._patience_s = 0.0
