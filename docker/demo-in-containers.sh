@@ -26,8 +26,11 @@ down() {
 }
 trap down EXIT
 down
-compose build --quiet asterisk controller >&2
-if ! compose up --detach --wait --quiet-pull asterisk controller >&2; then
+# Not `compose build`: that cannot be told to use the host's network, and a bridge is not there on every engine.
+for part in asterisk controller; do
+    docker build --quiet --network host --tag "ari-agent-$part" --file "$here/Dockerfile.$part" "$here/.." >&2
+done
+if ! compose up --detach --wait --no-build asterisk controller >&2; then
     compose logs --tail 30 >&2
     exit 1
 fi

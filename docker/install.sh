@@ -27,6 +27,7 @@ install.sh packages [callers]   install Asterisk in this machine or container (D
 install.sh configure DIRECTORY  fill the templates of asterisk-conf/ into DIRECTORY, make passwords and a certificate
 install.sh ports DIRECTORY      fail if a port of that configuration is in use, naming its variable
 install.sh venv DIRECTORY       make a Python virtual environment with pip, also where python3-venv is missing
+install.sh machine              set this machine up: Asterisk and the controller as systemd services
 install.sh base SUITE           make a tar file with a minimal Debian, for `docker import`, and print its path
 install.sh plugins DIRECTORY    get Docker's compose and buildx into DIRECTORY, as $DOCKER_CONFIG/cli-plugins
 install.sh mirror               print the Debian mirror that this machine uses
@@ -477,9 +478,36 @@ new_enough() { # PYTHON
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# ---- a machine of its own -------------------------------------------------------------------------------------
+
+# Asterisk and the controller as services of this machine: the private root under /var/lib/ari-agent, configuration in
+# /etc/ari-agent, Python in /opt/ari-agent. Run again after an update of the clone; passwords stay.
+set_up_machine() {
+    [ "$(id -u)" = 0 ] || fail "must be root to set a machine up: run it with sudo"
+    need systemctl systemd
+    local root owner folder
+    cache=/var/lib/ari-agent
+    root=$(make_root)
+    owner=$(sed -n 's/^asterisk:[^:]*:\([0-9]*:[0-9]*\):.*/\1/p' "$root/etc/passwd")
+    for folder in lib log spool; do
+        install -d -o "${owner%:*}" -g "${owner#*:}" "$cache/$folder"
+    done
+    ARI_AGENT_ASTERISK_OWNER=$owner configure /etc/ari-agent/asterisk
+    mkdir -p /opt/ari-agent
+    make_venv /opt/ari-agent/venv
+    /opt/ari-agent/venv/bin/python -m pip install --quiet "$here/..[postgresql]"
+    sed "s|@ROOT@|$root|" "$here/ari-agent-asterisk.service" >/etc/systemd/system/ari-agent-asterisk.service
+    cp "$here/ari-agent.service" /etc/systemd/system/ari-agent.service
+    systemctl daemon-reload
+    systemctl enable ari-agent-asterisk.service ari-agent.service
+    systemctl restart ari-agent-asterisk.service ari-agent.service
+    say "Asterisk and ari-agent run; account and passwords: /etc/ari-agent/asterisk/ari-agent.env"
+}
+
 case ${1:-help} in
 root) make_root ;;
 packages) install_packages "${2:-}" ;;
+machine) set_up_machine ;;
 configure) configure "${2:?usage: install.sh configure DIRECTORY}" ;;
 ports) check_ports "${2:?usage: install.sh ports DIRECTORY}" ;;
 venv) make_venv "${2:?usage: install.sh venv DIRECTORY}" ;;
