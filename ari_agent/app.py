@@ -73,20 +73,16 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
     """
     api_key = settings.api_key.get_secret_value()
     async with AsyncExitStack() as stack:
-        store = Store(settings.database_url)
-        try:
-            await store.open()
-        except StoreError as error:
-            raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
-        stack.push_async_callback(store.close)
+        store = await stack.enter_async_context(_opened_store(settings.database_url))
 
         http = await stack.enter_async_context(_webhook_client())
         delivery = Delivery(store.outbox, http, api_key, now_ms=now_ms)
+        store.outbox.on_added = delivery.wake
         await _run_beside(stack, delivery.run())
 
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordKeeper(store, account_webhook_url=settings.webhook_url, wake_delivery=delivery.wake)
+        records = RecordKeeper(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
         wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency)
@@ -130,6 +126,19 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
         await _run_beside(stack, ari.run(switchboard.on_event, switchboard.reconcile))
         stack.push_async_callback(switchboard.close)
         yield switchboard
+
+
+@asynccontextmanager
+async def _opened_store(database_url: str) -> AsyncIterator[Store]:
+    try:
+        store = Store(database_url)
+        await store.open()
+    except StoreError as error:
+        raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def _ari(settings: Settings) -> Ari:
@@ -190,15 +199,13 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
 
 async def check(settings: Settings) -> Mapping[str, str | None]:
     """Try database and Asterisk as set; what is wrong with each, None where nothing is."""
-    store, ari = Store(settings.database_url), _ari(settings)
     found: dict[str, str | None] = {}
     try:
-        await store.open()
-        found["database"] = None
-    except StoreError as error:
+        async with _opened_store(settings.database_url):
+            found["database"] = None
+    except ConfigurationError as error:
         found["database"] = str(error)
-    finally:
-        await store.close()
+    ari = _ari(settings)
     try:
         await ari.asterisk_info()
         found["asterisk"] = None

@@ -96,7 +96,7 @@ class Reception:
             self._ari.ring(channel.id),
             self._headers(channel.id),
             read_agent_variables(self._ari, channel),
-            self._number(to_number),
+            self._store.phone_numbers.find(number_spellings(to_number)),
         )
         to_number = number.phone_number if number else to_number
         own = stasis.agent or (draw(number.inbound_agents or (), self._dice()) if number else None)
@@ -128,12 +128,6 @@ class Reception:
         if sip.headers:
             await self._ari.set_variables(channel_id, channel_variables(sip.headers))
         return sip
-
-    async def _number(self, dialled: str) -> PhoneNumber | None:
-        for spelling in number_spellings(dialled):
-            if number := await self._store.phone_numbers.get(spelling):
-                return number
-        return None
 
     async def _ask(
         self,

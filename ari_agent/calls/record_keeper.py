@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from ari_agent.calls.record import CallRecord
@@ -19,12 +18,11 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 class RecordKeeper:
-    """One for all calls. wake_delivery: told when the outbox has something new."""
+    """One for all calls. account_webhook_url: for agents without a URL of their own."""
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None, wake_delivery: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
         self._store = store
         self._account_webhook_url = account_webhook_url
-        self._wake_delivery = wake_delivery
 
     async def save(self, record: CallRecord) -> bool:
         """Store the record as it is now. False: not stored, and what it owes is kept for the next time."""
@@ -35,8 +33,6 @@ class RecordKeeper:
             log.error("record not stored yet: %s", error, extra={"call_id": record.call.call_id})
             return False
         del record.owed[: len(owed)]
-        if owed:
-            self._wake_delivery()
         return True
 
     async def save_for_certain(self, record: CallRecord) -> None:
