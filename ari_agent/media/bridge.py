@@ -182,7 +182,9 @@ class Bridge:
     # the caller's side
 
     def receive(self, datagram: bytes) -> None:
-        """One datagram from Asterisk."""
+        """One datagram from Asterisk. What comes before `start` is ringing, not conversation."""
+        if not self._started:
+            return
         try:
             packet = rtp.parse(datagram)
         except MalformedPacket:
@@ -191,7 +193,7 @@ class Bridge:
         for payload in self.jitter.push(packet, self._clock()):
             self._hear_caller(payload)
         # Packets behind a hole are given up waiting for at their moment, which may be long before the next turn.
-        if self.jitter.release_at_s != inf and self._release is None and self._started:
+        if self.jitter.release_at_s != inf and self._release is None:
             self._release = self._call_at(self.jitter.release_at_s, self._release_held)
 
     def _release_held(self) -> None:
@@ -203,8 +205,6 @@ class Bridge:
             self._hear_caller(payload)
 
     def _hear_caller(self, payload: bytes) -> None:
-        if not self._started:
-            return
         self._frames_in += 1
         if self._frames_in % _SAMPLED_FRAMES == 0:
             self._last_caller = payload
