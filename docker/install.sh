@@ -9,6 +9,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly templates=${ARI_AGENT_TEMPLATES:-$here/../asterisk-conf}
 
+# Where this machine says what it is and where its packages come from; tests have one of their own.
+readonly etc=${ARI_AGENT_ETC:-/etc}
+
 # Debian carries Asterisk 22 in this suite only.
 readonly suite=sid
 readonly asterisk_packages=(asterisk asterisk-modules openssl)
@@ -69,11 +72,11 @@ need() { # COMMAND PACKAGE
 # "URI SUITE" of every Debian source of this machine, in the one-line and in the deb822 format (sources.list(5)).
 apt_sources() {
     local list
-    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    for list in "$etc/apt/sources.list" "$etc"/apt/sources.list.d/*.list; do
         [ -f "$list" ] || continue
         sed -n 's/#.*//; s/\[[^]]*\]//; s/^[[:space:]]*deb[[:space:]]\{1,\}//p' "$list"
     done | awk 'NF >= 2 { print $1, $2 }'
-    for list in /etc/apt/sources.list.d/*.sources; do
+    for list in "$etc"/apt/sources.list.d/*.sources; do
         [ -f "$list" ] || continue
         awk '
             function flush(  i, j, u, s, nu, ns) {
@@ -114,7 +117,7 @@ mirror() {
         esac
         case $uri in
         mirror+file:*) # Debian's cloud images: the first line of that file is the mirror
-            uri=$(sed -n 's/[[:space:]].*//; /^https\{0,1\}:/ { p; q }' "/${uri#mirror+file:/}")
+            uri=$(sed -n 's/[[:space:]].*//; /^https\{0,1\}:/ { p; q }' "$(mirror_list "${uri#mirror+file:}")")
             ;;
         esac
         case $uri in
@@ -126,8 +129,14 @@ mirror() {
     done < <(apt_sources)
 }
 
+# Within `etc`, wherever that is.
+mirror_list() { # PATH
+    local path=/${1#"${1%%[!/]*}"}
+    printf '%s\n' "$etc${path#/etc}"
+}
+
 os_release() { # FIELD
-    sed -n "s/^$1=//p" /etc/os-release | tr -d '"'
+    sed -n "s/^$1=//p" "$etc/os-release" | tr -d '"'
 }
 
 # Unpack packages of this machine's own release, with whatever they need and this machine lacks, without installing
