@@ -54,6 +54,31 @@ def find(sound: Samples, recording: Samples) -> Match:
     return Match(float(scores[offset]), offset, gain_db)
 
 
+def find_in_pieces(sound: Samples, recording: Samples, *, piece: int = 3200, slack: int = 1600) -> Match:
+    """As `find`, for a sound that may have been stretched a little on its way.
+
+    A frame that a busy machine lost or repeated shifts all that follows, and the whole no longer correlates although
+    every word was heard. So each piece (samples) is looked for round its place, up to slack samples away, and the
+    result is the average of all pieces that carry sound, weighted by their energy. offset: where the sound begins.
+    """
+    whole = find(sound, recording)
+    if not whole.correlation:
+        return whole
+    energy = correlation = heard_energy = 0.0
+    for start in range(0, len(sound) - piece + 1, piece):
+        part = sound[start : start + piece].astype(np.float64)
+        part_energy = float(part @ part)
+        begin = max(0, whole.offset + start - slack)
+        match = find(sound[start : start + piece], recording[begin : begin + piece + 2 * slack])
+        energy += part_energy
+        correlation += part_energy * match.correlation
+        heard_energy += part_energy * 10 ** (match.gain_db / 10)
+    if not energy:
+        return whole
+    gain_db = 10 * float(np.log10(max(heard_energy / energy, 1e-9)))
+    return Match(max(whole.correlation, correlation / energy), whole.offset, gain_db)
+
+
 def tone_dbfs(samples: Samples, frequency_hz: float, rate_hz: int) -> float:
     """The level of one frequency (a single DFT bin, as in Goertzel's algorithm), as RMS dBFS."""
     if not len(samples):
