@@ -475,7 +475,7 @@ class SipCaller(asyncio.DatagramProtocol):
         number = self._open_refer = refer.need("CSeq").split()[0]
         for delay_s, status in plan.notifies:
             await asyncio.sleep(delay_s)
-            if self._open_refer is None:
+            if self._need_dialog().over:
                 return  # the caller hung up meanwhile
             with contextlib.suppress(TimeoutError):
                 await self._notify(number, status)

@@ -107,21 +107,25 @@ class Hook:
 
 
 class WebhookServer:
-    """One port, any number of URLs. Use as `async with`; `pause` and `resume` stop and start listening."""
+    """One port, any number of URLs. Use as `async with`; `pause` and `resume` break and mend it."""
 
     def __init__(self, *, api_key: str, sock: socket.socket | None = None) -> None:
         self.api_key = api_key
         self._sock = sock
         self._hooks: dict[str, Hook] = {}
         self._runner: web.AppRunner | None = None
-        self._host, self._port = "127.0.0.1", 0
+        self._host, self._port = "", 0
+        self._paused = False
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{name}", self._take)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await self.resume()
+        loopback = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = loopback if self._sock is None else web.SockSite(self._runner, self._sock)
+        await site.start()
+        self._host, self._port = self._runner.addresses[0][:2]
         return self
 
     async def __aexit__(
@@ -130,21 +134,13 @@ class WebhookServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def pause(self) -> None:
-        """Listen no more: connections are refused."""
-        assert self._runner is not None
-        for site in list(self._runner.sites):
-            await site.stop()
+    def pause(self) -> None:
+        """Drop every request without a word, and without counting it."""
+        self._paused = True
 
-    async def resume(self) -> None:
-        """Listen (again) on the same port."""
-        assert self._runner is not None
-        if self._sock is not None:
-            site: web.BaseSite = web.SockSite(self._runner, self._sock)
-        else:
-            site = web.TCPSite(self._runner, self._host, self._port, reuse_address=True)
-        await site.start()
-        self._host, self._port = self._runner.addresses[0][:2]
+    def resume(self) -> None:
+        """Answer again."""
+        self._paused = False
 
     def hook(self, answer: Answer | Decide = NO_CONTENT) -> Hook:
         """A new URL that answers so."""
@@ -156,6 +152,9 @@ class WebhookServer:
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        if self._paused and request.transport is not None:
+            request.transport.abort()
+            return web.Response(status=503)
         hook = self._hooks.get(request.match_info["name"])
         if hook is None:
             return web.Response(status=404)

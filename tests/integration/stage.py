@@ -108,15 +108,17 @@ class Stage:
         agent: Mapping[str, Any] | None = None,
         number: Mapping[str, Any] | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        muted: bool = False,
     ) -> AsyncIterator[Connected]:
         """A caller through to a new agent on a new number; hung up at the end.
 
-        agent, number: fields of those objects.
+        agent, number: fields of those objects. muted: the caller sends no RTP.
         """
         server_agent = self.agents.agent(script, protocol=protocol, rate_hz=rate_hz, encoding=encoding)
         agent_id = await self.create_agent(server_agent, **(agent or {}))
         dialled = await self.import_number(agent_id, **(number or {}))
         async with self.caller() as caller:
+            caller.audio.muted = muted
             await caller.call(dialled, headers=headers)
             agent_call = await server_agent.call()
             call_id = str(agent_call.about["call_id"])

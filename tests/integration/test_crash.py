@@ -25,6 +25,21 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         yield made
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def up_again(stage: Stage) -> AsyncIterator[None]:
+    """Whatever a test did, or left undone: for the next one everything runs."""
+    yield
+    assert stage.relay is not None
+    stage.webhooks.resume()
+    await stage.relay.heal()
+    if not stage.pbx.running:
+        await stage.pbx.start()
+    process = stage.controller.process
+    if process is None or process.returncode is not None:
+        await stage.controller.start()
+    await stage.controller.wait_for("/readyz", 200)
+
+
 async def _hears_itself(call: Connected) -> None:
     said = noise(0.6)
     since_s = call.caller.audio.heard[-1].time_s if call.caller.audio.heard else 0.0
@@ -50,14 +65,14 @@ async def test_killed_mid_call_it_closes_the_record_and_delivers_every_webhook_o
 
 
 async def test_killed_while_webhooks_wait_it_delivers_them_after_the_start(stage: Stage) -> None:
-    await stage.webhooks.pause()
+    stage.webhooks.pause()
     try:
         async with stage.connected() as call:
             pass
         await stage.controller.ended_call(call.call_id)
         await stage.controller.kill()
     finally:
-        await stage.webhooks.resume()
+        stage.webhooks.resume()
     assert stage.events.events(call_id=call.call_id) == []
     await stage.controller.start()
     await stage.events.event("call_analyzed", call_id=call.call_id, timeout_s=30)
