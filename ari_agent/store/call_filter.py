@@ -90,6 +90,9 @@ _CONDITIONS: Final[Mapping[FilterOp, Callable[[ColumnElement[Any], Any], ColumnE
 }
 
 
+_COMPARISONS: Final = frozenset(
+    {FilterOp.EQ, FilterOp.GT, FilterOp.GE, FilterOp.LT, FilterOp.LE, FilterOp.BT, FilterOp.IN}
+)
 _LARGEST: Final = 2**63 - 1
 
 
@@ -114,4 +117,9 @@ def condition(a_filter: Filter | AnyOf) -> ColumnElement[bool]:
     """The SQL of a filter."""
     if isinstance(a_filter, AnyOf):
         return or_(*(and_(*map(condition, alternative)) for alternative in a_filter.alternatives))
-    return _CONDITIONS[a_filter.op](calls.c[a_filter.field.value], _bindable(a_filter.value))
+    make, value = _CONDITIONS[a_filter.op], _bindable(a_filter.value)
+    found = make(calls.c[a_filter.field.value], value)
+    if a_filter.field is FilterField.START_TIMESTAMP and a_filter.op in _COMPARISONS:
+        # the sort key is the same where there is a start: this is the condition that an index answers
+        return and_(found, make(calls.c.listed_ms, value))
+    return found

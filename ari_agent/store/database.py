@@ -55,7 +55,12 @@ _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-16000",  # KiB: the upper pages of every index of a million calls
 )
+# Tells the planner how selective each index is, from a sample that takes milliseconds. Without it, it may look through
+# every call of a status for the few of a number.
+_STATISTICS: Final = ("PRAGMA analysis_limit=400", "ANALYZE")
+_STATISTICS_EVERY: Final = 10_000  # write transactions
 _EXPECTED: Final = "expected sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
 
 
@@ -175,12 +180,13 @@ class Sqlite:
         self._path = Path(url.database or "").absolute()
         self._writer = self._engine(url, "BEGIN IMMEDIATE", connections=1)
         self._reader = self._engine(url, "BEGIN", connections=SQLITE_READERS)
+        self._writes = 0
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(SQLITE_READERS, thread_name_prefix="store-read")
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """In the thread that writes, after those that came before."""
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, self._writer, job)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._write, job)
 
     async def read(self, job: Callable[[Connection], T]) -> T:
         """In a thread that reads."""
@@ -192,6 +198,15 @@ class Sqlite:
         self._reader.dispose()
         self._writing.shutdown()
         self._reading.shutdown()
+
+    def _write(self, job: Callable[[Connection], T]) -> T:
+        result = self._transaction(self._writer, job)
+        # the first is the one that migrates
+        if self._writes % _STATISTICS_EVERY == 0:
+            self._transaction(self._writer, _renew_statistics)
+            self._reader.dispose()  # connections read the statistics when they are made
+        self._writes += 1
+        return result
 
     def _transaction(self, engine: Engine, job: Callable[[Connection], T]) -> T:
         with engine.begin() as connection:
@@ -231,6 +246,11 @@ class Sqlite:
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
+
+
+def _renew_statistics(connection: Connection) -> None:
+    for pragma in _STATISTICS:
+        connection.exec_driver_sql(pragma)
 
 
 class Postgresql:

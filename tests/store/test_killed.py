@@ -13,7 +13,7 @@ from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls, outbox
 
-ROUNDS = 6
+ROUNDS = 4
 EVENTS_OF = {
     "ongoing": {"call_started"},
     "ended": {"call_started", "call_ended", "call_analyzed"},

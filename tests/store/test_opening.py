@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,21 @@ async def test_pages_and_due_events_are_read_from_indexes(tmp_path: Path) -> Non
     assert "TEMP B-TREE" not in found
     await database.close()
     await store.close()
+
+
+async def test_opening_tells_the_planner_how_selective_indexes_are(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    for number in range(20):
+        await store.calls.save(a_call(f"call_{number}", from_number=f"+1{number}"))
+    await store.close()
+    again = Store(f"sqlite:///{tmp_path}/calls.db")
+    await again.open()
+    await again.close()
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+        statistics = dict(database.execute("SELECT idx, stat FROM sqlite_stat1 WHERE tbl = 'calls'").fetchall())
+    assert statistics["ix_calls_from_number"].startswith("20 1")
+    assert statistics["ix_calls_call_status"].startswith("20 20")
 
 
 def test_an_installed_wheel_has_the_migrations() -> None:

@@ -18,7 +18,7 @@ from tests.store.samples import a_call
 from tests.webhooks.receiver import Arrival, Receiver
 
 CALLS = 60
-KILLS = 5
+KILLS = 4
 NAMES = (WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
 
 
