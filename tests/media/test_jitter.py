@@ -213,6 +213,7 @@ def test_2_percent_loss_and_jitter_never_move_the_timeline_by_40_ms(seed: int, r
     assert heard.given / 8000 == pytest.approx(60, abs=0.06)
     counters = heard.counters
     assert counters.lost == 3000 - counters.received
+    assert counters.concealed_ms == pytest.approx(20 * counters.lost, abs=40)
     assert counters.surplus == 0
 
 

@@ -109,6 +109,8 @@ def test_a_live_stream_of_odd_chunks_does_not_stutter(chunk_bytes: int) -> None:
         playout, _ = run(arrivals, until_s=19.9, phase_s=phase_s)
         assert playout.counters.underruns == 0
         assert playout.counters.silent_frames <= 2
+        passed_bytes = playout.counters.played_frames * FRAME + playout.counters.trimmed_ms * 8 + playout.queued_bytes
+        assert passed_bytes == len(arrivals) * chunk_bytes, "no frame was padded"
 
 
 def test_idle_is_before_a_talkspurt_and_not_within() -> None:

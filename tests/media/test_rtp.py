@@ -49,6 +49,11 @@ def test_a_packet_may_be_longer_than_a_frame() -> None:
     assert len(packet.payload) == 480
 
 
+def test_fifteen_contributors_are_the_most_and_allowed() -> None:
+    datagram = bytes([0x8F]) + (CASES / "pcmu_good.bin").read_bytes()[1:12] + bytes(60) + AUDIO
+    assert rtp.parse(datagram).payload == AUDIO
+
+
 def test_padding_may_be_all_there_is() -> None:
     assert parse_case("padding_only_good").payload == b""
 
