@@ -111,7 +111,7 @@ class AudioSocket:
         self._url = shown
         dialling = asyncio.create_task(
             ws_connect(
-                lambda: _Listener(self),
+                lambda: _Listener(self, self._protocol, self._events),
                 target,
                 ssl_context=_tls_context() if target.startswith("wss:") else None,
                 websocket_handshake_timeout=None,
@@ -305,8 +305,11 @@ class AudioSocket:
 class _Listener(WSListener):
     """Joins fragments, answers the closing handshake, and passes whole messages on."""
 
-    def __init__(self, owner: AudioSocket) -> None:
+    def __init__(self, owner: AudioSocket, protocol: AgentProtocol, events: AgentEvents) -> None:
         self._owner = owner
+        self._read_audio = protocol.read_audio
+        self._hear = events.on_agent_audio
+        self._audio_is_binary = protocol.audio_is_binary
         self._fragments: bytearray | None = None
         self._fragments_type = _TEXT
         self._code, self._reason = 1006, ""
@@ -318,10 +321,17 @@ class _Listener(WSListener):
         kind = frame.msg_type
         try:
             if self._fragments is None and frame.fin:
-                if kind == _TEXT:
-                    return self._owner.text(frame.get_payload_as_bytes())
-                if kind == _BINARY:
-                    return self._owner.binary(frame.get_payload_as_bytes())
+                # The hot path: audio goes straight to its listener.
+                if kind is _TEXT:
+                    text = frame.get_payload_as_bytes()
+                    audio = self._read_audio(text)
+                    if audio is None:
+                        return self._owner.text(text)
+                    self._owner.messages_in += 1
+                    return self._hear(audio)
+                if kind is _BINARY and self._audio_is_binary:
+                    self._owner.messages_in += 1
+                    return self._hear(frame.get_payload_as_bytes())
             self._unusual(transport, frame, kind)
         except AgentCorruptPayload as error:
             self._owner.corrupt(error, code=1007)
@@ -342,6 +352,8 @@ class _Listener(WSListener):
             self._reason = payload[2:].decode(errors="replace")
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
+        elif kind == _BINARY and frame.fin and self._fragments is None:
+            self._owner.binary(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY, WSMsgType.CONTINUATION):
             self._fragment(frame, kind)
 

@@ -186,7 +186,6 @@ class MediaSession:
             stream=RtpStream(ssrc=secrets.randbits(32), sequence=secrets.randbits(16), timestamp=secrets.randbits(32)),
             clock=self._loop.time,
             call_at=self._loop.call_at,
-            send_rtp=self._send_rtp,
             send_agent=self._agent.send_audio,
             on_marks=self._marks_played,
             on_second=self._each_second,
@@ -210,6 +209,7 @@ class MediaSession:
     async def open(self) -> tuple[str, int]:
         """Bind the call's UDP port; the address that Asterisk must send to. Raises: NoRtpPort."""
         self._socket = self._ports.open(self._bridge.receive)
+        self._bridge.send_rtp = self._socket.send
         return self._socket.address
 
     def accept_from(self, host: str, port: int) -> None:
@@ -336,10 +336,6 @@ class MediaSession:
             self._failed(error)
 
     # what the bridge tells
-
-    def _send_rtp(self, packet: bytes) -> None:
-        if self._socket is not None:
-            self._socket.send(packet)
 
     def _read_waiting(self) -> None:
         if self._socket is not None:

@@ -89,9 +89,14 @@ class AgentEncoding:
             self._down.reset()
 
 
+def _to_nobody(packet: bytes) -> None:
+    """Where packets go before there is a socket."""
+
+
 class Bridge:
     """One call's audio. Owns no socket and no task: datagrams, turns of the wheel and agent audio are handed in.
 
+    send_rtp: where packets for the caller go; set when there is a socket.
     heard_s: clock time at which either side was last heard speaking; starts with `start`.
     malformed: datagrams that are no RTP. agent_bytes: audio received from the agent.
     """
@@ -102,6 +107,7 @@ class Bridge:
         "_encoding",
         "_frames_in",
         "_frames_out",
+        "_is_ulaw",
         "_last_agent",
         "_last_caller",
         "_marker",
@@ -110,7 +116,6 @@ class Bridge:
         "_on_second",
         "_release",
         "_send_agent",
-        "_send_rtp",
         "_started",
         "_stream",
         "_turns",
@@ -119,6 +124,7 @@ class Bridge:
         "malformed",
         "packets_out",
         "playout",
+        "send_rtp",
     )
 
     def __init__(
@@ -128,7 +134,6 @@ class Bridge:
         stream: rtp.RtpStream,
         clock: Callable[[], float],
         call_at: Callable[[float, Callable[[], None]], TimerHandle],
-        send_rtp: Callable[[bytes], None],
         send_agent: Callable[[bytes], None],
         on_marks: Callable[[Sequence[str]], None],
         on_second: Callable[[float], None],
@@ -138,7 +143,9 @@ class Bridge:
         self._stream = stream
         self._clock, self._call_at = clock, call_at
         self._release: TimerHandle | None = None
-        self._send_rtp, self._send_agent = send_rtp, send_agent
+        self.send_rtp: Callable[[bytes], None] = _to_nobody
+        self._send_agent = send_agent
+        self._is_ulaw = encoding.is_ulaw
         self._on_marks, self._on_second = on_marks, on_second
         self.jitter = JitterBuffer()
         self.playout = Playout()
@@ -212,13 +219,13 @@ class Bridge:
                 self.heard_s = self._clock()
         if self._muted:
             payload = ULAW_SILENCE_FRAME[:1] * len(payload)
-        self._send_agent(self._encoding.to_agent(payload))
+        self._send_agent(payload if self._is_ulaw else self._encoding.to_agent(payload))
 
     # the agent's side
 
     def play(self, payload: bytes) -> None:
         """Agent audio, in the agent's encoding."""
-        self.playout.push(self._encoding.from_agent(payload))
+        self.playout.push(payload if self._is_ulaw else self._encoding.from_agent(payload))
 
     def clear(self) -> list[str]:
         """Drop agent audio that was not heard yet; the names of the marks that were waiting for it."""
@@ -244,7 +251,7 @@ class Bridge:
         if marks:
             self._on_marks(marks)
         self._last_agent = frame
-        self._send_rtp(self._stream.packet(frame, self._marker))
+        self.send_rtp(self._stream.packet(frame, self._marker))
         self._marker = False
         self.packets_out += 1
         self._turns += 1

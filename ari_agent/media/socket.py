@@ -37,6 +37,7 @@ _RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 """Room for about two seconds of one call while the loop is busy; the kernel may grant less."""
 
 _Address: TypeAlias = tuple[str, int]
+_Source: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
 class RtpSocket:
@@ -55,7 +56,7 @@ class RtpSocket:
         self._sendto = bound.sendto
         self._on_datagram = on_datagram
         self.address: _Address = bound.getsockname()[:2]
-        self._peer: _Address = (self.address[0], 0)  # nobody: no datagram comes from port 0, none can be sent to it
+        self._peer: _Source = (self.address[0], 0)  # nobody: no datagram comes from port 0, none can be sent to it
         self.faults = 0
         self.foreign = 0
         self.send_errors = 0
@@ -65,7 +66,9 @@ class RtpSocket:
 
         Raises: ValueError when host is no address.
         """
-        self._peer = (str(ip_address(host)), port)
+        numeric = str(ip_address(host))
+        # The form in which the kernel names a source: two fields for IPv4, four for IPv6.
+        self._peer = socket.getaddrinfo(numeric, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
     def send(self, packet: bytes) -> None:
         """Send to the accepted address; when the kernel refuses, the packet is lost and counted."""
@@ -74,33 +77,31 @@ class RtpSocket:
         except OSError:
             self.send_errors += 1
 
-    def read(self) -> None:
-        """Read one datagram; called when the socket is readable."""
+    def read(self) -> bool:
+        """Read one datagram; called when the socket is readable. False: there was none."""
         try:
             datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
         except OSError:  # nothing there after all, or an ICMP error of an earlier send
-            return
-        self._take(datagram, source)
-
-    def _take(self, datagram: bytes, source: _Address) -> None:
-        if source != self._peer and source[:2] != self._peer:  # an IPv6 source has four fields
+            return False
+        if source == self._peer:
+            try:
+                self._on_datagram(datagram)
+            except Exception:  # one call's fault must not silence all others
+                self._fault()
+        else:
             self.foreign += 1
-            return
-        try:
-            self._on_datagram(datagram)
-        except Exception:  # one call's fault must not silence all others
-            self.faults += 1
-            if self.faults == 1:
-                log.exception("reading RTP failed", extra={"local_port": self.address[1]})
+        return True
 
     def read_waiting(self) -> None:
         """Read whatever the kernel holds: after a stall, several datagrams."""
         for _ in range(_WAITING_LIMIT):
-            try:
-                datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
-            except OSError:
+            if not self.read():
                 return
-            self._take(datagram, source)
+
+    def _fault(self) -> None:
+        self.faults += 1
+        if self.faults == 1:
+            log.exception("reading RTP failed", extra={"local_port": self.address[1]})
 
     def close(self) -> None:
         """Release the port. Idempotent."""

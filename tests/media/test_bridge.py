@@ -49,11 +49,11 @@ class Rig:
             stream=rtp.RtpStream(ssrc=7, sequence=65530, timestamp=2**32 - 320),
             clock=lambda: self.now_s,
             call_at=self._call_at,
-            send_rtp=lambda datagram: self.to_caller.append(rtp.parse(datagram)),
             send_agent=self.to_agent.append,
             on_marks=self._on_marks,
             on_second=self.seconds.append,
         )
+        self.bridge.send_rtp = lambda datagram: self.to_caller.append(rtp.parse(datagram))
         self.loop.close()
 
     def _call_at(self, when_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
