@@ -73,10 +73,10 @@ def find_in_pieces(sound: Samples, recording: Samples, *, piece: int = 3200, sla
         energy += part_energy
         correlation += part_energy * match.correlation
         heard_energy += part_energy * 10 ** (match.gain_db / 10)
-    if not energy:
+    if not energy or correlation / energy <= whole.correlation:
         return whole
     gain_db = 10 * float(np.log10(max(heard_energy / energy, 1e-9)))
-    return Match(max(whole.correlation, correlation / energy), whole.offset, gain_db)
+    return Match(correlation / energy, whole.offset, gain_db)
 
 
 def tone_dbfs(samples: Samples, frequency_hz: float, rate_hz: int) -> float:

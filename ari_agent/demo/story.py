@@ -66,8 +66,8 @@ async def scripted_call(stage: Stage) -> dict[str, Any]:
         operator_call = await _transfer(stage, call)
         await _hang_up(stage, call, operator_call)
         call_id = agent_call.started.call_id
-        record = await _read_record(stage, call_id, token)
-        await _count_webhooks(stage, call_id)
+        record = await read_record(stage, call_id, token)
+        await count_webhooks(stage, call_id)
     except StepFailed as error:
         stage.report.say(f"the script ends here: {error}")
     finally:
@@ -182,7 +182,8 @@ async def _hang_up(stage: Stage, call: PhoneCall, operator_call: PhoneCall) -> N
         seen(f"the operator's BYE has Reason: {reason}")
 
 
-async def _read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]:
+async def read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]:
+    """The step `record`: wait for the call's end in the API, and compare the call object with what was done."""
     async with stage.report.step("record", timeout_s=10) as seen:
         record: dict[str, Any] = {}
         while "end_timestamp" not in record:
@@ -213,7 +214,8 @@ async def _read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]
     return record
 
 
-async def _count_webhooks(stage: Stage, call_id: str) -> None:
+async def count_webhooks(stage: Stage, call_id: str) -> None:
+    """The step `webhooks`: each event once, in order, signed."""
     async with stage.report.step("webhooks", timeout_s=15) as seen:
         for event in CALL_EVENTS:
             await stage.receiver.wait_for(event, call_id)

@@ -1,0 +1,41 @@
+"""What the agent's log keeps of each call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+
+from ari_agent.demo.agent import AgentEvent, Heard, MarkReturned, Pressed, Started
+from ari_agent.demo.agent_log import MAX_HEARD_FRAMES, AgentLog
+
+
+async def test_events_are_kept_by_call_and_can_be_waited_for() -> None:
+    log = AgentLog()
+    waiting = asyncio.create_task(log.wait_for(lambda call: call.digits == ["5"] and call.marks == ["m"]))
+    log.note("a", Started("a", {"x-caller": "1"}))
+    log.note("b", Started("b", {}))
+    await asyncio.sleep(0)
+    log.note("a", Pressed("1"))
+    log.note("b", Pressed("5"))
+    log.note("b", MarkReturned("m"))
+    assert (await asyncio.wait_for(waiting, 5)).started.call_id == "b"
+    assert log.calls["a"].started.variables == {"x-caller": "1"}
+
+
+async def test_what_was_heard_is_joined_up_to_a_minute() -> None:
+    log = AgentLog()
+    log.note("a", Started("a", {}))
+    assert len(log.calls["a"].heard) == 0
+    for number in range(MAX_HEARD_FRAMES + 10):
+        log.note("a", Heard(np.full(2, number, np.int16)))
+    assert log.calls["a"].heard.tolist()[:4] == [0, 0, 1, 1]
+    assert len(log.calls["a"].heard) == 2 * MAX_HEARD_FRAMES
+
+
+async def test_events_of_unknown_calls_are_told_but_not_kept() -> None:
+    told: list[tuple[str, AgentEvent]] = []
+    log = AgentLog(lambda call_id, event: told.append((call_id, event)))
+    log.note("", Pressed("1"))
+    log.note("", Heard(np.zeros(2, np.int16)))
+    assert (log.calls, told) == ({}, [("", Pressed("1"))])
