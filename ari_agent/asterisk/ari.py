@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from ari_agent.asterisk.agent_variables import AgentVariables
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
-from ari_agent.asterisk.events import EVENTS, AriEvent, Bridge, Channel
+from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
 from ari_agent.errors import AsteriskRefused, ChannelGone
 
@@ -96,7 +96,6 @@ class Ari:
 
         async def connected() -> None:
             await self.asterisk_info()
-            await self._choose_events()
             await on_connected()
 
         def received(event: AriEvent) -> None:
@@ -105,24 +104,10 @@ class Ari:
 
         await self._events.run(received, connected)
 
-    async def _choose_events(self) -> None:
-        """Ask for the kinds of events that calls need, of all channels; both are forgotten with the connection.
-
-        Of all channels, because the application otherwise hears nothing of a channel before Stasis() and after it: the
-        variables that the dialplan set, and a hang-up during a REFER. Subscribing to a channel of the application once
-        more, or to all of an endpoint, would bring its events twice; `channel:` does not.
-        """
-        kinds = {"allowed": [{"type": kind} for kind in EVENTS]}
-        await self._rest.request("filter", "PUT", path_of("applications", self.app, "eventFilter"), body=kinds)
-        await self._subscribe("channel:")
-
     async def subscribe_channel(self, channel_id: str) -> None:
         """Hear of a channel also while it is not in the application."""
-        await self._subscribe(f"channel:{channel_id}")
-
-    async def _subscribe(self, event_source: str) -> None:
         path = path_of("applications", self.app, "subscription")
-        await self._rest.request("subscribe", "POST", path, body={"eventSource": event_source})
+        await self._rest.request("subscribe", "POST", path, body={"eventSource": f"channel:{channel_id}"})
 
     async def close(self) -> None:
         """Close the pool; cancel `run` first."""

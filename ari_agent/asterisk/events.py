@@ -164,6 +164,18 @@ class ChannelStateChange(_ChannelEvent):
     type: ClassVar[str] = "ChannelStateChange"
 
 
+class ChannelUserevent(AriEvent):
+    """A dialplan or an ARI client sent an event of its own. Only the one that tests the connection is used."""
+
+    type: ClassVar[str] = "ChannelUserevent"
+    eventname: str
+    channel: Channel | None = None
+
+    @property
+    def channel_id(self) -> str | None:
+        return self.channel.id if self.channel else None
+
+
 class ChannelVarset(AriEvent):
     """A variable was set. Names as written in the dialplan, with the underscores that make them inherited."""
 
@@ -220,6 +232,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelHold,
         ChannelUnhold,
         ChannelStateChange,
+        ChannelUserevent,
         ChannelVarset,
         Dial,
         ApplicationReplaced,

@@ -6,7 +6,9 @@
 
 Transfer() alone would wait for a final NOTIFY as long as the far end's subscription lives. The dialplan bounds it with
 `Set(TIMEOUT(absolute)=seconds)`: when that runs out Asterisk goes on at the extension `T` of the same context, which
-brings the caller back with `Stasis(app,refer,FAILURE,408)`.
+brings the caller back with `Stasis(app,refer,FAILURE,408)`. Such a caller should not be sent through here again: a
+second REFER beside one that was accepted and never followed by any NOTIFY leaves a channel in Asterisk 22.10 that
+nothing removes.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ REQUESTS: Final = (
     "GET /channels/{channelId}/variables",
     "POST /channels/{channelId}/variables",
     "GET /events",
+    "POST /events/user/{eventName}",
     "DELETE /playbacks/{playbackId}",
 )
 MODELS: Final = ("Bridge", "CallerID", "Channel", "DialplanCEP", "Event", "Playback", *EVENTS)

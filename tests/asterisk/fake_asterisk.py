@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -42,7 +42,9 @@ class FakeAsterisk:
     requests: list[Noted] = field(default_factory=list)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     pongs: bool = True
-    on_socket: Callable[[web.WebSocketResponse], Awaitable[None]] | None = None
+    deaf: int = 0
+    """So many of the next websockets get nothing that Asterisk is asked to send."""
+    deaf_sockets: list[web.WebSocketResponse] = field(default_factory=list)
     opened: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
     refuse_sockets: int = 0
     _runner: web.AppRunner | None = None
@@ -93,6 +95,10 @@ class FakeAsterisk:
 
     async def _rest(self, request: web.Request) -> web.Response:
         noted = await self._note(request)
+        if noted.path.startswith("/events/user/") and self.answer(noted) is None:
+            if self.sockets and self.sockets[-1] not in self.deaf_sockets:
+                await self.send({"type": "ChannelUserevent", "eventname": noted.path.rpartition("/")[2]})
+            return web.Response(status=204)
         status, body = self.answer(noted) or (200 if noted.method == "GET" else 204, None)
         if status == 0:  # never
             await asyncio.sleep(60)
@@ -106,6 +112,9 @@ class FakeAsterisk:
         socket = web.WebSocketResponse(autoping=self.pongs)
         await socket.prepare(request)
         self.sockets.append(socket)
+        if self.deaf:
+            self.deaf -= 1
+            self.deaf_sockets.append(socket)
         self.opened.put_nowait(socket)
         async for _ in socket:
             pass

@@ -126,17 +126,21 @@ async def test_what_a_connection_asks_for_is_described(asterisk: FakeAsterisk, a
     async def connected() -> None:
         ready.set()
 
-    asterisk.answer = answers(200, {"system": {"version": "20.5.0"}})
+    def answer(noted: Noted) -> tuple[int, object] | None:
+        return (200, {"system": {"version": "20.5.0"}}) if noted.path == "/asterisk/info" else None
+
+    asterisk.answer = answer
     running = asyncio.create_task(ari.run(lambda _: None, connected))
     await asyncio.wait_for(ready.wait(), 5)
     running.cancel()
-    assert [f"{noted.method} {noted.path}" for noted in asterisk.requests] == [
+    assert [f"{noted.method} {noted.path}" for noted in asterisk.requests[:5]] == [
         "GET /events",
-        "GET /asterisk/info",
         "PUT /applications/ari_agent/eventFilter",
         "POST /applications/ari_agent/subscription",
+        "POST /events/user/AriAgentProbe",
+        "GET /asterisk/info",
     ]
-    for noted in asterisk.requests:
+    for noted in asterisk.requests[:5]:
         check_described(noted)
     assert ari.asterisk_version == "20.5.0"
 

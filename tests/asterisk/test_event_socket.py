@@ -31,7 +31,7 @@ class Listener:
 
     def __init__(self, asterisk: FakeAsterisk, *, heartbeat_s: float = 10.0) -> None:
         self.rest = Rest(url=asterisk.url, username="ari", password=PASSWORD)
-        self.socket = EventSocket(self.rest, app=APP, heartbeat_s=heartbeat_s)
+        self.socket = EventSocket(self.rest, app=APP, heartbeat_s=heartbeat_s, probe_timeout_s=0.2)
         self.heard: list[AriEvent] = []
         self.handle: Callable[[AriEvent], None] = lambda _: None
         self.connected: asyncio.Queue[int] = asyncio.Queue()
@@ -102,7 +102,7 @@ async def test_events_arrive_in_the_order_in_which_they_were_sent(asterisk: Fake
 async def test_the_credentials_are_in_the_header_and_not_in_the_url(asterisk: FakeAsterisk) -> None:
     async with listening(asterisk):
         await opened(asterisk)
-        (noted,) = asterisk.requests
+        noted = asterisk.requests[0]
         assert noted.query == {"app": APP}
         assert noted.headers["Authorization"].startswith("Basic ")
 
@@ -174,6 +174,7 @@ async def test_an_asterisk_that_starts_later_is_found() -> None:
 
 async def test_a_connection_that_only_seems_to_be_one_is_noticed(asterisk: FakeAsterisk) -> None:
     asterisk.pongs = False
+    asterisk.answer = lambda noted: (500, None) if noted.path.startswith("/events/") else None  # probes tell nothing
     async with listening(asterisk, heartbeat_s=0.1) as listener:
         await opened(asterisk)
         await opened(asterisk)
@@ -187,6 +188,41 @@ async def test_a_connection_that_answers_pings_stays(asterisk: FakeAsterisk) -> 
         await asterisk.send(dtmf("1"))
         await listener.until(1)
         assert listener.socket.counters.connections == 1
+
+
+async def test_a_connection_that_is_open_but_deaf_is_replaced(asterisk: FakeAsterisk) -> None:
+    asterisk.deaf = 2
+    async with listening(asterisk) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        assert len(asterisk.sockets) == 3
+        assert listener.socket.counters.deaf == 2
+
+
+async def test_a_connection_that_turns_deaf_is_replaced(asterisk: FakeAsterisk) -> None:
+    async with listening(asterisk, heartbeat_s=0.1) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        asterisk.deaf_sockets.append(asterisk.sockets[-1])
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        assert listener.socket.counters.deaf == 1
+
+
+async def test_a_connection_without_its_application_is_replaced(asterisk: FakeAsterisk) -> None:
+    refusals = iter([(404, {"message": "Application not found"})])
+    asterisk.answer = lambda noted: next(refusals, None) if noted.path.endswith("/eventFilter") else None
+    async with listening(asterisk) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        assert (listener.socket.counters.connections, listener.socket.counters.deaf) == (2, 1)
+
+
+async def test_requests_that_fail_do_not_make_a_connection_deaf(asterisk: FakeAsterisk) -> None:
+    failures = iter([(500, None)] * 2)
+    asterisk.answer = lambda noted: next(failures, None) if noted.path != "/asterisk/info" else None
+    async with listening(asterisk) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        asterisk.answer = lambda _: (503, None)
+        await asterisk.send(dtmf("1"))
+        await listener.until(1)
+        assert (listener.socket.counters.connections, listener.socket.counters.deaf) == (1, 0)
 
 
 async def test_what_the_owner_could_not_look_at_is_looked_at_again(asterisk: FakeAsterisk) -> None:
