@@ -282,6 +282,7 @@ class AgentServer:
         self._agents: dict[str, Agent] = {}
         self._server: Server | None = None
         self._host, self._port = "127.0.0.1", 0
+        self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         if self._sock is None:
@@ -293,11 +294,18 @@ class AgentServer:
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {"process_request": self._handshake, "ssl": self._tls, "compression": None, "max_size": None}
+        return {
+            "process_request": self._handshake,
+            "ssl": self._tls,
+            "compression": None,
+            "max_size": None,
+            "open_timeout": None,
+        }
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping.set()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -337,7 +345,8 @@ class AgentServer:
         agent.attempts += 1
         if agent.refusal is None:
             return None
-        await asyncio.sleep(agent.refusal.delay_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), agent.refusal.delay_s)
         return connection.respond(HTTPStatus(agent.refusal.status), "refused\n")
 
     async def _run(self, connection: ServerConnection) -> None:

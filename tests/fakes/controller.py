@@ -161,6 +161,13 @@ class Controller:
         """File descriptors of the running process."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
+    def udp_sockets(self) -> int:
+        """UDP sockets of the running process: RTP, one for each call."""
+        links = (str(path.readlink()) for path in Path(f"/proc/{self.pid}/fd").iterdir())
+        own = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
+        table = Path(f"/proc/{self.pid}/net/udp").read_text().splitlines()[1:]
+        return sum(line.split()[9] in own for line in table)
+
     def log_text(self) -> str:
         """Everything it has logged."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

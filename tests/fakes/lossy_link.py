@@ -102,6 +102,10 @@ class LossyLink:
         with ThreadPoolExecutor(max_workers=1) as executor:
             return executor.submit(make).result()
 
+    def open_tcp(self) -> socket.socket:
+        """A TCP socket of the far end, to listen on."""
+        return self.open_socket(socket.SOCK_STREAM)
+
     def open_udp(self, address: str) -> socket.socket:
         """For `SipCaller(open_socket=...)`."""
         assert address == self.far

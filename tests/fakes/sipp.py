@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ari_agent.demo.pbx import Pbx
 from tests.fakes.sip_message import SipMessage
+from tests.fakes.sound import ulaw_encode
 
 SCENARIOS: Final = Path(__file__).parent.parent / "data" / "sipp"
 _RULE: Final = re.compile(rb"^-{40,} \d{4}-\d\d-\d\d[^\n]*\n", re.MULTILINE)
@@ -75,13 +79,14 @@ class Sipp:
         at_once: int = 1,
         per_second: float = 10.0,
         values: Mapping[str, str] | None = None,
+        sound: NDArray[np.int16] | None = None,
         trace: bool = True,
         timeout_s: float = 30.0,
     ) -> SippRun:
         """Play `tests/data/sipp/{scenario}.xml` to a number.
 
         headers go on the INVITE where the scenario says @HEADERS@, bye_headers on the BYE where it says @BYE_HEADERS@;
-        values replace @NAME@ likewise.
+        values replace @NAME@ likewise. sound: what every caller says over and over, for a scenario with @SOUND@.
         """
         self._runs += 1
         # SIPp makes its ids of its process number, which is the same for each run in a namespace of its own.
@@ -90,8 +95,10 @@ class Sipp:
         folder = self._pbx.work_path / name
         folder.mkdir(parents=True)
         text = (SCENARIOS / f"{scenario}.xml").read_text(encoding="utf-8")
+        if sound is not None:
+            (folder / "sound.ulaw").write_bytes(ulaw_encode(sound))
         listed = {"HEADERS": _lines(headers), "BYE_HEADERS": _lines(bye_headers)}
-        for key, value in {"RUN": run, **listed, **(values or {})}.items():
+        for key, value in {"RUN": run, "SOUND": f"{name}/sound.ulaw", **listed, **(values or {})}.items():
             text = text.replace(f"@{key}@", value)
         (folder / "scenario.xml").write_bytes(text.encode("utf-8", "surrogateescape"))
         command = [

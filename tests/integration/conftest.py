@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.integration.long_calls import Outcomes, play_all
 from tests.integration.stage import Stage, staged
 
 HERE = Path(__file__).parent
@@ -38,3 +40,20 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     """The stage that most tests share: they use their own agents and numbers on it."""
     async with staged(tmp_path_factory.mktemp("stage")) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def long_calls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[asyncio.Task[Outcomes]]:
+    """Calls of a minute, on a stage of their own, while other tests run."""
+    async with staged(tmp_path_factory.mktemp("long")) as made:
+        task = asyncio.create_task(play_all(made))
+        yield task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_long_calls(request: pytest.FixtureRequest) -> None:
+    """Place the long calls first, if any test of this run asks for them."""
+    if any("long_calls" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("long_calls")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ari_agent.demo.pbx import Pbx
 from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Script, listen
 from tests.fakes.controller import Controller
+from tests.fakes.lossy_link import LossyLink
 from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sipp import Sipp
 from tests.fakes.tcp_relay import TcpRelay
@@ -155,9 +156,13 @@ async def staged(
     *,
     pbx_options: Mapping[str, Any] | None = None,
     through_relay: bool = False,
+    link: LossyLink | None = None,
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """A stage of its own, everything started and ready; `settings` go to the controller's environment."""
+    """A stage of its own, everything started and ready; `settings` go to the controller's environment.
+
+    link: the controller, its agents and the customer's server are at the far end of it, Asterisk at the near end.
+    """
     options: dict[str, Any] = {
         "sip_port": 0,
         "tls_port": 0,
@@ -179,11 +184,14 @@ async def staged(
             ari_url=ari_url,
             ari_username=pbx.ari_username,
             ari_password=pbx.ari_password,
+            host=link.far if link else "127.0.0.1",
+            prefix=link.command() if link else (),
             **settings,
         )
         await stack.enter_async_context(controller)
-        agents = await stack.enter_async_context(AgentServer())
-        webhooks = await stack.enter_async_context(WebhookServer(api_key=controller.api_key))
+        agents = await stack.enter_async_context(AgentServer(sock=link.open_tcp() if link else None))
+        sock = link.open_tcp() if link else None
+        webhooks = await stack.enter_async_context(WebhookServer(api_key=controller.api_key, sock=sock))
         events = webhooks.hook()
         controller.environment.setdefault("WEBHOOK_URL", events.url)
         await controller.start()

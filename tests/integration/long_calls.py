@@ -1,0 +1,90 @@
+"""Calls that end by the clock, placed all at once: a minute is the shortest limit that a call's length can have."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.fakes.sound import noise
+from tests.integration.stage import Connected, Stage
+
+SILENCE_MS: Final = 10_000
+LENGTH_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How long a call lasted on the caller's side, and its record."""
+
+    length_s: float
+    record: dict[str, Any]
+
+
+class Outcomes(dict[str, Outcome | BaseException]):
+    """By behaviour; a call that went wrong fails the test that asks for it, and no other."""
+
+    def of(self, name: str) -> Outcome:
+        """What came of this behaviour."""
+        outcome = self[name]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+async def keep_quiet(call: Connected) -> None:
+    """Neither side says anything."""
+
+
+async def speak_once(call: Connected) -> None:
+    """The caller speaks after five seconds: the silence is counted from there."""
+    await asyncio.sleep(5)
+    call.caller.audio.say(noise(0.5))
+
+
+async def keep_talking(call: Connected) -> None:
+    """The caller is never silent for long."""
+    while not call.agent.closed.is_set():
+        call.caller.audio.say(noise(0.5))
+        await asyncio.sleep(2)
+
+
+async def hold_the_line(call: Connected) -> None:
+    """On hold, the caller's silence is not counted."""
+    await call.caller.hold()
+    await asyncio.sleep(SILENCE_MS / 1000 + 3)
+    await call.caller.resume()
+
+
+_QUIET: Final = {"end_call_after_silence_ms": SILENCE_MS}
+_PLAYS: Final[dict[str, tuple[Callable[[Connected], Awaitable[None]], dict[str, int]]]] = {
+    "quiet": (keep_quiet, _QUIET),
+    "spoke once": (speak_once, _QUIET),
+    "on hold": (hold_the_line, _QUIET),
+    "no audio": (keep_quiet, {}),
+    "too long": (keep_talking, {**_QUIET, "max_call_duration_ms": LENGTH_MS}),
+}
+
+
+async def play_all(stage: Stage) -> Outcomes:
+    """Each behaviour's call, all of them at the same time."""
+    results = await asyncio.gather(
+        *(_play(stage, behave, limits, muted=name == "no audio") for name, (behave, limits) in _PLAYS.items()),
+        return_exceptions=True,
+    )
+    return Outcomes(zip(_PLAYS, results, strict=True))
+
+
+async def _play(
+    stage: Stage, behave: Callable[[Connected], Awaitable[None]], limits: dict[str, int], *, muted: bool
+) -> Outcome:
+    async with stage.connected(agent=limits, muted=muted) as call:
+        start_s = time.monotonic()
+        playing = asyncio.ensure_future(behave(call))
+        await call.caller.bye(timeout_s=90)
+        length_s = time.monotonic() - start_s
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+    return Outcome(length_s, await stage.controller.ended_call(call.call_id))
