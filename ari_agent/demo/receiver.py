@@ -66,13 +66,14 @@ class Receiver:
     """The HTTP server and what it has received.
 
     think_s: how long the inbound webhook waits with its answer; the caller rings meanwhile.
+    received: in order; refused: how many had no right signature; inbound_answers: how many calls were let in.
     """
 
     def __init__(
         self, api_key: str, on_webhook: Callable[[Received], None] | None = None, *, think_s: float = 0.0
     ) -> None:
         self.received: list[Received] = []
-        self.refused = 0
+        self.refused = self.inbound_answers = 0
         self._api_key, self._on_webhook, self._think_s = api_key, on_webhook, think_s
         self._changed = asyncio.Condition()
         application = web.Application(client_max_size=2**20)
@@ -102,6 +103,7 @@ class Receiver:
     async def _inbound(self, request: web.Request) -> web.Response:
         received = await self._accept(request)
         await asyncio.sleep(self._think_s)
+        self.inbound_answers += 1
         return web.json_response(inbound_answer(received.call))
 
     async def _event(self, request: web.Request) -> web.Response:

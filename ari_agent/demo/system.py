@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ari_agent.config import PREFIX
 from ari_agent.demo.controller import ControllerApi, ControllerFailed, ControllerProcess
-from ari_agent.demo.pbx import Pbx
+from ari_agent.demo.pbx import INSTALL, Pbx
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings, free_port
+from ari_agent.errors import PbxError
 
 LOOK_AGAIN_S: Final = 2.0
 
@@ -79,6 +81,10 @@ async def _unanswered(api: ControllerApi) -> str:
 @asynccontextmanager
 async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
     """An Asterisk in a private root, and a controller with an empty database."""
+    if not INSTALL.exists():
+        raise PbxError(
+            f"{INSTALL} is missing: run the demo in a clone of the repository, or set {PREFIX}DEMO_RUNNING=yes"
+        )
     api_port = free_port(settings.api_host, settings.api_port, "BIND")
     api_key = f"key_{secrets.token_hex(16)}"
     async with AsyncExitStack() as stack:

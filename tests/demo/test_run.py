@@ -104,9 +104,9 @@ def test_a_busy_port_is_told_with_its_variable(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         demo = _start("--once", **{name: f"127.0.0.1:{port}" if name == "BIND" else port})
-        output, _ = demo.communicate(timeout=60)
+        output, errors = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert f"ARI_AGENT_{name}" in output
+    assert f"ARI_AGENT_{name}" in output, errors
     assert json.loads(output.splitlines()[-1])["ok"] is False
 
 
