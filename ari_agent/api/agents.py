@@ -52,7 +52,7 @@ async def delete_agent(request: web.Request) -> web.Response:
 
 async def list_agents(request: web.Request) -> web.Response:
     """The last 1000 agents that were changed, whole; /v2/list-agents has pages."""
-    return answer_list((await _agents(request).list(limit=MAX_PAGE)).agents)
+    return await answer_list((await _agents(request).list(limit=MAX_PAGE)).agents)
 
 
 async def list_agents_v2(request: web.Request) -> web.Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from aiohttp import web
@@ -23,9 +25,22 @@ def answer(thing: ContractModel, status: int = 200) -> web.Response:
     return web.json_response(thing.as_json(), status=status)
 
 
-def answer_list(things: Iterable[ContractModel]) -> web.Response:
+async def answer_list(things: Sequence[ContractModel]) -> web.Response:
     """A bare array, as the older list paths answer."""
-    return web.json_response([thing.as_json() for thing in things])
+    return web.Response(body=await json_array([thing.as_json for thing in things]), content_type="application/json")
+
+
+async def json_array(items: Sequence[Callable[[], object]]) -> bytes:
+    """A JSON array of what these functions return, made in a thread and item by item.
+
+    A thousand calls with their transcripts take a third of a second: in one piece, and in the event loop, every call
+    in progress would hear that.
+    """
+
+    def write() -> bytes:
+        return b"[" + b",".join(json.dumps(item()).encode() for item in items) + b"]"
+
+    return await asyncio.to_thread(write)
 
 
 def answer_nothing() -> web.Response:

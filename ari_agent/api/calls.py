@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import partial
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer_list, answer_nothing
+from ari_agent.api.answer import answer_list, answer_nothing, json_array
 from ari_agent.api.body import path_id, read_body
 from ari_agent.api.call_selection import Selection, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
@@ -27,22 +29,21 @@ async def list_calls(request: web.Request) -> web.Response:
     wanted = await read_body(request, CallListRequest, optional=True)
     filters = select_v3(wanted.filter_criteria)
     page = await _page(request, filters, wanted, skip=wanted.skip)
-    found: dict[str, object] = {
-        "items": [_without_transcripts(call) for call in page.calls],
-        "has_more": page.next_key is not None,
-    }
+    found: dict[str, object] = {"has_more": page.next_key is not None}
     if page.next_key is not None:
         found["pagination_key"] = page.next_key
     if wanted.include_total:
         found["total"] = await request.app[DEPENDENCIES].store.calls.count(filters)
-    return web.json_response(found)
+    items = await json_array([partial(_without_transcripts, call) for call in page.calls])
+    body = b'{"items":' + items + b"," + json.dumps(found).encode()[1:]
+    return web.Response(body=body, content_type="application/json")
 
 
 async def list_calls_v2(request: web.Request) -> web.Response:
     """A page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
     wanted = await read_body(request, OlderCallListRequest, optional=True)
     page = await _page(request, select_v2(wanted.filter_criteria), wanted)
-    return answer_list(page.calls)
+    return await answer_list(page.calls)
 
 
 async def stop_call(request: web.Request) -> web.Response:

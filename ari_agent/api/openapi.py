@@ -6,8 +6,10 @@ cause (400, 413), a wrong key (401), an unknown id (422), Asterisk and the datab
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -169,9 +171,12 @@ def _with_json(description: str, schema: Mapping[str, Any]) -> Mapping[str, Any]
     return {"description": description, "content": {_JSON: {"schema": schema}}}
 
 
-DOCUMENT: Final = web.AppKey("openapi", dict[str, Any])
+@cache
+def document() -> bytes:
+    """The description as it is sent. It takes a tenth of a second to make: once, before there are calls."""
+    return json.dumps(describe()).encode()
 
 
-async def show_openapi(request: web.Request) -> web.Response:
+async def show_openapi(_: web.Request) -> web.Response:
     """The description of the API."""
-    return web.json_response(request.app[DOCUMENT])
+    return web.Response(body=document(), content_type=_JSON)

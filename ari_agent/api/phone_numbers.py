@@ -87,7 +87,7 @@ async def delete_phone_number(request: web.Request) -> web.Response:
 
 async def list_phone_numbers(request: web.Request) -> web.Response:
     """Up to 1000 numbers; /v2/list-phone-numbers has pages."""
-    return answer_list((await _numbers(request).list(limit=MAX_PAGE)).phone_numbers)
+    return await answer_list((await _numbers(request).list(limit=MAX_PAGE)).phone_numbers)
 
 
 async def list_phone_numbers_v2(request: web.Request) -> web.Response:

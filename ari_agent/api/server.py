@@ -8,7 +8,7 @@ from ari_agent.api.auth import require_api_key
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
 from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
-from ari_agent.api.openapi import DOCUMENT, describe, show_openapi
+from ari_agent.api.openapi import document, show_openapi
 from ari_agent.api.routes import ROUTES
 
 
@@ -23,7 +23,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     )
     app[DEPENDENCIES] = dependencies
     app[REQUESTS] = RequestCounter()
-    app[DOCUMENT] = describe()
+    document()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.router.add_get("/openapi.json", show_openapi)

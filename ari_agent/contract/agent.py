@@ -36,6 +36,7 @@ from ari_agent.contract.model import (
     Flag,
     Fraction,
     Identifier,
+    Many,
     Strings,
     Timestamp,
     UpToTwo,
@@ -97,9 +98,9 @@ class AgentSettings(ContractModel):
     enable_expressive_mode: Flag = False
     expressive_mode_prompt: str | None = None
     expressive_emotion_tags: Strings | None = None
-    pronunciation_dictionary: tuple[PronunciationEntry, ...] | None = None
+    pronunciation_dictionary: Many[PronunciationEntry] | None = None
     normalize_for_speech: Flag = False
-    language: Locale | Annotated[tuple[Locale, ...], Field(min_length=1)] = "en-US"
+    language: Locale | Annotated[Many[Locale], Field(min_length=1)] = "en-US"
     timezone: TimeZone | None = "America/Los_Angeles"
 
     responsiveness: Fraction = 1.0
@@ -138,7 +139,7 @@ class AgentSettings(ContractModel):
     enable_dnc_detection: Flag = False
 
     webhook_url: WebhookUrl | None = None
-    webhook_events: tuple[AgentWebhookEvent, ...] | None = DEFAULT_WEBHOOK_EVENTS
+    webhook_events: Many[AgentWebhookEvent] | None = DEFAULT_WEBHOOK_EVENTS
     webhook_timeout_ms: Annotated[int, Field(strict=True, ge=1, le=600_000), INTEGRAL] = 10_000
 
     data_storage_setting: DataStorageSetting = "everything"
@@ -149,10 +150,10 @@ class AgentSettings(ContractModel):
     guardrail_config: GuardrailConfig | None = None
     handbook_config: HandbookConfig | None = None
     contact_memory_config: ContactMemoryConfig | None = None
-    post_call_analysis_data: tuple[PostCallAnalysis, ...] | None = None
+    post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None
-    pre_session_tools: tuple[SessionTool, ...] | None = None
-    post_session_tools: tuple[SessionTool, ...] | None = None
+    pre_session_tools: Many[SessionTool] | None = None
+    post_session_tools: Many[SessionTool] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -208,7 +209,7 @@ class AgentUpdate(AgentSettings):
 
     def apply(self, agent: Agent, *, now_ms: int) -> Agent:
         """The agent with these changes. pydantic.ValidationError if the settings do not fit one another any more."""
-        return agent.changed(self.changes(), now_ms=now_ms)
+        return Agent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
 
 
 class Agent(_WholeAgent):
@@ -220,15 +221,6 @@ class Agent(_WholeAgent):
     is_published: Flag = False
     assigned_tags: Strings | None = None
     last_modification_timestamp: Timestamp
-
-    def changed(self, changes: dict[str, Any], *, now_ms: int) -> Agent:
-        """This agent with some settings replaced; pydantic.ValidationError if the result is no valid agent."""
-        kept = {key: value for key, value in self.changes().items() if key not in _IDENTITY}
-        identity = {key: value for key, value in self.changes().items() if key in _IDENTITY}
-        return Agent.model_validate({**kept, **changes, **identity, "last_modification_timestamp": now_ms})
-
-
-_IDENTITY: Final = frozenset(Agent.model_fields) - frozenset(_WholeAgent.model_fields)
 
 
 def _converted(given: dict[Any, Any]) -> dict[Any, Any]:

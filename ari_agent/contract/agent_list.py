@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, StringMap, Timestamp
+from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, Many, StringMap, Timestamp
 from ari_agent.contract.page import Page
 
 
@@ -86,4 +86,4 @@ class AgentSummary(ContractModel):
 class AgentPage(Page):
     """The answer."""
 
-    items: tuple[AgentSummary, ...]
+    items: Many[AgentSummary]

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Flag, Identifier, Strings
+from ari_agent.contract.model import INTEGRAL, ContractModel, Flag, Identifier, Many, Strings
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -106,7 +106,7 @@ class PiiConfig(ContractModel):
     """What is scrubbed from transcripts and recordings; an empty list scrubs nothing."""
 
     mode: Literal["post_call"]
-    categories: tuple[
+    categories: Many[
         Literal[
             "person_name",
             "address",
@@ -122,17 +122,16 @@ class PiiConfig(ContractModel):
             "medical_id",
             "date_of_birth",
             "customer_account_number",
-        ],
-        ...,
+        ]
     ]
 
 
 class GuardrailConfig(ContractModel):
     """Prohibited topics."""
 
-    input_topics: tuple[Literal["platform_integrity_jailbreaking"], ...] | None = None
+    input_topics: Many[Literal["platform_integrity_jailbreaking"]] | None = None
     output_topics: (
-        tuple[
+        Many[
             Literal[
                 "harassment",
                 "self_harm",
@@ -143,8 +142,7 @@ class GuardrailConfig(ContractModel):
                 "gambling",
                 "regulated_professional_advice",
                 "child_safety_and_exploitation",
-            ],
-            ...,
+            ]
         ]
         | None
     ) = None
@@ -190,7 +188,7 @@ class EnumAnalysis(_AnalysisItem):
     """One of `choices`."""
 
     type: Literal["enum"]
-    choices: Annotated[tuple[str, ...], Field(min_length=1)]
+    choices: Annotated[Many[str], Field(min_length=1)]
 
 
 class BooleanAnalysis(_AnalysisItem):

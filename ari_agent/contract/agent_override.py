@@ -55,6 +55,4 @@ class AgentOverride(ContractModel):
 
     def apply(self, agent: Agent) -> Agent:
         """The agent of this call. pydantic.ValidationError if the settings do not fit one another."""
-        if self.agent is None:
-            return agent
-        return agent.changed(self.agent.changes(), now_ms=agent.last_modification_timestamp)
+        return self.agent.apply(agent, now_ms=agent.last_modification_timestamp) if self.agent else agent

@@ -15,6 +15,7 @@ from ari_agent.contract.model import (
     Flag,
     Identifier,
     JsonObject,
+    Many,
     Milliseconds,
     Number,
     StringMap,
@@ -40,7 +41,7 @@ class LatencySeries(ContractModel):
     min: Number | None = None
     max: Number | None = None
     num: Number | None = None
-    values: tuple[Number, ...] | None = None
+    values: Many[Number] | None = None
 
 
 class Latency(ContractModel):
@@ -78,7 +79,7 @@ class CallCost(ContractModel):
     """Cents."""
 
     combined_cost: Number
-    product_costs: tuple[ProductCost, ...] = ()
+    product_costs: Many[ProductCost] = ()
     total_duration_seconds: Number
     total_duration_unit_price: Number
 
@@ -86,7 +87,7 @@ class CallCost(ContractModel):
 class LlmTokenUsage(ContractModel):
     """Tokens of each request."""
 
-    values: tuple[Number, ...]
+    values: Many[Number]
     average: Number
     num_requests: Number
 
@@ -129,13 +130,13 @@ class Call(ContractModel):
     disconnection_reason: DisconnectionReason | None = None
 
     transcript: str | None = None
-    transcript_object: tuple[Utterance, ...] | None = None
-    transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
-    scrubbed_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
-    pre_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
-    post_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
-    scrubbed_pre_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
-    scrubbed_post_session_transcript_with_tool_calls: tuple[TranscriptItem, ...] | None = None
+    transcript_object: Many[Utterance] | None = None
+    transcript_with_tool_calls: Many[TranscriptItem] | None = None
+    scrubbed_transcript_with_tool_calls: Many[TranscriptItem] | None = None
+    pre_session_transcript_with_tool_calls: Many[TranscriptItem] | None = None
+    post_session_transcript_with_tool_calls: Many[TranscriptItem] | None = None
+    scrubbed_pre_session_transcript_with_tool_calls: Many[TranscriptItem] | None = None
+    scrubbed_post_session_transcript_with_tool_calls: Many[TranscriptItem] | None = None
 
     recording_url: str | None = None
     recording_multi_channel_url: str | None = None

@@ -15,6 +15,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ari_agent.contract.model import STRINGS_ONLY
+
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
 MAX_DESTINATION_CHARACTERS: Final = 256
@@ -94,7 +96,7 @@ class TransferRequest(_Request):
         str, Field(max_length=MAX_DESTINATION_CHARACTERS), BeforeValidator(_trimmed), AfterValidator(_destination)
     ]
     mode: Literal["sip_refer", "sip_invite", "warm"] = "sip_refer"
-    headers: Annotated[Mapping[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+    headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
 
 
 class HangupRequest(_Request):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -15,6 +15,7 @@ from ari_agent.contract.model import (
     ContractModel,
     Count,
     Flag,
+    Many,
 )
 from ari_agent.contract.page import Page, PageLimit, PaginationKey, SortOrder
 
@@ -45,6 +46,9 @@ def _storable(text: str) -> str:
     return text
 
 
+Chosen = TypeVar("Chosen")
+Choices = Annotated[tuple[Chosen, ...], Field(fail_fast=True, max_length=1000)]
+"""One of these; a database takes only so many."""
 Text = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
 Integer = Annotated[int, Field(strict=True, ge=-SAFE_INTEGER, le=SAFE_INTEGER), INTEGRAL]
 
@@ -81,31 +85,31 @@ class _EnumFilter(ContractModel):
 class TextEnumFilter(_EnumFilter):
     """One of these texts."""
 
-    value: Annotated[tuple[Text, ...], Field(max_length=1000)]
+    value: Choices[Text]
 
 
 class StatusFilter(_EnumFilter):
     """One of these call_status."""
 
-    value: tuple[CallStatus, ...]
+    value: Choices[CallStatus]
 
 
 class CallTypeFilter(_EnumFilter):
     """Phone or web calls."""
 
-    value: tuple[Literal["phone_call", "web_call"], ...]
+    value: Choices[Literal["phone_call", "web_call"]]
 
 
 class DirectionFilter(_EnumFilter):
     """Inbound or outbound."""
 
-    value: tuple[CallDirection, ...]
+    value: Choices[CallDirection]
 
 
 class ReasonFilter(_EnumFilter):
     """One of these disconnection_reason."""
 
-    value: tuple[DisconnectionReason, ...]
+    value: Choices[DisconnectionReason]
 
 
 NumericFilter = Annotated[NumberFilter | RangeFilter, Field(discriminator="type")]
@@ -116,13 +120,13 @@ class AgentFilter(ContractModel):
     """Calls of one agent; of all its versions when none is named."""
 
     agent_id: Text
-    version: tuple[AgentVersionNumber, ...] | None = None
+    version: Annotated[Many[AgentVersionNumber], Field(max_length=100)] | None = None
 
 
 class CallFilters(ContractModel):
     """All conditions must hold; of `agent`, one."""
 
-    agent: Annotated[tuple[AgentFilter, ...], Field(max_length=100)] | None = None
+    agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
     batch_call_id: StringFilter | None = None
     call_id: CallIdFilter | None = None
     call_status: StatusFilter | None = None
@@ -155,7 +159,7 @@ class CallListRequest(ContractModel):
 class CallPage(Page):
     """Answer of POST /v3/list-calls; its items have no transcripts. total: if include_total asked for it."""
 
-    items: tuple[Call, ...]
+    items: Many[Call]
     total: Count | None = None
 
 
@@ -166,7 +170,7 @@ class Threshold(ContractModel):
     upper_threshold: Integer | None = None
 
 
-Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
+Texts = Choices[Text]
 
 
 class OlderCallFilters(ContractModel):
@@ -174,11 +178,11 @@ class OlderCallFilters(ContractModel):
 
     call_id: Texts | None = None
     agent_id: Texts | None = None
-    version: tuple[AgentVersionNumber, ...] | None = None
-    call_status: tuple[CallStatus, ...] | None = None
-    call_type: tuple[Literal["phone_call", "web_call"], ...] | None = None
-    direction: tuple[CallDirection, ...] | None = None
-    disconnection_reason: tuple[DisconnectionReason, ...] | None = None
+    version: Annotated[Many[AgentVersionNumber], Field(max_length=100)] | None = None
+    call_status: Choices[CallStatus] | None = None
+    call_type: Choices[Literal["phone_call", "web_call"]] | None = None
+    direction: Choices[CallDirection] | None = None
+    disconnection_reason: Choices[DisconnectionReason] | None = None
     from_number: Texts | None = None
     to_number: Texts | None = None
     batch_call_id: Texts | None = None

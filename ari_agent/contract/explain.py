@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 MAX_FIELDS: Final = 8
+_MAX_ERRORS: Final = 1000  # to look at each takes time that live calls need
 _MAX_SHOWN_CHARACTERS: Final = 60
 _SECRET_WORDS: Final = ("password", "secret", "header", "token", "authorization")
 NOT_AT_HAND: Final = object()
@@ -21,6 +22,8 @@ def explain(error: ValidationError, given: object = NOT_AT_HAND, *, root: str = 
     given: what was validated (needed to tell the fields of it from the names of union members in pydantic's
     locations; without it they stay). root: how the whole object is called when the error is not about one field.
     """
+    if error.error_count() > _MAX_ERRORS:
+        return f"{root}: {error.error_count()} values in it are wrong"
     by_path: dict[str, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(_path(detail, given), []).append(detail)

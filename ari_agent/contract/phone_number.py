@@ -17,6 +17,7 @@ from ari_agent.contract.model import (
     ContractModel,
     Flag,
     Identifier,
+    Many,
     Timestamp,
     without_defaults,
 )
@@ -49,7 +50,7 @@ def _credential(text: str) -> str:
 TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_termination_uri)]
 Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
 Transport = Literal["TLS", "TCP", "UDP"]
-Codecs = tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")], ...]
+Codecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
 Nickname = Annotated[str, Field(max_length=1000)]
 
 
@@ -61,16 +62,16 @@ class AgentWeight(ContractModel):
     weight: Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
-def _weights(agents: tuple[AgentWeight, ...]) -> tuple[AgentWeight, ...]:
+def _weights(agents: Many[AgentWeight]) -> Many[AgentWeight]:
     total = math.fsum(agent.weight for agent in agents)
     if agents and abs(total - 1) > WEIGHT_TOLERANCE:
         raise ValueError(f"weights must add up to 1, not {total:g}")
     return agents
 
 
-AgentWeights = Annotated[tuple[AgentWeight, ...], Field(max_length=100), AfterValidator(_weights)]
+AgentWeights = Annotated[Many[AgentWeight], Field(max_length=100), AfterValidator(_weights)]
 """Null or empty: that direction is disabled."""
-Countries = tuple[Country, ...]
+Countries = Many[Country]
 
 _OLDER_AGENT_KEYS: Final[Mapping[str, str]] = {
     "inbound_agents": "inbound_agent",
@@ -258,4 +259,4 @@ class PhoneNumber(ContractModel):
 class PhoneNumberPage(Page):
     """Answer of GET /v2/list-phone-numbers."""
 
-    items: tuple[PhoneNumber, ...]
+    items: Many[PhoneNumber]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Identifier
+from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Identifier, StringMap
 from ari_agent.contract.url import WebsocketUrl
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -64,7 +64,7 @@ class AudioWebsocketEngine(ContractModel):
     audio_websocket_protocol: Literal["twilio", "web"] = "twilio"
     audio_encoding: Literal["mulaw", "s16le"] = "mulaw"
     sample_rate: Annotated[int, Field(strict=True, ge=8000, le=48000), INTEGRAL] = 8000
-    audio_websocket_headers: Annotated[dict[str, str], AfterValidator(_handshake_headers)] | None = Field(
+    audio_websocket_headers: Annotated[StringMap, AfterValidator(_handshake_headers)] | None = Field(
         default=None, repr=False, max_length=32
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.model import ContractModel, Count, Flag, JsonObject, Number
+from ari_agent.contract.model import ContractModel, Count, Flag, JsonObject, Many, Number
 
 
 class Word(ContractModel):
@@ -31,7 +31,7 @@ class Utterance(ContractModel):
 
     role: Literal["agent", "user", "transfer_target"]
     content: str
-    words: tuple[Word, ...] = ()
+    words: Many[Word] = ()
     metadata: UtteranceMetadata | None = None
 
 
@@ -87,7 +87,7 @@ class Sms(ContractModel):
     role: Literal["sms"]
     content: str
     time_sec: Number
-    multimedia: tuple[Multimedia, ...] | None = None
+    multimedia: Many[Multimedia] | None = None
 
 
 class Injected(ContractModel):

@@ -102,7 +102,8 @@ async def test_agents_are_listed_whole_and_in_pages(api: Api) -> None:
 
 
 async def test_listed_agents_are_filtered_by_name_and_channel(api: Api) -> None:
-    for name in ("Sales", "Support", "Night support"):
+    others = [f"extra {number}" for number in range(4)]
+    for name in ("Sales", "Support", "Night support", *others):
         await make_agent(api, agent_name=name)
 
     async def names(**criteria: Any) -> list[str]:
@@ -112,6 +113,11 @@ async def test_listed_agents_are_filtered_by_name_and_channel(api: Api) -> None:
     assert await names(query="SUPPORT") == ["Night support", "Support"]
     assert await names(channel={"type": "string", "op": "eq", "value": "chat"}) == []
     assert len(await names(channel={"type": "string", "op": "ne", "value": "chat"})) == 2
+    for name in ("Sales", "Night support", *others):  # a page is filled from behind those that do not match
+        page = await (
+            await api.post("/v2/list-agents", params={"limit": 1}, json={"filter_criteria": {"query": name}})
+        ).json()
+        assert [item["agent_name"] for item in page["items"]] == [name]
     assert await names(is_transfer_agent={"type": "boolean", "op": "eq", "value": True}) == []
 
 
