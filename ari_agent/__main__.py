@@ -75,8 +75,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from ari_agent.demo.run import run_demo  # noqa: PLC0415 -- needs the `demo` extra, which a server has not
-
+    try:
+        from ari_agent.demo.run import run_demo  # noqa: PLC0415 -- needs the `demo` extra, which a server has not
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"the demo needs {error.name}: pip install 'ari-agent[demo]'") from None
     return int(_run(run_demo(options.once)))
 
 

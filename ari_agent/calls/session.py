@@ -83,6 +83,8 @@ from ari_agent.errors import (
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 
+NO_ANSWER_SIP_STATUS: Final = 408
+
 
 @dataclass(frozen=True, slots=True)
 class _MaxDurationReached:
@@ -153,6 +155,7 @@ class CallSession:
         self._record: CallRecord | None = None
         self._sip = SipHeaders()
         self._transfer: ColdTransfer | None = None
+        self._refer_unanswered = False
         self._agent_left: Departure | None = None  # the agent ended while the caller was away in a transfer
         self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
@@ -379,6 +382,9 @@ class CallSession:
         if transfer.request.mode != "sip_refer":
             transfer.finish(failed(f"mode {transfer.request.mode} is not served; use sip_refer"))
             return
+        if self._refer_unanswered:
+            transfer.finish(failed("the far end never answered the last REFER, so it gets no other"))
+            return
         try:
             await self._leg.leave_for_refer(transfer.variables(self._sip))
         except (CallError, AsteriskError) as error:
@@ -408,6 +414,8 @@ class CallSession:
 
     async def _back_from_transfer(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
+        # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
+        self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
         self._advance(TransferFailed())
         if self._agent_left:
             await self._end(self._agent_left)
