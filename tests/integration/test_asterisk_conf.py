@@ -91,7 +91,7 @@ async def test_without_a_controller_the_caller_hears_why_and_the_call_fails(pbx:
 
 
 async def test_a_switch_makes_calls_without_a_controller_fail_at_once() -> None:
-    busy = "[globals](+)\nAWAY = busy\n"
+    busy = "[globals](+)\nUNAVAILABLE = busy\n"
     async with private_pbx(extensions=busy) as pbx, caller_of(pbx) as caller:
         await caller.dial("+15551234567")
         assert (await caller.refused(3)).status == 503
@@ -106,6 +106,24 @@ async def test_a_caller_whom_the_agent_left_is_hung_up_on(pbx: Pbx) -> None:
         await caller.answered()
         await ari.post(f"/channels/{channel_id}/continue")
         await caller.bye()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_caller_whose_agent_failed_hears_a_sentence(pbx: Pbx, answered: bool) -> None:
+    async with controller(pbx) as ari, caller_of(pbx) as caller:
+        await caller.dial("+15551234567")
+        channel_id, _, _ = await ari.stasis_start()
+        if answered:
+            await ari.post(f"/channels/{channel_id}/answer")
+            await caller.answered()
+        reason = "ARI_AGENT_DISCONNECTION_REASON"
+        await ari.post(f"/channels/{channel_id}/variable", variable=reason, value="error_llm_websocket_open")
+        await ari.post(f"/channels/{channel_id}/continue")
+        await caller.audio.hears(packets=50)
+        if answered:
+            await caller.bye(15)
+        else:
+            assert (await caller.refused(15)).status == 503
 
 
 async def test_a_controller_that_never_comes_back_does_not_hold_a_caller_for_ever() -> None:
@@ -148,9 +166,11 @@ async def test_a_transfer_comes_back_to_the_controller_with_its_outcome(
         assert refer.need("Referred-By") == "<sip:agent@pbx>"
         back_id, arguments, _ = await ari.stasis_start()
         assert (back_id, arguments) == (channel_id, outcome)
-        # The clock of the transfer does not run on in the conversation.
+        # The clock of the transfer does not run on in the conversation, the one of the call does.
         await asyncio.sleep(2.5)
         await ari.post(f"/channels/{channel_id}/ring")
+        absolute_s = float(await ari.variable(channel_id, "TIMEOUT(absolute)"))
+        assert 7490 < absolute_s <= 7500
 
 
 async def test_the_softphone_must_log_in_even_from_a_trusted_address(pbx: Pbx) -> None:
