@@ -13,10 +13,10 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tests.fakes.caller_audio import CallerAudio
 from tests.fakes.sip_message import SipMessage, first, tag_of, uri_of
@@ -343,11 +343,8 @@ class SipCaller(asyncio.DatagramProtocol):
         cseq = invite.need("CSeq")
         self._repeat(invite, lambda: any(m.need("CSeq") == cseq and m.status for m in self.received))
 
-    def _own(self, work: Awaitable[None]) -> None:
-        async def run() -> None:
-            await work
-
-        task = asyncio.create_task(run())
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
