@@ -50,7 +50,7 @@ class OutboxPort(Protocol):
         except_calls: Collection[str] = (),
         except_receivers: Collection[str] = (),
     ) -> Sequence[QueuedEvent]:
-        """Pending events whose time has come, oldest first."""
+        """Pending events whose time has come, at most one of each call, none of the calls and receivers excepted."""
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next one becomes due."""
@@ -140,10 +140,8 @@ class Delivery:
                 if not due:
                     break
                 for queued in due:
-                    event = queued.event
-                    if event.call_id not in busy_calls and busy_receivers[event.receiver] < self._per_receiver:
-                        busy_calls.add(event.call_id)
-                        busy_receivers[event.receiver] += 1
+                    if busy_receivers[queued.event.receiver] < self._per_receiver:
+                        busy_receivers[queued.event.receiver] += 1
                         self._start(queued)
             next_ms = await self._outbox.next_due_ms(now_ms)
         except StoreError as error:

@@ -39,6 +39,16 @@ async def start(database_url: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.delivering_process", database_url)
 
 
+async def kill_after(deliverer: asyncio.subprocess.Process, receiver: Receiver, arrivals: int) -> None:
+    """Kill it when that many requests have arrived, unless it has ended because nothing was left."""
+    ended, arrived = asyncio.create_task(deliverer.wait()), asyncio.create_task(receiver.wait_for(arrivals))
+    await asyncio.wait([ended, arrived], return_when=asyncio.FIRST_COMPLETED)
+    arrived.cancel()
+    if not ended.done():
+        deliverer.kill()
+    await asyncio.gather(ended, arrived, return_exceptions=True)
+
+
 def first_arrivals(arrivals: Sequence[Arrival]) -> dict[tuple[str, str], int]:
     """When each event came for the first time."""
     first: dict[tuple[str, str], int] = {}
@@ -75,9 +85,7 @@ async def test_killed_again_and_again_every_event_arrives(tmp_path: Path) -> Non
             await store.calls.save(a_call(call_id), events)
         for _ in range(KILLS):
             deliverer = await start(database_url)
-            await receiver.wait_for(len(receiver.arrivals) + dice.randint(1, 35))
-            deliverer.kill()
-            await deliverer.wait()
+            await kill_after(deliverer, receiver, len(receiver.arrivals) + dice.randint(1, 35))
             known |= await recorded(database)
         deliverer = await start(database_url)
         assert await deliverer.wait() == 0
