@@ -163,6 +163,48 @@ class Ari:
         except ChannelGone:
             log.debug("already over", extra={"playback_id": playback_id})
 
+    # --- calls of our own
+
+    async def create_channel(self, channel_id: str, endpoint: str, variables: Mapping[str, str]) -> Channel:
+        """A channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
+
+        variables: channel variables and functions such as `PJSIP_HEADER(add,X-Name)`, set before the INVITE is made.
+        AsteriskRefused with status 500 when there is no such endpoint.
+        """
+        path = path_of("channels", "create")
+        body = {"channelId": channel_id, "endpoint": endpoint, "app": self.app, "variables": dict(variables)}
+        return _read(Channel, "POST", path, await self._rest.request("create", "POST", path, body=body))
+
+    async def dial(self, channel_id: str, *, timeout_s: int) -> None:
+        """INVITE; returns at once. Events tell what comes of it; CANCEL follows after timeout_s."""
+        await self._rest.request("dial", "POST", path_of("channels", channel_id, "dial"), body={"timeout": timeout_s})
+
+    async def snoop(self, channel_id: str, snoop_id: str) -> None:
+        """A second channel, in our application, that hears what comes from a channel; it ends with it."""
+        path = path_of("channels", channel_id, "snoop", snoop_id)
+        await self._rest.request("snoopChannelWithId", "POST", path, body={"spy": "in", "app": self.app})
+
+    # --- SIP objects in Asterisk's memory
+
+    async def put_object(self, kind: str, object_id: str, fields: Mapping[str, str]) -> None:
+        """Make or replace a live SIP object. kind: auth, aor, endpoint, identify or registration."""
+        body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
+        await self._rest.request("updateObject", "PUT", _object_path(kind, object_id), body=body)
+
+    async def delete_object(self, kind: str, object_id: str) -> None:
+        """Remove a live SIP object. One that is gone is fine."""
+        try:
+            await self._rest.request("deleteObject", "DELETE", _object_path(kind, object_id))
+        except ChannelGone:
+            log.debug("already gone", extra={"object_id": object_id})
+
+    async def endpoints(self, technology: str = "PJSIP") -> list[str]:
+        """Names of all endpoints, also those of others."""
+        path = path_of("endpoints", technology)
+        answer = await self._rest.request("listByTech", "GET", path)
+        items: Iterable[Any] = answer if isinstance(answer, list) else ()
+        return [str(item["resource"]) for item in items if isinstance(item, dict) and "resource" in item]
+
     # --- media and bridges
 
     async def external_media(self, *, channel_id: str, external_host: str, audio_format: str = "ulaw") -> ExternalMedia:
@@ -307,6 +349,11 @@ class Ari:
         if version != self.asterisk_version:
             self.asterisk_version, self._bulk = version, None
         return version
+
+
+def _object_path(kind: str, object_id: str) -> str:
+    # Always res_pjsip, also for kinds that another module of Asterisk owns.
+    return path_of("asterisk", "config", "dynamic", "res_pjsip", kind, object_id)
 
 
 def _lacks_variable(error: ChannelGone) -> bool:

@@ -17,6 +17,26 @@ def bridge_id(app: str, call_id: str) -> str:
     return f"{app}-bridge-{call_id}"
 
 
+def outbound_channel_id(app: str, call_id: str) -> str:
+    """The SIP channel of a call that we place."""
+    return f"{app}-out-{call_id}"
+
+
+def detector_channel_id(app: str, call_id: str) -> str:
+    """The channel that listens for an answering machine beside the agent."""
+    return f"{app}-amd-{call_id}"
+
+
+def call_of_outbound_channel(app: str, channel_id: str) -> str | None:
+    """The call_id whose SIP channel, dialled by us, this is; None for every other channel."""
+    return _after(outbound_channel_id(app, ""), channel_id)
+
+
+def call_of_detector_channel(app: str, channel_id: str) -> str | None:
+    """The call_id whose answering machine detector this is; None for every other channel."""
+    return _after(detector_channel_id(app, ""), channel_id)
+
+
 def call_of_media_channel(app: str, channel_id: str) -> str | None:
     """The call_id whose external media channel this is; None for every other channel."""
     return _after(media_channel_id(app, ""), channel_id)

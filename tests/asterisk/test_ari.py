@@ -35,6 +35,15 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
     "send_dtmf": (lambda ari: ari.send_dtmf("c1", "12#", duration_ms=120, between_ms=80), None),
     "play": (lambda ari: ari.play("c1", "sound:beep", "p1"), None),
     "stop_playback": (lambda ari: ari.stop_playback("p1"), None),
+    "create_channel": (
+        lambda ari: ari.create_channel("c1", "PJSIP/+1555@trunk", {"PJSIP_HEADER(add,X-Foo)": "bar"}),
+        CHANNEL,
+    ),
+    "dial": (lambda ari: ari.dial("c1", timeout_s=30), None),
+    "snoop": (lambda ari: ari.snoop("c1", "s1"), CHANNEL),
+    "put_object": (lambda ari: ari.put_object("auth", "trunk", {"username": "u", "password": "p"}), []),
+    "delete_object": (lambda ari: ari.delete_object("auth", "trunk"), None),
+    "endpoints": (lambda ari: ari.endpoints(), [{"technology": "PJSIP", "resource": "trunk"}]),
     "external_media": (lambda ari: ari.external_media(channel_id="m1", external_host="127.0.0.1:4000"), MEDIA),
     "create_bridge": (lambda ari: ari.create_bridge("b1"), None),
     "add_to_bridge": (lambda ari: ari.add_to_bridge("b1", "c1", "m1"), None),
@@ -52,7 +61,7 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
 KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str, list),
     "int": (int, str),
-    "containers": (dict,),
+    "containers": (dict, list),
     "object": (dict,),
 }
 NOT_REQUESTS: Final = {"run", "close"}
@@ -98,7 +107,7 @@ def check_described(noted: Noted, operation: str | None = None) -> None:
         kind = described[name]["type"]
         fits = KINDS[kind]
         assert isinstance(value, fits), f"{name} is a {kind}, not {value!r}"
-        assert name not in body or isinstance(value, dict)
+        assert name not in body or isinstance(value, (dict, list))
     for name, about in described.items():
         if about["required"] and about["in"] != "path":
             assert name in given, f"{noted.method} {path} needs {name}"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.asterisk.names import bridge_id, call_of_bridge, call_of_media_channel, media_channel_id
+from ari_agent.asterisk.names import (
+    bridge_id,
+    call_of_bridge,
+    call_of_detector_channel,
+    call_of_media_channel,
+    call_of_outbound_channel,
+    detector_channel_id,
+    media_channel_id,
+    outbound_channel_id,
+)
 
 _some = st.text(min_size=1)
 
@@ -14,6 +23,8 @@ _some = st.text(min_size=1)
 def test_a_name_tells_whose_it_is(app: str, call_id: str) -> None:
     assert call_of_media_channel(app, media_channel_id(app, call_id)) == call_id
     assert call_of_bridge(app, bridge_id(app, call_id)) == call_id
+    assert call_of_outbound_channel(app, outbound_channel_id(app, call_id)) == call_id
+    assert call_of_detector_channel(app, detector_channel_id(app, call_id)) == call_id
 
 
 def test_the_objects_of_others_are_not_ours() -> None:

@@ -1,0 +1,140 @@
+"""The trunk of a phone number as live SIP objects in Asterisk: one auth, one aor, one endpoint, made without a restart.
+
+    object     holds                                       made     removed
+    auth       digest credentials (RFC 8760), if any       first    last
+    aor        where the INVITE goes: host, port, transport
+    endpoint   codecs, encryption; names the other two     last     first
+
+They live in Asterisk's memory (sorcery.conf maps each kind to the files and then to memory), so they are gone after
+Asterisk has restarted and have to be made again. No transport is named: the URI's parameter chooses the one of that
+protocol, whatever its section is called in pjsip.conf.
+
+A trunk takes no calls. Asterisk knows callers also by their From user, and these names can be guessed: so the endpoint
+is identified by nothing but an address that none is configured for, and its context is one that no dialplan has.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.contract.phone_number import TrunkConfig
+
+log = logging.getLogger(__name__)
+
+_KINDS: Final = ("auth", "aor", "endpoint")
+_CODECS: Final[Mapping[str, str]] = {
+    "pcmu": "ulaw",
+    "ulaw": "ulaw",
+    "g711u": "ulaw",
+    "pcma": "alaw",
+    "alaw": "alaw",
+    "g711a": "alaw",
+    "g722": "g722",
+    "g.722": "g722",
+    "opus": "opus",
+}
+DEFAULT_CODECS: Final = ("ulaw", "alaw", "g722")
+"""The one that the agents' side speaks stands first: nothing is converted."""
+_URI: Final = re.compile(r"(?:sips?:)?(?P<host>[^;]+)(?:;transport=(?P<transport>\w+))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """What Asterisk is to hold. auth: None where the far end knows us by our address. Fields by attribute name."""
+
+    id: str
+    aor: Mapping[str, str]
+    endpoint: Mapping[str, str]
+    auth: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+def trunk_id(app: str, phone_number: str) -> str:
+    """The name of a number's trunk in Asterisk: `{app}-trunk-` and the digits; other numbers are spelt in hex."""
+    if re.fullmatch(r"\+[0-9]+", phone_number):
+        return f"{app}-trunk-{phone_number[1:]}"
+    return f"{app}-trunk-x{phone_number.encode().hex()}"
+
+
+def codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Asterisk's names for those of the list that it has, in order; the default where it has none of them."""
+    known = tuple(dict.fromkeys(_CODECS[name.lower()] for name in names or () if name.lower() in _CODECS))
+    return known or DEFAULT_CODECS
+
+
+def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
+    """The trunk of a number; None where nothing says where to send its calls.
+
+    `termination_uri` may name a transport of its own, which wins over `transport`.
+    """
+    uri = _URI.fullmatch(config.termination_uri or "")
+    if uri is None:
+        return None
+    name = trunk_id(app, phone_number)
+    transport = (uri["transport"] or config.transport).lower()
+    endpoint = {
+        "context": f"{app}-trunk-takes-no-calls",
+        "identify_by": "ip",
+        "aors": name,
+        "outbound_auth": name if config.auth_username else "",
+        "disallow": "all",
+        "allow": ",".join(codecs(config.codecs)),
+        "direct_media": "no",
+        "rtp_symmetric": "yes",
+        # Over TLS the audio is encrypted too; a far end that offers none is refused (RFC 4568).
+        "media_encryption": "sdes" if transport == "tls" else "no",
+    }
+    return Trunk(
+        id=name,
+        aor={"contact": f"sip:{uri['host']}{'' if transport == 'udp' else f';transport={transport}'}"},
+        endpoint=endpoint,
+        auth=(
+            {"auth_type": "digest", "username": config.auth_username, "password": config.auth_password or ""}
+            if config.auth_username
+            else None
+        ),
+    )
+
+
+class Trunks:
+    """The trunks of one application in one Asterisk. Raises (all methods): AsteriskError."""
+
+    def __init__(self, ari: Ari, *, app: str) -> None:
+        self._ari = ari
+        self._app = app
+
+    async def put(self, phone_number: str, config: TrunkConfig | None) -> None:
+        """Make a number's trunk what its configuration says; calls in progress stay as they are."""
+        wanted = trunk(self._app, phone_number, config) if config else None
+        if wanted is None:
+            await self.remove(phone_number)
+            return
+        if wanted.auth:
+            await self._ari.put_object("auth", wanted.id, wanted.auth)
+        await self._ari.put_object("aor", wanted.id, wanted.aor)
+        await self._ari.put_object("endpoint", wanted.id, wanted.endpoint)
+        if not wanted.auth:
+            await self._ari.delete_object("auth", wanted.id)
+        log.info(
+            "trunk is live",
+            extra={"phone_number": phone_number, "trunk": wanted.id, "contact": wanted.aor["contact"]},
+        )
+
+    async def remove(self, phone_number: str) -> None:
+        """Remove a number's trunk. One that is not there is fine."""
+        await self._remove(trunk_id(self._app, phone_number))
+
+    async def remove_others(self, phone_numbers: frozenset[str]) -> None:
+        """Remove the trunks of all numbers but these."""
+        kept = {trunk_id(self._app, phone_number) for phone_number in phone_numbers}
+        for name in await self._ari.endpoints():
+            if name.startswith(f"{self._app}-trunk-") and name not in kept:
+                await self._remove(name)
+
+    async def _remove(self, name: str) -> None:
+        for kind in reversed(_KINDS):
+            await self._ari.delete_object(kind, name)
