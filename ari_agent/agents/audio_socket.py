@@ -41,6 +41,8 @@ BACKLOG_MESSAGES: Final = 1000
 CLOSE_TIMEOUT_S: Final = 0.3
 """How long the agent has for its half of the closing handshake."""
 
+_ADDRESS_TIMEOUT_S: Final = 3.0
+"""For one address of a name that has several: one that swallows packets must not use up the time of the others."""
 _SEND_BUFFER_BYTES: Final = 64 * 1024
 """In the kernel: what lies there cannot be dropped any more. Enough for 300 ms of round trip at 48 kHz PCM."""
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
@@ -206,8 +208,9 @@ class AudioSocket:
             attempt = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             try:
-                await loop.sock_connect(attempt, address)
-            except OSError as error:
+                async with asyncio.timeout(_ADDRESS_TIMEOUT_S):
+                    await loop.sock_connect(attempt, address)
+            except OSError as error:  # TimeoutError is one of them
                 attempt.close()
                 failure = error
             except asyncio.CancelledError:

@@ -229,6 +229,7 @@ class MediaSession:
             self._started_s = self._loop.time()
             self._bridge.start()
             self._turning = self._wheel.add(self._bridge.turn, self._read_waiting, self._bridge.skip)
+            self._bridge.move_turn = self._turning.move
 
     def pause(self) -> None:
         """The caller is on hold, or away in a transfer: the agent hears silence, and silence is not counted."""

@@ -32,6 +32,7 @@ from ari_agent.media.resampler import Resampler
 SPEECH_DBFS: Final = -40.0
 """Louder than this is somebody speaking; line noise and the hiss of a codec stay below."""
 
+_FIRST_FRAME_S: Final = 0.010
 _TURNS_PER_S: Final = 50
 _SAMPLED_FRAMES: Final = 4  # one frame in four is looked at for speech, and of that every eighth sample
 _SAMPLE_STEP: Final = 8
@@ -93,15 +94,22 @@ def _to_nobody(packet: bytes) -> None:
     """Where packets go before there is a socket."""
 
 
+def _not_at_all(_delay_s: float) -> float:
+    """How far a turn moves before there is a wheel."""
+    return 0.0
+
+
 class Bridge:
     """One call's audio. Owns no socket and no task: datagrams, turns of the wheel and agent audio are handed in.
 
     send_rtp: where packets for the caller go; set when there is a socket.
+    move_turn: `Turning.move`, set when the call is on the wheel.
     heard_s: clock time at which either side was last heard speaking; starts with `start`.
     malformed: datagrams that are no RTP. agent_bytes: audio received from the agent.
     """
 
     __slots__ = (
+        "_ahead_samples",
         "_call_at",
         "_clock",
         "_encoding",
@@ -122,6 +130,7 @@ class Bridge:
         "heard_s",
         "jitter",
         "malformed",
+        "move_turn",
         "packets_out",
         "playout",
         "send_rtp",
@@ -144,6 +153,8 @@ class Bridge:
         self._clock, self._call_at = clock, call_at
         self._release: TimerHandle | None = None
         self.send_rtp: Callable[[bytes], None] = _to_nobody
+        self.move_turn: Callable[[float], float] = _not_at_all
+        self._ahead_samples = 0  # of our RTP timestamps, before the clock
         self._send_agent = send_agent
         self._is_ulaw = encoding.is_ulaw
         self._on_marks, self._on_second = on_marks, on_second
@@ -162,7 +173,6 @@ class Bridge:
         """The caller is there: what was queued plays, what is said is heard."""
         self._started = True
         self.heard_s = self._clock()
-        self.jitter.start(self.heard_s)
 
     def stop(self) -> None:
         """Nothing is sent any more, to either side."""
@@ -225,7 +235,22 @@ class Bridge:
 
     def play(self, payload: bytes) -> None:
         """Agent audio, in the agent's encoding."""
+        if self.playout.idle and self._started:
+            self._place_turn()
         self.playout.push(payload if self._is_ulaw else self._encoding.from_agent(payload))
+
+    def _place_turn(self) -> None:
+        """A talkspurt begins: have its first frame leave 10 to 15 ms from now.
+
+        A live agent's next frames then may come 10 ms late or early and still find their turn; left to luck, a turn
+        just before the usual arrival would cost 20 ms of delay or a silent frame each time.
+        """
+        moved_samples = round(self.move_turn(_FIRST_FRAME_S) * rtp.CLOCK_HZ)
+        self._ahead_samples -= moved_samples
+        if self._ahead_samples < 0:
+            self._stream.skip(-self._ahead_samples)
+            self._ahead_samples = 0
+            self._marker = True
 
     def clear(self) -> list[str]:
         """Drop agent audio that was not heard yet; the names of the marks that were waiting for it."""
@@ -243,6 +268,9 @@ class Bridge:
         frame = self.playout.next_frame()
         if frame is None:
             frame = ULAW_SILENCE_FRAME
+            if self._ahead_samples >= FRAME_SAMPLES:  # turns moved forward have sent one frame too many by now
+                self._ahead_samples -= FRAME_SAMPLES
+                return
         else:
             self._frames_out += 1
             if self._frames_out % _SAMPLED_FRAMES == 0 and is_speech(frame):
@@ -256,6 +284,8 @@ class Bridge:
         self.packets_out += 1
         self._turns += 1
         if self._turns % _TURNS_PER_S == 0:
+            # The caller's first packet begins the agent's timeline; one who sends nothing is silent from here on.
+            self.jitter.start(now_s)
             self._on_second(now_s)
 
     def skip(self, turns: int) -> None:

@@ -61,6 +61,13 @@ class Turning:
         """Never be turned again. Idempotent; safe inside a turn."""
         self._wheel.remove(self)
 
+    def move(self, delay_s: float) -> float:
+        """Be turned next in `delay_s` at the earliest (0..0.015), 5 ms later at the latest, and every 20 ms from there.
+
+        Returns by how much the next turn moved, in seconds: -0.02..0.02; negative is earlier.
+        """
+        return self._wheel.move(self, delay_s)
+
 
 class Cancellable(Protocol):
     """A timer that has not fired."""
@@ -134,6 +141,20 @@ class Wheel:
         if self._timer is not None and not len(self):
             self._timer.cancel()
             self._timer = self._timers = None
+
+    def move(self, turning: Turning, delay_s: float) -> float:
+        """See Turning.move. Not inside a turn."""
+        if self._timers is None or turning not in self._slots[turning.slot]:
+            return 0.0
+        passed = (self._timers.time() - self._start_s + delay_s) / SLOT_S
+        target = max(self._ticks + 1, -int(-passed // 1))
+        regular = self._ticks + 1 + (turning.slot - self._ticks - 1) % SLOTS
+        if target > self._ticks + SLOTS or target == regular:  # the wheel is late: no time for fine art
+            return 0.0
+        self._slots[turning.slot].remove(turning)
+        turning.slot = target % SLOTS
+        self._slots[turning.slot].append(turning)
+        return (target - regular) * SLOT_S
 
     def _arm(self, timers: Timers) -> None:
         self._timer = timers.call_at(self._start_s + (self._ticks + 1) * SLOT_S, self._tick)

@@ -230,10 +230,44 @@ def test_while_muted_the_agent_hears_silence_in_real_time() -> None:
 def test_the_agent_hears_silence_when_no_rtp_comes() -> None:
     rig = Rig()
     rig.bridge.start()
+    rig.caller_says(ULAW_SILENCE_FRAME)
     rig.turn(50)
     heard = b"".join(rig.to_agent)
     assert set(heard) == {0xFF}
     assert 1.0 - len(heard) / 8000 == pytest.approx(0, abs=0.041)
+
+
+def test_a_caller_who_never_sends_is_silent_from_the_first_second_on() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    rig.turn(100)
+    heard = b"".join(rig.to_agent)
+    assert set(heard) == {0xFF}
+    assert 1.0 - len(heard) / 8000 == pytest.approx(0, abs=0.041)
+
+
+def test_a_talkspurt_gets_a_turn_of_its_own_and_timestamps_follow_the_clock() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    asked: list[float] = []
+    moves = iter([0.005, -0.010, -0.010, -0.005])
+
+    def move(delay_s: float) -> float:
+        asked.append(delay_s)
+        return next(moves)
+
+    rig.bridge.move_turn = move
+    for _ in range(4):
+        rig.turn(20)
+        rig.bridge.play(ulaw_tone(0.04))
+        rig.bridge.play(ulaw_tone(0.04))
+    rig.turn(20)
+    assert asked == [0.010] * 4, "once for each talkspurt"
+    stamps = [packet.timestamp for packet in rig.to_caller]
+    steps = [(later - earlier) % 2**32 for earlier, later in itertools.pairwise(stamps)]
+    assert sorted(steps) == [160] * (len(steps) - 1) + [200]
+    assert rig.to_caller[steps.index(200) + 1].marker
+    assert len(rig.to_caller) == 99, "the turns that came earlier add up to one frame, which a pause gives back"
 
 
 def test_a_lost_packet_is_given_up_at_its_moment_not_at_the_next_turn() -> None:

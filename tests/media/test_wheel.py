@@ -219,6 +219,36 @@ def test_a_first_call_that_replaces_the_last_in_its_turn_has_one_timer(timers: F
     assert timers.waiting == 1
 
 
+@given(st.floats(0, 1), st.floats(0, 0.015), st.integers(1, 9))
+def test_a_moved_call_is_turned_next_when_asked_and_every_20_ms_from_there(
+    after_s: float, delay_s: float, others: int
+) -> None:
+    timers = FakeTimers()
+    wheel = Wheel(timers)
+    calls = [Call(wheel) for _ in range(others)]
+    timers.run(after_s)
+    before = len(calls[0].turns)
+    regular_s = calls[0].turns[-1] + TURN_S if before else None
+    moved_s = calls[0].turning.move(delay_s)
+    asked_s = timers.now_s
+    timers.run(1)
+    turns = calls[0].turns[before:]
+    assert asked_s + delay_s - 1e-6 <= turns[0] <= asked_s + delay_s + SLOT_S + 0.0015
+    if regular_s is not None:
+        assert turns[0] - regular_s == pytest.approx(moved_s)
+    assert [later - earlier for earlier, later in itertools.pairwise(turns)] == pytest.approx(
+        [TURN_S] * (len(turns) - 1)
+    )
+    assert len(wheel) == others
+
+
+def test_a_call_that_left_cannot_be_moved(timers: FakeTimers, wheel: Wheel) -> None:
+    calls = [Call(wheel) for _ in range(2)]
+    calls[0].turning.remove()
+    assert calls[0].turning.move(0.01) == 0.0
+    assert len(wheel) == 1
+
+
 async def test_it_runs_on_the_event_loop() -> None:
     wheel = Wheel()
     enough = asyncio.Event()
