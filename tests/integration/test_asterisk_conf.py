@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from ari_agent.demo.pbx import Pbx
 from tests.fakes.sip_caller import ReferPlan, SipCaller
 from tests.fakes.sound import level_dbfs, silence, write_wav
 
-pytestmark = pytest.mark.asterisk
+# One Asterisk for most of them.
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
 SHORT_REFER_TIMEOUT = "[globals](+)\nREFER_TIMEOUT_S = 2\n"
 
@@ -23,7 +25,7 @@ def private_pbx(*, extensions: str = "", callers: Sequence[str] = ("127.0.0.0/8"
     return Pbx(sip_port=0, tls_port=0, ari_port=0, rtp_ports=(21400, 21599), extensions=extensions, callers=callers)
 
 
-@pytest.fixture(name="pbx")
+@pytest_asyncio.fixture(name="pbx", scope="module", loop_scope="module")
 async def running_pbx() -> AsyncIterator[Pbx]:
     async with private_pbx(extensions=SHORT_REFER_TIMEOUT) as pbx:
         yield pbx
@@ -221,7 +223,7 @@ module_app menu.so
     [("udp", "", "0"), ("tcp", "", "0"), ("tls", "", "1"), ("tls", "srtp-mand", "1")],
 )
 async def test_a_softphone_calls_over_every_transport(pbx: Pbx, transport: str, encryption: str, secure: str) -> None:
-    phone = pbx.work_path / "phone"
+    phone = pbx.work_path / f"phone-{transport}{encryption}"
     phone.mkdir()
     port = pbx.tls_port if transport == "tls" else pbx.sip_port
     media = f";mediaenc={encryption}" if encryption else ""
@@ -235,7 +237,7 @@ async def test_a_softphone_calls_over_every_transport(pbx: Pbx, transport: str, 
         write_wav(pbx.work_path / name, silence(10))
     async with controller(pbx) as ari:
         dial = f"/dial sip:100@127.0.0.1:{port};transport={transport}"
-        baresip = await pbx.popen_tool(["baresip", "-f", "/mnt/phone", "-e", dial, "-t", "15"])
+        baresip = await pbx.popen_tool(["baresip", "-f", f"/mnt/{phone.name}", "-e", dial, "-t", "15"])
         try:
             channel_id, _, dialplan = await ari.stasis_start()
             assert dialplan["context"] == "from-softphone"
