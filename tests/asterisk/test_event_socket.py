@@ -176,8 +176,8 @@ async def test_a_connection_that_only_seems_to_be_one_is_noticed(asterisk: FakeA
     asterisk.pongs = False
     asterisk.answer = lambda noted: (500, None) if noted.path.startswith("/events/") else None  # probes tell nothing
     async with listening(asterisk, heartbeat_s=0.1) as listener:
-        await opened(asterisk)
-        await opened(asterisk)
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
         assert listener.socket.counters.reconnects >= 1
 
 
