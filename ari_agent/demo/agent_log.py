@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ari_agent.demo.agent import AgentEvent, Heard, MarkReturned, Pressed, Started
+from ari_agent.demo.agent_wire import AgentEvent, Heard, MarkReturned, Pressed, Started
 from ari_agent.demo.sounds import Samples
 
 MAX_HEARD_FRAMES = 3000  # a minute of 20 ms frames

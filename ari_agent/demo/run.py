@@ -26,8 +26,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from ari_agent.config import PREFIX
-from ari_agent.demo.agent import AgentEvent, Pressed, Started, TransferEnded, serve_agent
+from ari_agent.demo.agent import serve_agent
 from ari_agent.demo.agent_log import AgentLog
+from ari_agent.demo.agent_wire import AgentEvent, Pressed, Started, TransferEnded
 from ari_agent.demo.caller import Phone
 from ari_agent.demo.controller import ControllerApi, ControllerFailed, log_tail
 from ari_agent.demo.receiver import Received, Receiver

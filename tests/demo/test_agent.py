@@ -13,17 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from ari_agent.demo.agent import (
-    GREETING_NOTES_HZ,
-    LONG_TONE_HZ,
-    AgentEvent,
-    Heard,
-    MarkReturned,
-    Pressed,
-    Started,
-    TransferEnded,
-    serve_agent,
-)
+from ari_agent.demo.agent import GREETING_NOTES_HZ, LONG_TONE_HZ, serve_agent
+from ari_agent.demo.agent_wire import AgentEvent, Heard, MarkReturned, Pressed, Started, TransferEnded
 from ari_agent.demo.measure import find, level_dbfs, tone_dbfs
 from ari_agent.demo.sounds import Samples, from_ulaw, silence, speech, to_ulaw, tone
 

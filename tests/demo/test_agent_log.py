@@ -6,8 +6,8 @@ import asyncio
 
 import numpy as np
 
-from ari_agent.demo.agent import AgentEvent, Heard, MarkReturned, Pressed, Started
 from ari_agent.demo.agent_log import MAX_HEARD_FRAMES, AgentLog
+from ari_agent.demo.agent_wire import AgentEvent, Heard, MarkReturned, Pressed, Started
 
 
 async def test_events_are_kept_by_call_and_can_be_waited_for() -> None:
