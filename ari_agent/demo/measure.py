@@ -65,9 +65,12 @@ def find_in_pieces(sound: Samples, recording: Samples, *, piece: int = 3200, sla
     if not whole.correlation:
         return whole
     energy = correlation = heard_energy = 0.0
+    silent = 0.05 * piece * float(np.mean(np.square(sound.astype(np.float64))))
     for start in range(0, len(sound) - piece + 1, piece):
         part = sound[start : start + piece].astype(np.float64)
         part_energy = float(part @ part)
+        if part_energy < silent:
+            continue
         begin = max(0, whole.offset + start - slack)
         match = find(sound[start : start + piece], recording[begin : begin + piece + 2 * slack])
         energy += part_energy

@@ -43,6 +43,7 @@ def test_speech_with_a_lost_or_repeated_frame_is_still_that_speech() -> None:
     assert match.correlation == 0  # it is not all there
     match = find_in_pieces(QUESTION, np.append(np.delete(QUESTION, np.s_[12000:12160]), silence(20, 8000)))
     assert match.correlation > 0.97
+    assert match.gain_db == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize(
