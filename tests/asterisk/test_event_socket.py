@@ -18,7 +18,7 @@ from ari_agent.asterisk.rest import Rest
 from ari_agent.errors import AsteriskUnreachable
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk
 
-ENOUGH_S = 5.0
+ENOUGH_S = 20.0
 
 
 def dtmf(digit: str, channel_id: str = "c1") -> dict[str, object]:
@@ -31,7 +31,7 @@ class Listener:
 
     def __init__(self, asterisk: FakeAsterisk, *, heartbeat_s: float = 10.0) -> None:
         self.rest = Rest(url=asterisk.url, username="ari", password=PASSWORD)
-        self.socket = EventSocket(self.rest, app=APP, heartbeat_s=heartbeat_s, probe_timeout_s=0.2)
+        self.socket = EventSocket(self.rest, app=APP, heartbeat_s=heartbeat_s, probe_timeout_s=0.5)
         self.heard: list[AriEvent] = []
         self.handle: Callable[[AriEvent], None] = lambda _: None
         self.connected: asyncio.Queue[int] = asyncio.Queue()
