@@ -94,7 +94,6 @@ class Settings(BaseSettings):
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
     )
-    recordings_dir: Path = Field(Path("recordings"), description="folder for recordings")
     webhook_url: Annotated[str | None, AfterValidator(_webhook_url)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )

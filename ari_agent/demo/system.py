@@ -109,7 +109,6 @@ async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[Sy
             "API_KEY": api_key,
             "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
             "RTP_HOST": "127.0.0.1",
-            "RECORDINGS_DIR": "recordings",
         }
         controller = await stack.enter_async_context(ControllerProcess(product_settings, folder=folder))
         api = await stack.enter_async_context(ControllerApi(f"{settings.api_client_host}:{api_port}", api_key))

@@ -76,7 +76,6 @@ class Controller:
             "API_KEY": self.api_key,
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'calls.db'}",
             "RTP_HOST": host,
-            "RECORDINGS_DIR": str(folder / "recordings"),
             "CONCURRENCY_LIMIT": "200",
             **settings,
         }
