@@ -93,9 +93,9 @@ async def _run(arguments: argparse.Namespace) -> None:
             await ready.acquire()
     for _ in range(min(arguments.calls, _DIALLED_AT_ONCE)):
         await ready.acquire()
+    settle_garbage_collector()
     for session in sessions:
         session.start()
-    settle_garbage_collector()
     print("READY", flush=True)
     await stopped.wait()
     totals: Counter[str] = Counter()
