@@ -112,11 +112,10 @@ class AgentCall:
 
         await self._until(enough, f"{seconds} s of sound", timeout_s)
 
-    async def heard_for(self, seconds: float, *, timeout_s: float = 30.0) -> None:
-        """Until so much audio of any kind came in."""
-        await self._until(
-            lambda: sum(len(piece.pcm) for piece in self.heard) >= seconds * self.rate_hz, f"{seconds} s", timeout_s
-        )
+    async def hears_on(self, seconds: float, *, timeout_s: float = 30.0) -> None:
+        """Until so much more audio of any kind came in, from now on."""
+        wanted = len(self.sound()) + seconds * self.rate_hz
+        await self._until(lambda: sum(len(piece.pcm) for piece in self.heard) >= wanted, f"{seconds} s", timeout_s)
 
     async def heard_pieces(self, count: int, *, timeout_s: float = 60.0) -> None:
         """Until so many messages with audio came in."""

@@ -13,12 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+Samples = NDArray[np.int16]
 FULL_SCALE: Final = 32767.0
 SILENCE_FLOOR_DBFS: Final = -60.0  # one step of mu-law around zero is about -72 dBFS
 _BIAS: Final = 33  # ITU-T G.711 table 2a, in 14-bit steps
 
 
-def _decode_table() -> NDArray[np.int16]:
+def _decode_table() -> Samples:
     codes = np.arange(256, dtype=np.int32) ^ 0xFF
     segment = (codes >> 4) & 7
     magnitude = (((((codes & 0x0F) << 1) + _BIAS) << segment) - _BIAS) << 2
@@ -40,29 +41,29 @@ def _encode_table() -> NDArray[np.uint8]:
 _ENCODE: Final = _encode_table()
 
 
-def ulaw_decode(ulaw: bytes) -> NDArray[np.int16]:
+def ulaw_decode(ulaw: bytes) -> Samples:
     """G.711 mu-law octets as samples."""
     return _DECODE[np.frombuffer(ulaw, dtype=np.uint8)]
 
 
-def ulaw_encode(pcm: NDArray[np.int16]) -> bytes:
+def ulaw_encode(pcm: Samples) -> bytes:
     """Samples as G.711 mu-law octets."""
     return _ENCODE[pcm.astype(np.int32) + 32768].tobytes()
 
 
-def silence(seconds: float, *, rate_hz: int = 8000) -> NDArray[np.int16]:
+def silence(seconds: float, *, rate_hz: int = 8000) -> Samples:
     """Digital silence."""
     return np.zeros(round(seconds * rate_hz), dtype=np.int16)
 
 
-def tone(frequency_hz: float, seconds: float, *, rate_hz: int = 8000, level_dbfs: float = -10.0) -> NDArray[np.int16]:
+def tone(frequency_hz: float, seconds: float, *, rate_hz: int = 8000, level_dbfs: float = -10.0) -> Samples:
     """A sine that starts at phase zero."""
     amplitude = FULL_SCALE * 10 ** (level_dbfs / 20)
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     return np.round(amplitude * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.int16)
 
 
-def noise(seconds: float, *, rate_hz: int = 8000, level_dbfs: float = -10.0) -> NDArray[np.int16]:
+def noise(seconds: float, *, rate_hz: int = 8000, level_dbfs: float = -10.0) -> Samples:
     """Noise of 300..3400 Hz, unlike itself at any other moment: where it is found, it was said there."""
     spectrum_size = round(seconds * rate_hz)
     frequencies_hz = np.fft.rfftfreq(spectrum_size, 1 / rate_hz)
@@ -71,11 +72,11 @@ def noise(seconds: float, *, rate_hz: int = 8000, level_dbfs: float = -10.0) -> 
     sound = np.fft.irfft(spectrum, spectrum_size)
     wanted_rms = FULL_SCALE / np.sqrt(2) * 10 ** (level_dbfs / 20)
     scaled = np.round(sound / np.sqrt(np.mean(sound**2)) * wanted_rms)
-    samples: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype(np.int16)
+    samples: Samples = np.clip(scaled, -32768, 32767).astype(np.int16)
     return samples
 
 
-def level_dbfs(pcm: NDArray[np.int16]) -> float:
+def level_dbfs(pcm: Samples) -> float:
     """RMS level; -120 for digital silence or nothing at all."""
     if not len(pcm):
         return -120.0
@@ -93,7 +94,7 @@ class Tone:
     """Of the whole power, 0..1: near 1 means that there is nothing but this tone."""
 
 
-def strongest_tone(pcm: NDArray[np.int16], *, rate_hz: int = 8000) -> Tone:
+def strongest_tone(pcm: Samples, *, rate_hz: int = 8000) -> Tone:
     """Frequency to a tenth of a bin, level to about 0.1 dB, by a Hann window and parabolic interpolation."""
     window = np.hanning(len(pcm))
     spectrum = np.abs(np.fft.rfft(pcm * window))
@@ -122,7 +123,7 @@ class Match:
     gain_db: float
 
 
-def find(needle: NDArray[np.int16], haystack: NDArray[np.int16]) -> Match:
+def find(needle: Samples, haystack: Samples) -> Match:
     """The best place of `needle` in `haystack`; similarity 0 when the haystack is the shorter one."""
     if len(haystack) < len(needle) or not len(needle):
         return Match(0, 0.0, -120.0)
@@ -140,7 +141,7 @@ def find(needle: NDArray[np.int16], haystack: NDArray[np.int16]) -> Match:
     return Match(offset, float(similarity[offset]), 20 * float(np.log10(max(float(gain), 1e-6))))
 
 
-def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
+def read_wav(path: Path) -> tuple[Samples, int]:
     """Samples and rate of a mono 16-bit WAV file."""
     with wave.open(str(path), "rb") as file:
         if file.getnchannels() != 1 or file.getsampwidth() != 2:
@@ -148,7 +149,7 @@ def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
         return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16), file.getframerate()
 
 
-def write_wav(path: Path, pcm: NDArray[np.int16], *, rate_hz: int = 8000) -> None:
+def write_wav(path: Path, pcm: Samples, *, rate_hz: int = 8000) -> None:
     """A mono 16-bit WAV file."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.integration.long_calls import Outcomes, play_all
 from tests.integration.stage import Stage, staged
+from tests.integration.stalls import priority
 
 HERE = Path(__file__).parent
 
@@ -36,7 +37,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Stage]:
     """The stage that most tests share: they use their own agents and numbers on it."""
     async with staged(tmp_path_factory.mktemp("stage")) as made:
         yield made
@@ -53,7 +54,14 @@ async def long_calls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @pytest.fixture(scope="session", autouse=True)
-def begin_long_calls(request: pytest.FixtureRequest) -> None:
+def go_before_others() -> Iterator[None]:
+    """Asterisk, controller and callers keep time to a few milliseconds, also on a machine that has more to do."""
+    with priority(-10):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_long_calls(request: pytest.FixtureRequest, go_before_others: None) -> None:
     """Place the long calls first, if any test of this run asks for them."""
     if any("long_calls" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("long_calls")

@@ -119,7 +119,7 @@ async def test_nonsense_is_error_llm_websocket_corrupt_payload(
 async def test_an_unknown_event_is_ignored(stage: Stage, protocol: str) -> None:
     async with stage.connected(protocol=protocol) as call:
         await call.agent.send({"event": "something new", "data": [1, 2, 3]})
-        await call.agent.heard_for(0.5)
+        await call.agent.hears_on(0.5)
         record = await stage.controller.call(call.call_id)
     assert record["call_status"] == "ongoing"
 
@@ -149,7 +149,7 @@ async def test_handshake_headers_are_sent(stage: Stage) -> None:
 
 async def test_what_an_agent_is_told_in_twilios_protocol(stage: Stage) -> None:
     async with stage.connected() as call:
-        await call.agent.heard_for(0.3)
+        await call.agent.hears_on(0.3)
         call_id, agent = call.call_id, call.agent
     await agent.gone()
     assert agent.events("connected") == [{"event": "connected", "protocol": "Call", "version": "1.0.0"}]

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from tests.fakes.agent_server import AgentCall, echo
 from tests.fakes.rtp_stream import ULAW, timeline_faults
-from tests.fakes.sound import SILENCE_FLOOR_DBFS, find, level_dbfs, noise, read_wav, silence, strongest_tone, tone
+from tests.fakes.sound import (
+    SILENCE_FLOOR_DBFS,
+    Samples,
+    find,
+    level_dbfs,
+    noise,
+    read_wav,
+    silence,
+    strongest_tone,
+    tone,
+)
 from tests.integration.stage import Stage
+from tests.integration.stalls import again_if_stalled
 
-SPEECH = Path(__file__).parents[1] / "data" / "audio"
-SHAPES = [
+Case = TypeVar("Case")
+SPEECH: Final = Path(__file__).parents[1] / "data" / "audio"
+VOICES: Final = ("rms_hours.wav", "slt_hours.wav")
+Shape = tuple[str, int, str]
+"""protocol, rate_hz, encoding"""
+SPOKEN: Final[tuple[Shape, ...]] = (("twilio", 8000, "mulaw"), ("web", 16000, "s16le"))
+SHAPES: Final[tuple[Shape, ...]] = (
     ("twilio", 8000, "mulaw"),
     ("web", 8000, "mulaw"),
     ("web", 8000, "s16le"),
@@ -23,32 +44,71 @@ SHAPES = [
     ("web", 24000, "s16le"),
     ("web", 44100, "s16le"),
     ("web", 48000, "s16le"),
-]
+)
 
 
-@pytest.mark.parametrize(("protocol", "rate_hz", "encoding"), SHAPES)
-async def test_a_tone_is_the_same_tone_at_the_other_end(
-    stage: Stage, protocol: str, rate_hz: int, encoding: str
-) -> None:
-    async with stage.connected(protocol=protocol, rate_hz=rate_hz, encoding=encoding) as call:
-        call.caller.audio.say(tone(1000, 1.5))
-        await call.agent.hears(seconds=1.2)
-        await call.agent.say(tone(700, 1.5, rate_hz=rate_hz))
-        await call.caller.audio.hears(packets=60)
-        await asyncio.sleep(0.1)
-        told = call.agent.sound()
-        heard = call.caller.audio.sound()
-    towards_agent = strongest_tone(_loudest(told, rate_hz), rate_hz=rate_hz)
-    towards_caller = strongest_tone(_loudest(heard, 8000))
-    assert towards_agent.frequency_hz == pytest.approx(1000, abs=1)
-    assert towards_agent.level_dbfs == pytest.approx(-10, abs=0.5)
-    assert towards_agent.share > 0.99
-    assert towards_caller.frequency_hz == pytest.approx(700, abs=1)
-    assert towards_caller.level_dbfs == pytest.approx(-10, abs=0.5)
-    assert towards_caller.share > 0.99
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came out at both ends of one call."""
+
+    by_agent: Samples
+    by_caller: Samples
+    rate_hz: int
+    """Of the agent's side."""
 
 
-def _loudest(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+class Together(Generic[Case]):
+    """One call for each case, all at the same time; a case that is asked for again gets a call of its own."""
+
+    def __init__(self, play: Callable[[Case], Awaitable[Heard]]) -> None:
+        self._play = play
+        self._heard: dict[Case, Heard] = {}
+
+    async def place(self, cases: Sequence[Case]) -> None:
+        """All of them; one that goes wrong is placed again when it is asked for."""
+        played = await asyncio.gather(*(self._play(case) for case in cases), return_exceptions=True)
+        for case, heard in zip(cases, played, strict=True):
+            if isinstance(heard, Heard):
+                self._heard[case] = heard
+
+    async def of(self, case: Case) -> Heard:
+        """What was heard in this case."""
+        return self._heard.pop(case, None) or await self._play(case)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tones(stage: Stage) -> Together[Shape]:
+    """The caller's tone of 1000 Hz and the agent's of 700 Hz, in a call of each shape."""
+
+    async def play(shape: Shape) -> Heard:
+        protocol, rate_hz, encoding = shape
+        async with stage.connected(protocol=protocol, rate_hz=rate_hz, encoding=encoding) as call:
+            call.caller.audio.say(tone(1000, 1.5))
+            await call.agent.say(tone(700, 1.5, rate_hz=rate_hz))
+            await call.agent.hears(seconds=1.3)
+            await call.caller.audio.hears(packets=65)
+            return Heard(call.agent.sound(), call.caller.audio.sound(), rate_hz)
+
+    calls = Together(play)
+    await calls.place(SHAPES)
+    return calls
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@again_if_stalled
+async def test_a_tone_is_the_same_tone_at_the_other_end(tones: Together[Shape], shape: Shape) -> None:
+    heard = await tones.of(shape)
+    told = strongest_tone(_middle(heard.by_agent, heard.rate_hz), rate_hz=heard.rate_hz)
+    said = strongest_tone(_middle(heard.by_caller, 8000))
+    assert told.frequency_hz == pytest.approx(1000, abs=1)
+    assert told.level_dbfs == pytest.approx(-10, abs=0.5)
+    assert told.share > 0.99
+    assert said.frequency_hz == pytest.approx(700, abs=1)
+    assert said.level_dbfs == pytest.approx(-10, abs=0.5)
+    assert said.share > 0.99
+
+
+def _middle(pcm: Samples, rate_hz: int) -> Samples:
     """Half a second out of the middle of what is not silent."""
     frame = rate_hz // 50
     levels = [level_dbfs(pcm[start : start + frame]) for start in range(0, len(pcm) - frame, frame)]
@@ -57,27 +117,47 @@ def _loudest(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
     return pcm[middle - rate_hz // 4 : middle + rate_hz // 4]
 
 
-@pytest.mark.parametrize("file", ["rms_hours.wav", "slt_hours.wav"])
-@pytest.mark.parametrize(("protocol", "rate_hz"), [("twilio", 8000), ("web", 16000)])
-async def test_speech_arrives_intact_at_the_agent(stage: Stage, file: str, protocol: str, rate_hz: int) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def speeches(stage: Stage) -> Together[tuple[str, Shape]]:
+    """Each voice to an agent of each protocol."""
+
+    async def speak(case: tuple[str, Shape]) -> Heard:
+        file, (protocol, rate_hz, encoding) = case
+        speech, _ = read_wav(SPEECH / file)
+        async with stage.connected(protocol=protocol, rate_hz=rate_hz, encoding=encoding) as call:
+            call.caller.audio.say(speech)
+            await call.caller.audio.said()
+            await call.agent.hears_on(0.3)
+            return Heard(call.agent.sound(), call.caller.audio.sound(), rate_hz)
+
+    calls = Together(speak)
+    await calls.place([(file, shape) for file in VOICES for shape in SPOKEN])
+    return calls
+
+
+@pytest.mark.parametrize("file", VOICES)
+@pytest.mark.parametrize("shape", SPOKEN, ids=str)
+@again_if_stalled
+async def test_speech_arrives_intact_at_the_agent(
+    speeches: Together[tuple[str, Shape]], file: str, shape: Shape
+) -> None:
     speech, _ = read_wav(SPEECH / file)
-    async with stage.connected(protocol=protocol, rate_hz=rate_hz) as call:
-        call.caller.audio.say(speech)
-        await call.caller.audio.said()
-        await call.agent.heard_for(len(speech) / 8000 + 0.2)
-        told = call.agent.sound()
-    match = find(_at_rate(speech, rate_hz), told)
+    heard = await speeches.of((file, shape))
+    match = find(_at_rate(speech, heard.rate_hz), heard.by_agent)
     assert match.similarity > 0.99
     assert match.gain_db == pytest.approx(0, abs=0.3)
 
 
-def _at_rate(pcm: np.ndarray, rate_hz: int) -> np.ndarray:
+def _at_rate(pcm: Samples, rate_hz: int) -> Samples:
     """Band-limited interpolation of the whole piece at once."""
     spectrum = np.fft.rfft(pcm)
     size = len(pcm) * rate_hz // 8000
-    return np.fft.irfft(np.pad(spectrum, (0, size // 2 + 1 - len(spectrum))), size) * (size / len(pcm))
+    interpolated = np.fft.irfft(np.pad(spectrum, (0, size // 2 + 1 - len(spectrum))), size) * (size / len(pcm))
+    samples: Samples = np.clip(np.round(interpolated), -32768, 32767).astype(np.int16)
+    return samples
 
 
+@again_if_stalled
 async def test_the_greeting_is_heard_from_its_first_sample(stage: Stage) -> None:
     greeting = noise(0.8)
 
@@ -92,6 +172,7 @@ async def test_the_greeting_is_heard_from_its_first_sample(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("protocol", ["twilio", "web"])
+@again_if_stalled
 async def test_an_echo_comes_back(stage: Stage, protocol: str) -> None:
     said = noise(1.0)
     async with stage.connected(echo, protocol=protocol, rate_hz=8000) as call:
@@ -104,6 +185,7 @@ async def test_an_echo_comes_back(stage: Stage, protocol: str) -> None:
 
 
 @pytest.mark.parametrize("chunk_ms", [5, 20, 33, 1000])
+@again_if_stalled
 async def test_agent_audio_of_any_chunk_size_is_one_unbroken_sound(stage: Stage, chunk_ms: int) -> None:
     said = noise(1.0)
 
@@ -118,6 +200,7 @@ async def test_agent_audio_of_any_chunk_size_is_one_unbroken_sound(stage: Stage,
 
 
 @pytest.mark.parametrize("protocol", ["twilio", "web"])
+@again_if_stalled
 async def test_after_clear_the_caller_hears_silence_within_40_ms(stage: Stage, protocol: str) -> None:
     async with stage.connected(protocol=protocol) as call:
         waits_ms = []
@@ -133,6 +216,7 @@ async def test_after_clear_the_caller_hears_silence_within_40_ms(stage: Stage, p
     assert min(waits_ms) <= 40
 
 
+@again_if_stalled
 async def test_a_mark_comes_back_when_its_audio_has_been_played(stage: Stage) -> None:
     async with stage.connected() as call:
         await call.agent.say(tone(500, 0.5))
@@ -148,6 +232,7 @@ async def test_a_mark_comes_back_when_its_audio_has_been_played(stage: Stage) ->
     assert 44 <= after_second <= 51
 
 
+@again_if_stalled
 async def test_clear_sends_the_waiting_marks_back_at_once(stage: Stage) -> None:
     async with stage.connected() as call:
         await call.agent.say(tone(500, 20.0))
@@ -168,6 +253,15 @@ async def test_a_silent_agent_is_silence_on_the_line_not_nothing(stage: Stage) -
     assert timeline_faults(heard) == []
 
 
+def _places(said: Samples, told: Samples, *, piece_s: float = 0.1) -> list[tuple[float, float]]:
+    """For each piece of what was said: how well it was found, and how many ms it moved against the first one."""
+    size = round(piece_s * 8000)
+    matches = [(start, find(said[start : start + size], told)) for start in range(0, len(said) - size + 1, size)]
+    origin = statistics.median(match.offset - start for start, match in matches[:10])
+    return [(match.similarity, (match.offset - start - origin) / 8) for start, match in matches]
+
+
+@again_if_stalled
 async def test_the_agent_hears_lost_packets_as_time_that_passed(stage: Stage) -> None:
     """Each 10th packet is lost: what the agent hears stays in step with what was said."""
     said = noise(4.0)
@@ -175,14 +269,13 @@ async def test_the_agent_hears_lost_packets_as_time_that_passed(stage: Stage) ->
         call.caller.audio.impair = lambda index, datagram: () if index % 10 == 5 else (datagram,)
         call.caller.audio.say(said)
         await call.caller.audio.said()
-        await call.agent.heard_for(4.2)
-        told = call.agent.sound()
-    begin, end = find(said[:1600], told), find(said[-4800:-3200], told)
-    drift = (end.offset - begin.offset) - (len(said) - 4800)
-    assert abs(drift) <= 320  # 40 ms
-    assert min(begin.similarity, end.similarity) > 0.8
+        await call.agent.hears_on(0.3)
+        places = _places(said, call.agent.sound())
+    assert statistics.median(similarity for similarity, _ in places) > 0.85
+    assert max(abs(moved_ms) for similarity, moved_ms in places if similarity > 0.8) <= 40
 
 
+@again_if_stalled
 async def test_reordered_and_repeated_packets_are_put_right(stage: Stage) -> None:
     said = noise(3.0)
     kept: list[bytes] = []
@@ -198,20 +291,23 @@ async def test_reordered_and_repeated_packets_are_put_right(stage: Stage) -> Non
         call.caller.audio.impair = shuffle
         call.caller.audio.say(said)
         await call.caller.audio.said()
-        await call.agent.heard_for(3.2)
-        told = call.agent.sound()
-    assert find(said, told).similarity > 0.99
+        await call.agent.hears_on(0.3)
+        places = _places(said, call.agent.sound())
+    assert statistics.median(similarity for similarity, _ in places) > 0.99
+    assert max(abs(moved_ms) for similarity, moved_ms in places if similarity > 0.8) <= 40
 
 
+@again_if_stalled
 async def test_the_timestamps_of_the_agents_stream_never_run_backwards(stage: Stage) -> None:
     async with stage.connected() as call:
-        await call.agent.heard_for(2.0)
+        await call.agent.hears_on(2.0)
         stamps = [piece.timestamp_ms for piece in call.agent.heard]
         numbers = [len(piece.pcm) for piece in call.agent.heard]
     expected_ms = np.concatenate(([0], np.cumsum(numbers)[:-1])) / 8
     assert stamps == [int(stamp) for stamp in expected_ms]
 
 
+@again_if_stalled
 async def test_hold_pauses_and_resume_goes_on(stage: Stage) -> None:
     async with stage.connected() as call:
         await call.caller.hold()
@@ -230,11 +326,13 @@ async def test_hold_pauses_and_resume_goes_on(stage: Stage) -> None:
         assert find(said, call.caller.audio.sound(since_s=resumed_s)).similarity > 0.99
 
 
+@again_if_stalled
 async def test_ten_seconds_of_backlog_are_played_to_the_end(stage: Stage) -> None:
     said = np.concatenate([noise(0.5), silence(5.0), noise(0.5)])
     async with stage.connected() as call:
         await call.agent.say(said)
         await call.agent.mark("end")
         await call.agent.event("mark", timeout_s=15.0)
+        await asyncio.sleep(0.2)  # the last frame is still on its way
         heard = call.caller.audio.sound()
     assert find(said, heard).similarity > 0.99

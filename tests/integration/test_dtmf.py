@@ -39,10 +39,10 @@ async def test_the_keys_of_sipp_reach_the_agent(stage: Stage) -> None:
 async def test_keys_do_not_disturb_the_agents_timeline(stage: Stage) -> None:
     """While a key is down there is no audio from the caller: the agent hears silence of the same length."""
     async with stage.connected() as call:
-        await call.agent.heard_for(0.5)
+        await call.agent.hears_on(0.5)
         call.caller.audio.press("123", duration_ms=400)
         await call.agent.event("dtmf", index=2)
-        await call.agent.heard_for(3.0)
+        await call.agent.hears_on(3.0)
         first, last = call.agent.heard[0], call.agent.heard[-1]
         said_s = sum(len(piece.pcm) for piece in call.agent.heard[:-1]) / 8000
     assert said_s == pytest.approx(last.time_s - first.time_s, abs=0.08)

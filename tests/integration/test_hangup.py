@@ -51,7 +51,7 @@ async def test_the_bye_cause_on_the_wire_of_sipp(stage: Stage) -> None:
     number = await stage.import_number(await stage.create_agent(agent))
     run = asyncio.create_task(stage.sipp.run("call_until_bye", number))
     call = await agent.call()
-    await call.heard_for(0.2) if call.heard else await asyncio.sleep(0.2)
+    await call.hears_on(0.2)
     await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", {"q850_cause": 42}, expect=204)
     bye = first((await run).check().received, method="BYE")
     assert bye is not None
@@ -106,7 +106,7 @@ async def test_the_agents_last_words_are_played_before_it_hangs_up(stage: Stage)
 
 async def test_the_dialplan_goes_on_after_the_agent_and_knows_how_it_ended(stage: Stage) -> None:
     async def leave(call: AgentCall) -> None:
-        await call.heard_for(0.2)
+        await call.hears_on(0.2)
         await call.hang_up()
 
     agent = stage.agents.agent(leave)
@@ -129,7 +129,7 @@ async def test_nothing_of_a_call_is_left_a_second_after_it(stage: Stage) -> None
     before = stage.controller.open_files()
     for ending in ("caller", "api", "agent", "agent dies"):
         async with stage.connected() as call:
-            await call.agent.heard_for(0.2)
+            await call.agent.hears_on(0.2)
             if ending == "caller":
                 await call.caller.hang_up()
             elif ending == "api":
