@@ -21,11 +21,11 @@ PASSWORD_IN_URL = "p%40ss%3Aword%2F"
 
 
 def programs() -> Path | None:
-    """The folder of initdb and pg_ctl, the newest version first."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: -float(path.parts[4]))
+    """The folder of initdb and postgres, of the newest version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: -float(path.parts[4]))
     if found:
         return found[0].parent
-    on_path = shutil.which("pg_ctl")
+    on_path = shutil.which("postgres")
     return Path(on_path).resolve().parent if on_path else None
 
 
@@ -47,22 +47,39 @@ def server(folder_of_programs: Path) -> Iterator[str]:
         shutil.chown(folder, user)
         shutil.chown(password_file, user)
 
-    def run(program: str, *arguments: str) -> None:
-        with (folder / f"{program}.log").open("ab") as output:
-            subprocess.run(
-                [folder_of_programs / program, *arguments], user=user, cwd="/", check=True, stdout=output, stderr=output
-            )
-
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
     try:
-        run("initdb", "-D", str(data), "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password_file}", "-N")
-        run("pg_ctl", "-D", str(data), "-o", options, "-w", "-t", "60", "-l", str(folder / "server.log"), "start")
+        with (folder / "server.log").open("ab") as output:
+            who = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password_file}"]
+            initdb = [str(folder_of_programs / "initdb"), "-D", str(data), "-N", *who]
+            subprocess.run(initdb, user=user, cwd="/", check=True, stdout=output, stderr=output)
+            settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off"]
+            command = [str(folder_of_programs / "postgres"), "-D", str(data)]
+            for setting in settings:
+                command += ["-c", setting]
+            # the shell ends the server when its input ends: however this process ends, the server does
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", '"$@" & server=$!; read -r _; kill -QUIT $server; wait $server', "sh", *command],
+                user=user,
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            )
         try:
+            _wait_until_ready([str(folder_of_programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)])
             yield f"postgresql+asyncpg://postgres:{PASSWORD_IN_URL}@127.0.0.1:{port}"
         finally:
-            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+            process.communicate()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_ready(question: list[str]) -> None:
+    for _ in range(600):
+        if subprocess.run(question, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise TimeoutError("PostgreSQL did not start within a minute")
 
 
 def database_name(count: int) -> str:
