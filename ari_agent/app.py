@@ -59,7 +59,6 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with controller(settings):
-        settle_garbage_collector()
         await stop.wait()
         log.info("stopping")
 
@@ -123,6 +122,7 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
             )
         )
         await _listen(stack, api, settings)
+        settle_garbage_collector()  # everything is loaded, and no call runs yet
         await _run_beside(stack, ari.run(switchboard.on_event, switchboard.reconcile))
         stack.push_async_callback(switchboard.close)
         yield switchboard

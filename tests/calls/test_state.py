@@ -18,7 +18,13 @@ from ari_agent.calls.state import (
 )
 from ari_agent.contract.disconnection import DisconnectionReason
 
-EVENTS: list[CallEvent] = [Routed(), Answered(), TransferBegun(), TransferFailed(), Ended(DisconnectionReason.USER_HANGUP)]
+EVENTS: list[CallEvent] = [
+    Routed(),
+    Answered(),
+    TransferBegun(),
+    TransferFailed(),
+    Ended(DisconnectionReason.USER_HANGUP),
+]
 
 
 def test_a_call_goes_from_ring_to_end() -> None:
