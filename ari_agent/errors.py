@@ -18,6 +18,9 @@
     │   └── UnservedAgent             an agent of a kind that takes no calls here
     ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
     │   ├── UnknownCall               no such call
+    │   ├── UnknownAsset              no such agent or phone number
+    │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
+    │   ├── ConcurrencyLimitReached   no slot is free for an outbound call
     │   ├── CallNotOngoing            the call has ended, or not begun
     │   ├── TransferNotSetUp          the dialplan lacks the context that a REFER goes through
     │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
@@ -172,6 +175,30 @@ class UnknownCall(CallError):
     def __init__(self, call_id: str) -> None:
         super().__init__(f"call {call_id} not found")
         self.call_id = call_id
+
+
+class UnknownAsset(CallError):
+    """No agent or phone number has this id. kind: what it would be, for people."""
+
+    http_status = 422
+
+    def __init__(self, kind: str, asset_id: str) -> None:
+        super().__init__(f"{kind} {asset_id} not found")
+        self.kind, self.asset_id = kind, asset_id
+
+
+class CallNotPlaced(CallError):
+    """An outbound call that cannot be as it is asked for; the message says what would be right."""
+
+
+class ConcurrencyLimitReached(CallError):
+    """Every slot that outbound calls may use is taken. in_use, limit: of these, now."""
+
+    http_status = 429
+
+    def __init__(self, in_use: int, limit: int) -> None:
+        super().__init__(f"{in_use} of {limit} calls that may run at the same time are in progress; try again later")
+        self.in_use, self.limit = in_use, limit
 
 
 class CallNotOngoing(CallError):

@@ -10,6 +10,10 @@ from typing import Any
 class CallLog(logging.LoggerAdapter[logging.Logger]):
     """Adds the call's names to the `extra` of each line, beside those of the line itself."""
 
+    def learn(self, **names: str | None) -> None:
+        """Names that became known later."""
+        self.extra = {**(self.extra or {}), **names}
+
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Merge both sets of names."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}

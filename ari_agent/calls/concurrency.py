@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from ari_agent.errors import ConcurrencyLimitReached
+
 INBOUND_WAIT_S: Final = 40.0
 """How long an inbound caller rings for a slot."""
 
@@ -29,6 +31,7 @@ class Slots:
         self.limit = limit
         self.reserved_inbound = reserved_inbound
         self.in_use = 0
+        self.outbound_in_use = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -47,6 +50,25 @@ class Slots:
         try:
             yield
         finally:
+            self._release()
+
+    @asynccontextmanager
+    async def outbound(self) -> AsyncIterator[None]:
+        """Hold a slot for an outbound call, which never waits.
+
+        Raises:
+            ConcurrencyLimitReached: none is free, or those left are reserved for inbound calls.
+        """
+        if self.in_use >= self.limit:
+            raise ConcurrencyLimitReached(self.in_use, self.limit)
+        if self.outbound_in_use >= self.limit - self.reserved_inbound:
+            raise ConcurrencyLimitReached(self.outbound_in_use, self.limit - self.reserved_inbound)
+        self.in_use += 1
+        self.outbound_in_use += 1
+        try:
+            yield
+        finally:
+            self.outbound_in_use -= 1
             self._release()
 
     async def _acquire(self, wait_s: float) -> None:

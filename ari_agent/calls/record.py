@@ -44,6 +44,11 @@ class CallRecord:
         self._change(call_status=CallStatus.ONGOING, start_timestamp=now_ms)
         self._owe(WebhookEventName.CALL_STARTED)
 
+    def dialled(self, sip_call_id: str | None) -> None:
+        """An outbound call has got its Call-ID (RFC 3261 section 20.8)."""
+        if sip_call_id:
+            self._change(telephony_identifier=TelephonyIdentifier(sip_call_id=sip_call_id))
+
     def transferred(self, destination: str, now_ms: int) -> None:
         """A transfer succeeded."""
         self._change(transfer_destination=destination, transfer_end_timestamp=now_ms)
@@ -84,6 +89,7 @@ class CallRecord:
 def registered_call(
     *,
     call_id: str,
+    direction: CallDirection = CallDirection.INBOUND,
     agent: Agent,
     from_number: str,
     to_number: str,
@@ -92,7 +98,7 @@ def registered_call(
     dynamic_variables: Mapping[str, str],
     metadata: Mapping[str, Any] | None,
 ) -> Call:
-    """The call object of an inbound call whose agent is chosen and who still rings. What is empty is left out."""
+    """The call object of a call whose agent is chosen and that still rings. What is empty is left out."""
     optional: dict[str, Any] = {
         "agent_name": agent.agent_name,
         "telephony_identifier": TelephonyIdentifier(sip_call_id=sip_call_id) if sip_call_id else None,
@@ -105,7 +111,7 @@ def registered_call(
         agent_id=agent.agent_id,
         agent_version=agent.version,
         call_status=CallStatus.REGISTERED,
-        direction=CallDirection.INBOUND,
+        direction=direction,
         from_number=from_number,
         to_number=to_number,
         data_storage_setting=agent.data_storage_setting,

@@ -66,7 +66,7 @@ from ari_agent.calls.state import (
     advance,
 )
 from ari_agent.calls.transfer import ColdTransfer, failed, summary
-from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
+from ari_agent.calls.wishes import CallerGone, DtmfWish, RingingTooLong, ShuttingDown, StopAsked, TransferWish
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome
@@ -111,6 +111,7 @@ SessionEvent = (
     | DtmfWish
     | CallerGone
     | ShuttingDown
+    | RingingTooLong
     | _MaxDurationReached
     | Departure
 )
@@ -138,6 +139,8 @@ class CallSession:
     """
 
     direction: ClassVar[CallDirection]
+    has_channel = True
+    """The channel is in Asterisk, as far as events tell."""
 
     def __init__(
         self, services: SessionServices, *, call_id: str, channel_id: str, sip_call_id: str | None = None
@@ -251,11 +254,14 @@ class CallSession:
 
     async def _talk(self, record: CallRecord, media: MediaSession, *, max_duration_ms: int) -> None:
         """The caller is answered."""
+        self._begin_talk(record, media, max_duration_ms=max_duration_ms)
+        await self._services.records.save(record)
+
+    def _begin_talk(self, record: CallRecord, media: MediaSession, *, max_duration_ms: int) -> None:
         media.start()
         self._advance(Answered())
         self._in_ms(max_duration_ms, _MaxDurationReached())
         record.answered(self._services.now_ms())
-        await self._services.records.save(record)
 
     # The loop: what each event does.
 
@@ -471,7 +477,7 @@ class CallSession:
         except AsteriskError as error:
             self._log.warning("caller not sent away: %s", error)
 
-    _effects: Final[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         Departure: _end,
         CallerGone: _caller_gone,
         ChannelHangupRequest: _caller_gone,

@@ -2,7 +2,8 @@
 
 After every (re)connection the channels and bridges that Asterisk has are compared with the calls we have. Events that
 happened while we were away are lost, so a call whose channel is gone ends now; what carries our name and belongs to no
-call, or entered our application and is unknown, is an orphan of an earlier run and is sent on into the dialplan.
+call, or entered our application and is unknown, is an orphan of an earlier run: callers are sent on into the dialplan,
+everything else is hung up.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from ari_agent.asterisk.events import AriEvent, Channel, StasisStart
-from ari_agent.asterisk.names import call_of_bridge, call_of_media_channel
+from ari_agent.asterisk.names import (
+    call_of_bridge,
+    call_of_detector_channel,
+    call_of_media_channel,
+    call_of_outbound_channel,
+)
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.media_session import MediaStats
+from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
@@ -38,7 +46,7 @@ FAREWELL_S: Final = 8.0
 class _Orphan:
     """Something in Asterisk that belongs to no call of ours."""
 
-    kind: Literal["caller", "media", "bridge"]
+    kind: Literal["caller", "media", "dialled", "bridge"]
     id: str
 
 
@@ -73,13 +81,26 @@ class Switchboard:
     def on_event(self, event: AriEvent) -> None:
         """Hand an event to its call; called in the order of arrival, never waits."""
         channel_id = event.channel_id
-        session = self._by_channel.get(channel_id) if channel_id else None
+        session = self._session_of(channel_id) if channel_id else None
         if session:
             session.post(event)
-        elif isinstance(event, StasisStart) and not call_of_media_channel(self._services.app, event.channel.id):
+        elif isinstance(event, StasisStart):
             self._arrived(event)
 
+    def _session_of(self, channel_id: str) -> CallSession | None:
+        if session := self._by_channel.get(channel_id):
+            return session
+        detecting = call_of_detector_channel(self._services.app, channel_id)
+        return self._by_call.get(detecting) if detecting else None
+
     def _arrived(self, event: StasisStart) -> None:
+        app, channel_id = self._services.app, event.channel.id
+        if call_of_media_channel(app, channel_id):
+            return
+        if _is_dialled(app, channel_id):
+            # Its call ended while Asterisk was still making the channel.
+            self._start(self._sweep({_Orphan("dialled", channel_id)}))
+            return
         if event.args[:1] == ("refer",) or self._stopping:
             # Back from a REFER of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start(self._sweep({_Orphan("caller", event.channel.id)}))
@@ -91,6 +112,9 @@ class Switchboard:
             channel=event.channel,
             arguments=event.args,
         )
+        self._begin(session)
+
+    def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
         self._start(self._live_through(session))
 
@@ -107,6 +131,23 @@ class Switchboard:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    # Outbound calls.
+
+    @property
+    def can_dial(self) -> bool:
+        """Asterisk hears us, and we are not about to stop."""
+        return self._services.ari.connected and not self._stopping
+
+    def place_call(
+        self,
+        order: OutboundOrder,
+        *,
+        slot: AsyncExitStack,
+        find_trunk: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Dial a call whose record is stored. slot, find_trunk: see OutboundCall, which closes the slot."""
+        self._begin(OutboundCall(self._services, order, slot=slot, find_trunk=find_trunk))
 
     # Wishes of the API.
 
@@ -157,8 +198,10 @@ class Switchboard:
         Raises:
             AsteriskError: Asterisk did not answer; to be tried again.
         """
+        # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
+        expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
         channels = {channel.id for channel in await self._services.ari.channels()}
-        for channel_id, session in list(self._by_channel.items()):
+        for channel_id, session in expected.items():
             if channel_id not in channels:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
@@ -174,9 +217,12 @@ class Switchboard:
         found = set()
         for channel in channels:
             call_id = call_of_media_channel(app, channel.id)
+            dialled = call_of_outbound_channel(app, channel.id) or call_of_detector_channel(app, channel.id)
             if call_id is not None and call_id not in self._by_call:
                 found.add(_Orphan("media", channel.id))
-            elif call_id is None and channel.id not in self._by_channel and _is_in(channel, app):
+            elif dialled is not None and dialled not in self._by_call:
+                found.add(_Orphan("dialled", channel.id))
+            elif not (call_id or dialled or channel.id in self._by_channel) and _is_in(channel, app):
                 found.add(_Orphan("caller", channel.id))
         for bridge in bridges:
             call_id = call_of_bridge(app, bridge.id)
@@ -191,7 +237,7 @@ class Switchboard:
             try:
                 if orphan.kind == "bridge":
                     await ari.destroy_bridge(orphan.id)
-                elif orphan.kind == "media":
+                elif orphan.kind in ("media", "dialled"):
                     await ari.hang_up(orphan.id)
                 else:
                     await ari.set_variables(
@@ -216,6 +262,11 @@ class Switchboard:
 def _counters(stats: MediaStats) -> dict[str, int]:
     """Without the levels, which say nothing when added up."""
     return {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
+
+
+def _is_dialled(app: str, channel_id: str) -> bool:
+    """Made by us, towards somebody: never a caller."""
+    return bool(call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id))
 
 
 def _is_in(channel: Channel, app: str) -> bool:

@@ -40,5 +40,10 @@ class CallerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class RingingTooLong:
+    """Whoever we dialled has not answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShuttingDown:
     """The controller stops."""

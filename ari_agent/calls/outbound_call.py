@@ -1,0 +1,192 @@
+"""A call that we place: from the INVITE to the answer. What follows is the same for every call.
+
+    placed ─▶ channel made ─▶ joined to the audio ─▶ INVITE ─▶ 180/183 ─▶ 200: talking
+                 │                                      │          │
+                 └──────── refused, no trunk ───────────┴──────────┴──▶ ended, not_connected
+
+The agent is dialled while the far end rings, so that it speaks at the answer. Early media (announcements, ringing
+tones) is not for the agent: audio begins with the 200. Sources of the reasons: Retell, "Debug outbound calls" (2026-08)
+and RFC 3261 section 21; see `asterisk.causes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+from ari_agent.asterisk.causes import q850_cause, reason_for_dial
+from ari_agent.asterisk.events import (
+    Channel,
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    ChannelStateChange,
+    Dial,
+    StasisEnd,
+)
+from ari_agent.asterisk.header_reader import read_sip_headers
+from ari_agent.asterisk.names import outbound_channel_id
+from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.calls.record import CallRecord
+from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.state import CallState, Routed
+from ari_agent.calls.wishes import CallerGone, RingingTooLong
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AsteriskError, AsteriskRefused
+
+_BACKSTOP_S: Final = 5
+"""Asterisk gives up so long after we should have: it matters only if we died meanwhile."""
+_VERDICT_MS: Final = 1_000
+"""A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundOrder:
+    """A call to place. call: its record, registered; agent: as overridden for this call."""
+
+    call: Call
+    agent: Agent
+
+
+class OutboundCall(CallSession):
+    """One outbound call.
+
+    slot: closed with the call. find_trunk: makes sure that a number's trunk is live in Asterisk.
+    """
+
+    direction = CallDirection.OUTBOUND
+
+    def __init__(
+        self,
+        services: SessionServices,
+        order: OutboundOrder,
+        *,
+        slot: AsyncExitStack,
+        find_trunk: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        call_id = order.call.call_id
+        super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))
+        self.has_channel = False
+        self._exit = slot
+        self._agent = order.agent
+        self._call = order.call
+        self._find_trunk = find_trunk
+        self._record = self._outbound_record = CallRecord(
+            order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
+        )
+        self._picked_up = asyncio.Event()
+        self._rang = False
+
+    # From the INVITE to the answer.
+
+    async def _connect(self) -> None:
+        call, agent = self._call, self._agent
+        self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
+        self._advance(Routed())
+        media = self._new_media(
+            agent,
+            from_number=call.from_number or "",
+            to_number=call.to_number or "",
+            dynamic_variables=call.retell_llm_dynamic_variables or {},
+            metadata=call.metadata,
+        )
+        host, port = await media.open()
+        media.dial_agent()
+        try:
+            channel = await self._make_channel(call)
+        except AsteriskRefused as error:
+            self._log.error("no channel to dial on: %s", error)
+            self.post(Departure(DisconnectionReason.DIAL_FAILED))
+            return
+        self.has_channel = True
+        self._log.learn(sip_call_id=channel.sip_call_id)
+        self._outbound_record.dialled(channel.sip_call_id)
+        media.accept_from(*await self._leg.join_media(host, port))
+        await self._services.ari.dial(self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _BACKSTOP_S)
+        self._in_ms(agent.ring_duration_ms, RingingTooLong())
+        await self._picked_up.wait()
+        try:
+            # For a REFER: where a bare number is to be understood, and who refers.
+            self._sip = replace(await read_sip_headers(self._services.ari, self.channel_id), headers={})
+        except AsteriskError as error:
+            self._log.warning("a transfer to a bare number will not work: %s", error)
+
+    async def _make_channel(self, call: Call) -> Channel:
+        number = call.from_number or ""
+        endpoint = f"PJSIP/{call.to_number}@{trunk_id(self._services.app, number)}"
+        variables = {
+            # The INVITE's From: to Asterisk the one who calls is the connected line of the channel that it dials.
+            "CONNECTEDLINE(all)": f'"{number}" <{number}>',
+            **{f"PJSIP_HEADER(add,{name})": value for name, value in (call.custom_sip_headers or {}).items()},
+        }
+        try:
+            return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
+        except AsteriskRefused as error:
+            if error.status != 500:
+                raise
+        # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
+        await self._find_trunk(number)
+        return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
+
+    # What comes of it.
+
+    async def _dial_went_on(self, event: Dial) -> None:
+        self._rang = self._rang or event.dialstatus in ("RINGING", "PROGRESS")
+
+    async def _state_changed(self, event: ChannelStateChange) -> None:
+        self._rang = self._rang or event.channel.state == "Ringing"
+        if event.channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
+            self._begin_talk(self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms)
+            self._picked_up.set()
+            self._start(self._save())
+
+    async def _save(self) -> None:
+        await self._services.records.save(self._outbound_record)
+
+    async def _rings_too_long(self, _: RingingTooLong) -> None:
+        if self.state is CallState.CONNECTING:
+            if not self._rang:
+                self._log.warning("neither 180 nor 183 came from the trunk while it should have rung")
+            reason = reason_for_dial(None, timed_out=True)
+            await self._end(Departure(reason, q850_cause(reason, answered=False)))
+
+    async def _far_end_gone(self, event: ChannelHangupRequest | ChannelDestroyed) -> None:
+        if self.state is not CallState.CONNECTING:
+            await self._caller_gone(event)
+            return
+        ours = isinstance(event, ChannelHangupRequest) and event.soft  # Asterisk's backstop, or an administrator
+        reason = reason_for_dial(event.tech_cause, cause=event.cause, rang=self._rang, timed_out=ours)
+        self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
+        await self._end(Departure(reason))
+
+    async def _vanished(self, event: StasisEnd | CallerGone) -> None:
+        if self.state is CallState.CONNECTING:
+            self._in_ms(_VERDICT_MS, Departure(DisconnectionReason.DIAL_FAILED))
+        elif isinstance(event, StasisEnd):
+            await self._left_stasis(event)
+        else:
+            await self._caller_gone(event)
+
+    async def _part(self, departure: Departure) -> None:
+        """There is no dialplan behind this channel: whoever would go on in one is hung up."""
+        if departure.goes_on and departure.reason:
+            answered = self._outbound_record.call.start_timestamp is not None
+            cause = departure.q850_cause or q850_cause(departure.reason, answered=answered)
+            departure = replace(departure, goes_on=False, q850_cause=cause)
+        await super()._part(departure)
+
+    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession._effects,
+        Dial: _dial_went_on,
+        ChannelStateChange: _state_changed,
+        RingingTooLong: _rings_too_long,
+        ChannelHangupRequest: _far_end_gone,
+        ChannelDestroyed: _far_end_gone,
+        StasisEnd: _vanished,
+        CallerGone: _vanished,
+    }
