@@ -58,6 +58,7 @@ class Controller:
         ari_password: str,
         host: str = "127.0.0.1",
         prefix: Sequence[str] = (),
+        process_environment: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:
         """`prefix`: a command that runs the process somewhere else, such as another network namespace."""
@@ -67,6 +68,7 @@ class Controller:
         self.log_path = folder / "controller.log"
         self.process: asyncio.subprocess.Process | None = None
         self._prefix = prefix
+        self._process_environment = dict(process_environment or {})
         self._session: aiohttp.ClientSession | None = None
         self.environment = {
             "ARI_URL": ari_url,
@@ -101,7 +103,9 @@ class Controller:
         """Run it; with `ready`, wait until /readyz answers 200."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
-        environment = kept | {f"ARI_AGENT_{name}": value for name, value in self.environment.items()}
+        environment = (
+            kept | self._process_environment | {f"ARI_AGENT_{name}": value for name, value in self.environment.items()}
+        )
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command(),

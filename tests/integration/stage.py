@@ -157,10 +157,12 @@ async def staged(
     pbx_options: Mapping[str, Any] | None = None,
     through_relay: bool = False,
     link: LossyLink | None = None,
+    process_environment: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """A stage of its own, everything started and ready; `settings` go to the controller's environment.
+    """A stage of its own, everything started and ready; `settings` are the controller's.
 
+    process_environment: variables of its process beside the settings.
     link: the controller, its agents and the customer's server are at the far end of it, Asterisk at the near end.
     """
     options: dict[str, Any] = {
@@ -186,6 +188,7 @@ async def staged(
             ari_password=pbx.ari_password,
             host=link.far if link else "127.0.0.1",
             prefix=link.command() if link else (),
+            process_environment=process_environment,
             **settings,
         )
         await stack.enter_async_context(controller)

@@ -14,7 +14,9 @@ from tests.fakes.controller import Controller, free_tcp_port
 def lonely(folder: Path, **settings: str) -> Controller:
     """A controller whose Asterisk is not there."""
     url = f"http://127.0.0.1:{free_tcp_port()}/ari"
-    return Controller(folder, ari_url=url, ari_username="ari_agent", ari_password="secret", **settings)
+    controller = Controller(folder, ari_url=url, ari_username="ari_agent", ari_password="secret")
+    controller.environment.update(settings)
+    return controller
 
 
 async def refusal(controller: Controller) -> tuple[int, str]:
