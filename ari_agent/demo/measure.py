@@ -45,9 +45,9 @@ def find(sound: Samples, recording: Samples) -> Match:
     energies = np.concatenate(([0.0], np.cumsum(hay * hay)))
     energies = energies[count:] - energies[:-count]
     needle_energy = float(needle @ needle)
-    # A stretch of near silence correlates with anything: below 1 % of the needle's energy it does not count.
+    # A stretch of near silence correlates with anything: it is taken to have at least 1 % of the needle's energy.
     floor = max(needle_energy * 0.01, 1.0)
-    scores = np.where(energies > floor, products / np.sqrt(np.maximum(energies, floor) * max(needle_energy, 1.0)), 0.0)
+    scores = products / np.sqrt(np.maximum(energies, floor) * max(needle_energy, 1.0))
     offset = int(np.argmax(scores))
     energy = float(energies[offset])
     gain_db = 10 * float(np.log10(energy / needle_energy)) if energy > 0 and needle_energy > 0 else SILENCE_DBFS

@@ -104,6 +104,12 @@ async def test_a_late_packet_takes_its_place(listener: tuple[CallerAudio, int]) 
     assert np.all(np.diff(listener[0].heard) >= 0)
 
 
+async def test_a_packet_from_before_the_first_one_is_passed_over(listener: tuple[CallerAudio, int]) -> None:
+    loud = to_ulaw(tone(1000, 20, 8000))
+    await _give(listener, *(_packet(0, timestamp, loud) for timestamp in (1000, 840, 1160)))
+    assert listener[0].heard_samples == 2 * FRAME_SAMPLES
+
+
 async def test_a_new_stream_is_joined_to_the_old_one(listener: tuple[CallerAudio, int]) -> None:
     loud = to_ulaw(tone(1000, 20, 8000))
     await _give(

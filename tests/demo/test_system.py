@@ -29,15 +29,17 @@ def _settings(port: int) -> DemoSettings:
     )
 
 
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
-
-
 async def test_it_is_used_as_it_is_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_system, "LOOK_AGAIN_S", 0.01)
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        """Ready at first; later Asterisk is away, which is no reason to end."""
+        asked.append(request.path)
+        return web.json_response({}, status=200 if request.path == "/healthz" or len(asked) == 1 else 503)
+
     application = web.Application()
-    application.router.add_get("/readyz", _health)
-    application.router.add_get("/healthz", _health)
+    application.router.add_get("/{path:.*}", answer)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
