@@ -1,8 +1,14 @@
 """Slots: how many calls run at the same time, and who waits for the next.
 
-Source: Retell, "Understand concurrency & limits" (2026-08): one pool for the workspace; inbound calls may use all of it
-and wait, ringing, for a slot; outbound calls may use at most the limit less what is reserved for inbound, and are
-refused at once. A slot lives exactly as long as its call.
+Source: Retell, "Understand concurrency & limits" and "Make batch calls" (2026-08): one pool for the workspace.
+
+    call                  may use                                           when none is free
+    inbound               all of the limit                                  waits, ringing; first come, first served
+    outbound, web         the limit less what is reserved for inbound       is refused at once
+    outbound of a batch   the same, less the batch's reserved_concurrency   is tried again when one comes free
+
+A slot lives exactly as long as its call: who holds one holds it in an `async with`. The pool is in memory, so a process
+that dies takes its slots along with its calls; the next one begins with an empty pool and ends the records of the dead.
 """
 
 from __future__ import annotations
@@ -23,16 +29,20 @@ class Slots:
     """The workspace's pool. First come, first served; belongs to one event loop.
 
     limit: calls at the same time, at least 1. reserved_inbound: of these, never used by outbound calls.
+    inbound_wait_s: how long an inbound caller rings for a slot.
     """
 
-    def __init__(self, limit: int, reserved_inbound: int = 0) -> None:
+    def __init__(self, limit: int, reserved_inbound: int = 0, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
         if not 0 <= reserved_inbound < limit:
             raise ValueError(f"reserved_inbound must be 0 to {limit - 1}, is {reserved_inbound}")
         self.limit = limit
         self.reserved_inbound = reserved_inbound
         self.in_use = 0
         self.outbound_in_use = 0
+        self.batch_in_use = 0
+        self._inbound_wait_s = inbound_wait_s
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._freed = asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -40,36 +50,50 @@ class Slots:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def inbound(self, wait_s: float = INBOUND_WAIT_S) -> AsyncIterator[None]:
-        """Hold a slot for an inbound call.
+    async def inbound(self, wait_s: float | None = None) -> AsyncIterator[None]:
+        """Hold a slot for an inbound call. wait_s: None for `inbound_wait_s` of the pool.
 
         Raises:
-            TimeoutError: none came free within `wait_s`.
+            TimeoutError: none came free in that time.
         """
-        await self._acquire(wait_s)
+        await self._acquire(self._inbound_wait_s if wait_s is None else wait_s)
         try:
             yield
         finally:
             self._release()
 
     @asynccontextmanager
-    async def outbound(self) -> AsyncIterator[None]:
-        """Hold a slot for an outbound call, which never waits.
+    async def outbound(self, *, batch_reserve: int | None = None) -> AsyncIterator[None]:
+        """Hold a slot for an outbound or a web call, which never waits.
+
+        batch_reserve: for a call of a batch, the batch's reserved_concurrency: slots that calls of batches leave to
+        all others.
 
         Raises:
-            ConcurrencyLimitReached: none is free, or those left are reserved for inbound calls.
+            ConcurrencyLimitReached: none is free, or those left are reserved for other calls.
         """
-        if self.in_use >= self.limit:
-            raise ConcurrencyLimitReached(self.in_use, self.limit)
-        if self.outbound_in_use >= self.limit - self.reserved_inbound:
-            raise ConcurrencyLimitReached(self.outbound_in_use, self.limit - self.reserved_inbound)
+        in_batch = batch_reserve is not None
+        for in_use, reserved in (
+            (self.in_use, 0),
+            (self.outbound_in_use, self.reserved_inbound),
+            (self.batch_in_use if in_batch else 0, batch_reserve or 0),
+        ):
+            if in_use >= self.limit - reserved:
+                raise ConcurrencyLimitReached(in_use, max(0, self.limit - reserved))
         self.in_use += 1
         self.outbound_in_use += 1
+        self.batch_in_use += in_batch
         try:
             yield
         finally:
+            self.batch_in_use -= in_batch
             self.outbound_in_use -= 1
             self._release()
+
+    async def freed(self) -> None:
+        """Wait until a slot comes free, or an outbound call of those allowed ends: a batch then tries again."""
+        self._freed.clear()
+        await self._freed.wait()
 
     async def _acquire(self, wait_s: float) -> None:
         if self.in_use < self.limit and not self._waiting:
@@ -89,6 +113,7 @@ class Slots:
 
     def _release(self) -> None:
         """Hand the slot to the first who still waits, so that it is never free while somebody rings."""
+        self._freed.set()
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
