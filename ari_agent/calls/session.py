@@ -39,20 +39,21 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.caller_leg import CallerLeg
-from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.media_session import (
+from ari_agent.calls.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
     CallerInactive,
+    CallMedia,
     DtmfAsked,
     MediaEvent,
-    MediaSession,
     MediaSpec,
     NoAudioReceived,
     TransferAsked,
 )
+from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.media_session import MediaSession
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.state import (
@@ -148,7 +149,7 @@ class CallSession:
         self.call_id = call_id
         self.channel_id = channel_id
         self.state = CallState.ARRIVED
-        self.media: MediaSession | None = None
+        self.media: CallMedia | None = None
         self._services = services
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
@@ -227,37 +228,56 @@ class CallSession:
         dynamic_variables: Mapping[str, str],
         metadata: object | None,
     ) -> MediaSession:
-        """The media half of the call, for this agent.
+        """The media half of the call, for this agent, with the caller's side over RTP.
+
+        Raises:
+            UnservedAgent: the agent's kind takes no calls.
+        """
+        spec = self._media_spec(
+            agent,
+            from_number=from_number,
+            to_number=to_number,
+            dynamic_variables=dynamic_variables,
+            metadata=metadata,
+        )
+        media = MediaSession(spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post)
+        self.media = media
+        return media
+
+    def _media_spec(
+        self,
+        agent: Agent,
+        *,
+        from_number: str,
+        to_number: str,
+        dynamic_variables: Mapping[str, str],
+        metadata: object | None,
+    ) -> MediaSpec:
+        """What the media half must know, for this agent.
 
         Raises:
             UnservedAgent: the agent's kind takes no calls.
         """
         if not isinstance(agent.response_engine, AudioWebsocketEngine):
             raise UnservedAgent(agent.agent_id, agent.response_engine.type)
-        self.media = MediaSession(
-            MediaSpec(
-                call_id=self.call_id,
-                from_number=from_number,
-                to_number=to_number,
-                direction=self.direction,
-                engine=agent.response_engine,
-                dynamic_variables=dynamic_variables,
-                metadata=metadata,
-                end_call_after_silence_ms=agent.end_call_after_silence_ms,
-                allow_user_dtmf=agent.allow_user_dtmf,
-            ),
-            rtp=self._services.rtp,
-            wheel=self._services.wheel,
-            on_event=self.post,
+        return MediaSpec(
+            call_id=self.call_id,
+            from_number=from_number,
+            to_number=to_number,
+            direction=self.direction,
+            engine=agent.response_engine,
+            dynamic_variables=dynamic_variables,
+            metadata=metadata,
+            end_call_after_silence_ms=agent.end_call_after_silence_ms,
+            allow_user_dtmf=agent.allow_user_dtmf,
         )
-        return self.media
 
-    async def _talk(self, record: CallRecord, media: MediaSession, *, max_duration_ms: int) -> None:
+    async def _talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         """The caller is answered."""
         self._begin_talk(record, media, max_duration_ms=max_duration_ms)
         await self._services.records.save(record)
 
-    def _begin_talk(self, record: CallRecord, media: MediaSession, *, max_duration_ms: int) -> None:
+    def _begin_talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         media.start()
         self._advance(Answered())
         self._in_ms(max_duration_ms, _MaxDurationReached())
@@ -318,7 +338,7 @@ class CallSession:
         goes_on = event.q850_cause == NORMAL_CLEARING
         departure = Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
 
-        async def drain(media: MediaSession) -> None:
+        async def drain(media: CallMedia) -> None:
             await media.close(drain=True)
             self.post(departure)
 

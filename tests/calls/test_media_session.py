@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from ari_agent.calls import media_session
-from ari_agent.calls.media_session import (
+from ari_agent.calls.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
     CallerInactive,
     DtmfAsked,
     MediaEvent,
-    MediaSession,
     MediaSpec,
     NoAudioReceived,
     TransferAsked,
 )
+from ari_agent.calls.media_session import MediaSession
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine
