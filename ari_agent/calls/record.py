@@ -2,7 +2,11 @@
 
 Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_started` only for a call that connected;
 `call_ended` and `call_analyzed` for every call that has a record; `call_ended` without `call_analysis`. An agent's
-`webhook_url` replaces the account's; `webhook_events` filters; both may name dynamic variables.
+`webhook_url` replaces the account's; `webhook_events` filters; both may name dynamic variables. Of a transfer:
+
+    transfer_started ──▶ transfer_bridged, transfer_ended   the far end has taken the caller over; the leg that
+          │                                                 follows a REFER is not ours, so both come at once
+          └────────────▶ transfer_cancelled                 refused, not answered, or the call ended meanwhile
 """
 
 from __future__ import annotations
@@ -13,7 +17,9 @@ from typing import Any, Final
 from ari_agent.calls.variables import render
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
+from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
 
 _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
@@ -38,6 +44,7 @@ class CallRecord:
         self.owed: list[WebhookEvent] = []
         self._agent = agent
         self._account_webhook_url = account_webhook_url
+        self._transfer: TransferFacts | None = None  # on its way
 
     def answered(self, now_ms: int) -> None:
         """The call is connected: owes call_started."""
@@ -49,14 +56,34 @@ class CallRecord:
         if sip_call_id:
             self._change(telephony_identifier=TelephonyIdentifier(sip_call_id=sip_call_id))
 
+    def transfer_started(self, request: TransferRequest) -> None:
+        """A transfer is on its way: owes transfer_started."""
+        self._transfer = TransferFacts.of(request)
+        self._owe(WebhookEventName.TRANSFER_STARTED, self._transfer)
+
     def transferred(self, destination: str, now_ms: int) -> None:
-        """A transfer succeeded."""
-        self._change(transfer_destination=destination, transfer_end_timestamp=now_ms)
+        """It succeeded: owes transfer_bridged, and transfer_ended because our part of it is over."""
+        self._change(transfer_destination=destination)
+        if transfer := self._take_transfer():
+            self._owe(WebhookEventName.TRANSFER_BRIDGED, transfer)
+        self._change(transfer_end_timestamp=now_ms)
+        if transfer:
+            self._owe(WebhookEventName.TRANSFER_ENDED)
+
+    def transfer_cancelled(self) -> None:
+        """It came to nothing: owes transfer_cancelled, unless none was on its way."""
+        if transfer := self._take_transfer():
+            self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
+
+    def _take_transfer(self) -> TransferFacts | None:
+        transfer, self._transfer = self._transfer, None
+        return transfer
 
     def ended(self, reason: DisconnectionReason, now_ms: int) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing."""
         if self.call.disconnection_reason is not None:
             return
+        self.transfer_cancelled()
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
@@ -68,19 +95,20 @@ class CallRecord:
     def _change(self, **changes: Any) -> None:
         self.call = self.call.model_copy(update=changes)
 
-    def _owe(self, name: WebhookEventName) -> None:
+    def _owe(self, name: WebhookEventName, beside_call: TransferFacts | None = None) -> None:
         agent = self._agent
         wanted = (agent.webhook_events if agent else None) or DEFAULT_WEBHOOK_EVENTS
         url = (agent.webhook_url if agent else None) or self._account_webhook_url
         if url is None or name.value not in wanted:
             return
         timeout = {"timeout_ms": agent.webhook_timeout_ms} if agent else {}
+        body = {"event": name.value, "call": self.call.as_json(), **(beside_call.as_json() if beside_call else {})}
         self.owed.append(
             WebhookEvent(
                 call_id=self.call.call_id,
                 event=name,
                 url=render(url, self.call.retell_llm_dynamic_variables or {}),
-                body=compact_json({"event": name.value, "call": self.call.as_json()}),
+                body=compact_json(body),
                 **timeout,
             )
         )
@@ -97,6 +125,7 @@ def registered_call(
     sip_call_id: str | None,
     dynamic_variables: Mapping[str, str],
     metadata: Mapping[str, Any] | None,
+    batch_call_id: str | None = None,
 ) -> Call:
     """The call object of a call whose agent is chosen and that still rings. What is empty is left out."""
     optional: dict[str, Any] = {
@@ -105,6 +134,7 @@ def registered_call(
         "custom_sip_headers": dict(sip_headers),
         "retell_llm_dynamic_variables": dict(dynamic_variables),
         "metadata": metadata,
+        "batch_call_id": batch_call_id,
     }
     return Call(
         call_id=call_id,

@@ -420,6 +420,9 @@ class CallSession:
         self._advance(TransferBegun())
         if self.media:
             self.media.pause()
+        if self._record:
+            self._record.transfer_started(transfer.request)
+            await self._services.records.save(self._record)
 
     async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
         transfer = self._transfer
@@ -454,6 +457,9 @@ class CallSession:
             if self.media:
                 self.media.resume()
         transfer.finish(outcome)
+        if self._record:
+            self._record.transfer_cancelled()
+            await self._services.records.save(self._record)
 
     # The end.
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.transfer_event import TransferFacts
+from ari_agent.contract.webhook_event import WebhookEventName
 
 ACCOUNT = "https://account.example/hook"
 
@@ -76,6 +82,91 @@ def test_the_agent_filters_its_events() -> None:
     one.answered(1_000)
     one.ended(DisconnectionReason.AGENT_HANGUP, 2_000)
     assert [event.event.value for event in one.owed] == ["call_analyzed"]
+
+
+ALL = [name.value for name in WebhookEventName if not name.value.startswith("chat")]
+TO_SALES = TransferRequest(to="+14155559999")
+BESIDE_CALL = {
+    "transfer_destination": {"number": "+14155559999"},
+    "transfer_option": {"type": "cold_transfer", "coldTransferMode": "sip_refer"},
+}
+
+
+def told(one: CallRecord) -> dict[str, dict[str, Any]]:
+    """What is owed, by the event's name."""
+    bodies = [json.loads(event.body) for event in one.owed]
+    return {body["event"]: body for body in bodies}
+
+
+def test_a_transfer_that_succeeds_is_told_in_three_events() -> None:
+    one = record(agent(webhook_events=ALL))
+    one.answered(1_000)
+    one.transfer_started(TO_SALES)
+    one.transferred(TO_SALES.to, 2_000)
+    one.ended(DisconnectionReason.CALL_TRANSFER, 2_001)
+    bodies = told(one)
+    assert list(bodies) == [
+        "call_started",
+        "transfer_started",
+        "transfer_bridged",
+        "transfer_ended",
+        "call_ended",
+        "call_analyzed",
+    ]
+    started, bridged, ended = (bodies[f"transfer_{what}"] for what in ("started", "bridged", "ended"))
+    assert {key: value for key, value in started.items() if key not in ("event", "call")} == BESIDE_CALL
+    assert "transfer_destination" not in started["call"]
+    assert {key: value for key, value in bridged.items() if key not in ("event", "call")} == BESIDE_CALL
+    assert bridged["call"]["transfer_destination"] == "+14155559999"
+    assert set(ended) == {"event", "call"}
+    assert ended["call"]["transfer_end_timestamp"] == 2_000
+    assert "transfer_end_timestamp" not in bridged["call"]
+
+
+def test_transfers_that_fail_are_cancelled_each() -> None:
+    one = record(agent(webhook_events=ALL))
+    one.answered(1_000)
+    for _ in range(2):
+        one.transfer_started(TO_SALES)
+        one.transfer_cancelled()
+    one.transfer_cancelled()
+    names = [event.event.value for event in one.owed]
+    assert names == ["call_started", *["transfer_started", "transfer_cancelled"] * 2]
+    assert {key: value for key, value in told(one)["transfer_cancelled"].items() if key.startswith("transfer")} == (
+        BESIDE_CALL
+    )
+
+
+def test_a_call_that_ends_in_its_transfer_cancels_it_first() -> None:
+    one = record(agent(webhook_events=["transfer_cancelled", "call_ended"]))
+    one.answered(1_000)
+    one.transfer_started(TransferRequest(to="sip:bob@example.com"))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    assert list(told(one)) == ["transfer_cancelled", "call_ended"]
+    assert told(one)["transfer_cancelled"]["transfer_destination"] == {"number": "sip:bob@example.com"}
+    assert "disconnection_reason" not in told(one)["transfer_cancelled"]["call"]
+
+
+def test_transfers_are_not_told_unless_the_agent_asks_for_it() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.transfer_started(TO_SALES)
+    one.transferred(TO_SALES.to, 2_000)
+    one.ended(DisconnectionReason.CALL_TRANSFER, 2_001)
+    assert [event.event.value for event in one.owed] == ["call_started", "call_ended", "call_analyzed"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "option"),
+    [
+        ("sip_refer", {"type": "cold_transfer", "coldTransferMode": "sip_refer"}),
+        ("sip_invite", {"type": "cold_transfer", "coldTransferMode": "sip_invite"}),
+        ("warm", {"type": "warm_transfer"}),
+    ],
+)
+def test_the_option_names_the_kind_of_transfer(mode: str, option: dict[str, str]) -> None:
+    request = TransferRequest.model_validate({"to": "1001", "mode": mode})
+    assert TransferFacts.of(request).as_json()["transfer_option"] == option
 
 
 def test_nobody_listens_nothing_is_owed() -> None:

@@ -1,0 +1,44 @@
+"""What the webhooks about transfers say beside the call.
+
+Source: Retell, "Retell webhooks overview" (2026-08): `transfer_destination` and `transfer_option` stand at top level,
+beside `call`; the option means what that of the transfer tool means, with its keys in camel case.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.model import ContractModel
+
+
+class TransferDestination(ContractModel):
+    """Where a transfer goes. number: as it was asked for, a number, an extension or a SIP URI."""
+
+    number: str
+    extension: str | None = None
+
+
+class TransferOption(ContractModel):
+    """How it goes there."""
+
+    type: Literal["cold_transfer", "warm_transfer"]
+    cold_transfer_mode: Literal["sip_refer", "sip_invite"] | None = Field(default=None, alias="coldTransferMode")
+
+
+class TransferFacts(ContractModel):
+    """The top-level keys of transfer_started, transfer_bridged and transfer_cancelled."""
+
+    transfer_destination: TransferDestination
+    transfer_option: TransferOption
+
+    @classmethod
+    def of(cls, request: TransferRequest) -> TransferFacts:
+        """Of a transfer as it was asked for."""
+        if request.mode == "warm":
+            option = TransferOption(type="warm_transfer")
+        else:
+            option = TransferOption(type="cold_transfer", cold_transfer_mode=request.mode)
+        return cls(transfer_destination=TransferDestination(number=request.to), transfer_option=option)
