@@ -22,7 +22,7 @@
     │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
     │   ├── ConcurrencyLimitReached   no slot is free for an outbound call
     │   ├── CallNotOngoing            the call has ended, or not begun
-    │   ├── TransferNotSetUp          the dialplan lacks the context that a REFER goes through
+    │   ├── TransferNotSetUp          the dialplan lacks a context that callers leave through
     │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
     ├── WebhookError
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
@@ -210,7 +210,7 @@ class CallNotOngoing(CallError):
 
 
 class TransferNotSetUp(CallError):
-    """The PBX's dialplan lacks the context that a REFER goes through; the caller stays with the agent."""
+    """The PBX's dialplan lacks the context that callers go through to somewhere else; they stay where they are."""
 
     def __init__(self, context: str) -> None:
         super().__init__(f"the dialplan has no context {context}: copy it from asterisk-conf/extensions.conf")

@@ -12,16 +12,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Final
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.calls.together import together
 from ari_agent.errors import AsteriskError, TransferNotSetUp
-
-# None, and taken on trust, where Asterisk does not load func_dialplan.
-_DETOUR_EXISTS: Final = f"DIALPLAN_EXISTS({REFER_CONTEXT},{REFER_EXTENSION},1)"
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +56,24 @@ class CallerLeg:
         Raises:
             TransferNotSetUp: the dialplan has no such context; the caller would be lost in it.
         """
-        if await self._ari.read_variable(self.channel_id, _DETOUR_EXISTS) == "0":
-            raise TransferNotSetUp(REFER_CONTEXT)
+        await self._leave_for(REFER_CONTEXT, REFER_EXTENSION, variables)
+
+    async def leave_for_fallback(self, variables: Mapping[str, str]) -> None:
+        """Send the channel to where the dialplan dials the fallback number; it returns only if that fails.
+
+        Raises:
+            TransferNotSetUp: the dialplan has no such context; the caller would be lost in it.
+        """
+        await self._leave_for(FALLBACK_CONTEXT, FALLBACK_EXTENSION, variables)
+
+    async def _leave_for(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+        # None, and taken on trust, where Asterisk does not load func_dialplan.
+        if await self._ari.read_variable(self.channel_id, f"DIALPLAN_EXISTS({context},{extension},1)") == "0":
+            raise TransferNotSetUp(context)
         # The application loses its subscription when the channel leaves, and the caller may hang up out there.
         await self._ari.subscribe_channel(self.channel_id)
         await self._ari.set_variables(self.channel_id, variables)
-        await self._ari.continue_in_dialplan(self.channel_id, context=REFER_CONTEXT, extension=REFER_EXTENSION)
+        await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension)
 
     async def come_back(self) -> None:
         """Join the agent again after a transfer that failed."""

@@ -1,15 +1,29 @@
-"""A call that came in through Stasis(): from the first ring to the answer. What follows is the same for every call."""
+"""A call that came in through Stasis(): from the first ring to the answer. What follows is the same for every call.
+
+Where no slot comes free in time (`concurrency`), the caller goes on ringing at the number's fallback number:
+
+    CONNECTING ──40 s without a slot──▶ DIVERTED ──answered──▶ no_concurrency_fallback, the dialplan keeps the caller
+        │                                  └──busy, no answer, ...──▶ concurrency_limit_reached
+        └──no fallback number───────────────────────────────────────▶ concurrency_limit_reached
+"""
 
 from __future__ import annotations
 
-from ari_agent.asterisk.events import Channel
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar
+
+from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
+from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
 from ari_agent.calls.reception import Arrival, CallRefused, Reception
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.calls.session import CallSession, Departure, SessionServices
-from ari_agent.calls.state import Routed
+from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.calls.together import together
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AsteriskError, CallError, ChannelGone
+
+_NO_SLOT = Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
 
 
 class InboundCall(CallSession):
@@ -60,9 +74,43 @@ class InboundCall(CallSession):
         try:
             await self._exit.enter_async_context(self._services.slots.inbound())
         except TimeoutError:
-            self.post(Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
+            await self._divert(arrival)
             return
         await self._answer(arrival, record)
+
+    async def _divert(self, arrival: Arrival) -> None:
+        """No slot came free: to the fallback number, if there is one."""
+        self._log.warning("no slot came free", extra={"limit": self._services.slots.limit})
+        try:
+            variables = self._fallback(arrival)
+            if variables is None:
+                self.post(_NO_SLOT)
+                return
+            self._advance(Diverted())  # first: what Asterisk tells of the way there overtakes its answers
+            await self._leg.leave_for_fallback(variables)
+        except ChannelGone:
+            raise
+        except (CallError, AsteriskError) as error:
+            self._log.error("fallback number not dialled: %s", error)
+            self.post(_NO_SLOT)
+
+    def _fallback(self, arrival: Arrival) -> Mapping[str, str] | None:
+        if arrival.number is None:
+            return None
+        return fallback_variables(self._services.app, arrival.number, ring_ms=arrival.agent.ring_duration_ms)
+
+    async def _left_or_diverted(self, event: StasisEnd) -> None:
+        if self.state is not CallState.DIVERTED:  # there it is our own doing; the caller's hang-up has its own events
+            await self._left_stasis(event)
+
+    async def _seen_diverted(self, event: StasisStart | ChannelVarset) -> None:
+        if self.state is not CallState.DIVERTED:
+            await self._seen_while_away(event)
+        elif isinstance(event, StasisStart):
+            self._log.info("fallback number not reached", extra={"dial_status": came_back(event.args)})
+            await self._end(_NO_SLOT)
+        elif (event.variable, event.value) == (DIAL_STATUS, "ANSWER"):
+            await self._end(Departure(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
 
     def _refuse(self, error: CallRefused) -> None:
         refusal = error.refusal
@@ -93,3 +141,10 @@ class InboundCall(CallSession):
         await self._agent_ready.wait()
         await self._leg.answer()
         await self._talk(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
+
+    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession._effects,
+        StasisEnd: _left_or_diverted,
+        StasisStart: _seen_diverted,
+        ChannelVarset: _seen_diverted,
+    }

@@ -50,6 +50,8 @@ class Arrival:
     agent: Agent
     dynamic_variables: Mapping[str, str]
     metadata: Mapping[str, object] | None
+    number: PhoneNumber | None
+    """The one that was dialled, where it is stored."""
 
 
 class CallRefused(AriAgentError):
@@ -120,6 +122,7 @@ class Reception:
                 webhook=decision.webhook_variables,
             ),
             metadata=decision.metadata,
+            number=number,
         )
 
     async def _headers(self, channel_id: str) -> SipHeaders:

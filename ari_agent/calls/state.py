@@ -2,8 +2,9 @@
 
     ARRIVED ──Routed──▶ CONNECTING ──Answered──▶ TALKING ──TransferBegun──▶ TRANSFERRING
        │                    │                      │ ▲                          │
-       │                    │                      │ └──────TransferFailed──────┤
-       └────────────────────┴───────Ended──────────┴────────────────────────────┘
+       │                    ├─Diverted─▶ DIVERTED  │ └──────TransferFailed──────┤
+       │                    │               │      │                            │
+       └────────────────────┴───────────────┴──Ended────────────────────────────┘
                                       ▼
                                     ENDED
 
@@ -29,6 +30,8 @@ class CallState(Enum):
     """The caller rings; headers are read, the number is looked up, the inbound webhook is asked."""
     CONNECTING = "connecting"
     """An agent is chosen; media is set up and the agent's websocket dialled. The caller still rings."""
+    DIVERTED = "diverted"
+    """No slot came free; the caller's channel is away in the dialplan, where the fallback number rings."""
     TALKING = "talking"
     """Answered: audio flows."""
     TRANSFERRING = "transferring"
@@ -39,6 +42,11 @@ class CallState(Enum):
 @dataclass(frozen=True, slots=True)
 class Routed:
     """An agent is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """The caller's channel is on its way to the fallback number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +71,17 @@ class Ended:
     reason: DisconnectionReason | None
 
 
-CallEvent = Routed | Answered | TransferBegun | TransferFailed | Ended
+CallEvent = Routed | Diverted | Answered | TransferBegun | TransferFailed | Ended
 
 TRANSITIONS: Final[Mapping[tuple[CallState, type[CallEvent]], CallState]] = {
     (CallState.ARRIVED, Routed): CallState.CONNECTING,
+    (CallState.CONNECTING, Diverted): CallState.DIVERTED,
     (CallState.CONNECTING, Answered): CallState.TALKING,
     (CallState.TALKING, TransferBegun): CallState.TRANSFERRING,
     (CallState.TRANSFERRING, TransferFailed): CallState.TALKING,
     (CallState.ARRIVED, Ended): CallState.ENDED,
     (CallState.CONNECTING, Ended): CallState.ENDED,
+    (CallState.DIVERTED, Ended): CallState.ENDED,
     (CallState.TALKING, Ended): CallState.ENDED,
     (CallState.TRANSFERRING, Ended): CallState.ENDED,
 }

@@ -9,6 +9,7 @@ from ari_agent.calls.state import (
     Answered,
     CallEvent,
     CallState,
+    Diverted,
     Ended,
     IllegalTransition,
     Routed,
@@ -20,6 +21,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 
 EVENTS: list[CallEvent] = [
     Routed(),
+    Diverted(),
     Answered(),
     TransferBegun(),
     TransferFailed(),
@@ -38,8 +40,15 @@ def test_a_failed_refer_returns_the_caller_to_the_agent() -> None:
     assert advance(CallState.TRANSFERRING, TransferFailed()) is CallState.TALKING
 
 
+def test_a_diverted_caller_never_reaches_the_agent() -> None:
+    diverted = advance(CallState.CONNECTING, Diverted())
+    for event in (Routed(), Answered(), TransferBegun(), TransferFailed()):
+        with pytest.raises(IllegalTransition, match="diverted"):
+            advance(diverted, event)
+
+
 @pytest.mark.parametrize("event", EVENTS)
-def test_nothing_follows_the_end(event: Routed | Answered | TransferBegun | TransferFailed | Ended) -> None:
+def test_nothing_follows_the_end(event: CallEvent) -> None:
     with pytest.raises(IllegalTransition, match="ended"):
         advance(CallState.ENDED, event)
 

@@ -1,0 +1,58 @@
+"""A caller for whom no slot came free goes to another number, through the dialplan, which knows how to reach it. Pure.
+
+    continue_in_dialplan(context=FALLBACK_CONTEXT, extension=FALLBACK_EXTENSION)
+      -> Dial(PJSIP/number@trunk) or Dial(Local/number@the PBX's own context)
+           answered: DIALSTATUS is ANSWER, and the caller is the dialplan's from then on
+           not:      Stasis(app,fallback,${DIALSTATUS})    a new StasisStart: `came_back`
+
+An E.164 number goes out through the trunk of the number that was dialled; every other one is inside the PBX, and so is
+an E.164 one where there is no trunk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.contract.e164 import is_e164
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.errors import InvalidTransferTarget
+
+FALLBACK_CONTEXT: Final = "ari-agent-fallback"
+FALLBACK_EXTENSION: Final = "fallback"
+DIAL_STATUS: Final = "DIALSTATUS"
+"""The channel variable that Dial() sets: ANSWER once the other side has answered, before the two are bridged."""
+
+# Nothing that separates arguments, channels or contexts, or begins an expression, in a dialplan.
+_NUMBER: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
+
+
+def fallback_variables(app: str, number: PhoneNumber, *, ring_ms: int) -> Mapping[str, str] | None:
+    """Channel variables that make the dialplan dial the fallback number of `number`; None where it has none.
+
+    ring_ms: how long that may ring.
+    Raises InvalidTransferTarget: it could mean more than a number in a dialplan.
+    """
+    fallback = number.fallback_number
+    if fallback is None:
+        return None
+    for given in (fallback, number.phone_number):
+        if not _NUMBER.fullmatch(given):
+            raise InvalidTransferTarget(given, "letters, digits and * # . _ -, after a + if any")
+    trunk = number.sip_outbound_trunk_config
+    through_trunk = is_e164(fallback) and trunk is not None and trunk.termination_uri is not None
+    return {
+        "ARI_AGENT_FALLBACK_NUMBER": fallback,
+        "ARI_AGENT_FALLBACK_TRUNK": trunk_id(app, number.phone_number) if through_trunk else "",
+        "ARI_AGENT_FALLBACK_FROM": number.phone_number,
+        "ARI_AGENT_FALLBACK_RING_S": str(max(1, ring_ms // 1000)),
+    }
+
+
+def came_back(arguments: Sequence[str]) -> str | None:
+    """DIALSTATUS from the arguments of the StasisStart that ends the detour; None: this is another StasisStart."""
+    if arguments[:1] != (FALLBACK_EXTENSION,):
+        return None
+    return arguments[1] if len(arguments) > 1 else ""
