@@ -59,15 +59,20 @@ class Controller:
         host: str = "127.0.0.1",
         prefix: Sequence[str] = (),
         process_environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "ari_agent", "serve"),
         **settings: str,
     ) -> None:
-        """`prefix`: a command that runs the process somewhere else, such as another network namespace."""
+        """`prefix`: a command that runs the process somewhere else, such as another network namespace.
+
+        program: Python's arguments.
+        """
         self.folder = folder
         self.api_key = f"key_{secrets.token_hex(16)}"
         self.url = f"http://{host}:{free_tcp_port() if host == '127.0.0.1' else 8080}"
         self.log_path = folder / "controller.log"
         self.process: asyncio.subprocess.Process | None = None
         self._prefix = prefix
+        self._program = program
         self._process_environment = dict(process_environment or {})
         self._session: aiohttp.ClientSession | None = None
         self.environment = {
@@ -97,7 +102,7 @@ class Controller:
 
     def command(self) -> tuple[str, ...]:
         """What runs it."""
-        return (*self._prefix, sys.executable, "-m", "ari_agent", "serve")
+        return (*self._prefix, sys.executable, *self._program)
 
     async def start(self, *, ready: bool = True) -> None:
         """Run it; with `ready`, wait until /readyz answers 200."""
