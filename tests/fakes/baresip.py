@@ -49,12 +49,18 @@ class Baresip:
     async def until(self, words: bytes, timeout_s: float = 10.0) -> None:
         """Until it has printed these words, such as b"Call established"."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(timeout_s):
-            while words not in self.output:
-                piece = await self.process.stdout.read(4096)
-                if not piece:
-                    raise ConnectionError(f"baresip ended: {self.output.decode(errors='replace')[-2000:]}")
-                self.output += piece
+        try:
+            async with asyncio.timeout(timeout_s):
+                while words not in self.output:
+                    piece = await self.process.stdout.read(4096)
+                    if not piece:
+                        raise ConnectionError(f"baresip ended: {self._said()}")
+                    self.output += piece
+        except TimeoutError:
+            raise TimeoutError(f"baresip did not say {words!r} in {timeout_s} s, but {self._said()}") from None
+
+    def _said(self) -> str:
+        return self.output.decode(errors="replace")[-1500:]
 
     async def hang_up(self) -> None:
         """`b` on its keyboard."""
@@ -83,7 +89,8 @@ async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: boo
     )
     (folder / "contacts").touch()
     target = f"/dial sip:{number}@{pbx.bind}:{port};transport={transport}"
-    process = await pbx.popen_tool(["baresip", "-f", f"/mnt/{name}", "-e", target])
+    # By lines: what it says of the end would otherwise wait in its buffer.
+    process = await pbx.popen_tool(["stdbuf", "-oL", "baresip", "-f", f"/mnt/{name}", "-e", target])
     try:
         yield Baresip(folder, process)
     finally:

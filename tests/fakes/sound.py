@@ -141,6 +141,11 @@ def find(needle: Samples, haystack: Samples) -> Match:
     return Match(offset, float(similarity[offset]), 20 * float(np.log10(max(float(gain), 1e-6))))
 
 
+def find_pieces(needle: Samples, haystack: Samples, *, piece: int = 800) -> list[Match]:
+    """Each piece of so many samples, found by itself: a slip anywhere spoils only its own."""
+    return [find(needle[start : start + piece], haystack) for start in range(0, len(needle) - piece + 1, piece)]
+
+
 def read_wav(path: Path) -> tuple[Samples, int]:
     """Samples and rate of a mono 16-bit WAV file."""
     with wave.open(str(path), "rb") as file:

@@ -16,6 +16,7 @@ from tests.fakes.controller import Controller
 from tests.fakes.lossy_link import LossyLink
 from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sipp import Sipp
+from tests.fakes.sound import find_pieces, noise
 from tests.fakes.tcp_relay import TcpRelay
 from tests.fakes.webhook_server import Hook, WebhookServer
 
@@ -51,6 +52,17 @@ class Connected:
     call_id: str
     number: str
     agent_id: str
+
+    async def hears_itself(self) -> None:
+        """Of an agent that echoes: sound goes out to it and back. A stall of this machine may cost a piece of it."""
+        said = noise(0.8)
+        since_s = self.caller.audio.heard[-1].time_s if self.caller.audio.heard else 0.0
+        self.caller.audio.say(said)
+        await self.caller.audio.said()
+        await asyncio.sleep(0.7)
+        heard = self.caller.audio.sound(since_s=since_s)
+        pieces = [match.similarity for match in find_pieces(said, heard)]
+        assert max(pieces) > 0.99, pieces
 
 
 @dataclass(slots=True)
@@ -158,9 +170,10 @@ async def staged(
     through_relay: bool = False,
     link: LossyLink | None = None,
     process_environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "ari_agent", "serve"),
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """A stage of its own, everything started and ready; `settings` are the controller's.
+    """A stage of its own, everything started and ready; `settings` are the controller's, program its command.
 
     process_environment: variables of its process beside the settings.
     link: the controller, its agents and the customer's server are at the far end of it, Asterisk at the near end.
@@ -189,6 +202,7 @@ async def staged(
             host=link.far if link else "127.0.0.1",
             prefix=link.command() if link else (),
             process_environment=process_environment,
+            program=program,
             **settings,
         )
         await stack.enter_async_context(controller)

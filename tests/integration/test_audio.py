@@ -20,6 +20,7 @@ from tests.fakes.sound import (
     SILENCE_FLOOR_DBFS,
     Samples,
     find,
+    find_pieces,
     level_dbfs,
     noise,
     read_wav,
@@ -253,12 +254,11 @@ async def test_a_silent_agent_is_silence_on_the_line_not_nothing(stage: Stage) -
     assert timeline_faults(heard) == []
 
 
-def _places(said: Samples, told: Samples, *, piece_s: float = 0.1) -> list[tuple[float, float]]:
-    """For each piece of what was said: how well it was found, and how many ms it moved against the first one."""
-    size = round(piece_s * 8000)
-    matches = [(start, find(said[start : start + size], told)) for start in range(0, len(said) - size + 1, size)]
-    origin = statistics.median(match.offset - start for start, match in matches[:10])
-    return [(match.similarity, (match.offset - start - origin) / 8) for start, match in matches]
+def _places(said: Samples, told: Samples) -> list[tuple[float, float]]:
+    """For each 100 ms of what was said: how well it was found, and how many ms it moved against the first second."""
+    shifts = [(match.similarity, match.offset - index * 800) for index, match in enumerate(find_pieces(said, told))]
+    origin = statistics.median(shift for _, shift in shifts[:10])
+    return [(similarity, (shift - origin) / 8) for similarity, shift in shifts]
 
 
 @again_if_stalled

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 
 import numpy as np
 import pytest
 
 from tests.fakes.agent_server import AgentCall, echo
 from tests.fakes.baresip import calling
-from tests.fakes.sound import find, noise, silence
+from tests.fakes.sound import find_pieces, noise, silence
 from tests.integration.stage import Stage
 
 
@@ -30,8 +31,9 @@ async def test_a_softphone_hears_itself_through_the_agent(stage: Stage, secure: 
         heard = phone.heard()
     assert record["disconnection_reason"] == "user_hangup"
     assert record["from_number"] == stage.pbx.softphone_account
-    assert find(said, call.sound()).similarity > 0.95
-    assert find(said, heard).similarity > 0.9  # a file player of baresip may slip a frame
+    # baresip's file player may slip a frame: the pieces are judged, not the whole.
+    assert statistics.median(match.similarity for match in find_pieces(said, call.sound())) > 0.99
+    assert statistics.median(match.similarity for match in find_pieces(said, heard)) > 0.99
 
 
 async def test_a_softphone_is_hung_up_by_the_agent(stage: Stage) -> None:
@@ -42,7 +44,7 @@ async def test_a_softphone_is_hung_up_by_the_agent(stage: Stage) -> None:
     agent = stage.agents.agent(leave)
     number = await stage.import_number(await stage.create_agent(agent))
     async with calling(stage.pbx, number, np.concatenate([noise(0.5), silence(20.0)])) as phone:
-        await phone.until(b"terminated", timeout_s=15)
+        await phone.until(b"session closed", timeout_s=15)
     call = await agent.call()
     record = await stage.controller.ended_call(call.about["call_id"])
     assert record["disconnection_reason"] == "agent_hangup"
