@@ -53,4 +53,6 @@ def set_up(log_format: Literal["text", "json"]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Libraries that tell each of their steps; the call itself says what came of them.
+    for name in ("alembic", "ari_agent.agents.audio_socket"):
+        logging.getLogger(name).setLevel(logging.WARNING)
