@@ -41,6 +41,7 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "As it was registered. `+` may stand as it is or as %2B.",
         "example": "+14157774444",
     },
+    "webhook_id": {"description": "As GET /list-dead-webhooks tells it.", "example": "17"},
 }
 _VERSION: Final[Mapping[str, Any]] = {
     "name": "version",

@@ -4,6 +4,11 @@
        │  ↑
        │  └─replayed─┐
        └─no retry left─> dead       the row stays whole, for the API to show and replay
+                          └─> buried  deleted over the API; the row stays, without its body
+
+Of one call, the oldest event that is due goes first. One that waits for its next attempt lets the later ones pass, but
+for one case: if its receiver was not reached at all, they wait with it, since they could not be delivered either; so a
+call's order survives a receiver that restarts.
 
 One controller works on an outbox at a time: what it is sending just now is known to it alone.
 """
@@ -13,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, literal_column, or_, select, true, update
 
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
@@ -22,10 +27,13 @@ from ari_agent.store.tables import outbox
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
+BURIED: Final = "buried"
 # written out and not bound: only then do the databases see that a partial index serves the query
 _PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
 _DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
+_NOT_REACHED: Final = "not reached: "
+"""Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
 
 
 def _event(row: Row[Any]) -> WebhookEvent:
@@ -87,7 +95,8 @@ class Outbox:
         except_calls: Collection[str] = (),
         except_receivers: Collection[str] = (),
     ) -> Sequence[QueuedEvent]:
-        """Up to `limit` pending events whose time has come, at most one of each call: the oldest of it that is due.
+        """Up to `limit` pending events whose time has come, at most one of each call: the oldest of it that is due,
+        unless an older one waits for its receiver.
 
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         """
@@ -113,7 +122,7 @@ class Outbox:
                     older.c.call_id == outbox.c.call_id,
                     older.c.outbox_id < outbox.c.outbox_id,
                     older.c.state == _PENDING,
-                    older.c.next_attempt_ms <= now_ms,
+                    or_(older.c.next_attempt_ms <= now_ms, older.c.why.startswith(_NOT_REACHED)),
                 )
                 .exists()
             )
@@ -141,8 +150,11 @@ class Outbox:
         """A 2xx came back: the event is never sent again. Its body, which holds what was said, is dropped."""
         await self._set(outbox_id, state=DELIVERED, settled_ms=self._now_ms(), body=b"", why=None, where_state=PENDING)
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None) -> None:
-        """An attempt failed. next_attempt_ms: when to try again; None: never, it is a dead letter now."""
+    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
+        """An attempt failed. next_attempt_ms: when to try again; None: never, it is a dead letter now.
+
+        not_reached: the receiver said nothing at all; later events of the call wait until this one is tried again.
+        """
         dead = next_attempt_ms is None
         await self._set(
             outbox_id,
@@ -150,7 +162,7 @@ class Outbox:
             settled_ms=self._now_ms() if dead else None,
             next_attempt_ms=0 if next_attempt_ms is None else next_attempt_ms,
             attempts=outbox.c.attempts + 1,
-            why=why[:_WHY_LIMIT],
+            why=(_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
             where_state=PENDING,
         )
 
@@ -181,17 +193,26 @@ class Outbox:
 
     async def replay(self, outbox_id: int) -> bool:
         """Make a dead letter pending again, with all its attempts. False: there is no such dead letter."""
-        replayed = await self._set(
-            outbox_id,
-            state=PENDING,
-            attempts=0,
-            settled_ms=None,
-            next_attempt_ms=self._now_ms(),
-            where_state=DEAD,
+        return await self._replay(outbox.c.outbox_id == outbox_id) == 1
+
+    async def replay_all(self) -> int:
+        """The same for all of them; returns how many there were."""
+        return await self._replay(true())
+
+    async def _replay(self, which: ColumnElement[bool]) -> int:
+        statement = (
+            update(outbox)
+            .where(outbox.c.state == _DEAD, which)
+            .values(state=PENDING, attempts=0, settled_ms=None, why=None, next_attempt_ms=self._now_ms())
         )
+        replayed = await self._database.write(lambda connection: connection.execute(statement).rowcount)
         if replayed:
             self.announce()
         return replayed
+
+    async def bury(self, outbox_id: int) -> bool:
+        """Forget a dead letter: it stays only as the mark that its event was queued once. False: there is none."""
+        return await self._set(outbox_id, state=BURIED, body=b"", where_state=DEAD)
 
     def forget(self, connection: Connection, call_id: str) -> None:
         """Drop what is settled of a call that is being deleted; what is pending is still delivered."""

@@ -4,7 +4,8 @@ Source: Retell, "Retell webhooks overview" (2026-08): any 2xx is success, up to 
 blocking. What that means here:
 
 - Of one call, one event at a time is on its way, the oldest that is due. A failed one waits for its next attempt
-  without holding back the events after it: a failing call_started does not stop call_ended.
+  without holding back the events after it: a failing call_started does not stop call_ended. Only while a receiver
+  cannot be reached at all do the later events of a call wait for the older one, so that they keep their order.
 - Retries come 1 s, 5 s and 30 s after a failed attempt, each varied by up to a fifth so that receivers which come back
   are not met by all calls at once. The fourth failure makes a dead letter, which stays in the outbox.
 - An outcome is recorded before the event counts as settled; a process that dies between the 2xx and its record sends
@@ -58,8 +59,8 @@ class OutboxPort(Protocol):
     async def delivered(self, outbox_id: int) -> None:
         """It is never to be sent again."""
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None) -> None:
-        """To be sent again at that time, or never (None)."""
+    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
+        """To be sent again at that time, or never (None). not_reached: later events of its call wait until then."""
 
 
 def epoch_ms() -> int:
@@ -194,7 +195,9 @@ class Delivery:
             self.failed += 1
             verdict = "will be sent again"
         log.warning("webhook to %s %s: %s", shown(queued.event.url), verdict, failure.why, extra=facts)
-        await self._record(lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms))
+        await self._record(
+            lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms, not_reached=failure.not_reached)
+        )
 
     async def _record(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write the outcome down, however long the database is away: until then the event counts as on its way, so

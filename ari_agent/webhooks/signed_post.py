@@ -17,11 +17,14 @@ _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
 class PostFailed(Exception):
-    """No 2xx came back. why: one line for people. hopeless: the same again cannot succeed."""
+    """No 2xx came back. why: one line for people. hopeless: the same again cannot succeed.
 
-    def __init__(self, why: str, *, hopeless: bool = False) -> None:
+    not_reached: no connection, or one that broke before the answer; whoever comes next will find the same.
+    """
+
+    def __init__(self, why: str, *, hopeless: bool = False, not_reached: bool = False) -> None:
         super().__init__(why)
-        self.why, self.hopeless = why, hopeless
+        self.why, self.hopeless, self.not_reached = why, hopeless, not_reached
 
 
 def shown(url: str) -> str:
@@ -87,7 +90,8 @@ class SignedPost:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: host names that IDNA cannot encode, headers that HTTP does not allow
             raise PostFailed(
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+                not_reached=isinstance(error, aiohttp.ClientConnectionError | OSError),
             ) from None
 
 

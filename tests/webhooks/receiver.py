@@ -24,6 +24,7 @@ class Arrival:
     body: bytes
     headers: dict[str, str]
     path: str
+    transport: asyncio.Transport | None = field(default=None, compare=False, repr=False)
 
     @property
     def document(self) -> Any:
@@ -55,6 +56,7 @@ class Receiver:
     """`async with Receiver(answer) as receiver: ... receiver.url`."""
 
     answer: Answer = ok
+    port: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
     url: str = ""
 
@@ -64,7 +66,7 @@ class Receiver:
         application.router.add_route("*", "/{path:.*}", self._receive)
         self._runner = web.AppRunner(application, shutdown_timeout=1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/hook"
@@ -77,7 +79,7 @@ class Receiver:
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        arrival = Arrival(await request.read(), headers, request.path_qs)
+        arrival = Arrival(await request.read(), headers, request.path_qs, request.transport)
         self.arrivals.append(arrival)
         self._arrived.set()
         return await self.answer(arrival)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -173,6 +174,43 @@ async def test_a_failing_call_started_does_not_hold_back_call_ended(store: Store
     assert await store.outbox.depth() >= 1
 
 
+async def test_events_of_a_call_wait_for_a_receiver_that_is_down_and_keep_their_order(store: Store) -> None:
+    """Each is added while the ones before wait for their retry; another call's go to another receiver meanwhile."""
+    async with Receiver() as other:
+        async with Receiver() as gone:
+            url, port = gone.url, urlsplit(gone.url).port
+        async with delivering(store.outbox, retry_after_s=(0.5, 0.5, 30)) as delivery:
+            await store.calls.save(a_call(), [an_event(url)])
+            await asyncio.sleep(0.1)
+            for name in (WebhookEventName.TRANSFER_STARTED, ENDED):
+                await store.calls.save(a_call(), [an_event(url, name=name)])
+            await store.calls.save(a_call("call_2"), [an_event(other.url, "call_2")])
+            await other.wait_for(1)
+            assert delivery.failed == 1
+            async with Receiver(port=port or 0) as back:
+                await until_settled(store)
+    assert [arrival.document["event"] for arrival in back.arrivals] == [
+        STARTED,
+        WebhookEventName.TRANSFER_STARTED,
+        ENDED,
+    ]
+
+
+async def test_a_receiver_that_hangs_up_on_one_event_gets_the_next_when_that_is_given_up(store: Store) -> None:
+    async def hang_up_on_started(arrival: Arrival) -> web.StreamResponse:
+        if arrival.document["event"] == STARTED:
+            assert arrival.transport
+            arrival.transport.abort()
+        return web.Response()
+
+    async with Receiver(hang_up_on_started) as receiver, delivering(store.outbox):
+        await store.calls.save(a_call(), [an_event(receiver.url), an_event(receiver.url, name=ENDED)])
+        await until_settled(store)
+    assert [arrival.document["event"] for arrival in receiver.arrivals] == [STARTED] * 4 + [ENDED]
+    (letter,) = await store.outbox.dead_letters()
+    assert letter.why.startswith("not reached: ")
+
+
 async def test_a_receiver_that_hangs_does_not_hold_back_the_others(store: Store) -> None:
     async with (
         Receiver(never) as dead,
@@ -242,7 +280,7 @@ class FakeOutbox:
         self.pending.clear()
         self.settled.set()
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None) -> None:
+    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
         """Noted."""
         self.retries.append(next_attempt_ms)
         self.pending.clear()
