@@ -6,7 +6,8 @@
     │   ├── AsteriskUnreachable       no answer on ARI
     │   ├── AsteriskRefused           ARI answered with an error status
     │   ├── ChannelGone               404: the channel or bridge does not exist any more
-    │   └── MalformedEvent            a message of the event websocket that is no event
+    │   ├── MalformedEvent            a message of the event websocket that is no event
+    │   └── MalformedMessage          a text message that cannot be answered
     ├── MediaError                    audio between the two ends
     │   ├── MalformedPacket           a datagram that is no RTP packet
     │   └── NoRtpPort                 every port of the configured range is taken
@@ -81,6 +82,14 @@ class MalformedEvent(AsteriskError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"not an ARI event: {reason}")
         self.reason = reason
+
+
+class MalformedMessage(AsteriskError):
+    """A SIP MESSAGE from nobody who could be answered, or to nobody."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"a text message was not taken: {why}")
+        self.why = why
 
 
 class MediaError(AriAgentError):

@@ -17,6 +17,7 @@ PURE: Final = (
     "contract.*",
     "asterisk.causes",
     "asterisk.events",
+    "asterisk.messages",
     "asterisk.names",
     "asterisk.refer",
     "asterisk.sip_headers",

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from ari_agent.asterisk.agent_variables import AgentVariables
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
+from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
 from ari_agent.errors import AsteriskRefused, ChannelGone
 
@@ -183,6 +184,16 @@ class Ari:
         """A second channel, in our application, that hears what comes from a channel; it ends with it."""
         path = path_of("channels", channel_id, "snoop", snoop_id)
         await self._rest.request("snoopChannelWithId", "POST", path, body={"spy": "in", "app": self.app})
+
+    # --- text messages
+
+    async def send_message(self, destination: MessageDestination, body: str) -> None:
+        """Send a SIP MESSAGE (RFC 3428); returns when Asterisk has taken it, whatever the far end says.
+
+        ChannelGone when there is no such endpoint any more.
+        """
+        wanted = {"to": destination.to, "from": destination.from_uri, "body": body}
+        await self._rest.request("sendMessage", "PUT", path_of("endpoints", "sendMessage"), body=wanted)
 
     # --- SIP objects in Asterisk's memory
 

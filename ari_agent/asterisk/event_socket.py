@@ -8,6 +8,10 @@ Two things can go wrong with a connection that is open. The peer may be gone: pi
 Asterisk that cleans up after the previous websocket in the same millisecond takes the application's name from the new
 one too (seen in up to 7 % of immediate reconnections to Asterisk 22.10), and then neither says so nor sends anything.
 Asking it to send a user event, and hearing that, is the only proof to the contrary.
+
+The websocket carries two applications. Text messages reach only who subscribes to endpoints, and that brings the events
+of every channel along, those of our own calls a second time. So a second application, `{app}-messages`, subscribes to
+`endpoint:PJSIP`, and its filter lets nothing but text messages through.
 """
 
 from __future__ import annotations
@@ -16,13 +20,21 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
 
-from ari_agent.asterisk.events import EVENTS, ApplicationReplaced, AriEvent, ChannelUserevent, parse_event
+from ari_agent.asterisk.events import (
+    EVENTS,
+    ApplicationReplaced,
+    AriEvent,
+    ChannelUserevent,
+    TextMessageReceived,
+    parse_event,
+)
+from ari_agent.asterisk.names import messages_app
 from ari_agent.asterisk.rest import Rest, path_of
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, ChannelGone, MalformedEvent
 
@@ -77,9 +89,10 @@ class EventSocket:
         self.counters = EventCounters()
         self._rest = rest
         self._app = app
+        self._messages_app = messages_app(app)
         self._heartbeat_s = heartbeat_s
         self._probe_timeout_s = probe_timeout_s
-        self._probe_heard = asyncio.Event()
+        self._probe_heard = {name: asyncio.Event() for name in (self._app, self._messages_app)}
 
     async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
         """Connect and listen until cancelled.
@@ -92,7 +105,7 @@ class EventSocket:
         while True:
             replaced = False
             try:
-                async with _Dialled(self._rest, self._app, self._heartbeat_s) as socket:
+                async with _Dialled(self._rest, ",".join(self._probe_heard), self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected = True
@@ -131,8 +144,8 @@ class EventSocket:
                 self.counters.unknown += 1
                 continue
             if isinstance(event, ChannelUserevent):
-                if event.eventname == PROBE_NAME:
-                    self._probe_heard.set()
+                if event.eventname == PROBE_NAME and event.application in self._probe_heard:
+                    self._probe_heard[event.application].set()
                 continue
             self.counters.events[event.type] += 1
             if isinstance(event, ApplicationReplaced):
@@ -181,19 +194,40 @@ class EventSocket:
         variables that the dialplan set, and a hang-up during a REFER. `endpoint:PJSIP` would do as well, but bring the
         events of the application's own channels twice, DTMF included; `channel:` does not.
         """
-        kinds = {"allowed": [{"type": kind} for kind in EVENTS]}
-        await self._rest.request("filter", "PUT", path_of("applications", self._app, "eventFilter"), body=kinds)
-        path = path_of("applications", self._app, "subscription")
-        await self._rest.request("subscribe", "POST", path, body={"eventSource": "channel:"})
+        messages = TextMessageReceived.type
+        await self._filter(self._app, [kind for kind in EVENTS if kind != messages])
+        await self._subscribe(self._app, "channel:")
+        await self._filter(self._messages_app, [messages, ChannelUserevent.type])
+        try:
+            await self._subscribe(self._messages_app, "endpoint:PJSIP")
+        except ChannelGone:
+            raise
+        except AsteriskRefused as error:
+            log.warning("text messages will not be heard", extra={"why": str(error)})
+
+    async def _filter(self, app: str, kinds: Sequence[str]) -> None:
+        body = {"allowed": [{"type": kind} for kind in kinds]}
+        await self._rest.request("filter", "PUT", path_of("applications", app, "eventFilter"), body=body)
+
+    async def _subscribe(self, app: str, source: str) -> None:
+        path = path_of("applications", app, "subscription")
+        await self._rest.request("subscribe", "POST", path, body={"eventSource": source})
 
     async def _hears(self) -> bool:
-        """Whether an event that Asterisk is asked for arrives. Requests that fail tell nothing about that."""
-        self._probe_heard.clear()
+        """Whether an event that Asterisk is asked for arrives, for each of the applications."""
+        for app, heard in self._probe_heard.items():
+            if not await self._hears_as(app, heard):
+                return False
+        return True
+
+    async def _hears_as(self, app: str, heard: asyncio.Event) -> bool:
+        """Requests that fail tell nothing about what is heard."""
+        heard.clear()
         try:
             path = path_of("events", "user", PROBE_NAME)
-            await self._rest.request("userEvent", "POST", path, parameters={"application": self._app})
+            await self._rest.request("userEvent", "POST", path, parameters={"application": app})
             async with asyncio.timeout(self._probe_timeout_s):
-                await self._probe_heard.wait()
+                await heard.wait()
         except (ChannelGone, TimeoutError):
             return False
         except AsteriskError:
@@ -231,8 +265,8 @@ def _give(on_event: Callable[[AriEvent], None], event: AriEvent) -> None:
 class _Dialled:
     """The websocket as a context: foreign errors become ours, and it is closed in every case."""
 
-    def __init__(self, rest: Rest, app: str, heartbeat_s: float) -> None:
-        self._rest, self._app, self._heartbeat_s = rest, app, heartbeat_s
+    def __init__(self, rest: Rest, apps: str, heartbeat_s: float) -> None:
+        self._rest, self._apps, self._heartbeat_s = rest, apps, heartbeat_s
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def __aenter__(self) -> aiohttp.ClientWebSocketResponse:
@@ -240,7 +274,7 @@ class _Dialled:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 self._socket = await self._rest.session.ws_connect(
                     f"{self._rest.url}/events",
-                    params={"app": self._app},
+                    params={"app": self._apps},
                     heartbeat=self._heartbeat_s,
                     max_msg_size=_MAX_EVENT_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import from_json
 
 from ari_agent.errors import MalformedEvent
@@ -80,6 +80,33 @@ class Playback(_Model):
     media_uri: str = ""
     target_uri: str = ""
     state: str = ""
+
+
+class Endpoint(_Model):
+    """A SIP endpoint of pjsip.conf, or one that was made by ARI. resource: its name."""
+
+    technology: str
+    resource: str
+
+
+class TextMessage(_Model):
+    """A SIP MESSAGE (RFC 3428). from_: the From header without its parameters; to: `pjsip:USER@HOST` of the request.
+
+    body: at most 1023 bytes: Asterisk hands over a longer one as `""`. variables: every header by name, and
+    PJSIP_RECVADDR (`address:port` that it came from) and PJSIP_TRANSPORT (`udp`, `tcp`, `tls`, `ws`, `wss`).
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    from_: str = Field(alias="from")
+    to: str
+    body: str
+    variables: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _without_variables(cls, given: Any) -> Any:
+        return given if isinstance(given, dict) else {}  # Asterisk's description calls them optional
 
 
 class AriEvent(_Model):
@@ -221,6 +248,14 @@ class PlaybackFinished(AriEvent):
         return target_id if kind == "channel" and target_id else None
 
 
+class TextMessageReceived(AriEvent):
+    """A text message came in, outside of every call."""
+
+    type: ClassVar[str] = "TextMessageReceived"
+    endpoint: Endpoint | None = None
+    message: TextMessage
+
+
 EVENTS: Final[Mapping[str, type[AriEvent]]] = {
     event.type: event
     for event in (
@@ -237,6 +272,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         Dial,
         ApplicationReplaced,
         PlaybackFinished,
+        TextMessageReceived,
     )
 }
 

@@ -7,6 +7,11 @@ swept; whatever is named otherwise is somebody else's and never touched.
 from __future__ import annotations
 
 
+def messages_app(app: str) -> str:
+    """The second application, which hears text messages and nothing else; see `event_socket`."""
+    return f"{app}-messages"
+
+
 def media_channel_id(app: str, call_id: str) -> str:
     """The external media channel of a call."""
     return f"{app}-media-{call_id}"

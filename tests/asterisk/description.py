@@ -44,12 +44,23 @@ REQUESTS: Final = (
     "POST /channels/{channelId}/variable",
     "GET /channels/{channelId}/variables",
     "POST /channels/{channelId}/variables",
+    "PUT /endpoints/sendMessage",
     "GET /endpoints/{tech}",
     "GET /events",
     "POST /events/user/{eventName}",
     "DELETE /playbacks/{playbackId}",
 )
-MODELS: Final = ("Bridge", "CallerID", "Channel", "DialplanCEP", "Event", "Playback", *EVENTS)
+MODELS: Final = (
+    "Bridge",
+    "CallerID",
+    "Channel",
+    "DialplanCEP",
+    "Endpoint",
+    "Event",
+    "Playback",
+    "TextMessage",
+    *EVENTS,
+)
 
 
 @dataclass(frozen=True, slots=True)

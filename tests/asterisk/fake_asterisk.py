@@ -97,7 +97,8 @@ class FakeAsterisk:
         noted = await self._note(request)
         if noted.path.startswith("/events/user/") and self.answer(noted) is None:
             if self.sockets and self.sockets[-1] not in self.deaf_sockets:
-                await self.send({"type": "ChannelUserevent", "eventname": noted.path.rpartition("/")[2]})
+                name, app = noted.path.rpartition("/")[2], noted.query["application"]
+                await self.send({"type": "ChannelUserevent", "eventname": name, "application": app})
             return web.Response(status=204)
         status, body = self.answer(noted) or (200 if noted.method == "GET" else 204, None)
         if status == 0:  # never

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from ari_agent.asterisk.ari import Ari, ExternalMedia
+from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.rest import path_of
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, ChannelGone
 from tests.asterisk import description
@@ -41,6 +42,10 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
     ),
     "dial": (lambda ari: ari.dial("c1", timeout_s=30), None),
     "snoop": (lambda ari: ari.snoop("c1", "s1"), CHANNEL),
+    "send_message": (
+        lambda ari: ari.send_message(MessageDestination("pjsip:trunk/sip:+1555@192.0.2.1", "sip:+1@pbx.example"), "hi"),
+        None,
+    ),
     "put_object": (lambda ari: ari.put_object("auth", "trunk", {"username": "u", "password": "p"}), []),
     "delete_object": (lambda ari: ari.delete_object("auth", "trunk"), None),
     "endpoints": (lambda ari: ari.endpoints(), [{"technology": "PJSIP", "resource": "trunk"}]),
@@ -142,14 +147,17 @@ async def test_what_a_connection_asks_for_is_described(asterisk: FakeAsterisk, a
     running = asyncio.create_task(ari.run(lambda _: None, connected))
     await asyncio.wait_for(ready.wait(), 5)
     running.cancel()
-    assert [f"{noted.method} {noted.path}" for noted in asterisk.requests[:5]] == [
+    assert [f"{noted.method} {noted.path}" for noted in asterisk.requests[:8]] == [
         "GET /events",
         "PUT /applications/ari_agent/eventFilter",
         "POST /applications/ari_agent/subscription",
+        "PUT /applications/ari_agent-messages/eventFilter",
+        "POST /applications/ari_agent-messages/subscription",
+        "POST /events/user/AriAgentProbe",
         "POST /events/user/AriAgentProbe",
         "GET /asterisk/info",
     ]
-    for noted in asterisk.requests[:5]:
+    for noted in asterisk.requests[:8]:
         check_described(noted)
     assert ari.asterisk_version == "20.5.0"
 

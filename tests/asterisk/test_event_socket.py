@@ -103,7 +103,7 @@ async def test_the_credentials_are_in_the_header_and_not_in_the_url(asterisk: Fa
     async with listening(asterisk):
         await opened(asterisk)
         noted = asterisk.requests[0]
-        assert noted.query == {"app": APP}
+        assert noted.query == {"app": f"{APP},{APP}-messages"}
         assert noted.headers["Authorization"].startswith("Basic ")
 
 

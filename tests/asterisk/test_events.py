@@ -23,7 +23,9 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "CallerID": events.CallerId,
     "Channel": events.Channel,
     "DialplanCEP": events.DialplanPosition,
+    "Endpoint": events.Endpoint,
     "Playback": events.Playback,
+    "TextMessage": events.TextMessage,
     **EVENTS,
 }
 
@@ -181,7 +183,8 @@ def test_whatever_a_caller_is_called_reads_back(
 def test_asterisk_describes_every_field_that_is_read(name: str) -> None:
     _, models = description.read()
     described = {**models[name], **(models["Event"] if name in EVENTS else {})}
-    for field, about in MODELS[name].model_fields.items():
+    for attribute, about in MODELS[name].model_fields.items():
+        field = about.alias or attribute
         assert field in described, f"{name}.{field} is not in Asterisk's description"
         if about.is_required():
             assert described[field]["required"], f"{name}.{field} may be missing"
