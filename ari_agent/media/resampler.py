@@ -5,12 +5,15 @@ are a block, and its output is its input, and the 4 ms before that, times one ma
 Weights are whole multiples of 2**-20, so that in float64 every product and sum is exact and the output does not
 depend, not by one bit, on how the input was cut. A block that has come in part gives the outputs that it can, and is
 computed again for the others when the rest is there: no sample waits for a block to fill.
+
+Of a frame's time, numpy's calls are more than its arithmetic. So each call's own state is a few bytes, and the arrays
+are made once and shared by all calls between two rates: all resamplers belong to one thread.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil, gcd
 from typing import Final
@@ -28,12 +31,16 @@ with warnings.catch_warnings():
 LOWEST_HZ: Final = 8000
 HIGHEST_HZ: Final = 48000
 
-_BLOCK_SAMPLES: Final = 32  # input samples a block at least: fewer make more of the product's rows overlap
+_BLOCK_SAMPLES: Final = 16  # of the lower rate, a block at least: fewer make more of the product's rows overlap
 _LARGEST_MATRIX: Final = 500_000  # weights: 4 MB, shared by all calls of that rate
 _PHASES: Final = 4096
 _BATCH_BYTES: Final = 16_384  # how much of a long chunk is converted in one go
-# Adding it to a float64 leaves the number, rounded to even, in the low bits of the mantissa.
-_ROUNDING: Final = 1.5 * 2.0**52
+_KEPT_BLOCKS: Final = 64  # longer chunks are rare, and their arrays are made for them alone
+_S16LE: Final = np.dtype("<i2")
+# A float64 from 2**20 to 2**21 has its units in bits 32 and up. Added to a sample as the last input of its block, this
+# puts the sample there, rounded to the nearest: bits 32..47 are the sample as a signed integer.
+_ROUNDING: Final = 1.5 * 2.0**20 + 0.5
+_SAMPLE_WORD: Final = 2  # of the four 16-bit words of a float64
 
 
 class Resampler:
@@ -44,8 +51,7 @@ class Resampler:
     delay_ms: how much later a sound is in the output than in the input.
     """
 
-    _converter: _Periodic | _OddRatio
-    __slots__ = ("_converter", "_half_sample", "_rates_hz", "delay_ms")
+    __slots__ = ("_convert", "_half_sample", "_rates_hz", "delay_ms")
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
         for rate_hz in (from_hz, to_hz):
@@ -58,7 +64,7 @@ class Resampler:
     def reset(self) -> None:
         """Forget the past: the next chunk begins a new stream, after silence."""
         plan = _plan(*self._rates_hz)
-        self._converter = _Periodic(plan, self._rates_hz[0] // 50) if plan else _OddRatio(*self._rates_hz)
+        self._convert = _Periodic(plan).convert if plan else _OddRatio(*self._rates_hz).convert
         self._half_sample = b""
 
     def process(self, pcm: bytes) -> bytes:
@@ -68,10 +74,8 @@ class Resampler:
             whole = len(pcm) & ~1
             pcm, self._half_sample = pcm[:whole], pcm[whole:]
         if len(pcm) <= _BATCH_BYTES:
-            return self._converter.convert(pcm)
-        return b"".join(
-            self._converter.convert(pcm[start : start + _BATCH_BYTES]) for start in range(0, len(pcm), _BATCH_BYTES)
-        )
+            return self._convert(pcm)
+        return b"".join(self._convert(pcm[start : start + _BATCH_BYTES]) for start in range(0, len(pcm), _BATCH_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,19 @@ class _Plan:
     block_in: int
     block_out: int
     history: int  # samples before a block that its output depends on
-    weights: Samples  # (history + block_in, block_out)
-    gain: float  # the most that a sample can grow by
+    weights: Samples  # (history + block_in + 1, block_out); the last row is for the rounding
+    harmless: int  # no output of samples up to this is beyond full scale
+    usual_blocks: int  # in a frame of 20 ms
+    benches: dict[int, _Bench] = field(default_factory=dict)
+
+    def bench(self, blocks: int) -> _Bench:
+        """The arrays for so many blocks."""
+        bench = self.benches.get(blocks)
+        if bench is None:
+            bench = _Bench(self, blocks)
+            if blocks <= _KEPT_BLOCKS:
+                self.benches[blocks] = bench
+        return bench
 
 
 @lru_cache(maxsize=64)
@@ -90,83 +105,82 @@ def _plan(from_hz: int, to_hz: int) -> _Plan | None:
     """None where the ratio has no short period."""
     shared = gcd(from_hz, to_hz)
     period_in, period_out = from_hz // shared, to_hz // shared
-    periods = ceil(_BLOCK_SAMPLES / period_in)
+    periods = ceil(_BLOCK_SAMPLES / min(period_in, period_out))
     block_in, block_out = periods * period_in, periods * period_out
     history = lowpass.history(from_hz, to_hz)
     if (history + block_in) * block_out > _LARGEST_MATRIX:
         return None
     into_filter_s = np.arange(block_out) / to_hz - (np.arange(history + block_in)[:, None] - history) / from_hz
     weights = lowpass.weights(into_filter_s, from_hz, to_hz)
-    return _Plan(block_in, block_out, history, weights, float(np.abs(weights).sum(axis=0).max()))
+    gain = float(np.abs(weights).sum(axis=0).max())
+    weights = np.vstack((weights, np.full(block_out, _ROUNDING)))
+    return _Plan(block_in, block_out, history, weights, int(32767 / gain), ceil(from_hz / 50 / block_in))
+
+
+class _Bench:
+    """The arrays for some blocks. Nothing stays in them from one chunk to the next."""
+
+    __slots__ = ("_harmless", "_inputs", "_multiply", "_shape", "_strides", "_sums", "_weights", "_words", "samples")
+
+    def __init__(self, plan: _Plan, blocks: int) -> None:
+        span = plan.history + plan.block_in
+        windows = np.ones((blocks, span + 1))
+        self._inputs = windows[:, :span]
+        self._multiply = windows.dot
+        self._weights, self._harmless = plan.weights, plan.harmless
+        self._shape, self._strides = (blocks, span), (2 * plan.block_in, 2)
+        self._sums = np.empty((blocks, plan.block_out))
+        self._words = self._sums.reshape(-1).view(_S16LE)[_SAMPLE_WORD::4]
+        self.samples = np.empty(blocks * plan.block_out, _S16LE)
+
+    def convert(self, pcm: bytes) -> None:
+        """Fill `samples` with the output of the blocks in `pcm`, which begins with the history before them."""
+        # Each block with its history, one block on from row to row, straight from the bytes.
+        self._inputs[...] = np.ndarray(self._shape, _S16LE, pcm, 0, self._strides)
+        sums = self._sums
+        self._multiply(self._weights, sums)
+        if audioop.max(pcm, 2) > self._harmless:
+            np.minimum(sums, _ROUNDING + 32767, out=sums)
+            np.maximum(sums, _ROUNDING - 32768, out=sums)
+        self.samples[...] = self._words
 
 
 class _Periodic:
     """The fast way: blocks times a matrix."""
 
-    __slots__ = (
-        "_blocks",
-        "_buffer",
-        "_given",
-        "_integers",
-        "_out",
-        "_peak",
-        "_plan",
-        "_sliding",
-        "_waiting",
-        "_windows",
-    )
+    __slots__ = ("_given", "_past", "_plan", "_usual_bench", "_usual_bytes", "_waiting")
 
-    def __init__(self, plan: _Plan, usual_samples: int) -> None:
+    def __init__(self, plan: _Plan) -> None:
         self._plan = plan
-        self._buffer = np.zeros(plan.history)
-        self._waiting = 0  # samples of an unfinished block, right behind the history
+        self._past = bytes(2 * plan.history)  # what the next output depends on, and then an unfinished block
+        self._waiting = 0  # samples of that block
         self._given = 0  # how many of that block's outputs have been given already
-        self._peak = 0  # the loudest sample of the history and of the unfinished block
-        self._reserve(ceil(usual_samples / plan.block_in))
+        self._usual_bytes = 2 * plan.usual_blocks * plan.block_in
+        self._usual_bench = plan.bench(plan.usual_blocks)
 
     def convert(self, pcm: bytes) -> bytes:
-        plan, history = self._plan, self._plan.history
-        samples = np.frombuffer(pcm, "<i2")
-        ready = self._waiting + len(samples)
-        blocks = -(-ready // plan.block_in)
-        if blocks > self._blocks:
-            self._reserve(blocks)
-        buffer, windows, out = self._buffer, self._windows, self._out
-        buffer[history + self._waiting : history + ready] = samples
-        if blocks == self._blocks:
-            windows[:] = self._sliding
-        else:
-            windows, out = windows[:blocks], out[:blocks]
-            windows[:] = self._sliding[:blocks]
-        np.matmul(windows, plan.weights, out=out)
+        joined = self._past + pcm
+        if len(pcm) == self._usual_bytes and not self._waiting:  # nearly always: whole blocks
+            self._past = joined[self._usual_bytes :]
+            bench = self._usual_bench
+            bench.convert(joined)
+            return bench.samples.tobytes()
+        return self._convert_odd(joined)
 
-        peak = audioop.max(pcm, 2)
-        loudest = max(peak, self._peak)
-        if loudest * plan.gain > 32767:  # else nothing can be beyond full scale
-            np.minimum(out, 32767, out=out)
-            np.maximum(out, -32768, out=out)
-        np.add(out, _ROUNDING, out=out)
-        available = -(-ready * plan.block_out // plan.block_in)  # outputs that depend on no sample still to come
-        converted: bytes = self._integers[self._given : available].astype("<i2").tobytes()
-
-        begun = ready // plan.block_in  # the number of the block that the next chunk goes on with
-        start = begun * plan.block_in
-        buffer[: history + ready - start] = buffer[start : history + ready]
-        self._waiting = ready - start
-        self._given = available - begun * plan.block_out
-        self._peak = peak if not self._waiting and len(samples) >= history else loudest
-        return converted
-
-    def _reserve(self, blocks: int) -> None:
-        """Room for so many blocks. What the buffer holds already is kept."""
+    def _convert_odd(self, joined: bytes) -> bytes:
+        """What begins or ends within a block."""
         plan = self._plan
-        buffer = np.zeros(plan.history + blocks * plan.block_in)
-        buffer[: len(self._buffer)] = self._buffer
-        self._blocks, self._buffer = blocks, buffer
-        self._windows = np.empty((blocks, plan.history + plan.block_in))
-        self._sliding = sliding_window_view(buffer, plan.history + plan.block_in)[:: plan.block_in]
-        self._out = np.empty((blocks, plan.block_out))
-        self._integers = self._out.reshape(-1).view(np.int64)
+        ready = len(joined) // 2 - plan.history
+        begun, self._waiting = divmod(ready, plan.block_in)  # the number of the block that the next chunk goes on with
+        blocks = begun + bool(self._waiting)
+        available = -(-ready * plan.block_out // plan.block_in)  # outputs that depend on no sample still to come
+        given, self._given = self._given, available - begun * plan.block_out
+        self._past = joined[2 * begun * plan.block_in :]
+        if not blocks:
+            return b""
+        bench = plan.bench(blocks)
+        bench.convert(joined.ljust(2 * (plan.history + blocks * plan.block_in), b"\0"))
+        return bench.samples[given:available].tobytes()
 
 
 @lru_cache(maxsize=16)
