@@ -22,11 +22,15 @@ from ari_agent import samples
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
-from ari_agent.calls.concurrency import Slots
+from ari_agent.asterisk.trunks import Trunks
+from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
+from ari_agent.calls.outbound_desk import OutboundDesk
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
+from ari_agent.calls.together import together
+from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, StoreError
 from ari_agent.media.socket import RtpPorts
@@ -48,8 +52,8 @@ def new_call_id() -> str:
     return f"call_{secrets.token_hex(16)}"
 
 
-async def serve(settings: Settings) -> None:
-    """Run the controller until SIGINT or SIGTERM.
+async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
+    """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot.
 
     Raises:
         ConfigurationError: the database or the API's address cannot be used as set.
@@ -58,13 +62,13 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with controller(settings):
+    async with controller(settings, inbound_wait_s=inbound_wait_s):
         await stop.wait()
         log.info("stopping")
 
 
 @asynccontextmanager
-async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
+async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> AsyncIterator[Switchboard]:
     """Everything running, for as long as the context lasts.
 
     Raises:
@@ -84,7 +88,7 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
         records = RecordKeeper(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
         wheel = Wheel()
-        slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency)
+        slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
         switchboard = Switchboard(
             SessionServices(
                 ari=ari,
@@ -105,6 +109,16 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
             ),
             new_call_id=new_call_id,
         )
+        trunks = TrunkKeeper(store, Trunks(ari, app=settings.app))
+        desk = OutboundDesk(
+            store=store,
+            slots=slots,
+            dialler=switchboard,
+            trunks=trunks,
+            dice=random.SystemRandom().random,
+            new_call_id=new_call_id,
+            now_ms=now_ms,
+        )
         api = build_api(
             ApiDependencies(
                 store=store,
@@ -119,11 +133,17 @@ async def controller(settings: Settings) -> AsyncIterator[Switchboard]:
                     lambda: samples.of_delivery(delivery),
                 ),
                 now_ms=now_ms,
+                outbound=desk,
+                number_changed=trunks.refresh,
             )
         )
         await _listen(stack, api, settings)
         settle_garbage_collector()  # everything is loaded, and no call runs yet
-        await _run_beside(stack, ari.run(switchboard.on_event, switchboard.reconcile))
+
+        async def connected() -> None:
+            await together(switchboard.reconcile(), trunks.refresh_all())
+
+        await _run_beside(stack, ari.run(switchboard.on_event, connected))
         stack.push_async_callback(switchboard.close)
         yield switchboard
 

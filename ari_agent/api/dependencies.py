@@ -8,7 +8,9 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
+from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.store.store import Store, epoch_ms
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +48,13 @@ class Switchboard(Protocol):
         """The calls that have not ended."""
 
 
+class OutboundDesk(Protocol):
+    """Places calls."""
+
+    async def place(self, request: PhoneCallCreate) -> Call:
+        """Place a call, or raise a CallError, or AsteriskUnreachable; returns its record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One measured value. name: without the `ari_agent_` prefix; a counter's ends in `_total`."""
@@ -64,13 +73,18 @@ Probe = Callable[[], Awaitable[str | None]]
 """None when all is well, else what is missing, in a few words that an administrator understands."""
 
 
+async def _nothing_depends_on(phone_number: str) -> None:
+    """Numbers of an API without a PBX."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
     """What `build_api` builds on.
 
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
-    now_ms: milliseconds since the epoch.
+    now_ms: milliseconds since the epoch. outbound: places calls. number_changed: called after a phone number was made,
+    changed or deleted, before that is answered.
     """
 
     store: Store
@@ -80,6 +94,8 @@ class ApiDependencies:
     metrics: Sequence[MetricsSource] = ()
     transfer_timeout_s: float = 330.0
     now_ms: Callable[[], int] = epoch_ms
+    outbound: OutboundDesk | None = None
+    number_changed: Callable[[str], Awaitable[None]] = _nothing_depends_on
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

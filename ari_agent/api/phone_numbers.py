@@ -42,7 +42,7 @@ async def create_phone_number(request: web.Request) -> web.Response:
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
     await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
     await _check_fallback(request, wanted.fallback_number)
-    return answer(await _numbers(request).create(number), status=201)
+    return answer(await _changed(request, await _numbers(request).create(number)), status=201)
 
 
 async def import_phone_number(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def import_phone_number(request: web.Request) -> web.Response:
     wanted = await read_body(request, PhoneNumberImport)
     await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
-    return answer(await _numbers(request).create(number), status=201)
+    return answer(await _changed(request, await _numbers(request).create(number)), status=201)
 
 
 async def get_phone_number(request: web.Request) -> web.Response:
@@ -74,7 +74,7 @@ async def update_phone_number(request: web.Request) -> web.Response:
     number = await _numbers(request).update(phone_number, changes)
     if number is None:
         raise unknown("phone number", phone_number)
-    return answer(number)
+    return answer(await _changed(request, number))
 
 
 async def delete_phone_number(request: web.Request) -> web.Response:
@@ -82,6 +82,7 @@ async def delete_phone_number(request: web.Request) -> web.Response:
     phone_number = _path_number(request)
     if not await _numbers(request).delete(phone_number):
         raise unknown("phone number", phone_number)
+    await request.app[DEPENDENCIES].number_changed(phone_number)
     return answer_nothing()
 
 
@@ -101,6 +102,11 @@ async def list_phone_numbers_v2(request: web.Request) -> web.Response:
             items=tuple(page.phone_numbers), has_more=page.next_key is not None, pagination_key=page.next_key
         )
     )
+
+
+async def _changed(request: web.Request, number: PhoneNumber) -> PhoneNumber:
+    await request.app[DEPENDENCIES].number_changed(number.phone_number)
+    return number
 
 
 async def _known(request: web.Request, phone_number: str) -> PhoneNumber:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from ari_agent.api import agents, calls, health, metrics, phone_numbers
+from ari_agent.api import agents, calls, health, metrics, phone_calls, phone_numbers
 from ari_agent.api.dependencies import Handler
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage
@@ -16,6 +16,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListRequest
 from ari_agent.contract.page import PageQuery
+from ari_agent.contract.phone_call import OlderPhoneCallCreate, PhoneCallCreate
 from ari_agent.contract.phone_number import (
     PhoneNumber,
     PhoneNumberCreate,
@@ -131,6 +132,26 @@ def _call_routes() -> Sequence[Route]:
     tag = "call"
     one = "/{call_id}"
     return (
+        Route(
+            "POST",
+            "/v2/create-phone-call",
+            phone_calls.create_phone_call,
+            tag,
+            201,
+            takes=PhoneCallCreate,
+            answers=Call,
+            asks_asterisk=True,
+        ),
+        Route(
+            "POST",
+            "/create-phone-call",
+            phone_calls.create_phone_call_v1,
+            tag,
+            201,
+            takes=OlderPhoneCallCreate,
+            answers=Call,
+            asks_asterisk=True,
+        ),
         Route("GET", "/v2/get-call" + one, calls.get_call, tag, answers=Call),
         Route("GET", "/get-call" + one, calls.get_call, tag, answers=Call),
         Route(

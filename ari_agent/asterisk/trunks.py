@@ -80,6 +80,8 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
         "context": f"{app}-trunk-takes-no-calls",
         "identify_by": "ip",
         "aors": name,
+        # The INVITE's From. As caller id of the channel it would be lost when that joins the audio before it dials.
+        "from_user": phone_number,
         "outbound_auth": name if config.auth_username else "",
         "disallow": "all",
         "allow": ",".join(codecs(config.codecs)),
@@ -115,6 +117,8 @@ class Trunks:
             return
         if wanted.auth:
             await self._ari.put_object("auth", wanted.id, wanted.auth)
+        # Asterisk adds a contact to those that an aor has, and goes on calling the first.
+        await self._ari.delete_object("aor", wanted.id)
         await self._ari.put_object("aor", wanted.id, wanted.aor)
         await self._ari.put_object("endpoint", wanted.id, wanted.endpoint)
         if not wanted.auth:

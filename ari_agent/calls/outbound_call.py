@@ -27,7 +27,7 @@ from ari_agent.asterisk.events import (
     Dial,
     StasisEnd,
 )
-from ari_agent.asterisk.header_reader import read_sip_headers
+from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.record import CallRecord
@@ -45,18 +45,26 @@ _VERDICT_MS: Final = 1_000
 """A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
 
 
+FindTrunk = Callable[[str], Coroutine[Any, Any, None]]
+"""Makes sure that the trunk of a number is live in Asterisk."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundOrder:
-    """A call to place. call: its record, registered; agent: as overridden for this call."""
+    """A call to place. call: its record, registered; agent: as overridden for this call.
+
+    drop_machines: hang up when an answering machine takes the call.
+    """
 
     call: Call
     agent: Agent
+    drop_machines: bool = False
 
 
 class OutboundCall(CallSession):
     """One outbound call.
 
-    slot: closed with the call. find_trunk: makes sure that a number's trunk is live in Asterisk.
+    slot: closed with the call.
     """
 
     direction = CallDirection.OUTBOUND
@@ -67,7 +75,7 @@ class OutboundCall(CallSession):
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        find_trunk: Callable[[str], Coroutine[Any, Any, None]],
+        find_trunk: FindTrunk,
     ) -> None:
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))
@@ -112,18 +120,14 @@ class OutboundCall(CallSession):
         await self._picked_up.wait()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
-            self._sip = replace(await read_sip_headers(self._services.ari, self.channel_id), headers={})
+            self._sip = await read_far_end(self._services.ari, self.channel_id)
         except AsteriskError as error:
             self._log.warning("a transfer to a bare number will not work: %s", error)
 
     async def _make_channel(self, call: Call) -> Channel:
         number = call.from_number or ""
         endpoint = f"PJSIP/{call.to_number}@{trunk_id(self._services.app, number)}"
-        variables = {
-            # The INVITE's From: to Asterisk the one who calls is the connected line of the channel that it dials.
-            "CONNECTEDLINE(all)": f'"{number}" <{number}>',
-            **{f"PJSIP_HEADER(add,{name})": value for name, value in (call.custom_sip_headers or {}).items()},
-        }
+        variables = {f"PJSIP_HEADER(add,{name})": value for name, value in (call.custom_sip_headers or {}).items()}
         try:
             return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
         except AsteriskRefused as error:

@@ -23,16 +23,19 @@ from ari_agent.asterisk.names import (
     call_of_media_channel,
     call_of_outbound_channel,
 )
+from ari_agent.calls.call_media import MediaStats
+from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.inbound_call import InboundCall
-from ari_agent.calls.media_session import MediaStats
-from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
+from ari_agent.calls.outbound_call import FindTrunk, OutboundCall, OutboundOrder
 from ari_agent.calls.reception import Reception
+from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
+from ari_agent.calls.web_call import WebCall
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError, CallNotOngoing, UnknownCall
+from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
 
 log = logging.getLogger(__name__)
 
@@ -101,14 +104,16 @@ class Switchboard:
             # Its call ended while Asterisk was still making the channel.
             self._start(self._sweep({_Orphan("dialled", channel_id)}))
             return
-        if event.args[:1] == ("refer",) or self._stopping:
-            # Back from a REFER of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
+        if event.args[:1] in (("refer",), ("fallback",)) or self._stopping:
+            # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start(self._sweep({_Orphan("caller", event.channel.id)}))
             return
+        dialled = event.channel.dialplan.exten
         session = InboundCall(
             self._services,
             self._reception,
-            call_id=self._new_call_id(),
+            # Who dials a registered call is that call; one that lives already is not begun twice.
+            call_id=dialled if is_call_id(dialled) and dialled not in self._by_call else self._new_call_id(),
             channel=event.channel,
             arguments=event.args,
         )
@@ -125,7 +130,9 @@ class Switchboard:
             if session.media:
                 self._media_of_the_past.update(_counters(session.media.stats))
             self.ended_calls += 1
-            del self._by_channel[session.channel_id], self._by_call[session.call_id]
+            for known, key in ((self._by_channel, session.channel_id), (self._by_call, session.call_id)):
+                if known.get(key) is session:
+                    del known[key]
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -144,10 +151,22 @@ class Switchboard:
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        find_trunk: Callable[[str], Coroutine[Any, Any, None]],
+        find_trunk: FindTrunk,
     ) -> None:
-        """Dial a call whose record is stored. slot, find_trunk: see OutboundCall, which closes the slot."""
+        """Dial a call whose record is stored. slot: closed with the call."""
         self._begin(OutboundCall(self._services, order, slot=slot, find_trunk=find_trunk))
+
+    # Web calls.
+
+    def begin_web_call(self, taken: TakenCall, front: FrontEnd) -> None:
+        """Begin a registered call whose audio websocket is open.
+
+        Raises:
+            CallNotJoined: we are about to stop.
+        """
+        if self._stopping:
+            raise CallNotJoined("the server is about to stop")
+        self._begin(WebCall(self._services, taken, front))
 
     # Wishes of the API.
 

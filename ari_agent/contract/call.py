@@ -11,6 +11,7 @@ from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.model import (
     AgentVersionNumber,
     ContractModel,
+    Count,
     DataStorageSetting,
     Flag,
     Identifier,
@@ -108,12 +109,19 @@ class Call(ContractModel):
     agent_version: AgentVersionNumber = 0
     agent_name: str | None = None
     agent_tag: str | None = None
+    batch_call_id: str | None = None
     call_status: CallStatus
     direction: CallDirection | None = None
     from_number: str | None = None
     to_number: str | None = None
     access_token: str | None = Field(default=None, repr=False)
     telephony_identifier: TelephonyIdentifier | None = None
+
+    # Of calls that were registered with POST /register-call.
+    audio_websocket_protocol: Literal["web", "twilio"] | None = None
+    audio_encoding: Literal["s16le", "mulaw"] | None = None
+    sample_rate: Count | None = None
+    end_call_after_silence_ms: Milliseconds | None = None
 
     metadata: JsonObject | None = None
     retell_llm_dynamic_variables: StringMap | None = None

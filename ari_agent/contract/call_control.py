@@ -66,9 +66,16 @@ def _destination(value: str) -> str:
 def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     if len(headers) > MAX_HEADERS:
         raise ValueError(f"{len(headers)} headers; at most {MAX_HEADERS} are carried")
-    for name, value in headers.items():
+    for name in headers:
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"header {name[:80]!r} is not carried; expected a name like X-Account, or User-To-User")
+    refuse_unsendable(headers)
+    return headers
+
+
+def refuse_unsendable(headers: Mapping[str, str]) -> None:
+    """ValueError for a value that would end its header line or is too long, and for a name that is there twice."""
+    for name, value in headers.items():
         if unprintable := _UNPRINTABLE.search(value):
             raise ValueError(f"header {name} holds {unprintable[0]!r}; only printable characters are carried")
         if len(value.encode()) > MAX_HEADER_VALUE_BYTES:
@@ -76,7 +83,6 @@ def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     lower_case = [name.lower() for name in headers]
     if len(set(lower_case)) != len(lower_case):
         raise ValueError("two headers have the same name: SIP does not tell upper from lower case")
-    return headers
 
 
 class _Request(BaseModel):

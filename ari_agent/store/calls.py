@@ -65,23 +65,27 @@ class Calls:
 
         May be repeated: the record is replaced, and a lifecycle event that was queued once is not queued again.
         """
-        document = call.as_json()
-        values = {name: document.get(name) for name in _INDEXED}
-        values |= {"call_id": call.call_id, "document": _dump(call.as_record())}
-        listed_ms = self._now_ms() if call.start_timestamp is None else call.start_timestamp
 
         def write(connection: Connection) -> None:
-            statement = insert_into(connection, calls).values(**values, listed_ms=listed_ms)
-            # a record keeps its place in the list until it knows when its call started
-            place = func.coalesce(statement.excluded.start_timestamp, calls.c.listed_ms)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=[calls.c.call_id], set_=values | {"listed_ms": place})
-            )
+            self.put(connection, call)
             self._outbox.add(connection, events)
 
         await self._database.write(write)
         if events:
             self._outbox.announce()
+
+    def put(self, connection: Connection, call: Call) -> None:
+        """Write the record inside somebody's transaction."""
+        document = call.as_json()
+        values = {name: document.get(name) for name in _INDEXED}
+        values |= {"call_id": call.call_id, "document": _dump(call.as_record())}
+        listed_ms = self._now_ms() if call.start_timestamp is None else call.start_timestamp
+        statement = insert_into(connection, calls).values(**values, listed_ms=listed_ms)
+        # a record keeps its place in the list until it knows when its call started
+        place = func.coalesce(statement.excluded.start_timestamp, calls.c.listed_ms)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=[calls.c.call_id], set_=values | {"listed_ms": place})
+        )
 
     async def get(self, call_id: str) -> Call | None:
         """The record, or None."""

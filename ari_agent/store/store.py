@@ -13,6 +13,8 @@ from ari_agent.store.database import Database
 from ari_agent.store.migrations import bring_to_head
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
+from ari_agent.store.placed_calls import PlacedCalls
+from ari_agent.store.registrations import Registrations
 
 
 def epoch_ms() -> int:
@@ -36,6 +38,8 @@ class Store:
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)
+        self.placed = PlacedCalls(self._database, self.calls)
+        self.registrations = Registrations(self._database, self.calls, self.outbox)
 
     def __repr__(self) -> str:
         return f"<Store {self._database.shown_url}>"

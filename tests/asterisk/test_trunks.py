@@ -66,6 +66,7 @@ def test_a_trunk_without_a_password_has_no_auth() -> None:
     made = trunk(APP, NUMBER, TrunkConfig(termination_uri="sip.example.com"))
     assert made is not None
     assert made.auth is None
+    assert made.endpoint["from_user"] == NUMBER
     assert made.endpoint["outbound_auth"] == ""
 
 
@@ -98,7 +99,7 @@ def test_two_numbers_never_share_a_trunk(one: str, other: str) -> None:
 async def test_the_endpoint_comes_last(asterisk: FakeAsterisk, trunks: Trunks) -> None:
     await trunks.put(NUMBER, LOGIN)
     assert objects(asterisk, "PUT") == [("auth", NAME), ("aor", NAME), ("endpoint", NAME)]
-    auth, _, endpoint = asterisk.requests
+    auth, *_, endpoint = asterisk.requests
     assert put_fields(auth) == {"auth_type": "digest", "username": "bob", "password": SECRET}
     assert put_fields(endpoint)["outbound_auth"] == NAME
 
@@ -108,7 +109,7 @@ async def test_credentials_that_are_gone_are_removed_after_the_endpoint_let_go(
 ) -> None:
     await trunks.put(NUMBER, TrunkConfig(termination_uri="sip.example.com"))
     assert objects(asterisk, "PUT") == [("aor", NAME), ("endpoint", NAME)]
-    assert objects(asterisk, "DELETE") == [("auth", NAME)]
+    assert objects(asterisk, "DELETE") == [("aor", NAME), ("auth", NAME)]
     assert asterisk.requests[-1].method == "DELETE"
 
 

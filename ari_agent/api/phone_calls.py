@@ -1,0 +1,28 @@
+"""Placing phone calls (Retell, Create Phone Call, 2026-08, and its first version)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer
+from ari_agent.api.body import read_body
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.phone_call import OlderPhoneCallCreate, PhoneCallCreate
+from ari_agent.errors import ApiError
+
+
+async def create_phone_call(request: web.Request) -> web.Response:
+    """Place a call. It is answered at once, registered; whether anybody picks up is told by its record and webhooks."""
+    return await _place(request, await read_body(request, PhoneCallCreate))
+
+
+async def create_phone_call_v1(request: web.Request) -> web.Response:
+    """The same, as clients of the first version ask for it."""
+    return await _place(request, await read_body(request, OlderPhoneCallCreate))
+
+
+async def _place(request: web.Request, wanted: PhoneCallCreate) -> web.Response:
+    desk = request.app[DEPENDENCIES].outbound
+    if desk is None:
+        raise ApiError(501, "this server places no calls")
+    return answer(await desk.place(wanted), status=201)
