@@ -18,15 +18,19 @@ from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.calls import variables
 from ari_agent.calls.routing import (
+    ANONYMOUS,
     FAILED_Q850,
     AgentChoice,
     Connect,
     Refuse,
+    StasisArguments,
     WebhookFailed,
     decide,
     draw,
     number_spellings,
     parse_arguments,
+    refused_country,
+    sticky_dice,
 )
 from ari_agent.calls.together import together
 from ari_agent.contract.agent import Agent
@@ -92,8 +96,8 @@ class Reception:
         """
         stasis = parse_arguments(arguments)
         if stasis.ignored:
-            log.warning("Stasis() arguments without '=' ignored: %s", ", ".join(stasis.ignored))
-        from_number, to_number = channel.caller.number or "anonymous", channel.dialplan.exten
+            log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
+        from_number, to_number = channel.caller.number or ANONYMOUS, channel.dialplan.exten
         _, sip, from_dialplan, number = await together(
             self._ari.ring(channel.id),
             self._headers(channel.id),
@@ -101,7 +105,9 @@ class Reception:
             self._store.phone_numbers.find(number_spellings(to_number)),
         )
         to_number = number.phone_number if number else to_number
-        own = stasis.agent or (draw(number.inbound_agents or (), self._dice()) if number else None)
+        own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
+        if number and (refusal := refused_country(from_number, number)):
+            raise CallRefused(refusal, from_number=from_number, to_number=to_number, agent=own)
         decision = decide(
             own,
             await self._ask(
@@ -124,6 +130,11 @@ class Reception:
             metadata=decision.metadata,
             number=number,
         )
+
+    def _draw(self, number: PhoneNumber, from_number: str, stasis: StasisArguments) -> AgentChoice | None:
+        sticky = stasis.sticky and from_number != ANONYMOUS
+        dice = sticky_dice(from_number, number.phone_number) if sticky else self._dice()
+        return draw(number.inbound_agents or (), dice)
 
     async def _headers(self, channel_id: str) -> SipHeaders:
         """Read the INVITE's headers, and set them as channel variables for the dialplan."""

@@ -1,4 +1,4 @@
-"""Which agent takes an inbound call: the dialled number, the Stasis() arguments and the inbound webhook decide.
+"""Which agent takes an inbound call: the dialled number, the Stasis() arguments and the inbound webhook decide. Pure.
 
 Source: Retell, "Receive calls", "A/B testing" and "Inbound call webhook" (2026-08):
 
@@ -13,10 +13,15 @@ Source: Retell, "Receive calls", "A/B testing" and "Inbound call webhook" (2026-
     yes              reject      -                    -                               is refused
 
 `agent_id=` in Stasis(ari_agent,agent_id=...) stands for the number's own agent. A refused call leaves no record.
+
+A number with several agents draws one for each call, each as often as its weight says. With `agent_draw=caller` as an
+argument of Stasis() the draw depends on caller and number alone: who calls again gets the same agent, and a change of
+weights moves no more callers than it must.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +29,18 @@ from typing import Final
 
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.e164 import country_of, country_of_caller
 from ari_agent.contract.inbound import InboundWebhookAnswer
-from ari_agent.contract.phone_number import AgentWeight
+from ari_agent.contract.phone_number import AgentWeight, PhoneNumber
 
 # Q.850 causes, and the SIP status that Asterisk answers the INVITE with.
 REFUSED_Q850: Final = 21  # call rejected: 403
 FAILED_Q850: Final = 38  # network out of order: 500
 
+ANONYMOUS: Final = "anonymous"
+"""The number of a caller who withholds it."""
+
+_RANDOM, _BY_CALLER = "random", "caller"
 _ARGUMENT: Final = re.compile(r"\s*([A-Za-z0-9_.\-]{1,128})\s*=(.*)", re.DOTALL)
 
 
@@ -44,11 +54,15 @@ class AgentChoice:
 
 @dataclass(frozen=True, slots=True)
 class StasisArguments:
-    """What stands after the application's name in Stasis(ari_agent,...)."""
+    """What stands after the application's name in Stasis(ari_agent,...).
+
+    sticky: the same caller is to get the same agent of the number's.
+    """
 
     agent: AgentChoice | None
     variables: Mapping[str, str]
     ignored: Sequence[str] = ()
+    sticky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +92,9 @@ class WebhookFailed:
 
 
 def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
-    """`agent_id=`, `agent_version=` and any other `name=value`, which becomes a dynamic variable.
+    """`agent_id=`, `agent_version=`, `agent_draw=caller` and any other `name=value`, which becomes a dynamic variable.
 
-    What has no `=` is ignored and named, so that the log can say so.
+    What has no `=` is ignored and named, so that the log can say so; so is a draw of another kind.
     """
     values: dict[str, str] = {}
     ignored = []
@@ -93,7 +107,11 @@ def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
     version: str | int | None = values.pop("agent_version", None)
     if version is not None and re.fullmatch(r"[0-9]{1,9}", str(version)):
         version = int(version)
-    return StasisArguments(AgentChoice(agent_id, version) if agent_id else None, values, ignored)
+    drawn_by = values.pop("agent_draw", _RANDOM).strip()
+    if drawn_by not in (_RANDOM, _BY_CALLER):
+        ignored.append(f"agent_draw={drawn_by}")
+    agent = AgentChoice(agent_id, version) if agent_id else None
+    return StasisArguments(agent, values, ignored, sticky=drawn_by == _BY_CALLER)
 
 
 def number_spellings(dialled: str) -> Sequence[str]:
@@ -103,6 +121,24 @@ def number_spellings(dialled: str) -> Sequence[str]:
         return (dialled,)
     international = digits.removeprefix("00") if dialled.startswith("00") else digits
     return tuple(dict.fromkeys((dialled, f"+{international}", digits)))
+
+
+def sticky_dice(caller: str, number: str) -> float:
+    """Dice for `draw` that fall the same way for the same caller of the same number; uniform in [0, 1) over callers."""
+    digest = hashlib.sha256(f"{number}\n{caller}".encode(errors="replace")).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def refused_country(caller: str, number: PhoneNumber) -> Refuse | None:
+    """Whether the number's `allowed_inbound_country_list` turns the caller away; a list lets no unknown one in."""
+    allowed = number.allowed_inbound_country_list
+    if not allowed:
+        return None
+    country = country_of_caller(caller, home=country_of(number.phone_number))
+    if country in allowed:
+        return None
+    whence = country or "an unknown country"
+    return Refuse(REFUSED_Q850, f"calls from {whence} are not allowed, only from {', '.join(allowed)}")
 
 
 def draw(agents: Sequence[AgentWeight], dice: float) -> AgentChoice | None:

@@ -68,6 +68,26 @@ def country_of(number: str) -> str | None:
     return phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
 
 
+def country_of_caller(number: str, *, home: str | None) -> str | None:
+    """ISO 3166-1 alpha-2 code of a caller, however the trunk spells them; None for one that no country owns.
+
+    With `+` or `00` a number is international. Without, it is one of `home` (the country of the number that was
+    dialled) if it can be, and international otherwise.
+    """
+    digits = number.removeprefix("+")
+    if not re.fullmatch(r"[0-9]{4,20}", digits):
+        return None
+    international = "+" + (digits.removeprefix("00") if number == digits else digits)
+    if number == digits and not number.startswith("00") and home is not None:
+        try:
+            national = phonenumbers.parse(number, home)
+        except phonenumbers.NumberParseException:
+            return None
+        if phonenumbers.is_valid_number(national):
+            return phonenumbers.region_code_for_number(national)
+    return country_of(international)
+
+
 def _country(code: str) -> str:
     if code not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError(f"must be an ISO 3166-1 alpha-2 country code in capitals such as US, not {code[:8]!r}")

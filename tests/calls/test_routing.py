@@ -16,10 +16,12 @@ from ari_agent.calls.routing import (
     draw,
     number_spellings,
     parse_arguments,
+    refused_country,
+    sticky_dice,
 )
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import InboundWebhookAnswer
-from ari_agent.contract.phone_number import AgentWeight
+from ari_agent.contract.phone_number import AgentWeight, PhoneNumber
 
 OWN = AgentChoice("agent_own", 3)
 FAILED = WebhookFailed("timed out")
@@ -124,3 +126,87 @@ def test_every_throw_draws_an_agent(dice: float) -> None:
         AgentWeight(agent_id=name, weight=weight) for name, weight in (("a", 1 / 3), ("b", 1 / 3), ("c", 1 / 3))
     )
     assert draw(thirds, dice) is not None
+
+
+@pytest.mark.parametrize(
+    ("argument", "sticky", "ignored"),
+    [
+        ("agent_draw=caller", True, []),
+        ("agent_draw= caller ", True, []),
+        ("agent_draw=random", False, []),
+        ("agent_draw=moon", False, ["agent_draw=moon"]),
+    ],
+)
+def test_the_dialplan_asks_for_a_caller_sticky_draw(argument: str, sticky: bool, ignored: list[str]) -> None:
+    arguments = parse_arguments([argument, "plan=gold"])
+    assert (arguments.sticky, arguments.ignored, arguments.variables) == (sticky, ignored, {"plan": "gold"})
+
+
+def test_the_sticky_draw_falls_the_same_way_for_the_same_caller_and_number() -> None:
+    assert sticky_dice("+14155550100", "+14155550199") == sticky_dice("+14155550100", "+14155550199")
+    assert sticky_dice("+14155550100", "+14155550199") != sticky_dice("+14155550100", "+14155550198")
+    # Kept for good: a new version of the software must not move callers to another agent.
+    assert sticky_dice("+14155550100", "+14155550199") == 0.5783353548676562
+
+
+def test_weights_hold_over_ten_thousand_callers_of_a_sticky_draw() -> None:
+    agents = (AgentWeight(agent_id="a", weight=0.2), AgentWeight(agent_id="b", weight=0.8))
+    drawn = Counter(draw(agents, sticky_dice(f"+1415{n:07d}", "+14155550199")) for n in range(10_000))
+    assert abs(drawn[AgentChoice("a")] - 2000) < 160
+
+
+def test_a_change_of_weights_moves_no_more_callers_of_a_sticky_draw_than_it_must() -> None:
+    def agents(weight: float) -> tuple[AgentWeight, AgentWeight]:
+        return AgentWeight(agent_id="a", weight=weight), AgentWeight(agent_id="b", weight=1 - weight)
+
+    for n in range(1_000):
+        dice = sticky_dice(f"+1415{n:07d}", "+14155550199")
+        before, after = draw(agents(0.2), dice), draw(agents(0.3), dice)
+        assert after in (before, AgentChoice("a"))
+
+
+@given(st.text(), st.text())
+def test_every_caller_gets_dice_in_range(caller: str, number: str) -> None:
+    assert 0 <= sticky_dice(caller, number) < 1
+
+
+US_ONLY, US_AND_DE = ("US",), ("US", "DE")
+
+
+@pytest.mark.parametrize(
+    ("caller", "dialled", "allowed", "let_in"),
+    [
+        ("+4930123456", "+14155550100", None, True),
+        ("+4930123456", "+14155550100", (), True),
+        ("anonymous", "+14155550100", None, True),
+        ("+14155550123", "+14155550100", US_ONLY, True),
+        ("14155550123", "+14155550100", US_ONLY, True),
+        ("4155550123", "+14155550100", US_ONLY, True),
+        ("+16135550123", "+14155550100", US_ONLY, False),
+        ("+4930123456", "+14155550100", US_ONLY, False),
+        ("004930123456", "+14155550100", US_AND_DE, True),
+        ("4930123456", "+14155550100", US_AND_DE, True),
+        ("030123456", "+493012345678", ("DE",), True),
+        ("030123456", "+14155550100", ("DE",), False),
+        ("anonymous", "+14155550100", US_ONLY, False),
+        ("softphone", "100", US_ONLY, False),
+        ("+14155550123", "100", US_ONLY, True),
+    ],
+)
+def test_a_list_of_countries_lets_only_callers_from_there_in(
+    caller: str, dialled: str, allowed: tuple[str, ...] | None, let_in: bool
+) -> None:
+    number = PhoneNumber.model_validate(
+        {"phone_number": dialled, "allowed_inbound_country_list": allowed, "last_modification_timestamp": 1}
+    )
+    refusal = refused_country(caller, number)
+    assert (refusal is None) == let_in
+    assert refusal is None or (refusal.reason is None and "allowed" in refusal.why)
+
+
+@given(st.text() | st.from_regex(r"\+?[0-9]{1,22}", fullmatch=True))
+def test_no_caller_crashes_the_list_of_countries(caller: str) -> None:
+    number = PhoneNumber.model_validate(
+        {"phone_number": "+14155550100", "allowed_inbound_country_list": ["DE"], "last_modification_timestamp": 1}
+    )
+    refused_country(caller, number)
