@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.contract.e164 import is_e164
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import InvalidTransferTarget
@@ -29,10 +28,10 @@ DIAL_STATUS: Final = "DIALSTATUS"
 _NUMBER: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
 
 
-def fallback_variables(app: str, number: PhoneNumber, *, ring_ms: int) -> Mapping[str, str] | None:
+def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapping[str, str] | None:
     """Channel variables that make the dialplan dial the fallback number of `number`; None where it has none.
 
-    ring_ms: how long that may ring.
+    trunk: the endpoint of that number's trunk, if it has one. ring_ms: how long the fallback may ring.
     Raises InvalidTransferTarget: it could mean more than a number in a dialplan.
     """
     fallback = number.fallback_number
@@ -41,11 +40,11 @@ def fallback_variables(app: str, number: PhoneNumber, *, ring_ms: int) -> Mappin
     for given in (fallback, number.phone_number):
         if not _NUMBER.fullmatch(given):
             raise InvalidTransferTarget(given, "letters, digits and * # . _ -, after a + if any")
-    trunk = number.sip_outbound_trunk_config
-    through_trunk = is_e164(fallback) and trunk is not None and trunk.termination_uri is not None
+    config = number.sip_outbound_trunk_config
+    through_trunk = is_e164(fallback) and config is not None and config.termination_uri is not None
     return {
         "ARI_AGENT_FALLBACK_NUMBER": fallback,
-        "ARI_AGENT_FALLBACK_TRUNK": trunk_id(app, number.phone_number) if through_trunk else "",
+        "ARI_AGENT_FALLBACK_TRUNK": trunk if through_trunk else "",
         "ARI_AGENT_FALLBACK_FROM": number.phone_number,
         "ARI_AGENT_FALLBACK_RING_S": str(max(1, ring_ms // 1000)),
     }

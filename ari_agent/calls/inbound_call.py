@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
+from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.reception import Arrival, CallRefused, Reception
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.calls.session import CallSession, Departure, SessionServices
@@ -95,9 +96,11 @@ class InboundCall(CallSession):
             self.post(_NO_SLOT)
 
     def _fallback(self, arrival: Arrival) -> Mapping[str, str] | None:
-        if arrival.number is None:
+        number = arrival.number
+        if number is None:
             return None
-        return fallback_variables(self._services.app, arrival.number, ring_ms=arrival.agent.ring_duration_ms)
+        trunk = trunk_id(self._services.app, number.phone_number)
+        return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 
     async def _left_or_diverted(self, event: StasisEnd) -> None:
         if self.state is not CallState.DIVERTED:  # there it is our own doing; the caller's hang-up has its own events

@@ -40,7 +40,7 @@ def number(fallback: str | None, trunk: dict[str, str] | None = None) -> PhoneNu
 def test_the_trunk_takes_numbers_of_the_world_and_the_pbx_its_own(
     fallback: str, trunk: dict[str, str] | None, endpoint: str
 ) -> None:
-    assert fallback_variables("app", number(fallback, trunk), ring_ms=30_000) == {
+    assert fallback_variables(number(fallback, trunk), trunk="app-trunk-14155550100", ring_ms=30_000) == {
         "ARI_AGENT_FALLBACK_NUMBER": fallback,
         "ARI_AGENT_FALLBACK_TRUNK": endpoint,
         "ARI_AGENT_FALLBACK_FROM": "+14155550100",
@@ -49,7 +49,7 @@ def test_the_trunk_takes_numbers_of_the_world_and_the_pbx_its_own(
 
 
 def test_a_number_without_a_fallback_has_none() -> None:
-    assert fallback_variables("app", number(None), ring_ms=30_000) is None
+    assert fallback_variables(number(None), trunk="app-trunk-14155550100", ring_ms=30_000) is None
 
 
 @given(st.text(min_size=1) | st.text(alphabet="+1a,&@/${}|^;\n", min_size=1, max_size=12))
@@ -59,7 +59,7 @@ def test_nothing_gets_into_the_dialplan_that_means_something_there(fallback: str
     except ValidationError:
         given_number = number("100").model_copy(update={"fallback_number": fallback})
     try:
-        variables = fallback_variables("app", given_number, ring_ms=5_000)
+        variables = fallback_variables(given_number, trunk="app-trunk-14155550100", ring_ms=5_000)
     except InvalidTransferTarget:
         return
     assert variables is not None
