@@ -14,7 +14,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -384,14 +384,13 @@ class AgentServer:
         except (TimeoutError, AssertionError, KeyError, ValueError) as error:
             call.script_error = error
 
-    @property
-    def open_calls(self) -> Iterator[AgentCall]:
-        """Connections that are not closed."""
-        return (call for agent in self._agents.values() for call in agent.calls if not call.closed.is_set())
-
-    def script_errors(self) -> list[BaseException]:
-        """What went wrong inside scripts: a test that ends with some has failed."""
-        return [call.script_error for agent in self._agents.values() for call in agent.calls if call.script_error]
+    def take_script_errors(self) -> list[BaseException]:
+        """What went wrong inside scripts since the last time: a test that ends with some has failed."""
+        calls = [call for agent in self._agents.values() for call in agent.calls]
+        errors = [call.script_error for call in calls if call.script_error]
+        for call in calls:
+            call.script_error = None
+        return errors
 
 
 CONNECT_ONLY: Final = Refusal(status=200, delay_s=3600.0)

@@ -65,3 +65,11 @@ def begin_long_calls(request: pytest.FixtureRequest, go_before_others: None) -> 
     """Place the long calls first, if any test of this run asks for them."""
     if any("long_calls" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("long_calls")
+
+
+@pytest.fixture(autouse=True)
+def scripts_went_well(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What an agent's script found wrong fails the test, too."""
+    yield
+    for stage in (value for value in getattr(request.node, "funcargs", {}).values() if isinstance(value, Stage)):
+        assert stage.agents.take_script_errors() == []

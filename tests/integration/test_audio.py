@@ -29,7 +29,7 @@ from tests.fakes.sound import (
     tone,
 )
 from tests.integration.stage import Stage
-from tests.integration.stalls import again_if_stalled
+from tests.integration.stalls import STALL_MS, StallWatch, again_if_stalled
 
 Case = TypeVar("Case")
 SPEECH: Final = Path(__file__).parents[1] / "data" / "audio"
@@ -66,10 +66,11 @@ class Together(Generic[Case]):
         self._heard: dict[Case, Heard] = {}
 
     async def place(self, cases: Sequence[Case]) -> None:
-        """All of them; one that goes wrong is placed again when it is asked for."""
-        played = await asyncio.gather(*(self._play(case) for case in cases), return_exceptions=True)
+        """All of them; what goes wrong, or meets a stall, is placed again when it is asked for."""
+        async with StallWatch() as watch:
+            played = await asyncio.gather(*(self._play(case) for case in cases), return_exceptions=True)
         for case, heard in zip(cases, played, strict=True):
-            if isinstance(heard, Heard):
+            if isinstance(heard, Heard) and watch.worst_ms < STALL_MS:
                 self._heard[case] = heard
 
     async def of(self, case: Case) -> Heard:
