@@ -23,6 +23,9 @@
     │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
     │   ├── ConcurrencyLimitReached   no slot is free for an outbound call
     │   ├── CallNotOngoing            the call has ended, or not begun
+    │   ├── CallNotRegistered         a registration that cannot be as it is asked for
+    │   ├── CallNotJoined             an audio websocket that no registered call waits for
+    │   ├── NoPhoneLine               a transfer or DTMF in a web call
     │   ├── TransferNotSetUp          the dialplan lacks a context that callers leave through
     │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
     ├── WebhookError
@@ -216,6 +219,22 @@ class CallNotOngoing(CallError):
     def __init__(self, call_id: str, status: str) -> None:
         super().__init__(f"call {call_id} is not ongoing: its call_status is {status}")
         self.call_id, self.status = call_id, status
+
+
+class CallNotRegistered(CallError):
+    """A registration that cannot be as it is asked for; the message says what would be right."""
+
+
+class CallNotJoined(CallError):
+    """No registered call waits for this audio websocket; the message says why."""
+
+
+class NoPhoneLine(CallError):
+    """What was asked for needs a phone line, and the call is a web call."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"call {call_id} is a web call: it has no phone line to transfer or to send DTMF on")
+        self.call_id = call_id
 
 
 class TransferNotSetUp(CallError):

@@ -75,7 +75,15 @@ class Ignored:
     event: str
 
 
-AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Ignored
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something for the user's screen. event: `update` (the transcript) or `metadata`; text: the whole message."""
+
+    event: str
+    text: bytes
+
+
+AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Told | Ignored
 
 
 def read_object(text: bytes) -> dict[str, object]:

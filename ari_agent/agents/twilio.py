@@ -201,9 +201,13 @@ _PLAIN_EVENTS: Final[Mapping[str, Callable[[Mapping[str, object]], TwilioMessage
 
 
 class TwilioServer:
-    """Reads what Twilio says, writes what an agent may say to it. One for each connection."""
+    """Reads what Twilio says, writes what an agent may say to it. One for each connection.
 
-    def __init__(self) -> None:
+    encoding, rate_hz: of a stream whose `start` has no mediaFormat.
+    """
+
+    def __init__(self, *, encoding: str = "mulaw", rate_hz: int = 8000) -> None:
+        self._encoding, self._rate_hz = encoding, rate_hz
         self._prefix = b""
         self._stream_sid = ""
         self._shape = MediaShape(b'{"event":"media","media":{"payload":"', b'"}}')
@@ -240,7 +244,7 @@ class TwilioServer:
                 pass
             case _:
                 raise AgentCorruptPayload("a start message needs start.streamSid, a text")
-        encoding, rate_hz = "audio/x-mulaw", 8000
+        encoding, rate_hz = _MEDIA_ENCODINGS[self._encoding], self._rate_hz
         match start.get("mediaFormat"):
             case {"encoding": str(given_encoding), "sampleRate": int(given_rate) | str(given_rate)}:
                 encoding = given_encoding

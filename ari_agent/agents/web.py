@@ -16,6 +16,8 @@ an agent, everything that may pass:
                                 ping                     answered with pong
                                 {"event":"mark","mark":{"name":...}}
                                 {"event":"transfer"...}, {"event":"hangup"...}, {"event":"dtmf"...}   call control
+                  {"event_type":"update","transcript":[...]}, {"event_type":"metadata","metadata":{...}}   for the web
+                                                           client of a web call; nobody hears them in a phone call
     close         1000          you hang up; 1001 and a close without a code are taken the same way
                   anything else counts as a broken agent
 
@@ -40,6 +42,7 @@ from ari_agent.agents.message import (
     Clear,
     Ignored,
     Ping,
+    Told,
     read_mark,
     read_object,
     write_object,
@@ -48,6 +51,7 @@ from ari_agent.errors import AgentCorruptPayload
 
 _WORDS: Final[Mapping[bytes, AgentMessage]] = {b"clear": Clear(), b"ping": Ping(), b"pong": Ignored("pong")}
 _EVENTS: Final[Mapping[str, AgentMessage]] = {"clear": Clear(), "ping": Ping()}
+_FOR_THE_USER: Final = frozenset({"update", "metadata"})
 
 
 class WebClient:
@@ -115,6 +119,8 @@ class WebClient:
             return read_request(event, message)
         if event == "mark":
             return read_mark(message)
+        if event in _FOR_THE_USER and "event_type" in message:
+            return Told(event, text)
         return _EVENTS.get(event) or Ignored(event[:80])
 
     def read_binary(self, data: bytes) -> AgentMessage:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from ari_agent.agents.audio_socket import AudioSocket
 from ari_agent.agents.control import refusal, transfer_answer
-from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused
+from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Told
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.call_media import (
@@ -47,6 +47,9 @@ class Listener(Protocol):
 
     def clear(self) -> Sequence[str]:
         """Drop agent audio that was not heard yet; the names of the marks that were waiting for it."""
+
+    def tell(self, event: str, message: bytes) -> None:
+        """`update` or `metadata` for the user's screen, as JSON text."""
 
 
 class AgentLeg:
@@ -136,6 +139,8 @@ class AgentLeg:
                 self.marks_played(self._listener.clear())
             case Ping():
                 self.socket.send(self._protocol.pong())
+            case Told(event, text):
+                self._listener.tell(event, text)
             case Refused(event, why):
                 self.control_error(event, why)
             case Asked(HangupRequest(q850_cause=cause)):

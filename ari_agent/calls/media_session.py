@@ -177,6 +177,9 @@ class MediaSession:
         """See Listener."""
         return self._bridge.clear()
 
+    def tell(self, event: str, message: bytes) -> None:
+        """See Listener. A phone has no screen."""
+
     # what the bridge tells
 
     def _read_waiting(self) -> None:

@@ -44,8 +44,12 @@ class RecordKeeper:
         await self.save(record)
 
     async def close_abandoned(self, now_ms: int) -> int:
-        """End the records of calls that died with an earlier run; returns how many."""
-        abandoned = await self._store.calls.unfinished()
+        """End the records of calls that died with an earlier run; returns how many.
+
+        Registered calls whose caller may still turn up are none of them.
+        """
+        waiting = await self._store.registrations.waiting()
+        abandoned = [call for call in await self._store.calls.unfinished() if call.call_id not in waiting]
         for call in abandoned:
             agent = await self._store.agents.get(call.agent_id, call.agent_version)
             record = CallRecord(call, agent=agent, account_webhook_url=self._account_webhook_url)

@@ -34,6 +34,7 @@ from ari_agent.contract.inbound import InboundWebhookAnswer
 from ari_agent.contract.phone_number import AgentWeight, PhoneNumber
 
 # Q.850 causes, and the SIP status that Asterisk answers the INVITE with.
+UNKNOWN_Q850: Final = 1  # unallocated number: 404
 REFUSED_Q850: Final = 21  # call rejected: 403
 FAILED_Q850: Final = 38  # network out of order: 500
 

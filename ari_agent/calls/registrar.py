@@ -1,0 +1,266 @@
+"""Registers calls that begin when their caller turns up, hands each to the one who does, and ends those nobody takes.
+
+A registered call waits in the store, so it survives a crash, and may be taken in another process than it was made in.
+Two ways lead to it: its audio websocket (web_entrance.py), and an INVITE to `sip:CALL_ID@pbx` (reception.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from ari_agent.calls.record import CallRecord, registered_call
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.explain import explain
+from ari_agent.contract.model import AgentVersionReference
+from ari_agent.contract.registered_call import (
+    AudioFormat,
+    CallRegister,
+    PhoneCallRegister,
+    RegisteredCall,
+    Registration,
+    WebCallCreate,
+    WebCallTicket,
+)
+from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset
+from ari_agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+REGISTERED_MS: Final = 300_000
+"""How long a call waits to be dialled, or its audio websocket to be opened (Retell, Dial to SIP URI: 5 minutes)."""
+JOIN_MS: Final = 30_000
+"""How long a web call waits for its user (Retell, Create Web Call: the access token is valid for 30 s)."""
+WEB_AUDIO: Final = AudioFormat(audio_websocket_protocol="web", audio_encoding="s16le", sample_rate=24_000)
+"""Of calls whose registration says nothing of audio."""
+
+_LOOK_S: Final = 5.0
+"""Another process may register calls too: look this often at least."""
+_SHORTEST_LOOK_S: Final = 0.2
+_CALL_ID: Final = re.compile(r"call_[0-9a-f]{32}")
+
+
+def is_call_id(text: str) -> bool:
+    """Whether this could be the id of a call, and no number or name that somebody dials."""
+    return bool(_CALL_ID.fullmatch(text))
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCall:
+    """A registered call whose caller is there. call: its record so far."""
+
+    registration: Registration
+    call: Call
+
+
+class Registrar:
+    """One for all calls. new_call_id: makes `call_...` ids. account_webhook_url: for agents without their own."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        new_call_id: Callable[[], str],
+        now_ms: Callable[[], int],
+        account_webhook_url: str | None = None,
+    ) -> None:
+        self._store = store
+        self._new_call_id = new_call_id
+        self._now_ms = now_ms
+        self._account_webhook_url = account_webhook_url
+
+    async def register(self, request: CallRegister) -> RegisteredCall:
+        """A call over the audio websocket, whose format the request tells.
+
+        It is a web call, unless Twilio carries it or the request tells of numbers or a direction.
+
+        Raises:
+            UnknownAsset: the agent does not exist.
+        """
+        agent = await self._agent(request.agent_id)
+        call = self._phone_call(
+            agent,
+            from_number=request.from_number,
+            to_number=request.to_number,
+            direction=request.direction,
+            dynamic_variables=request.retell_llm_dynamic_variables,
+            metadata=request.metadata,
+        )
+        told = (request.from_number, request.to_number, request.direction)
+        if request.audio_websocket_protocol == "web" and told == (None, None, None):
+            call = _as_web_call(call)
+        call = call.model_copy(
+            update={
+                **request.audio.model_dump(),
+                "end_call_after_silence_ms": request.end_call_after_silence_ms,
+            }
+        )
+        registration = Registration(
+            call_id=call.call_id,
+            agent=agent,
+            audio=request.audio,
+            end_call_after_silence_ms=request.end_call_after_silence_ms,
+            expires_ms=self._now_ms() + REGISTERED_MS,
+        )
+        await self._store.registrations.save(registration, call)
+        log.info("call registered", extra={"call_id": call.call_id, "agent_id": agent.agent_id})
+        return RegisteredCall.model_validate(
+            {
+                **request.changes(),
+                "call_id": call.call_id,
+                "call_status": call.call_status,
+                "opt_out_sensitive_data_storage": agent.data_storage_setting == "basic_attributes_only",
+            }
+        )
+
+    async def register_phone_call(self, request: PhoneCallRegister) -> Call:
+        """A call that begins with an INVITE to its call_id.
+
+        Numbers that are not told are empty until the INVITE tells the caller's.
+
+        Raises:
+            UnknownAsset: the agent, or this version of it, does not exist.
+            CallNotRegistered: the override does not fit it.
+        """
+        agent = await self._agent(request.agent_id, request.agent_version, request.agent_override)
+        call = self._phone_call(
+            agent,
+            from_number=request.from_number,
+            to_number=request.to_number,
+            direction=request.direction,
+            dynamic_variables=request.retell_llm_dynamic_variables,
+            metadata=request.metadata,
+        )
+        registration = Registration(call_id=call.call_id, agent=agent, expires_ms=self._now_ms() + REGISTERED_MS)
+        await self._store.registrations.save(registration, call)
+        log.info("phone call registered", extra={"call_id": call.call_id, "agent_id": agent.agent_id})
+        return call
+
+    async def create_web_call(self, request: WebCallCreate) -> Call:
+        """A call that begins when its user opens the audio websocket within JOIN_MS.
+
+        Raises:
+            As `register_phone_call`.
+        """
+        call, _ = await self._web_call(request)
+        return call
+
+    async def web_call_ticket(self, request: WebCallCreate) -> WebCallTicket:
+        """The same, answered in the words of the third version."""
+        call, expires_ms = await self._web_call(request)
+        return WebCallTicket(access_token=call.access_token or "", call_id=call.call_id, expires_at=expires_ms)
+
+    async def _web_call(self, request: WebCallCreate) -> tuple[Call, int]:
+        agent = await self._agent(request.agent_id, request.agent_version, request.agent_override)
+        call = _as_web_call(
+            self._phone_call(
+                agent,
+                from_number=None,
+                to_number=None,
+                direction=None,
+                dynamic_variables=request.retell_llm_dynamic_variables,
+                metadata=request.metadata,
+            )
+        )
+        expires_ms = self._now_ms() + JOIN_MS
+        registration = Registration(
+            call_id=call.call_id,
+            agent=agent,
+            audio=WEB_AUDIO,
+            expires_ms=expires_ms,
+            overdue=DisconnectionReason.ERROR_USER_NOT_JOINED,
+        )
+        await self._store.registrations.save(registration, call)
+        log.info("web call registered", extra={"call_id": call.call_id, "agent_id": agent.agent_id})
+        return call, expires_ms
+
+    async def find(self, call_id: str) -> Call | None:
+        """The record of any call."""
+        return await self._store.calls.get(call_id)
+
+    async def take(self, call_id: str) -> TakenCall | None:
+        """Have the call; None where somebody has had it before, it waited too long, or is none."""
+        registration = await self._store.registrations.take(call_id, now_ms=self._now_ms())
+        call = await self._store.calls.get(call_id) if registration else None
+        return TakenCall(registration, call) if registration and call else None
+
+    async def run(self) -> None:
+        """End the calls that nobody takes, until cancelled; those of earlier runs as well."""
+        while True:
+            wait_s = _LOOK_S
+            try:
+                await self._end_overdue()
+                if (next_ms := await self._store.registrations.next_expiry_ms()) is not None:
+                    wait_s = min(wait_s, max(_SHORTEST_LOOK_S, (next_ms - self._now_ms()) / 1000))
+            except StoreError as error:
+                log.error("overdue registrations not ended yet: %s", error)
+            await asyncio.sleep(wait_s)
+
+    async def _end_overdue(self) -> None:
+        now_ms = self._now_ms()
+        for registration in await self._store.registrations.overdue(now_ms=now_ms):
+            call = await self._store.calls.get(registration.call_id)
+            if call is None:  # deleted meanwhile
+                await self._store.registrations.forget(registration.call_id)
+                continue
+            record = CallRecord(call, agent=registration.agent, account_webhook_url=self._account_webhook_url)
+            record.ended(registration.overdue, now_ms)
+            if await self._store.registrations.expire(record.call, record.owed):
+                log.info(
+                    "call is over",
+                    extra={"call_id": call.call_id, "disconnection_reason": registration.overdue},
+                )
+
+    async def _agent(
+        self,
+        agent_id: str,
+        version: AgentVersionReference | None = None,
+        override: AgentOverride | None = None,
+    ) -> Agent:
+        agent = await self._store.agents.get(agent_id, version)
+        if agent is None:
+            raise UnknownAsset("agent", agent_id if version is None else f"{agent_id} version {version}")
+        if override is None:
+            return agent
+        try:
+            return override.apply(agent)
+        except ValidationError as error:
+            raise CallNotRegistered(f"agent_override does not fit agent {agent_id}: {explain(error)}") from None
+
+    def _phone_call(
+        self,
+        agent: Agent,
+        *,
+        from_number: str | None,
+        to_number: str | None,
+        direction: CallDirection | None,
+        dynamic_variables: Mapping[str, str] | None,
+        metadata: Mapping[str, object] | None,
+    ) -> Call:
+        return registered_call(
+            call_id=self._new_call_id(),
+            direction=direction or CallDirection.INBOUND,
+            agent=agent,
+            from_number=from_number or "",
+            to_number=to_number or "",
+            sip_headers={},
+            sip_call_id=None,
+            dynamic_variables=dynamic_variables or {},
+            metadata=metadata,
+        )
+
+
+def _as_web_call(call: Call) -> Call:
+    """Without numbers and direction, with a token: clients know web calls by it."""
+    no_phone = {"direction": None, "from_number": None, "to_number": None}
+    return call.model_copy(update={**no_phone, "call_type": "web_call", "access_token": secrets.token_urlsafe(32)})

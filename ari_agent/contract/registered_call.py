@@ -1,0 +1,144 @@
+"""Calls that are registered first and begin when their caller turns up: requests, answers, and what is kept meanwhile.
+
+Source: Retell, "Register Call" (deprecated, still in use), "Register Phone Call" and "Create Web Call" (2026-08).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.call import CallDirection
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.model import (
+    INTEGRAL,
+    AgentVersionReference,
+    ContractModel,
+    Flag,
+    Identifier,
+    JsonObject,
+    Many,
+    StringMap,
+    Strings,
+    Timestamp,
+)
+
+MULAW_HZ: Final = 8000
+
+Protocol = Literal["web", "twilio"]
+Encoding = Literal["s16le", "mulaw"]
+SampleRate = Annotated[int, Field(strict=True, ge=8000, le=48000), INTEGRAL]
+TrackedNumber = Annotated[str, Field(max_length=256)]
+"""Only kept, never dialled: any text."""
+EndAfterSilence = Annotated[int, Field(strict=True, ge=10_000, le=2**31 - 1), INTEGRAL]
+
+
+class AudioFormat(ContractModel):
+    """How audio travels on the audio websocket, in both directions: mono, without a header."""
+
+    audio_websocket_protocol: Protocol
+    audio_encoding: Encoding
+    sample_rate: SampleRate
+
+    @model_validator(mode="after")
+    def _check_mulaw(self) -> Self:
+        if self.audio_encoding == "mulaw" and self.sample_rate != MULAW_HZ:
+            raise ValueError(f"sample_rate must be {MULAW_HZ} with audio_encoding mulaw, is {self.sample_rate}")
+        return self
+
+
+class CallRegister(AudioFormat):
+    """Body of POST /register-call.
+
+    end_call_after_silence_ms: instead of the agent's. from_number, to_number, direction: for the record alone.
+    """
+
+    agent_id: Identifier
+    end_call_after_silence_ms: EndAfterSilence | None = None
+    from_number: TrackedNumber | None = None
+    to_number: TrackedNumber | None = None
+    direction: CallDirection | None = None
+    metadata: JsonObject | None = None
+    retell_llm_dynamic_variables: StringMap | None = None
+
+    @property
+    def audio(self) -> AudioFormat:
+        """The part that the websocket needs."""
+        return AudioFormat(
+            audio_websocket_protocol=self.audio_websocket_protocol,
+            audio_encoding=self.audio_encoding,
+            sample_rate=self.sample_rate,
+        )
+
+
+class RegisteredCall(CallRegister):
+    """Answer of POST /register-call. call_id: names the call, and opens its audio websocket."""
+
+    call_id: Identifier
+    call_status: CallStatus
+    drop_call_if_machine_detected: Flag = False
+    opt_out_sensitive_data_storage: Flag = False
+
+
+class _AgentCall(ContractModel):
+    """Who speaks, and what it is told."""
+
+    agent_id: Identifier
+    agent_version: AgentVersionReference | None = None
+    agent_override: AgentOverride | None = None
+    metadata: JsonObject | None = None
+    retell_llm_dynamic_variables: StringMap | None = None
+
+
+class PhoneCallRegister(_AgentCall):
+    """Body of POST /v2/register-phone-call. from_number, to_number, direction: for the record alone."""
+
+    from_number: TrackedNumber | None = None
+    to_number: TrackedNumber | None = None
+    direction: CallDirection | None = None
+
+
+class WebCallCreate(_AgentCall):
+    """Body of POST /v2/create-web-call and /v3/create-web-call.
+
+    current_node_id, current_state: where an agent of Retell's own kinds begins; an audio websocket has no such places.
+    """
+
+    current_node_id: str | None = None
+    current_state: str | None = None
+
+
+class IceServer(ContractModel):
+    """A STUN or TURN server (W3C WebRTC, RTCIceServer)."""
+
+    urls: str | Strings
+    username: str | None = None
+    credential: str | None = None
+
+
+class WebCallTicket(ContractModel):
+    """Answer of POST /v3/create-web-call. expires_at: when the call must have been joined."""
+
+    access_token: str = Field(repr=False)
+    call_id: Identifier
+    expires_at: Timestamp
+    ice_servers: Many[IceServer] = ()
+    transport: Literal["gateway"] = "gateway"
+
+
+class Registration(ContractModel):
+    """What is kept of a call until its caller turns up; whoever takes it has the call.
+
+    agent: as of the registration, its override applied. audio: None when the first message of the audio websocket is to
+    tell. end_call_after_silence_ms: instead of the agent's. overdue: why the call ends that nobody took.
+    """
+
+    call_id: Identifier
+    agent: Agent
+    audio: AudioFormat | None = None
+    end_call_after_silence_ms: EndAfterSilence | None = None
+    expires_ms: Timestamp
+    overdue: DisconnectionReason = DisconnectionReason.REGISTERED_CALL_TIMEOUT

@@ -1,0 +1,115 @@
+"""Registered calls that wait for their caller. A row is there until somebody takes the call, or its time is up.
+
+Taking is deleting: whoever's DELETE finds the row has the call, so of two callers, in two processes even, one wins.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, delete, func, select
+
+from ari_agent.contract.call import Call
+from ari_agent.contract.registered_call import Registration
+from ari_agent.contract.webhook_event import WebhookEvent
+from ari_agent.errors import StoreError
+from ari_agent.store.calls import Calls
+from ari_agent.store.database import Database, insert_into
+from ari_agent.store.outbox import Outbox
+from ari_agent.store.registered_tables import registrations
+
+log = logging.getLogger(__name__)
+
+
+class Registrations:
+    """Registrations by call_id. Times in milliseconds since the epoch."""
+
+    def __init__(self, database: Database, calls: Calls, outbox: Outbox) -> None:
+        self._database = database
+        self._calls = calls
+        self._outbox = outbox
+
+    async def save(self, registration: Registration, call: Call) -> None:
+        """Store a new registration and the record of its call, both or neither."""
+        values = {
+            "call_id": registration.call_id,
+            "document": json.dumps(registration.as_record(), separators=(",", ":")),
+            "expires_ms": registration.expires_ms,
+        }
+
+        def write(connection: Connection) -> None:
+            self._calls.put(connection, call)
+            connection.execute(insert_into(connection, registrations).values(values))
+
+        await self._database.write(write)
+
+    async def take(self, call_id: str, *, now_ms: int) -> Registration | None:
+        """Take a registered call, so that nobody else can. None: taken already, overdue, or never registered."""
+        statement = delete(registrations).where(registrations.c.call_id == call_id, registrations.c.expires_ms > now_ms)
+
+        def write(connection: Connection) -> str | None:
+            document: str | None = connection.execute(statement.returning(registrations.c.document)).scalar()
+            return document
+
+        document = await self._database.write(write)
+        return None if document is None else _registration(call_id, document)
+
+    async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Registration]:
+        """Registrations whose time is up, the oldest first."""
+        statement = (
+            select(registrations.c.call_id, registrations.c.document)
+            .where(registrations.c.expires_ms <= now_ms)
+            .order_by(registrations.c.expires_ms)
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(statement).all())
+        return [_registration(row.call_id, row.document) for row in rows]
+
+    async def expire(self, call: Call, events: Sequence[WebhookEvent]) -> bool:
+        """End a registration with the last record of its call. False: somebody has taken it, and nothing is written."""
+
+        def write(connection: Connection) -> bool:
+            statement = delete(registrations).where(registrations.c.call_id == call.call_id)
+            if connection.execute(statement).rowcount != 1:
+                return False
+            self._calls.put(connection, call)
+            self._outbox.add(connection, events)
+            return True
+
+        done = await self._database.write(write)
+        if done and events:
+            self._outbox.announce()
+        return done
+
+    async def forget(self, call_id: str) -> None:
+        """Delete a registration whose call is deleted."""
+        statement = delete(registrations).where(registrations.c.call_id == call_id)
+        await self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    async def next_expiry_ms(self) -> int | None:
+        """When the next registration is overdue; None when there is none."""
+        statement = select(func.min(registrations.c.expires_ms))
+
+        def ask(connection: Connection) -> int | None:
+            found: int | None = connection.execute(statement).scalar()
+            return found
+
+        return await self._database.read(ask)
+
+    async def waiting(self) -> frozenset[str]:
+        """The call_ids of all that are registered now."""
+        statement = select(registrations.c.call_id)
+        rows = await self._database.read(lambda connection: connection.execute(statement).scalars().all())
+        return frozenset(rows)
+
+
+def _registration(call_id: str, document: str) -> Registration:
+    try:
+        return Registration.model_validate(json.loads(document))
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise StoreError(f"the registration of call {call_id} cannot be read: {where}: {problem['msg']}") from None
