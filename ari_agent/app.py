@@ -23,6 +23,7 @@ from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunks import Trunks
+from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
 from ari_agent.calls.outbound_desk import OutboundDesk
 from ari_agent.calls.reception import Reception
@@ -50,6 +51,11 @@ def now_ms() -> int:
 def new_call_id() -> str:
     """`call_` and 32 random hexadecimal digits: unguessable, since it also names the call to its agent."""
     return f"call_{secrets.token_hex(16)}"
+
+
+def new_batch_id() -> str:
+    """`batch_call_` and 32 random hexadecimal digits."""
+    return f"batch_call_{secrets.token_hex(16)}"
 
 
 async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
@@ -119,6 +125,14 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
             new_call_id=new_call_id,
             now_ms=now_ms,
         )
+        batches = BatchScheduler(
+            store=store,
+            desk=desk,
+            slots=slots,
+            calls_per_second=settings.calls_per_second,
+            new_batch_id=new_batch_id,
+            now_ms=now_ms,
+        )
         api = build_api(
             ApiDependencies(
                 store=store,
@@ -134,6 +148,7 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
                 ),
                 now_ms=now_ms,
                 outbound=desk,
+                batches=batches,
                 number_changed=trunks.refresh,
             )
         )
@@ -144,6 +159,7 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
             await together(switchboard.reconcile(), trunks.refresh_all())
 
         await _run_beside(stack, ari.run(switchboard.on_event, connected))
+        await _run_beside(stack, batches.run())
         stack.push_async_callback(switchboard.close)
         yield switchboard
 

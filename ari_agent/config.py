@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     )
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
     reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, kept for inbound calls")
+    calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
+from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.phone_call import PhoneCallCreate
@@ -48,6 +49,13 @@ class Switchboard(Protocol):
         """The calls that have not ended."""
 
 
+class Batches(Protocol):
+    """Takes batches of calls."""
+
+    async def create(self, request: BatchCallCreate) -> BatchCall:
+        """Take a batch, or raise a CallError."""
+
+
 class OutboundDesk(Protocol):
     """Places calls."""
 
@@ -83,8 +91,8 @@ class ApiDependencies:
 
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
-    now_ms: milliseconds since the epoch. outbound: places calls. number_changed: called after a phone number was made,
-    changed or deleted, before that is answered.
+    now_ms: milliseconds since the epoch. outbound, batches: place calls. number_changed: called after a phone
+    number was made, changed or deleted, before that is answered.
     """
 
     store: Store
@@ -95,6 +103,7 @@ class ApiDependencies:
     transfer_timeout_s: float = 330.0
     now_ms: Callable[[], int] = epoch_ms
     outbound: OutboundDesk | None = None
+    batches: Batches | None = None
     number_changed: Callable[[str], Awaitable[None]] = _nothing_depends_on
 
 

@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from ari_agent.api import agents, calls, health, metrics, phone_calls, phone_numbers
+from ari_agent.api import agents, batch_calls, calls, health, metrics, phone_calls, phone_numbers
 from ari_agent.api.dependencies import Handler
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage
+from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListRequest
@@ -141,6 +142,15 @@ def _call_routes() -> Sequence[Route]:
             takes=PhoneCallCreate,
             answers=Call,
             asks_asterisk=True,
+        ),
+        Route(
+            "POST",
+            "/create-batch-call",
+            batch_calls.create_batch_call,
+            tag,
+            201,
+            takes=BatchCallCreate,
+            answers=BatchCall,
         ),
         Route(
             "POST",

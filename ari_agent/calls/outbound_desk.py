@@ -7,7 +7,7 @@ first call of that key, for an hour, also after a restart: key and record are st
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
@@ -97,16 +97,25 @@ class OutboundDesk:
         await self._store.calls.save(call)
 
     async def place_task(
-        self, task: CallTask, *, from_number: str, register: Register, batch_call_id: str | None = None
+        self,
+        task: CallTask,
+        *,
+        from_number: str,
+        register: Register,
+        batch_call_id: str | None = None,
+        batch_reserve: int | None = None,
     ) -> Call:
-        """Place one call from a number; see `place`. register: stores its record before anything is dialled."""
+        """Place one call from a number; see `place`. register: stores its record before anything is dialled.
+
+        batch_call_id: of the batch that it belongs to. batch_reserve: slots that this batch leaves to other calls.
+        """
         number = await self.number(from_number)
         agent = await self._agent(number, task)
         _check_country(number, task.to_number)
         if not self._dialler.can_dial:
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
         async with AsyncExitStack() as exits:
-            await exits.enter_async_context(self._slots.outbound())
+            await exits.enter_async_context(self._slots.outbound(batch_reserve=batch_reserve))
             call = registered_call(
                 call_id=self._new_call_id(),
                 direction=CallDirection.OUTBOUND,
@@ -142,6 +151,15 @@ class OutboundDesk:
                 f"{from_number} has no trunk to call through: set termination_uri with PATCH /update-phone-number"
             )
         return number
+
+    async def check_agents(self, number: PhoneNumber, tasks: Iterable[CallTask]) -> None:
+        """That every task names an agent that is there, or leaves it to the number, which has one.
+
+        Raises:
+            UnknownAsset, CallNotPlaced.
+        """
+        for choice in {(task.override_agent_id, task.override_agent_version): task for task in tasks}.values():
+            await self._agent(number, choice.model_copy(update={"agent_override": None}))
 
     async def _agent(self, number: PhoneNumber, task: CallTask) -> Agent:
         """The agent of this call, as overridden.

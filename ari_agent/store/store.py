@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from ari_agent.store.agents import Agents
+from ari_agent.store.batches import Batches
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database
 from ari_agent.store.migrations import bring_to_head
@@ -38,6 +39,7 @@ class Store:
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)
+        self.batches = Batches(self._database, self.calls)
         self.placed = PlacedCalls(self._database, self.calls)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
 

@@ -1,0 +1,20 @@
+"""Batches of outbound calls (Retell, Create Batch Call, 2026-08)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer
+from ari_agent.api.body import read_body
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.batch_call import BatchCallCreate
+from ari_agent.errors import ApiError
+
+
+async def create_batch_call(request: web.Request) -> web.Response:
+    """Take a batch. Its calls are placed when their time has come, as slots and the calls-per-second limit allow."""
+    wanted = await read_body(request, BatchCallCreate)
+    batches = request.app[DEPENDENCIES].batches
+    if batches is None:
+        raise ApiError(501, "this server places no calls")
+    return answer(await batches.create(wanted), status=201)

@@ -1,0 +1,165 @@
+"""Places the calls of batches: in their windows, not faster than allowed, while slots are free, after restarts too.
+
+Every batch that is due gets its turn, one call at a time. What has to be known after a crash is in the database:
+which tasks were placed, and when a batch is due again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ari_agent.calls.call_window import opens_ms
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.outbound_desk import OutboundDesk
+from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
+from ari_agent.contract.call import Call
+from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, ConcurrencyLimitReached, StoreError
+from ari_agent.store.batches import PendingTask
+from ari_agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SLEEP_S: Final = 60.0
+"""However far away the next batch is: another controller on the same database may have taken one."""
+_TROUBLE_S: Final = 2.0
+"""Before Asterisk or the database is tried again."""
+
+
+class BatchScheduler:
+    """One for all batches. calls_per_second: how fast calls begin, all batches together."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        desk: OutboundDesk,
+        slots: Slots,
+        calls_per_second: float,
+        new_batch_id: Callable[[], str],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._slots = slots
+        self._interval_s = 1 / calls_per_second
+        self._new_batch_id = new_batch_id
+        self._now_ms = now_ms
+        self._news = asyncio.Event()
+
+    async def create(self, request: BatchCallCreate) -> BatchCall:
+        """Take a batch; its calls follow when their time has come.
+
+        Raises:
+            UnknownAsset, CallNotPlaced: it could never be placed as it is asked for.
+        """
+        number = await self._desk.number(request.from_number)
+        await self._desk.check_agents(number, request.tasks)
+        if request.reserved_concurrency >= self._slots.limit - self._slots.reserved_inbound:
+            free = self._slots.limit - self._slots.reserved_inbound
+            raise CallNotPlaced(
+                f"reserved_concurrency: must leave some of the {free} calls that outbound may use, "
+                f"and {request.reserved_concurrency} leaves none"
+            )
+        now_ms = self._now_ms()
+        wanted_ms = max(now_ms, request.trigger_timestamp or 0)
+        batch = BatchCall(
+            batch_call_id=self._new_batch_id(),
+            name=request.name or f"Batch of {len(request.tasks)} calls",
+            from_number=number.phone_number,
+            scheduled_timestamp=request.trigger_timestamp or now_ms,
+            total_task_count=len(request.tasks),
+            reserved_concurrency=request.reserved_concurrency,
+            call_time_window=request.call_time_window,
+        )
+        await self._store.batches.create(batch, request.tasks)
+        log.info(
+            "batch taken",
+            extra={"batch_call_id": batch.batch_call_id, "tasks": len(request.tasks), "due_ms": wanted_ms},
+        )
+        self._news.set()
+        return batch
+
+    async def run(self) -> None:
+        """Place calls until cancelled."""
+        while True:
+            self._news.clear()
+            try:
+                wait_s = await self._round()
+            except AsteriskUnreachable as error:
+                log.warning("batches wait: %s", error)
+                wait_s = _TROUBLE_S
+            except StoreError as error:
+                log.error("batches wait: %s", error)
+                wait_s = _TROUBLE_S
+            await self._sleep(wait_s)
+
+    async def _round(self) -> float:
+        """One call of each batch that is due. Returns for how long there is nothing to do."""
+        now_ms = self._now_ms()
+        due = await self._store.batches.due(now_ms)
+        full = 0
+        for batch in due:
+            try:
+                if await self._take_turn(batch):
+                    await asyncio.sleep(self._interval_s)
+            except ConcurrencyLimitReached:
+                full += 1
+        if due and full == len(due):
+            await self._wait_for_slot()
+            return 0.0
+        if due:
+            return 0.0
+        next_ms = await self._store.batches.next_due_ms()
+        return _LONGEST_SLEEP_S if next_ms is None else max(0.0, (next_ms - self._now_ms()) / 1000)
+
+    async def _take_turn(self, batch: BatchCall) -> bool:
+        """Place the next call of a batch. False: none was placed."""
+        now_ms = self._now_ms()
+        if (open_ms := opens_ms(batch.call_time_window, now_ms)) > now_ms:
+            log.info("batch waits for its window", extra={"batch_call_id": batch.batch_call_id, "due_ms": open_ms})
+            await self._store.batches.postpone(batch.batch_call_id, open_ms)
+            return False
+        pending = await self._store.batches.next_task(batch.batch_call_id)
+        if pending is None:
+            log.info("batch is done", extra={"batch_call_id": batch.batch_call_id})
+            await self._store.batches.close(batch.batch_call_id)
+            return False
+        await self._place(batch, pending)
+        return True
+
+    async def _place(self, batch: BatchCall, pending: PendingTask) -> None:
+        async def register(call: Call) -> Call | None:
+            placed = await self._store.batches.place(batch.batch_call_id, pending.position, call)
+            return None if placed else call  # another controller was faster: it dials
+
+        try:
+            await self._desk.place_task(
+                pending.task,
+                from_number=batch.from_number,
+                register=register,
+                batch_call_id=batch.batch_call_id,
+                batch_reserve=batch.reserved_concurrency,
+            )
+        except ConcurrencyLimitReached:
+            raise
+        except CallError as error:
+            log.warning("task of a batch refused: %s", error, extra={"batch_call_id": batch.batch_call_id})
+            await self._store.batches.refuse(batch.batch_call_id, pending.position, str(error))
+
+    async def _wait_for_slot(self) -> None:
+        try:
+            async with asyncio.timeout(_TROUBLE_S):
+                await self._slots.freed()
+        except TimeoutError:
+            return
+
+    async def _sleep(self, wait_s: float) -> None:
+        """Until then, or until a batch is taken."""
+        try:
+            async with asyncio.timeout(min(wait_s, _LONGEST_SLEEP_S)):
+                await self._news.wait()
+        except TimeoutError:
+            return
