@@ -37,6 +37,7 @@ PURE: Final = (
     "calls.record",
     "calls.routing",
     "calls.state",
+    "calls.system_variables",
     "calls.variables",
     "webhooks.signature",
 )

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ari_agent.calls.variables import render
+from ari_agent.calls.system_variables import CallVariables
+from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
@@ -45,6 +46,10 @@ class CallRecord:
         self._agent = agent
         self._account_webhook_url = account_webhook_url
         self._transfer: TransferFacts | None = None  # on its way
+
+    def variables(self, now_ms: int | None) -> Mapping[str, str]:
+        """What `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
+        return CallVariables(self.call, timezone=self._agent.timezone if self._agent else None, now_ms=now_ms)
 
     def answered(self, now_ms: int) -> None:
         """The call is connected: owes call_started."""
@@ -107,7 +112,7 @@ class CallRecord:
             WebhookEvent(
                 call_id=self.call.call_id,
                 event=name,
-                url=render(url, self.call.retell_llm_dynamic_variables or {}),
+                url=render_url(url, self.variables(self.call.end_timestamp or self.call.start_timestamp)),
                 body=compact_json(body),
                 **timeout,
             )

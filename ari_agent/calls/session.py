@@ -67,6 +67,7 @@ from ari_agent.calls.state import (
     advance,
 )
 from ari_agent.calls.transfer import ColdTransfer, failed, summary
+from ari_agent.calls.variables import personal_engine, render
 from ari_agent.calls.wishes import CallerGone, DtmfWish, RingingTooLong, ShuttingDown, StopAsked, TransferWish
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine
 from ari_agent.contract.call import CallDirection
@@ -257,20 +258,26 @@ class CallSession:
 
         Raises:
             UnservedAgent: the agent's kind takes no calls.
+            AgentUnreachable: with this call's variables its URL or headers are none.
         """
         if not isinstance(agent.response_engine, AudioWebsocketEngine):
             raise UnservedAgent(agent.agent_id, agent.response_engine.type)
+        engine = personal_engine(agent.response_engine, self._variables())
         return MediaSpec(
             call_id=self.call_id,
             from_number=from_number,
             to_number=to_number,
             direction=self.direction,
-            engine=agent.response_engine,
+            engine=engine,
             dynamic_variables=dynamic_variables,
             metadata=metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
         )
+
+    def _variables(self) -> Mapping[str, str]:
+        """What `{{name}}` stands for in this call, now."""
+        return self._record.variables(self._services.now_ms()) if self._record else {}
 
     async def _talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         """The caller is answered."""
@@ -412,6 +419,7 @@ class CallSession:
             transfer.finish(failed("the far end never answered the last REFER, so it gets no other"))
             return
         try:
+            transfer.fill(lambda template: render(template, self._variables()))
             await self._leg.leave_for_refer(transfer.variables(self._sip))
         except (CallError, AsteriskError) as error:
             transfer.finish(failed(str(error)))

@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.errors import InvalidTransferTarget
 
 _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
 
@@ -35,6 +38,17 @@ class ColdTransfer:
     tell: Callable[[TransferOutcome], None]
     _told: bool = False
     _variables: dict[str, str] = field(default_factory=dict)
+
+    def fill(self, fill: Callable[[str], str]) -> None:
+        """Put in what the dynamic variables of destination and headers stand for.
+
+        Raises:
+            InvalidTransferTarget: then it is no destination, or a header that cannot be sent.
+        """
+        try:
+            self.request = self.request.filled(fill)
+        except ValidationError as error:
+            raise InvalidTransferTarget(self.request.to, error.errors()[0]["msg"]) from None
 
     def variables(self, sip: SipHeaders) -> Mapping[str, str]:
         """Channel variables that make the detour send this REFER.

@@ -10,8 +10,8 @@ allowed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -41,6 +41,7 @@ _SIP_URI: Final = re.compile(
 _HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.ASCII | re.IGNORECASE)
 # C0, DEL and C1 controls, and the line separators that some parsers take for a line's end.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_TEMPLATE: Final = re.compile(r"\{\{[ A-Za-z0-9_./+-]{1,128}\}\}")
 _ALLOWED_IN_DESTINATION: Final = re.compile(r"[A-Za-z0-9_.!~*+:;=@%\[\]-]")
 
 
@@ -50,6 +51,14 @@ def _trimmed(value: object) -> object:
 
 
 def _destination(value: str) -> str:
+    if _TEMPLATE.search(value):
+        # What it will be is not known yet: `filled` looks again.
+        _number_or_uri(_TEMPLATE.sub("1", value))
+        return value
+    return _number_or_uri(value)
+
+
+def _number_or_uri(value: str) -> str:
     if not value:
         raise ValueError(f"the destination is empty; expected {EXPECTED_DESTINATION}")
     strange = next((character for character in value if not _ALLOWED_IN_DESTINATION.fullmatch(character)), None)
@@ -92,7 +101,8 @@ class _Request(BaseModel):
 class TransferRequest(_Request):
     """Send the caller elsewhere.
 
-    to: where; see EXPECTED_DESTINATION. At most 256 characters.
+    to: where; see EXPECTED_DESTINATION. At most 256 characters. It may name dynamic variables, and so may the headers'
+    values: `filled` puts in what they stand for.
     mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first.
     headers: for the call to the destination; names `X-*` or `User-To-User`, at most 16 of them, values printable and
     at most 1024 bytes of UTF-8 each.
@@ -103,6 +113,23 @@ class TransferRequest(_Request):
     ]
     mode: Literal["sip_refer", "sip_invite", "warm"] = "sip_refer"
     headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
+
+    def filled(self, fill: Callable[[str], str]) -> Self:
+        """With every `{{name}}` replaced by `fill`. pydantic.ValidationError if it is no transfer then.
+
+        A name that is not known is no destination; in a header it stays as it is.
+        """
+        if "{{" not in self.to and not any("{{" in value for value in self.headers.values()):
+            return self
+        headers = {name: fill(value) for name, value in self.headers.items()}
+        _Destination(to=(to := fill(self.to)))
+        return self.model_validate({"to": to, "mode": self.mode, "headers": headers})
+
+
+class _Destination(_Request):
+    """A destination that names no variables any more."""
+
+    to: Annotated[str, BeforeValidator(_trimmed), AfterValidator(_number_or_uri)]
 
 
 class HangupRequest(_Request):

@@ -220,3 +220,45 @@ def test_no_headers_crash_and_none_that_pass_can_inject(headers: dict[str, str])
 @given(request=st.builds(TransferRequest, to=st.from_regex(r"\+[1-9][0-9]{1,14}", fullmatch=True), headers=st.just({})))
 def test_a_request_reads_back(request: TransferRequest) -> None:
     assert TransferRequest.model_validate_json(request.model_dump_json()) == request
+
+
+VALUES = {"desk": "+15551234567", "host": "pbx.example.com", "evil": "1@a>,<sip:b", "line": "a\r\nX-Evil: 1"}
+
+
+def filled(to: str, **headers: str) -> TransferRequest:
+    def fill(template: str) -> str:
+        return re.sub(r"\{\{ *([a-z]+) *\}\}", lambda match: VALUES.get(match[1], match[0]), template)
+
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return TransferRequest(to=to, headers=names).filled(fill)
+
+
+@pytest.mark.parametrize(
+    ("to", "meant"),
+    [
+        ("{{desk}}", "+15551234567"),
+        ("{{ desk }}", "+15551234567"),
+        ("sip:{{desk}}@{{host}};transport=tcp", "sip:+15551234567@pbx.example.com;transport=tcp"),
+        ("+1555", "+1555"),
+    ],
+)
+def test_a_destination_may_name_variables(to: str, meant: str) -> None:
+    assert filled(to).to == meant
+
+
+@pytest.mark.parametrize("to", ["{{nobody}}", "sip:{{evil}}@host", "{{evil}}", "{{line}}", "sip:{{nobody}}@host"])
+def test_what_a_variable_stands_for_is_looked_at_like_any_destination(to: str) -> None:
+    with pytest.raises(ValidationError, match="such as"):
+        filled(to)
+
+
+@pytest.mark.parametrize("to", ["{{a,b}}", "{{a", "{{}}", "{{${x}}}", "{{a}}>", "bob {{a}}"])
+def test_names_of_variables_are_plain(to: str) -> None:
+    with pytest.raises(ValidationError, match="such as"):
+        TransferRequest(to=to)
+
+
+def test_headers_may_name_variables() -> None:
+    assert filled("100", X_Desk="at {{desk}}, {{nobody}}").headers == {"X-Desk": "at +15551234567, {{nobody}}"}
+    with pytest.raises(ValidationError, match="printable"):
+        filled("100", X_Desk="{{line}}")
