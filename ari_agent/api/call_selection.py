@@ -1,17 +1,28 @@
-"""Filters of list-calls, in the words of the store."""
+"""Filters of list-calls, in the words of the store; and those of a query string in the words of a body."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from ari_agent.contract.call_list import CallFilters, OlderCallFilters
-from ari_agent.store.call_filter import AnyOf, Filter, FilterField, FilterOp
+from ari_agent.contract.call_filters import CallFilters, KeyedFilter, KeyedPresentFilter, ToolFilter
+from ari_agent.contract.call_list import OlderCallFilters, OlderCallListRequest, Threshold
+from ari_agent.store.call_filter import (
+    AnyFilter,
+    AnyOf,
+    AttributeFilter,
+    Filter,
+    FilterField,
+    FilterOp,
+    ToolCallFilter,
+)
+from ari_agent.store.call_index import AttributeKind
 
-Selection = Sequence[Filter | AnyOf]
+Selection = Sequence[AnyFilter]
 
-_V3_KEYS: Final = tuple(name for name in CallFilters.model_fields if name != "agent")
+_V3_COLUMNS: Final = tuple(name for name in CallFilters.model_fields if name in set(FilterField))
 _V2_LISTS: Final = {
     "call_id": FilterField.CALL_ID,
     "agent_id": FilterField.AGENT_ID,
@@ -23,14 +34,23 @@ _V2_LISTS: Final = {
     "from_number": FilterField.FROM_NUMBER,
     "to_number": FilterField.TO_NUMBER,
     "batch_call_id": FilterField.BATCH_CALL_ID,
+    "in_voicemail": FilterField.IN_VOICEMAIL,
+    "user_sentiment": FilterField.USER_SENTIMENT,
+    "call_successful": FilterField.CALL_SUCCESSFUL,
 }
-_V2_THRESHOLDS: Final = (FilterField.START_TIMESTAMP, FilterField.END_TIMESTAMP, FilterField.DURATION_MS)
+_V2_THRESHOLDS: Final = (
+    FilterField.START_TIMESTAMP,
+    FilterField.END_TIMESTAMP,
+    FilterField.DURATION_MS,
+    FilterField.E2E_LATENCY_P50,
+)
 _V2_TIMES: Final = {
     "after_start_timestamp": (FilterField.START_TIMESTAMP, FilterOp.GE),
     "before_start_timestamp": (FilterField.START_TIMESTAMP, FilterOp.LT),
     "after_end_timestamp": (FilterField.END_TIMESTAMP, FilterOp.GE),
     "before_end_timestamp": (FilterField.END_TIMESTAMP, FilterOp.LT),
 }
+_V2_ATTRIBUTES: Final = (AttributeKind.METADATA, AttributeKind.DYNAMIC_VARIABLES)
 
 
 def select_v3(wanted: CallFilters | None) -> Selection:
@@ -38,10 +58,15 @@ def select_v3(wanted: CallFilters | None) -> Selection:
     return () if wanted is None else tuple(_v3(wanted))
 
 
-def _v3(wanted: CallFilters) -> Iterator[Filter | AnyOf]:
-    for key in _V3_KEYS:
+def _v3(wanted: CallFilters) -> Iterator[AnyFilter]:
+    for key in _V3_COLUMNS:
         if (condition := getattr(wanted, key)) is not None:
             yield Filter(FilterField(key), FilterOp(condition.op), _plain(condition.value))
+    for kind in AttributeKind:
+        for keyed in getattr(wanted, kind.value) or ():
+            yield _attribute(kind, keyed)
+    for tool in wanted.tool_calls or ():
+        yield ToolCallFilter(tuple(_tool(tool)))
     if wanted.agent:
         alternatives = []
         for agent in wanted.agent:
@@ -52,12 +77,26 @@ def _v3(wanted: CallFilters) -> Iterator[Filter | AnyOf]:
         yield AnyOf(alternatives)
 
 
+def _attribute(kind: AttributeKind, wanted: KeyedFilter) -> AttributeFilter:
+    value = None if isinstance(wanted, KeyedPresentFilter) else _plain(wanted.value)
+    return AttributeFilter(kind, wanted.key, FilterOp(wanted.op), value, numeric=wanted.type in ("number", "range"))
+
+
+def _tool(wanted: ToolFilter) -> Iterator[tuple[str, FilterOp, Any]]:
+    for column in ("name", "type"):
+        if (text := getattr(wanted, column)) is not None:
+            yield column, FilterOp.EQ, text
+    for column in ("latency_ms", "success"):
+        if (condition := getattr(wanted, column)) is not None:
+            yield column, FilterOp(condition.op), condition.value
+
+
 def select_v2(wanted: OlderCallFilters | None) -> Selection:
     """Conditions of list-calls v2; all must hold. An empty list asks for nothing in particular."""
     return () if wanted is None else tuple(_v2(wanted))
 
 
-def _v2(wanted: OlderCallFilters) -> Iterator[Filter]:
+def _v2(wanted: OlderCallFilters) -> Iterator[AnyFilter]:
     for key, field in _V2_LISTS.items():
         if values := getattr(wanted, key):
             yield Filter(field, FilterOp.IN, _plain(values))
@@ -70,8 +109,56 @@ def _v2(wanted: OlderCallFilters) -> Iterator[Filter]:
     for key, (field, op) in _V2_TIMES.items():
         if (moment := getattr(wanted, key)) is not None:
             yield Filter(field, op, moment)
+    for kind in _V2_ATTRIBUTES:
+        for key, texts in (getattr(wanted, kind.value) or {}).items():
+            if texts:
+                yield AttributeFilter(kind, key, FilterOp.IN, texts)
 
 
 def _plain(value: object) -> object:
     """Members of an enumeration as the strings that the database holds."""
     return [str(item) if isinstance(item, StrEnum) else item for item in value] if isinstance(value, tuple) else value
+
+
+# list-calls v1: everything stands in the query.
+
+_BRACKETS: Final = re.compile(
+    r"filter_criteria\[([^\[\]]{1,1100})\](?:\[(lower_threshold|upper_threshold|[0-9]{0,4})\])?"
+)
+_NUMBER: Final = re.compile(r"-?[0-9]{1,16}")
+_FLAGS: Final = frozenset({"in_voicemail", "call_successful"})
+
+
+def body_of_query(query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+    """What OlderCallListRequest would read if it stood in a body.
+
+    `filter_criteria[agent_id]=a,b` (as retell-sdk 3 writes it), `filter_criteria[agent_id][]=a` and the same repeated;
+    `filter_criteria[start_timestamp][lower_threshold]=1`.
+    """
+    body: dict[str, Any] = {}
+    lists: dict[str, list[Any]] = {}
+    times: dict[str, Any] = {}
+    thresholds: dict[str, dict[str, Any]] = {}
+    for name, text in query:
+        if name in OlderCallListRequest.model_fields:
+            body[name] = _number(text) if name == "limit" else text
+        elif match := _BRACKETS.fullmatch(name):
+            key, inner = match[1], match[2]
+            if inner in Threshold.model_fields:
+                thresholds.setdefault(key, {})[inner] = _number(text)
+            elif key in _V2_TIMES:
+                times[key] = _number(text)
+            else:
+                lists.setdefault(key, []).extend(_value(key, part) for part in text.split(","))
+    filters = {**lists, **times, **thresholds}
+    return {**body, "filter_criteria": filters} if filters else body
+
+
+def _value(key: str, text: str) -> Any:
+    if key in _FLAGS:
+        return {"true": True, "false": False}.get(text, text)
+    return _number(text) if key == "version" else text
+
+
+def _number(text: str) -> int | str:
+    return int(text) if _NUMBER.fullmatch(text) else text

@@ -7,14 +7,16 @@ import json
 from functools import partial
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from ari_agent.api.answer import answer_list, answer_nothing, json_array
 from ari_agent.api.body import path_id, read_body
-from ari_agent.api.call_selection import Selection, select_v2, select_v3
+from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.call_list import TRANSCRIPTS, CallListRequest, OlderCallListRequest
+from ari_agent.contract.explain import explain
 from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
 from ari_agent.store.calls import CallPage
 
@@ -42,6 +44,17 @@ async def list_calls(request: web.Request) -> web.Response:
 async def list_calls_v2(request: web.Request) -> web.Response:
     """A page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
     wanted = await read_body(request, OlderCallListRequest, optional=True)
+    page = await _page(request, select_v2(wanted.filter_criteria), wanted)
+    return await answer_list(page.calls)
+
+
+async def list_calls_v1(request: web.Request) -> web.Response:
+    """As v2, asked for in the query string: `filter_criteria[agent_id]=a,b`."""
+    given = body_of_query(list(request.query.items()))
+    try:
+        wanted = OlderCallListRequest.model_validate(given)
+    except ValidationError as error:
+        raise ApiError(400, explain(error, given, root="query")) from None
     page = await _page(request, select_v2(wanted.filter_criteria), wanted)
     return await answer_list(page.calls)
 

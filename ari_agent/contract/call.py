@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -100,6 +100,10 @@ class TelephonyIdentifier(ContractModel):
     sip_call_id: str | None = None
 
 
+CustomAttributes = dict[str, Annotated[str, Field(strict=True)] | Flag | Number]
+"""Business context by name; a value is a string, number or boolean."""
+
+
 class Call(ContractModel):
     """One phone or web call. Times in milliseconds since 1970, cost in cents."""
 
@@ -127,6 +131,7 @@ class Call(ContractModel):
     retell_llm_dynamic_variables: StringMap | None = None
     collected_dynamic_variables: StringMap | None = None
     custom_sip_headers: StringMap | None = None
+    custom_attributes: CustomAttributes | None = None
     data_storage_setting: DataStorageSetting | None = None
     opt_in_signed_url: Flag | None = None
 

@@ -1,148 +1,19 @@
-"""POST /v3/list-calls and /v2/list-calls: which calls are wanted (Retell, List Calls, 2026-08)."""
+"""POST /v3/list-calls and its older forms: which calls are wanted (Retell, List Calls, 2026-08 and before)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Sentiment, Text
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.model import (
-    INTEGRAL,
-    SAFE_INTEGER,
-    AgentVersionNumber,
-    ContractModel,
-    Count,
-    Flag,
-    Many,
-)
-from ari_agent.contract.page import Page, PageLimit, PaginationKey, SortOrder
+from ari_agent.contract.model import AgentVersionNumber, ContractModel, Count, Flag, Many
+from ari_agent.contract.page import Page, PageLimit, PageQuery, PaginationKey, SortOrder
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
 """Keys that list-calls v3 leaves out of its items."""
-
-_NOT_YET: Final = frozenset(
-    {
-        "agent_tag",
-        "call_successful",
-        "combined_cost",
-        "custom_analysis_data",
-        "custom_attributes",
-        "data_storage_setting",
-        "dynamic_variables",
-        "e2e_latency_p50",
-        "in_voicemail",
-        "metadata",
-        "tool_calls",
-        "user_sentiment",
-    }
-)
-
-
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not hold the character U+0000")
-    return text
-
-
-Chosen = TypeVar("Chosen")
-Choices = Annotated[tuple[Chosen, ...], Field(fail_fast=True, max_length=1000)]
-"""One of these; a database takes only so many."""
-Text = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
-Integer = Annotated[int, Field(strict=True, ge=-SAFE_INTEGER, le=SAFE_INTEGER), INTEGRAL]
-
-
-class StringFilter(ContractModel):
-    """sw: starts with, ew: ends with, co: contains."""
-
-    type: Literal["string"]
-    op: Literal["eq", "ne", "sw", "ew", "co"]
-    value: Text
-
-
-class NumberFilter(ContractModel):
-    """Compared with one number."""
-
-    type: Literal["number"]
-    op: Literal["eq", "ne", "gt", "ge", "lt", "le"]
-    value: Integer
-
-
-class RangeFilter(ContractModel):
-    """Between two numbers, both included."""
-
-    type: Literal["range"]
-    op: Literal["bt"]
-    value: tuple[Integer, Integer]
-
-
-class _EnumFilter(ContractModel):
-    type: Literal["enum"]
-    op: Literal["in"]
-
-
-class TextEnumFilter(_EnumFilter):
-    """One of these texts."""
-
-    value: Choices[Text]
-
-
-class StatusFilter(_EnumFilter):
-    """One of these call_status."""
-
-    value: Choices[CallStatus]
-
-
-class CallTypeFilter(_EnumFilter):
-    """Phone or web calls."""
-
-    value: Choices[Literal["phone_call", "web_call"]]
-
-
-class DirectionFilter(_EnumFilter):
-    """Inbound or outbound."""
-
-    value: Choices[CallDirection]
-
-
-class ReasonFilter(_EnumFilter):
-    """One of these disconnection_reason."""
-
-    value: Choices[DisconnectionReason]
-
-
-NumericFilter = Annotated[NumberFilter | RangeFilter, Field(discriminator="type")]
-CallIdFilter = Annotated[StringFilter | TextEnumFilter, Field(discriminator="type")]
-
-
-class AgentFilter(ContractModel):
-    """Calls of one agent; of all its versions when none is named."""
-
-    agent_id: Text
-    version: Annotated[Many[AgentVersionNumber], Field(max_length=100)] | None = None
-
-
-class CallFilters(ContractModel):
-    """All conditions must hold; of `agent`, one."""
-
-    agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
-    batch_call_id: StringFilter | None = None
-    call_id: CallIdFilter | None = None
-    call_status: StatusFilter | None = None
-    call_type: CallTypeFilter | None = None
-    direction: DirectionFilter | None = None
-    disconnection_reason: ReasonFilter | None = None
-    duration_ms: NumericFilter | None = None
-    end_timestamp: NumericFilter | None = None
-    start_timestamp: NumericFilter | None = None
-    from_number: StringFilter | None = None
-    to_number: StringFilter | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_what_is_not_filtered(cls, given: Any) -> Any:
-        return _refused(given)
 
 
 class CallListRequest(ContractModel):
@@ -166,15 +37,19 @@ class CallPage(Page):
 class Threshold(ContractModel):
     """Both included; either may be left out."""
 
-    lower_threshold: Integer | None = None
-    upper_threshold: Integer | None = None
+    lower_threshold: Numeric | None = None
+    upper_threshold: Numeric | None = None
 
 
 Texts = Choices[Text]
+TextsByKey = Annotated[dict[Key, Texts], Field(max_length=8)]
 
 
 class OlderCallFilters(ContractModel):
-    """Filters of list-calls v2: of each list one must hold. after_... is included, before_... is not."""
+    """Filters of list-calls v1 and v2: of each list one must hold. after_... is included, before_... is not.
+
+    metadata, dynamic_variables: by key; clients write them flat, as `metadata.order` and `dynamic_variables.name`.
+    """
 
     call_id: Texts | None = None
     agent_id: Texts | None = None
@@ -186,18 +61,24 @@ class OlderCallFilters(ContractModel):
     from_number: Texts | None = None
     to_number: Texts | None = None
     batch_call_id: Texts | None = None
+    in_voicemail: Choices[Flag] | None = None
+    user_sentiment: Choices[Sentiment] | None = None
+    call_successful: Choices[Flag] | None = None
     start_timestamp: Threshold | None = None
     end_timestamp: Threshold | None = None
     duration_ms: Threshold | None = None
-    after_start_timestamp: Integer | None = None
-    before_start_timestamp: Integer | None = None
-    after_end_timestamp: Integer | None = None
-    before_end_timestamp: Integer | None = None
+    e2e_latency_p50: Threshold | None = None
+    after_start_timestamp: Numeric | None = None
+    before_start_timestamp: Numeric | None = None
+    after_end_timestamp: Numeric | None = None
+    before_end_timestamp: Numeric | None = None
+    metadata: TextsByKey | None = None
+    dynamic_variables: TextsByKey | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_what_is_not_filtered(cls, given: Any) -> Any:
-        return _refused(given)
+    def _gather_dotted_keys(cls, given: Any) -> Any:
+        return _gathered(given) if isinstance(given, dict) else given
 
 
 class OlderCallListRequest(ContractModel):
@@ -209,10 +90,17 @@ class OlderCallListRequest(ContractModel):
     pagination_key: PaginationKey | None = None
 
 
-def _refused(given: Any) -> Any:
-    """A condition that is not looked at would answer calls that nobody asked for: refuse it."""
-    if isinstance(given, dict):
-        unserved = sorted(str(key) for key in given if str(key).partition(".")[0] in _NOT_YET)
-        if unserved:
-            raise ValueError(f"cannot filter by {', '.join(unserved)}")
-    return given
+class OlderCallListQuery(PageQuery):
+    """Query of GET /list-calls; beside these, `filter_criteria[...]` by the keys of OlderCallFilters."""
+
+
+def _gathered(given: dict[Any, Any]) -> dict[Any, Any]:
+    """`metadata.order` becomes `order` of `metadata`."""
+    filters = dict(given)
+    for dotted, values in given.items():
+        name, dot, key = str(dotted).partition(".")
+        if dot and key and name in ("metadata", "dynamic_variables"):
+            del filters[dotted]
+            by_key = filters.get(name)
+            filters[name] = {**(by_key if isinstance(by_key, dict) else {}), key: values}
+    return filters

@@ -48,12 +48,13 @@ class ToolCallInvocation(ContractModel):
 
 
 class ToolCallResult(ContractModel):
-    """What the tool answered."""
+    """What the tool answered. latency_ms: how long it took, where that is known."""
 
     role: Literal["tool_call_result"]
     tool_call_id: str
     content: str
     successful: Flag | None = None
+    latency_ms: Number | None = None
 
 
 class NodeTransition(ContractModel):

@@ -7,40 +7,29 @@ call's object, so neither can undo what the other wrote, whatever the order.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, tuple_, update
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import StoreError, UnknownCall
-from ari_agent.store.call_filter import AnyOf, Filter, condition
+from ari_agent.store.call_filter import AnyFilter, select_calls
+from ari_agent.store.call_index import attributes, columns, tool_calls
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
-from ari_agent.store.tables import calls
+from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
 log = logging.getLogger(__name__)
 
-_INDEXED: Final = (
-    "call_type",
-    "call_status",
-    "agent_id",
-    "agent_version",
-    "direction",
-    "from_number",
-    "to_number",
-    "start_timestamp",
-    "end_timestamp",
-    "duration_ms",
-    "disconnection_reason",
-    "batch_call_id",
-)
 _UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 
 
@@ -76,16 +65,21 @@ class Calls:
 
     def put(self, connection: Connection, call: Call) -> None:
         """Write the record inside somebody's transaction."""
-        document = call.as_json()
-        values = {name: document.get(name) for name in _INDEXED}
-        values |= {"call_id": call.call_id, "document": _dump(call.as_record())}
-        listed_ms = self._now_ms() if call.start_timestamp is None else call.start_timestamp
-        statement = insert_into(connection, calls).values(**values, listed_ms=listed_ms)
+        chosen = select(calls.c.amendments, calls.c.listed_ms).where(calls.c.call_id == call.call_id)
+        row = connection.execute(chosen.with_for_update()).one_or_none()
+        known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
         # a record keeps its place in the list until it knows when its call started
-        place = func.coalesce(statement.excluded.start_timestamp, calls.c.listed_ms)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=[calls.c.call_id], set_=values | {"listed_ms": place})
-        )
+        listed_ms = call.start_timestamp
+        if listed_ms is None:
+            listed_ms = row.listed_ms if row else self._now_ms()
+        values = columns(known) | {
+            "call_id": call.call_id,
+            "document": _dump(call.as_record()),
+            "listed_ms": listed_ms,
+        }
+        statement = insert_into(connection, calls).values(**values)
+        connection.execute(statement.on_conflict_do_update(index_elements=[calls.c.call_id], set_=values))
+        _index(connection, call.call_id, known, listed_ms)
 
     async def get(self, call_id: str) -> Call | None:
         """The record, or None."""
@@ -94,11 +88,12 @@ class Calls:
 
     async def unfinished(self) -> Sequence[Call]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
-        return _readable(await self._rows(select(calls).where(calls.c.call_status.in_(_UNFINISHED))))
+        rows = await self._rows(select(calls).where(calls.c.call_status.in_(_UNFINISHED)))
+        return await asyncio.to_thread(_readable, rows)
 
     async def list(
         self,
-        filters: Sequence[Filter | AnyOf] = (),
+        filters: Sequence[AnyFilter] = (),
         *,
         ascending: bool = False,
         limit: int = 50,
@@ -113,30 +108,46 @@ class Calls:
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
-        columns = (calls.c.listed_ms, calls.c.call_id)
-        statement = select(calls).where(*(condition(a_filter) for a_filter in filters))
-        statement = statement.order_by(*(column.asc() if ascending else column.desc() for column in columns))
-        if pagination_key is not None:
-            here, last = tuple_(*columns), tuple_(*await self._position(pagination_key))
-            statement = statement.where(here > last if ascending else here < last)
-        rows = await self._rows(statement.offset(skip).limit(limit + 1))
+        chosen = select_calls(filters)
+        listed_ms, call_id = chosen.order
+        order = (listed_ms.asc(), call_id.asc()) if ascending else (listed_ms.desc(), call_id.desc())
+        # first which, on the index alone where it can be, then their objects
+        which = select(listed_ms, call_id).select_from(chosen.source).where(*chosen.where).order_by(*order)
+        which = which.offset(skip).limit(limit + 1)
+
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            wanted = which
+            if pagination_key is not None:
+                here, last = tuple_(listed_ms, call_id), tuple_(*_position(connection, pagination_key))
+                wanted = which.where(here > last if ascending else here < last)
+            ids = [row.call_id for row in connection.execute(wanted)]
+            found = {row.call_id: row for row in connection.execute(select(calls).where(calls.c.call_id.in_(ids)))}
+            return [found[call_id] for call_id in ids]
+
+        rows = await self._database.read(ask)
         page = rows[:limit]
         more = len(rows) > limit and page
-        return CallPage(_readable(page), f"{page[-1].listed_ms}:{page[-1].call_id}" if more else None)
+        return CallPage(
+            await asyncio.to_thread(_readable, page), f"{page[-1].listed_ms}:{page[-1].call_id}" if more else None
+        )
 
-    async def count(self, filters: Sequence[Filter | AnyOf] = ()) -> int:
+    async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
-        statement = select(func.count()).select_from(calls).where(*(condition(a_filter) for a_filter in filters))
+        chosen = select_calls(filters)
+        statement = select(func.count()).select_from(chosen.source).where(*chosen.where)
 
         def ask(connection: Connection) -> int:
             return connection.execute(statement).scalar_one()
 
         return await self._database.read(ask)
 
-    async def update_fields(self, call_id: str, fields: Mapping[str, object]) -> Call | None:
+    async def update_fields(
+        self, call_id: str, fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]]
+    ) -> Call | None:
         """Change single keys of the call object, whatever the call itself goes on to save. None: no such call.
 
-        fields: JSON values by key; null unsets one.
+        fields: JSON values by key; null unsets one. Or a function that makes them of the call as it is, which nobody
+        changes meanwhile; what it raises passes through and nothing is changed.
 
         Raises:
             pydantic.ValidationError: the result would be no valid call object; nothing is changed.
@@ -147,11 +158,13 @@ class Calls:
             row = connection.execute(chosen).one_or_none()
             if row is None:
                 return None
-            amendments = {**json.loads(row.amendments or "{}"), **fields}
+            wanted = fields(_call(row)) if callable(fields) else fields
+            amendments = {**json.loads(row.amendments or "{}"), **wanted}
             call = Call.model_validate({**json.loads(row.document), **amendments})
-            values = {"amendments": _dump(amendments)}
-            values |= {name: value for name, value in call.as_json().items() if name in fields and name in _INDEXED}
+            known = call.as_json()
+            values = {"amendments": _dump(amendments), **columns(known)}
             connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
+            _index(connection, call_id, known, row.listed_ms)
             return call
 
         return await self._database.write(change)
@@ -161,25 +174,56 @@ class Calls:
 
         def drop(connection: Connection) -> bool:
             self._outbox.forget(connection, call_id)
+            for table in (call_attributes, call_tool_calls):
+                connection.execute(delete(table).where(table.c.call_id == call_id))
             return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
         return await self._database.write(drop)
-
-    async def _position(self, pagination_key: str) -> tuple[int, str]:
-        """Where in the order a page begins."""
-        listed_ms, colon, call_id = pagination_key.partition(":")
-        if colon and listed_ms.isascii() and listed_ms.isdigit() and len(listed_ms) < 19:
-            return int(listed_ms), call_id
-        rows = await self._rows(select(calls).where(calls.c.call_id == pagination_key))
-        if not rows:
-            raise UnknownCall(pagination_key)
-        return rows[0].listed_ms, pagination_key
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         def ask(connection: Connection) -> Sequence[Row[Any]]:
             return connection.execute(statement).all()
 
         return await self._database.read(ask)
+
+
+def _position(connection: Connection, pagination_key: str) -> tuple[int, str]:
+    """Where in the order a page begins."""
+    listed_ms, colon, call_id = pagination_key.partition(":")
+    if colon and listed_ms.isascii() and listed_ms.isdigit() and len(listed_ms) < 19:
+        return int(listed_ms), call_id
+    row = connection.execute(select(calls.c.listed_ms).where(calls.c.call_id == pagination_key)).one_or_none()
+    if row is None:
+        raise UnknownCall(pagination_key)
+    return row.listed_ms, pagination_key
+
+
+def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:
+    """Make what filters look through agree with the call object; written only where it does not."""
+    same_call: dict[str, Any] = {"call_id": storable(call_id)}
+    tools = [{**same_call, "position": place, **tool} for place, tool in enumerate(tool_calls(document))]
+    _replace(connection, call_tool_calls, call_id, tools)
+    _replace(
+        connection,
+        call_attributes,
+        call_id,
+        [
+            same_call | {"kind": kind, "key": key, "text": text, "number": number, "listed_ms": listed_ms}
+            for (kind, key), (text, number) in sorted(attributes(document).items())
+        ],
+    )
+
+
+def _replace(connection: Connection, table: Table, call_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+    of_call = table.c.call_id == call_id
+    statement = select(table).where(of_call).order_by(*table.primary_key.columns)
+    present = [dict(row) for row in connection.execute(statement).mappings()]
+    if present == wanted:
+        return
+    if present:
+        connection.execute(delete(table).where(of_call))
+    if wanted:
+        connection.execute(insert(table), wanted)
 
 
 def _dump(document: Mapping[str, object]) -> str:
@@ -201,6 +245,7 @@ def _readable(rows: Sequence[Row[Any]]) -> Sequence[Call]:
     """The calls, without those that cannot be read: one bad record must not hide all others."""
     found = []
     for row in rows:
+        time.sleep(0)  # let the event loop's thread have its turn
         try:
             found.append(_call(row))
         except StoreError as error:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 
 def storable(value: str) -> str:
@@ -35,10 +37,18 @@ def storable(value: str) -> str:
 
 
 class StorableText(TypeDecorator[str]):
-    """Text of callers and API clients, in columns and in what is compared with them."""
+    """Text of callers and API clients, in columns and in what is compared with them.
+
+    Compared by its code points in both databases, whatever the locale of the PostgreSQL server: an index then answers
+    "starts with", and pages come in the same order everywhere.
+    """
 
     impl = String
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """The column's type."""
+        return dialect.type_descriptor(String(collation="C" if dialect.name == "postgresql" else None))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Every text on its way into a statement."""
@@ -72,6 +82,13 @@ calls: Final = Table(
     Column("duration_ms", BigInteger),
     Column("disconnection_reason", StorableText),
     Column("batch_call_id", StorableText),
+    Column("agent_tag", StorableText),
+    Column("data_storage_setting", StorableText),
+    Column("user_sentiment", StorableText),
+    Column("in_voicemail", Boolean),
+    Column("call_successful", Boolean),
+    Column("combined_cost", Double),
+    Column("e2e_latency_p50", Double),
     Index("ix_calls_listed", "listed_ms", "call_id"),
     # Each filter that people use, followed by the sort key: a page is one walk along an index.
     Index("ix_calls_agent", "agent_id", "listed_ms", "call_id"),
@@ -80,6 +97,31 @@ calls: Final = Table(
     Index("ix_calls_call_status", "call_status", "listed_ms", "call_id"),
     Index("ix_calls_disconnection_reason", "disconnection_reason", "listed_ms", "call_id"),
     Index("ix_calls_batch_call", "batch_call_id", "listed_ms", "call_id"),
+)
+
+call_attributes: Final = Table(
+    "call_attributes",
+    metadata,
+    Column("call_id", StorableText, primary_key=True),
+    Column("kind", StorableText, primary_key=True),
+    Column("key", StorableText, primary_key=True),
+    Column("text", StorableText),
+    Column("number", Double),
+    Column("listed_ms", BigInteger, nullable=False, comment="of the call: so that one index finds and sorts"),
+    Index("ix_call_attributes_text", "kind", "key", "text", "listed_ms", "call_id"),
+    Index("ix_call_attributes_number", "kind", "key", "number", "listed_ms", "call_id"),
+)
+
+call_tool_calls: Final = Table(
+    "call_tool_calls",
+    metadata,
+    Column("call_id", StorableText, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", StorableText, nullable=False),
+    Column("type", StorableText),
+    Column("success", Boolean),
+    Column("latency_ms", Double),
+    Index("ix_call_tool_calls_name", "name", "call_id"),
 )
 
 outbox: Final = Table(
@@ -121,6 +163,14 @@ agents: Final = Table(
     Column("is_published", Boolean, nullable=False),
     Column("modified_ms", BigInteger, nullable=False),
     Index("ix_agents_modified", "modified_ms", "agent_id"),
+)
+
+agent_tags: Final = Table(
+    "agent_tags",
+    metadata,
+    Column("agent_id", StorableText, primary_key=True),
+    Column("tag", StorableText, primary_key=True),
+    Column("version", Integer, nullable=False),
 )
 
 phone_numbers: Final = Table(

@@ -127,8 +127,7 @@ async def test_the_older_list_is_a_bare_array_of_whole_calls(api: Api, store: St
 @pytest.mark.parametrize("path", ["/v2/list-calls", "/v3/list-calls"])
 async def test_a_list_that_cannot_be_made_is_refused(api: Api, path: str) -> None:
     for wanted, complaint in (
-        ({"filter_criteria": {"metadata.order": ["7"]}}, "filter_criteria: cannot filter by metadata.order"),
-        ({"filter_criteria": {"in_voicemail": {}}}, "cannot filter by in_voicemail"),
+        ({"filter_criteria": {"in_voicemail": 1}}, "filter_criteria.in_voicemail: must be an "),
         ({"limit": 0}, "limit: must be greater than or equal to 1, not 0"),
         ({"limit": 1001}, "limit: must be less than or equal to 1000"),
         ({"sort_order": "random"}, "sort_order: must be 'ascending' or 'descending'"),
