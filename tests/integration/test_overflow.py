@@ -1,0 +1,186 @@
+"""More callers than slots: who waits, who is served next, and where those go for whom none came free."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.fakes.agent_server import AgentCall
+from tests.fakes.sip_message import first
+from tests.integration.stage import DIALPLAN, Stage, staged
+
+WAIT_S = 2.0
+SLOTS = 20
+CALLERS = 200
+PBX_NUMBERS = """
+[ari-agent-extensions](+)
+exten = answers,1,Wait(0.5)
+ same = n,Answer()
+ same = n,Set(GLOBAL(FALLBACK_ANSWERED)=${CALLERID(num)})
+ same = n,Wait(60)
+exten = busy,1,Hangup(17)
+exten = rings,1,Ringing()
+ same = n,Wait(60)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """One slot, for which callers ring no longer than WAIT_S."""
+    async with staged(
+        tmp_path_factory.mktemp("overflow"),
+        program=("-m", "tests.fakes.impatient_controller", str(WAIT_S)),
+        process_environment={"PYTHONPATH": str(Path(__file__).parents[2])},
+        pbx_options={"extensions": DIALPLAN + PBX_NUMBERS},
+        CONCURRENCY_LIMIT="1",
+    ) as made:
+        yield made
+
+
+async def number_with_fallback(stage: Stage, fallback: str | None) -> str:
+    """Bound to an agent of its own."""
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent()))
+    if fallback:
+        reply = await stage.controller.request("PATCH", f"/update-phone-number/{number}", {"fallback_number": fallback})
+        assert reply.status == 200, reply.text
+    return number
+
+
+async def record_of(stage: Stage, number: str, *, timeout_s: float = 10.0) -> dict[str, Any]:
+    """The only record of calls to this number, once it says how the call ended."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        found = await stage.controller.post("/v2/list-calls", {"filter_criteria": {"to_number": [number]}}, expect=200)
+        if found.json and "disconnection_reason" in found.json[0]:
+            assert len(found.json) == 1
+            record: dict[str, Any] = found.json[0]
+            return record
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"no record of a call to {number} in {timeout_s} s")
+
+
+async def slots(stage: Stage) -> tuple[float, float]:
+    """In use, waiting."""
+    found = await stage.controller.metrics()
+    return found["ari_agent_slots_in_use"], found["ari_agent_slots_waiting"]
+
+
+async def test_the_fallback_number_answers(stage: Stage) -> None:
+    number = await number_with_fallback(stage, "answers")
+    async with stage.connected(), stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        await asyncio.sleep(WAIT_S / 2)
+        assert first(caller.received, method="INVITE", status=200) is None
+        assert await slots(stage) == (1, 1)
+        await caller.answered(timeout_s=15)
+        record = await record_of(stage, number)
+        assert await slots(stage) == (1, 0)
+        await caller.hang_up()
+    assert record["disconnection_reason"] == "no_concurrency_fallback"
+    assert record["call_status"] == "ended"
+    assert "start_timestamp" not in record
+    await stage.events.event("call_analyzed", call_id=record["call_id"])
+    assert "call_started" not in stage.events.events(call_id=record["call_id"])
+    await stage.idle()
+
+
+@pytest.mark.parametrize("fallback", ["busy", "nobody-there", None])
+async def test_without_a_fallback_that_answers_the_limit_is_the_reason(stage: Stage, fallback: str | None) -> None:
+    number = await number_with_fallback(stage, fallback)
+    async with stage.connected(), stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        assert (await caller.refused(timeout_s=30)).status == 503
+        record = await record_of(stage, number)
+    assert record["disconnection_reason"] == "concurrency_limit_reached"
+    assert record["call_status"] == "error"
+    await stage.idle()
+
+
+@pytest.mark.parametrize("fallback", [None, "rings"], ids=["for a slot", "at the fallback number"])
+async def test_a_caller_who_gives_up_waiting_leaves_nothing_behind(stage: Stage, fallback: str | None) -> None:
+    number = await number_with_fallback(stage, fallback)
+    async with stage.connected(), stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        await asyncio.sleep(WAIT_S + 0.5 if fallback else WAIT_S / 2)
+        await caller.cancel()
+        assert (await caller.refused()).status == 487
+        record = await record_of(stage, number)
+        assert await slots(stage) == (1, 0)
+    assert record["disconnection_reason"] == "user_hangup"
+    await stage.idle()
+
+
+async def test_who_waits_is_served_when_a_call_ends(stage: Stage) -> None:
+    agent = stage.agents.agent()
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with stage.caller() as caller:
+        async with stage.connected():
+            await caller.dial(number)
+            await caller.ringing()
+            await asyncio.sleep(0.5)
+            assert agent.attempts == 0
+        await caller.answered()
+        await agent.call()
+    await stage.idle()
+    assert await slots(stage) == (0, 0)
+
+
+async def test_a_killed_controller_holds_no_slot_after_its_start(stage: Stage) -> None:
+    async with stage.connected():
+        assert await slots(stage) == (1, 0)
+        await stage.controller.kill()
+        await stage.controller.start()
+        assert await slots(stage) == (0, 0)
+        async with stage.connected():
+            assert await slots(stage) == (1, 0)
+    await stage.idle(timeout_s=15)
+
+
+async def test_two_hundred_callers_at_once_against_twenty_slots(tmp_path: Path) -> None:
+    most = served = now = 0
+
+    async def short(call: AgentCall) -> None:
+        nonlocal most, served, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.5)
+        served += 1
+        now -= 1
+        await call.hang_up()
+
+    async with staged(tmp_path, CONCURRENCY_LIMIT=str(SLOTS)) as stage:
+        seen: list[tuple[float, float]] = []
+
+        async def watch() -> None:
+            while True:
+                seen.append(await slots(stage))
+                await asyncio.sleep(0.1)
+
+        number = await stage.import_number(await stage.create_agent(stage.agents.agent(short)))
+        watching = asyncio.create_task(watch())
+        run = await stage.sipp.run(
+            "call_until_bye", number, calls=CALLERS, at_once=CALLERS, per_second=CALLERS, trace=False, timeout_s=90
+        )
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        assert (run.successful, run.failed) == (CALLERS, 0), run.errors[-2000:]
+        await stage.idle()
+        assert await slots(stage) == (0, 0)
+        records = (await stage.controller.post("/v2/list-calls", {"limit": 1000}, expect=200)).json
+    assert (served, most) == (CALLERS, SLOTS)
+    assert max(in_use for in_use, _ in seen) == SLOTS
+    # Nobody waits while a slot is free.
+    assert all(in_use == SLOTS for in_use, waiting in seen if waiting)
+    assert Counter(record["disconnection_reason"] for record in records) == {"agent_hangup": CALLERS}
