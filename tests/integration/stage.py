@@ -30,10 +30,16 @@ exten = by-agent,1,Set(AGENTVAR_plan=gold)
  same = n,Set(AGENTVAR_quoted=it's, so\\; to say)
  same = n,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=Bob Smith)
  same = n,Hangup()
+; The number's agent, drawn by caller.
+exten = _*77X.,1,Goto(sticky,+${EXTEN:3},1)
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
  same = n,Hangup(17)
+
+[sticky]
+exten = _[+]X.,1,Stasis(ari_agent,agent_draw=caller)
+ same = n,Hangup()
 """
 
 

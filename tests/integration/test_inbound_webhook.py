@@ -178,3 +178,85 @@ async def test_an_invalid_override_turns_the_caller_away(stage: Stage) -> None:
         await caller.dial(number)
         await caller.refused(timeout_s=30)
     assert agent.attempts == 0
+
+
+async def test_it_overrides_by_id_and_version_and_the_record_says_which(stage: Stage) -> None:
+    agent = stage.agents.agent()
+    agent_id = await stage.create_agent(agent, agent_name="Ada")
+    answer = Answer.inbound(override_agent_id=agent_id, override_agent_version=0, agent_override={"agent": {}})
+    number = await stage.import_number(None, inbound_webhook_url=stage.webhooks.hook(answer).url)
+    async with stage.caller() as caller:
+        await caller.call(number)
+        record = await stage.controller.call(str((await agent.call()).about["call_id"]))
+    assert (record["agent_id"], record["agent_version"], record["agent_name"]) == (agent_id, 0, "Ada")
+
+
+@pytest.mark.parametrize("version", [7, "no-such-tag"])
+async def test_a_version_that_does_not_exist_turns_the_caller_away(stage: Stage, version: int | str) -> None:
+    agent = stage.agents.agent()
+    agent_id = await stage.create_agent(agent)
+    answer = Answer.inbound(override_agent_version=version)
+    number = await stage.import_number(agent_id, inbound_webhook_url=stage.webhooks.hook(answer).url)
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        await caller.refused(timeout_s=30)
+    assert agent.attempts == 0
+
+
+async def test_it_sends_one_call_to_another_url_with_another_webhook(stage: Stage) -> None:
+    usual, other = stage.agents.agent(), stage.agents.agent()
+    events = stage.webhooks.hook()
+    changes = {"response_engine": other.engine, "webhook_url": events.url, "webhook_events": ["call_ended"]}
+    override = {
+        "agent": changes,
+        "retell_llm": {"model_temperature": 0.2, "begin_message": "Hi {{name}}", "start_speaker": "agent"},
+        "conversation_flow": {"kb_config": {"top_k": 3, "filter_score": 0.5}, "begin_after_user_silence_ms": 2000},
+    }
+    number = await stage.import_number(
+        await stage.create_agent(usual),
+        inbound_webhook_url=stage.webhooks.hook(Answer.inbound(agent_override=override)).url,
+    )
+    async with stage.caller() as caller:
+        await caller.call(number)
+        call_id = str((await other.call()).about["call_id"])
+    await events.event("call_ended", call_id=call_id)
+    assert events.events(call_id=call_id) == ["call_ended"]
+    assert usual.attempts == 0
+
+
+BAD_OVERRIDES = {
+    "agent": {"agent": {"voice_temperature": 3}},
+    "retell_llm": {"retell_llm": {"model_temperature": 1.5}},
+    "conversation_flow": {"conversation_flow": {"kb_config": {"top_k": 0}}},
+}
+
+
+@pytest.mark.parametrize("override", BAD_OVERRIDES.values(), ids=BAD_OVERRIDES.keys())
+async def test_an_override_out_of_range_makes_the_answer_invalid(stage: Stage, override: dict[str, Any]) -> None:
+    agent = stage.agents.agent()
+    hook = stage.webhooks.hook(Answer.inbound(reject=True, agent_override=override))
+    number = await stage.import_number(await stage.create_agent(agent), inbound_webhook_url=hook.url)
+    async with stage.caller() as caller:
+        await caller.call(number, timeout_s=30)
+        await agent.call()
+    assert len(hook.deliveries) == 4
+
+
+@pytest.mark.parametrize(("countries", "let_in"), [(["US", "DE"], True), (["DE"], False)])
+async def test_callers_of_other_countries_are_turned_away_unasked(
+    stage: Stage, countries: list[str], let_in: bool
+) -> None:
+    agent = stage.agents.agent()
+    hook = stage.webhooks.hook(Answer.inbound())
+    number = await stage.import_number(
+        await stage.create_agent(agent), inbound_webhook_url=hook.url, allowed_inbound_country_list=countries
+    )
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        if let_in:
+            await caller.answered()
+            await agent.call()
+        else:
+            assert (await caller.refused()).status == 403
+            assert stage.events.about(to_number=number) == []
+    assert len(hook.deliveries) == let_in

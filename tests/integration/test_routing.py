@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.integration.stage import Stage
@@ -66,3 +68,15 @@ async def test_the_softphone_account_needs_its_password(stage: Stage) -> None:
         phone.password = "wrong"
         await phone.dial(number)
         assert (await phone.refused()).status == 401
+
+
+async def test_a_caller_sticky_draw_gives_the_same_caller_the_same_agent(stage: Stage) -> None:
+    agents = [stage.agents.agent() for _ in range(3)]
+    agent_ids = [await stage.create_agent(agent) for agent in agents]
+    weights = [{"agent_id": id_, "weight": weight} for id_, weight in zip(agent_ids, (0.3, 0.3, 0.4), strict=True)]
+    number = await stage.import_number(None, inbound_agents=weights)
+    for _ in range(4):
+        async with stage.caller() as caller:
+            await caller.call(f"*77{number[1:]}")
+            await asyncio.sleep(0.1)
+    assert sorted(agent.attempts for agent in agents) == [0, 0, 4]
