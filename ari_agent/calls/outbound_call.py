@@ -18,8 +18,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from ari_agent.asterisk.causes import q850_cause, reason_for_dial
+from ari_agent.asterisk.causes import NORMAL_CLEARING, q850_cause, reason_for_dial
 from ari_agent.asterisk.events import (
+    AriEvent,
     Channel,
     ChannelDestroyed,
     ChannelHangupRequest,
@@ -30,8 +31,9 @@ from ari_agent.asterisk.events import (
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.calls.machine_detector import MachineDetector, Verdict
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.session import CallSession, Departure, SessionEvent, SessionServices
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.wishes import CallerGone, RingingTooLong
 from ari_agent.contract.agent import Agent
@@ -87,6 +89,9 @@ class OutboundCall(CallSession):
         self._record = self._outbound_record = CallRecord(
             order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
         )
+        self._drop_machines = order.drop_machines
+        self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
+        self._in_voicemail = False
         self._picked_up = asyncio.Event()
         self._rang = False
 
@@ -148,6 +153,8 @@ class OutboundCall(CallSession):
             self._begin_talk(self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms)
             self._picked_up.set()
             self._start(self._save())
+            if self._drop_machines or self._agent.voicemail_option:
+                self._start(self._detector.listen(self.channel_id))
 
     async def _save(self) -> None:
         await self._services.records.save(self._outbound_record)
@@ -176,6 +183,38 @@ class OutboundCall(CallSession):
         else:
             await self._caller_gone(event)
 
+    # Answering machines.
+
+    async def _handle(self, event: SessionEvent) -> None:
+        if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
+            await self._hear_detector(event)
+        else:
+            await super()._handle(event)
+
+    async def _hear_detector(self, event: AriEvent) -> None:
+        if self._detector.is_listening(event):
+            self._start(self._detector.analyse())
+        verdict = self._detector.verdict(event)
+        if verdict is None or self.state is CallState.ENDED:
+            return
+        self._log.info("answered by a %s", verdict.value.lower())
+        if verdict is Verdict.MACHINE:
+            await self._machine_answered()
+
+    async def _machine_answered(self) -> None:
+        option = self._agent.voicemail_option
+        if self._drop_machines:
+            await self._end(Departure(DisconnectionReason.MACHINE_DETECTED, NORMAL_CLEARING))
+        elif option and option.action.type == "hangup":
+            await self._end(Departure(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
+        else:
+            self._in_voicemail = True  # the agent leaves its message
+
+    async def _end(self, departure: Departure) -> None:
+        if self._in_voicemail and departure.reason is DisconnectionReason.AGENT_HANGUP:
+            departure = replace(departure, reason=DisconnectionReason.VOICEMAIL_REACHED)
+        await super()._end(departure)
+
     async def _part(self, departure: Departure) -> None:
         """There is no dialplan behind this channel: whoever would go on in one is hung up."""
         if departure.goes_on and departure.reason:
@@ -186,6 +225,7 @@ class OutboundCall(CallSession):
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **CallSession._effects,
+        Departure: _end,
         Dial: _dial_went_on,
         ChannelStateChange: _state_changed,
         RingingTooLong: _rings_too_long,

@@ -82,6 +82,11 @@ def remember_invite() -> str:
 """
 
 
+def play(sound: str) -> str:
+    """Send a file of mu-law in the folder of the work over and over, beside the steps that follow."""
+    return f'  <nop><action><exec rtp_stream="{sound},-1,0" /></action></nop>\n'
+
+
 def pause(duration_ms: int) -> str:
     """Do nothing."""
     return f'  <pause milliseconds="{duration_ms}" />\n'
@@ -124,10 +129,11 @@ def refuses(status: int, *, ringing: bool = False) -> Sequence[str]:
     return (receive("INVITE"), *((reply(180),) if ringing else ()), reply(status), receive("ACK"))
 
 
-def answers(*, ringing_ms: int = 0, talk_ms: int | None = None) -> Sequence[str]:
-    """Ring, pick up, and hang up after talk_ms; None: wait for the BYE."""
+def answers(*, ringing_ms: int = 0, talk_ms: int | None = None, sound: str | None = None) -> Sequence[str]:
+    """Ring, pick up, and hang up after talk_ms; None: wait for the BYE. sound: see play."""
+    said = (play(sound),) if sound else ()
     end = (receive("BYE"), reply(200)) if talk_ms is None else (pause(talk_ms), hang_up())
-    return (remember_parties(), reply(180), pause(ringing_ms), reply(200, sdp=True), receive("ACK"), *end)
+    return (remember_parties(), reply(180), pause(ringing_ms), reply(200, sdp=True), receive("ACK"), *said, *end)
 
 
 def rings() -> Sequence[str]:

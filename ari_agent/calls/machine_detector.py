@@ -1,0 +1,60 @@
+"""Answering machine detection by Asterisk's AMD(), beside the agent.
+
+AMD() wants a channel for itself for some two seconds. A snoop channel that hears what the far end says gives it one,
+so that a human who answers is spoken to at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from typing import Final
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.names import detector_channel_id
+from ari_agent.errors import AsteriskError
+
+log = logging.getLogger(__name__)
+
+AMD_CONTEXT: Final = "ari-agent-amd"
+AMD_EXTENSION: Final = "detect"
+
+
+class Verdict(Enum):
+    """What AMD() makes of who answered: the values of AMDSTATUS, without those that say that it does not know."""
+
+    HUMAN = "HUMAN"
+    MACHINE = "MACHINE"
+
+
+class MachineDetector:
+    """One for a call. channel_id: of the channel that listens."""
+
+    def __init__(self, ari: Ari, *, app: str, call_id: str) -> None:
+        self.channel_id = detector_channel_id(app, call_id)
+        self._ari = ari
+
+    async def listen(self, channel_id: str) -> None:
+        """Hear what comes from a channel. What fails is logged: the call then goes on as if a human had answered."""
+        try:
+            await self._ari.snoop(channel_id, self.channel_id)
+        except AsteriskError as error:
+            log.warning("no machine detection: %s", error, extra={"channel_id": channel_id})
+
+    async def analyse(self) -> None:
+        """Send the listening channel through AMD(); what fails is logged."""
+        try:
+            await self._ari.continue_in_dialplan(self.channel_id, context=AMD_CONTEXT, extension=AMD_EXTENSION)
+        except AsteriskError as error:
+            log.warning("no machine detection: %s", error, extra={"channel_id": self.channel_id})
+
+    def is_listening(self, event: AriEvent) -> bool:
+        """The listening channel is there, and waits to be analysed."""
+        return isinstance(event, StasisStart) and event.channel_id == self.channel_id
+
+    def verdict(self, event: AriEvent) -> Verdict | None:
+        """What an event of the listening channel says; None for every other, and when AMD() does not know."""
+        if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
+            return next((verdict for verdict in Verdict if verdict.value == event.value), None)
+        return None
