@@ -161,7 +161,7 @@ class CallSession:
         self._sip = SipHeaders()
         self._transfer: ColdTransfer | None = None
         self._refer_unanswered = False
-        self._agent_left: Departure | None = None  # the agent ended while the caller was away in a transfer
+        self._agent_left: Departure | None = None  # the agent ended while the caller rang, or was away in a transfer
         self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
         self._wishes: list[asyncio.Future[TransferOutcome]] = []
@@ -289,6 +289,8 @@ class CallSession:
         self._advance(Answered())
         self._in_ms(max_duration_ms, _MaxDurationReached())
         record.answered(self._services.now_ms())
+        if self._agent_left:
+            self._start(self._drain(media, self._agent_left))
 
     # The loop: what each event does.
 
@@ -344,15 +346,16 @@ class CallSession:
         """
         goes_on = event.q850_cause == NORMAL_CLEARING
         departure = Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
-
-        async def drain(media: CallMedia) -> None:
-            await media.close(drain=True)
-            self.post(departure)
-
         if self.media and self.state is CallState.TALKING:
-            self._start(drain(self.media))
+            self._start(self._drain(self.media, departure))
+        elif self.media and self.state is CallState.CONNECTING and self.media.stats.queued_ms:
+            self._agent_left = departure  # it spoke to a caller who still rings: answered first, to hear it
         else:
             await self._agent_gone(departure)
+
+    async def _drain(self, media: CallMedia, departure: Departure) -> None:
+        await media.close(drain=True)
+        self.post(departure)
 
     async def _agent_gone(self, departure: Departure) -> None:
         if self.state is CallState.TRANSFERRING:
