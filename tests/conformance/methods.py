@@ -1,0 +1,133 @@
+"""Every method of Retell's clients that touches the phone side, and whether this server serves it.
+
+The tests call each as this list says, and the README's table is written from it:
+
+    python -m tests.conformance.methods README.md
+
+writes it there, or prints it where no file is named.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+
+class Client(StrEnum):
+    """A client, unmodified."""
+
+    NEWEST_PYTHON = "retell-sdk 6.x (Python), strict"
+    OLD_PYTHON = "retell-sdk 3.14.0 (Python)"
+    NPM = "retell-sdk 5.66.1 (npm)"
+
+
+NOT_YET: Final = "404: not served"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method. sends: what it puts on the wire. refusal: why it is not served; None where it is."""
+
+    name: str
+    sends: str
+    refusal: str | None = None
+
+
+_NEWEST: Final = (
+    Method("agent.create", "POST /create-agent"),
+    Method("agent.retrieve", "GET /get-agent/{agent_id}"),
+    Method("agent.update", "PATCH /update-agent/{agent_id}"),
+    Method("agent.list", "POST /v2/list-agents"),
+    Method("agent.create_version", "POST /create-agent-version/{agent_id}", NOT_YET),
+    Method("agent.list_versions", "GET /list-agent-versions/{agent_id}", NOT_YET),
+    Method("agent.publish", "POST /publish-agent-version/{agent_id}", NOT_YET),
+    Method("agent.delete_version", "DELETE /delete-agent-version/{agent_id}", NOT_YET),
+    Method("agent.repair", "POST /repair-agent/{agent_id}", NOT_YET),
+    Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
+    Method("phone_number.import_", "POST /import-phone-number"),
+    Method("phone_number.create", "POST /create-phone-number"),
+    Method("phone_number.retrieve", "GET /get-phone-number/{phone_number}"),
+    Method("phone_number.update", "PATCH /update-phone-number/{phone_number}"),
+    Method("phone_number.list", "GET /v2/list-phone-numbers"),
+    Method("phone_number.delete", "DELETE /delete-phone-number/{phone_number}"),
+    Method("call.create_phone_call", "POST /v2/create-phone-call"),
+    Method("call.register_phone_call", "POST /v2/register-phone-call", NOT_YET),
+    Method("call.create_web_call", "POST /v3/create-web-call", NOT_YET),
+    Method("call.retrieve", "GET /v2/get-call/{call_id}"),
+    Method("call.list", "POST /v3/list-calls"),
+    Method("call.update", "PATCH /v2/update-call/{call_id}", NOT_YET),
+    Method("call.update_live", "PATCH /v2/update-live-call/{call_id}", NOT_YET),
+    Method("call.listen_live", "POST /v2/listen-live-call/{call_id}", NOT_YET),
+    Method("call.take_over_live", "POST /v2/take-over-live-call/{call_id}", NOT_YET),
+    Method("call.stop", "POST /v2/stop-call/{call_id}"),
+    Method("call.rerun_analysis", "PUT /rerun-call-analysis/{call_id}", NOT_YET),
+    Method("call.delete", "DELETE /v2/delete-call/{call_id}", NOT_YET),
+    Method("batch_call.create_batch_call", "POST /create-batch-call"),
+    Method("concurrency.retrieve", "GET /get-concurrency", NOT_YET),
+    Method("identity.retrieve", "GET /get-api-key-info", NOT_YET),
+    Method("chat.create_sms_chat", "POST /create-sms-chat", NOT_YET),
+    Method("chat.retrieve", "GET /get-chat/{chat_id}", NOT_YET),
+    Method("chat.list", "POST /v3/list-chats", NOT_YET),
+    Method("chat.end", "PATCH /end-chat/{chat_id}", NOT_YET),
+)
+_OLD: Final = (
+    Method("agent.create", "POST /create-agent"),
+    Method("agent.retrieve", "GET /get-agent/{agent_id}"),
+    Method("agent.update", "PATCH /update-agent/{agent_id}"),
+    Method("agent.list", "GET /list-agents"),
+    Method("phone_number.create", "POST /create-phone-number"),
+    Method("phone_number.retrieve", "GET /get-phone-number/{phone_number}"),
+    Method("phone_number.update", "PATCH /update-phone-number/{phone_number}"),
+    Method("phone_number.list", "GET /list-phone-numbers"),
+    Method("phone_number.delete", "DELETE /delete-phone-number/{phone_number}"),
+    Method("call.create", "POST /create-phone-call"),
+    Method("call.register", "POST /register-call", NOT_YET),
+    Method("call.retrieve", "GET /get-call/{call_id}"),
+    Method("call.list", "GET /list-calls", NOT_YET),
+    Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
+)
+METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client.NPM: _NEWEST}
+
+BEGIN: Final = "<!-- made by python -m tests.conformance.methods README.md -->"
+END: Final = "<!-- end of what it made -->"
+
+
+def table() -> str:
+    """As the README shows it."""
+    sends: dict[str, dict[Client, str]] = {}
+    names: dict[str, str] = {}
+    for client, methods in METHODS.items():
+        for method in methods:
+            sends.setdefault(method.sends, {})[client] = method.refusal or "passes"
+            names.setdefault(method.sends, method.name)
+    lines = [
+        f"| method | sends | {' | '.join(METHODS)} |",
+        f"|---|---|{'---|' * len(METHODS)}",
+    ]
+    for line, verdicts in sends.items():
+        cells = " | ".join(verdicts.get(client, "") for client in METHODS)
+        lines.append(f"| `{names[line]}` | `{line}` | {cells} |")
+    return "\n".join((BEGIN, *lines, END))
+
+
+def renew(text: str) -> str:
+    """The text with the table of today in the place of its table."""
+    before, after = text.split(BEGIN, maxsplit=1)[0], text.split(END)[1]
+    return before + table() + after
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the table into the file that is named, or print it."""
+    if arguments:
+        file = Path(arguments[0])
+        file.write_text(renew(file.read_text()))
+    else:
+        print(table())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,162 @@
+"""Calls every method of the newest Python SDK, once as it should be and once with something wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from retell import APIStatusError, Retell
+
+Attempt = Callable[[], object]
+LLM: Any = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
+
+
+def outcome(attempt: Attempt) -> str:
+    """`ok`, or the status and message of the answer, or what the client did not like."""
+    try:
+        attempt()
+    except APIStatusError as error:
+        body: Any = error.body
+        message = body["message"] if isinstance(body, dict) and body.get("status") == "error" else f"no error: {body}"
+        return f"{error.status_code} {message}"
+    except Exception as error:  # whatever a client raises is its verdict
+        return f"{type(error).__name__}: {error}"
+    return "ok"
+
+
+def play(world: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The outcomes of each method, good and bad."""
+    strict: dict[str, Any] = {"base_url": world["url"], "max_retries": 0, "_strict_response_validation": True}
+    with Retell(api_key=world["key"], **strict) as client, Retell(api_key="wrong", **strict) as stranger:
+        return {name: (outcome(good), outcome(bad)) for name, (good, bad) in _attempts(client, stranger, world).items()}
+
+
+def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dict[str, tuple[Attempt, Attempt]]:
+    agent = client.agent.create(response_engine=LLM, voice_id="v").agent_id
+    doomed = client.agent.create(response_engine=LLM, voice_id="v").agent_id
+    calls, agents, numbers, chats = client.call, client.agent, client.phone_number, client.chat
+    live, ended, number = world["live"], world["ended"], world["number"]
+    own, other = world["new_number"], world["newer_number"]
+    found: dict[str, str] = {}
+
+    def sms() -> None:
+        found["chat"] = chats.create_sms_chat(
+            from_number=number, to_number="+14155550198", override_agent_id=agent
+        ).chat_id
+
+    return {
+        "agent.create": (
+            lambda: agents.create(response_engine=LLM, voice_id="v", agent_name="Ada", language=["en-US", "de-DE"]),
+            lambda: agents.create(response_engine=LLM, voice_id="v", responsiveness=2),
+        ),
+        "agent.retrieve": (lambda: agents.retrieve(agent), lambda: agents.retrieve("agent_unknown")),
+        "agent.update": (
+            lambda: agents.update(agent, agent_name="Eve"),
+            lambda: agents.update(agent, max_call_duration_ms=1),
+        ),
+        "agent.list": (lambda: agents.list(limit=5), lambda: agents.list(limit=5000)),
+        "agent.create_version": (
+            lambda: agents.create_version(agent, base_version=0),
+            lambda: agents.create_version("agent_unknown", base_version=0),
+        ),
+        "agent.list_versions": (
+            lambda: agents.list_versions(agent, limit=5),
+            lambda: agents.list_versions("agent_unknown"),
+        ),
+        "agent.publish": (lambda: agents.publish(agent, version=0), lambda: agents.publish(agent, version=99)),
+        "agent.delete_version": (
+            lambda: agents.delete_version(agent, version=1),
+            lambda: agents.delete_version(agent, version=99),
+        ),
+        "agent.repair": (lambda: agents.repair(agent), lambda: agents.repair("agent_unknown")),
+        "agent.delete": (lambda: agents.delete(doomed), lambda: agents.delete("agent_unknown")),
+        "phone_number.import_": (
+            lambda: numbers.import_(
+                phone_number=own,
+                termination_uri="sip.example.com",
+                sip_trunk_auth_username="ada",
+                sip_trunk_auth_password="secret",
+                inbound_agents=[{"agent_id": agent, "weight": 1}],
+            ),
+            lambda: numbers.import_(
+                phone_number=other,
+                termination_uri="sip.example.com",
+                inbound_agents=[{"agent_id": agent, "weight": 0.5}],
+            ),
+        ),
+        "phone_number.create": (
+            lambda: numbers.create(phone_number=other, nickname="Office"),
+            lambda: numbers.create(phone_number="letters"),
+        ),
+        "phone_number.retrieve": (lambda: numbers.retrieve(own), lambda: numbers.retrieve("+19995550000")),
+        "phone_number.update": (
+            lambda: numbers.update(own, nickname="Sales", inbound_agents=None),
+            lambda: numbers.update(own, allowed_inbound_country_list=["Germany"]),
+        ),
+        "phone_number.list": (lambda: numbers.list(limit=1), lambda: numbers.list(limit=0)),
+        "phone_number.delete": (lambda: numbers.delete(own), lambda: numbers.delete("+19995550000")),
+        "call.create_phone_call": (
+            lambda: calls.create_phone_call(
+                from_number=number,
+                to_number="+14155550199",
+                metadata={"order": 7},
+                retell_llm_dynamic_variables={"name": "Ada"},
+                custom_sip_headers={"X-Order": "7"},
+            ),
+            lambda: calls.create_phone_call(from_number="+19995550000", to_number="+14155550199"),
+        ),
+        "call.register_phone_call": (
+            lambda: calls.register_phone_call(agent_id=world["agent"], direction="inbound", metadata={"order": 7}),
+            lambda: calls.register_phone_call(agent_id="agent_unknown"),
+        ),
+        "call.create_web_call": (
+            lambda: calls.create_web_call(agent_id=world["agent"], metadata={"order": 7}),
+            lambda: calls.create_web_call(agent_id="agent_unknown"),
+        ),
+        "call.retrieve": (lambda: calls.retrieve(ended), lambda: calls.retrieve("call_unknown")),
+        "call.list": (
+            lambda: calls.list(
+                limit=2,
+                include_total=True,
+                filter_criteria={
+                    "direction": {"type": "enum", "op": "in", "value": ["inbound"]},
+                    "start_timestamp": {"type": "range", "op": "bt", "value": [0, 2**45]},
+                },
+            ),
+            lambda: calls.list(limit=5000),
+        ),
+        "call.update": (
+            lambda: calls.update(ended, metadata={"order": 8}),
+            lambda: calls.update("call_unknown", metadata={}),
+        ),
+        "call.update_live": (
+            lambda: calls.update_live(live, fields_to_override={"metadata": {"order": 8}}),
+            lambda: calls.update_live("call_unknown", fields_to_override={"metadata": {}}),
+        ),
+        "call.listen_live": (lambda: calls.listen_live(live), lambda: calls.listen_live("call_unknown")),
+        "call.take_over_live": (
+            lambda: calls.take_over_live(live, participant_id="p"),
+            lambda: calls.take_over_live("call_unknown", participant_id="p"),
+        ),
+        "call.stop": (lambda: calls.stop(live), lambda: calls.stop("call_unknown")),
+        "call.rerun_analysis": (lambda: calls.rerun_analysis(ended), lambda: calls.rerun_analysis("call_unknown")),
+        "call.delete": (lambda: calls.delete(ended), lambda: calls.delete("call_unknown")),
+        "batch_call.create_batch_call": (
+            lambda: client.batch_call.create_batch_call(
+                from_number=number, tasks=[{"to_number": "+14155550197"}], trigger_timestamp=2**42, name="later"
+            ),
+            lambda: client.batch_call.create_batch_call(from_number="+19995550000", tasks=[]),
+        ),
+        "concurrency.retrieve": (client.concurrency.retrieve, stranger.concurrency.retrieve),
+        "identity.retrieve": (client.identity.retrieve, stranger.identity.retrieve),
+        "chat.create_sms_chat": (
+            sms,
+            lambda: chats.create_sms_chat(from_number="+19995550000", to_number="+14155550198"),
+        ),
+        "chat.retrieve": (
+            lambda: chats.retrieve(found.get("chat", "chat_1")),
+            lambda: chats.retrieve("chat_unknown"),
+        ),
+        "chat.list": (lambda: chats.list(limit=5), lambda: chats.list(limit=5000)),
+        "chat.end": (lambda: chats.end(found.get("chat", "chat_1")), lambda: chats.end("chat_unknown")),
+    }
