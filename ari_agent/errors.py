@@ -17,10 +17,17 @@
     │   ├── AgentLost                 the connection broke during the call
     │   ├── AgentCorruptPayload       a message that the protocol does not know
     │   └── UnservedAgent             an agent of a kind that takes no calls here
+    ├── AgentVersionError             a wish that an agent's versions cannot fulfil; knows its HTTP status
+    │   ├── StaleDraft                412: an update of a version that is not the latest
+    │   ├── VersionUnknown            404: the agent has no such version
+    │   ├── VersionFrozen             a published version cannot be changed
+    │   └── VersionInUse              the only version of an agent cannot be deleted
     ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
     │   ├── UnknownCall               no such call
     │   ├── UnknownAsset              no such agent or phone number
     │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
+    │   ├── ChatNotStarted            a chat that cannot be as it is asked for
+    │   ├── ChatNotOngoing            the chat has ended
     │   ├── ConcurrencyLimitReached   no slot is free for an outbound call
     │   ├── CallNotOngoing            the call has ended, or not begun
     │   ├── CallNotRegistered         a registration that cannot be as it is asked for
@@ -173,6 +180,48 @@ class UnservedAgent(AgentError):
         self.agent_id, self.engine_type = agent_id, engine_type
 
 
+class AgentVersionError(AriAgentError):
+    """A wish that an agent's versions cannot fulfil; `http_status` is the verdict for the API."""
+
+    http_status: ClassVar[int] = 400
+
+
+class StaleDraft(AgentVersionError):
+    """An update of a version that is not the latest: somebody has made another one since."""
+
+    http_status = 412
+
+    def __init__(self, agent_id: str, version: int, latest: int) -> None:
+        super().__init__(f"version {version} of agent {agent_id} is stale: update version {latest}, the latest")
+        self.agent_id, self.version, self.latest = agent_id, version, latest
+
+
+class VersionUnknown(AgentVersionError):
+    """The agent is there, the version is not. Retell answers 404 on its paths about versions (its OpenAPI, 2026-08)."""
+
+    http_status = 404
+
+    def __init__(self, agent_id: str, version: object) -> None:
+        super().__init__(f"agent {agent_id} has no version {version}; GET /list-agent-versions/{agent_id} lists them")
+        self.agent_id, self.version = agent_id, version
+
+
+class VersionFrozen(AgentVersionError):
+    """A published version never changes."""
+
+    def __init__(self, agent_id: str, version: int) -> None:
+        super().__init__(f"version {version} of agent {agent_id} is published and never changes; name a draft")
+        self.agent_id, self.version = agent_id, version
+
+
+class VersionInUse(AgentVersionError):
+    """The only version of an agent."""
+
+    def __init__(self, agent_id: str, version: int) -> None:
+        super().__init__(f"version {version} is the only one of agent {agent_id}: delete the agent instead")
+        self.agent_id, self.version = agent_id, version
+
+
 class CallError(AriAgentError):
     """A wish that the call cannot fulfil; `http_status` is the verdict for the API."""
 
@@ -201,6 +250,18 @@ class UnknownAsset(CallError):
 
 class CallNotPlaced(CallError):
     """An outbound call that cannot be as it is asked for; the message says what would be right."""
+
+
+class ChatNotStarted(CallError):
+    """A chat that cannot be as it is asked for; the message says what would be right."""
+
+
+class ChatNotOngoing(CallError):
+    """The chat has ended already."""
+
+    def __init__(self, chat_id: str, status: str) -> None:
+        super().__init__(f"chat {chat_id} is not ongoing: its chat_status is {status}")
+        self.chat_id, self.status = chat_id, status
 
 
 class ConcurrencyLimitReached(CallError):

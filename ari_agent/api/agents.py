@@ -7,7 +7,7 @@ from aiohttp import web
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.contract.agent import AgentCreate, AgentUpdate
+from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
 from ari_agent.contract.page import MAX_PAGE, PageQuery
 from ari_agent.store.agents import Agents
@@ -33,7 +33,10 @@ async def get_agent(request: web.Request) -> web.Response:
 
 
 async def update_agent(request: web.Request) -> web.Response:
-    """Change what the body names; the rest stays. Null removes what can be removed."""
+    """Change what the body names in the latest draft; the rest stays. Null removes what can be removed.
+
+    Where the latest version is published, the change makes the next one.
+    """
     agent_id = path_id(request, "agent_id", "agent")
     changes = await read_body(request, AgentUpdate)
     agent = await _agents(request).update(agent_id, changes, query_version(request))
@@ -59,14 +62,16 @@ async def list_agents_v2(request: web.Request) -> web.Response:
     """A page of agents, in short."""
     query = read_query(request, PageQuery)
     wanted = (await read_body(request, AgentListRequest, optional=True)).filter_criteria
-    found: list[AgentSummary] = []
+    found: list[Agent] = []
     key = query.pagination_key
     while True:
         page = await _agents(request).list(
             ascending=query.sort_order == "ascending", limit=query.limit - len(found), pagination_key=key
         )
-        found += [AgentSummary.of(agent) for agent in page.agents if wanted is None or wanted.match(agent)]
+        found += [agent for agent in page.agents if wanted is None or wanted.match(agent)]
         key = page.next_key
         if key is None or len(found) >= query.limit:
             break
-    return answer(AgentPage(items=tuple(found), has_more=key is not None, pagination_key=key))
+    tags = await _agents(request).tags([agent.agent_id for agent in found])
+    items = tuple(AgentSummary.of(agent, tags.get(agent.agent_id, {})) for agent in found)
+    return answer(AgentPage(items=items, has_more=key is not None, pagination_key=key))

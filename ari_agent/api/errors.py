@@ -7,6 +7,7 @@
 | ApiError                                   | its own                                                            |
 | pydantic.ValidationError, MalformedJson    | 400, one line that names the fields                                |
 | UnknownCall, CallNotOngoing, any CallError | its `http_status`: 422 for an unknown id, as Retell, else 400      |
+| AgentVersionError                          | its `http_status`: 412 for a stale draft, 404 for an unknown one   |
 | ChannelGone                                | 400: the call ended in this moment                                 |
 | AsteriskRefused                            | 502                                                                |
 | AsteriskUnreachable                        | 503                                                                |
@@ -30,6 +31,7 @@ from ari_agent.api.dependencies import Handler
 from ari_agent.contract.explain import explain
 from ari_agent.contract.json_text import MalformedJson
 from ari_agent.errors import (
+    AgentVersionError,
     AlreadyStored,
     ApiError,
     AsteriskRefused,
@@ -83,6 +85,7 @@ _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Respons
     (ApiError, lambda error: answer_error(error.status, str(error))),
     (ValidationError, lambda error: answer_error(400, explain(error))),
     (MalformedJson, lambda error: answer_error(400, f"the body is {error}")),
+    (AgentVersionError, lambda error: answer_error(error.http_status, str(error))),
     (CallError, lambda error: answer_error(error.http_status, str(error))),
     (ChannelGone, lambda _: answer_error(400, "the call has just ended")),
     (AsteriskRefused, _refused),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -73,12 +75,13 @@ class AgentSummary(ContractModel):
     user_modified_timestamp: Timestamp
 
     @classmethod
-    def of(cls, agent: Agent) -> AgentSummary:
-        """What a list says of this agent."""
+    def of(cls, agent: Agent, tags: Mapping[str, int] = MappingProxyType({})) -> AgentSummary:
+        """What a list says of this agent. tags: the version of each."""
         return cls(
             agent_id=agent.agent_id,
             agent_name=agent.agent_name or "",
             is_transfer_agent=agent.is_transfer_agent,
+            tags={tag: TagAssignment(version=version) for tag, version in tags.items()},
             user_modified_timestamp=agent.last_modification_timestamp,
         )
 

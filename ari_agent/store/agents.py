@@ -1,28 +1,27 @@
 """Agents, each a row of settings per version.
 
-A version that is published never changes any more; the highest version is the one that updates change. A change reads
-the agent and writes it back in one transaction that no other writer can come between.
+A version that is published never changes any more. The highest version is the one that updates change; where it is
+published, an update makes the next one, a draft that begins as it was. Every change reads and writes in one
+transaction that no other change of the same agent can come between: it first locks the agent's version 0 or whatever
+its lowest is, so that two updates at once are both kept, and two new drafts get two numbers.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
-from ari_agent.errors import StoreError
-from ari_agent.store.database import Database
-from ari_agent.store.tables import agents
+from ari_agent.errors import StaleDraft, VersionInUse
+from ari_agent.store.agent_rows import choose, read, values
+from ari_agent.store.database import Database, insert_into
+from ari_agent.store.tables import agent_tags, agents
 
-LATEST: Final = "latest"
-LATEST_PUBLISHED: Final = "latest_published"
-LARGEST_VERSION: Final = 2**31 - 1  # that the column holds
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +30,6 @@ class AgentPage:
 
     agents: Sequence[Agent]
     next_key: str | None
-
-
-def _choose(agent_id: str, version: int | str | None) -> Select[Any] | None:
-    """The row that a version reference means; None for what can mean none: a tag, of which there are none yet."""
-    statement = select(agents).where(agents.c.agent_id == agent_id).order_by(agents.c.version.desc()).limit(1)
-    if version is None or version == LATEST:
-        return statement
-    if version == LATEST_PUBLISHED:
-        return statement.where(agents.c.is_published)
-    if isinstance(version, int) and 0 <= version <= LARGEST_VERSION:
-        return statement.where(agents.c.version == version)
-    return None
-
-
-def _agent(row: Row[Any]) -> Agent:
-    try:
-        return Agent.model_validate(json.loads(row.document))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the record of agent {row.agent_id} cannot be read: {where}: {problem['msg']}") from None
-
-
-def _values(agent: Agent) -> dict[str, object]:
-    return {
-        "agent_id": agent.agent_id,
-        "version": agent.version,
-        "document": json.dumps(agent.as_record(), separators=(",", ":")),
-        "is_published": agent.is_published,
-        "modified_ms": agent.last_modification_timestamp,
-    }
 
 
 class Agents:
@@ -76,48 +44,136 @@ class Agents:
         agent = wanted.agent(agent_id=f"agent_{secrets.token_hex(14)}", now_ms=self._now_ms())
 
         def write(connection: Connection) -> None:
-            connection.execute(insert(agents).values(_values(agent)))
+            connection.execute(insert(agents).values(values(agent)))
 
         await self._database.write(write)
         return agent
 
     async def get(self, agent_id: str, version: int | str | None = None) -> Agent | None:
-        """The agent, or None. version: a number, `latest` (as None) or `latest_published`."""
-        statement = _choose(agent_id, version)
-        if statement is None:
-            return None
+        """The agent, or None. version: a number, `latest` (as None), `latest_published` or a tag."""
 
         def ask(connection: Connection) -> Agent | None:
-            row = connection.execute(statement).one_or_none()
-            return _agent(row) if row else None
+            return _one(connection, agent_id, version)
 
         return await self._database.read(ask)
 
     async def update(self, agent_id: str, changes: AgentUpdate, version: int | str | None = None) -> Agent | None:
-        """Change what `changes` names, in the given or the latest version; None: no such agent.
+        """Change what `changes` names in the latest draft; None: no such agent.
+
+        version: which the client believes to be the latest. A latest version that is published stays as it is, and
+        the changes make the next one.
 
         Raises:
+            StaleDraft: `version` is not the latest.
             pydantic.ValidationError: the settings would not fit one another any more; nothing is changed.
         """
-        statement = _choose(agent_id, version)
-        if statement is None:
-            return None
 
-        def change(connection: Connection) -> Agent | None:
-            row = connection.execute(statement.with_for_update()).one_or_none()
-            if row is None:
+        def change(connection: Connection, latest: Agent) -> Agent | None:
+            meant = latest if version is None else _one(connection, agent_id, version)
+            if meant is None:
                 return None
-            agent = changes.apply(_agent(row), now_ms=self._now_ms())
-            this_version = (agents.c.agent_id == agent_id) & (agents.c.version == row.version)
-            connection.execute(update(agents).where(this_version).values(_values(agent)))
-            return agent
+            if meant.version != latest.version:
+                raise StaleDraft(agent_id, meant.version, latest.version)
+            if not latest.is_published:
+                return self._rewrite(connection, changes.apply(latest, now_ms=self._now_ms()))
+            return self._add_draft(connection, changes.apply(latest, now_ms=self._now_ms()), latest)
 
-        return await self._database.write(change)
+        return await self._change(agent_id, change)
+
+    async def create_version(self, agent_id: str, base_version: int) -> Agent | None:
+        """A new draft that begins as `base_version` is; None: no such agent or version."""
+
+        def change(connection: Connection, latest: Agent) -> Agent | None:
+            base = _one(connection, agent_id, base_version)
+            return self._add_draft(connection, base, latest) if base else None
+
+        return await self._change(agent_id, change)
+
+    async def publish(
+        self, agent_id: str, version: int | None, *, title: str | None = None, description: str | None = None
+    ) -> Agent | None:
+        """Freeze a version, the latest if None. Repeated, it changes at most the titles; None: no such version."""
+
+        def change(connection: Connection, latest: Agent) -> Agent | None:
+            meant = latest if version is None else _one(connection, agent_id, version)
+            if meant is None:
+                return None
+            told = {"version_title": title, "version_description": description}
+            named = {name: text for name, text in told.items() if text is not None}
+            if meant.is_published and not named:
+                return meant
+            changes: dict[str, object] = {"is_published": True, "last_modification_timestamp": self._now_ms(), **named}
+            return self._rewrite(connection, Agent.model_validate({**meant.as_record(), **changes}))
+
+        return await self._change(agent_id, change)
+
+    async def delete_version(self, agent_id: str, version: int) -> bool:
+        """Delete one version and the tags that stand for it. False: no such agent or version.
+
+        Raises:
+            VersionInUse: it is the only one.
+        """
+
+        def change(connection: Connection, latest: Agent) -> bool:
+            versions = connection.execute(select(agents.c.version).where(agents.c.agent_id == agent_id)).scalars().all()
+            if version not in versions:
+                return False
+            if len(versions) == 1:
+                raise VersionInUse(agent_id, latest.version)
+            for table in (agents, agent_tags):
+                connection.execute(delete(table).where(table.c.agent_id == agent_id, table.c.version == version))
+            return True
+
+        return await self._change(agent_id, change) or False
+
+    async def assign_tag(self, agent_id: str, tag: str, version: int | None) -> Agent | None:
+        """Make a tag stand for a version, or for none; it stands for one at a time.
+
+        Answers that version, or the latest if `version` is None; None: no such agent or version.
+        """
+
+        def change(connection: Connection, latest: Agent) -> Agent | None:
+            meant = latest if version is None else _one(connection, agent_id, version)
+            if meant is None:
+                return None
+            row = {"agent_id": agent_id, "tag": tag, "version": meant.version}
+            if version is None:
+                this_tag = (agent_tags.c.agent_id == agent_id) & (agent_tags.c.tag == tag)
+                connection.execute(delete(agent_tags).where(this_tag))
+            else:
+                statement = insert_into(connection, agent_tags).values(row)
+                connection.execute(statement.on_conflict_do_update(index_elements=["agent_id", "tag"], set_=row))
+            return _one(connection, agent_id, meant.version)
+
+        return await self._change(agent_id, change)
+
+    async def versions(
+        self, agent_id: str, *, ascending: bool = False, limit: int = 50, pagination_key: str | None = None
+    ) -> AgentPage | None:
+        """Versions by number, the latest first unless ascending; None: no such agent.
+
+        pagination_key: `next_key` of the page before; one that is not is taken for the beginning.
+        """
+        column = agents.c.version
+        statement = select(agents).where(agents.c.agent_id == agent_id).limit(limit + 1)
+        statement = statement.order_by(column.asc() if ascending else column.desc())
+        if pagination_key is not None and pagination_key.isascii() and pagination_key.isdigit():
+            last = min(int(pagination_key[:12]), 2**31 - 1)
+            statement = statement.where(column > last if ascending else column < last)
+
+        def ask(connection: Connection) -> AgentPage | None:
+            if _one(connection, agent_id, None) is None:
+                return None
+            rows = connection.execute(statement).all()
+            return AgentPage(read(connection, rows[:limit]), _next(rows, limit, lambda row: str(row.version)))
+
+        return await self._database.read(ask)
 
     async def delete(self, agent_id: str) -> bool:
-        """Delete the agent in all its versions. False: no such agent."""
+        """Delete the agent in all its versions, and its tags. False: no such agent."""
 
         def drop(connection: Connection) -> bool:
+            connection.execute(delete(agent_tags).where(agent_tags.c.agent_id == agent_id))
             return connection.execute(delete(agents).where(agents.c.agent_id == agent_id)).rowcount > 0
 
         return await self._database.write(drop)
@@ -139,8 +195,58 @@ class Agents:
 
         def ask(connection: Connection) -> AgentPage:
             rows = connection.execute(statement).all()
-            page = [_agent(row) for row in rows[:limit]]
-            more = len(rows) > limit and page
-            return AgentPage(page, f"{page[-1].last_modification_timestamp}:{page[-1].agent_id}" if more else None)
+            return AgentPage(
+                read(connection, rows[:limit]), _next(rows, limit, lambda row: f"{row.modified_ms}:{row.agent_id}")
+            )
 
         return await self._database.read(ask)
+
+    async def tags(self, agent_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The version of each tag, by agent."""
+        statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids)).order_by(agent_tags.c.tag)
+
+        def ask(connection: Connection) -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = {}
+            for row in connection.execute(statement):
+                found.setdefault(row.agent_id, {})[row.tag] = row.version
+            return found
+
+        return await self._database.read(ask)
+
+    async def _change(self, agent_id: str, change: Callable[[Connection, Agent], T]) -> T | None:
+        """Run a change of the agent, given its latest version, while nobody else changes it. None: no such agent."""
+        everything = select(agents.c.version).where(agents.c.agent_id == agent_id).order_by(agents.c.version)
+
+        def run(connection: Connection) -> T | None:
+            connection.execute(everything.with_for_update())
+            latest = _one(connection, agent_id, None)
+            return change(connection, latest) if latest else None
+
+        return await self._database.write(run)
+
+    def _rewrite(self, connection: Connection, agent: Agent) -> Agent:
+        this_version = (agents.c.agent_id == agent.agent_id) & (agents.c.version == agent.version)
+        connection.execute(update(agents).where(this_version).values(values(agent)))
+        return agent
+
+    def _add_draft(self, connection: Connection, base: Agent, latest: Agent) -> Agent:
+        """The next version, made like `base`; the titles are those of a version and stay behind."""
+        document = {
+            **base.as_record(),
+            "version": latest.version + 1,
+            "base_version": base.version,
+            "is_published": False,
+            "assigned_tags": None,
+            "last_modification_timestamp": self._now_ms(),
+        }
+        draft = Agent.model_validate(document)
+        connection.execute(insert(agents).values(values(draft)))
+        return draft
+
+
+def _one(connection: Connection, agent_id: str, version: int | str | None) -> Agent | None:
+    return next(iter(read(connection, connection.execute(choose(agent_id, version)).all())), None)
+
+
+def _next(rows: Sequence[Row[Any]], limit: int, key: Callable[[Row[Any]], str]) -> str | None:
+    return key(rows[limit - 1]) if len(rows) > limit > 0 else None

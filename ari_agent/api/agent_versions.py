@@ -1,0 +1,124 @@
+"""Versions of agents: drafts, publishing, tags and repair (Retell, Agent, 2026-08; assign-agent-tag is ours)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer, answer_list, answer_nothing
+from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_versions import (
+    LatestPublish,
+    TagAssign,
+    VersionCreate,
+    VersionPage,
+    VersionPublish,
+    VersionSummary,
+)
+from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.errors import ApiError, VersionFrozen, VersionUnknown
+from ari_agent.store.agents import AgentPage, Agents
+
+_NAMES: Final = frozenset({"latest", "latest_published"})
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+def _agents(request: web.Request) -> Agents:
+    return request.app[DEPENDENCIES].store.agents
+
+
+async def create_agent_version(request: web.Request) -> web.Response:
+    """Make a draft that begins as an existing version."""
+    agent_id = path_id(request, "agent_id", "agent")
+    wanted = await read_body(request, VersionCreate)
+    made = await _agents(request).create_version(agent_id, wanted.base_version)
+    return answer(made or await _missing(request, agent_id, wanted.base_version), status=201)
+
+
+async def delete_agent_version(request: web.Request) -> web.Response:
+    """Delete one version and the tags that stand for it. The only version stays: delete the agent then."""
+    agent_id = path_id(request, "agent_id", "agent")
+    text = request.query.get("version", "")
+    if not _NUMBER.fullmatch(text):
+        raise ApiError(400, "version: must be a version number in the query string, such as ?version=3")
+    if not await _agents(request).delete_version(agent_id, int(text)):
+        await _missing(request, agent_id, text)
+    return answer_nothing()
+
+
+async def list_agent_versions(request: web.Request) -> web.Response:
+    """A page of an agent's versions, in short; the latest first."""
+    query = read_query(request, PageQuery)
+    page = await _page(request, query)
+    items = tuple(VersionSummary.of(agent) for agent in page.agents)
+    return answer(VersionPage(items=items, has_more=page.next_key is not None, pagination_key=page.next_key))
+
+
+async def get_agent_versions(request: web.Request) -> web.Response:
+    """The last 1000 versions of an agent, whole; /list-agent-versions has pages."""
+    return await answer_list((await _page(request, PageQuery(limit=MAX_PAGE))).agents)
+
+
+async def publish_agent_version(request: web.Request) -> web.Response:
+    """Freeze a version: it never changes from now on, and `latest_published` may mean it."""
+    wanted = await read_body(request, VersionPublish)
+    return await _publish(request, LatestPublish.model_validate(wanted.changes()))
+
+
+async def publish_agent(request: web.Request) -> web.Response:
+    """As /publish-agent-version, for the latest version unless the body names another."""
+    return await _publish(request, await read_body(request, LatestPublish, optional=True))
+
+
+async def assign_agent_tag(request: web.Request) -> web.Response:
+    """Make a tag stand for a version; numbers, overrides and calls that name the tag then mean that version."""
+    agent_id = path_id(request, "agent_id", "agent")
+    wanted = await read_body(request, TagAssign)
+    if wanted.tag in _NAMES or _NUMBER.fullmatch(wanted.tag):
+        raise ApiError(400, f"tag: {wanted.tag} means a version already; choose another name")
+    agent = await _agents(request).assign_tag(agent_id, wanted.tag, wanted.version)
+    return answer(agent or await _missing(request, agent_id, wanted.version))
+
+
+async def repair_agent(request: web.Request) -> web.Response:
+    """The draft without references to what is gone. Agents here refer to nothing that can go: it is as it was."""
+    agent_id = path_id(request, "agent_id", "agent")
+    version = query_version(request)
+    agent = await _agents(request).get(agent_id, version)
+    if agent is None:
+        agent = await _missing(request, agent_id, version)
+    if agent.is_published:
+        raise VersionFrozen(agent_id, agent.version)
+    return answer(agent)
+
+
+async def _publish(request: web.Request, wanted: LatestPublish) -> web.Response:
+    agent_id = path_id(request, "agent_id", "agent")
+    published = await _agents(request).publish(
+        agent_id, wanted.version, title=wanted.version_title, description=wanted.version_description
+    )
+    return answer(published or await _missing(request, agent_id, wanted.version))
+
+
+async def _page(request: web.Request, query: PageQuery) -> AgentPage:
+    agent_id = path_id(request, "agent_id", "agent")
+    page = await _agents(request).versions(
+        agent_id,
+        ascending=query.sort_order == "ascending",
+        limit=query.limit,
+        pagination_key=query.pagination_key,
+    )
+    if page is None:
+        raise unknown("agent", agent_id)
+    return page
+
+
+async def _missing(request: web.Request, agent_id: str, version: object) -> Agent:
+    """Says whether it is the agent or only the version that is not there: 422 or 404."""
+    if await _agents(request).get(agent_id) is None:
+        raise unknown("agent", agent_id)
+    raise VersionUnknown(agent_id, version)

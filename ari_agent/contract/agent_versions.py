@@ -1,0 +1,73 @@
+"""Versions of an agent: drafts, what is published, and tags that stand for one of them (Retell, Agent, 2026-08)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, Many, Timestamp
+from ari_agent.contract.page import Page
+
+TAG_PATTERN = r"^[a-z0-9_-]{1,20}$"
+Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
+_Text = Annotated[str, Field(max_length=10_000)]
+
+
+class VersionCreate(ContractModel):
+    """Body of POST /create-agent-version: the version that the new draft begins as."""
+
+    base_version: AgentVersionNumber
+
+
+class VersionPublish(ContractModel):
+    """Body of POST /publish-agent-version."""
+
+    version: AgentVersionNumber
+    version_title: _Text | None = None
+    version_description: _Text | None = None
+
+
+class LatestPublish(ContractModel):
+    """Body of POST /publish-agent, all of which may be left out: then it is the latest version."""
+
+    version: AgentVersionNumber | None = None
+    version_title: _Text | None = None
+    version_description: _Text | None = None
+
+
+class TagAssign(ContractModel):
+    """Body of POST /assign-agent-tag. version: that the tag stands for from now on; null: for none."""
+
+    tag: Tag
+    version: AgentVersionNumber | None
+
+
+class VersionSummary(ContractModel):
+    """A version in a list."""
+
+    version: AgentVersionNumber
+    is_published: Flag
+    last_modification_timestamp: Timestamp
+    base_version: AgentVersionNumber | None = None
+    version_title: str | None = None
+    version_description: str | None = None
+
+    @classmethod
+    def of(cls, agent: Agent) -> VersionSummary:
+        """What a list says of this version."""
+        return cls(
+            version=agent.version,
+            is_published=agent.is_published,
+            last_modification_timestamp=agent.last_modification_timestamp,
+            base_version=agent.base_version,
+            version_title=agent.version_title,
+            version_description=agent.version_description,
+        )
+
+
+class VersionPage(Page):
+    """Answer of GET /list-agent-versions."""
+
+    items: Many[VersionSummary]

@@ -1,0 +1,70 @@
+"""Rows of agents and their tags, read and written inside somebody's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, Select, select
+
+from ari_agent.contract.agent import Agent
+from ari_agent.errors import StoreError
+from ari_agent.store.tables import agent_tags, agents
+
+LATEST: Final = "latest"
+LATEST_PUBLISHED: Final = "latest_published"
+LARGEST_VERSION: Final = 2**31 - 1  # that the column holds
+
+
+def choose(agent_id: str, version: int | str | None) -> Select[Any]:
+    """The row that a version reference means: a number, `latest` (as None), `latest_published` or a tag."""
+    statement = select(agents).where(agents.c.agent_id == agent_id).order_by(agents.c.version.desc()).limit(1)
+    if version is None or version == LATEST:
+        return statement
+    if version == LATEST_PUBLISHED:
+        return statement.where(agents.c.is_published)
+    if isinstance(version, str):
+        of_tag = select(agent_tags.c.version).where(agent_tags.c.agent_id == agent_id, agent_tags.c.tag == version)
+        return statement.where(agents.c.version == of_tag.scalar_subquery())
+    return statement.where(agents.c.version == (version if 0 <= version <= LARGEST_VERSION else -1))
+
+
+def tags_of(connection: Connection, agent_ids: Sequence[str]) -> dict[tuple[str, int], list[str]]:
+    """Tags by agent and version, in the order of their letters."""
+    statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids)).order_by(agent_tags.c.tag)
+    found: dict[tuple[str, int], list[str]] = {}
+    for row in connection.execute(statement):
+        found.setdefault((row.agent_id, row.version), []).append(row.tag)
+    return found
+
+
+def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Agent]:
+    """The agents of these rows, with their tags."""
+    tags = tags_of(connection, sorted({row.agent_id for row in rows})) if rows else {}
+    return [_agent(row, tags.get((row.agent_id, row.version))) for row in rows]
+
+
+def _agent(row: Row[Any], tags: list[str] | None) -> Agent:
+    document = json.loads(row.document)
+    if tags:
+        document["assigned_tags"] = tags
+    try:
+        return Agent.model_validate(document)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise StoreError(f"the record of agent {row.agent_id} cannot be read: {where}: {problem['msg']}") from None
+
+
+def values(agent: Agent) -> dict[str, object]:
+    """The row of an agent; its tags have a table of their own."""
+    record = {name: value for name, value in agent.as_record().items() if name != "assigned_tags"}
+    return {
+        "agent_id": agent.agent_id,
+        "version": agent.version,
+        "document": json.dumps(record, separators=(",", ":")),
+        "is_published": agent.is_published,
+        "modified_ms": agent.last_modification_timestamp,
+    }
