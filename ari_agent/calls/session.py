@@ -176,6 +176,10 @@ class CallSession:
 
     async def run(self) -> None:
         """Live through the call."""
+        async with self._exit:  # whatever happens, the slot ends with the call
+            await self._live()
+
+    async def _live(self) -> None:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start(self._set_up())

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.fakes.agent_server import AgentCall
 from tests.fakes.sip_message import first
+from tests.fakes.sipp_callee import answers, callee, refuses
 from tests.integration.stage import DIALPLAN, Stage, staged
 
 WAIT_S = 2.0
@@ -45,9 +46,9 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         yield made
 
 
-async def number_with_fallback(stage: Stage, fallback: str | None) -> str:
+async def number_with_fallback(stage: Stage, fallback: str | None, **fields: str) -> str:
     """Bound to an agent of its own."""
-    number = await stage.import_number(await stage.create_agent(stage.agents.agent()))
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent()), **fields)
     if fallback:
         reply = await stage.controller.request("PATCH", f"/update-phone-number/{number}", {"fallback_number": fallback})
         assert reply.status == 200, reply.text
@@ -90,6 +91,32 @@ async def test_the_fallback_number_answers(stage: Stage) -> None:
     assert "start_timestamp" not in record
     await stage.events.event("call_analyzed", call_id=record["call_id"])
     assert "call_started" not in stage.events.events(call_id=record["call_id"])
+    await stage.idle()
+
+
+async def test_a_fallback_number_of_the_world_is_dialled_through_the_trunk(stage: Stage) -> None:
+    async with callee(stage.pbx, answers(ringing_ms=300), port=5391) as far_end:
+        number = await number_with_fallback(stage, "+14155550177", termination_uri=far_end.uri, transport="UDP")
+        async with stage.connected(), stage.caller() as caller:
+            await caller.call(number, timeout_s=20)
+            record = await record_of(stage, number)
+            await caller.hang_up()
+        await far_end.done()
+        (invite,) = far_end.received("INVITE")
+    assert invite.start_line.startswith("INVITE sip:+14155550177@")
+    assert number in invite.need("From")
+    assert record["disconnection_reason"] == "no_concurrency_fallback"
+    await stage.idle()
+
+
+async def test_a_trunk_that_refuses_the_fallback_sends_the_caller_back(stage: Stage) -> None:
+    async with callee(stage.pbx, refuses(486, ringing=True), port=5392) as far_end:
+        number = await number_with_fallback(stage, "+14155550177", termination_uri=far_end.uri, transport="UDP")
+        async with stage.connected(), stage.caller() as caller:
+            await caller.dial(number)
+            assert (await caller.refused(timeout_s=30)).status == 503
+            record = await record_of(stage, number)
+    assert record["disconnection_reason"] == "concurrency_limit_reached"
     await stage.idle()
 
 
