@@ -156,14 +156,15 @@ class AudioSocket:
 
     def send_audio(self, payload: bytes) -> None:
         """The caller's audio. Dropped, oldest first, while the agent does not read; ignored when there is no agent."""
-        if self._transport is None or self._closing:
+        transport = self._transport
+        if transport is None or self._closing:
             return
         message = self._protocol.audio(payload)
         if self._congested:
             self._hold(self._audio_type, message, droppable=True)
             return
         self.messages_out += 1
-        self._transport.send(self._audio_type, message)
+        transport.send(self._audio_type, message)
 
     def send(self, message: bytes) -> None:
         """A text message of the protocol. Ignored when there is no agent."""

@@ -25,7 +25,7 @@ from ari_agent.media.audio import (
     linear_to_ulaw,
     ulaw_to_linear,
 )
-from ari_agent.media.jitter import JitterBuffer
+from ari_agent.media.jitter import PATIENCE_LEAST_S, JitterBuffer
 from ari_agent.media.playout import Playout
 from ari_agent.media.resampler import Resampler
 
@@ -76,12 +76,12 @@ class AgentEncoding:
         """The agent's audio in mu-law at 8 kHz."""
         if self.is_ulaw:
             return payload
-        pcm = self._odd + payload if self._odd else payload
-        if len(pcm) % 2:
-            pcm, self._odd = pcm[:-1], pcm[-1:]
-        else:
-            self._odd = b""
-        return linear_to_ulaw(self._down.process(pcm) if self._down is not None else pcm)
+        if self._down is not None:  # keeps half a sample itself
+            return linear_to_ulaw(self._down.process(payload))
+        pcm = self._odd + payload
+        whole = len(pcm) & ~1
+        self._odd = pcm[whole:]
+        return linear_to_ulaw(pcm[:whole])
 
     def clear(self) -> None:
         """The agent's stream was cut: what comes next does not continue it."""
@@ -202,12 +202,18 @@ class Bridge:
         """One datagram from Asterisk. What comes before `start` is ringing, not conversation."""
         if not self._started:
             return
+        clock = self._clock  # a method that is kept in a slot is called faster by way of a local name
+        now_s = clock()
+        audio = self.jitter.pass_at_once(datagram, now_s)
+        if audio is not None:
+            self._hear_caller(audio)
+            return
         try:
             packet = rtp.parse(datagram)
         except MalformedPacket:
             self.malformed += 1
             return
-        for payload in self.jitter.push(packet, self._clock()):
+        for payload in self.jitter.push(packet, now_s):
             self._hear_caller(payload)
         # Packets behind a hole are given up waiting for at their moment, which may be long before the next turn.
         if self.jitter.release_at_s != inf and self._release is None:
@@ -229,7 +235,8 @@ class Bridge:
                 self.heard_s = self._clock()
         if self._muted:
             payload = ULAW_SILENCE_FRAME[:1] * len(payload)
-        self._send_agent(payload if self._is_ulaw else self._encoding.to_agent(payload))
+        send = self._send_agent
+        send(payload if self._is_ulaw else self._encoding.to_agent(payload))
 
     # the agent's side
 
@@ -263,9 +270,10 @@ class Bridge:
         """20 ms have passed."""
         if not self._started:
             return
-        if now_s >= self.jitter.next_deadline_s:
+        jitter, playout = self.jitter, self.playout
+        if now_s - jitter.due_s >= PATIENCE_LEAST_S and now_s >= jitter.next_deadline_s:
             self._poll(now_s)
-        frame = self.playout.next_frame()
+        frame = playout.next_frame()
         if frame is None:
             frame = ULAW_SILENCE_FRAME
             if self._ahead_samples >= FRAME_SAMPLES:  # turns moved forward have sent one frame too many by now
@@ -275,17 +283,17 @@ class Bridge:
             self._frames_out += 1
             if self._frames_out % _SAMPLED_FRAMES == 0 and is_speech(frame):
                 self.heard_s = now_s
-        marks = self.playout.take_played_marks()
-        if marks:
-            self._on_marks(marks)
+        if playout.has_played_marks:
+            self._on_marks(playout.take_played_marks())
         self._last_agent = frame
-        self.send_rtp(self._stream.packet(frame, self._marker))
+        send = self.send_rtp
+        send(self._stream.packet(frame, self._marker))
         self._marker = False
         self.packets_out += 1
         self._turns += 1
         if self._turns % _TURNS_PER_S == 0:
             # The caller's first packet begins the agent's timeline; one who sends nothing is silent from here on.
-            self.jitter.start(now_s)
+            jitter.start(now_s)
             self._on_second(now_s)
 
     def skip(self, turns: int) -> None:

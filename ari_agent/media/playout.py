@@ -65,7 +65,11 @@ class PlayoutCounters:
 
 
 class Playout:
-    """One call's queue towards the caller."""
+    """One call's queue towards the caller.
+
+    idle: nothing is queued and nothing was played at the last tick: the next push starts a talkspurt.
+    has_played_marks: `take_played_marks` would give some.
+    """
 
     __slots__ = (
         "_allowed",
@@ -93,6 +97,8 @@ class Playout:
         "_usual_lead",
         "_window_ticks",
         "counters",
+        "has_played_marks",
+        "idle",
     )
 
     def __init__(self) -> None:
@@ -105,6 +111,8 @@ class Playout:
         self._handed_bytes = 0  # of the agent's audio since the call began: played, trimmed or cleared
         self._marks: deque[tuple[int, str]] = deque()  # (handed bytes at which it is due, name)
         self._due_marks: list[str] = []
+        self.has_played_marks = False
+        self.idle = True
         self._silent_run = 1 << 20  # ticks since a frame was last played
         self._begin_stream(0)
         self._live = False  # nothing has begun
@@ -143,6 +151,7 @@ class Playout:
             if not self._live or self._since_input > _STALL_TICKS_MAX:
                 self._begin_stream(size)
                 self._holding = size % FRAME_SAMPLES != 0 and size < 2 * FRAME_SAMPLES
+        self.idle = False
         self._since_input = 0
         self._lead += size
         self._received += size
@@ -170,6 +179,7 @@ class Playout:
         """Have `name` come back once all audio pushed so far has been handed out. False: too many are waiting."""
         if not self._frames and not self._tail:
             self._due_marks.append(name)
+            self.has_played_marks = True
             return True
         if len(self._marks) >= MARKS_LIMIT:
             self.counters.marks_refused += 1
@@ -185,26 +195,21 @@ class Playout:
         self._frames.clear()
         self._tail = self._fading = b""
         self._live = self._holding = False
+        self.idle = self._silent_run > 0
         names = [name for _, name in self._marks]
         self._marks.clear()
         return names
 
     def take_played_marks(self) -> list[str]:
         """The marks whose audio has been handed out since the last call, in order."""
-        if not self._due_marks:
-            return []
         names, self._due_marks = self._due_marks, []
+        self.has_played_marks = False
         return names
 
     @property
     def queued_bytes(self) -> int:
         """Audio that waits: bytes of mu-law, 8 to the millisecond."""
         return len(self._frames) * FRAME_SAMPLES + len(self._tail)
-
-    @property
-    def idle(self) -> bool:
-        """Nothing queued and nothing played at the last tick: the next push starts a talkspurt."""
-        return self._silent_run > 0 and not self._frames and not self._tail
 
     # the wheel's side
 
@@ -235,6 +240,7 @@ class Playout:
             self._fading = b""
             self._tail_seen = len(self._tail)
             self._silent_run += 1
+            self.idle = not frames and not self._tail
             self._allowed += FRAME_SAMPLES
             self._lowest = 0
             self.counters.silent_frames += 1
@@ -258,6 +264,7 @@ class Playout:
         marks, due = self._marks, self._due_marks
         while marks and marks[0][0] <= self._handed_bytes:
             due.append(marks.popleft()[1])
+            self.has_played_marks = True
 
     # surplus
 

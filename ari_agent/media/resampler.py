@@ -40,6 +40,8 @@ _S16LE: Final = np.dtype("<i2")
 # A float64 from 2**20 to 2**21 has its units in bits 32 and up. Added to a sample as the last input of its block, this
 # puts the sample there, rounded to the nearest: bits 32..47 are the sample as a signed integer.
 _ROUNDING: Final = 1.5 * 2.0**20 + 0.5
+_LOWEST: Final = np.array(_ROUNDING - 32768)  # as arrays, which numpy need not make of them each time
+_HIGHEST: Final = np.array(_ROUNDING + 32767)
 _SAMPLE_WORD: Final = 2  # of the four 16-bit words of a float64
 
 
@@ -74,7 +76,8 @@ class Resampler:
             whole = len(pcm) & ~1
             pcm, self._half_sample = pcm[:whole], pcm[whole:]
         if len(pcm) <= _BATCH_BYTES:
-            return self._convert(pcm)
+            convert = self._convert
+            return convert(pcm)
         return b"".join(self._convert(pcm[start : start + _BATCH_BYTES]) for start in range(0, len(pcm), _BATCH_BYTES))
 
 
@@ -120,7 +123,7 @@ def _plan(from_hz: int, to_hz: int) -> _Plan | None:
 class _Bench:
     """The arrays for some blocks. Nothing stays in them from one chunk to the next."""
 
-    __slots__ = ("_harmless", "_inputs", "_multiply", "_shape", "_strides", "_sums", "_weights", "_words", "samples")
+    __slots__ = ("_harmless", "_inputs", "_multiply", "_samples", "_shape", "_strides", "_sums", "_weights", "_words")
 
     def __init__(self, plan: _Plan, blocks: int) -> None:
         span = plan.history + plan.block_in
@@ -131,18 +134,21 @@ class _Bench:
         self._shape, self._strides = (blocks, span), (2 * plan.block_in, 2)
         self._sums = np.empty((blocks, plan.block_out))
         self._words = self._sums.reshape(-1).view(_S16LE)[_SAMPLE_WORD::4]
-        self.samples = np.empty(blocks * plan.block_out, _S16LE)
+        self._samples = np.empty(blocks * plan.block_out, _S16LE)
 
-    def convert(self, pcm: bytes) -> None:
-        """Fill `samples` with the output of the blocks in `pcm`, which begins with the history before them."""
+    def convert(self, pcm: bytes) -> bytes:
+        """The output of the blocks in `pcm`, which begins with the history before them."""
         # Each block with its history, one block on from row to row, straight from the bytes.
         self._inputs[...] = np.ndarray(self._shape, _S16LE, pcm, 0, self._strides)
         sums = self._sums
-        self._multiply(self._weights, sums)
+        multiply = self._multiply
+        multiply(self._weights, sums)
         if audioop.max(pcm, 2) > self._harmless:
-            np.minimum(sums, _ROUNDING + 32767, out=sums)
-            np.maximum(sums, _ROUNDING - 32768, out=sums)
-        self.samples[...] = self._words
+            sums.clip(_LOWEST, _HIGHEST, out=sums)
+        samples = self._samples
+        samples[...] = self._words
+        converted: bytes = samples.tobytes()
+        return converted
 
 
 class _Periodic:
@@ -162,9 +168,7 @@ class _Periodic:
         joined = self._past + pcm
         if len(pcm) == self._usual_bytes and not self._waiting:  # nearly always: whole blocks
             self._past = joined[self._usual_bytes :]
-            bench = self._usual_bench
-            bench.convert(joined)
-            return bench.samples.tobytes()
+            return self._usual_bench.convert(joined)
         return self._convert_odd(joined)
 
     def _convert_odd(self, joined: bytes) -> bytes:
@@ -178,9 +182,8 @@ class _Periodic:
         self._past = joined[2 * begun * plan.block_in :]
         if not blocks:
             return b""
-        bench = plan.bench(blocks)
-        bench.convert(joined.ljust(2 * (plan.history + blocks * plan.block_in), b"\0"))
-        return bench.samples[given:available].tobytes()
+        padded = joined.ljust(2 * (plan.history + blocks * plan.block_in), b"\0")
+        return plan.bench(blocks).convert(padded)[2 * given : 2 * available]
 
 
 @lru_cache(maxsize=16)

@@ -17,8 +17,8 @@ COMFORT_NOISE: Final = 13  # RFC 3389
 CLOCK_HZ: Final = 8000  # the RTP clock of every G.711 stream: one tick a sample, one sample a byte
 
 HEADER_BYTES: Final = 12
-_HEADER: Final = struct.Struct("!BBHII")
-_PLAIN: Final = 0x80  # version 2, no padding, no extension, no CSRC: what Asterisk and we send
+HEADER: Final = struct.Struct("!BBHII")
+PLAIN: Final = 0x80  # version 2, no padding, no extension, no CSRC: what Asterisk and we send
 _EXTENSION_LENGTH: Final = struct.Struct("!2xH")
 
 
@@ -45,12 +45,12 @@ def parse(datagram: bytes) -> Packet:
     truncated-extension, padding.
     """
     try:
-        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)
+        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(datagram)
     except struct.error:
         raise MalformedPacket("truncated-header") from None
     if 192 <= second <= 223:  # RTCP on the same port (RFC 5761 section 4): RTP payload types 64..95 with a marker
         raise MalformedPacket("rtcp")
-    payload = datagram[HEADER_BYTES:] if first == _PLAIN else _payload_behind_options(datagram, first)
+    payload = datagram[HEADER_BYTES:] if first == PLAIN else _payload_behind_options(datagram, first)
     return Packet(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, payload)
 
 
@@ -77,7 +77,7 @@ def _payload_behind_options(datagram: bytes, first: int) -> bytes:
 def build(packet: Packet) -> bytes:
     """The datagram of a packet: no CSRC, no extension, no padding."""
     second = packet.payload_type | (0x80 if packet.marker else 0)
-    return _HEADER.pack(_PLAIN, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
+    return HEADER.pack(PLAIN, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
 
 
 class RtpStream:
@@ -101,7 +101,7 @@ class RtpStream:
         self.sequence = (sequence + 1) & 0xFFFF
         self.timestamp = (timestamp + len(payload)) & 0xFFFFFFFF
         kind = self._marked_type if marker else self._payload_type
-        return _HEADER.pack(_PLAIN, kind, sequence, timestamp, self.ssrc) + payload
+        return HEADER.pack(PLAIN, kind, sequence, timestamp, self.ssrc) + payload
 
     def skip(self, ticks: int) -> None:
         """Time passes without a packet: the timestamp goes on, the sequence number does not."""

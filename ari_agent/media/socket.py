@@ -73,7 +73,8 @@ class RtpSocket:
     def send(self, packet: bytes) -> None:
         """Send to the accepted address; when the kernel refuses, the packet is lost and counted."""
         try:
-            self._sendto(packet, self._peer)
+            sendto = self._sendto
+            sendto(packet, self._peer)
         except OSError:
             self.send_errors += 1
 
@@ -84,8 +85,9 @@ class RtpSocket:
         except OSError:  # nothing there after all, or an ICMP error of an earlier send
             return False
         if source == self._peer:
+            on_datagram = self._on_datagram
             try:
-                self._on_datagram(datagram)
+                on_datagram(datagram)
             except Exception:  # one call's fault must not silence all others
                 self._fault()
         else:
@@ -175,7 +177,8 @@ class RtpPorts:
         if self._epoll is None:
             return
         # One datagram from each ready socket: what is left wakes the loop again, after it has served the others.
+        sockets = self._sockets
         for descriptor, _ in self._epoll.poll(0):
-            opened = self._sockets.get(descriptor)
+            opened = sockets.get(descriptor)
             if opened is not None:  # else closed by a handler before it in this very round
                 opened.read()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ari_agent.media.jitter import JitterBuffer, JitterCounters
-from ari_agent.media.rtp import COMFORT_NOISE, PCMA, PCMU, Packet
+from ari_agent.media.rtp import COMFORT_NOISE, PCMA, PCMU, Packet, build, parse
 
 FRAME = 160
 FRAME_S = 0.02
@@ -59,8 +59,18 @@ class Heard:
         return [number for _, payload in self.pieces if (number := number_of(payload)) is not None]
 
 
-def play(arrivals: Iterable[Arrival], *, until_s: float, poll_from_s: float = 0.003, timer: bool = False) -> Heard:
-    """Hand the arrivals to a buffer that is polled every 20 ms (timer: and at release_at_s)."""
+def play(
+    arrivals: Iterable[Arrival],
+    *,
+    until_s: float,
+    poll_from_s: float = 0.003,
+    timer: bool = False,
+    at_once: list[float] | None = None,
+) -> Heard:
+    """Hand the arrivals to a buffer that is polled every 20 ms (timer: and at release_at_s).
+
+    at_once: try `pass_at_once` first, and note here when it was enough.
+    """
     buffer, heard = JitterBuffer(), Heard()
     heard.counters = buffer.counters
     polls: list[tuple[float, Packet | None]] = [
@@ -70,7 +80,11 @@ def play(arrivals: Iterable[Arrival], *, until_s: float, poll_from_s: float = 0.
         while timer and buffer.release_at_s < now_s:
             at_s = buffer.release_at_s
             heard.take(at_s, buffer.poll(at_s))
-        heard.take(now_s, buffer.push(arrived, now_s) if arrived else buffer.poll(now_s))
+        if arrived and at_once is not None and (audio := buffer.pass_at_once(build(arrived), now_s)) is not None:
+            at_once.append(now_s)
+            heard.take(now_s, [audio])
+        else:
+            heard.take(now_s, buffer.push(arrived, now_s) if arrived else buffer.poll(now_s))
     return heard
 
 
@@ -450,3 +464,35 @@ def test_the_fast_way_and_the_long_way_agree() -> None:
     heard = play([(n * FRAME_S + dice.uniform(0, 0.01), packet(n)) for n in range(500)], until_s=9.9)
     assert heard.numbers == list(range(500))
     assert heard.counters == JitterCounters(received=500)
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+@pytest.mark.parametrize("loss", [0.0, 0.05])
+@pytest.mark.parametrize("ppm", [-300, 0, 300])
+def test_what_passes_at_once_is_what_would_have_been_pushed(loss: float, ppm: float, *, reorder: bool) -> None:
+    arrivals = network(random.Random(5), seconds=20, loss=loss, ppm=ppm, reorder=reorder)
+    for at in (100, 300):  # other streams, kinds and lengths, a leap of the timestamps, a pause
+        arrivals[at] = arrivals[at][0], packet(at, kind=TELEPHONE_EVENT)
+        arrivals[at + 20] = arrivals[at + 20][0], packet(at, ssrc=8)
+        arrivals[at + 40] = arrivals[at + 40][0], packet(at, length=0)
+        arrivals[at + 60] = arrivals[at + 60][0], packet(at, ticks=7)
+        del arrivals[at + 80 : at + 100]
+    at_once: list[float] = []
+    pushed, passed = play(arrivals, until_s=20), play(arrivals, until_s=20, at_once=at_once)
+    assert passed.pieces == pushed.pieces
+    assert passed.counters == pushed.counters
+    assert len(at_once) > len(arrivals) / 2 or loss or reorder
+
+
+@given(st.binary(max_size=40))
+def test_only_the_very_next_packet_passes_at_once(datagram: bytes) -> None:
+    buffer, now_s = JitterBuffer(), 5.0
+    assert buffer.pass_at_once(datagram, now_s) is None, "there is no stream yet"
+    for number in range(2):
+        buffer.push(packet(number), now_s + number * FRAME_S)
+    following = build(packet(2))
+    if datagram[:12] != following[:12]:
+        assert buffer.pass_at_once(datagram, now_s + 2 * FRAME_S) is None
+    assert buffer.pass_at_once(following[:12], now_s + 2 * FRAME_S) is None, "no audio"
+    assert buffer.pass_at_once(following, now_s + 2 * FRAME_S) == parse(following).payload
+    assert buffer.pass_at_once(following, now_s + 2 * FRAME_S) is None, "heard already"
