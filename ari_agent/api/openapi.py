@@ -29,6 +29,7 @@ _ERRORS: Final[Mapping[int, str]] = {
     401: "The API key is missing or wrong.",
     413: "The body is larger than 1 MiB.",
     422: "Nothing has this id.",
+    429: "Every slot for calls of this kind is taken.",
     500: "An internal error; the server's log has the details.",
     502: "Asterisk refused.",
     503: "Asterisk or the database is not reachable.",
@@ -145,6 +146,8 @@ def _error_statuses(route: Route) -> set[int]:
         statuses.add(400)
     if "{" in route.path or route.path in _NAMES_IDS:
         statuses.add(422)
+    if route.path in _TAKES_SLOT:
+        statuses.add(429)
     if route.asks_asterisk:
         statuses |= {400, 502}
     if route.path.startswith("/v2/transfer-call"):
@@ -152,7 +155,17 @@ def _error_statuses(route: Route) -> set[int]:
     return statuses
 
 
-_NAMES_IDS: Final = frozenset({"/import-phone-number", "/create-phone-number"})
+_TAKES_SLOT: Final = frozenset({"/v2/create-phone-call", "/create-phone-call"})
+"""Paths that begin a call now or not at all."""
+_NAMES_IDS: Final = frozenset(
+    {
+        "/v2/create-phone-call",
+        "/create-phone-call",
+        "/create-batch-call",
+        "/import-phone-number",
+        "/create-phone-number",
+    }
+)
 """Paths whose body names agents, which may be unknown."""
 
 

@@ -13,9 +13,11 @@ from aiohttp import web
 
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
+from ari_agent.calls.concurrency import Slots
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.store.store import Store
+from tests.api import lines
 from tests.api.conftest import API_KEY, AUDIO, NOW_MS, Board, OneCall
 from tests.api.test_calls import a_call
 
@@ -46,7 +48,19 @@ async def _serve(folder: Path, ready: Future[tuple[str, str]], stop: threading.E
         number = PhoneNumberImport.model_validate({"phone_number": NUMBER, "termination_uri": "sip.example.com"})
         await store.phone_numbers.create(number.number(now_ms=NOW_MS))
         await store.calls.save(ENDED)
-        runner = web.AppRunner(build_api(ApiDependencies(store=store, switchboard=Board([LIVE]), api_key=API_KEY)))
+        slots = Slots(20)
+        desk = lines.desk(store, lines.Lines(), slots, now_ms=NOW_MS)
+        runner = web.AppRunner(
+            build_api(
+                ApiDependencies(
+                    store=store,
+                    switchboard=Board([LIVE]),
+                    api_key=API_KEY,
+                    outbound=desk,
+                    batches=lines.batches(store, desk, slots, now_ms=NOW_MS),
+                )
+            )
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -1,0 +1,64 @@
+"""Outbound calls for an API without an Asterisk: everything is real but the dialling, which is only written down."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.trunks import Trunks
+from ari_agent.calls.batch_scheduler import BatchScheduler
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.outbound_call import FindTrunk, OutboundOrder
+from ari_agent.calls.outbound_desk import OutboundDesk
+from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.store.store import Store
+
+
+@dataclass
+class Lines:
+    """Takes orders. can_dial: Asterisk is within reach."""
+
+    can_dial: bool = True
+    orders: list[OutboundOrder] = field(default_factory=list)
+    slots: list[AsyncExitStack] = field(default_factory=list)
+
+    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, find_trunk: FindTrunk) -> None:
+        """Write down an order; its slot is held until `hang_up_all`."""
+        del find_trunk
+        self.orders.append(order)
+        self.slots.append(slot)
+
+    async def hang_up_all(self) -> None:
+        """End every call."""
+        while self.slots:
+            await self.slots.pop().aclose()
+
+
+def desk(store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0) -> OutboundDesk:
+    """A desk that dials on these lines."""
+    ids = itertools.count(1)
+    ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
+    return OutboundDesk(
+        store=store,
+        slots=slots,
+        dialler=lines,
+        trunks=TrunkKeeper(store, Trunks(ari, app="ari_agent")),
+        dice=lambda: dice,
+        new_call_id=lambda: f"call_{next(ids)}",
+        now_ms=lambda: now_ms,
+    )
+
+
+def batches(store: Store, of_desk: OutboundDesk, slots: Slots, *, now_ms: int) -> BatchScheduler:
+    """A scheduler that takes batches; it is for the test to run it."""
+    ids = itertools.count(1)
+    return BatchScheduler(
+        store=store,
+        desk=of_desk,
+        slots=slots,
+        calls_per_second=150,
+        new_batch_id=lambda: f"batch_call_{next(ids)}",
+        now_ms=lambda: now_ms,
+    )
