@@ -80,6 +80,23 @@ async def test_a_slot_handed_to_a_caller_who_hangs_up_in_the_same_moment_goes_to
     assert slots.in_use == 0
 
 
+async def test_a_slot_that_comes_free_as_the_first_hangs_up_goes_to_the_next() -> None:
+    slots = Slots(1)
+    holder, following = slots.inbound(), slots.inbound()
+    await holder.__aenter__()
+    gone = asyncio.create_task(slots.inbound().__aenter__())
+    next_one = asyncio.create_task(following.__aenter__())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await holder.__aexit__(None, None, None)
+    await next_one
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert slots.in_use == 1
+    await following.__aexit__(None, None, None)
+    assert slots.in_use == 0
+
+
 @pytest.mark.parametrize(("limit", "reserved"), [(1, 1), (5, -1), (0, 0)])
 def test_a_reservation_leaves_room(limit: int, reserved: int) -> None:
     with pytest.raises(ValueError, match="reserved_inbound"):
