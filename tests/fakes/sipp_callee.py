@@ -210,9 +210,9 @@ class Callee:
 
 @contextlib.asynccontextmanager
 async def callee(
-    pbx: Pbx, steps: Sequence[str], *, port: int, calls: int = 1, transport: str = "u1"
+    pbx: Pbx, steps: Sequence[str], *, port: int, calls: int = 1, transport: str = "u1", options: Sequence[str] = ()
 ) -> AsyncIterator[Callee]:
-    """A far end that plays the steps for so many calls. transport: as SIPp's -t."""
+    """A far end that plays the steps for so many calls. transport: as SIPp's -t; options: more for its command line."""
     made = Callee(port, pbx, f"callee-{secrets.token_hex(4)}", f"{ADDRESS}:{port}")
     folder = pbx.work_path / made.name
     folder.mkdir(parents=True)
@@ -222,7 +222,7 @@ async def callee(
     )
     command = ["sipp", "-sf", f"{made.name}/scenario.xml", "-i", ADDRESS, "-p", str(port), "-t", transport]
     command += ["-m", str(calls), "-nostdin", "-trace_msg", "-message_file", f"{made.name}/messages.log"]
-    command += ["-trace_err", "-error_file", f"{made.name}/errors.log", "-timeout", "60s"]
+    command += ["-trace_err", "-error_file", f"{made.name}/errors.log", "-timeout", "60s", *options]
     made._process = await pbx.popen_tool(command)
     try:
         await _listens(made._process, port, tcp=transport.startswith("t"))

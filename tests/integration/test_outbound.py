@@ -14,7 +14,22 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.agent_server import Agent
-from tests.fakes.sipp_callee import Callee, answers, callee, challenges, is_right_answer, refuses, rings
+from tests.fakes.sipp_callee import (
+    Callee,
+    answers,
+    callee,
+    challenges,
+    hang_up,
+    is_right_answer,
+    pause,
+    play,
+    receive,
+    refuses,
+    remember_parties,
+    reply,
+    rings,
+)
+from tests.fakes.sound import find, noise, ulaw_encode
 from tests.integration.stage import Stage, staged
 
 TO_NUMBER = "+14155550199"
@@ -59,12 +74,15 @@ async def trunk(
     calls: int = 1,
     transport: str = "UDP",
     agent: dict[str, Any] | None = None,
+    options: Sequence[str] = (),
     **fields: Any,
 ) -> AsyncIterator[Trunk]:
     server_agent = stage.agents.agent()
     agent_id = await stage.create_agent(server_agent, **(agent or {}))
     sipp_transport = {"UDP": "u1", "TCP": "t1"}[transport]
-    async with callee(stage.pbx, steps, port=next(PORTS), calls=calls, transport=sipp_transport) as far_end:
+    async with callee(
+        stage.pbx, steps, port=next(PORTS), calls=calls, transport=sipp_transport, options=options
+    ) as far_end:
         number = await stage.import_number(
             None,
             termination_uri=far_end.uri,
@@ -308,3 +326,40 @@ async def test_more_calls_than_slots_are_refused_at_once(own_stage: Stage) -> No
             await own_stage.controller.ended_call(record["call_id"])
     async with trunk(own_stage, refuses(486)) as line:
         assert (await line.ended())["disconnection_reason"] == "dial_busy"
+
+
+async def test_both_sides_hear_each_other(stage: Stage) -> None:
+    """The far end sends back what it hears."""
+    sound = noise(1.5)
+    async with trunk(stage, answers(), options=["-rtp_echo", "-mp", "26500"]) as line:
+        placed = await line.call()
+        agent_call = await line.agent.call()
+        await stage.begun(placed["call_id"])
+        await agent_call.say(sound)
+        await agent_call.hears(seconds=1.2)
+        heard = find(sound[4000:8000], agent_call.sound())
+        await stage.controller.post(f"/v2/stop-call/{placed['call_id']}", expect=204)
+        await line.far_end.done()
+    assert heard.similarity > 0.95
+
+
+async def test_early_media_is_not_for_the_agent(stage: Stage) -> None:
+    (stage.pbx.work_path / "ringback.ulaw").write_bytes(ulaw_encode(noise(5)))
+    steps = (
+        remember_parties(),
+        reply(183, sdp=True),
+        play("ringback.ulaw"),
+        pause(1000),
+        reply(200, sdp=True),
+        receive("ACK"),
+        pause(500),
+        hang_up(),
+    )
+    async with trunk(stage, steps) as line:
+        placed = await line.call()
+        agent_call = await line.agent.call()
+        record = await stage.controller.ended_call(placed["call_id"])
+        await line.far_end.done()
+    assert record["disconnection_reason"] == "user_hangup"
+    heard_s = len(agent_call.sound()) / agent_call.rate_hz
+    assert 0 < heard_s <= record["duration_ms"] / 1000 + 0.2
