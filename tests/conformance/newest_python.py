@@ -63,12 +63,12 @@ def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dic
             lambda: agents.list_versions(agent, limit=5),
             lambda: agents.list_versions("agent_unknown"),
         ),
+        "agent.repair": (lambda: agents.repair(agent), lambda: agents.repair("agent_unknown")),
         "agent.publish": (lambda: agents.publish(agent, version=0), lambda: agents.publish(agent, version=99)),
         "agent.delete_version": (
             lambda: agents.delete_version(agent, version=1),
             lambda: agents.delete_version(agent, version=99),
         ),
-        "agent.repair": (lambda: agents.repair(agent), lambda: agents.repair("agent_unknown")),
         "agent.delete": (lambda: agents.delete(doomed), lambda: agents.delete("agent_unknown")),
         "phone_number.import_": (
             lambda: numbers.import_(

@@ -55,12 +55,12 @@ async function main() {
       async () => needs(await agent.listVersions(made, { limit: 5 }), "items"),
       () => agent.listVersions("agent_unknown"),
     ],
+    "agent.repair": [() => agent.repair(made), () => agent.repair("agent_unknown")],
     "agent.publish": [() => agent.publish(made, { version: 0 }), () => agent.publish(made, { version: 99 })],
     "agent.delete_version": [
       () => agent.deleteVersion(made, { version: "1" }),
       () => agent.deleteVersion(made, { version: "99" }),
     ],
-    "agent.repair": [() => agent.repair(made), () => agent.repair("agent_unknown")],
     "agent.delete": [() => agent.delete(doomed), () => agent.delete("agent_unknown")],
     "phone_number.import_": [
       () => phoneNumber.import({ phone_number: own, termination_uri: "sip.example.com" }),
