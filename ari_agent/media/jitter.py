@@ -118,7 +118,9 @@ class JitterBuffer:
         self._switched_s = -inf
         self._sequence = 0  # the next packet's
         self._timestamp = 0
-        self._next_header: bytes | None = None  # of the next packet, if the last one passed at once
+        self._next_header: bytes | None = (
+            None  # of the next packet, if the last one passed at once: then nothing is left out either
+        )
         self._candidate = -1  # the number that would confirm a leap
         self._held: dict[int, Packet] = {}  # behind a hole
         self._held_since_s = 0.0
@@ -160,7 +162,6 @@ class JitterBuffer:
             datagram[:HEADER_BYTES] != self._next_header
             or self._held
             or self._filled
-            or self._ahead
             or not HEADER_BYTES < len(datagram) <= HEADER_BYTES + _PAYLOAD_MAX
             or self.due_s - now_s > _AHEAD_QUIET_S
         ):
