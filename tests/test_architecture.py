@@ -34,6 +34,9 @@ PURE: Final = (
     "agents.message",
     "agents.twilio",
     "agents.web",
+    "agents.llm",
+    "chats.conversation",
+    "chats.record",
     "calls.record",
     "calls.routing",
     "calls.state",
@@ -84,6 +87,19 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "webhooks": frozenset({"webhooks", "contract", "errors"}),
     "store": frozenset({"store", "contract", "errors"}),
     "calls": frozenset({"calls", "asterisk", "media", "agents", "webhooks", "store", "contract", "errors"}),
+    "chats": frozenset(
+        {
+            "chats",
+            "calls.routing",
+            "calls.variables",
+            "asterisk",
+            "agents",
+            "webhooks",
+            "store",
+            "contract",
+            "errors",
+        }
+    ),
     "api": frozenset({"api", "calls", "store", "contract", "errors"}),
 }
 """Folder (or module) of the package -> what of the package it may import. Who is absent constructs: it knows all."""

@@ -30,6 +30,7 @@ class LlmSocket:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, shown_url: str) -> None:
         self._socket = socket
         self._shown_url = shown_url
+        self._given_up = ""
 
     def __repr__(self) -> str:
         return f"<LlmSocket {self._shown_url} {'closed' if self._socket.closed else 'open'}>"
@@ -90,9 +91,16 @@ class LlmSocket:
                     raise AgentCorruptPayload("a binary message")
                 case _:
                     code = self._socket.close_code
+                    if self._given_up:
+                        raise AgentLost(1006, self._given_up)
                     if code == _NORMAL_CLOSURE:
                         return None
                     raise AgentLost(code or 1006)
+
+    async def give_up(self, why: str) -> None:
+        """Close it, and let `receive` say that it was lost."""
+        self._given_up = why
+        await self._socket.close()
 
     async def close(self) -> None:
         """Hang up, normally. Idempotent."""

@@ -30,6 +30,19 @@ class CallInbound(ContractModel):
     custom_sip_headers: StringMap | None = None
 
 
+class ChatInbound(ContractModel):
+    """The text message that waits for an answer; `agent_...` as in CallInbound.
+
+    chat_id: the id that the chat will have; the same in every attempt, to recognise repeats.
+    """
+
+    agent_id: str | None = None
+    agent_version: AgentVersionReference | None = None
+    chat_id: str | None = None
+    from_number: str
+    to_number: str
+
+
 class InboundWebhookRequest(ContractModel):
     """Body of the POST."""
 
@@ -38,8 +51,16 @@ class InboundWebhookRequest(ContractModel):
     call_inbound: CallInbound
 
 
+class InboundChatWebhookRequest(ContractModel):
+    """Body of the POST that asks about a text message."""
+
+    event: Literal["chat_inbound"] = "chat_inbound"
+    event_timestamp: Timestamp
+    chat_inbound: ChatInbound
+
+
 class InboundWebhookAnswer(ContractModel):
-    """What stands under `call_inbound` of the answer; every field may be left out or null.
+    """What stands under `call_inbound` or `chat_inbound` of the answer; every field may be left out or null.
 
     reject: only a literal `true` rejects. One invalid field makes the whole answer invalid, `reject` included.
     """
@@ -58,6 +79,12 @@ class InboundWebhookAnswer(ContractModel):
 
 
 class InboundWebhookBody(ContractModel):
-    """The whole answer. An empty object, or one without `call_inbound`, overrides nothing."""
+    """The whole answer. An empty object, or one without what was asked about, overrides nothing."""
 
     call_inbound: InboundWebhookAnswer | None = None
+
+
+class InboundChatWebhookBody(ContractModel):
+    """The same, about a text message."""
+
+    chat_inbound: InboundWebhookAnswer | None = None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from ari_agent.store.agents import Agents
 from ari_agent.store.batches import Batches
 from ari_agent.store.calls import Calls
+from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
 from ari_agent.store.migrations import bring_to_head
 from ari_agent.store.outbox import Outbox
@@ -40,6 +41,7 @@ class Store:
         self.outbox = Outbox(self._database, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)
         self.batches = Batches(self._database, self.calls)
+        self.chats = Chats(self._database, self.outbox, now_ms)
         self.placed = PlacedCalls(self._database, self.calls)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
 

@@ -1,4 +1,5 @@
-"""The inbound webhook: asks the owner of a number what to do with a call, while the caller's phone rings.
+"""The inbound webhook: asks the owner of a number what to do with a call, while the caller's phone rings, or with a
+text message, while nobody has answered it.
 
 Source: Retell, "Inbound call & SMS webhook" (2026-08): a signed POST, 10 s, retried up to 3 times unless a valid 2xx
 comes back. Between the attempts the caller waits, so the pauses are short: with a receiver that refuses at once the
@@ -10,14 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import aiohttp
 from pydantic import ValidationError
 
 from ari_agent.contract.explain import explain
-from ari_agent.contract.inbound import InboundWebhookAnswer, InboundWebhookBody, InboundWebhookRequest
+from ari_agent.contract.inbound import (
+    InboundChatWebhookBody,
+    InboundChatWebhookRequest,
+    InboundWebhookAnswer,
+    InboundWebhookBody,
+    InboundWebhookRequest,
+)
 from ari_agent.contract.json_text import MalformedJson, parse_json
 from ari_agent.contract.webhook_event import compact_json
 from ari_agent.errors import InboundWebhookFailed
@@ -28,24 +35,34 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
 
+Body = TypeVar("Body", InboundWebhookBody, InboundChatWebhookBody)
+
 
 def parse_answer(body: bytes) -> InboundWebhookAnswer:
-    """What a 2xx says. An empty body, or one without `call_inbound`, overrides nothing.
+    """What a 2xx says about a call. An empty body, or one without `call_inbound`, overrides nothing.
 
     Raises:
         PostFailed: no JSON (RFC 8259: UTF-8, no NaN), or a field that is not what it should be.
     """
+    return _parsed(body, InboundWebhookBody).call_inbound or InboundWebhookAnswer()
+
+
+def parse_chat_answer(body: bytes) -> InboundWebhookAnswer:
+    """What a 2xx says about a text message, under `chat_inbound`; else as `parse_answer`."""
+    return _parsed(body, InboundChatWebhookBody).chat_inbound or InboundWebhookAnswer()
+
+
+def _parsed(body: bytes, model: type[Body]) -> Body:
     if not body.strip():
-        return InboundWebhookAnswer()
+        return model()
     try:
         given = parse_json(body)
     except MalformedJson as error:
         raise PostFailed(f"the answer is {error}") from None
     try:
-        answer = InboundWebhookBody.model_validate(given).call_inbound
+        return model.model_validate(given)
     except ValidationError as error:
         raise PostFailed(f"the answer is not valid: {explain(error, given, root='answer')}") from None
-    return answer or InboundWebhookAnswer()
 
 
 class InboundWebhook:
@@ -71,17 +88,35 @@ class InboundWebhook:
         Raises:
             InboundWebhookFailed: no attempt got one; says why the last did not.
         """
-        body = compact_json(request.as_json())
+        facts = {"call_id": request.call_inbound.call_id}
+        return await self._ask(url, request.as_json(), parse_answer, facts)
+
+    async def ask_about_chat(self, url: str, request: InboundChatWebhookRequest) -> InboundWebhookAnswer:
+        """The same about a text message.
+
+        Raises:
+            InboundWebhookFailed: no attempt got an answer.
+        """
+        facts = {"chat_id": request.chat_inbound.chat_id}
+        return await self._ask(url, request.as_json(), parse_chat_answer, facts)
+
+    async def _ask(
+        self,
+        url: str,
+        question: Mapping[str, object],
+        parse: Callable[[bytes], InboundWebhookAnswer],
+        facts: Mapping[str, object],
+    ) -> InboundWebhookAnswer:
+        body = compact_json(question)
         attempt = 0
         while True:
             attempt += 1
             try:
-                return parse_answer(
+                return parse(
                     await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
                 )
             except PostFailed as failure:
-                facts = {"call_id": request.call_inbound.call_id, "attempt": attempt}
-                log.warning("inbound webhook %s: %s", shown(url), failure.why, extra=facts)
+                log.warning("inbound webhook %s: %s", shown(url), failure.why, extra={**facts, "attempt": attempt})
                 if failure.hopeless or attempt > len(self._retry_after_s):
                     raise InboundWebhookFailed(shown(url), attempt, failure.why) from None
             await asyncio.sleep(self._retry_after_s[attempt - 1])

@@ -49,9 +49,11 @@ class Delivery:
 
     @property
     def call(self) -> dict[str, Any]:
-        """The call object, or what an inbound webhook says of the call."""
+        """The call or chat object, or what an inbound webhook says of the call or the text message."""
         body = self.json
-        found: dict[str, Any] = body["call"] if "call" in body else body["call_inbound"]
+        found: dict[str, Any] = next(
+            body[key] for key in ("call", "chat", "call_inbound", "chat_inbound") if key in body
+        )
         return found
 
 

@@ -1,0 +1,139 @@
+"""The record of one chat: the chat object as the API shows it, and the webhooks that each change of it owes. Pure.
+
+Source: Retell, "Get Chat" and "Retell webhooks overview" (2026-08): `chat_started`, `chat_ended` without
+`chat_analysis`, `chat_analyzed`. One agent serves calls and chats here, so its `webhook_events`, which name the events
+of calls, stand for those of chats too: who wants `call_ended` is told `chat_ended`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
+from ari_agent.calls.variables import render
+from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
+from ari_agent.contract.chat import (
+    Chat,
+    ChatAnalysis,
+    ChatItem,
+    ChatMessage,
+    ChatStatus,
+    ChatToolInvocation,
+    ChatToolResult,
+    ChatUpdate,
+)
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+
+MOST_ITEMS: Final = 1000
+"""Of one chat: a pair of machines that answer each other stops here."""
+_OF_CALLS: Final[Mapping[WebhookEventName, WebhookEventName]] = {
+    WebhookEventName.CHAT_STARTED: WebhookEventName.CALL_STARTED,
+    WebhookEventName.CHAT_ENDED: WebhookEventName.CALL_ENDED,
+    WebhookEventName.CHAT_ANALYZED: WebhookEventName.CALL_ANALYZED,
+}
+_SPEAKERS: Final = {"agent": "Agent", "user": "User"}
+
+
+class ChatRecord:
+    """One chat's record, and the events that are owed and not stored yet.
+
+    chat: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
+    account_webhook_url: for agents without a URL of their own.
+    """
+
+    def __init__(self, chat: Chat, *, agent: Agent | None, account_webhook_url: str | None) -> None:
+        self.chat = chat
+        self.owed: list[WebhookEvent] = []
+        self._agent = agent
+        self._account_webhook_url = account_webhook_url
+
+    @property
+    def items(self) -> Sequence[ChatItem]:
+        """What was written and done, in order."""
+        return self.chat.message_with_tool_calls or ()
+
+    @property
+    def is_full(self) -> bool:
+        """The chat is as long as one may be."""
+        return len(self.items) >= MOST_ITEMS
+
+    def started(self) -> None:
+        """Owes chat_started."""
+        self._owe(WebhookEventName.CHAT_STARTED)
+
+    def user_said(self, content: str, *, message_id: str, now_ms: int) -> None:
+        """The user wrote."""
+        self._add(ChatMessage(role="user", content=content, message_id=message_id, created_timestamp=now_ms))
+
+    def agent_said(self, content: str, *, message_id: str, now_ms: int) -> None:
+        """The agent wrote."""
+        self._add(ChatMessage(role="agent", content=content, message_id=message_id, created_timestamp=now_ms))
+
+    def tool_used(self, used: LlmToolInvocation | LlmToolResult, *, message_id: str, now_ms: int) -> None:
+        """The agent used a tool, or has its result."""
+        values = {**used.model_dump(exclude_none=True), "message_id": message_id, "created_timestamp": now_ms}
+        if isinstance(used, LlmToolInvocation):
+            self._add(ChatToolInvocation(role="tool_call_invocation", **values))
+        else:
+            self._add(ChatToolResult(role="tool_call_result", **values))
+
+    def updated(self, update: ChatUpdate) -> None:
+        """The API changed it."""
+        self.chat = update.apply(self.chat)
+
+    def ended(self, status: ChatStatus, now_ms: int) -> None:
+        """The chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""
+        if self.chat.chat_status is not ChatStatus.ONGOING:
+            return
+        self._change(chat_status=status, end_timestamp=now_ms)
+        self._owe(WebhookEventName.CHAT_ENDED)
+        self._change(chat_analysis=self._analysis())
+        self._owe(WebhookEventName.CHAT_ANALYZED)
+
+    def transcript(self) -> Sequence[Mapping[str, object]]:
+        """As a text agent is told it: utterances without times."""
+        return [
+            {"role": item.role, "content": item.content, "words": []}
+            for item in self.items
+            if isinstance(item, ChatMessage)
+        ]
+
+    def with_tool_calls(self) -> Sequence[Mapping[str, object]]:
+        """The same, with tool calls where they happened."""
+        return [item.as_json() for item in self.items]
+
+    def _add(self, item: ChatItem) -> None:
+        items = (*self.items, item)
+        lines = [f"{_SPEAKERS[one.role]}: {one.content}\n" for one in items if isinstance(one, ChatMessage)]
+        self._change(message_with_tool_calls=items, transcript="".join(lines))
+
+    def _change(self, **changes: Any) -> None:
+        self.chat = self.chat.model_copy(update=changes)
+
+    def _analysis(self) -> ChatAnalysis:
+        """What can be said of a chat without reading it."""
+        written = [item.role for item in self.items if isinstance(item, ChatMessage)]
+        user, agent = written.count("user"), written.count("agent")
+        return ChatAnalysis(
+            chat_summary=f"The user wrote {user} and the agent {agent} messages.",
+            user_sentiment="Unknown",
+            chat_successful=self.chat.chat_status is ChatStatus.ENDED and agent > 0,
+        )
+
+    def _owe(self, name: WebhookEventName) -> None:
+        agent = self._agent
+        wanted = agent.webhook_events if agent and agent.webhook_events is not None else DEFAULT_WEBHOOK_EVENTS
+        url = (agent.webhook_url if agent else None) or self._account_webhook_url
+        if url is None or _OF_CALLS[name].value not in wanted:
+            return
+        timeout = {"timeout_ms": agent.webhook_timeout_ms} if agent else {}
+        self.owed.append(
+            WebhookEvent(
+                call_id=self.chat.chat_id,
+                event=name,
+                url=render(url, self.chat.retell_llm_dynamic_variables or {}),
+                body=compact_json({"event": name.value, "chat": self.chat.as_json()}),
+                **timeout,
+            )
+        )

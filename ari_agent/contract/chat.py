@@ -1,0 +1,192 @@
+"""The chat object: a conversation in text messages, or over the API (Retell, Get Chat, 2026-08)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ari_agent.contract.call import CallDirection, ProductCost
+from ari_agent.contract.e164 import DialledNumber
+from ari_agent.contract.model import (
+    AgentVersionNumber,
+    AgentVersionReference,
+    ContractModel,
+    DataStorageSetting,
+    Flag,
+    Identifier,
+    JsonObject,
+    Many,
+    Number,
+    StringMap,
+    Timestamp,
+)
+from ari_agent.contract.transcript import Multimedia
+
+ChatText = Annotated[str, Field(min_length=1, max_length=16_384)]
+CustomAttributes = dict[str, Annotated[str, Field(strict=True)] | Flag | Number]
+
+
+class ChatStatus(StrEnum):
+    """`chat_status` of the chat object."""
+
+    ONGOING = "ongoing"
+    ENDED = "ended"
+    ERROR = "error"
+
+
+class ChatType(StrEnum):
+    """`chat_type`: SIP MESSAGE or POST /create-chat-completion."""
+
+    SMS = "sms_chat"
+    API = "api_chat"
+
+
+class _ChatItem(ContractModel):
+    message_id: str | None = None
+    created_timestamp: Timestamp | None = None
+
+
+class ChatMessage(_ChatItem):
+    """What one side wrote."""
+
+    role: Literal["agent", "user"]
+    content: str
+    multimedia: Many[Multimedia] | None = None
+
+
+class ChatToolInvocation(_ChatItem):
+    """arguments: a JSON object as text."""
+
+    role: Literal["tool_call_invocation"]
+    tool_call_id: str
+    name: str
+    arguments: str
+    type: str | None = None
+    thought_signature: str | None = None
+
+
+class ChatToolResult(_ChatItem):
+    """What the tool answered."""
+
+    role: Literal["tool_call_result"]
+    tool_call_id: str
+    content: str
+    successful: Flag | None = None
+
+
+ChatItem = Annotated[ChatMessage | ChatToolInvocation | ChatToolResult, Field(discriminator="role")]
+"""An entry of message_with_tool_calls; `role` tells the kinds apart."""
+
+
+class ChatAnalysis(ContractModel):
+    """What post-chat analysis found."""
+
+    chat_summary: str | None = None
+    user_sentiment: Literal["Negative", "Positive", "Neutral", "Unknown"] | None = None
+    chat_successful: Flag | None = None
+    custom_analysis_data: JsonObject | None = None
+
+
+class ChatCost(ContractModel):
+    """Cents."""
+
+    combined_cost: Number | None = None
+    product_costs: Many[ProductCost] | None = None
+
+
+class Chat(ContractModel):
+    """One chat. Times in milliseconds since 1970.
+
+    from_number, to_number, direction: of text messages, as in the call object; `inbound` was begun by the user.
+    """
+
+    chat_id: Identifier
+    chat_type: ChatType
+    agent_id: str
+    version: AgentVersionNumber = 0
+    agent_name: str | None = None
+    agent_tag: str | None = None
+    chat_status: ChatStatus
+    direction: CallDirection | None = None
+    from_number: str | None = None
+    to_number: str | None = None
+
+    metadata: JsonObject | None = None
+    retell_llm_dynamic_variables: StringMap | None = None
+    collected_dynamic_variables: StringMap | None = None
+    custom_attributes: CustomAttributes | None = None
+    data_storage_setting: DataStorageSetting | None = None
+
+    start_timestamp: Timestamp | None = None
+    end_timestamp: Timestamp | None = None
+    transcript: str | None = None
+    message_with_tool_calls: Many[ChatItem] | None = None
+    chat_analysis: ChatAnalysis | None = None
+    chat_cost: ChatCost | None = None
+
+    @property
+    def our_number(self) -> str | None:
+        """Of text messages: the number that the agent writes from."""
+        return self.to_number if self.direction is CallDirection.INBOUND else self.from_number
+
+    @property
+    def user_number(self) -> str | None:
+        """Of text messages: the number that the user writes from."""
+        return self.from_number if self.direction is CallDirection.INBOUND else self.to_number
+
+
+class _NewChat(ContractModel):
+    metadata: JsonObject | None = None
+    retell_llm_dynamic_variables: StringMap | None = None
+
+
+class SmsChatCreate(_NewChat):
+    """Body of POST /create-sms-chat. honor_internal_dnc is taken for the sake of clients: there are no contacts here.
+
+    override_agent_version alone: another version of the number's own agent.
+    """
+
+    from_number: DialledNumber
+    to_number: DialledNumber
+    override_agent_id: Identifier | None = None
+    override_agent_version: AgentVersionReference | None = None
+    honor_internal_dnc: Flag = False
+
+
+class ChatCreate(_NewChat):
+    """Body of POST /create-chat."""
+
+    agent_id: Identifier
+    agent_version: AgentVersionReference | None = None
+
+
+class ChatUpdate(ContractModel):
+    """Body of PATCH /update-chat; only `changes()` has a meaning. override_dynamic_variables: added to the chat's."""
+
+    metadata: JsonObject | None = None
+    data_storage_setting: DataStorageSetting | None = None
+    override_dynamic_variables: StringMap | None = None
+    custom_attributes: CustomAttributes | None = None
+
+    def apply(self, chat: Chat) -> Chat:
+        """The chat with these changes."""
+        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        added = changes.pop("override_dynamic_variables", None)
+        if added:
+            changes["retell_llm_dynamic_variables"] = {**(chat.retell_llm_dynamic_variables or {}), **added}
+        return chat.model_copy(update=changes)
+
+
+class ChatCompletionCreate(ContractModel):
+    """Body of POST /create-chat-completion."""
+
+    chat_id: Identifier
+    content: ChatText
+
+
+class ChatCompletion(ContractModel):
+    """What the agent wrote and did since."""
+
+    messages: Many[ChatItem]

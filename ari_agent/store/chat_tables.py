@@ -1,0 +1,31 @@
+"""The table of chats. Beside `tables`, which says how."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from ari_agent.store.tables import StorableText, metadata
+
+chats: Final = Table(
+    "chats",
+    metadata,
+    Column("chat_id", StorableText, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("active_ms", BigInteger, nullable=False, comment="when it was last written to: idle chats end"),
+    Column("start_timestamp", BigInteger, nullable=False),
+    Column("end_timestamp", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("chat_type", StorableText, nullable=False),
+    Column("chat_status", StorableText, nullable=False),
+    Column("agent_id", StorableText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("direction", StorableText),
+    Column("agent_number", StorableText),
+    Column("user_number", StorableText),
+    Index("ix_chats_start", "start_timestamp", "chat_id"),
+    Index("ix_chats_status", "chat_status", "active_ms"),
+    Index("ix_chats_numbers", "agent_number", "user_number", "chat_status"),
+    Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
+)

@@ -1,0 +1,198 @@
+"""The records of chats. One writer: the process that leads the chat, which also makes the changes of the API."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select, tuple_
+
+from ari_agent.contract.chat import Chat, ChatStatus
+from ari_agent.contract.chat_list import ChatFilters
+from ari_agent.contract.webhook_event import WebhookEvent
+from ari_agent.errors import StoreError, UnknownAsset
+from ari_agent.store.call_filter import FilterOp, compare
+from ari_agent.store.chat_tables import chats
+from ari_agent.store.database import Database, insert_into
+from ari_agent.store.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+_FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPage:
+    """Some chats, and the key that the page after them begins with: None on the last page."""
+
+    chats: Sequence[Chat]
+    next_key: str | None
+
+
+class Chats:
+    """Records by chat_id, by the pair of numbers, and pages of them by when they started."""
+
+    def __init__(self, database: Database, outbox: Outbox, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._now_ms = now_ms
+
+    async def save(self, chat: Chat, events: Sequence[WebhookEvent] = ()) -> None:
+        """Write the record and what is to be told about it, both or neither. May be repeated."""
+
+        def write(connection: Connection) -> None:
+            values = self._values(chat)
+            statement = insert_into(connection, chats).values(**values)
+            connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
+            self._outbox.add(connection, events)
+
+        await self._database.write(write)
+        if events:
+            self._outbox.announce()
+
+    def _values(self, chat: Chat) -> dict[str, Any]:
+        now_ms = self._now_ms()
+        start_ms = now_ms if chat.start_timestamp is None else chat.start_timestamp
+        return {
+            "chat_id": chat.chat_id,
+            # escaped to ASCII: a database text holds neither NUL (PostgreSQL) nor half a surrogate pair
+            "document": json.dumps(chat.as_record(), separators=(",", ":")),
+            "active_ms": now_ms,
+            "start_timestamp": start_ms,
+            "end_timestamp": chat.end_timestamp,
+            "duration_ms": None if chat.end_timestamp is None else max(0, chat.end_timestamp - start_ms),
+            "chat_type": chat.chat_type.value,
+            "chat_status": chat.chat_status.value,
+            "agent_id": chat.agent_id,
+            "version": chat.version,
+            "direction": chat.direction.value if chat.direction else None,
+            "agent_number": chat.our_number,
+            "user_number": chat.user_number,
+        }
+
+    async def get(self, chat_id: str) -> Chat | None:
+        """The record, or None."""
+        rows = await self._rows(select(chats).where(chats.c.chat_id == chat_id))
+        return _chat(rows[0]) if rows else None
+
+    async def ongoing_between(self, agent_number: str, user_numbers: Sequence[str]) -> Chat | None:
+        """The chat that the two numbers lead now; the newest, if there are several. user_numbers: spellings of one."""
+        statement = (
+            select(chats)
+            .where(
+                chats.c.agent_number == agent_number,
+                chats.c.user_number.in_(user_numbers),
+                chats.c.chat_status == ChatStatus.ONGOING.value,
+            )
+            .order_by(chats.c.start_timestamp.desc(), chats.c.chat_id.desc())
+            .limit(1)
+        )
+        rows = await self._rows(statement)
+        return _chat(rows[0]) if rows else None
+
+    async def idle_since(self, before_ms: int, *, limit: int = 100) -> Sequence[Chat]:
+        """Ongoing chats that nobody wrote to since then."""
+        statement = (
+            select(chats)
+            .where(chats.c.chat_status == ChatStatus.ONGOING.value, chats.c.active_ms < before_ms)
+            .order_by(chats.c.active_ms)
+            .limit(limit)
+        )
+        return _readable(await self._rows(statement))
+
+    async def list(
+        self,
+        filters: ChatFilters | None = None,
+        *,
+        ascending: bool = False,
+        limit: int = 50,
+        pagination_key: str | None = None,
+        skip: int = 0,
+    ) -> ChatPage:
+        """Chats that fulfil every filter, by start_timestamp and then chat_id.
+
+        pagination_key: `next_key` of the page before.
+
+        Raises:
+            UnknownAsset: pagination_key is none.
+        """
+        columns = (chats.c.start_timestamp, chats.c.chat_id)
+        statement = select(chats).where(*_conditions(filters))
+        statement = statement.order_by(*(column.asc() if ascending else column.desc() for column in columns))
+        if pagination_key is not None:
+            here, last = tuple_(*columns), tuple_(*_position(pagination_key))
+            statement = statement.where(here > last if ascending else here < last)
+        rows = await self._rows(statement.offset(skip).limit(limit + 1))
+        page = rows[:limit]
+        more = len(rows) > limit and page
+        return ChatPage(_readable(page), f"{page[-1].start_timestamp}:{page[-1].chat_id}" if more else None)
+
+    async def count(self, filters: ChatFilters | None = None) -> int:
+        """How many chats fulfil every filter."""
+        statement = select(func.count()).select_from(chats).where(*_conditions(filters))
+
+        def ask(connection: Connection) -> int:
+            return connection.execute(statement).scalar_one()
+
+        return await self._database.read(ask)
+
+    async def delete(self, chat_id: str) -> bool:
+        """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""
+
+        def drop(connection: Connection) -> bool:
+            self._outbox.forget(connection, chat_id)
+            return connection.execute(delete(chats).where(chats.c.chat_id == chat_id)).rowcount == 1
+
+        return await self._database.write(drop)
+
+    async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement).all()
+
+        return await self._database.read(ask)
+
+
+def _conditions(wanted: ChatFilters | None) -> Sequence[ColumnElement[bool]]:
+    if wanted is None:
+        return ()
+    given = {key: condition for key in _FILTERED if (condition := getattr(wanted, key)) is not None}
+    found = [compare(chats.c[key], FilterOp(one.op), one.value) for key, one in given.items()]
+    if wanted.agent:
+        alternatives = []
+        for agent in wanted.agent:
+            versions = [chats.c.version.in_(agent.version)] if agent.version else []
+            alternatives.append(and_(compare(chats.c.agent_id, FilterOp.EQ, agent.agent_id), *versions))
+        found.append(or_(*alternatives))
+    return found
+
+
+def _position(pagination_key: str) -> tuple[int, str]:
+    """Where in the order a page begins."""
+    start_ms, colon, chat_id = pagination_key.partition(":")
+    if colon and start_ms.isascii() and start_ms.isdigit() and len(start_ms) < 19:
+        return int(start_ms), chat_id
+    raise UnknownAsset("page", pagination_key)
+
+
+def _chat(row: Row[Any]) -> Chat:
+    try:
+        return Chat.model_validate(json.loads(row.document))
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise StoreError(f"the record of chat {row.chat_id} cannot be read: {where}: {problem['msg']}") from None
+
+
+def _readable(rows: Sequence[Row[Any]]) -> Sequence[Chat]:
+    """The chats, without those that cannot be read: one bad record must not hide all others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(_chat(row))
+        except StoreError as error:
+            log.error("a record was passed over: %s", error, extra={"chat_id": row.chat_id})
+    return found
