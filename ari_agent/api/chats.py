@@ -1,0 +1,134 @@
+"""Chats, in text messages and over the API (Retell, Chat, 2026-08)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer, answer_list, answer_nothing, json_array
+from ari_agent.api.body import path_id, read_body, read_query
+from ari_agent.api.dependencies import DEPENDENCIES, ChatDesk
+from ari_agent.contract.chat import (
+    Chat,
+    ChatCompletion,
+    ChatCompletionCreate,
+    ChatCreate,
+    ChatUpdate,
+    SmsChatCreate,
+)
+from ari_agent.contract.chat_list import MESSAGES, ChatFilters, ChatListRequest
+from ari_agent.contract.page import PageQuery
+from ari_agent.errors import ApiError, UnknownAsset
+from ari_agent.store.chats import ChatPage
+
+COMPLETION_TIMEOUT_S: Final = 60.0
+"""How long POST /create-chat-completion waits for the agent."""
+
+
+async def create_sms_chat(request: web.Request) -> web.Response:
+    """Begin a chat in which the agent writes first: its opening goes out as a text message."""
+    wanted = await read_body(request, SmsChatCreate)
+    return answer(await _desk(request).create_sms_chat(wanted))
+
+
+async def create_chat(request: web.Request) -> web.Response:
+    """Begin a chat over the API; it is answered with the agent's opening, if that comes within 10 s."""
+    wanted = await read_body(request, ChatCreate)
+    return answer(await _desk(request).create(wanted), status=201)
+
+
+async def create_chat_completion(request: web.Request) -> web.Response:
+    """The user writes; answered with what the agent writes and does."""
+    wanted = await read_body(request, ChatCompletionCreate)
+    try:
+        async with asyncio.timeout(COMPLETION_TIMEOUT_S):
+            messages = await _desk(request).complete(wanted)
+    except TimeoutError:
+        raise ApiError(504, f"the agent has not answered within {COMPLETION_TIMEOUT_S:g} s; the chat goes on") from None
+    return answer(ChatCompletion(messages=tuple(messages)), status=201)
+
+
+async def get_chat(request: web.Request) -> web.Response:
+    """The chat as far as it has come."""
+    chat_id = path_id(request, "chat_id", "chat")
+    chat = await request.app[DEPENDENCIES].store.chats.get(chat_id)
+    if chat is None:
+        raise UnknownAsset("chat", chat_id)
+    return answer(chat)
+
+
+async def update_chat(request: web.Request) -> web.Response:
+    """Change metadata, attributes or dynamic variables, of an ongoing chat too."""
+    chat_id = path_id(request, "chat_id", "chat")
+    wanted = await read_body(request, ChatUpdate)
+    return answer(await _desk(request).update(chat_id, wanted))
+
+
+async def end_chat(request: web.Request) -> web.Response:
+    """End an ongoing chat."""
+    await _desk(request).end(path_id(request, "chat_id", "chat"))
+    return answer_nothing()
+
+
+async def delete_chat(request: web.Request) -> web.Response:
+    """Delete a chat's record; an ongoing one ends first."""
+    await _desk(request).delete(path_id(request, "chat_id", "chat"))
+    return answer_nothing()
+
+
+async def list_chats(request: web.Request) -> web.Response:
+    """A page of chats, without what was written in them."""
+    wanted = await read_body(request, ChatListRequest, optional=True)
+    filters = wanted.filter_criteria
+    page = await _page(request, wanted, wanted.pagination_key, filters=filters, skip=wanted.skip)
+    found: dict[str, object] = {"has_more": page.next_key is not None}
+    if page.next_key is not None:
+        found["pagination_key"] = page.next_key
+    if wanted.include_total:
+        found["total"] = await request.app[DEPENDENCIES].store.chats.count(filters)
+    items = await json_array([partial(_without_messages, chat) for chat in page.chats])
+    body = b'{"items":' + items + b"," + json.dumps(found).encode()[1:]
+    return web.Response(body=body, content_type="application/json")
+
+
+async def list_chats_v1(request: web.Request) -> web.Response:
+    """A page of whole chats, as a bare array; the next page begins after the last chat_id of this one."""
+    wanted = read_query(request, PageQuery)
+    key = wanted.pagination_key
+    if key is not None:
+        last = await request.app[DEPENDENCIES].store.chats.get(key)
+        key = f"{last.start_timestamp}:{last.chat_id}" if last else key
+    page = await _page(request, wanted, key)
+    return await answer_list(page.chats)
+
+
+async def _page(
+    request: web.Request,
+    wanted: ChatListRequest | PageQuery,
+    pagination_key: str | None,
+    *,
+    filters: ChatFilters | None = None,
+    skip: int = 0,
+) -> ChatPage:
+    ascending = wanted.sort_order == "ascending"
+    try:
+        return await request.app[DEPENDENCIES].store.chats.list(
+            filters, ascending=ascending, limit=wanted.limit, pagination_key=pagination_key, skip=skip
+        )
+    except UnknownAsset as error:
+        raise ApiError(400, f"pagination_key: {error.asset_id!r} is none that a page before answered") from None
+
+
+def _desk(request: web.Request) -> ChatDesk:
+    desk = request.app[DEPENDENCIES].chats
+    if desk is None:
+        raise ApiError(501, "this server leads no chats")
+    return desk
+
+
+def _without_messages(chat: Chat) -> dict[str, object]:
+    return {key: value for key, value in chat.as_json().items() if key not in MESSAGES}
