@@ -137,7 +137,7 @@ async def nothing_is_left() -> AsyncIterator[None]:
 async def server(nothing_is_left: None) -> AsyncIterator[AgentServer]:
     async with AgentServer() as listening:
         yield listening
-        assert listening.script_errors() == []
+        assert listening.take_script_errors() == []
 
 
 @contextlib.asynccontextmanager
