@@ -12,6 +12,9 @@ DOCKERFILES := docker/Dockerfile.asterisk docker/Dockerfile.controller
 OTHER_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13) python3.13)
 OTHER_VENV := $(VENV)-other
 
+# Tests on a real Asterisk listen to sound, so they run one after the other and have the machine to themselves.
+ON_EVERY_CORE := -n auto
+
 .PHONY: help demo test lint test-containers root clean
 .DEFAULT_GOAL := help
 
@@ -26,7 +29,8 @@ demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only
 	fi
 
 test: lint other-python root ## lint, types and all tests, those on a real Asterisk included
-	$(PYTHON_IN) -m pytest
+	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) -m 'not asterisk'
+	$(PYTHON_IN) -m pytest -q -m asterisk
 
 lint: $(VENV)/installed ## style and types of all files
 	$(PYTHON_IN) -m ruff check .
@@ -40,7 +44,7 @@ other-python: $(VENV)/installed
 	@version=$$($(OTHER_PYTHON) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null) || exit 0; \
 	[ "$$version" != "$$($(PYTHON_IN) -c 'import sys; print(sys.version_info[:2])')" ] || exit 0; \
 	$(MAKE) --no-print-directory VENV=$(OTHER_VENV) PYTHON=$(OTHER_PYTHON) $(OTHER_VENV)/installed && \
-	$(OTHER_VENV)/bin/python -m pytest -q -m 'not asterisk'
+	$(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) -m 'not asterisk'
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh
