@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _CALL_ID: Final = "CHANNEL(pjsip,call-id)"
 _REMOTE_URI: Final = "CHANNEL(pjsip,remote_uri)"
-_TARGET_URI: Final = "CHANNEL(pjsip,target_uri)"
 _LOCAL_URI: Final = "CHANNEL(pjsip,local_uri)"
 _REMOTE_ADDRESS: Final = "CHANNEL(pjsip,remote_addr)"
 _ALL_NAMES: Final = "PJSIP_HEADERS()"
@@ -85,11 +84,8 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
 
 async def read_far_end(ari: Ari, channel_id: str) -> SipHeaders:
     """What a REFER of a call that we placed needs to know; such a channel has no headers of an INVITE to read."""
-    facts = await ari.read_variables(channel_id, (_TARGET_URI, _LOCAL_URI))
-    return SipHeaders(
-        caller_host=callers_host(facts.get(_TARGET_URI), None),
-        local_uri=facts.get(_LOCAL_URI),
-    )
+    facts = await ari.read_variables(channel_id, (_REMOTE_URI, _LOCAL_URI))
+    return SipHeaders(caller_host=callers_host(facts.get(_REMOTE_URI), None), local_uri=facts.get(_LOCAL_URI))
 
 
 async def _names_under(ari: Ari, channel_id: str, prefix: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.fakes.agent_server import Agent
+from tests.fakes.agent_server import Agent, AgentCall, Script, listen
 from tests.fakes.sipp_callee import (
     Callee,
     answers,
@@ -74,10 +74,11 @@ async def trunk(
     calls: int = 1,
     transport: str = "UDP",
     agent: dict[str, Any] | None = None,
+    script: Script = listen,
     options: Sequence[str] = (),
     **fields: Any,
 ) -> AsyncIterator[Trunk]:
-    server_agent = stage.agents.agent()
+    server_agent = stage.agents.agent(script)
     agent_id = await stage.create_agent(server_agent, **(agent or {}))
     sipp_transport = {"UDP": "u1", "TCP": "t1"}[transport]
     async with callee(
@@ -363,3 +364,38 @@ async def test_early_media_is_not_for_the_agent(stage: Stage) -> None:
     assert record["disconnection_reason"] == "user_hangup"
     heard_s = len(agent_call.sound()) / agent_call.rate_hz
     assert 0 < heard_s <= record["duration_ms"] / 1000 + 0.2
+
+
+async def test_an_agent_that_says_its_message_while_it_rings_is_heard_at_the_answer(stage: Stage) -> None:
+    async def announce(call: AgentCall) -> None:
+        await call.say(noise(1.0))
+        await call.send({"event": "hangup"})
+
+    async with trunk(stage, answers(ringing_ms=700), script=announce) as line:
+        record = await line.ended()
+        await line.far_end.done()
+    assert record["disconnection_reason"] == "agent_hangup"
+    assert record["duration_ms"] >= 900
+
+
+async def test_a_refer_that_the_far_end_declines_comes_back_to_the_agent(stage: Stage) -> None:
+    steps = (
+        remember_parties(),
+        reply(200, sdp=True),
+        receive("ACK"),
+        receive("REFER"),
+        reply(603),
+        receive("BYE"),
+        reply(200),
+    )
+    async with trunk(stage, steps) as line:
+        placed = await line.call()
+        await stage.begun(placed["call_id"])
+        transfer = {"to": "+14155550177"}
+        answer = await stage.controller.post(f"/v2/transfer-call/{placed['call_id']}", transfer, expect=200)
+        await stage.controller.post(f"/v2/stop-call/{placed['call_id']}", expect=204)
+        wire = await line.far_end.done()
+    assert (answer.json["status"], answer.json["sip_status"]) == ("failed", 603)
+    refer = next(message for message in wire.received if message.start_line.startswith("REFER"))
+    assert "sip:+14155550177@127.0.0.3" in refer.need("Refer-To")
+    assert line.number in refer.need("Referred-By")
