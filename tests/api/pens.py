@@ -1,0 +1,60 @@
+"""Chats for an API without an Asterisk: everything is real but the sending, which is only written down."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.reception import ChatReception
+from ari_agent.chats.session import ChatServices
+from ari_agent.store.store import Store
+from ari_agent.webhooks.inbound import InboundWebhook
+
+
+@dataclass
+class Pens:
+    """Takes messages. can_send: Asterisk is within reach."""
+
+    can_send: bool = True
+    sent: list[tuple[MessageDestination, str]] = field(default_factory=list)
+
+    async def send(self, destination: MessageDestination, body: str) -> None:
+        """Write down a message."""
+        self.sent.append((destination, body))
+
+
+@asynccontextmanager
+async def chat_desk(store: Store, pens: Pens, *, now_ms: int, idle_s: float = 3600.0) -> AsyncIterator[ChatDesk]:
+    """A desk that writes with these."""
+    ids = itertools.count(1)
+    async with aiohttp.ClientSession() as http:
+        desk = ChatDesk(
+            ChatServices(
+                store=store,
+                http=http,
+                send=pens.send,
+                now_ms=lambda: now_ms,
+                new_message_id=lambda: f"message_{next(ids)}",
+                account_webhook_url=None,
+                idle_s=idle_s,
+                retry_after_s=0.01,
+            ),
+            ChatReception(
+                store=store,
+                inbound_webhook=InboundWebhook(http, "key", now_ms=lambda: now_ms),
+                dice=lambda: 0.0,
+                now_ms=lambda: now_ms,
+            ),
+            app="ari_agent",
+            can_send=lambda: pens.can_send,
+            dice=lambda: 0.0,
+            new_chat_id=lambda: f"chat_{next(ids)}",
+        )
+        yield desk
+        await desk.close()
