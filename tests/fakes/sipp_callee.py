@@ -189,10 +189,11 @@ class Callee:
         """Requests of one method."""
         return [message for message in self.wire().received if message.start_line.startswith(f"{method} ")]
 
-    async def heard(self, method: str, *, timeout_s: float = 10.0) -> SipMessage:
-        """The first request of a method, once it came."""
+    async def heard(self, method: str, *, calls: int = 1, timeout_s: float = 10.0) -> SipMessage:
+        """The first request of a method, once it came in so many calls."""
         for _ in range(int(timeout_s / 0.02)):
-            if requests := self.received(method):
+            requests = self.received(method)
+            if len({request.need("Call-ID") for request in requests}) >= calls:
                 return requests[0]
             await asyncio.sleep(0.02)
         raise TimeoutError(f"no {method} in {timeout_s} s")

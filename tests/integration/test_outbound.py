@@ -320,6 +320,7 @@ async def test_more_calls_than_slots_are_refused_at_once(own_stage: Stage) -> No
         body = {"from_number": line.number, "to_number": TO_NUMBER}
         refused = await own_stage.controller.post("/v2/create-phone-call", body, expect=429)
         assert refused.json["status"] == "error"
+        await line.far_end.heard("INVITE", calls=3)
         for record in placed:
             await own_stage.controller.post(f"/v2/stop-call/{record['call_id']}", expect=204)
         await line.far_end.done()
