@@ -22,16 +22,22 @@ from ari_agent import samples
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
 from ari_agent.calls.outbound_desk import OutboundDesk
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.together import together
 from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.reception import ChatReception
+from ari_agent.chats.session import ChatServices
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, StoreError
 from ari_agent.media.socket import RtpPorts
@@ -46,6 +52,16 @@ log = logging.getLogger(__name__)
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def new_chat_id() -> str:
+    """`chat_` and 32 random hexadecimal digits, as for calls."""
+    return f"chat_{secrets.token_hex(16)}"
+
+
+def new_message_id() -> str:
+    """`message_` and 24 random hexadecimal digits."""
+    return f"message_{secrets.token_hex(12)}"
 
 
 def new_call_id() -> str:
@@ -93,6 +109,7 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
         stack.push_async_callback(ari.close)
         records = RecordKeeper(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
+        registrar = Registrar(store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=settings.webhook_url)
         wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
         switchboard = Switchboard(
@@ -110,6 +127,7 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
                 ari=ari,
                 store=store,
                 inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
+                registrar=registrar,
                 dice=random.SystemRandom().random,
                 now_ms=now_ms,
             ),
@@ -133,11 +151,32 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
             new_batch_id=new_batch_id,
             now_ms=now_ms,
         )
+        chats = ChatDesk(
+            ChatServices(
+                store=store,
+                http=http,
+                send=ari.send_message,
+                now_ms=now_ms,
+                new_message_id=new_message_id,
+                account_webhook_url=settings.webhook_url,
+            ),
+            ChatReception(
+                store=store,
+                inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
+                dice=random.SystemRandom().random,
+                now_ms=now_ms,
+            ),
+            app=settings.app,
+            can_send=lambda: ari.connected,
+            dice=random.SystemRandom().random,
+            new_chat_id=new_chat_id,
+        )
         api = build_api(
             ApiDependencies(
                 store=store,
                 switchboard=switchboard,
                 api_key=api_key,
+                slots=slots,
                 probes=_probes(ari, store),
                 metrics=(
                     lambda: samples.of_calls(switchboard),
@@ -149,16 +188,26 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
                 now_ms=now_ms,
                 outbound=desk,
                 batches=batches,
+                registrar=registrar,
+                audio_websockets=WebEntrance(registrar, switchboard),
+                chats=chats,
                 number_changed=trunks.refresh,
             )
         )
         await _listen(stack, api, settings)
+        await _run_beside(stack, registrar.run())
         settle_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
             await together(switchboard.reconcile(), trunks.refresh_all())
 
-        await _run_beside(stack, ari.run(switchboard.on_event, connected))
+        def heard(event: AriEvent) -> None:
+            switchboard.on_event(event)
+            chats.on_event(event)
+
+        stack.push_async_callback(chats.close)
+        await _run_beside(stack, ari.run(heard, connected))
+        await _run_beside(stack, chats.run())
         await _run_beside(stack, batches.run())
         stack.push_async_callback(switchboard.close)
         yield switchboard

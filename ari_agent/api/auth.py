@@ -17,7 +17,8 @@ _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 @web.middleware
 async def require_api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
     """401 unless the request carries the key; unknown paths stay 404."""
-    if request.path in PUBLIC_PATHS or request.match_info.http_exception is not None:
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical in PUBLIC_PATHS:
         return await handler(request)
     complaint = _complaint(request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key)
     if complaint is None:

@@ -8,9 +8,14 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.registrar import Registrar
+from ari_agent.calls.web_entrance import WebEntrance
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.store.store import Store, epoch_ms
 
@@ -45,6 +50,9 @@ class Switchboard(Protocol):
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
         """Play digits to the caller. CallNotOngoing if it is not answered."""
 
+    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
+        """Change the record. CallNotOngoing if there is none; ValueError says what cannot be."""
+
     def live(self) -> Sequence[LiveCall]:
         """The calls that have not ended."""
 
@@ -61,6 +69,28 @@ class OutboundDesk(Protocol):
 
     async def place(self, request: PhoneCallCreate) -> Call:
         """Place a call, or raise a CallError, or AsteriskUnreachable; returns its record."""
+
+
+class ChatDesk(Protocol):
+    """Leads chats. Raises UnknownAsset, ChatNotStarted and ChatNotOngoing, which are CallErrors."""
+
+    async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
+        """Begin one in text messages; AsteriskUnreachable if there is nobody to send with."""
+
+    async def create(self, request: ChatCreate) -> Chat:
+        """Begin one over the API."""
+
+    async def complete(self, request: ChatCompletionCreate) -> Sequence[ChatItem]:
+        """The agent's answer to a text over the API."""
+
+    async def end(self, chat_id: str) -> None:
+        """End one; it has ended when this returns."""
+
+    async def update(self, chat_id: str, update: ChatUpdate) -> Chat:
+        """Change the record of one."""
+
+    async def delete(self, chat_id: str) -> None:
+        """Delete the record of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +121,9 @@ class ApiDependencies:
 
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
-    now_ms: milliseconds since the epoch. outbound, batches: place calls. number_changed: called after a phone
-    number was made, changed or deleted, before that is answered.
+    now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers
+    calls; audio_websockets: begins them. number_changed: called after a phone number was made,
+    changed or deleted, before that is answered. slots: the pool that GET /get-concurrency tells of.
     """
 
     store: Store
@@ -104,7 +135,11 @@ class ApiDependencies:
     now_ms: Callable[[], int] = epoch_ms
     outbound: OutboundDesk | None = None
     batches: Batches | None = None
+    registrar: Registrar | None = None
+    audio_websockets: WebEntrance | None = None
+    chats: ChatDesk | None = None
     number_changed: Callable[[str], Awaitable[None]] = _nothing_depends_on
+    slots: Slots | None = None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

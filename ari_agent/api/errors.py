@@ -82,7 +82,7 @@ def _without_database(error: StoreError) -> web.Response:
 
 # The first that fits: a special kind stands before the general one.
 _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Response]]]] = (
-    (ApiError, lambda error: answer_error(error.status, str(error))),
+    (ApiError, lambda error: answer_error(error.status, str(error), _NOT_AGAIN if error.status == 501 else None)),
     (ValidationError, lambda error: answer_error(400, explain(error))),
     (MalformedJson, lambda error: answer_error(400, f"the body is {error}")),
     (AgentVersionError, lambda error: answer_error(error.http_status, str(error))),

@@ -27,16 +27,20 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _ERRORS: Final[Mapping[int, str]] = {
     400: "The request is wrong; the message says what would be right.",
     401: "The API key is missing or wrong.",
+    404: "The agent has no such version.",
+    412: "The version is not the latest any more.",
     413: "The body is larger than 1 MiB.",
     422: "Nothing has this id.",
     429: "Every slot for calls of this kind is taken.",
     500: "An internal error; the server's log has the details.",
+    501: "Not served here; the message says what is instead.",
     502: "Asterisk refused.",
     503: "Asterisk or the database is not reachable.",
     504: "No outcome in time.",
 }
 _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "agent_id": {"description": "`agent_...`", "example": "agent_16b980523634a6dc504898cda492e939"},
+    "chat_id": {"description": "`chat_...`"},
     "call_id": {"description": "`call_...`", "example": "call_a4441234567890777c4a4a123e6"},
     "phone_number": {
         "description": "As it was registered. `+` may stand as it is or as %2B.",
@@ -139,7 +143,7 @@ def _answers(route: Route, refs: Refs) -> Iterator[tuple[int, Mapping[str, Any]]
 
 
 def _error_statuses(route: Route) -> set[int]:
-    statuses = {401, 500, 503}
+    statuses = {401, 500, 503} | route.refuses
     if route.takes:
         statuses |= {400, 413}
     if route.versioned or route.query:
@@ -164,6 +168,13 @@ _NAMES_IDS: Final = frozenset(
         "/create-batch-call",
         "/import-phone-number",
         "/create-phone-number",
+        "/register-call",
+        "/v2/register-phone-call",
+        "/v2/create-web-call",
+        "/v3/create-web-call",
+        "/create-sms-chat",
+        "/create-chat",
+        "/create-chat-completion",
     }
 )
 """Paths whose body names agents, which may be unknown."""

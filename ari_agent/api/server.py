@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ari_agent.api import audio_websocket
 from ari_agent.api.auth import require_api_key
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
@@ -27,6 +28,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.router.add_get("/openapi.json", show_openapi)
+    app.router.add_get(audio_websocket.PATH, audio_websocket.audio_websocket)  # OpenAPI has no words for websockets
     app.on_response_prepare.append(_name_ourselves)
     return app
 

@@ -85,8 +85,15 @@ class FrontEnd:
     messages_in, messages_out: counted without control frames.
     """
 
-    def __init__(self, wire: Wire, *, options: FrontEndOptions | None = None, fallback: AudioFormat) -> None:
-        """fallback: the format of a client that the registration says nothing of, and that is not Twilio."""
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        audio: AudioFormat | None = None,
+        fallback: AudioFormat,
+        options: FrontEndOptions | None = None,
+    ) -> None:
+        """audio: as registered; None leaves it to the first message, and to `fallback` where that is not Twilio's."""
         self.options = options or FrontEndOptions()
         self.tell: Callable[[FrontEndEvent], None] = _to_nobody
         self.user: User | None = None
@@ -100,19 +107,21 @@ class FrontEnd:
         self._news = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._gone = False
+        if audio is not None:
+            self._speak(audio)
 
     @property
     def is_twilio(self) -> bool:
         """It sends marks back by itself."""
         return isinstance(self._server, TwilioServer)
 
-    def begin(self, user: User, audio: AudioFormat | None) -> None:
-        """The call is there. audio: as registered; None leaves it to the first message."""
+    def begin(self, user: User) -> None:
+        """The call is there; what the front end said before it, but for its format, nobody has heard."""
         self.user = user
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write(), name="front end")
-        if audio is not None:
-            self._speak(audio)
+        if self._audio is not None:
+            user.format_known(self._audio)
 
     # what it says
 

@@ -56,6 +56,7 @@ class InboundCall(CallSession):
         record = self._record = CallRecord(
             registered_call(
                 call_id=self.call_id,
+                direction=arrival.direction,
                 agent=arrival.agent,
                 from_number=arrival.from_number,
                 to_number=arrival.to_number,

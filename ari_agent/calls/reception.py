@@ -17,9 +17,11 @@ from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.calls import variables
+from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.calls.routing import (
     ANONYMOUS,
     FAILED_Q850,
+    UNKNOWN_Q850,
     AgentChoice,
     Connect,
     Refuse,
@@ -34,6 +36,7 @@ from ari_agent.calls.routing import (
 )
 from ari_agent.calls.together import together
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
@@ -56,6 +59,8 @@ class Arrival:
     metadata: Mapping[str, object] | None
     number: PhoneNumber | None
     """The one that was dialled, where it is stored."""
+    direction: CallDirection = CallDirection.INBOUND
+    """As it was declared: the call of a caller who dialled a registered call may be an outbound one to them."""
 
 
 class CallRefused(AriAgentError):
@@ -78,12 +83,14 @@ class Reception:
         ari: Ari,
         store: Store,
         inbound_webhook: InboundWebhook,
+        registrar: Registrar,
         dice: Callable[[], float],
         now_ms: Callable[[], int],
     ) -> None:
         self._ari = ari
         self._store = store
         self._inbound_webhook = inbound_webhook
+        self._registrar = registrar
         self._dice = dice
         self._now_ms = now_ms
 
@@ -98,6 +105,8 @@ class Reception:
         if stasis.ignored:
             log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
         from_number, to_number = channel.caller.number or ANONYMOUS, channel.dialplan.exten
+        if is_call_id(to_number):
+            return await self._receive_registered(channel, stasis, call_id)
         _, sip, from_dialplan, number = await together(
             self._ari.ring(channel.id),
             self._headers(channel.id),
@@ -129,6 +138,36 @@ class Reception:
             ),
             metadata=decision.metadata,
             number=number,
+        )
+
+    async def _receive_registered(self, channel: Channel, stasis: StasisArguments, call_id: str) -> Arrival:
+        """The caller dialled the id of a registered call: its agent is known, and no webhook is asked.
+
+        Numbers that were not told at the registration are the caller's, and none.
+        """
+        dialled, from_number = channel.dialplan.exten, channel.caller.number or ANONYMOUS
+        # call_id is another's when the call that was dialled goes on already.
+        taken = await self._registrar.take(dialled) if dialled == call_id else None
+        if taken is None:
+            why = f"no registered call waits under {dialled}"
+            raise CallRefused(Refuse(UNKNOWN_Q850, why), from_number=from_number, to_number=dialled, agent=None)
+        call = taken.call
+        await self._ari.ring(channel.id)
+        sip, from_dialplan = await together(self._headers(channel.id), read_agent_variables(self._ari, channel))
+        return Arrival(
+            from_number=call.from_number or from_number,
+            to_number=call.to_number or "",
+            sip=sip,
+            agent=taken.registration.agent,
+            dynamic_variables=variables.merge(
+                headers=sip.headers,
+                dialplan=from_dialplan,
+                arguments=stasis.variables,
+                webhook=call.retell_llm_dynamic_variables or {},
+            ),
+            metadata=call.metadata,
+            number=None,
+            direction=call.direction or CallDirection.INBOUND,
         )
 
     def _draw(self, number: PhoneNumber, from_number: str, stasis: StasisArguments) -> AgentChoice | None:

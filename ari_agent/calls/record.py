@@ -19,6 +19,7 @@ from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_update import LiveFields, overridden
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
@@ -46,6 +47,7 @@ class CallRecord:
         self._agent = agent
         self._account_webhook_url = account_webhook_url
         self._transfer: TransferFacts | None = None  # on its way
+        self._given_variables = call.retell_llm_dynamic_variables
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """What `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -83,6 +85,10 @@ class CallRecord:
     def _take_transfer(self) -> TransferFacts | None:
         transfer, self._transfer = self._transfer, None
         return transfer
+
+    def override(self, fields: LiveFields) -> None:
+        """The API changes it. ValueError says what cannot be."""
+        self._change(**overridden(self.call, fields, self._given_variables))
 
     def ended(self, reason: DisconnectionReason, now_ms: int) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing."""

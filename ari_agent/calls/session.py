@@ -68,7 +68,15 @@ from ari_agent.calls.state import (
 )
 from ari_agent.calls.transfer import ColdTransfer, failed, summary
 from ari_agent.calls.variables import personal_engine, render
-from ari_agent.calls.wishes import CallerGone, DtmfWish, RingingTooLong, ShuttingDown, StopAsked, TransferWish
+from ari_agent.calls.wishes import (
+    CallerGone,
+    DtmfWish,
+    OverrideWish,
+    RingingTooLong,
+    ShuttingDown,
+    StopAsked,
+    TransferWish,
+)
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome
@@ -111,6 +119,7 @@ SessionEvent = (
     | StopAsked
     | TransferWish
     | DtmfWish
+    | OverrideWish
     | CallerGone
     | ShuttingDown
     | RingingTooLong
@@ -476,6 +485,20 @@ class CallSession:
             self._record.transfer_cancelled()
             await self._services.records.save(self._record)
 
+    # The record.
+
+    async def _api_overrides(self, wish: OverrideWish) -> None:
+        if self._record is None:
+            _answer(wish.answer, CallNotOngoing(self.call_id, self.state.value))
+            return
+        try:
+            self._record.override(wish.fields)
+        except ValueError as error:
+            _answer(wish.answer, error)
+            return
+        await self._services.records.save(self._record)
+        _answer(wish.answer, None)
+
     # The end.
 
     async def _wind_up(self) -> None:
@@ -493,7 +516,7 @@ class CallSession:
             _answer(wish, ended)
         while not self._queue.empty():
             event = self._queue.get_nowait()
-            if isinstance(event, TransferWish | DtmfWish):
+            if isinstance(event, TransferWish | DtmfWish | OverrideWish):
                 _answer(event.answer, ended)
         if self._record and departure.reason:
             self._record.ended(departure.reason, self._services.now_ms())
@@ -539,6 +562,7 @@ class CallSession:
         StopAsked: _stopped,
         TransferWish: _api_transfers,
         DtmfWish: _api_sends_dtmf,
+        OverrideWish: _api_overrides,
         ShuttingDown: _shutting_down,
         _MaxDurationReached: _too_long,
     }

@@ -32,8 +32,9 @@ from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
 from ari_agent.calls.web_call import WebCall
-from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish
+from ari_agent.calls.wishes import CallerGone, DtmfWish, OverrideWish, ShuttingDown, StopAsked, TransferWish
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
 
@@ -199,6 +200,18 @@ class Switchboard:
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._session(call_id).post(DtmfWish(request, answer))
+        await answer
+
+    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
+        """Change the record of a call, and what its webhooks tell from now on.
+
+        Raises:
+            UnknownCall: no live call has this id.
+            CallNotOngoing: it has no record yet, or is over.
+            ValueError: what cannot be, by the name of its field.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._session(call_id).post(OverrideWish(fields, answer))
         await answer
 
     def _session(self, call_id: str) -> CallSession:

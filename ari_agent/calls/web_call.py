@@ -74,7 +74,7 @@ class WebCall(CallSession):
         if call.direction is not None:
             spec = replace(spec, direction=call.direction)
         media = self.media = WebMedia(spec, self._front, on_event=self.post)
-        self._front.begin(media, registration.audio)
+        self._front.begin(media)
         await self._talk(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
         media.dial_agent()
 

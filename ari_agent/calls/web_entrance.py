@@ -51,7 +51,7 @@ class WebEntrance:
         taken = await self._registrar.take(call_id)
         if taken is None:
             raise CallNotJoined(_why(call.call_status, call.disconnection_reason))
-        front = FrontEnd(wire, options=options, fallback=fallback)
+        front = FrontEnd(wire, audio=taken.registration.audio, fallback=fallback, options=options)
         self._host.begin_web_call(taken, front)
         return front
 

@@ -61,10 +61,8 @@ class WebMedia:
         front: FrontEnd,
         *,
         on_event: Callable[[MediaEvent], None],
-        no_audio_after_s: float = NO_AUDIO_AFTER_S,
     ) -> None:
         self._spec, self._front, self._on_event = spec, front, on_event
-        self._no_audio_after_s = no_audio_after_s
         self._loop = asyncio.get_running_loop()
         self._agent = AgentLeg(spec, self, on_event)
         self._to_agent: Transcoder | None = None
@@ -321,7 +319,7 @@ class WebMedia:
             return
         if now_s - self._heard_s >= self._spec.end_call_after_silence_ms / 1000:
             self._report(CallerInactive())
-        if not self._bytes_in and now_s - self._started_s >= self._no_audio_after_s:
+        if not self._bytes_in and now_s - self._started_s >= NO_AUDIO_AFTER_S:
             self._report(NoAudioReceived())
 
     def _report(self, event: MediaEvent) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import LiveFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class DtmfWish:
     """The API sends digits to the caller."""
 
     request: DtmfRequest
+    answer: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideWish:
+    """The API changes the record."""
+
+    fields: LiveFields
     answer: asyncio.Future[None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
+from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import LiveFields
 from ari_agent.errors import UnknownCall
 from ari_agent.store.store import Store
 
@@ -61,6 +64,9 @@ class Board:
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
         self._take(call_id, request)
 
+    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
+        self._take(call_id, fields)
+
     def _take(self, call_id: str, request: object) -> None:
         if self.trouble:
             raise self.trouble
@@ -99,7 +105,17 @@ def board() -> Board:
 
 @pytest.fixture
 def dependencies(store: Store, board: Board) -> ApiDependencies:
-    return ApiDependencies(store=store, switchboard=board, api_key=API_KEY, now_ms=lambda: NOW_MS)
+    return ApiDependencies(
+        store=store,
+        switchboard=board,
+        api_key=API_KEY,
+        now_ms=lambda: NOW_MS,
+        registrar=Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS),
+    )
+
+
+def random_call_id() -> str:
+    return f"call_{secrets.token_hex(16)}"
 
 
 StartApi = Callable[..., Awaitable[Api]]

@@ -14,11 +14,12 @@ from aiohttp import web
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.store.store import Store
-from tests.api import lines
-from tests.api.conftest import API_KEY, AUDIO, NOW_MS, Board, OneCall
+from tests.api import lines, pens
+from tests.api.conftest import API_KEY, AUDIO, NOW_MS, Board, OneCall, random_call_id
 from tests.api.test_calls import a_call
 
 LIVE = OneCall("call_live")
@@ -50,17 +51,18 @@ async def _serve(folder: Path, ready: Future[tuple[str, str]], stop: threading.E
         await store.calls.save(ENDED)
         slots = Slots(20)
         desk = lines.desk(store, lines.Lines(), slots, now_ms=NOW_MS)
-        runner = web.AppRunner(
-            build_api(
-                ApiDependencies(
-                    store=store,
-                    switchboard=Board([LIVE]),
-                    api_key=API_KEY,
-                    outbound=desk,
-                    batches=lines.batches(store, desk, slots, now_ms=NOW_MS),
-                )
-            )
+        registrar = Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS)
+        chats = pens.chat_desk(store, pens.Pens(), now_ms=NOW_MS)
+        dependencies = ApiDependencies(
+            store=store,
+            switchboard=Board([LIVE]),
+            api_key=API_KEY,
+            outbound=desk,
+            batches=lines.batches(store, desk, slots, now_ms=NOW_MS),
+            registrar=registrar,
+            chats=await chats.__aenter__(),
         )
+        runner = web.AppRunner(build_api(dependencies))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -71,4 +73,5 @@ async def _serve(folder: Path, ready: Future[tuple[str, str]], stop: threading.E
         raise
     await asyncio.to_thread(stop.wait)
     await runner.cleanup()
+    await chats.__aexit__(None, None, None)
     await store.close()

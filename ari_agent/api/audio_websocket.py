@@ -1,0 +1,131 @@
+"""GET /audio-websocket/{call_id}: the websocket that browsers, Twilio and gateways open for a registered call.
+
+Source: Retell, "Audio WebSocket" (deprecated, still in use); retell-client-js-sdk 1.3.3; Twilio, "Media Streams -
+WebSocket Messages". The call_id is all the authorization there is, as it is unguessable and serves once.
+
+    101 always, then   1000   the call ended
+                       1003   a message that the protocol does not know
+                       1008   no registered call waits for this websocket; the reason says why
+                       1009   a message of over 1 MiB
+                       1011   the call failed; the reason is its disconnection_reason
+                       1013   as many calls as may run are in progress
+
+The query may hold `enable_update` and `enable_audio_alignment`. Where the registration leaves the audio open (web calls
+and phone calls that come here), it may hold `sample_rate` (8000..48000) and `audio_encoding` (s16le, or mulaw at 8000).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import ValidationError
+
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.calls.front_end import FrontEnd, FrontEndOptions
+from ari_agent.calls.registrar import WEB_AUDIO
+from ari_agent.contract.registered_call import AudioFormat
+from ari_agent.errors import ApiError, CallNotJoined, StoreError
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/audio-websocket/{call_id}"
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+PING_S: Final = 20.0
+"""A front end that vanished without a word is noticed after this and half as long again."""
+CLOSE_TIMEOUT_S: Final = 1.0
+
+_TRUE: Final = frozenset({"true", "1"})
+_CORRUPT_CLOSES: Final = frozenset({WSCloseCode.INVALID_TEXT, WSCloseCode.MESSAGE_TOO_BIG, WSCloseCode.PROTOCOL_ERROR})
+"""Our own websocket library has closed: the client broke the rules of websockets."""
+
+
+class _Wire:
+    """The server's websocket as a call sees it."""
+
+    def __init__(self, websocket: web.WebSocketResponse) -> None:
+        self._websocket = websocket
+
+    async def send(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            await self._websocket.send_str(message)
+        else:
+            await self._websocket.send_bytes(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        # A close frame holds at most 125 bytes, two of them the code (RFC 6455 section 5.5).
+        try:
+            await self._websocket.close(code=code, message=reason.encode()[:123])
+        except (TimeoutError, ConnectionError, RuntimeError) as error:
+            log.debug("websocket not closed in order: %s", error)
+
+
+async def audio_websocket(request: web.Request) -> web.StreamResponse:
+    """Open the audio of a registered call."""
+    entrance = request.app[DEPENDENCIES].audio_websockets
+    if entrance is None:
+        raise ApiError(501, "this server has no audio websockets")
+    fallback = _audio(request)
+    offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
+    websocket = web.WebSocketResponse(
+        protocols=offered[:1],  # clients that offer one give up where none is chosen
+        heartbeat=PING_S,
+        timeout=CLOSE_TIMEOUT_S,
+        max_msg_size=MAX_MESSAGE_BYTES,
+        compress=False,  # audio does not shrink
+    )
+    if not websocket.can_prepare(request).ok:
+        raise ApiError(400, "this path is a websocket: expected the headers Upgrade: websocket and Connection: upgrade")
+    await websocket.prepare(request)
+    wire = _Wire(websocket)
+    try:
+        front = await entrance.join(
+            request.match_info["call_id"],
+            wire,
+            access_token=request.query.get("access_token"),
+            options=FrontEndOptions(
+                updates=request.query.get("enable_update") in _TRUE,
+                aligned=request.query.get("enable_audio_alignment") in _TRUE,
+            ),
+            fallback=fallback,
+        )
+    except CallNotJoined as error:
+        await wire.close(WSCloseCode.POLICY_VIOLATION, str(error))
+    except StoreError as error:
+        log.error("the database failed an audio websocket: %s", error)
+        await wire.close(WSCloseCode.INTERNAL_ERROR, "the database is not reachable")
+    else:
+        await _listen(websocket, front)
+    return websocket
+
+
+async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
+    """Hand over what comes in, until the websocket is closed by either side."""
+    try:
+        async for message in websocket:
+            if message.type is WSMsgType.BINARY:
+                front.binary(message.data)
+            elif message.type is WSMsgType.TEXT:
+                front.text(message.data)
+        if websocket.close_code in _CORRUPT_CLOSES and isinstance(websocket.exception(), Exception):
+            front.corrupt(str(websocket.exception()))
+    finally:
+        front.gone()
+
+
+def _audio(request: web.Request) -> AudioFormat:
+    """The format that the query asks for. Raises: ApiError."""
+    encoding = request.query.get("audio_encoding", WEB_AUDIO.audio_encoding)
+    usual_hz = 8000 if encoding == "mulaw" else WEB_AUDIO.sample_rate
+    rate = request.query.get("sample_rate", str(usual_hz))
+    try:
+        return AudioFormat.model_validate(
+            {
+                "audio_websocket_protocol": "web",
+                "audio_encoding": encoding,
+                "sample_rate": int(rate) if rate.isascii() and rate.isdigit() and len(rate) <= 5 else 0,
+            }
+        )
+    except ValidationError:
+        raise ApiError(400, "query: sample_rate must be 8000 to 48000, audio_encoding s16le or mulaw (8000)") from None

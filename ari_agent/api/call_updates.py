@@ -1,0 +1,112 @@
+"""Changing and deleting the records of calls (Retell, Call, 2026-08)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer, answer_nothing
+from ari_agent.api.body import path_id, read_body
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.call import Call
+from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, amended
+from ari_agent.contract.disconnection import CallStatus
+from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
+
+_NOT_OVER = frozenset({CallStatus.REGISTERED, CallStatus.ONGOING})
+
+
+async def update_call(request: web.Request) -> web.Response:
+    """Change metadata, custom attributes or the storage setting of a call that is over."""
+    call_id = path_id(request, "call_id", "call")
+    wanted = await read_body(request, CallUpdate)
+
+    def change(call: Call) -> dict[str, Any]:
+        _require_over(call, "PATCH /v2/update-live-call changes it")
+        try:
+            return amended(call, wanted)
+        except ValueError as error:
+            raise ApiError(400, str(error)) from None
+
+    call = await request.app[DEPENDENCIES].store.calls.update_fields(call_id, change)
+    if call is None:
+        raise UnknownCall(call_id)
+    return answer(call)
+
+
+async def update_live_call(request: web.Request) -> web.Response:
+    """Change the record of a call in progress; its webhooks say so from now on."""
+    call_id = path_id(request, "call_id", "call")
+    wanted = await read_body(request, LiveCallUpdate)
+    if wanted.call_control is not None and wanted.call_control.asks:
+        await _require_live(request, call_id)
+        raise ApiError(
+            400,
+            "call_control: agents on an audio websocket decide themselves when they speak and take no context; "
+            "tell yours over its own connection",
+        )
+    if wanted.fields_to_override is None or not wanted.fields_to_override.model_fields_set:
+        await _require_live(request, call_id)
+        return answer(Success())
+    try:
+        await request.app[DEPENDENCIES].switchboard.override_fields(call_id, wanted.fields_to_override)
+    except UnknownCall:
+        raise await _not_live(request, call_id) from None
+    except ValueError as error:
+        raise ApiError(400, f"fields_to_override.{error}") from None
+    return answer(Success())
+
+
+async def delete_call(request: web.Request) -> web.Response:
+    """Delete the record of a call that is over. Webhooks that are still owed are sent."""
+    call_id = path_id(request, "call_id", "call")
+    _require_over(await _record(request, call_id), "POST /v2/stop-call ends it")
+    if not await request.app[DEPENDENCIES].store.calls.delete(call_id):
+        raise UnknownCall(call_id)
+    return answer_nothing()
+
+
+async def rerun_call_analysis(request: web.Request) -> web.Response:
+    """The call with its analysis. It is made of how the call went, which does not change: it is as it was."""
+    call = await _record(request, path_id(request, "call_id", "call"))
+    _require_over(call, "it is analysed when it ends")
+    return answer(call)
+
+
+async def listen_live(request: web.Request) -> web.Response:
+    """Not served: there is no WebRTC room to listen in."""
+    await _require_live(request, path_id(request, "call_id", "call"))
+    raise ApiError(501, "listening to a live call needs WebRTC, which is not served here; the PBX can: ChanSpy()")
+
+
+async def take_over_live(request: web.Request) -> web.Response:
+    """Not served: POST /v2/transfer-call hands the caller to a person's phone."""
+    call_id = path_id(request, "call_id", "call")
+    await read_body(request, TakeOver)
+    await _require_live(request, call_id)
+    raise ApiError(
+        501, "taking over needs WebRTC, which is not served here; POST /v2/transfer-call sends the caller to a phone"
+    )
+
+
+def _require_over(call: Call, instead: str) -> None:
+    if call.call_status in _NOT_OVER:
+        raise ApiError(400, f"call {call.call_id} is not over: its call_status is {call.call_status.value}; {instead}")
+
+
+async def _record(request: web.Request, call_id: str) -> Call:
+    call = await request.app[DEPENDENCIES].store.calls.get(call_id)
+    if call is None:
+        raise UnknownCall(call_id)
+    return call
+
+
+async def _require_live(request: web.Request, call_id: str) -> None:
+    if call_id not in [live.call_id for live in request.app[DEPENDENCIES].switchboard.live()]:
+        raise await _not_live(request, call_id)
+
+
+async def _not_live(request: web.Request, call_id: str) -> CallNotOngoing:
+    call = await _record(request, call_id)
+    return CallNotOngoing(call.call_id, call.call_status.value)

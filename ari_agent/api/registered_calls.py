@@ -1,0 +1,40 @@
+"""Registering calls that begin later (Retell, Register Call, Register Phone Call, Create Web Call, 2026-08)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer
+from ari_agent.api.body import read_body
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.calls.registrar import Registrar
+from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
+from ari_agent.errors import ApiError
+
+
+async def register_call(request: web.Request) -> web.Response:
+    """Register a call over the audio websocket: open /audio-websocket/{call_id} within five minutes."""
+    return answer(await _registrar(request).register(await read_body(request, CallRegister)), status=201)
+
+
+async def register_phone_call(request: web.Request) -> web.Response:
+    """Register a call that your own system dials: INVITE sip:{call_id}@pbx within five minutes."""
+    wanted = await read_body(request, PhoneCallRegister)
+    return answer(await _registrar(request).register_phone_call(wanted), status=201)
+
+
+async def create_web_call(request: web.Request) -> web.Response:
+    """Register a web call: open /audio-websocket/{call_id} within 30 seconds. There is no WebRTC."""
+    return answer(await _registrar(request).create_web_call(await read_body(request, WebCallCreate)), status=201)
+
+
+async def create_web_call_v3(request: web.Request) -> web.Response:
+    """The same; the answer holds what a client needs to join, and no more."""
+    return answer(await _registrar(request).web_call_ticket(await read_body(request, WebCallCreate)), status=201)
+
+
+def _registrar(request: web.Request) -> Registrar:
+    registrar = request.app[DEPENDENCIES].registrar
+    if registrar is None:
+        raise ApiError(501, "this server registers no calls")
+    return registrar

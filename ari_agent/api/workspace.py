@@ -1,0 +1,29 @@
+"""The workspace: concurrency and the API key (Retell, Concurrency and Identity, 2026-08)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.workspace import ApiKeyInfo, Concurrency
+
+
+async def get_concurrency(request: web.Request) -> web.Response:
+    """How many calls run, and how many may."""
+    dependencies = request.app[DEPENDENCIES]
+    slots = dependencies.slots
+    limit = slots.limit if slots else 0
+    return answer(
+        Concurrency(
+            current_concurrency=slots.in_use if slots else len(dependencies.switchboard.live()),
+            concurrency_limit=limit,
+            base_concurrency=limit,
+            reserved_inbound_concurrency=slots.reserved_inbound if slots else 0,
+        )
+    )
+
+
+async def get_api_key_info(_: web.Request) -> web.Response:
+    """Whose key this is."""
+    return answer(ApiKeyInfo())

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ari_agent.calls.concurrency import Slots
+from ari_agent.contract.call_update import LiveFields
+from ari_agent.errors import CallNotOngoing
+from ari_agent.store.store import Store
+from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
+from tests.api.test_calls import a_call
+
+OVER = a_call(1)
+PATH = f"/v2/update-call/{OVER.call_id}"
+
+
+async def patch(api: Api, path: str, body: Json) -> Json:
+    response = await api.patch(path, json=body)
+    found: Json = await response.json()
+    assert response.status == 200, found
+    return found
+
+
+async def test_a_call_that_is_over_is_changed(api: Api, store: Store) -> None:
+    await store.calls.save(OVER)
+    changed = await patch(
+        api,
+        PATH,
+        {
+            "metadata": {"order": "7"},
+            "custom_attributes": {"tier": "gold", "score": 3, "vip": True},
+            "data_storage_setting": "everything_except_pii",
+            "override_dynamic_variables": {"not": "any more"},
+        },
+    )
+    assert changed["metadata"] == {"order": "7"}
+    assert changed["custom_attributes"] == {"tier": "gold", "score": 3, "vip": True}
+    assert changed["data_storage_setting"] == "everything_except_pii"
+    assert "retell_llm_dynamic_variables" not in changed
+    assert (await patch(api, PATH, {"custom_attributes": {"tier": "iron"}}))["custom_attributes"] == {
+        "tier": "iron",
+        "score": 3,
+        "vip": True,
+    }
+    assert "metadata" not in await patch(api, PATH, {"metadata": None})
+    assert (await (await api.get(f"/v2/get-call/{OVER.call_id}")).json())["custom_attributes"]["tier"] == "iron"
+
+
+async def test_the_storage_setting_goes_towards_stricter_alone(api: Api, store: Store) -> None:
+    await store.calls.save(OVER)
+    for setting in ("everything_except_pii", "everything_except_pii", "basic_attributes_only"):
+        assert (await patch(api, PATH, {"data_storage_setting": setting}))["data_storage_setting"] == setting
+    for setting in ("everything", "everything_except_pii"):
+        response = await api.patch(PATH, json={"data_storage_setting": setting, "metadata": {"a": 1}})
+        assert "cannot go from basic_attributes_only back to" in await refused(response, 400)
+    assert "metadata" not in await (await api.get(f"/v2/get-call/{OVER.call_id}")).json()
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({"metadata": {"a": "x" * 52_000}}, "metadata: must be at most 51200 bytes of JSON, not 52008"),
+        ({"metadata": []}, "metadata: must be an object"),
+        ({"custom_attributes": {"a": None}}, "custom_attributes.a: must be"),
+        ({"custom_attributes": {"a": {}}}, "custom_attributes.a: must be"),
+        ({"data_storage_setting": "nothing"}, "data_storage_setting: must be 'everything'"),
+    ],
+)
+async def test_a_wrong_change_is_refused(api: Api, store: Store, body: Json, complaint: str) -> None:
+    await store.calls.save(OVER)
+    assert complaint in await refused(await api.patch(PATH, json=body), 400)
+
+
+async def test_a_call_that_is_not_over_is_left_alone(api: Api, store: Store) -> None:
+    live = a_call(2, call_status="ongoing", disconnection_reason=None)
+    await store.calls.save(live)
+    for response in (
+        await api.patch(f"/v2/update-call/{live.call_id}", json={"metadata": {}}),
+        await api.delete(f"/v2/delete-call/{live.call_id}"),
+        await api.put(f"/rerun-call-analysis/{live.call_id}"),
+    ):
+        assert "is not over: its call_status is ongoing" in await refused(response, 400)
+    assert await store.calls.get(live.call_id) == live
+
+
+async def test_a_call_is_deleted(api: Api, store: Store) -> None:
+    await store.calls.save(OVER)
+    response = await api.delete(f"/v2/delete-call/{OVER.call_id}")
+    assert (response.status, await response.read()) == (204, b"")
+    await refused(await api.delete(f"/v2/delete-call/{OVER.call_id}"), 422)
+    await refused(await api.get(f"/v2/get-call/{OVER.call_id}"), 422)
+
+
+async def test_an_analysis_is_shown_again(api: Api, store: Store) -> None:
+    call = a_call(1, call_analysis={"call_summary": "The caller hung up after 7 s."})
+    await store.calls.save(call)
+    response = await api.put(f"/rerun-call-analysis/{call.call_id}")
+    assert (response.status, await response.json()) == (200, call.as_json())
+
+
+async def test_fields_of_a_live_call_are_overridden(api: Api, board: Board) -> None:
+    board.calls.append(OneCall("call_live"))
+    fields: Json = {"metadata": {"a": 1}, "override_dynamic_variables": None}
+    assert await patch(api, "/v2/update-live-call/call_live", {"fields_to_override": fields}) == {"success": True}
+    assert board.asked == [("call_live", LiveFields.model_validate(fields))]
+    for nothing in ({}, {"call_control": {}}, {"call_control": {"trigger_response": False}}):
+        assert await patch(api, "/v2/update-live-call/call_live", nothing) == {"success": True}
+    assert len(board.asked) == 1
+
+
+@pytest.mark.parametrize("control", [{"trigger_response": True}, {"additional_context": "VIP"}])
+async def test_an_agent_that_cannot_be_told_says_so(api: Api, board: Board, control: Json) -> None:
+    board.calls.append(OneCall("call_live"))
+    response = await api.patch("/v2/update-live-call/call_live", json={"call_control": control})
+    assert "call_control: agents on an audio websocket decide themselves" in await refused(response, 400)
+    empty = await api.patch("/v2/update-live-call/call_live", json={"call_control": {"additional_context": ""}})
+    assert "call_control.additional_context: must have" in await refused(empty, 400)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (ValueError("data_storage_setting: cannot go back"), "fields_to_override.data_storage_setting: cannot go back"),
+        (CallNotOngoing("call_live", "arrived"), "not ongoing"),
+    ],
+)
+async def test_an_override_that_cannot_be_is_refused(api: Api, board: Board, trouble: Exception, said: str) -> None:
+    board.calls.append(OneCall("call_live"))
+    board.trouble = trouble
+    body = {"fields_to_override": {"data_storage_setting": "everything"}}
+    assert said in await refused(await api.patch("/v2/update-live-call/call_live", json=body), 400)
+
+
+async def test_what_needs_webrtc_says_so(api: Api, board: Board, store: Store) -> None:
+    board.calls.append(OneCall("call_live"))
+    await store.calls.save(OVER)
+    assert "WebRTC" in await refused(await api.post("/v2/listen-live-call/call_live"), 501)
+    taken = await api.post("/v2/take-over-live-call/call_live", json={"participant_id": "p"})
+    assert "/v2/transfer-call" in await refused(taken, 501)
+    assert "not ongoing" in await refused(await api.post(f"/v2/listen-live-call/{OVER.call_id}"), 400)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("patch", "/v2/update-call", {}),
+        ("patch", "/v2/update-live-call", {}),
+        ("patch", "/v2/update-live-call", {"fields_to_override": {"metadata": {}}}),
+        ("patch", "/v2/update-live-call", {"call_control": {"trigger_response": True}}),
+        ("delete", "/v2/delete-call", None),
+        ("put", "/rerun-call-analysis", None),
+        ("post", "/v2/listen-live-call", None),
+        ("post", "/v2/take-over-live-call", {"participant_id": "p"}),
+    ],
+)
+async def test_an_unknown_call_is_422(api: Api, method: str, path: str, body: Any) -> None:
+    sent: Json = {} if body is None else {"json": body}
+    assert "not found" in await refused(await getattr(api, method)(f"{path}/call_gone", **sent), 422)
+
+
+async def test_the_workspace_tells_its_concurrency_and_key(start_api: StartApi) -> None:
+    slots = Slots(20, reserved_inbound=5)
+    api = await start_api(slots=slots)
+    async with slots.inbound(), slots.outbound():
+        answered = await (await api.get("/get-concurrency")).json()
+    assert answered == {
+        "current_concurrency": 2,
+        "concurrency_limit": 20,
+        "base_concurrency": 20,
+        "purchased_concurrency": 0,
+        "concurrency_purchase_limit": 0,
+        "remaining_purchase_limit": 0,
+        "reserved_inbound_concurrency": 5,
+        "concurrency_burst_enabled": False,
+        "concurrency_burst_limit": 0,
+    }
+    key = await (await api.get("/get-api-key-info")).json()
+    assert set(key) == {"org_id", "org_name", "api_key_name"}
