@@ -25,7 +25,7 @@ class Client(StrEnum):
     NPM = "retell-sdk 5.66.1 (npm)"
 
 
-NOT_YET: Final = "404: not served"
+NEEDS_WEBRTC: Final = "501: needs WebRTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ _NEWEST: Final = (
     Method("agent.retrieve", "GET /get-agent/{agent_id}"),
     Method("agent.update", "PATCH /update-agent/{agent_id}"),
     Method("agent.list", "POST /v2/list-agents"),
-    Method("agent.create_version", "POST /create-agent-version/{agent_id}", NOT_YET),
-    Method("agent.list_versions", "GET /list-agent-versions/{agent_id}", NOT_YET),
-    Method("agent.publish", "POST /publish-agent-version/{agent_id}", NOT_YET),
-    Method("agent.delete_version", "DELETE /delete-agent-version/{agent_id}", NOT_YET),
-    Method("agent.repair", "POST /repair-agent/{agent_id}", NOT_YET),
+    Method("agent.create_version", "POST /create-agent-version/{agent_id}"),
+    Method("agent.list_versions", "GET /list-agent-versions/{agent_id}"),
+    Method("agent.publish", "POST /publish-agent-version/{agent_id}"),
+    Method("agent.delete_version", "DELETE /delete-agent-version/{agent_id}"),
+    Method("agent.repair", "POST /repair-agent/{agent_id}"),
     Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
     Method("phone_number.import_", "POST /import-phone-number"),
     Method("phone_number.create", "POST /create-phone-number"),
@@ -55,24 +55,24 @@ _NEWEST: Final = (
     Method("phone_number.list", "GET /v2/list-phone-numbers"),
     Method("phone_number.delete", "DELETE /delete-phone-number/{phone_number}"),
     Method("call.create_phone_call", "POST /v2/create-phone-call"),
-    Method("call.register_phone_call", "POST /v2/register-phone-call", NOT_YET),
-    Method("call.create_web_call", "POST /v3/create-web-call", NOT_YET),
+    Method("call.register_phone_call", "POST /v2/register-phone-call"),
+    Method("call.create_web_call", "POST /v3/create-web-call"),
     Method("call.retrieve", "GET /v2/get-call/{call_id}"),
     Method("call.list", "POST /v3/list-calls"),
-    Method("call.update", "PATCH /v2/update-call/{call_id}", NOT_YET),
-    Method("call.update_live", "PATCH /v2/update-live-call/{call_id}", NOT_YET),
-    Method("call.listen_live", "POST /v2/listen-live-call/{call_id}", NOT_YET),
-    Method("call.take_over_live", "POST /v2/take-over-live-call/{call_id}", NOT_YET),
+    Method("call.update", "PATCH /v2/update-call/{call_id}"),
+    Method("call.update_live", "PATCH /v2/update-live-call/{call_id}"),
+    Method("call.listen_live", "POST /v2/listen-live-call/{call_id}", NEEDS_WEBRTC),
+    Method("call.take_over_live", "POST /v2/take-over-live-call/{call_id}", NEEDS_WEBRTC),
     Method("call.stop", "POST /v2/stop-call/{call_id}"),
-    Method("call.rerun_analysis", "PUT /rerun-call-analysis/{call_id}", NOT_YET),
-    Method("call.delete", "DELETE /v2/delete-call/{call_id}", NOT_YET),
+    Method("call.rerun_analysis", "PUT /rerun-call-analysis/{call_id}"),
+    Method("call.delete", "DELETE /v2/delete-call/{call_id}"),
     Method("batch_call.create_batch_call", "POST /create-batch-call"),
-    Method("concurrency.retrieve", "GET /get-concurrency", NOT_YET),
-    Method("identity.retrieve", "GET /get-api-key-info", NOT_YET),
-    Method("chat.create_sms_chat", "POST /create-sms-chat", NOT_YET),
-    Method("chat.retrieve", "GET /get-chat/{chat_id}", NOT_YET),
-    Method("chat.list", "POST /v3/list-chats", NOT_YET),
-    Method("chat.end", "PATCH /end-chat/{chat_id}", NOT_YET),
+    Method("concurrency.retrieve", "GET /get-concurrency"),
+    Method("identity.retrieve", "GET /get-api-key-info"),
+    Method("chat.create_sms_chat", "POST /create-sms-chat"),
+    Method("chat.retrieve", "GET /get-chat/{chat_id}"),
+    Method("chat.list", "POST /v3/list-chats"),
+    Method("chat.end", "PATCH /end-chat/{chat_id}"),
 )
 _OLD: Final = (
     Method("agent.create", "POST /create-agent"),
@@ -85,9 +85,9 @@ _OLD: Final = (
     Method("phone_number.list", "GET /list-phone-numbers"),
     Method("phone_number.delete", "DELETE /delete-phone-number/{phone_number}"),
     Method("call.create", "POST /create-phone-call"),
-    Method("call.register", "POST /register-call", NOT_YET),
+    Method("call.register", "POST /register-call"),
     Method("call.retrieve", "GET /get-call/{call_id}"),
-    Method("call.list", "GET /list-calls", NOT_YET),
+    Method("call.list", "GET /list-calls"),
     Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
 )
 METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client.NPM: _NEWEST}
