@@ -104,7 +104,8 @@ async def test_fields_of_a_live_call_are_overridden(api: Api, board: Board) -> N
     fields: Json = {"metadata": {"a": 1}, "override_dynamic_variables": None}
     assert await patch(api, "/v2/update-live-call/call_live", {"fields_to_override": fields}) == {"success": True}
     assert board.asked == [("call_live", LiveFields.model_validate(fields))]
-    for nothing in ({}, {"call_control": {}}, {"call_control": {"trigger_response": False}}):
+    empty: list[Json] = [{}, {"call_control": {}}, {"call_control": {"trigger_response": False}}]
+    for nothing in empty:
         assert await patch(api, "/v2/update-live-call/call_live", nothing) == {"success": True}
     assert len(board.asked) == 1
 

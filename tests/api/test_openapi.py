@@ -55,6 +55,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
 
 
 TAKE_NOTHING = {f"{route.method} {route.path}" for route in ROUTES if route.public}
+UNSERVED = {f"{route.method} {route.path}" for route in ROUTES if 501 in route.refuses}
 SENT = [
     (label, mode) for label in OPERATIONS for mode in GenerationMode if mode.is_positive or label not in TAKE_NOTHING
 ]
@@ -77,6 +78,8 @@ def test_whatever_is_sent_the_answer_is_a_documented_one(
                 case.path_parameters[name] = data.draw(
                     strategies.sampled_from([*known[name], case.path_parameters[name]])
                 )
-        case.call_and_validate(url, headers={"Authorization": f"Bearer {API_KEY}"}, checks=CHECKS)
+        # 501 is a server error that is meant: what Retell serves over WebRTC
+        checks = CHECKS if label not in UNSERVED else [check for check in CHECKS if check is not not_a_server_error]
+        case.call_and_validate(url, headers={"Authorization": f"Bearer {API_KEY}"}, checks=checks)
 
     run()
