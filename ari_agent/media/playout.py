@@ -221,6 +221,7 @@ class Playout:
         self._since_input += ticks
         self._ticks += ticks
         self._lowest = 0
+        self._since_trim = _WINDOW_TICKS_MAX * 10  # running dry now is our doing, not the stream's
 
     def next_frame(self) -> bytes | None:
         """The frame for this tick: 160 bytes of mu-law, or None where there is nothing to say and silence is due."""
@@ -283,8 +284,10 @@ class Playout:
         if not self._live:
             self._shorten = lowest if self._paced_windows >= _PAUSE_WINDOWS else 0
         elif peak < self._usual_lead - _LEAD_TOLERANCE:
-            # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now.
-            self._usual_lead, self._allowed = peak, 0
+            # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now, and
+            # so much of the silence that was put in took the place of no audio that came after all.
+            self._allowed = max(0, self._allowed - (self._usual_lead - peak))
+            self._usual_lead = peak
         else:
             follow = peak - self._usual_lead
             if self._paced_windows > 1:  # in the first one it is only learnt

@@ -312,6 +312,20 @@ def test_turns_that_the_wheel_left_out_are_a_stall_too() -> None:
     assert last == 319
 
 
+@pytest.mark.parametrize("lost", [0, 1, 5])
+def test_the_backlog_of_every_one_of_many_stalls_is_gone_soon(lost: int) -> None:
+    """Stalls of our own, of 200 ms each and then two late turns that find nothing; part of the audio may be lost."""
+    playout = Playout()
+    for _ in range(12):
+        for _ in range(100):
+            playout.push(frame(1))
+            playout.next_frame()
+        assert playout.queued_bytes <= FRAME
+        playout.skip(10)
+        assert (playout.next_frame(), playout.next_frame()) == (None, None)
+        playout.push(speech(12 - lost))
+
+
 def test_a_fast_clock_of_the_agent_does_not_add_up() -> None:
     arrivals = [(n * FRAME_S / 1.001, frame(n % 5000)) for n in range(30_000)]
     playout, _ = run(arrivals[:29_900], until_s=arrivals[29_900][0])
