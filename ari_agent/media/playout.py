@@ -284,8 +284,8 @@ class Playout:
         if not self._live:
             self._shorten = lowest if self._paced_windows >= _PAUSE_WINDOWS else 0
         elif peak < self._usual_lead - _LEAD_TOLERANCE:
-            # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now, and
-            # so much of the silence that was put in took the place of no audio that came after all.
+            # It did not catch up: a talkspurt after a short pause, or part of it was lost. This is its timeline now.
+            # So much of the silence that was put in delayed nothing: no audio ever came for it.
             self._allowed = max(0, self._allowed - (self._usual_lead - peak))
             self._usual_lead = peak
         else:
