@@ -105,7 +105,8 @@ class Switchboard:
             # Its call ended while Asterisk was still making the channel.
             self._start(self._sweep({_Orphan("dialled", channel_id)}))
             return
-        if event.args[:1] in (("refer",), ("fallback",)) or self._stopping:
+        is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
+        if event.args[:1] in (("refer",), ("fallback",)) or self._stopping or is_text:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start(self._sweep({_Orphan("caller", event.channel.id)}))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest_asyncio
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, echo, until
 from tests.fakes.text_phone import TextPhone
 from tests.fakes.webhook_server import Answer, Hook
-from tests.integration.stage import CALLER_ADDRESS, CALLER_NUMBER, Stage
+from tests.integration.stage import CALLER_ADDRESS, CALLER_NUMBER, Stage, staged
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -249,3 +250,19 @@ async def test_a_chat_over_the_api(stage: Stage, llms: LlmServer) -> None:
     assert (changed.json["metadata"], changed.json["custom_attributes"]) == ({"k": "v"}, {"x": True})
     assert (await stage.controller.request("DELETE", f"/delete-chat/{chat['chat_id']}")).status == 204
     assert (await stage.controller.get(f"/get-chat/{chat['chat_id']}")).status == 422
+
+
+async def test_texts_that_run_through_the_dialplan_are_no_calls(
+    tmp_path: Path, llms: LlmServer, go_before_others: None
+) -> None:
+    options = {"pjsip": "[caller](+)\nmessage_context = from-trunk\n"}
+    async with staged(tmp_path, pbx_options=options) as own:
+        number = await text_number(own, llms.agent())
+        pbx = (own.pbx.bind, own.pbx.sip_port)
+        async with TextPhone(pbx=pbx, address=CALLER_ADDRESS, number=CALLER_NUMBER) as phone:
+            for index, text in enumerate(("one", "two")):
+                await phone.write(number, text)
+                assert await phone.text(index) == f"you said {text}"
+        calls = (await own.controller.post("/v3/list-calls", {}, expect=200)).json["items"]
+        assert calls == []
+        assert "orphan caller swept" in own.controller.log_text()
