@@ -6,12 +6,12 @@ fits, or asks that there be none; the join leaves the database free to begin wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Double, FromClause, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Double, FromClause, Select, and_, exists, func, literal, or_, select
 
 from ari_agent.store.call_index import MAX_KEY_CHARACTERS, AttributeKind, as_text
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
@@ -97,6 +97,9 @@ class ToolCallFilter:
     conditions: Sequence[tuple[str, FilterOp, Any]] = field(default_factory=tuple)
 
 
+FEW: Final = 1000
+"""So many calls are looked through at once rather than walked along an index."""
+
 AnyFilter = Filter | AnyOf | AttributeFilter | ToolCallFilter
 
 
@@ -175,12 +178,23 @@ class Selection:
     order: tuple[ColumnElement[Any], ColumnElement[Any]]
 
 
-def select_calls(filters: Sequence[AnyFilter]) -> Selection:
-    """The calls that fulfil every filter."""
+def few_of(wanted: AnyFilter) -> Select[int] | None:
+    """How many calls have exactly this attribute, counted up to FEW; None for any other filter.
+
+    Neither database knows how common a value of one key is: `tier=gold` and `customer=c81` look the same to them.
+    """
+    if not isinstance(wanted, AttributeFilter) or not _is_one_value(wanted):
+        return None
+    found = select(call_attributes.c.call_id).where(*_has(call_attributes, wanted)).limit(FEW)
+    return select(func.count()).select_from(found.subquery())
+
+
+def select_calls(filters: Sequence[AnyFilter], *, rare: Set[int] = frozenset()) -> Selection:
+    """The calls that fulfil every filter. rare: the places of those of which `few_of` counted fewer than FEW."""
     chosen = Selection(calls, [], (calls.c.listed_ms, calls.c.call_id))
-    for a_filter in filters:
+    for place, a_filter in enumerate(filters):
         if isinstance(a_filter, AttributeFilter):
-            _add_attribute(chosen, a_filter)
+            _add_attribute(chosen, a_filter, rare=place in rare, alone=len(filters) == 1)
         elif isinstance(a_filter, ToolCallFilter):
             conditions = [compare(call_tool_calls.c[name], op, value) for name, op, value in a_filter.conditions]
             chosen.where.append(exists().where(call_tool_calls.c.call_id == calls.c.call_id, *conditions))
@@ -200,20 +214,29 @@ def condition(a_filter: Filter | AnyOf) -> ColumnElement[bool]:
     return found
 
 
-def _add_attribute(chosen: Selection, wanted: AttributeFilter) -> None:
+def _add_attribute(chosen: Selection, wanted: AttributeFilter, *, rare: bool, alone: bool) -> None:
     attribute = call_attributes.alias()
-    of_key = and_(attribute.c.kind == wanted.kind.value, attribute.c.key == storable(wanted.key[:MAX_KEY_CHARACTERS]))
-    if wanted.op in (FilterOp.NE, FilterOp.NP):
-        unwanted = of_key if wanted.op is FilterOp.NP else and_(of_key, _compare(attribute, FilterOp.EQ, wanted))
-        chosen.where.append(~exists(select(attribute).where(attribute.c.call_id == calls.c.call_id, unwanted)))
-        return
-    chosen.source = chosen.source.join(attribute, attribute.c.call_id == calls.c.call_id)
-    chosen.where.append(of_key)
-    if wanted.op is FilterOp.PR:
-        return
-    chosen.where.append(_compare(attribute, wanted.op, wanted))
-    if wanted.op is FilterOp.EQ or (wanted.op is FilterOp.IN and len(wanted.value) == 1):
-        chosen.order = (attribute.c.listed_ms, attribute.c.call_id)
+    if wanted.op in (FilterOp.NE, FilterOp.NP) or (_is_one_value(wanted) and not (rare or alone)):
+        # of each call that the other filters find, ask for this attribute
+        of_call = exists(select(attribute).where(attribute.c.call_id == calls.c.call_id, *_has(attribute, wanted)))
+        chosen.where.append(~of_call if wanted.op in (FilterOp.NE, FilterOp.NP) else of_call)
+    else:
+        chosen.source = chosen.source.join(attribute, attribute.c.call_id == calls.c.call_id)
+        chosen.where += _has(attribute, wanted)
+        if _is_one_value(wanted):
+            chosen.order = (attribute.c.listed_ms, attribute.c.call_id)
+
+
+def _is_one_value(wanted: AttributeFilter) -> bool:
+    return wanted.op is FilterOp.EQ or (wanted.op is FilterOp.IN and len(wanted.value) == 1)
+
+
+def _has(attribute: FromClause, wanted: AttributeFilter) -> list[ColumnElement[bool]]:
+    """The attribute is there, with the value; for `ne`, with the value that is not to be."""
+    of_key = [attribute.c.kind == wanted.kind.value, attribute.c.key == storable(wanted.key)[:MAX_KEY_CHARACTERS]]
+    if wanted.op in (FilterOp.PR, FilterOp.NP):
+        return of_key
+    return [*of_key, _compare(attribute, FilterOp.EQ if wanted.op is FilterOp.NE else wanted.op, wanted)]
 
 
 def _compare(attribute: FromClause, op: FilterOp, wanted: AttributeFilter) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import StoreError, UnknownCall
-from ari_agent.store.call_filter import AnyFilter, select_calls
+from ari_agent.store.call_filter import FEW, AnyFilter, Selection, few_of, select_calls
 from ari_agent.store.call_index import attributes, columns, tool_calls
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
@@ -108,18 +108,17 @@ class Calls:
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
-        chosen = select_calls(filters)
-        listed_ms, call_id = chosen.order
-        order = (listed_ms.asc(), call_id.asc()) if ascending else (listed_ms.desc(), call_id.desc())
-        # first which, on the index alone where it can be, then their objects
-        which = select(listed_ms, call_id).select_from(chosen.source).where(*chosen.where).order_by(*order)
-        which = which.offset(skip).limit(limit + 1)
 
         def ask(connection: Connection) -> Sequence[Row[Any]]:
-            wanted = which
+            chosen = _selection(connection, filters)
+            listed_ms, call_id = chosen.order
+            order = (listed_ms.asc(), call_id.asc()) if ascending else (listed_ms.desc(), call_id.desc())
+            # first which, on the index alone where it can be, then their objects
+            wanted = select(listed_ms, call_id).select_from(chosen.source).where(*chosen.where).order_by(*order)
+            wanted = wanted.offset(skip).limit(limit + 1)
             if pagination_key is not None:
                 here, last = tuple_(listed_ms, call_id), tuple_(*_position(connection, pagination_key))
-                wanted = which.where(here > last if ascending else here < last)
+                wanted = wanted.where(here > last if ascending else here < last)
             ids = [row.call_id for row in connection.execute(wanted)]
             found = {row.call_id: row for row in connection.execute(select(calls).where(calls.c.call_id.in_(ids)))}
             return [found[call_id] for call_id in ids]
@@ -133,10 +132,10 @@ class Calls:
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
-        chosen = select_calls(filters)
-        statement = select(func.count()).select_from(chosen.source).where(*chosen.where)
 
         def ask(connection: Connection) -> int:
+            chosen = _selection(connection, filters)
+            statement = select(func.count()).select_from(chosen.source).where(*chosen.where)
             return connection.execute(statement).scalar_one()
 
         return await self._database.read(ask)
@@ -185,6 +184,15 @@ class Calls:
             return connection.execute(statement).all()
 
         return await self._database.read(ask)
+
+
+def _selection(connection: Connection, filters: Sequence[AnyFilter]) -> Selection:
+    rare: set[int] = set()
+    for place, a_filter in enumerate(filters):
+        few = few_of(a_filter)
+        if few is not None and connection.execute(few).scalar_one() < FEW:
+            rare.add(place)
+    return select_calls(filters, rare=rare)
 
 
 def _position(connection: Connection, pagination_key: str) -> tuple[int, str]:
