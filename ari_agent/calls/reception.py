@@ -146,14 +146,15 @@ class Reception:
         Numbers that were not told at the registration are the caller's, and none.
         """
         dialled, from_number = channel.dialplan.exten, channel.caller.number or ANONYMOUS
+        await self._ari.ring(channel.id)
+        sip, from_dialplan = await together(self._headers(channel.id), read_agent_variables(self._ari, channel))
+        # Taken last: a caller who hangs up before leaves the call to the next one.
         # call_id is another's when the call that was dialled goes on already.
         taken = await self._registrar.take(dialled) if dialled == call_id else None
         if taken is None:
             why = f"no registered call waits under {dialled}"
             raise CallRefused(Refuse(UNKNOWN_Q850, why), from_number=from_number, to_number=dialled, agent=None)
         call = taken.call
-        await self._ari.ring(channel.id)
-        sip, from_dialplan = await together(self._headers(channel.id), read_agent_variables(self._ari, channel))
         return Arrival(
             from_number=call.from_number or from_number,
             to_number=call.to_number or "",
