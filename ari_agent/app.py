@@ -12,8 +12,9 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -39,7 +40,7 @@ from ari_agent.chats.desk import ChatDesk
 from ari_agent.chats.reception import ChatReception
 from ari_agent.chats.session import ChatServices
 from ari_agent.config import PREFIX, Settings
-from ari_agent.errors import AsteriskError, ConfigurationError, StoreError
+from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, StoreError
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, settle_garbage_collector
 from ari_agent.store.store import Store
@@ -79,19 +80,35 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
 
     Raises:
         ConfigurationError: the database or the API's address cannot be used as set.
+        ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
     stop = asyncio.Event()
+    failed: list[str] = []
+
+    def part_failed(part: str) -> None:
+        failed.append(part)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with controller(settings, inbound_wait_s=inbound_wait_s):
+    async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
         await stop.wait()
         log.info("stopping")
+    if failed:
+        raise ControllerFailed(failed[0])
 
 
 @asynccontextmanager
-async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> AsyncIterator[Switchboard]:
+async def controller(
+    settings: Settings,
+    *,
+    inbound_wait_s: float = INBOUND_WAIT_S,
+    part_failed: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Switchboard]:
     """Everything running, for as long as the context lasts.
+
+    part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
 
     Raises:
         ConfigurationError: the database or the API's address cannot be used as set.
@@ -103,7 +120,11 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
         http = await stack.enter_async_context(_webhook_client())
         delivery = Delivery(store.outbox, http, api_key, now_ms=now_ms)
         store.outbox.on_added = delivery.wake
-        await _run_beside(stack, delivery.run())
+
+        async def run_beside(part: str, work: Coroutine[Any, Any, None]) -> None:
+            await _run_beside(stack, part, work, part_failed)
+
+        await run_beside("webhook delivery", delivery.run())
 
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
@@ -195,7 +216,7 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
             )
         )
         await _listen(stack, api, settings)
-        await _run_beside(stack, registrar.run())
+        await run_beside("registrar", registrar.run())
         settle_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
@@ -206,9 +227,9 @@ async def controller(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT
             chats.on_event(event)
 
         stack.push_async_callback(chats.close)
-        await _run_beside(stack, ari.run(heard, connected))
-        await _run_beside(stack, chats.run())
-        await _run_beside(stack, batches.run())
+        await run_beside("connection to Asterisk", ari.run(heard, connected))
+        await run_beside("chats", chats.run())
+        await run_beside("batch calls", batches.run())
         stack.push_async_callback(switchboard.close)
         yield switchboard
 
@@ -243,15 +264,24 @@ async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def _run_beside(stack: AsyncExitStack, work: Awaitable[None]) -> None:
-    """Run until the context ends."""
-    task = asyncio.ensure_future(work)
+async def _run_beside(
+    stack: AsyncExitStack, part: str, work: Coroutine[Any, Any, None], failed: Callable[[str], None]
+) -> None:
+    """Run until the context ends. A part that ends before is a defect, and must not go unseen."""
+    task = asyncio.create_task(work, name=part)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical("%s has stopped", part, exc_info=task.exception())
+            failed(part)
 
     async def end() -> None:
+        task.remove_done_callback(ended)
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, Exception):  # a failure is in the log already
             await task
 
+    task.add_done_callback(ended)
     stack.push_async_callback(end)
 
 

@@ -2,6 +2,7 @@
 
     AriAgentError
     ├── ConfigurationError            a setting is wrong: exit status 2
+    ├── ControllerFailed              a part of the controller ended by a defect: exit status 1
     ├── AsteriskError                 the PBX
     │   ├── AsteriskUnreachable       no answer on ARI
     │   ├── AsteriskRefused           ARI answered with an error status
@@ -60,6 +61,14 @@ class AriAgentError(Exception):
 
 class ConfigurationError(AriAgentError):
     """A setting is wrong; the message names it and says what it may be."""
+
+
+class ControllerFailed(AriAgentError):
+    """A part that must always run ended by a defect of ours; the log has its traceback."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"stopped, because its {part} failed; the log says why")
+        self.part = part
 
 
 class AsteriskError(AriAgentError):
