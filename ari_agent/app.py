@@ -11,7 +11,6 @@ import logging
 import random
 import secrets
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -37,8 +36,10 @@ from ari_agent.calls.together import together
 from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.calls.web_entrance import WebEntrance
 from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.notices import Notices
 from ari_agent.chats.reception import ChatReception
-from ari_agent.chats.session import ChatServices
+from ari_agent.chats.services import ChatServices
+from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, StoreError
 from ari_agent.media.socket import RtpPorts
@@ -46,13 +47,9 @@ from ari_agent.media.wheel import Wheel, settle_garbage_collector
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
+from ari_agent.webhooks.retention import Retention
 
 log = logging.getLogger(__name__)
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def new_chat_id() -> str:
@@ -125,6 +122,7 @@ async def controller(
             await _run_beside(stack, part, work, part_failed)
 
         await run_beside("webhook delivery", delivery.run())
+        await run_beside("webhook retention", _retention(store, settings).run())
 
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
@@ -163,6 +161,7 @@ async def controller(
             dice=random.SystemRandom().random,
             new_call_id=new_call_id,
             now_ms=now_ms,
+            account_webhook_url=settings.webhook_url,
         )
         batches = BatchScheduler(
             store=store,
@@ -180,6 +179,7 @@ async def controller(
                 now_ms=now_ms,
                 new_message_id=new_message_id,
                 account_webhook_url=settings.webhook_url,
+                notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
             ),
             ChatReception(
                 store=store,
@@ -237,7 +237,7 @@ async def controller(
 @asynccontextmanager
 async def _opened_store(database_url: str) -> AsyncIterator[Store]:
     try:
-        store = Store(database_url)
+        store = Store(database_url, now_ms=now_ms)
         await store.open()
     except StoreError as error:
         raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
@@ -245,6 +245,11 @@ async def _opened_store(database_url: str) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _retention(store: Store, settings: Settings) -> Retention:
+    days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
+    return Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms)
 
 
 def _ari(settings: Settings) -> Ari:

@@ -14,9 +14,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ari_agent.contract.url import WebhookUrl
 from ari_agent.errors import ConfigurationError
 
 PREFIX = "ARI_AGENT_"
+_MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a password
 
 
 class Address(NamedTuple):
@@ -60,8 +62,8 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _webhook_url(value: str | None) -> str | None:
-    return _http_url(value) if value else None
+def _unset_if_empty(value: object) -> object:
+    return value or None
 
 
 def _app_name(value: str) -> str:
@@ -94,12 +96,24 @@ class Settings(BaseSettings):
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
     )
-    webhook_url: Annotated[str | None, AfterValidator(_webhook_url)] = Field(
+    webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )
+    webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
+    dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
     reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, kept for inbound calls")
     calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")
+    chat_failure_text: str = Field(
+        "Sorry, we cannot answer at the moment. Please try again later.",
+        max_length=1000,
+        description="what is written to a user whose agent is out of reach; empty = nothing",
+    )
+    chat_too_long_text: str = Field(
+        "Sorry, your message is too long for us to read. Please send it again in shorter parts.",
+        max_length=1000,
+        description="what is written to a user whose text was longer than Asterisk takes; empty = nothing",
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
     @classmethod
@@ -121,7 +135,7 @@ def _complaint(error: ValidationError) -> str:
     for problem in error.errors():
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         message = problem["msg"].removeprefix("Value error, ")
-        given = "" if "password" in name.lower() or "key" in name.lower() else f" (given: {problem['input']!r})"
+        given = "" if _MAY_HOLD_SECRETS.search(name) else f" (given: {problem['input']!r})"
         lines.append(f"{name}: {message}{given}")
     return "; ".join(lines)
 

@@ -39,7 +39,8 @@
     ├── WebhookError
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
     ├── StoreError                    the database
-    │   └── AlreadyStored             a record with this key exists
+    │   ├── AlreadyStored             a record with this key exists
+    │   └── FallbackChain             a fallback number would fall back itself
     ├── PbxError                      the Asterisk of the demo and the tests did not start
     │   └── PortBusy                  a port it needs is taken
     └── ApiError                      an HTTP answer: status and message
@@ -345,6 +346,10 @@ class AlreadyStored(StoreError):
     def __init__(self, kind: str, key: str) -> None:
         super().__init__(f"{kind} {key} exists already")
         self.kind, self.key = kind, key
+
+
+class FallbackChain(StoreError):
+    """A phone number's fallback_number would lead in a circle, or to a number that falls back itself."""
 
 
 class PbxError(AriAgentError):

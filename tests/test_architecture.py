@@ -29,6 +29,7 @@ PURE: Final = (
     "media.playout",
     "media.resampler",
     "media.rtp",
+    "media.transcoder",
     "agents.control",
     "agents.media_shape",
     "agents.message",
@@ -36,11 +37,16 @@ PURE: Final = (
     "agents.web",
     "agents.llm",
     "chats.conversation",
+    "chats.notices",
     "chats.record",
+    "calls.early_words",
+    "calls.hearing",
     "calls.record",
     "calls.routing",
     "calls.state",
     "calls.system_variables",
+    "calls.user_voice",
+    "calls.transcript",
     "calls.variables",
     "webhooks.signature",
 )
@@ -79,18 +85,19 @@ WAITING: Final = frozenset(
 
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "errors": frozenset({"contract"}),
-    "config": frozenset({"errors"}),
+    "config": frozenset({"contract", "errors"}),
     "contract": frozenset({"contract", "errors"}),
     "asterisk": frozenset({"asterisk", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "agents": frozenset({"agents", "media.audio", "contract", "errors"}),
-    "webhooks": frozenset({"webhooks", "contract", "errors"}),
-    "store": frozenset({"store", "contract", "errors"}),
+    "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
+    "store": frozenset({"store", "clock", "contract", "errors"}),
     "calls": frozenset({"calls", "asterisk", "media", "agents", "webhooks", "store", "contract", "errors"}),
     "chats": frozenset(
         {
             "chats",
             "calls.routing",
+            "calls.system_variables",
             "calls.variables",
             "asterisk",
             "agents",
@@ -100,7 +107,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "api": frozenset({"api", "calls", "store", "contract", "errors"}),
+    "api": frozenset({"api", "clock", "calls", "store", "contract", "errors"}),
 }
 """Folder (or module) of the package -> what of the package it may import. Who is absent constructs: it knows all."""
 

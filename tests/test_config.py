@@ -44,6 +44,9 @@ def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest
         ("RTP_PORTS", "80-90", "1024"),
         ("ARI_URL", "127.0.0.1:8088", "http://"),
         ("WEBHOOK_URL", "ftp://x", "http://"),
+        ("WEBHOOK_URL", "https://", "names a host"),
+        ("WEBHOOK_RETENTION_DAYS", "0", "greater than or equal to 1"),
+        ("DEAD_WEBHOOK_RETENTION_DAYS", "1e3", "integer"),
         ("APP", "my app", "letters"),
         ("CONCURRENCY_LIMIT", "many", "integer"),
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
@@ -69,6 +72,24 @@ def test_a_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -
 def test_secrets_are_not_shown() -> None:
     assert "p4ss" not in repr(load())
     assert "k3y" not in repr(load())
+
+
+def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_WEBHOOK_URL", "htps://user:hunter2@example.com/")
+    with pytest.raises(ConfigurationError, match="ARI_AGENT_WEBHOOK_URL") as refused:
+        load()
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/hook/?a=1", "https://x.example/{{ call_id }}", "{{hook}}"])
+def test_the_webhook_url_is_kept_as_it_is_given(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_WEBHOOK_URL", url)
+    assert load().webhook_url == url
+
+
+def test_an_empty_webhook_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_WEBHOOK_URL", "")
+    assert load().webhook_url is None
 
 
 def test_an_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:

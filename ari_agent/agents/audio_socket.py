@@ -16,18 +16,14 @@ the websocket with 1007 and says why.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import socket
-import ssl
 from collections import deque
 from collections.abc import Mapping
-from functools import cache
 from typing import Final, Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
+from ari_agent.agents.connection import Connection, Destination
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
@@ -41,10 +37,6 @@ BACKLOG_MESSAGES: Final = 1000
 CLOSE_TIMEOUT_S: Final = 0.3
 """How long the agent has for its half of the closing handshake."""
 
-_ADDRESS_TIMEOUT_S: Final = 3.0
-"""For one address of a name that has several: one that swallows packets must not use up the time of the others."""
-_SEND_BUFFER_BYTES: Final = 64 * 1024
-"""In the kernel: what lies there cannot be dropped any more. Enough for 300 ms of round trip at 48 kHz PCM."""
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done."""
@@ -82,7 +74,7 @@ class AudioSocket:
         self._events = events
         self._ping_idle_s = ping_idle_s
         self._transport: WSTransport | None = None
-        self._socket: socket.socket | None = None
+        self._connection = Connection()
         self._audio_type = _BINARY if protocol.audio_is_binary else _TEXT
         self._backlog: deque[tuple[WSMsgType, bytes, bool]] = deque()  # type, message, whether it may be dropped
         self._congested = False
@@ -109,21 +101,21 @@ class AudioSocket:
 
         Raises: AgentUnreachable, AgentRefused.
         """
-        target, shown, authorization = _target(url)
-        self._url = shown
+        destination = Destination.of(url)
+        shown = self._url = destination.shown
         dialling = asyncio.create_task(
             ws_connect(
                 lambda: _Listener(self, self._protocol, self._events),
-                target,
-                ssl_context=_tls_context() if target.startswith("wss:") else None,
+                destination.target,
+                ssl_context=destination.tls,
                 websocket_handshake_timeout=None,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._ping_idle_s,
                 auto_ping_reply_timeout=self._ping_idle_s,
                 max_frame_size=MAX_MESSAGE_BYTES,
-                extra_headers={**authorization, **(headers or {})},
+                extra_headers={**destination.authorization, **(headers or {})},
                 max_redirects=0,
-                socket_factory=lambda parsed: self._connected_socket(parsed.host, parsed.port),
+                socket_factory=lambda parsed: self._connection.open(parsed.host, parsed.port),
                 logger_name=log,
             ),
             name=f"dial {shown}",
@@ -139,7 +131,8 @@ class AudioSocket:
             raise AgentUnreachable(shown, str(error) or type(error).__name__) from None
         finally:
             if self._transport is None:
-                self._hang_up_dialling()
+                self._closing = True
+                self._connection.cut()
         if not isinstance(
             listener, _Listener
         ):  # picows ends the handshake without an error when the peer closes in the middle of it
@@ -200,36 +193,6 @@ class AudioSocket:
         if self._transport is not None:
             # A close frame holds at most 125 bytes, two of them the code (RFC 6455 section 5.5).
             self._transport.send_close(WSCloseCode(code), reason.encode()[:123].decode(errors="ignore"))
-
-    async def _connected_socket(self, host: str, port: int) -> socket.socket:
-        """A TCP connection of our own making, so that it can be cut whatever stage the handshake is in."""
-        loop = asyncio.get_running_loop()
-        failure: OSError = OSError(f"{host} has no address")
-        for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            attempt = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
-            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-            try:
-                async with asyncio.timeout(_ADDRESS_TIMEOUT_S):
-                    await loop.sock_connect(attempt, address)
-            except OSError as error:  # TimeoutError is one of them
-                attempt.close()
-                failure = error
-            except asyncio.CancelledError:
-                attempt.close()
-                raise
-            else:
-                self._socket = attempt
-                return attempt
-        raise failure
-
-    def _hang_up_dialling(self) -> None:
-        """Cut the connection under a handshake that failed or took too long: its transport then closes itself."""
-        self._closing = True
-        if self._socket is not None and self._socket.fileno() >= 0:
-            try:
-                self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                log.debug("the connection was gone already")
 
     def _hold(self, kind: WSMsgType, message: bytes, *, droppable: bool) -> None:
         backlog = self._backlog
@@ -376,27 +339,3 @@ class _Listener(WSListener):
                 self._owner.text(message)
             else:
                 self._owner.binary(message)
-
-
-def _target(url: str) -> tuple[str, str, dict[str, str]]:
-    """The URL to dial, the URL to show (no secrets: neither user nor query), and the authorization it held."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise AgentUnreachable("the agent's URL", str(error)) from None
-    _, _, host = parts.netloc.rpartition("@")
-    authorization = {}
-    if parts.username is not None:
-        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        authorization["Authorization"] = "Basic " + base64.b64encode(credentials).decode()
-    return (
-        urlunsplit((parts.scheme, host, parts.path, parts.query, "")),
-        urlunsplit((parts.scheme, host, parts.path, "", "")),
-        authorization,
-    )
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """Certificates and host names are checked. Made once: loading the authorities takes 20 ms."""
-    return ssl.create_default_context()

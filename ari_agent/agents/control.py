@@ -1,12 +1,23 @@
-"""Call control on an audio agent's websocket, the same in every protocol. Pure.
+"""Call control and transcripts on an audio agent's websocket, the same in every protocol. Pure.
 
     agent -> us   {"event":"transfer","transfer":{"to":"+15551234567","mode":"sip_refer","headers":{"X-Case":"7"}}}
                   {"event":"hangup","hangup":{"q850_cause":16}}        `hangup` may be left out
                   {"event":"dtmf","dtmf":{"digits":"12#"}}
+                  {"event":"update","update":{"transcript":[{"role":"agent","content":"Hello."},...],
+                                              "turntaking":"user_turn"}}     `turntaking` may be left out
     us -> agent   {"event":"transfer","transfer":{"status":"succeeded"}}
                   {"event":"transfer","transfer":{"status":"failed","sip_status":486,"message":"..."}}
                   {"event":"error","error":{"event":"dtmf","message":"..."}}      a request that cannot be done
+                  {"event":"call_control","call_control":{"trigger_response":true,"additional_context":"..."}}
+                                                      the API wants you to speak now, or to know this
                   {"event":"dtmf","dtmf":{"digit":"5","duration_ms":180}}         the caller pressed a key
+                  {"event":"voicemail","voicemail":{"status":"greeting","action":"static_text","text":"Call us back."}}
+
+`voicemail` comes twice when a machine has answered: with `greeting` at once, so that the agent holds its tongue, and
+with `recording` when the greeting is over and the message is to be left.
+
+A transcript is the whole of it so far, also as Retell writes it: `{"event_type":"update","transcript":[...]}`. It goes
+into the call's record, and to the screen of a web call's user.
 
 A request that is malformed is answered with what is wrong, and the call goes on: a wrong transfer target is a mistake
 of the conversation, not of the protocol.
@@ -19,15 +30,24 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ari_agent.agents.message import Asked, Refused
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.agents.message import Asked, Refused, Said
+from ari_agent.contract.call_control import (
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+    VoicemailNotice,
+)
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.explain import explain
+from ari_agent.contract.transcript import TranscriptUpdate
 
 REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[DtmfRequest]]] = {
     "transfer": TransferRequest,
     "hangup": HangupRequest,
     "dtmf": DtmfRequest,
 }
+UPDATE: Final = "update"
 _MAX_EXPLANATION_CHARACTERS: Final = 500
 
 
@@ -41,9 +61,32 @@ def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
         return Refused(event, explain(error, given, root=event)[:_MAX_EXPLANATION_CHARACTERS])
 
 
+def read_update(text: bytes, message: Mapping[str, object]) -> Said | Refused:
+    """A message whose event is UPDATE. text: the message as it came."""
+    given = message.get(UPDATE, message)
+    try:
+        update = TranscriptUpdate.model_validate(given)
+    except ValidationError as error:
+        return Refused(UPDATE, explain(error, given, root=UPDATE)[:_MAX_EXPLANATION_CHARACTERS])
+    if UPDATE in message or "event_type" not in message:
+        text = b'{"event_type":"update",' + update.model_dump_json(exclude_unset=True).encode()[1:]
+    return Said(update, text)
+
+
 def transfer_answer(outcome: TransferOutcome) -> dict[str, object]:
     """How the transfer ended, for the agent."""
     return {"event": "transfer", "transfer": outcome.model_dump(exclude_none=True)}
+
+
+def voicemail_notice(notice: VoicemailNotice) -> dict[str, object]:
+    """A machine has answered, for the agent."""
+    return {"event": "voicemail", "voicemail": notice.model_dump(exclude_none=True)}
+
+
+def live_control(control: CallControl) -> dict[str, object]:
+    """What the API asks of the agent."""
+    asked = {"trigger_response": control.trigger_response or None, "additional_context": control.additional_context}
+    return {"event": "call_control", "call_control": {key: value for key, value in asked.items() if value is not None}}
 
 
 def refusal(event: str, message: str) -> dict[str, object]:

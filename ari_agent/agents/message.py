@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.json_text import MalformedJson, parse_json
+from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentCorruptPayload
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
@@ -77,13 +78,21 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something for the user's screen. event: `update` (the transcript) or `metadata`; text: the whole message."""
+    """Something for the user's screen: `metadata`. text: the whole message."""
 
     event: str
     text: bytes
 
 
-AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Told | Ignored
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said so far. text: the same for the user's screen, as Retell's web client reads it."""
+
+    update: TranscriptUpdate
+    text: bytes
+
+
+AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Told | Said | Ignored
 
 
 def read_object(text: bytes) -> dict[str, object]:

@@ -5,7 +5,7 @@ strings, and integers are accepted as well because some compatible gateways send
 
 Client role, `TwilioClient`: we are Twilio, the peer is the customer's agent.
     we say     connected, start, media, dtmf, mark, stop
-    it says    media, mark, clear, and the call control of control.py
+    it says    media, mark, clear, and the call control and transcripts of control.py
 
 Server role, `TwilioServer`: we are what Twilio's <Stream> connects to.
 
@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ari_agent.agents.control import REQUESTS, read_request
+from ari_agent.agents.control import REQUESTS, UPDATE, read_request, read_update
 from ari_agent.agents.media_shape import MediaShape
 from ari_agent.agents.message import (
     AgentMessage,
@@ -132,11 +132,13 @@ class TwilioClient:
     def read_text(self, text: bytes) -> AgentMessage:
         """Any text message. Raises: AgentCorruptPayload."""
         message = read_object(text)
-        event = message.get("event")
+        event = message.get("event", message.get("event_type"))
         if not isinstance(event, str):
             raise AgentCorruptPayload(f"a message has no event: {text[:60]!r}")
         if event == "media":
             return Audio(self._shape.read(text, message))
+        if event == UPDATE:
+            return read_update(text, message)
         if event == "mark":
             return read_mark(message)
         if event == "clear":
@@ -187,6 +189,8 @@ def _digit(message: Mapping[str, object]) -> Digit:
     match message.get("dtmf"):
         case {"digit": str(digit)} if len(digit) == 1:
             return Digit(digit)
+        case {"digit": int(digit)} if 0 <= digit <= 9 and not isinstance(digit, bool):
+            return Digit(str(digit))
     raise AgentCorruptPayload("a dtmf message needs dtmf.digit, one character")
 
 

@@ -16,8 +16,9 @@ an agent, everything that may pass:
                                 ping                     answered with pong
                                 {"event":"mark","mark":{"name":...}}
                                 {"event":"transfer"...}, {"event":"hangup"...}, {"event":"dtmf"...}   call control
-                  {"event_type":"update","transcript":[...]}, {"event_type":"metadata","metadata":{...}}   for the web
-                                                           client of a web call; nobody hears them in a phone call
+                  {"event_type":"update","transcript":[...]}   what was said so far, for the call's record and for the
+                                                           web client of a web call
+                  {"event_type":"metadata","metadata":{...}}   for that client alone
     close         1000          you hang up; 1001 and a close without a code are taken the same way
                   anything else counts as a broken agent
 
@@ -34,7 +35,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ari_agent.agents.control import REQUESTS, read_request
+from ari_agent.agents.control import REQUESTS, UPDATE, read_request, read_update
 from ari_agent.agents.message import (
     AgentMessage,
     Audio,
@@ -51,7 +52,6 @@ from ari_agent.errors import AgentCorruptPayload
 
 _WORDS: Final[Mapping[bytes, AgentMessage]] = {b"clear": Clear(), b"ping": Ping(), b"pong": Ignored("pong")}
 _EVENTS: Final[Mapping[str, AgentMessage]] = {"clear": Clear(), "ping": Ping()}
-_FOR_THE_USER: Final = frozenset({"update", "metadata"})
 
 
 class WebClient:
@@ -119,7 +119,9 @@ class WebClient:
             return read_request(event, message)
         if event == "mark":
             return read_mark(message)
-        if event in _FOR_THE_USER and "event_type" in message:
+        if event == UPDATE:
+            return read_update(text, message)
+        if event == "metadata" and "event_type" in message:
             return Told(event, text)
         return _EVENTS.get(event) or Ignored(event[:80])
 

@@ -1,16 +1,19 @@
-"""Versions of agents: drafts, publishing, tags and repair (Retell, Agent, 2026-08; assign-agent-tag is ours)."""
+"""Versions of agents and chat agents: drafts, publishing, tags and repair (Retell, Agent, 2026-08).
+
+assign-agent-tag is ours.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NoReturn
 
 from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.contract.agent import Agent
+from ari_agent.api.route import delete, get, post
 from ari_agent.contract.agent_versions import (
     LatestPublish,
     TagAssign,
@@ -19,6 +22,7 @@ from ari_agent.contract.agent_versions import (
     VersionPublish,
     VersionSummary,
 )
+from ari_agent.contract.chat_agent import EitherAgent
 from ari_agent.contract.page import MAX_PAGE, PageQuery
 from ari_agent.errors import ApiError, VersionFrozen, VersionUnknown
 from ari_agent.store.agents import AgentPage, Agents
@@ -88,9 +92,9 @@ async def repair_agent(request: web.Request) -> web.Response:
     """The draft without references to what is gone. Agents here refer to nothing that can go: it is as it was."""
     agent_id = path_id(request, "agent_id", "agent")
     version = query_version(request)
-    agent = await _agents(request).get(agent_id, version)
+    agent = await _agents(request).any(agent_id, version)
     if agent is None:
-        agent = await _missing(request, agent_id, version)
+        await _missing(request, agent_id, version)
     if agent.is_published:
         raise VersionFrozen(agent_id, agent.version)
     return answer(agent)
@@ -117,8 +121,34 @@ async def _page(request: web.Request, query: PageQuery) -> AgentPage:
     return page
 
 
-async def _missing(request: web.Request, agent_id: str, version: object) -> Agent:
+async def _missing(request: web.Request, agent_id: str, version: object) -> NoReturn:
     """Says whether it is the agent or only the version that is not there: 422 or 404."""
-    if await _agents(request).get(agent_id) is None:
+    if await _agents(request).any(agent_id) is None:
         raise unknown("agent", agent_id)
     raise VersionUnknown(agent_id, version)
+
+
+ROUTES: Final = (
+    post(
+        "/create-agent-version/{agent_id}",
+        create_agent_version,
+        201,
+        takes=VersionCreate,
+        answers=EitherAgent,
+        refuses=[404],
+    ),
+    delete("/delete-agent-version/{agent_id}", delete_agent_version, 204, versioned=True, refuses=[404]),
+    get("/list-agent-versions/{agent_id}", list_agent_versions, answers=VersionPage, query=PageQuery),
+    get("/get-agent-versions/{agent_id}", get_agent_versions, lists=EitherAgent),
+    get("/get-chat-agent-versions/{agent_id}", get_agent_versions, lists=EitherAgent),
+    post(
+        "/publish-agent-version/{agent_id}",
+        publish_agent_version,
+        takes=VersionPublish,
+        answers=EitherAgent,
+        refuses=[404],
+    ),
+    post("/publish-agent/{agent_id}", publish_agent, may_take=LatestPublish, answers=EitherAgent, refuses=[404]),
+    post("/assign-agent-tag/{agent_id}", assign_agent_tag, takes=TagAssign, answers=EitherAgent, refuses=[404]),
+    post("/repair-agent/{agent_id}", repair_agent, answers=EitherAgent, versioned=True, refuses=[404]),
+)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.page import MAX_PAGE, PageQuery
 from ari_agent.store.agents import Agents
 
@@ -26,10 +30,9 @@ async def create_agent(request: web.Request) -> web.Response:
 async def get_agent(request: web.Request) -> web.Response:
     """One agent, in its latest version or the one asked for."""
     agent_id = path_id(request, "agent_id", "agent")
-    agent = await _agents(request).get(agent_id, query_version(request))
-    if agent is None:
-        raise unknown("agent", agent_id)
-    return answer(agent)
+    version = query_version(request)
+    agent = await _agents(request).get(agent_id, version)
+    return answer(agent or await _missing(request, agent_id, version))
 
 
 async def update_agent(request: web.Request) -> web.Response:
@@ -39,10 +42,9 @@ async def update_agent(request: web.Request) -> web.Response:
     """
     agent_id = path_id(request, "agent_id", "agent")
     changes = await read_body(request, AgentUpdate)
-    agent = await _agents(request).update(agent_id, changes, query_version(request))
-    if agent is None:
-        raise unknown("agent", agent_id)
-    return answer(agent)
+    version = query_version(request)
+    agent = await _agents(request).update(agent_id, changes, version)
+    return answer(agent or await _missing(request, agent_id, version))
 
 
 async def delete_agent(request: web.Request) -> web.Response:
@@ -54,15 +56,16 @@ async def delete_agent(request: web.Request) -> web.Response:
 
 
 async def list_agents(request: web.Request) -> web.Response:
-    """The last 1000 agents that were changed, whole; /v2/list-agents has pages."""
-    return await answer_list((await _agents(request).list(limit=MAX_PAGE)).agents)
+    """Of the last 1000 agents that were changed those of calls, whole; /v2/list-agents has pages."""
+    page = await _agents(request).list(limit=MAX_PAGE)
+    return await answer_list([agent for agent in page.agents if isinstance(agent, Agent)])
 
 
 async def list_agents_v2(request: web.Request) -> web.Response:
     """A page of agents, in short."""
     query = read_query(request, PageQuery)
     wanted = (await read_body(request, AgentListRequest, optional=True)).filter_criteria
-    found: list[Agent] = []
+    found: list[AnyAgent] = []
     key = query.pagination_key
     while True:
         page = await _agents(request).list(
@@ -75,3 +78,20 @@ async def list_agents_v2(request: web.Request) -> web.Response:
     tags = await _agents(request).tags([agent.agent_id for agent in found])
     items = tuple(AgentSummary.of(agent, tags.get(agent.agent_id, {})) for agent in found)
     return answer(AgentPage(items=items, has_more=key is not None, pagination_key=key))
+
+
+async def _missing(request: web.Request, agent_id: str, version: object) -> Agent:
+    """Says whether it is the agent or only the version that is not there."""
+    if await _agents(request).get(agent_id) is None:
+        raise unknown("agent", agent_id)
+    raise unknown("agent", f"{agent_id} version {version}")
+
+
+ROUTES: Final = (
+    post("/create-agent", create_agent, 201, takes=AgentCreate, answers=Agent),
+    get("/get-agent/{agent_id}", get_agent, answers=Agent, versioned=True),
+    patch("/update-agent/{agent_id}", update_agent, takes=AgentUpdate, answers=Agent, versioned=True, refuses=[412]),
+    delete("/delete-agent/{agent_id}", delete_agent, 204),
+    get("/list-agents", list_agents, lists=Agent),
+    post("/v2/list-agents", list_agents_v2, may_take=AgentListRequest, answers=AgentPage, query=PageQuery),
+)

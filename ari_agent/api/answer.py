@@ -30,6 +30,19 @@ async def answer_list(things: Sequence[ContractModel]) -> web.Response:
     return web.Response(body=await json_array([thing.as_json for thing in things]), content_type="application/json")
 
 
+async def answer_page(
+    items: Sequence[Callable[[], object]], *, next_key: str | None, total: int | None = None
+) -> web.Response:
+    """A page of a list, made as json_array does. next_key: of the page after it; None on the last one."""
+    found: dict[str, object] = {"has_more": next_key is not None}
+    if next_key is not None:
+        found["pagination_key"] = next_key
+    if total is not None:
+        found["total"] = total
+    body = b'{"items":' + await json_array(items) + b"," + json.dumps(found).encode()[1:]
+    return web.Response(body=body, content_type="application/json")
+
+
 async def json_array(items: Sequence[Callable[[], object]]) -> bytes:
     """A JSON array of what these functions return, made in a thread and item by item.
 

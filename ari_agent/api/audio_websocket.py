@@ -5,6 +5,7 @@ WebSocket Messages". The call_id is all the authorization there is, as it is ung
 
     101 always, then   1000   the call ended
                        1003   a message that the protocol does not know
+                       1002, 1007   what websockets do not allow, or text that is no UTF-8
                        1008   no registered call waits for this websocket; the reason says why
                        1009   a message of over 1 MiB
                        1011   the call failed; the reason is its disconnection_reason
@@ -16,10 +17,11 @@ and phone calls that come here), it may hold `sample_rate` (8000..48000) and `au
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from pydantic import ValidationError
 
 from ari_agent.api.dependencies import DEPENDENCIES
@@ -35,17 +37,16 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 PING_S: Final = 20.0
 """A front end that vanished without a word is noticed after this and half as long again."""
 CLOSE_TIMEOUT_S: Final = 1.0
+"""For the client's half of the closing handshake, and as long before it for what it has not read yet."""
 
 _TRUE: Final = frozenset({"true", "1"})
-_CORRUPT_CLOSES: Final = frozenset({WSCloseCode.INVALID_TEXT, WSCloseCode.MESSAGE_TOO_BIG, WSCloseCode.PROTOCOL_ERROR})
-"""Our own websocket library has closed: the client broke the rules of websockets."""
 
 
 class _Wire:
     """The server's websocket as a call sees it."""
 
-    def __init__(self, websocket: web.WebSocketResponse) -> None:
-        self._websocket = websocket
+    def __init__(self, websocket: web.WebSocketResponse, request: web.Request) -> None:
+        self._websocket, self._transport = websocket, request.transport
 
     async def send(self, message: str | bytes) -> None:
         if isinstance(message, str):
@@ -56,9 +57,17 @@ class _Wire:
     async def close(self, code: int, reason: str) -> None:
         # A close frame holds at most 125 bytes, two of them the code (RFC 6455 section 5.5).
         try:
-            await self._websocket.close(code=code, message=reason.encode()[:123])
+            async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
+                await self._websocket.close(code=code, message=reason.encode()[:123].decode(errors="ignore").encode())
         except (TimeoutError, ConnectionError, RuntimeError) as error:
             log.debug("websocket not closed in order: %s", error)
+        except asyncio.CancelledError:
+            # All who send wait for one future of aiohttp's, and it was cancelled with the task that sent last.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()  # it does not read, so it would never be rid of what it was sent
 
 
 async def audio_websocket(request: web.Request) -> web.StreamResponse:
@@ -72,13 +81,13 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
         protocols=offered[:1],  # clients that offer one give up where none is chosen
         heartbeat=PING_S,
         timeout=CLOSE_TIMEOUT_S,
-        max_msg_size=MAX_MESSAGE_BYTES,
+        max_msg_size=MAX_MESSAGE_BYTES + 1,  # aiohttp refuses what is as long as this
         compress=False,  # audio does not shrink
     )
     if not websocket.can_prepare(request).ok:
         raise ApiError(400, "this path is a websocket: expected the headers Upgrade: websocket and Connection: upgrade")
     await websocket.prepare(request)
-    wire = _Wire(websocket)
+    wire = _Wire(websocket, request)
     try:
         front = await entrance.join(
             request.match_info["call_id"],
@@ -108,8 +117,8 @@ async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
                 front.binary(message.data)
             elif message.type is WSMsgType.TEXT:
                 front.text(message.data)
-        if websocket.close_code in _CORRUPT_CLOSES and isinstance(websocket.exception(), Exception):
-            front.corrupt(str(websocket.exception()))
+            elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+                front.corrupt(str(message.data))  # the client broke the rules of websockets, and aiohttp has closed
     finally:
         front.gone()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ari_agent.api.answer import answer
 from ari_agent.api.body import read_body
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.contract.batch_call import BatchCallCreate
+from ari_agent.api.route import post
+from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.errors import ApiError
 
 
@@ -18,3 +21,8 @@ async def create_batch_call(request: web.Request) -> web.Response:
     if batches is None:
         raise ApiError(501, "this server places no calls")
     return answer(await batches.create(wanted), status=201)
+
+
+ROUTES: Final = (
+    post("/create-batch-call", create_batch_call, 201, takes=BatchCallCreate, answers=BatchCall, refuses=[422]),
+)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from ari_agent.api.errors import MAX_BODY_BYTES
 from ari_agent.contract.explain import explain
 from ari_agent.contract.json_text import parse_json
 from ari_agent.contract.model import AgentVersionReference
 from ari_agent.errors import ApiError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+BODY_TIMEOUT_S: Final = 30.0
+LARGE_BODY_BYTES: Final = 16 * 1024
+"""From here on a body is read in a thread: a batch of thousands of calls takes half a second, which every call in
+progress would hear."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{1,9}")
@@ -27,17 +34,40 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     optional: an empty body is an empty object.
 
     Raises:
-        MalformedJson, ApiError: 400, one line that says what was wrong and what would be right.
+        MalformedJson, ApiError: 400, one line that says what was wrong and what would be right; 408: it did not come.
         aiohttp.web.HTTPRequestEntityTooLarge: 413.
     """
-    raw = await request.read()
+    raw = await _arrived(request)
     if not raw.strip() and not optional:
         raise ApiError(400, "the body is empty; expected a JSON object")
+    if len(raw) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(_read, raw, model)
+    return _read(raw, model)
+
+
+def _read(raw: bytes, model: type[Model]) -> Model:
     given = parse_json(raw) if raw.strip() else {}
     try:
         return model.model_validate(given)
     except ValidationError as error:
         raise ApiError(400, explain(error, given)) from None
+
+
+async def _arrived(request: web.Request) -> bytes:
+    """All of it. A length that is announced is believed only as far as it forbids to wait for the body."""
+    announced = request.content_length or 0
+    if announced > MAX_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY_BYTES, actual_size=announced)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError:
+        raise ApiError(408, f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
+    except web.RequestPayloadError:
+        encoding = request.headers.get("Content-Encoding", "identity")
+        raise ApiError(400, f"the body cannot be unpacked: it is no {encoding}; send it as it is") from None
+    except ConnectionError:
+        raise ApiError(400, "the connection closed before the body was there") from None  # nobody hears that
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_nothing
 from ari_agent.api.body import path_id, read_body
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import delete, patch, post, put
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, amended
 from ari_agent.contract.disconnection import CallStatus
@@ -36,25 +37,15 @@ async def update_call(request: web.Request) -> web.Response:
 
 
 async def update_live_call(request: web.Request) -> web.Response:
-    """Change the record of a call in progress; its webhooks say so from now on."""
+    """Change the record of a call in progress, as its webhooks and transfers see from now on; tell its agent."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, LiveCallUpdate)
-    if wanted.call_control is not None and wanted.call_control.asks:
-        await _require_live(request, call_id)
-        raise ApiError(
-            400,
-            "call_control: agents on an audio websocket decide themselves when they speak and take no context; "
-            "tell yours over its own connection",
-        )
-    if wanted.fields_to_override is None or not wanted.fields_to_override.model_fields_set:
-        await _require_live(request, call_id)
-        return answer(Success())
     try:
-        await request.app[DEPENDENCIES].switchboard.override_fields(call_id, wanted.fields_to_override)
+        await request.app[DEPENDENCIES].switchboard.update_call(call_id, wanted)
     except UnknownCall:
         raise await _not_live(request, call_id) from None
     except ValueError as error:
-        raise ApiError(400, f"fields_to_override.{error}") from None
+        raise ApiError(400, str(error)) from None
     return answer(Success())
 
 
@@ -110,3 +101,13 @@ async def _require_live(request: web.Request, call_id: str) -> None:
 async def _not_live(request: web.Request, call_id: str) -> CallNotOngoing:
     call = await _record(request, call_id)
     return CallNotOngoing(call.call_id, call.call_status.value)
+
+
+ROUTES: Final = (
+    patch("/v2/update-call/{call_id}", update_call, takes=CallUpdate, answers=Call),
+    patch("/v2/update-live-call/{call_id}", update_live_call, takes=LiveCallUpdate, answers=Success),
+    delete("/v2/delete-call/{call_id}", delete_call, 204, refuses=[400]),
+    put("/rerun-call-analysis/{call_id}", rerun_call_analysis, answers=Call, refuses=[400]),
+    post("/v2/listen-live-call/{call_id}", listen_live, answers=Success, refuses=[400, 501]),
+    post("/v2/take-over-live-call/{call_id}", take_over_live, takes=TakeOver, answers=Success, refuses=[501]),
+)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from functools import partial
+from typing import Final
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from ari_agent.api.answer import answer_list, answer_nothing, json_array
+from ari_agent.api.answer import answer_list, answer_nothing, answer_page
 from ari_agent.api.body import path_id, read_body
 from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import get, post
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
-from ari_agent.contract.call_list import TRANSCRIPTS, CallListRequest, OlderCallListRequest
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_list import (
+    TRANSCRIPTS,
+    CallListRequest,
+    CallPage,
+    OlderCallListQuery,
+    OlderCallListRequest,
+)
 from ari_agent.contract.explain import explain
 from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
-from ari_agent.store.calls import CallPage
+from ari_agent.store.calls import CallPage as StoredPage
 
 
 async def get_call(request: web.Request) -> web.Response:
@@ -31,14 +38,9 @@ async def list_calls(request: web.Request) -> web.Response:
     wanted = await read_body(request, CallListRequest, optional=True)
     filters = select_v3(wanted.filter_criteria)
     page = await _page(request, filters, wanted, skip=wanted.skip)
-    found: dict[str, object] = {"has_more": page.next_key is not None}
-    if page.next_key is not None:
-        found["pagination_key"] = page.next_key
-    if wanted.include_total:
-        found["total"] = await request.app[DEPENDENCIES].store.calls.count(filters)
-    items = await json_array([partial(_without_transcripts, call) for call in page.calls])
-    body = b'{"items":' + items + b"," + json.dumps(found).encode()[1:]
-    return web.Response(body=body, content_type="application/json")
+    total = await request.app[DEPENDENCIES].store.calls.count(filters) if wanted.include_total else None
+    items = [partial(_without_transcripts, call) for call in page.calls]
+    return await answer_page(items, next_key=page.next_key, total=total)
 
 
 async def list_calls_v2(request: web.Request) -> web.Response:
@@ -115,7 +117,7 @@ async def _page(
     filters: Selection,
     wanted: CallListRequest | OlderCallListRequest,
     skip: int = 0,
-) -> CallPage:
+) -> StoredPage:
     try:
         return await request.app[DEPENDENCIES].store.calls.list(
             filters,
@@ -130,3 +132,17 @@ async def _page(
 
 def _without_transcripts(call: Call) -> dict[str, object]:
     return {key: value for key, value in call.as_json().items() if key not in TRANSCRIPTS}
+
+
+ROUTES: Final = (
+    get("/v2/get-call/{call_id}", get_call, answers=Call),
+    get("/get-call/{call_id}", get_call, answers=Call),
+    post("/v3/list-calls", list_calls, may_take=CallListRequest, answers=CallPage),
+    post("/v2/list-calls", list_calls_v2, may_take=OlderCallListRequest, lists=Call),
+    get("/list-calls", list_calls_v1, lists=Call, query=OlderCallListQuery),
+    post("/v2/stop-call/{call_id}", stop_call, 204, may_take=HangupRequest, refuses=[502]),
+    post(
+        "/v2/transfer-call/{call_id}", transfer_call, takes=TransferRequest, answers=TransferOutcome, refuses=[502, 504]
+    ),
+    post("/v2/send-dtmf/{call_id}", send_dtmf, 204, takes=DtmfRequest, refuses=[502]),
+)

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from functools import partial
 from typing import Final
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer, answer_list, answer_nothing, json_array
+from ari_agent.api.answer import answer, answer_list, answer_nothing, answer_page
 from ari_agent.api.body import path_id, read_body, read_query
 from ari_agent.api.dependencies import DEPENDENCIES, ChatDesk
+from ari_agent.api.route import delete, get, patch, post, put
 from ari_agent.contract.chat import (
     Chat,
     ChatCompletion,
     ChatCompletionCreate,
     ChatCreate,
+    ChatStatus,
     ChatUpdate,
     SmsChatCreate,
 )
-from ari_agent.contract.chat_list import MESSAGES, ChatFilters, ChatListRequest
+from ari_agent.contract.chat_list import MESSAGES, ChatFilters, ChatListRequest, ChatPage
 from ari_agent.contract.page import PageQuery
 from ari_agent.errors import ApiError, UnknownAsset
-from ari_agent.store.chats import ChatPage
+from ari_agent.store.chats import ChatPage as StoredPage
 
 COMPLETION_TIMEOUT_S: Final = 60.0
 """How long POST /create-chat-completion waits for the agent."""
@@ -54,11 +55,7 @@ async def create_chat_completion(request: web.Request) -> web.Response:
 
 async def get_chat(request: web.Request) -> web.Response:
     """The chat as far as it has come."""
-    chat_id = path_id(request, "chat_id", "chat")
-    chat = await request.app[DEPENDENCIES].store.chats.get(chat_id)
-    if chat is None:
-        raise UnknownAsset("chat", chat_id)
-    return answer(chat)
+    return answer(await _stored(request))
 
 
 async def update_chat(request: web.Request) -> web.Response:
@@ -66,6 +63,14 @@ async def update_chat(request: web.Request) -> web.Response:
     chat_id = path_id(request, "chat_id", "chat")
     wanted = await read_body(request, ChatUpdate)
     return answer(await _desk(request).update(chat_id, wanted))
+
+
+async def rerun_chat_analysis(request: web.Request) -> web.Response:
+    """The chat with its analysis. It is made of how the chat went, which does not change: it is as it was."""
+    chat = await _stored(request)
+    if chat.chat_status is ChatStatus.ONGOING:
+        raise ApiError(400, f"chat {chat.chat_id} is ongoing: it is analysed when it ends")
+    return answer(chat)
 
 
 async def end_chat(request: web.Request) -> web.Response:
@@ -85,14 +90,9 @@ async def list_chats(request: web.Request) -> web.Response:
     wanted = await read_body(request, ChatListRequest, optional=True)
     filters = wanted.filter_criteria
     page = await _page(request, wanted, wanted.pagination_key, filters=filters, skip=wanted.skip)
-    found: dict[str, object] = {"has_more": page.next_key is not None}
-    if page.next_key is not None:
-        found["pagination_key"] = page.next_key
-    if wanted.include_total:
-        found["total"] = await request.app[DEPENDENCIES].store.chats.count(filters)
-    items = await json_array([partial(_without_messages, chat) for chat in page.chats])
-    body = b'{"items":' + items + b"," + json.dumps(found).encode()[1:]
-    return web.Response(body=body, content_type="application/json")
+    total = await request.app[DEPENDENCIES].store.chats.count(filters) if wanted.include_total else None
+    items = [partial(_without_messages, chat) for chat in page.chats]
+    return await answer_page(items, next_key=page.next_key, total=total)
 
 
 async def list_chats_v1(request: web.Request) -> web.Response:
@@ -113,7 +113,7 @@ async def _page(
     *,
     filters: ChatFilters | None = None,
     skip: int = 0,
-) -> ChatPage:
+) -> StoredPage:
     ascending = wanted.sort_order == "ascending"
     try:
         return await request.app[DEPENDENCIES].store.chats.list(
@@ -121,6 +121,14 @@ async def _page(
         )
     except UnknownAsset as error:
         raise ApiError(400, f"pagination_key: {error.asset_id!r} is none that a page before answered") from None
+
+
+async def _stored(request: web.Request) -> Chat:
+    chat_id = path_id(request, "chat_id", "chat")
+    chat = await request.app[DEPENDENCIES].store.chats.get(chat_id)
+    if chat is None:
+        raise UnknownAsset("chat", chat_id)
+    return chat
 
 
 def _desk(request: web.Request) -> ChatDesk:
@@ -132,3 +140,24 @@ def _desk(request: web.Request) -> ChatDesk:
 
 def _without_messages(chat: Chat) -> dict[str, object]:
     return {key: value for key, value in chat.as_json().items() if key not in MESSAGES}
+
+
+ROUTES: Final = (
+    post("/create-sms-chat", create_sms_chat, takes=SmsChatCreate, answers=Chat, refuses=[422, 502]),
+    post("/create-chat", create_chat, 201, takes=ChatCreate, answers=Chat, refuses=[422]),
+    post(
+        "/create-chat-completion",
+        create_chat_completion,
+        201,
+        takes=ChatCompletionCreate,
+        answers=ChatCompletion,
+        refuses=[422, 504],
+    ),
+    get("/get-chat/{chat_id}", get_chat, answers=Chat),
+    patch("/update-chat/{chat_id}", update_chat, takes=ChatUpdate, answers=Chat),
+    patch("/end-chat/{chat_id}", end_chat, 204, refuses=[400]),
+    delete("/delete-chat/{chat_id}", delete_chat, 204),
+    put("/rerun-chat-analysis/{chat_id}", rerun_chat_analysis, answers=Chat, refuses=[400]),
+    post("/v3/list-chats", list_chats, may_take=ChatListRequest, answers=ChatPage),
+    get("/list-chat", list_chats_v1, lists=Chat, query=PageQuery),
+)

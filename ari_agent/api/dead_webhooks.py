@@ -9,10 +9,17 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer, answer_nothing, json_array
+from ari_agent.api.answer import answer, answer_nothing, answer_page
 from ari_agent.api.body import read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.contract.dead_webhook import DeadWebhook, DeadWebhookQuery, ReplayedWebhooks
+from ari_agent.api.route import delete, get, post
+from ari_agent.contract.dead_webhook import (
+    DeadWebhook,
+    DeadWebhookFilter,
+    DeadWebhookPage,
+    DeadWebhookQuery,
+    ReplayedWebhooks,
+)
 from ari_agent.contract.webhook_event import DeadLetter
 from ari_agent.store.outbox import Outbox
 
@@ -41,15 +48,11 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 async def list_dead_webhooks(request: web.Request) -> web.Response:
     """A page of webhooks that were given up, oldest first, with what they would have told."""
     query = read_query(request, DeadWebhookQuery)
-    letters = await _outbox(request).dead_letters(limit=query.limit + 1, after_id=int(query.pagination_key or 0))
+    after_id = int(query.pagination_key or 0)
+    letters = await _outbox(request).dead_letters(limit=query.limit + 1, after_id=after_id, call_id=query.call_id)
     shown, has_more = letters[: query.limit], len(letters) > query.limit
-    found: dict[str, object] = {"has_more": has_more}
-    if has_more:
-        found["pagination_key"] = str(shown[-1].outbox_id)
-    items = await json_array([partial(_shown, letter) for letter in shown])
-    return web.Response(
-        body=b'{"items":' + items + b"," + json.dumps(found).encode()[1:], content_type="application/json"
-    )
+    next_key = str(shown[-1].outbox_id) if has_more else None
+    return await answer_page([partial(_shown, letter) for letter in shown], next_key=next_key)
 
 
 async def replay_dead_webhook(request: web.Request) -> web.Response:
@@ -61,8 +64,9 @@ async def replay_dead_webhook(request: web.Request) -> web.Response:
 
 
 async def replay_dead_webhooks(request: web.Request) -> web.Response:
-    """Send all of them again, each call's in its order."""
-    return answer(ReplayedWebhooks(replayed_count=await _outbox(request).replay_all()))
+    """Send all of them again, or those of one call, each call's in its order."""
+    wanted = read_query(request, DeadWebhookFilter)
+    return answer(ReplayedWebhooks(replayed_count=await _outbox(request).replay_all(call_id=wanted.call_id)))
 
 
 async def delete_dead_webhook(request: web.Request) -> web.Response:
@@ -78,3 +82,11 @@ def _webhook_id(request: web.Request) -> int:
     if not _WEBHOOK_ID.fullmatch(text):
         raise unknown("dead webhook", text)
     return int(text)
+
+
+ROUTES: Final = (
+    get("/list-dead-webhooks", list_dead_webhooks, query=DeadWebhookQuery, answers=DeadWebhookPage),
+    post("/replay-dead-webhook/{webhook_id}", replay_dead_webhook, 204),
+    post("/replay-dead-webhooks", replay_dead_webhooks, query=DeadWebhookFilter, answers=ReplayedWebhooks),
+    delete("/delete-dead-webhook/{webhook_id}", delete_dead_webhook, 204),
+)

@@ -11,13 +11,14 @@ from aiohttp import web
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.clock import now_ms
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
-from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
-from ari_agent.store.store import Store, epoch_ms
+from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,8 +51,8 @@ class Switchboard(Protocol):
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
         """Play digits to the caller. CallNotOngoing if it is not answered."""
 
-    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
-        """Change the record. CallNotOngoing if there is none; ValueError says what cannot be."""
+    async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
+        """Change the record, tell the agent. CallNotOngoing if there is none; ValueError says what cannot be."""
 
     def live(self) -> Sequence[LiveCall]:
         """The calls that have not ended."""
@@ -132,7 +133,7 @@ class ApiDependencies:
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Sequence[MetricsSource] = ()
     transfer_timeout_s: float = 330.0
-    now_ms: Callable[[], int] = epoch_ms
+    now_ms: Callable[[], int] = now_ms
     outbound: OutboundDesk | None = None
     batches: Batches | None = None
     registrar: Registrar | None = None

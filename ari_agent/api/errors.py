@@ -11,7 +11,7 @@
 | ChannelGone                                | 400: the call ended in this moment                                 |
 | AsteriskRefused                            | 502                                                                |
 | AsteriskUnreachable                        | 503                                                                |
-| AlreadyStored                              | 400                                                                |
+| AlreadyStored, FallbackChain               | 400                                                                |
 | StoreError                                 | 503                                                                |
 | aiohttp's own (404, 405, 413, ...)         | theirs                                                             |
 | anything else                              | 500, logged once with its traceback, of which the answer says nothing |
@@ -38,6 +38,7 @@ from ari_agent.errors import (
     AsteriskUnreachable,
     CallError,
     ChannelGone,
+    FallbackChain,
     StoreError,
 )
 
@@ -91,6 +92,7 @@ _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Respons
     (AsteriskRefused, _refused),
     (AsteriskUnreachable, lambda _: answer_error(503, "Asterisk is not reachable; see GET /readyz", _NOT_AGAIN)),
     (AlreadyStored, lambda error: answer_error(400, str(error))),
+    (FallbackChain, lambda error: answer_error(400, str(error))),
     (StoreError, _without_database),
 )
 

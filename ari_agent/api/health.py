@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ari_agent.api.answer import ErrorBody, answer
 from ari_agent.api.dependencies import DEPENDENCIES, Probe
+from ari_agent.api.route import get
 from ari_agent.contract.model import ContractModel
 
 log = logging.getLogger(__name__)
@@ -60,3 +61,9 @@ async def _ask(probe: Probe) -> str | None:
     except Exception:  # a probe that breaks means not ready; what broke belongs in the log
         log.exception("readiness probe failed")
         return "the probe failed; the log has the details"
+
+
+ROUTES: Final = (
+    get("/healthz", show_health, answers=Health, public=True),
+    get("/readyz", show_readiness, answers=Readiness, otherwise={503: Missing}, public=True),
+)

@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies, Handler, MetricsSource, Sample
+from ari_agent.api.route import get
 
 PREFIX: Final = "ari_agent_"
 SOURCE_TIMEOUT_S: Final = 2.0
@@ -119,3 +120,6 @@ class _Collector(Collector):
                 families[sample.name] = family
             family.add_metric([sample.labels[name] for name in sorted(sample.labels)], sample.value)
         yield from families.values()
+
+
+ROUTES: Final = (get("/metrics", show_metrics, text=True, public=True),)

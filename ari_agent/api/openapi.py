@@ -1,7 +1,7 @@
-"""GET /openapi.json: OpenAPI 3.1, made from the table of routes and the very models that check requests.
+"""GET /openapi.json: OpenAPI 3.1, made from the tables of routes and the very models that check requests.
 
 Descriptions are the docstrings. Every answer that an operation can give is listed: its success, what its input can
-cause (400, 413), a wrong key (401), an unknown id (422), Asterisk and the database being away (502, 503).
+cause (400, 408, 413), a wrong key (401), an unknown id (422), Asterisk and the database being away (502, 503).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from ari_agent.api.answer import ErrorBody
-from ari_agent.api.health import Missing
-from ari_agent.api.routes import ROUTES, Route
+from ari_agent.api.route import Route
+from ari_agent.api.routes import RESOURCES
 
 _JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -28,6 +28,7 @@ _ERRORS: Final[Mapping[int, str]] = {
     400: "The request is wrong; the message says what would be right.",
     401: "The API key is missing or wrong.",
     404: "The agent has no such version.",
+    408: "The body did not arrive.",
     412: "The version is not the latest any more.",
     413: "The body is larger than 1 MiB.",
     422: "Nothing has this id.",
@@ -59,14 +60,15 @@ _VERSION: Final[Mapping[str, Any]] = {
 Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], Mapping[str, Any]]
 
 
-def describe(routes: Sequence[Route] = ROUTES) -> dict[str, Any]:
+def describe(resources: Mapping[str, Sequence[Route]] = RESOURCES) -> dict[str, Any]:
     """The whole document."""
-    models = sorted(_models(routes), key=str)
+    tagged = [(tag, route) for tag, routes in resources.items() for route in routes]
+    models = sorted(_models(route for _, route in tagged), key=str)
     found, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")
     refs: Refs = {(model, mode): found[model, mode] for model, mode in models}
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs)
+    for tag, route in tagged:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, tag, refs)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -85,29 +87,29 @@ def describe(routes: Sequence[Route] = ROUTES) -> dict[str, Any]:
 
 
 def _models(routes: Iterable[Route]) -> set[tuple[type[BaseModel], JsonSchemaMode]]:
-    found: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorBody, "serialization"), (Missing, "serialization")}
+    found: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorBody, "serialization")}
     for route in routes:
-        if route.takes:
-            found.add((route.takes, "validation"))
-        if route.answers:
-            found.add((route.answers, "serialization"))
+        if route.body:
+            found.add((route.body, "validation"))
+        answers = (route.answers, route.lists, *route.otherwise.values())
+        found |= {(model, "serialization") for model in answers if model}
     return found
 
 
-def _operation(route: Route, refs: Refs) -> dict[str, Any]:
+def _operation(route: Route, tag: str, refs: Refs) -> dict[str, Any]:
     lines = (route.handler.__doc__ or "").strip().splitlines()
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
-        "tags": [route.tag],
+        "tags": [tag],
         "summary": lines[0] if lines else "",
         "responses": {str(status): answer for status, answer in _answers(route, refs)},
     }
     if parameters := list(_parameters(route)):
         operation["parameters"] = parameters
-    if route.takes:
+    if route.body:
         operation["requestBody"] = {
-            "required": not route.takes_nothing,
-            "content": {_JSON: {"schema": refs[route.takes, "validation"]}},
+            "required": route.takes is not None,
+            "content": {_JSON: {"schema": refs[route.body, "validation"]}},
         }
     if route.public:
         operation["security"] = []
@@ -116,7 +118,7 @@ def _operation(route: Route, refs: Refs) -> dict[str, Any]:
 
 def _parameters(route: Route) -> Iterator[Mapping[str, Any]]:
     for name in _PARAMETER.findall(route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **_PARAMETERS[name]}
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **_PARAMETERS.get(name, {})}
     if route.versioned:
         yield _VERSION
     if route.query:
@@ -132,9 +134,8 @@ def _not_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _answers(route: Route, refs: Refs) -> Iterator[tuple[int, Mapping[str, Any]]]:
     yield route.status, _success(route, refs)
-    if route.path == "/readyz":
-        yield 503, _with_json("What is missing.", refs[Missing, "serialization"])
-        return
+    for status, model in route.otherwise.items():
+        yield status, _with_json(_ERRORS[status], refs[model, "serialization"])
     if route.public:
         return
     error = refs[ErrorBody, "serialization"]
@@ -143,53 +144,27 @@ def _answers(route: Route, refs: Refs) -> Iterator[tuple[int, Mapping[str, Any]]
 
 
 def _error_statuses(route: Route) -> set[int]:
-    statuses = {401, 500, 503} | route.refuses
-    if route.takes:
-        statuses |= {400, 413}
+    statuses = {401, 500, 503, *route.refuses}
+    if route.body:
+        statuses |= {400, 408, 413}
     if route.versioned or route.query:
         statuses.add(400)
-    if "{" in route.path or route.path in _NAMES_IDS:
+    if "{" in route.path:
         statuses.add(422)
-    if route.path in _TAKES_SLOT:
-        statuses.add(429)
-    if route.asks_asterisk:
-        statuses |= {400, 502}
-    if route.path.startswith("/v2/transfer-call"):
-        statuses.add(504)
     return statuses
 
 
-_TAKES_SLOT: Final = frozenset({"/v2/create-phone-call", "/create-phone-call"})
-"""Paths that begin a call now or not at all."""
-_NAMES_IDS: Final = frozenset(
-    {
-        "/v2/create-phone-call",
-        "/create-phone-call",
-        "/create-batch-call",
-        "/import-phone-number",
-        "/create-phone-number",
-        "/register-call",
-        "/v2/register-phone-call",
-        "/v2/create-web-call",
-        "/v3/create-web-call",
-        "/create-sms-chat",
-        "/create-chat",
-        "/create-chat-completion",
-    }
-)
-"""Paths whose body names agents, which may be unknown."""
-
-
 def _success(route: Route, refs: Refs) -> Mapping[str, Any]:
-    if route.path == "/metrics":
+    if route.text:
         return {
-            "description": "Prometheus text format 0.0.4.",
+            "description": "Done.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         }
-    if route.answers is None:
-        return {"description": "Done."}
-    schema = refs[route.answers, "serialization"]
-    return _with_json("Done.", {"type": "array", "items": schema} if route.many else schema)
+    if route.lists:
+        return _with_json("Done.", {"type": "array", "items": refs[route.lists, "serialization"]})
+    if route.answers:
+        return _with_json("Done.", refs[route.answers, "serialization"])
+    return {"description": "Done."}
 
 
 def _with_json(description: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ari_agent.api.answer import answer
 from ari_agent.api.body import read_body
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import post
+from ari_agent.contract.call import Call
 from ari_agent.contract.phone_call import OlderPhoneCallCreate, PhoneCallCreate
 from ari_agent.errors import ApiError
 
@@ -26,3 +30,16 @@ async def _place(request: web.Request, wanted: PhoneCallCreate) -> web.Response:
     if desk is None:
         raise ApiError(501, "this server places no calls")
     return answer(await desk.place(wanted), status=201)
+
+
+ROUTES: Final = (
+    post("/v2/create-phone-call", create_phone_call, 201, takes=PhoneCallCreate, answers=Call, refuses=[422, 429, 502]),
+    post(
+        "/create-phone-call",
+        create_phone_call_v1,
+        201,
+        takes=OlderPhoneCallCreate,
+        answers=Call,
+        refuses=[422, 429, 502],
+    ),
+)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import delete, get, patch, post
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.e164 import require_pseudo_number
 from ari_agent.contract.page import MAX_PAGE, PageQuery
 from ari_agent.contract.phone_number import (
@@ -19,7 +22,6 @@ from ari_agent.contract.phone_number import (
     PhoneNumberPage,
     PhoneNumberUpdate,
 )
-from ari_agent.errors import ApiError
 from ari_agent.store.phone_numbers import PhoneNumbers
 
 
@@ -40,15 +42,14 @@ async def create_phone_number(request: web.Request) -> web.Response:
     """Register a number that the PBX receives already. Retell sells numbers; here there are none to choose from."""
     wanted = await read_body(request, PhoneNumberCreate)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
-    await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
-    await _check_fallback(request, wanted.fallback_number)
+    await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
     return answer(await _changed(request, await _numbers(request).create(number)), status=201)
 
 
 async def import_phone_number(request: web.Request) -> web.Response:
     """Register a number together with the trunk that outbound calls take."""
     wanted = await read_body(request, PhoneNumberImport)
-    await _check_agents(request, wanted.inbound_agents, wanted.outbound_agents)
+    await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
     return answer(await _changed(request, await _numbers(request).create(number)), status=201)
 
@@ -63,14 +64,9 @@ async def update_phone_number(request: web.Request) -> web.Response:
     phone_number = _path_number(request)
     changes = await read_body(request, PhoneNumberUpdate)
     await _known(request, phone_number)
-    await _check_agents(
-        request,
-        changes.inbound_agents,
-        changes.outbound_agents,
-        changes.inbound_sms_agents,
-        changes.outbound_sms_agents,
-    )
-    await _check_fallback(request, changes.fallback_number)
+    agents = request.app[DEPENDENCIES].store.agents
+    await _check_agents(agents.get, changes.inbound_agents, changes.outbound_agents)
+    await _check_agents(agents.any, changes.inbound_sms_agents, changes.outbound_sms_agents)
     number = await _numbers(request).update(phone_number, changes)
     if number is None:
         raise unknown("phone number", phone_number)
@@ -116,21 +112,22 @@ async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
     return number
 
 
-async def _check_agents(request: web.Request, *lists: Iterable[AgentWeight] | None) -> None:
-    """A number that is bound to an agent that is not there would lose its first call: 422 now."""
-    agents = request.app[DEPENDENCIES].store.agents
+async def _check_agents(
+    find: Callable[[str, int | str | None], Awaitable[AnyAgent | None]], *lists: Iterable[AgentWeight] | None
+) -> None:
+    """A number that is bound to an agent that is not there would lose its first call: 422 now. find: by id, version."""
     for weight in (weight for weights in lists for weight in weights or ()):
-        if await agents.get(weight.agent_id, weight.agent_version) is None:
+        if await find(weight.agent_id, weight.agent_version) is None:
             version = "" if weight.agent_version is None else f" version {weight.agent_version}"
             raise unknown("agent", f"{weight.agent_id}{version}")
 
 
-async def _check_fallback(request: web.Request, fallback_number: str | None) -> None:
-    """No chains: a fallback that falls back itself."""
-    fallback = None if fallback_number is None else await _numbers(request).get(fallback_number)
-    if fallback is not None and fallback.fallback_number is not None:
-        raise ApiError(
-            400,
-            f"fallback_number: {fallback_number} has a fallback of its own ({fallback.fallback_number}); "
-            "name a number that has none",
-        )
+ROUTES: Final = (
+    post("/create-phone-number", create_phone_number, 201, takes=PhoneNumberCreate, answers=PhoneNumber, refuses=[422]),
+    post("/import-phone-number", import_phone_number, 201, takes=PhoneNumberImport, answers=PhoneNumber, refuses=[422]),
+    get("/get-phone-number/{phone_number}", get_phone_number, answers=PhoneNumber),
+    patch("/update-phone-number/{phone_number}", update_phone_number, takes=PhoneNumberUpdate, answers=PhoneNumber),
+    delete("/delete-phone-number/{phone_number}", delete_phone_number, 204),
+    get("/list-phone-numbers", list_phone_numbers, lists=PhoneNumber),
+    get("/v2/list-phone-numbers", list_phone_numbers_v2, answers=PhoneNumberPage, query=PageQuery),
+)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ari_agent.api.answer import answer
 from ari_agent.api.body import read_body
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import post
 from ari_agent.calls.registrar import Registrar
-from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
+from ari_agent.contract.call import Call
+from ari_agent.contract.registered_call import (
+    CallRegister,
+    PhoneCallRegister,
+    RegisteredCall,
+    WebCallCreate,
+    WebCallTicket,
+)
 from ari_agent.errors import ApiError
 
 
@@ -38,3 +48,11 @@ def _registrar(request: web.Request) -> Registrar:
     if registrar is None:
         raise ApiError(501, "this server registers no calls")
     return registrar
+
+
+ROUTES: Final = (
+    post("/register-call", register_call, 201, takes=CallRegister, answers=RegisteredCall, refuses=[422]),
+    post("/v2/register-phone-call", register_phone_call, 201, takes=PhoneCallRegister, answers=Call, refuses=[422]),
+    post("/v2/create-web-call", create_web_call, 201, takes=WebCallCreate, answers=Call, refuses=[422]),
+    post("/v3/create-web-call", create_web_call_v3, 201, takes=WebCallCreate, answers=WebCallTicket, refuses=[422]),
+)

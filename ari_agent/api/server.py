@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Final
+
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from ari_agent.api import audio_websocket
 from ari_agent.api.auth import require_api_key
@@ -22,6 +27,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     app = web.Application(
         client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, require_api_key]
     )
+    server_logger.addFilter(_TERSE)
     app[DEPENDENCIES] = dependencies
     app[REQUESTS] = RequestCounter()
     document()
@@ -31,6 +37,22 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     app.router.add_get(audio_websocket.PATH, audio_websocket.audio_websocket)  # OpenAPI has no words for websockets
     app.on_response_prepare.append(_name_ourselves)
     return app
+
+
+class _Terse(logging.Filter):
+    """What is no HTTP is the mistake of somebody else: one line, and no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            # not its text, which quotes the request, perhaps with a key in it
+            record.msg, record.args = "a request was no HTTP: %s", (type(error).__name__,)
+            record.exc_info = None
+        return True
+
+
+_TERSE: Final = _Terse()
 
 
 async def _name_ourselves(_: web.Request, response: web.StreamResponse) -> None:

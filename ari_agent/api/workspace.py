@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ari_agent.api.answer import answer
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import get
 from ari_agent.contract.workspace import ApiKeyInfo, Concurrency
 
 
@@ -27,3 +30,9 @@ async def get_concurrency(request: web.Request) -> web.Response:
 async def get_api_key_info(_: web.Request) -> web.Response:
     """Whose key this is."""
     return answer(ApiKeyInfo())
+
+
+ROUTES: Final = (
+    get("/get-concurrency", get_concurrency, answers=Concurrency),
+    get("/get-api-key-info", get_api_key_info, answers=ApiKeyInfo),
+)

@@ -99,14 +99,23 @@ def reason_for_hangup(cause: int | None, tech_cause: int | None = None, *, soft:
 
 
 def reason_for_dial(
-    sip_status: int | None, *, cause: int | None = None, rang: bool = False, timed_out: bool = False
+    sip_status: int | None,
+    *,
+    cause: int | None = None,
+    rang: bool = False,
+    timed_out: bool = False,
+    heard: bool = True,
 ) -> Reason:
     """Why an outgoing call was not answered.
 
     sip_status: `tech_cause` of its ChannelHangupRequest. cause: Q.850, asked when there is no status. rang: the far
-    end answered with 180 or 183 before. timed_out: we cancelled it when the ringing time was over.
+    end answered with 180 or 183 before. timed_out: we cancelled it when the ringing time was over. heard: until then
+    some provisional response had come; without one nobody rang, and timer B (RFC 3261 section 17.1.1.2: 32 s) would
+    have made it a 408.
     """
-    if timed_out or (rang and sip_status == 408):
+    if timed_out and not heard:
+        sip_status = 408
+    elif timed_out or (rang and sip_status == 408):
         return Reason.DIAL_NO_ANSWER
     if sip_status is not None:
         return _SIP.get(sip_status, Reason.DIAL_FAILED)

@@ -24,6 +24,8 @@ LONGEST_PART_BYTES: Final = 1000
 _HOST: Final = r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]"
 # RFC 3261 section 25.1, as far as numbers and accounts need it; `user` may hold parameters of its own (RFC 3966).
 _ADDRESS: Final = re.compile(rf"(?:sips?|pjsip):(?P<user>[^@<>\s]{{1,256}})@(?P<host>{_HOST})(?=[:;>?]|$)", re.I)
+_TEL: Final = re.compile(r"tel:(?P<number>\+?[0-9.()*#-]{1,64})(?=[@;?>]|$)", re.I)  # RFC 3966 section 3
+_VISUAL: Final = re.compile(r"[-.()]")
 _PARTY: Final = re.compile(r"\+?[A-Za-z0-9._*#~-]{1,64}")
 _RECEIVED: Final = re.compile(r"(?P<host>[0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})")
 _ENDPOINT: Final = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
@@ -40,28 +42,28 @@ class MessageDestination:
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """from_number, to_number: the user parts of From and of the request's URI. sip_call_id: for SIP traces."""
+    """from_number, to_number: the user parts of From and of the request's URI.
+
+    sip_call_id: for SIP traces. is_cut_off: the text was longer than the 1023 bytes that Asterisk takes; it is lost.
+    """
 
     from_number: str
     to_number: str
     body: str
     answer_to: MessageDestination
-    sip_call_id: str | None
+    sip_call_id: str | None = None
+    is_cut_off: bool = False
 
 
 def incoming_message(event: TextMessageReceived) -> IncomingMessage:
     """The message of an event.
 
     Raises:
-        MalformedMessage: a party that is no number and no account, nowhere to answer to, or more text than Asterisk
-            hands over.
+        MalformedMessage: a party that is no number and no account, or withholds it; nowhere to answer to.
     """
     message = event.message
-    sender, _ = _party("From", message.from_.rpartition("<")[2].partition(">")[0] or message.from_)
+    sender = _sender(message.from_.rpartition("<")[2].partition(">")[0] or message.from_)
     called, host = _party("To", message.to)
-    declared = message.variables.get("Content-Length", "0")
-    if not message.body and declared.isascii() and declared.isdigit() and int(declared[:9]) > 0:
-        raise MalformedMessage(f"its text of {declared[:9]} bytes is longer than the 1023 that Asterisk takes")
     received = _RECEIVED.fullmatch(message.variables.get("PJSIP_RECVADDR", ""))
     endpoint = event.endpoint.resource if event.endpoint else ""
     if received is None or not _ENDPOINT.fullmatch(endpoint):
@@ -76,6 +78,7 @@ def incoming_message(event: TextMessageReceived) -> IncomingMessage:
         body=message.body,
         answer_to=MessageDestination(f"pjsip:{endpoint}/{uri}", f"sip:{_escaped(called)}@{host}"),
         sip_call_id=message.variables.get("Call-ID"),
+        is_cut_off=not message.body and message.variables.get("Content-Length", "0").strip(" 0") != "",
     )
 
 
@@ -99,6 +102,16 @@ def parts(text: str, limit_bytes: int = LONGEST_PART_BYTES) -> list[str]:
         found.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [part for part in (*found, rest) if part]
+
+
+def _sender(uri: str) -> str:
+    """The number or account of From. Whoever withholds it cannot be told from others who do: their chats would mix."""
+    if match := _TEL.match(uri):
+        return _VISUAL.sub("", match["number"])
+    user, host = _party("From", uri)
+    if user.lower() == "anonymous" or host.lower().endswith(".invalid"):
+        raise MalformedMessage("its sender withholds the number")
+    return user
 
 
 def _party(header: str, uri: str) -> tuple[str, str]:

@@ -22,25 +22,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.contract.codec import codec_of
 from ari_agent.contract.phone_number import TrunkConfig
 
 log = logging.getLogger(__name__)
 
 _KINDS: Final = ("auth", "aor", "endpoint")
-_CODECS: Final[Mapping[str, str]] = {
-    "pcmu": "ulaw",
-    "ulaw": "ulaw",
-    "g711u": "ulaw",
-    "pcma": "alaw",
-    "alaw": "alaw",
-    "g711a": "alaw",
-    "g722": "g722",
-    "g.722": "g722",
-    "opus": "opus",
-}
+_CODECS: Final[Mapping[str, str]] = {"PCMU": "ulaw", "PCMA": "alaw", "G722": "g722", "opus": "opus"}
 DEFAULT_CODECS: Final = ("ulaw", "alaw", "g722")
 """The one that the agents' side speaks stands first: nothing is converted."""
-_URI: Final = re.compile(r"(?:sips?:)?(?P<host>[^;]+)(?:;transport=(?P<transport>\w+))?", re.IGNORECASE)
+_URI: Final = re.compile(r"(?:sip(?P<secure>s)?:)?(?P<host>[^;]+)(?:;transport=(?P<transport>\w+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +53,38 @@ def trunk_id(app: str, phone_number: str) -> str:
 
 def codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:
     """Asterisk's names for those of the list that it has, in order; the default where it has none of them."""
-    known = tuple(dict.fromkeys(_CODECS[name.lower()] for name in names or () if name.lower() in _CODECS))
-    return known or DEFAULT_CODECS
+    known = (codec for name in names or () if (codec := codec_of(name)))
+    return tuple(dict.fromkeys(_CODECS[codec] for codec in known)) or DEFAULT_CODECS
 
 
-def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
-    """The trunk of a number; None where nothing says where to send its calls.
+def trunk_address(config: TrunkConfig) -> tuple[str, str] | None:
+    """Where a trunk's calls go: `host` or `host:port`, and `udp`, `tcp` or `tls`; None where nothing says so.
 
-    `termination_uri` may name a transport of its own, which wins over `transport`.
+    `termination_uri` may name a transport of its own, which wins over `transport`; `sips:` is never less than TLS.
     """
     uri = _URI.fullmatch(config.termination_uri or "")
     if uri is None:
         return None
+    return uri["host"], "tls" if uri["secure"] else (uri["transport"] or config.transport).lower()
+
+
+def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
+    """The trunk of a number; None where nothing says where to send its calls."""
+    address = trunk_address(config)
+    if address is None:
+        return None
+    host, transport = address
     name = trunk_id(app, phone_number)
-    transport = (uri["transport"] or config.transport).lower()
+    login = None
+    if config.auth_username and config.auth_password:  # Asterisk takes no empty password
+        login = {"username": config.auth_username, "password": config.auth_password}
     endpoint = {
         "context": f"{app}-trunk-takes-no-calls",
         "identify_by": "ip",
         "aors": name,
         # The INVITE's From. As caller id of the channel it would be lost when that joins the audio before it dials.
         "from_user": phone_number,
-        "outbound_auth": name if config.auth_username else "",
+        "outbound_auth": name if login else "",
         "disallow": "all",
         "allow": ",".join(codecs(config.codecs)),
         "direct_media": "no",
@@ -92,13 +94,9 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
     }
     return Trunk(
         id=name,
-        aor={"contact": f"sip:{uri['host']}{'' if transport == 'udp' else f';transport={transport}'}"},
+        aor={"contact": f"sip:{host}{'' if transport == 'udp' else f';transport={transport}'}"},
         endpoint=endpoint,
-        auth=(
-            {"auth_type": "digest", "username": config.auth_username, "password": config.auth_password or ""}
-            if config.auth_username
-            else None
-        ),
+        auth={"auth_type": "digest", **login} if login else None,
     )
 
 
@@ -123,6 +121,8 @@ class Trunks:
         await self._ari.put_object("endpoint", wanted.id, wanted.endpoint)
         if not wanted.auth:
             await self._ari.delete_object("auth", wanted.id)
+        if config and config.auth_username and not wanted.auth:
+            log.warning("trunk without a login: its user name has no password", extra={"phone_number": phone_number})
         log.info(
             "trunk is live",
             extra={"phone_number": phone_number, "trunk": wanted.id, "contact": wanted.aor["contact"]},

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ari_agent.agents.audio_socket import AudioSocket
-from ari_agent.agents.control import refusal, transfer_answer
-from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Told
+from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
+from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Said, Told
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.call_media import (
@@ -26,11 +26,20 @@ from ari_agent.calls.call_media import (
     AgentHungUp,
     AgentReady,
     DtmfAsked,
+    KeyHeard,
     MediaEvent,
     MediaSpec,
+    TranscriptTold,
     TransferAsked,
 )
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import (
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+    VoicemailNotice,
+)
+from ari_agent.contract.call_update import CallControl
 from ari_agent.errors import AgentCorruptPayload, AgentError
 
 NORMAL_CLEARING: Final = 16  # Q.850
@@ -95,18 +104,27 @@ class AgentLeg:
         """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
         if self._spec.allow_user_dtmf:
             self.socket.send(self._protocol.dtmf(digit, duration_ms))
+            self._on_event(KeyHeard(digit))
 
     def marks_played(self, names: Sequence[str]) -> None:
         """These marks were heard, or cleared."""
         for name in names:
             self.socket.send(self._protocol.mark(name))
 
+    def call_control(self, control: CallControl) -> None:
+        """Tell the agent what the API asks of it."""
+        self.socket.send(self._protocol.control(live_control(control)))
+
     def transfer_result(self, outcome: TransferOutcome) -> None:
         """Tell the agent how its transfer ended."""
         self.socket.send(self._protocol.control(transfer_answer(outcome)))
 
+    def voicemail(self, notice: VoicemailNotice) -> None:
+        """Tell the agent that a machine has answered, or that its greeting is over."""
+        self.socket.send(self._protocol.control(voicemail_notice(notice)))
+
     def control_error(self, event: str, message: str) -> None:
-        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf` or `hangup`."""
+        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
         self.socket.send(self._protocol.control(refusal(event, message)))
 
     async def close(self) -> None:
@@ -141,6 +159,9 @@ class AgentLeg:
                 self.socket.send(self._protocol.pong())
             case Told(event, text):
                 self._listener.tell(event, text)
+            case Said(update, text):
+                self._listener.tell("update", text)
+                self._on_event(TranscriptTold(update))
             case Refused(event, why):
                 self.control_error(event, why)
             case Asked(HangupRequest(q850_cause=cause)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ari_agent.calls.call_window import opens_ms
@@ -29,7 +29,7 @@ _TROUBLE_S: Final = 2.0
 
 
 class BatchScheduler:
-    """One for all batches. calls_per_second: how fast calls begin, all batches together."""
+    """One for all batches. calls_per_second: how fast calls begin, all batches together. pause: waits for seconds."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class BatchScheduler:
         calls_per_second: float,
         new_batch_id: Callable[[], str],
         now_ms: Callable[[], int],
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -47,6 +48,7 @@ class BatchScheduler:
         self._interval_s = 1 / calls_per_second
         self._new_batch_id = new_batch_id
         self._now_ms = now_ms
+        self._pause = pause
         self._news = asyncio.Event()
 
     async def create(self, request: BatchCallCreate) -> BatchCall:
@@ -104,7 +106,7 @@ class BatchScheduler:
         for batch in due:
             try:
                 if await self._take_turn(batch):
-                    await asyncio.sleep(self._interval_s)
+                    await self._pause(self._interval_s)
             except ConcurrencyLimitReached:
                 full += 1
         if due and full == len(due):
@@ -127,7 +129,10 @@ class BatchScheduler:
             log.info("batch is done", extra={"batch_call_id": batch.batch_call_id})
             await self._store.batches.close(batch.batch_call_id)
             return False
-        await self._place(batch, pending)
+        if pending.unreadable:
+            await self._refuse(batch, pending, pending.unreadable)
+        else:
+            await self._place(batch, pending)
         return True
 
     async def _place(self, batch: BatchCall, pending: PendingTask) -> None:
@@ -146,8 +151,20 @@ class BatchScheduler:
         except ConcurrencyLimitReached:
             raise
         except CallError as error:
-            log.warning("task of a batch refused: %s", error, extra={"batch_call_id": batch.batch_call_id})
-            await self._store.batches.refuse(batch.batch_call_id, pending.position, str(error))
+            await self._refuse(batch, pending, str(error))
+
+    async def _refuse(self, batch: BatchCall, pending: PendingTask, why: str) -> None:
+        record = await self._desk.unplaced(
+            pending.task, from_number=batch.from_number, batch_call_id=batch.batch_call_id, why=why
+        )
+        log.warning(
+            "task of a batch refused: %s",
+            why,
+            extra={"batch_call_id": batch.batch_call_id, "call_id": record.call.call_id},
+        )
+        await self._store.batches.refuse(
+            batch.batch_call_id, pending.position, record.call, tuple(record.owed), why=why
+        )
 
     async def _wait_for_slot(self) -> None:
         try:

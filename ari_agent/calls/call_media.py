@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.transcript import TranscriptUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,20 @@ class DtmfAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptTold:
+    """The agent told what was said so far."""
+
+    update: TranscriptUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHeard:
+    """The caller pressed a key that is for the agent."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerInactive:
     """Neither side spoke for end_call_after_silence_ms."""
 
@@ -92,6 +108,8 @@ MediaEvent: TypeAlias = (
     | AgentHungUp
     | TransferAsked
     | DtmfAsked
+    | TranscriptTold
+    | KeyHeard
     | CallerInactive
     | NoAudioReceived
     | FrontEndCorrupt
@@ -139,6 +157,10 @@ class CallMedia(Protocol):
     def stats(self) -> MediaStats:
         """Counters so far; valid after `close` too."""
 
+    @property
+    def has_agent(self) -> bool:
+        """The agent's websocket is open."""
+
     def dial_agent(self) -> None:
         """Dial the agent's websocket; AgentReady or AgentFailed follows."""
 
@@ -154,11 +176,17 @@ class CallMedia(Protocol):
     def dtmf(self, digit: str, duration_ms: int) -> None:
         """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
 
+    def call_control(self, control: CallControl) -> None:
+        """Tell the agent what the API asks of it."""
+
     def transfer_result(self, outcome: TransferOutcome) -> None:
         """Tell the agent how its transfer ended."""
 
+    def voicemail(self, notice: VoicemailNotice) -> None:
+        """Tell the agent that a machine has answered, or that its greeting is over."""
+
     def control_error(self, event: str, message: str) -> None:
-        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf` or `hangup`."""
+        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
 
     async def close(self, *, drain: bool = False) -> None:
         """End it all. drain: let what the agent said last play out first. Idempotent."""

@@ -1,17 +1,13 @@
 """The user's side of a web call: the websocket that a browser, Twilio or a gateway has opened to us.
 
 Two protocols (agents/web.py and agents/twilio.py, server role). Where the registration does not say which, the first
-message does: Twilio begins with the text `connected`, everything else is taken for the web protocol.
+message does: Twilio begins with a JSON object, everything else is taken for the web protocol.
 
-Messages go out in order by one task, so that a slow reader holds up nobody: what waits for it is audio that `clear`
-can still take back. Nothing goes out before the stream can be named (Twilio's `start`).
+What it hears goes out through front_end_writer.py, but nothing before the stream can be named (Twilio's `start`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
@@ -22,26 +18,12 @@ from ari_agent.agents.message import Audio, Mark, Ping
 from ari_agent.agents.twilio import Connected, Digit, Started, Stopped, TwilioServer
 from ari_agent.agents.web import WebServer
 from ari_agent.calls.call_media import FrontEndCorrupt
+from ari_agent.calls.front_end_writer import FrontEndWriter, Outgoing, Sound, Wire
 from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import AgentCorruptPayload
 
-log = logging.getLogger(__name__)
-
 TWILIO_AUDIO: Final = AudioFormat(audio_websocket_protocol="twilio", audio_encoding="mulaw", sample_rate=8000)
-UNREAD_LIMIT: Final = 20_000
-"""Messages that wait for a front end that does not read. Ten minutes of audio at 50 a second are 30,000; nobody who
-listens is behind by most of that."""
-
-
-class Wire(Protocol):
-    """The websocket, as the server has it."""
-
-    async def send(self, message: str | bytes) -> None:
-        """A text or a binary message; waits while the other side does not read. ConnectionError when it is gone."""
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close; quick and quiet, whatever state it is in."""
 
 
 class User(Protocol):
@@ -71,18 +53,10 @@ class FrontEndOptions:
 FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
 
 
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    payload: bytes
-
-
-Outgoing: TypeAlias = _Sound | Mark | bytes
-
-
 class FrontEnd:
     """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
 
-    messages_in, messages_out: counted without control frames.
+    messages_in: counted without control frames.
     """
 
     def __init__(
@@ -97,15 +71,12 @@ class FrontEnd:
         self.options = options or FrontEndOptions()
         self.tell: Callable[[FrontEndEvent], None] = _to_nobody
         self.user: User | None = None
-        self.messages_in = self.messages_out = self.dropped = 0
-        self._wire = wire
+        self.messages_in = 0
+        self.writer = FrontEndWriter(wire, encoded=self._encoded, on_gone=self.gone)
         self._fallback = fallback
         self._audio: AudioFormat | None = None
         self._server: TwilioServer | WebServer | None = None
         self._started = False
-        self._waiting: deque[Outgoing] = deque()
-        self._news = asyncio.Event()
-        self._writing: asyncio.Task[None] | None = None
         self._gone = False
         if audio is not None:
             self._speak(audio)
@@ -118,8 +89,7 @@ class FrontEnd:
     def begin(self, user: User) -> None:
         """The call is there; what the front end said before it, but for its format, nobody has heard."""
         self.user = user
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write(), name="front end")
+        self.writer.begin()
         if self._audio is not None:
             user.format_known(self._audio)
 
@@ -136,8 +106,7 @@ class FrontEnd:
                 self._hear_twilio(self._server, data)
             elif isinstance(self._server, WebServer) and isinstance(self._server.read_text(data), Ping):
                 # At once, and past whatever audio waits: clients take a late pong for a lost connection.
-                self._waiting.appendleft(self._server.pong())
-                self._news.set()
+                self.writer.put_first(self._server.pong())
         except AgentCorruptPayload as error:
             self.corrupt(error.why)
 
@@ -165,38 +134,25 @@ class FrontEnd:
 
     def play(self, payload: bytes) -> bool:
         """Agent audio in the front end's format. False: it does not read, and this was dropped."""
-        if len(self._waiting) >= UNREAD_LIMIT:
-            self.dropped += 1
-            return False
-        self._put(_Sound(payload))
-        return True
+        return self.writer.put(Sound(payload))
 
     def mark(self, name: str) -> None:
         """Twilio only: tell when all audio before has been heard."""
-        self._put(Mark(name))
+        self.writer.put(Mark(name))
 
     def clear(self) -> list[str]:
         """Drop what is not heard yet, here and there; the names of the marks that had not gone out yet."""
-        marks = [message.name for message in self._waiting if isinstance(message, Mark)]
-        kept = [message for message in self._waiting if isinstance(message, bytes)]
-        self._waiting.clear()
-        self._waiting.extend(kept)
-        if self._server is not None and self._started:
-            self._put(self._server.clear())
-        return marks
+        return self.writer.clear(self._server.clear()) if self._server is not None else []
 
     def pass_on(self, message: bytes) -> None:
         """Web only: a JSON message as it is."""
-        if isinstance(self._server, WebServer):
-            self._put(message)
+        if not self.is_twilio:
+            self.writer.put(message)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the websocket. What waits to be sent is not sent. Idempotent."""
         self._gone = True
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
-        await self._wire.close(code, reason)
+        await self.writer.close(code, reason)
 
     # inside
 
@@ -206,6 +162,7 @@ class FrontEnd:
             return
         if audio.audio_websocket_protocol == "twilio":
             self._server = TwilioServer(encoding=audio.audio_encoding, rate_hz=audio.sample_rate)
+            self.writer.forget()  # what was to be passed on before it was known to be Twilio
         else:
             self._server = WebServer()
             self._start(audio)
@@ -215,7 +172,7 @@ class FrontEnd:
         self._started = True
         if self.user:
             self.user.format_known(audio)
-        self._news.set()
+        self.writer.open()
 
     def _hear_twilio(self, server: TwilioServer, data: bytes) -> None:
         message = server.read_text(data)
@@ -237,22 +194,6 @@ class FrontEnd:
             case Connected() | _:
                 pass
 
-    def _put(self, message: Outgoing) -> None:
-        self._waiting.append(message)
-        self._news.set()
-
-    async def _write(self) -> None:
-        """Send what waits, in order, as fast as the other side reads."""
-        try:
-            while True:
-                await self._news.wait()
-                self._news.clear()
-                while self._started and self._waiting:
-                    self.messages_out += 1
-                    await self._wire.send(self._encoded(self._waiting.popleft()))
-        except ConnectionError:
-            self.gone()
-
     def _encoded(self, message: Outgoing) -> str | bytes:
         if isinstance(message, bytes):
             return message.decode()
@@ -260,7 +201,7 @@ class FrontEnd:
             if isinstance(message, Mark):
                 return self._server.mark(message.name).decode()
             return self._server.audio(message.payload).decode()
-        if isinstance(message, _Sound) and isinstance(self._server, WebServer):
+        if isinstance(message, Sound) and isinstance(self._server, WebServer):
             if self.options.aligned:
                 return self._server.aligned_audio(message.payload, "").decode()
             return message.payload
@@ -282,7 +223,8 @@ def _format(started: Started) -> AudioFormat:
 
 
 def _is_twilio(text: bytes) -> bool:
-    return b'"connected"' in text[:200]
+    """A web client says nothing in JSON. Twilio says `connected` first; some that speak like it begin with `start`."""
+    return text.lstrip().startswith(b"{")
 
 
 def _to_nobody(_: FrontEndEvent) -> None:

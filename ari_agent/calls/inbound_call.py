@@ -5,21 +5,26 @@ Where no slot comes free in time (`concurrency`), the caller goes on ringing at 
     CONNECTING ──40 s without a slot──▶ DIVERTED ──answered──▶ no_concurrency_fallback, the dialplan keeps the caller
         │                                  └──busy, no answer, ...──▶ concurrency_limit_reached
         └──no fallback number───────────────────────────────────────▶ concurrency_limit_reached
+
+Who waits has a record already. If the process dies while the fallback number rings, Asterisk goes on without it: the
+caller is answered there or, if nobody answers, comes back to the next process and hears that the call failed. Their
+record ends with `concurrency_limit_reached`, that of a caller who still waited with `error_retell`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
 from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.reception import Arrival, CallRefused, Reception
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
-from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.session import Departure, SessionServices
 from ari_agent.calls.state import CallState, Diverted, Routed
-from ari_agent.calls.together import together
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
@@ -27,7 +32,7 @@ from ari_agent.errors import AsteriskError, CallError, ChannelGone
 _NO_SLOT = Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
 
 
-class InboundCall(CallSession):
+class InboundCall(PhoneCall):
     """One inbound call. channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
@@ -64,6 +69,7 @@ class InboundCall(CallSession):
                 sip_call_id=self._channel.sip_call_id,
                 dynamic_variables=arrival.dynamic_variables,
                 metadata=arrival.metadata,
+                agent_tag=arrival.agent_tag,
             ),
             agent=arrival.agent,
             account_webhook_url=self._services.account_webhook_url,
@@ -73,14 +79,16 @@ class InboundCall(CallSession):
         self._log.info(
             "call routed", extra={"agent_id": arrival.agent.agent_id, "agent_version": arrival.agent.version}
         )
+        saving = self._tasks.create_task(self._services.records.save(record))
         try:
             await self._exit.enter_async_context(self._services.slots.inbound())
         except TimeoutError:
-            await self._divert(arrival)
+            await saving
+            await self._divert(arrival, record)
             return
-        await self._answer(arrival, record)
+        await self._answer(arrival, record, saving)
 
-    async def _divert(self, arrival: Arrival) -> None:
+    async def _divert(self, arrival: Arrival, record: CallRecord) -> None:
         """No slot came free: to the fallback number, if there is one."""
         self._log.warning("no slot came free", extra={"limit": self._services.slots.limit})
         try:
@@ -88,6 +96,8 @@ class InboundCall(CallSession):
             if variables is None:
                 self.post(_NO_SLOT)
                 return
+            record.diverted()
+            await self._services.records.save(record)
             self._advance(Diverted())  # first: what Asterisk tells of the way there overtakes its answers
             await self._leg.leave_for_fallback(variables)
         except ChannelGone:
@@ -129,8 +139,11 @@ class InboundCall(CallSession):
             self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
         self.post(Departure(refusal.reason, refusal.q850_cause))
 
-    async def _answer(self, arrival: Arrival, record: CallRecord) -> None:
-        """Dial the agent and set up the audio while the caller rings; answer once the agent is there."""
+    async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[bool]) -> None:
+        """Dial the agent and set up the audio while the caller rings; answer once the agent is there.
+
+        saving: the record, begun already.
+        """
         media = self._new_media(
             arrival.agent,
             from_number=arrival.from_number,
@@ -140,14 +153,14 @@ class InboundCall(CallSession):
         )
         host, port = await media.open()
         media.dial_agent()
-        asterisk_address, _ = await together(self._leg.join_media(host, port), self._services.records.save(record))
-        media.accept_from(*asterisk_address)
+        media.accept_from(*await self._leg.join_media(host, port))
+        await saving
         await self._agent_ready.wait()
         await self._leg.answer()
         await self._talk(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **CallSession._effects,
+        **PhoneCall._effects,
         StasisEnd: _left_or_diverted,
         StasisStart: _seen_diverted,
         ChannelVarset: _seen_diverted,

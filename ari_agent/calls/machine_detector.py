@@ -1,7 +1,7 @@
 """Answering machine detection by Asterisk's AMD(), beside the agent.
 
 AMD() wants a channel for itself for some two seconds. A snoop channel that hears what the far end says gives it one,
-so that a human who answers is spoken to at once.
+so that a human who answers is spoken to at once. When it was a machine, the channel stays until the greeting is over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import detector_channel_id
 from ari_agent.errors import AsteriskError
 
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 AMD_CONTEXT: Final = "ari-agent-amd"
 AMD_EXTENSION: Final = "detect"
+DETECTION_MS: Final = 180_000
+"""After the answer; what is heard later is no greeting (Retell, "Handle voicemail", 2026-08: the first 3 minutes)."""
 
 
 class Verdict(Enum):
@@ -58,3 +60,12 @@ class MachineDetector:
         if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
             return next((verdict for verdict in Verdict if verdict.value == event.value), None)
         return None
+
+    def greeting_is_over(self, event: AriEvent) -> bool:
+        """After the verdict that it is a machine: it is silent now, or nobody listens for that any more.
+
+        The second where the PBX's dialplan does not wait for silence, or has waited long enough.
+        """
+        return isinstance(event, ChannelDestroyed) or (
+            isinstance(event, ChannelVarset) and event.variable == "WAITSTATUS" and event.value != ""
+        )

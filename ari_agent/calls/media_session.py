@@ -29,7 +29,8 @@ from typing import Final
 
 from ari_agent.calls.agent_leg import AgentLeg
 from ari_agent.calls.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
-from ari_agent.contract.call_control import TransferOutcome
+from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
+from ari_agent.contract.call_update import CallControl
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
@@ -94,7 +95,7 @@ class MediaSession:
         if self._started_s is None and self._closing is None:
             self._started_s = self._loop.time()
             self._bridge.start()
-            self._turning = self._wheel.add(self._bridge.turn, self._read_waiting, self._bridge.skip)
+            self._turning = self._wheel.add(self._bridge.turn, self._catch_up, self._bridge.skip)
             self._bridge.move_turn = self._turning.move
 
     def pause(self) -> None:
@@ -111,9 +112,22 @@ class MediaSession:
         """The caller pressed a key; the agent hears of it unless the agent's settings say otherwise."""
         self._agent.dtmf(digit, duration_ms)
 
+    @property
+    def has_agent(self) -> bool:
+        """The agent's websocket is open."""
+        return self._agent.socket.is_open
+
+    def call_control(self, control: CallControl) -> None:
+        """Tell the agent what the API asks of it."""
+        self._agent.call_control(control)
+
     def transfer_result(self, outcome: TransferOutcome) -> None:
         """Tell the agent how its transfer ended."""
         self._agent.transfer_result(outcome)
+
+    def voicemail(self, notice: VoicemailNotice) -> None:
+        """Tell the agent that a machine has answered, or that its greeting is over."""
+        self._agent.voicemail(notice)
 
     def control_error(self, event: str, message: str) -> None:
         """Tell the agent that a request cannot be done. event: `transfer`, `dtmf` or `hangup`."""
@@ -182,9 +196,10 @@ class MediaSession:
 
     # what the bridge tells
 
-    def _read_waiting(self) -> None:
+    def _catch_up(self, now_s: float) -> None:
         if self._socket is not None:
             self._socket.read_waiting()
+        self._bridge.late(now_s)
 
     def _each_second(self, now_s: float) -> None:
         if self._started_s is None or self._away or self._closing is not None:

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from ari_agent.asterisk.causes import NORMAL_CLEARING, q850_cause, reason_for_dial
 from ari_agent.asterisk.events import (
@@ -30,25 +30,30 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
+from ari_agent.asterisk.responses import was_heard
 from ari_agent.asterisk.trunks import trunk_id
-from ari_agent.calls.machine_detector import MachineDetector, Verdict
+from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
+from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import CallSession, Departure, SessionEvent, SessionServices
+from ari_agent.calls.session import Departure, SessionEvent, SessionServices
 from ari_agent.calls.state import CallState, Routed
+from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.variables import render
 from ari_agent.calls.wishes import CallerGone, RingingTooLong
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError, AsteriskRefused
+from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 
 _BACKSTOP_S: Final = 5
 """Asterisk gives up so long after we should have: it matters only if we died meanwhile."""
 _VERDICT_MS: Final = 1_000
 """A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
-
-
-FindTrunk = Callable[[str], Coroutine[Any, Any, None]]
-"""Makes sure that the trunk of a number is live in Asterisk."""
+_ENDS_OF_A_MESSAGE: Final = frozenset(
+    {DisconnectionReason.AGENT_HANGUP, DisconnectionReason.USER_HANGUP, DisconnectionReason.INACTIVITY}
+)
+"""Whoever ends it, what a call to a machine came to is that: it reached voicemail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,10 @@ class OutboundOrder:
     drop_machines: bool = False
 
 
-class OutboundCall(CallSession):
+class OutboundCall(PhoneCall):
     """One outbound call.
 
-    slot: closed with the call.
+    slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
     """
 
     direction = CallDirection.OUTBOUND
@@ -77,7 +82,7 @@ class OutboundCall(CallSession):
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        find_trunk: FindTrunk,
+        trunks: TrunkKeeper,
     ) -> None:
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))
@@ -85,15 +90,29 @@ class OutboundCall(CallSession):
         self._exit = slot
         self._agent = order.agent
         self._call = order.call
-        self._find_trunk = find_trunk
+        self._trunks = trunks
         self._record = self._outbound_record = CallRecord(
             order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
         )
         self._drop_machines = order.drop_machines
         self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
-        self._in_voicemail = False
+        self._in_voicemail = self._in_greeting = False
         self._picked_up = asyncio.Event()
         self._rang = False
+        self._channel_name = ""
+
+    async def run(self) -> None:
+        """Live through the call; then, where nobody could be reached, say in the log what is in the way."""
+        await super().run()
+        if self._departure.reason is not DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE or self._rang:
+            return
+        try:
+            diagnosis = await self._trunks.diagnose(self._call.from_number or "")
+        except StoreError as error:
+            self._log.warning("what is wrong with the trunk was not looked up: %s", error)
+            return
+        if diagnosis:
+            self._log.error("trunk without an answer: %s", diagnosis, extra={"from_number": self._call.from_number})
 
     # From the INVITE to the answer.
 
@@ -117,6 +136,7 @@ class OutboundCall(CallSession):
             self.post(Departure(DisconnectionReason.DIAL_FAILED))
             return
         self.has_channel = True
+        self._channel_name = channel.name
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._outbound_record.dialled(channel.sip_call_id)
         media.accept_from(*await self._leg.join_media(host, port))
@@ -139,7 +159,7 @@ class OutboundCall(CallSession):
             if error.status != 500:
                 raise
         # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
-        await self._find_trunk(number)
+        await self._trunks.refresh(number)
         return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
 
     # What comes of it.
@@ -156,15 +176,21 @@ class OutboundCall(CallSession):
             if self._drop_machines or self._agent.voicemail_option:
                 self._start(self._detector.listen(self.channel_id))
 
-    async def _save(self) -> None:
-        await self._services.records.save(self._outbound_record)
-
     async def _rings_too_long(self, _: RingingTooLong) -> None:
-        if self.state is CallState.CONNECTING:
-            if not self._rang:
-                self._log.warning("neither 180 nor 183 came from the trunk while it should have rung")
-            reason = reason_for_dial(None, timed_out=True)
-            await self._end(Departure(reason, q850_cause(reason, answered=False)))
+        if self.state is not CallState.CONNECTING:
+            return
+        heard = self._rang or await self._was_heard()
+        if not self._rang:
+            came = "100 Trying, but neither 180 nor 183," if heard else "no provisional response"
+            self._log.warning("%s came from the trunk while it should have rung", came)
+        reason = reason_for_dial(None, timed_out=True, heard=heard)
+        await self._end(Departure(reason, q850_cause(reason, answered=False)))
+
+    async def _was_heard(self) -> bool:
+        try:
+            return await was_heard(self._services.ari, channel_id=self.channel_id, channel_name=self._channel_name)
+        except AsteriskError:
+            return True  # nobody to ask any more
 
     async def _far_end_gone(self, event: ChannelHangupRequest | ChannelDestroyed) -> None:
         if self.state is not CallState.CONNECTING:
@@ -194,12 +220,19 @@ class OutboundCall(CallSession):
     async def _hear_detector(self, event: AriEvent) -> None:
         if self._detector.is_listening(event):
             self._start(self._detector.analyse())
-        verdict = self._detector.verdict(event)
-        if verdict is None or self.state is CallState.ENDED:
+        if self.state is CallState.ENDED:
             return
-        self._log.info("answered by a %s", verdict.value.lower())
-        if verdict is Verdict.MACHINE:
-            await self._machine_answered()
+        if verdict := self._detector.verdict(event):
+            self._log.info("answered by a %s", verdict.value.lower())
+            if verdict is Verdict.MACHINE and self._is_detecting():
+                await self._machine_answered()
+        elif self._in_greeting and self._detector.greeting_is_over(event):
+            self._in_greeting = False
+            self._tell_of_voicemail("recording")
+
+    def _is_detecting(self) -> bool:
+        answered_ms = self._outbound_record.call.start_timestamp
+        return answered_ms is not None and self._services.now_ms() - answered_ms < DETECTION_MS
 
     async def _machine_answered(self) -> None:
         option = self._agent.voicemail_option
@@ -208,10 +241,22 @@ class OutboundCall(CallSession):
         elif option and option.action.type == "hangup":
             await self._end(Departure(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
         else:
-            self._in_voicemail = True  # the agent leaves its message
+            self._in_voicemail = self._in_greeting = True
+            self._outbound_record.reached_voicemail()
+            self._tell_of_voicemail("greeting")
+
+    def _tell_of_voicemail(self, status: Literal["greeting", "recording"]) -> None:
+        """The agent leaves the message: what it is to say is the agent's own business to say."""
+        option = self._agent.voicemail_option
+        if option is None or option.action.type == "hangup" or self.media is None:
+            return
+        text = getattr(option.action, "text", None)
+        rendered = None if text is None else render(text, self._variables())
+        self._log.info("agent told of voicemail", extra={"voicemail_status": status})
+        self.media.voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered))
 
     async def _end(self, departure: Departure) -> None:
-        if self._in_voicemail and departure.reason is DisconnectionReason.AGENT_HANGUP:
+        if self._in_voicemail and departure.reason in _ENDS_OF_A_MESSAGE:
             departure = replace(departure, reason=DisconnectionReason.VOICEMAIL_REACHED)
         await super()._end(departure)
 
@@ -224,7 +269,7 @@ class OutboundCall(CallSession):
         await super()._part(departure)
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **CallSession._effects,
+        **PhoneCall._effects,
         Departure: _end,
         Dial: _dial_went_on,
         ChannelStateChange: _state_changed,

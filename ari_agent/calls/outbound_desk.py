@@ -1,11 +1,14 @@
 """Decides how an outbound call is placed: number, agent, overrides, slot, record. Dialling is the call's own business.
 
-Every refusal comes before there is a record, and costs no slot. A request with an idempotency key is answered with the
+Every refusal comes before there is a record, and costs no slot; a task of a batch, which nobody waits for, then gets a
+record of its own that says why. A request with an idempotency key is answered with the
 first call of that key, for an hour, also after a restart: key and record are stored in one transaction.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -14,17 +17,19 @@ from typing import Final, Protocol
 from pydantic import ValidationError
 
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.outbound_call import FindTrunk, OutboundOrder
-from ari_agent.calls.record import registered_call
-from ari_agent.calls.routing import AgentChoice, draw
+from ari_agent.calls.outbound_call import OutboundOrder
+from ari_agent.calls.record import CallRecord, registered_call
+from ari_agent.calls.routing import AgentChoice, agent_tag, draw, refused_destination
+from ari_agent.calls.system_variables import CallVariables
 from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.variables import personal_headers
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.e164 import country_of
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.explain import explain
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import AsteriskUnreachable, CallNotPlaced, UnknownAsset
+from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, UnknownAsset
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,14 +48,15 @@ class Dialler(Protocol):
     def can_dial(self) -> bool:
         """Asterisk is within reach."""
 
-    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, find_trunk: FindTrunk) -> None:
+    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkKeeper) -> None:
         """Dial a call whose record is stored; closes the slot at its end."""
 
 
 class OutboundDesk:
     """Places outbound calls; one for all.
 
-    dice: uniform in [0, 1), drawn once a call. new_call_id: makes `call_...` ids.
+    dice: uniform in [0, 1), drawn once a call. new_call_id: makes `call_...` ids. account_webhook_url: for agents
+    without a URL of their own.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class OutboundDesk:
         dice: Callable[[], float],
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
+        account_webhook_url: str | None = None,
     ) -> None:
         self._store = store
         self._slots = slots
@@ -71,18 +78,27 @@ class OutboundDesk:
         self._dice = dice
         self._new_call_id = new_call_id
         self._now_ms = now_ms
+        self._account_webhook_url = account_webhook_url
+        # One after the other: of two requests at once with the same key, the second must not fail for want of a slot
+        # that the first one holds. Between controllers the database decides.
+        self._with_key = asyncio.Lock()
 
     async def place(self, request: PhoneCallCreate) -> Call:
         """Place the call, or answer the one that was placed with the same idempotency key within the hour.
 
         Raises:
             UnknownAsset, CallNotPlaced: it cannot be as it is asked for.
+            UnknownCall: the record of the key's call has been deleted.
             ConcurrencyLimitReached: no slot is free.
             AsteriskUnreachable: nobody to dial with.
         """
         key = request.idempotency_key
         if key is None:
             return await self.place_task(request, from_number=request.from_number, register=self._register)
+        async with self._with_key:
+            return await self._place_once(request, key)
+
+    async def _place_once(self, request: PhoneCallCreate, key: str) -> Call:
         now_ms = self._now_ms()
         since_ms = now_ms - IDEMPOTENCY_MS
         if earlier := await self._store.placed.find(key, since_ms=since_ms):
@@ -110,29 +126,28 @@ class OutboundDesk:
         batch_call_id: of the batch that it belongs to. batch_reserve: slots that this batch leaves to other calls.
         """
         number = await self.number(from_number)
-        agent = await self._agent(number, task)
-        _check_country(number, task.to_number)
+        choice = self._choice(number, task)
+        agent = await self._agent(choice, task)
+        if why := refused_destination(task.to_number, number):
+            raise CallNotPlaced(why)
         if not self._dialler.can_dial:
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
         async with AsyncExitStack() as exits:
             await exits.enter_async_context(self._slots.outbound(batch_reserve=batch_reserve))
-            call = registered_call(
-                call_id=self._new_call_id(),
-                direction=CallDirection.OUTBOUND,
-                agent=agent,
+            call = _registered(
+                self._new_call_id(),
+                agent,
+                task,
                 from_number=number.phone_number,
-                to_number=task.to_number,
-                sip_headers=task.custom_sip_headers or {},
-                sip_call_id=None,
-                dynamic_variables=task.retell_llm_dynamic_variables or {},
-                metadata=task.metadata,
                 batch_call_id=batch_call_id,
+                tag=agent_tag(agent, choice.version),
             )
+            call = self._with_its_headers(call, agent)
             if earlier := await register(call):
                 return earlier
             order = OutboundOrder(call, agent, drop_machines=task.drop_call_if_machine_detected)
             # From here on the slot is the call's.
-            self._dialler.place_call(order, slot=exits.pop_all(), find_trunk=self._trunks.refresh)
+            self._dialler.place_call(order, slot=exits.pop_all(), trunks=self._trunks)
             return call
 
     async def number(self, from_number: str) -> PhoneNumber:
@@ -158,14 +173,49 @@ class OutboundDesk:
         Raises:
             UnknownAsset, CallNotPlaced.
         """
-        for choice in {(task.override_agent_id, task.override_agent_version): task for task in tasks}.values():
-            await self._agent(number, choice.model_copy(update={"agent_override": None}))
+        for task in {(task.override_agent_id, task.override_agent_version): task for task in tasks}.values():
+            await self._agent(self._choice(number, task), task.model_copy(update={"agent_override": None}))
 
-    async def _agent(self, number: PhoneNumber, task: CallTask) -> Agent:
-        """The agent of this call, as overridden.
+    async def unplaced(self, task: CallTask, *, from_number: str, batch_call_id: str, why: str) -> CallRecord:
+        """The record of a task that `place_task` refused, ended, with what is owed to webhooks. why: for people."""
+        call_id, choice, agent = self._new_call_id(), None, None
+        if number := await self._store.phone_numbers.get(from_number):
+            with contextlib.suppress(CallError):
+                choice = self._choice(number, task)
+                agent = await self._agent(choice, task.model_copy(update={"agent_override": None}))
+        if agent:
+            tag = agent_tag(agent, choice.version if choice else None)
+            call = _registered(call_id, agent, task, from_number=from_number, batch_call_id=batch_call_id, tag=tag)
+        else:
+            call = Call(
+                call_id=call_id,
+                agent_id=choice.agent_id if choice else "",
+                batch_call_id=batch_call_id,
+                call_status=CallStatus.REGISTERED,
+                direction=CallDirection.OUTBOUND,
+                from_number=from_number,
+                to_number=task.to_number,
+                metadata=task.metadata,
+                retell_llm_dynamic_variables=task.retell_llm_dynamic_variables,
+            )
+        record = CallRecord(call, agent=agent, account_webhook_url=self._account_webhook_url)
+        record.ended(DisconnectionReason.DIAL_FAILED, self._now_ms(), why=why)
+        return record
+
+    def _with_its_headers(self, call: Call, agent: Agent) -> Call:
+        """With the dynamic variables that its headers name filled in. Raises CallNotPlaced: one cannot be sent then."""
+        variables = CallVariables(call, timezone=agent.timezone, now_ms=self._now_ms())
+        try:
+            headers = personal_headers(call.custom_sip_headers or {}, variables)
+        except ValueError as error:
+            raise CallNotPlaced(f"custom_sip_headers, with this call's dynamic variables: {error}") from None
+        return call.model_copy(update={"custom_sip_headers": headers or None})
+
+    def _choice(self, number: PhoneNumber, task: CallTask) -> AgentChoice:
+        """Which agent the call gets.
 
         Raises:
-            UnknownAsset, CallNotPlaced.
+            CallNotPlaced: neither the request nor the number names one.
         """
         choice: AgentChoice | None
         if task.override_agent_id:
@@ -179,6 +229,14 @@ class OutboundDesk:
                 f"{number.phone_number} has no outbound agent: "
                 "give override_agent_id, or set outbound_agents with PATCH /update-phone-number"
             )
+        return choice
+
+    async def _agent(self, choice: AgentChoice, task: CallTask) -> Agent:
+        """The agent of this call, as overridden.
+
+        Raises:
+            UnknownAsset, CallNotPlaced.
+        """
         agent = await self._store.agents.get(choice.agent_id, choice.version)
         if agent is None:
             version = "" if choice.version is None else f" version {choice.version}"
@@ -191,11 +249,19 @@ class OutboundDesk:
             raise CallNotPlaced(f"agent_override does not fit agent {agent.agent_id}: {explain(error)}") from None
 
 
-def _check_country(number: PhoneNumber, to_number: str) -> None:
-    allowed = number.allowed_outbound_country_list
-    country = country_of(to_number)
-    if allowed and country is not None and country not in allowed:
-        raise CallNotPlaced(
-            f"{number.phone_number} may not call {to_number} in {country}: "
-            f"its allowed_outbound_country_list is {', '.join(allowed)}"
-        )
+def _registered(
+    call_id: str, agent: Agent, task: CallTask, *, from_number: str, batch_call_id: str | None, tag: str | None
+) -> Call:
+    return registered_call(
+        call_id=call_id,
+        direction=CallDirection.OUTBOUND,
+        agent=agent,
+        from_number=from_number,
+        to_number=task.to_number,
+        sip_headers=task.custom_sip_headers or {},
+        sip_call_id=None,
+        dynamic_variables=task.retell_llm_dynamic_variables or {},
+        metadata=task.metadata,
+        batch_call_id=batch_call_id,
+        agent_tag=tag,
+    )

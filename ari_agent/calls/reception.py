@@ -17,6 +17,7 @@ from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.calls import variables
+from ari_agent.calls.record import turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.calls.routing import (
     ANONYMOUS,
@@ -27,6 +28,7 @@ from ari_agent.calls.routing import (
     Refuse,
     StasisArguments,
     WebhookFailed,
+    agent_tag,
     decide,
     draw,
     number_spellings,
@@ -34,9 +36,10 @@ from ari_agent.calls.routing import (
     refused_country,
     sticky_dice,
 )
+from ari_agent.calls.system_variables import CallVariables
 from ari_agent.calls.together import together
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import CallDirection
+from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
@@ -59,6 +62,7 @@ class Arrival:
     metadata: Mapping[str, object] | None
     number: PhoneNumber | None
     """The one that was dialled, where it is stored."""
+    agent_tag: str | None = None
     direction: CallDirection = CallDirection.INBOUND
     """As it was declared: the call of a caller who dialled a registered call may be an outbound one to them."""
 
@@ -117,27 +121,24 @@ class Reception:
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
         if number and (refusal := refused_country(from_number, number)):
             raise CallRefused(refusal, from_number=from_number, to_number=to_number, agent=own)
-        decision = decide(
-            own,
-            await self._ask(
-                number=number, own=own, from_number=from_number, to_number=to_number, sip=sip, call_id=call_id
-            ),
+        known = variables.merge(headers=sip.headers, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
+        call = turned_away_call(call_id=call_id, agent_id="", from_number=from_number, to_number=to_number)
+        call = call.model_copy(
+            update={"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known},
         )
+        decision = decide(own, await self._ask(number, own, call))
         if isinstance(decision, Refuse):
             raise CallRefused(decision, from_number=from_number, to_number=to_number, agent=own)
+        agent = await self._agent(decision, from_number=from_number, to_number=to_number)
         return Arrival(
             from_number=from_number,
             to_number=to_number,
             sip=sip,
-            agent=await self._agent(decision, from_number=from_number, to_number=to_number),
-            dynamic_variables=variables.merge(
-                headers=sip.headers,
-                dialplan=from_dialplan,
-                arguments=stasis.variables,
-                webhook=decision.webhook_variables,
-            ),
+            agent=agent,
+            dynamic_variables={**known, **decision.webhook_variables},
             metadata=decision.metadata,
             number=number,
+            agent_tag=agent_tag(agent, decision.agent.version),
         )
 
     async def _receive_registered(self, channel: Channel, stasis: StasisArguments, call_id: str) -> Arrival:
@@ -168,6 +169,7 @@ class Reception:
             ),
             metadata=call.metadata,
             number=None,
+            agent_tag=call.agent_tag,
             direction=call.direction or CallDirection.INBOUND,
         )
 
@@ -184,30 +186,27 @@ class Reception:
         return sip
 
     async def _ask(
-        self,
-        *,
-        number: PhoneNumber | None,
-        own: AgentChoice | None,
-        from_number: str,
-        to_number: str,
-        sip: SipHeaders,
-        call_id: str,
+        self, number: PhoneNumber | None, own: AgentChoice | None, call: Call
     ) -> InboundWebhookAnswer | WebhookFailed | None:
+        """What the number's webhook says of the call, as far as it is known."""
         if number is None or not number.inbound_webhook_url:
             return None
+        now_ms = self._now_ms()
         question = InboundWebhookRequest(
-            event_timestamp=self._now_ms(),
+            event_timestamp=now_ms,
             call_inbound=CallInbound(
-                call_id=call_id,
+                call_id=call.call_id,
                 agent_id=own.agent_id if own else None,
                 agent_version=own.version if own else None,
-                from_number=from_number,
-                to_number=to_number,
-                custom_sip_headers=dict(sip.headers) or None,
+                from_number=call.from_number or "",
+                to_number=call.to_number or "",
+                custom_sip_headers=call.custom_sip_headers or None,
             ),
         )
+        # Whose time zone: that is only known once it is decided who answers.
+        url = variables.render_url(number.inbound_webhook_url, CallVariables(call, timezone=None, now_ms=now_ms))
         try:
-            return await self._inbound_webhook.ask(number.inbound_webhook_url, question)
+            return await self._inbound_webhook.ask(url, question)
         except InboundWebhookFailed as error:
             log.warning("%s", error)
             return WebhookFailed(str(error))

@@ -7,6 +7,9 @@ Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_start
     transfer_started ──▶ transfer_bridged, transfer_ended   the far end has taken the caller over; the leg that
           │                                                 follows a REFER is not ours, so both come at once
           └────────────▶ transfer_cancelled                 refused, not answered, or the call ended meanwhile
+
+Of what was said: `transcript_updated` when a transcript with a new turn is written down, and once more, complete, when
+a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told.
 """
 
 from __future__ import annotations
@@ -15,14 +18,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ari_agent.calls.system_variables import CallVariables
+from ari_agent.calls.transcript import CallTranscript
 from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields, overridden
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.webhook_plan import WebhookPlan
 
 _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
     DisconnectionReason.USER_HANGUP: "The caller hung up",
@@ -33,25 +39,29 @@ _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
     DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
 }
 
+_WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
+
 
 class CallRecord:
     """One call's record, and the events that are owed and not stored yet.
 
     call: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
-    account_webhook_url: for agents without a URL of their own.
+    agent: as overridden for this call; None for a call without one, and for a call of an earlier run, which has kept
+    what its webhooks need. account_webhook_url: for agents without a URL of their own.
     """
 
     def __init__(self, call: Call, *, agent: Agent | None, account_webhook_url: str | None) -> None:
-        self.call = call
+        self.call = call.model_copy(update={"webhook_plan": WebhookPlan.of(agent)}) if agent else call
         self.owed: list[WebhookEvent] = []
-        self._agent = agent
         self._account_webhook_url = account_webhook_url
-        self._transfer: TransferFacts | None = None  # on its way
         self._given_variables = call.retell_llm_dynamic_variables
+        self._transcript = CallTranscript()
+        self._in_voicemail = False
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """What `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
-        return CallVariables(self.call, timezone=self._agent.timezone if self._agent else None, now_ms=now_ms)
+        plan = self.call.webhook_plan
+        return CallVariables(self.call, timezone=plan.timezone if plan else None, now_ms=now_ms)
 
     def answered(self, now_ms: int) -> None:
         """The call is connected: owes call_started."""
@@ -63,10 +73,19 @@ class CallRecord:
         if sip_call_id:
             self._change(telephony_identifier=TelephonyIdentifier(sip_call_id=sip_call_id))
 
+    def reached_voicemail(self) -> None:
+        """A machine has answered, and the agent leaves its message."""
+        self._in_voicemail = True
+
+    def diverted(self) -> None:
+        """The caller goes to the fallback number: should we die meanwhile, this is what is known of the call's end."""
+        self._change(diverted=True)
+
     def transfer_started(self, request: TransferRequest) -> None:
         """A transfer is on its way: owes transfer_started."""
-        self._transfer = TransferFacts.of(request)
-        self._owe(WebhookEventName.TRANSFER_STARTED, self._transfer)
+        transfer = TransferFacts.of(request)
+        self._set_transfer(transfer)
+        self._owe(WebhookEventName.TRANSFER_STARTED, transfer)
 
     def transferred(self, destination: str, now_ms: int) -> None:
         """It succeeded: owes transfer_bridged, and transfer_ended because our part of it is over."""
@@ -83,44 +102,96 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
     def _take_transfer(self) -> TransferFacts | None:
-        transfer, self._transfer = self._transfer, None
+        transfer = self.call.webhook_plan.transfer if self.call.webhook_plan else None
+        self._set_transfer(None)
         return transfer
+
+    def _set_transfer(self, transfer: TransferFacts | None) -> None:
+        """With the record, so that a transfer that dies with the process is told to be over, too."""
+        if plan := self.call.webhook_plan:
+            self._change(webhook_plan=plan.model_copy(update={"transfer": transfer}))
 
     def override(self, fields: LiveFields) -> None:
         """The API changes it. ValueError says what cannot be."""
         self._change(**overridden(self.call, fields, self._given_variables))
 
-    def ended(self, reason: DisconnectionReason, now_ms: int) -> None:
-        """The call is over: owes call_ended and call_analyzed. A second end changes nothing."""
+    @property
+    def has_news(self) -> bool:
+        """Something was said that `write_transcript` has not written down yet."""
+        return self._transcript.is_stale and self._keeps_transcript
+
+    @property
+    def _keeps_transcript(self) -> bool:
+        return self.call.data_storage_setting != "basic_attributes_only"
+
+    def said(self, update: TranscriptUpdate) -> None:
+        """The agent told what was said so far."""
+        self._transcript.say(update)
+
+    def pressed(self, digit: str) -> None:
+        """The caller pressed a key."""
+        self._transcript.press(digit)
+
+    def injected(self, content: str, now_ms: int) -> None:
+        """The API added context."""
+        began_ms = self.call.start_timestamp
+        self._transcript.inject(content, time_s=0.0 if began_ms is None else max(0, now_ms - began_ms) / 1000)
+
+    def write_transcript(self) -> None:
+        """What was said becomes part of the call object: owes transcript_updated if a turn began meanwhile."""
+        if self.has_news:
+            turn_began = self._transcript.has_turn
+            self._change(**self._transcript.fields())
+            if turn_began:
+                self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
+
+    def ended(self, reason: DisconnectionReason, now_ms: int, *, why: str | None = None) -> None:
+        """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
+
+        why: it was never placed, for people.
+        """
         if self.call.disconnection_reason is not None:
             return
         self.transfer_cancelled()
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
+        if self.has_news:
+            self._change(**self._transcript.fields())
         self._change(call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, **times)
+        if began_ms is not None and self._keeps_transcript:
+            self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
-        self._change(call_analysis=_analysis(reason, duration_ms))
+        analysis = _analysis(reason, duration_ms)
+        if self._in_voicemail:
+            analysis = analysis.model_copy(update={"in_voicemail": True})
+        if why:
+            analysis = analysis.model_copy(update={"call_summary": f"The call was not placed: {why}."})
+        self._change(call_analysis=analysis)
         self._owe(WebhookEventName.CALL_ANALYZED)
 
     def _change(self, **changes: Any) -> None:
         self.call = self.call.model_copy(update=changes)
 
     def _owe(self, name: WebhookEventName, beside_call: TransferFacts | None = None) -> None:
-        agent = self._agent
-        wanted = (agent.webhook_events if agent else None) or DEFAULT_WEBHOOK_EVENTS
-        url = (agent.webhook_url if agent else None) or self._account_webhook_url
-        if url is None or name.value not in wanted:
+        plan = self.call.webhook_plan
+        url = (plan.url if plan else None) or self._account_webhook_url
+        if url is None or name.value not in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS):
             return
-        timeout = {"timeout_ms": agent.webhook_timeout_ms} if agent else {}
-        body = {"event": name.value, "call": self.call.as_json(), **(beside_call.as_json() if beside_call else {})}
+        # Beside the setting of today, which webhooks tell in its older words too.
+        call = {**self.call.as_json(), "opt_out_sensitive_data_storage": not self._keeps_transcript}
+        beside = beside_call.as_json() if beside_call else {}
+        if name is WebhookEventName.TRANSCRIPT_UPDATED:
+            # Where it belongs is not documented.
+            beside = {_WITH_TOOL_CALLS: call.setdefault(_WITH_TOOL_CALLS, [])}
+        body = {"event": name.value, "call": call, **beside}
         self.owed.append(
             WebhookEvent(
                 call_id=self.call.call_id,
                 event=name,
                 url=render_url(url, self.variables(self.call.end_timestamp or self.call.start_timestamp)),
                 body=compact_json(body),
-                **timeout,
+                timeout_ms=plan.timeout_ms if plan else DEFAULT_TIMEOUT_MS,
             )
         )
 
@@ -137,10 +208,12 @@ def registered_call(
     dynamic_variables: Mapping[str, str],
     metadata: Mapping[str, Any] | None,
     batch_call_id: str | None = None,
+    agent_tag: str | None = None,
 ) -> Call:
     """The call object of a call whose agent is chosen and that still rings. What is empty is left out."""
     optional: dict[str, Any] = {
         "agent_name": agent.agent_name,
+        "agent_tag": agent_tag,
         "telephony_identifier": TelephonyIdentifier(sip_call_id=sip_call_id) if sip_call_id else None,
         "custom_sip_headers": dict(sip_headers),
         "retell_llm_dynamic_variables": dict(dynamic_variables),
@@ -156,6 +229,7 @@ def registered_call(
         from_number=from_number,
         to_number=to_number,
         data_storage_setting=agent.data_storage_setting,
+        webhook_plan=WebhookPlan.of(agent),
         opt_in_signed_url=agent.opt_in_signed_url,
         **{name: value for name, value in optional.items() if value},
     )

@@ -7,6 +7,8 @@ import logging
 from typing import Final
 
 from ari_agent.calls.record import CallRecord
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
@@ -46,14 +48,25 @@ class RecordKeeper:
     async def close_abandoned(self, now_ms: int) -> int:
         """End the records of calls that died with an earlier run; returns how many.
 
-        Registered calls whose caller may still turn up are none of them.
+        Their webhooks go where those of the call went: the record has kept its `agent_override`, and the transfer that
+        was on its way. Registered calls whose caller may still turn up are none of them.
         """
         waiting = await self._store.registrations.waiting()
         abandoned = [call for call in await self._store.calls.unfinished() if call.call_id not in waiting]
         for call in abandoned:
-            agent = await self._store.agents.get(call.agent_id, call.agent_version)
+            agent = None if call.webhook_plan else await self._agent_as_stored(call)
             record = CallRecord(call, agent=agent, account_webhook_url=self._account_webhook_url)
-            record.ended(DisconnectionReason.ERROR_RETELL, now_ms)
+            # Whether the fallback number answered nobody heard; that no slot came free is certain.
+            no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
+            record.ended(no_slot if call.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             await self.save_for_certain(record)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
         return len(abandoned)
+
+    async def _agent_as_stored(self, call: Call) -> Agent | None:
+        """For records without a plan: callers who were turned away, and calls of versions that kept none."""
+        try:
+            return await self._store.agents.get(call.agent_id, call.agent_version)
+        except StoreError as error:
+            log.error("the agent of a call cannot be read: %s", error, extra={"call_id": call.call_id})
+            return None

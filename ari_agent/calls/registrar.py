@@ -17,7 +17,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.contract.agent import Agent
+from ari_agent.calls.routing import agent_tag
+from ari_agent.contract.agent import Agent, AudioWebsocketEngine
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -32,7 +33,7 @@ from ari_agent.contract.registered_call import (
     WebCallCreate,
     WebCallTicket,
 )
-from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset
+from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset, UnservedAgent
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Registrar:
         self._new_call_id = new_call_id
         self._now_ms = now_ms
         self._account_webhook_url = account_webhook_url
+        self._returning: set[asyncio.Task[None]] = set()
 
     async def register(self, request: CallRegister) -> RegisteredCall:
         """A call over the audio websocket, whose format the request tells.
@@ -86,6 +88,7 @@ class Registrar:
 
         Raises:
             UnknownAsset: the agent does not exist.
+            CallNotRegistered: it is of a kind that takes no calls.
         """
         agent = await self._agent(request.agent_id)
         call = self._phone_call(
@@ -130,7 +133,7 @@ class Registrar:
 
         Raises:
             UnknownAsset: the agent, or this version of it, does not exist.
-            CallNotRegistered: the override does not fit it.
+            CallNotRegistered: the override does not fit it, or it is of a kind that takes no calls.
         """
         agent = await self._agent(request.agent_id, request.agent_version, request.agent_override)
         call = self._phone_call(
@@ -140,6 +143,7 @@ class Registrar:
             direction=request.direction,
             dynamic_variables=request.retell_llm_dynamic_variables,
             metadata=request.metadata,
+            chosen=request.agent_version,
         )
         registration = Registration(call_id=call.call_id, agent=agent, expires_ms=self._now_ms() + REGISTERED_MS)
         await self._store.registrations.save(registration, call)
@@ -170,6 +174,7 @@ class Registrar:
                 direction=None,
                 dynamic_variables=request.retell_llm_dynamic_variables,
                 metadata=request.metadata,
+                chosen=request.agent_version,
             )
         )
         expires_ms = self._now_ms() + JOIN_MS
@@ -189,37 +194,68 @@ class Registrar:
         return await self._store.calls.get(call_id)
 
     async def take(self, call_id: str) -> TakenCall | None:
-        """Have the call; None where somebody has had it before, it waited too long, or is none."""
+        """Have the call; None where somebody has had it before, it waited too long, or is none.
+
+        Cancelled, it leaves the call to the next one.
+        """
+        taking = asyncio.create_task(self._take(call_id), name=f"take {call_id}")
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            returning = asyncio.create_task(self._give_back_when_taken(taking), name=f"give back {call_id}")
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
+            raise
+
+    async def _take(self, call_id: str) -> TakenCall | None:
         registration = await self._store.registrations.take(call_id, now_ms=self._now_ms())
         call = await self._store.calls.get(call_id) if registration else None
         return TakenCall(registration, call) if registration and call else None
+
+    async def _give_back_when_taken(self, taking: asyncio.Task[TakenCall | None]) -> None:
+        try:
+            if taken := await taking:
+                await self.give_back(taken)
+        except StoreError as error:
+            log.error("registered call not given back: %s", error)
+
+    async def give_back(self, taken: TakenCall) -> None:
+        """Whoever took it cannot begin it; somebody else may."""
+        await self._store.registrations.give_back(taken.registration)
 
     async def run(self) -> None:
         """End the calls that nobody takes, until cancelled; those of earlier runs as well."""
         while True:
             wait_s = _LOOK_S
             try:
-                await self._end_overdue()
+                await self.end_overdue()
                 if (next_ms := await self._store.registrations.next_expiry_ms()) is not None:
                     wait_s = min(wait_s, max(_SHORTEST_LOOK_S, (next_ms - self._now_ms()) / 1000))
             except StoreError as error:
                 log.error("overdue registrations not ended yet: %s", error)
             await asyncio.sleep(wait_s)
 
-    async def _end_overdue(self) -> None:
+    async def end_overdue(self) -> None:
+        """End the calls whose time is up.
+
+        Raises:
+            StoreError: the database failed.
+        """
         now_ms = self._now_ms()
-        for registration in await self._store.registrations.overdue(now_ms=now_ms):
-            call = await self._store.calls.get(registration.call_id)
+        for overdue in await self._store.registrations.overdue(now_ms=now_ms):
+            call, registration = await self._store.calls.get(overdue.call_id), overdue.registration
             if call is None:  # deleted meanwhile
-                await self._store.registrations.forget(registration.call_id)
+                await self._store.registrations.forget(overdue.call_id)
                 continue
-            record = CallRecord(call, agent=registration.agent, account_webhook_url=self._account_webhook_url)
-            record.ended(registration.overdue, now_ms)
+            reason = registration.overdue if registration else DisconnectionReason.REGISTERED_CALL_TIMEOUT
+            record = CallRecord(
+                call,
+                agent=registration.agent if registration else None,
+                account_webhook_url=self._account_webhook_url,
+            )
+            record.ended(reason, now_ms)
             if await self._store.registrations.expire(record.call, record.owed):
-                log.info(
-                    "call is over",
-                    extra={"call_id": call.call_id, "disconnection_reason": registration.overdue},
-                )
+                log.info("call is over", extra={"call_id": call.call_id, "disconnection_reason": reason})
 
     async def _agent(
         self,
@@ -227,15 +263,22 @@ class Registrar:
         version: AgentVersionReference | None = None,
         override: AgentOverride | None = None,
     ) -> Agent:
+        """The agent as it will take the call, its override applied.
+
+        One that takes no calls is refused here, where whoever registers reads why, and not when the caller is there.
+        """
         agent = await self._store.agents.get(agent_id, version)
         if agent is None:
             raise UnknownAsset("agent", agent_id if version is None else f"{agent_id} version {version}")
-        if override is None:
-            return agent
-        try:
-            return override.apply(agent)
-        except ValidationError as error:
-            raise CallNotRegistered(f"agent_override does not fit agent {agent_id}: {explain(error)}") from None
+        if override is not None:
+            try:
+                agent = override.apply(agent)
+            except ValidationError as error:
+                why = f"agent_override does not fit agent {agent_id}: {explain(error)}"
+                raise CallNotRegistered(why) from None
+        if not isinstance(agent.response_engine, AudioWebsocketEngine):
+            raise CallNotRegistered(str(UnservedAgent(agent_id, agent.response_engine.type)))
+        return agent
 
     def _phone_call(
         self,
@@ -246,6 +289,7 @@ class Registrar:
         direction: CallDirection | None,
         dynamic_variables: Mapping[str, str] | None,
         metadata: Mapping[str, object] | None,
+        chosen: AgentVersionReference | None = None,
     ) -> Call:
         return registered_call(
             call_id=self._new_call_id(),
@@ -257,6 +301,7 @@ class Registrar:
             sip_call_id=None,
             dynamic_variables=dynamic_variables or {},
             metadata=metadata,
+            agent_tag=agent_tag(agent, chosen),
         )
 
 

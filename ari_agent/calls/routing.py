@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.e164 import country_of, country_of_caller
 from ari_agent.contract.inbound import InboundWebhookAnswer
@@ -42,6 +43,7 @@ ANONYMOUS: Final = "anonymous"
 """The number of a caller who withholds it."""
 
 _RANDOM, _BY_CALLER = "random", "caller"
+_INSIDE: Final = re.compile(r"[0-9]{1,6}|.*[^0-9+].*", re.DOTALL)
 _ARGUMENT: Final = re.compile(r"\s*([A-Za-z0-9_.\-]{1,128})\s*=(.*)", re.DOTALL)
 
 
@@ -131,15 +133,40 @@ def sticky_dice(caller: str, number: str) -> float:
 
 
 def refused_country(caller: str, number: PhoneNumber) -> Refuse | None:
-    """Whether the number's `allowed_inbound_country_list` turns the caller away; a list lets no unknown one in."""
+    """Whether the number's `allowed_inbound_country_list` turns away who calls or writes; it lets no unknown one in."""
     allowed = number.allowed_inbound_country_list
-    if not allowed:
-        return None
-    country = country_of_caller(caller, home=country_of(number.phone_number))
-    if country in allowed:
+    if not allowed or (country := _country(caller, number)) in allowed:
         return None
     whence = country or "an unknown country"
-    return Refuse(REFUSED_Q850, f"calls from {whence} are not allowed, only from {', '.join(allowed)}")
+    return Refuse(REFUSED_Q850, f"calls and texts from {whence} are not allowed, only from {', '.join(allowed)}")
+
+
+def refused_destination(to_number: str, number: PhoneNumber) -> str | None:
+    """Why the number's `allowed_outbound_country_list` does not let it call or write there; None: it does.
+
+    However the number is spelt. Names and numbers shorter than any of E.164 are inside the PBX, and always allowed.
+    """
+    allowed = number.allowed_outbound_country_list
+    digits = re.sub("[-._]", "", to_number)  # RFC 3966 section 5.1.1: visual separators
+    if not allowed or _INSIDE.fullmatch(digits) or (country := _country(digits, number)) in allowed:
+        return None
+    return (
+        f"{number.phone_number} may not reach {to_number} in {country or 'an unknown country'}: "
+        f"its allowed_outbound_country_list is {', '.join(allowed)}"
+    )
+
+
+def _country(other: str, number: PhoneNumber) -> str | None:
+    return country_of_caller(other, home=country_of(number.phone_number))
+
+
+def agent_tag(agent: AnyAgent, chosen: int | str | None) -> str | None:
+    """The tag that the record of a call or chat shows: the one it was chosen by, else its version's latest.
+
+    chosen: the version reference. The record keeps its tag whatever becomes of it later (Retell, Get Call, 2026-08).
+    """
+    tags = agent.assigned_tags or ()
+    return chosen if isinstance(chosen, str) and chosen in tags else next(reversed(tags), None)
 
 
 def draw(agents: Sequence[AgentWeight], dice: float) -> AgentChoice | None:

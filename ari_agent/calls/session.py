@@ -19,25 +19,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.causes import NORMAL_CLEARING, reason_for_hangup
-from ari_agent.asterisk.events import (
-    AriEvent,
-    ChannelDestroyed,
-    ChannelDtmfReceived,
-    ChannelHangupRequest,
-    ChannelHold,
-    ChannelUnhold,
-    ChannelVarset,
-    StasisEnd,
-    StasisStart,
-)
-from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.causes import NORMAL_CLEARING
+from ari_agent.asterisk.events import AriEvent
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_media import (
     AgentFailed,
@@ -46,14 +36,14 @@ from ari_agent.calls.call_media import (
     CallerInactive,
     CallMedia,
     DtmfAsked,
+    KeyHeard,
     MediaEvent,
     MediaSpec,
     NoAudioReceived,
+    TranscriptTold,
     TransferAsked,
 )
-from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.media_session import MediaSession
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.state import (
@@ -62,24 +52,24 @@ from ari_agent.calls.state import (
     CallState,
     Ended,
     IllegalTransition,
-    TransferBegun,
-    TransferFailed,
     advance,
 )
-from ari_agent.calls.transfer import ColdTransfer, failed, summary
-from ari_agent.calls.variables import personal_engine, render
+from ari_agent.calls.transcript_writer import TranscriptWriter
+from ari_agent.calls.transfer import TellOutcome, failed
+from ari_agent.calls.variables import personal_engine
 from ari_agent.calls.wishes import (
     CallerGone,
     DtmfWish,
-    OverrideWish,
     RingingTooLong,
     ShuttingDown,
     StopAsked,
     TransferWish,
+    UpdateWish,
 )
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine
 from ari_agent.contract.call import CallDirection
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome
+from ari_agent.contract.call_control import DtmfRequest, TransferRequest
+from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import (
     AgentError,
@@ -88,16 +78,20 @@ from ari_agent.errors import (
     CallError,
     CallNotOngoing,
     ChannelGone,
+    NoPhoneLine,
     UnservedAgent,
 )
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 
-NO_ANSWER_SIP_STATUS: Final = 408
-
 
 @dataclass(frozen=True, slots=True)
 class _MaxDurationReached:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _TranscriptDue:
     pass
 
 
@@ -119,11 +113,12 @@ SessionEvent = (
     | StopAsked
     | TransferWish
     | DtmfWish
-    | OverrideWish
+    | UpdateWish
     | CallerGone
     | ShuttingDown
     | RingingTooLong
     | _MaxDurationReached
+    | _TranscriptDue
     | Departure
 )
 
@@ -142,8 +137,8 @@ class SessionServices:
     now_ms: Callable[[], int]
 
 
-class CallSession:
-    """One call, from its channel's first event to the last byte of its record; each direction has a class of its own.
+class CallSession(ABC):
+    """One call, from its first event to the last byte of its record; each way that a call can come has its own class.
 
     post: hand over an event, from the event loop's thread; never waits. run: to be awaited once, by the owner of all
     calls; returns when nothing of the call is left: no task, socket, channel, bridge or slot.
@@ -161,19 +156,17 @@ class CallSession:
         self.state = CallState.ARRIVED
         self.media: CallMedia | None = None
         self._services = services
-        self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._agent_ready = asyncio.Event()
         self._exit = AsyncExitStack()
         self._timers: list[asyncio.TimerHandle] = []
+        self._transcript = TranscriptWriter(on_due=lambda: self.post(_TranscriptDue()), save=self._save)
+        self._saving = asyncio.Lock()
         self._record: CallRecord | None = None
-        self._sip = SipHeaders()
-        self._transfer: ColdTransfer | None = None
-        self._refer_unanswered = False
         self._agent_left: Departure | None = None  # the agent ended while the caller rang, or was away in a transfer
         self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
-        self._wishes: list[asyncio.Future[TransferOutcome]] = []
+        self._wishes: set[asyncio.Future[Any]] = set()  # that have no answer yet
         self._log = CallLog(
             logging.getLogger(__name__),
             {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
@@ -229,34 +222,9 @@ class CallSession:
             self._log.error("call not set up: %s", error)
             self.post(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
 
+    @abstractmethod
     async def _connect(self) -> None:
         """From the first ring to the answer: what tells one direction of calls from another."""
-        raise NotImplementedError
-
-    def _new_media(
-        self,
-        agent: Agent,
-        *,
-        from_number: str,
-        to_number: str,
-        dynamic_variables: Mapping[str, str],
-        metadata: object | None,
-    ) -> MediaSession:
-        """The media half of the call, for this agent, with the caller's side over RTP.
-
-        Raises:
-            UnservedAgent: the agent's kind takes no calls.
-        """
-        spec = self._media_spec(
-            agent,
-            from_number=from_number,
-            to_number=to_number,
-            dynamic_variables=dynamic_variables,
-            metadata=metadata,
-        )
-        media = MediaSession(spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post)
-        self.media = media
-        return media
 
     def _media_spec(
         self,
@@ -280,7 +248,8 @@ class CallSession:
             call_id=self.call_id,
             from_number=from_number,
             to_number=to_number,
-            direction=self.direction,
+            # A registered call goes the way that it was registered for, however it came here.
+            direction=(self._record and self._record.call.direction) or self.direction,
             engine=engine,
             dynamic_variables=dynamic_variables,
             metadata=metadata,
@@ -295,13 +264,20 @@ class CallSession:
     async def _talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         """The caller is answered."""
         self._begin_talk(record, media, max_duration_ms=max_duration_ms)
-        await self._services.records.save(record)
+        await self._save()
+
+    async def _save(self) -> None:
+        """Store the record as it is now; one at a time, so that what it owes is stored once."""
+        if self._record:
+            async with self._saving:
+                await self._services.records.save(self._record)
 
     def _begin_talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         media.start()
         self._advance(Answered())
         self._in_ms(max_duration_ms, _MaxDurationReached())
         record.answered(self._services.now_ms())
+        self._transcript.soon(record)
         if self._agent_left:
             self._start(self._drain(media, self._agent_left))
 
@@ -311,6 +287,9 @@ class CallSession:
         effect = self._effects.get(type(event))
         if effect is None:
             return  # an event of Asterisk's that changes nothing here
+        if isinstance(event, TransferWish | DtmfWish | UpdateWish):
+            self._wishes.add(event.answer)
+            event.answer.add_done_callback(self._wishes.discard)
         try:
             await effect(self, event)
         except IllegalTransition as error:
@@ -320,30 +299,8 @@ class CallSession:
         self._departure = departure
         self._advance(Ended(departure.reason))
 
-    async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        if self._transfer and (heard := self._transfer.heard) and heard.status == "succeeded":
-            await self._transferred(self._transfer, heard)
-        elif isinstance(event, ChannelHangupRequest | ChannelDestroyed):
-            soft = isinstance(event, ChannelHangupRequest) and event.soft
-            await self._end(Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
-        else:
-            await self._end(Departure(DisconnectionReason.USER_HANGUP))
-
-    async def _left_stasis(self, event: StasisEnd) -> None:
-        if self.state is not CallState.TRANSFERRING:  # there it is our own doing
-            await self._caller_gone(event)
-
-    async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
-        if self.media:
-            self.media.dtmf(event.digit, event.duration_ms)
-
-    async def _held(self, _: ChannelHold) -> None:
-        if self.media:
-            self.media.pause()
-
-    async def _unheld(self, _: ChannelUnhold) -> None:
-        if self.media:
-            self.media.resume()
+    async def _caller_gone(self, _: CallerGone) -> None:
+        await self._end(Departure(DisconnectionReason.USER_HANGUP))
 
     async def _agent_is_ready(self, _: AgentReady) -> None:
         self._agent_ready.set()
@@ -391,7 +348,7 @@ class CallSession:
     async def _shutting_down(self, _: ShuttingDown) -> None:
         await self._end(Departure(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
 
-    # DTMF to the caller.
+    # What the agent and the API ask for.
 
     async def _agent_sends_dtmf(self, event: DtmfAsked) -> None:
         try:
@@ -408,96 +365,75 @@ class CallSession:
         else:
             _answer(wish.answer, None)
 
-    async def _send_dtmf(self, request: DtmfRequest) -> None:
-        if self.state is not CallState.TALKING:
-            raise CallNotOngoing(self.call_id, self.state.value)
-        await self._leg.send_dtmf(request.digits)
+    async def _send_dtmf(self, _: DtmfRequest) -> None:
+        """Press keys towards the caller.
 
-    # Transfer.
+        Raises:
+            CallError, AsteriskError: it cannot be done.
+        """
+        raise NoPhoneLine(self.call_id)
 
     async def _agent_transfers(self, event: TransferAsked) -> None:
-        media = self.media
-        if media:
-            await self._begin_transfer(ColdTransfer(event.request, media.transfer_result))
+        if self.media:
+            await self._begin_transfer(event.request, self.media.transfer_result)
 
     async def _api_transfers(self, wish: TransferWish) -> None:
-        self._wishes.append(wish.answer)
-        await self._begin_transfer(ColdTransfer(wish.request, lambda outcome: _answer(wish.answer, outcome)))
+        await self._begin_transfer(wish.request, lambda outcome: _answer(wish.answer, outcome))
 
-    async def _begin_transfer(self, transfer: ColdTransfer) -> None:
-        if self.state is not CallState.TALKING:
-            transfer.finish(failed(f"the call is {self.state.value}, not talking"))
-            return
-        if transfer.request.mode != "sip_refer":
-            transfer.finish(failed(f"mode {transfer.request.mode} is not served; use sip_refer"))
-            return
-        if self._refer_unanswered:
-            transfer.finish(failed("the far end never answered the last REFER, so it gets no other"))
-            return
-        try:
-            transfer.fill(lambda template: render(template, self._variables()))
-            await self._leg.leave_for_refer(transfer.variables(self._sip))
-        except (CallError, AsteriskError) as error:
-            transfer.finish(failed(str(error)))
-            return
-        self._transfer = transfer
-        self._advance(TransferBegun())
-        if self.media:
-            self.media.pause()
-        if self._record:
-            self._record.transfer_started(transfer.request)
-            await self._services.records.save(self._record)
-
-    async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
-        transfer = self._transfer
-        if transfer is None or (outcome := transfer.observe(event)) is None:
-            return
-        self._log.info("transfer %s", outcome.status, extra=dict(summary(transfer, outcome)))
-        if outcome.status == "succeeded":
-            await self._transferred(transfer, outcome)
-        else:
-            await self._back_from_transfer(transfer, outcome)
-
-    async def _transferred(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
-        transfer.finish(outcome)
-        if self._record:
-            self._record.transferred(transfer.request.to, self._services.now_ms())
-        # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
-        await self._end(Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
-
-    async def _back_from_transfer(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
-        self._transfer = None
-        # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
-        self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
-        self._advance(TransferFailed())
-        if self._agent_left:
-            await self._end(self._agent_left)
-        else:
-            try:
-                await self._leg.come_back()
-            except AsteriskError as error:
-                self._log.error("caller is back but not joined to the agent: %s", error)
-                await self._end(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
-            if self.media:
-                self.media.resume()
-        transfer.finish(outcome)
-        if self._record:
-            self._record.transfer_cancelled()
-            await self._services.records.save(self._record)
+    async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
+        """Send the caller elsewhere; the outcome is told once it is known."""
+        tell(failed(str(NoPhoneLine(self.call_id))))
 
     # The record.
 
-    async def _api_overrides(self, wish: OverrideWish) -> None:
-        if self._record is None:
-            _answer(wish.answer, CallNotOngoing(self.call_id, self.state.value))
-            return
+    async def _api_updates(self, wish: UpdateWish) -> None:
         try:
-            self._record.override(wish.fields)
-        except ValueError as error:
+            self._update(wish.update)
+        except (CallError, ValueError) as error:
             _answer(wish.answer, error)
             return
-        await self._services.records.save(self._record)
+        await self._save()
         _answer(wish.answer, None)
+
+    def _update(self, update: LiveCallUpdate) -> None:
+        record, media, control = self._record, self.media, update.call_control
+        if record is None:
+            raise CallNotOngoing(self.call_id, self.state.value)
+        asks = control is not None and control.asks
+        if asks and not (self._is_answered and media and media.has_agent):
+            raise CallNotOngoing(self.call_id, f"{self.state.value}, and no agent is there to be told")
+        if update.fields_to_override:
+            try:
+                record.override(update.fields_to_override)
+            except ValueError as error:
+                raise ValueError(f"fields_to_override.{error}") from None
+        if control and asks and media:
+            media.call_control(control)
+            if control.additional_context is not None:
+                record.injected(control.additional_context, self._services.now_ms())
+                self._something_said(record)
+
+    @property
+    def _is_answered(self) -> bool:
+        return self.state in (CallState.TALKING, CallState.TRANSFERRING)
+
+    async def _transcript_told(self, event: TranscriptTold) -> None:
+        if self._record:
+            self._record.said(event.update)
+            self._something_said(self._record)
+
+    async def _key_heard(self, event: KeyHeard) -> None:
+        if self._record:
+            self._record.pressed(event.digit)
+            self._something_said(self._record)
+
+    def _something_said(self, record: CallRecord) -> None:
+        if self._is_answered:  # what an agent says to a caller who rings is written once the call is answered
+            self._transcript.soon(record)
+
+    async def _transcript_due(self, _: _TranscriptDue) -> None:
+        if self._record:
+            self._transcript.write(self._record)
 
     # The end.
 
@@ -509,60 +445,48 @@ class CallSession:
         await self._part(departure)
         if closing:
             await closing
-        await self._leg.release()
+        await self._release()
         await self._exit.aclose()
         ended = CallNotOngoing(self.call_id, "ended")
-        for wish in self._wishes:
+        for wish in tuple(self._wishes):
             _answer(wish, ended)
         while not self._queue.empty():
             event = self._queue.get_nowait()
-            if isinstance(event, TransferWish | DtmfWish | OverrideWish):
+            if isinstance(event, TransferWish | DtmfWish | UpdateWish):
                 _answer(event.answer, ended)
+            elif isinstance(event, TranscriptTold | KeyHeard):
+                await self._handle(event)  # the last words
+        await self._transcript.close()
         if self._record and departure.reason:
             self._record.ended(departure.reason, self._services.now_ms())
             await self._services.records.save_for_certain(self._record)
         self._log.info("call is over", extra={"disconnection_reason": departure.reason})
 
+    @abstractmethod
     async def _part(self, departure: Departure) -> None:
         """Send the caller on, or away."""
-        if departure.q850_cause is None and not departure.goes_on:  # gone already
-            return
-        variables = {
-            "ARI_AGENT_CALL_ID": self.call_id,
-            "ARI_AGENT_DISCONNECTION_REASON": departure.reason.value if departure.reason else "",
-        }
-        try:
-            if departure.goes_on or departure.q850_cause is None:
-                await self._leg.go_on_in_dialplan(variables)
-            else:
-                await self._leg.hang_up(departure.q850_cause, variables)
-        except ChannelGone:
-            pass  # the caller was faster
-        except AsteriskError as error:
-            self._log.warning("caller not sent away: %s", error)
+
+    @abstractmethod
+    async def _release(self) -> None:
+        """Give back what the caller's side holds, once nothing uses it any more."""
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         Departure: _end,
         CallerGone: _caller_gone,
-        ChannelHangupRequest: _caller_gone,
-        ChannelDestroyed: _caller_gone,
-        StasisEnd: _left_stasis,
-        StasisStart: _seen_while_away,
-        ChannelVarset: _seen_while_away,
-        ChannelDtmfReceived: _digit_pressed,
-        ChannelHold: _held,
-        ChannelUnhold: _unheld,
         AgentReady: _agent_is_ready,
         AgentFailed: _agent_failed,
         AgentHungUp: _agent_hung_up,
         TransferAsked: _agent_transfers,
         DtmfAsked: _agent_sends_dtmf,
+        TranscriptTold: _transcript_told,
+        KeyHeard: _key_heard,
+        _TranscriptDue: _transcript_due,
         CallerInactive: _inactive,
         NoAudioReceived: _no_audio,
         StopAsked: _stopped,
         TransferWish: _api_transfers,
         DtmfWish: _api_sends_dtmf,
-        OverrideWish: _api_overrides,
+        UpdateWish: _api_updates,
         ShuttingDown: _shutting_down,
         _MaxDurationReached: _too_long,
     }

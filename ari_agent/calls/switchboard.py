@@ -26,15 +26,16 @@ from ari_agent.asterisk.names import (
 from ari_agent.calls.call_media import MediaStats
 from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.inbound_call import InboundCall
-from ari_agent.calls.outbound_call import FindTrunk, OutboundCall, OutboundOrder
+from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
+from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.calls.web_call import WebCall
-from ari_agent.calls.wishes import CallerGone, DtmfWish, OverrideWish, ShuttingDown, StopAsked, TransferWish
+from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish, UpdateWish
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
-from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
 
@@ -153,10 +154,10 @@ class Switchboard:
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        find_trunk: FindTrunk,
+        trunks: TrunkKeeper,
     ) -> None:
         """Dial a call whose record is stored. slot: closed with the call."""
-        self._begin(OutboundCall(self._services, order, slot=slot, find_trunk=find_trunk))
+        self._begin(OutboundCall(self._services, order, slot=slot, trunks=trunks))
 
     # Web calls.
 
@@ -203,16 +204,16 @@ class Switchboard:
         self._session(call_id).post(DtmfWish(request, answer))
         await answer
 
-    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
-        """Change the record of a call, and what its webhooks tell from now on.
+    async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
+        """Change the record of a call, and what its webhooks tell from now on, and tell its agent.
 
         Raises:
             UnknownCall: no live call has this id.
-            CallNotOngoing: it has no record yet, or is over.
-            ValueError: what cannot be, by the name of its field.
+            CallNotOngoing: it has no record yet, no agent to be told, or is over.
+            ValueError: what cannot be, by the name of its field; nothing is changed then.
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(OverrideWish(fields, answer))
+        self._session(call_id).post(UpdateWish(update, answer))
         await answer
 
     def _session(self, call_id: str) -> CallSession:

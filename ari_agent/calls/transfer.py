@@ -1,28 +1,25 @@
-"""Cold transfer by REFER: the caller's channel leaves for the dialplan detour, and what comes of it.
+"""The transfers of one call, one at a time: from the wish to its outcome.
 
-    TALKING ── leave_for_refer ──▶ dialplan: Transfer() sends REFER and waits for the final NOTIFY
-                                     │ ChannelVarset TRANSFERSTATUS, TRANSFERSTATUSPROTOCOL
-                                     ├── SUCCESS: the far end has taken the caller over; we send BYE
-                                     └── anything else: StasisStart(refer, ...), back to the same agent
-
-The outcome is taken from whichever comes first, the variable or the return: a far end that got what it wanted may send
-its BYE before the channel is back in Stasis, and that is a transfer, not a caller who hung up.
+Each way to transfer has a file of its own beside this one (`cold_transfer`: by REFER). What they share is here: when a
+call can be transferred at all, who is told how it went, and what becomes of the caller.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from pydantic import ValidationError
-
-from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.events import ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.asterisk.refer import parse_outcome, refer_variables
+from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.cold_transfer import ColdTransfer
+from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
-from ari_agent.errors import InvalidTransferTarget
+from ari_agent.errors import AsteriskError, CallError
 
-_STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
+NO_ANSWER_SIP_STATUS: Final = 408
+
+TellOutcome = Callable[[TransferOutcome], None]
 
 
 def failed(message: str) -> TransferOutcome:
@@ -30,57 +27,101 @@ def failed(message: str) -> TransferOutcome:
     return TransferOutcome(status="failed", message=message)
 
 
-@dataclass(slots=True)
-class ColdTransfer:
-    """One REFER on its way. tell: who asked, the agent or the API, hears the outcome exactly once."""
-
-    request: TransferRequest
-    tell: Callable[[TransferOutcome], None]
-    _told: bool = False
-    _variables: dict[str, str] = field(default_factory=dict)
-
-    def fill(self, fill: Callable[[str], str]) -> None:
-        """Put in what the dynamic variables of destination and headers stand for.
-
-        Raises:
-            InvalidTransferTarget: then it is no destination, or a header that cannot be sent.
-        """
-        try:
-            self.request = self.request.filled(fill)
-        except ValidationError as error:
-            raise InvalidTransferTarget(self.request.to, error.errors()[0]["msg"]) from None
-
-    def variables(self, sip: SipHeaders) -> Mapping[str, str]:
-        """Channel variables that make the detour send this REFER.
-
-        Raises:
-            InvalidTransferTarget: it cannot be sent.
-        """
-        return refer_variables(self.request, default_host=sip.caller_host, referred_by=sip.local_uri)
-
-    def observe(self, event: AriEvent) -> TransferOutcome | None:
-        """The outcome, once the caller is back in Stasis with it; None for every other event."""
-        match event:
-            case ChannelVarset(variable=name, value=value) if name in (_STATUS, _PROTOCOL):
-                self._variables[name] = value
-            case StasisStart(args=("refer", *reported)):
-                return parse_outcome(reported)
-        return None
+class TransferringCall(Protocol):
+    """What a transfer needs of its call."""
 
     @property
-    def heard(self) -> TransferOutcome | None:
-        """The outcome as the dialplan's variables told it; None while Transfer() still waits."""
-        if _STATUS not in self._variables:
-            return None
-        return parse_outcome([self._variables[_STATUS], self._variables.get(_PROTOCOL, "")])
+    def state(self) -> CallState:
+        """A call is transferred while it is TALKING."""
 
-    def finish(self, outcome: TransferOutcome) -> None:
-        """Tell whoever asked; a second outcome is not told."""
-        if not self._told:
-            self._told = True
-            self.tell(outcome)
+    @property
+    def sip(self) -> SipHeaders:
+        """Where a bare number is to be understood, and who refers."""
+
+    def fill(self, template: str) -> str:
+        """With every known `{{name}}` replaced."""
+
+    async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
+        """Send the caller to the dialplan's REFER detour; the agent stays.
+
+        Raises:
+            TransferNotSetUp, AsteriskError: it cannot; the caller stays.
+        """
+
+    async def come_back(self) -> None:
+        """The caller is back: join the agent again, or end the call if there is none any more."""
+
+    async def transfer_is_over(self) -> None:
+        """It came to nothing: write it down."""
+
+    async def hand_over(self, destination: str) -> None:
+        """The far end has taken the caller over: end the call."""
 
 
-def summary(transfer: ColdTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
+class Transfers:
+    """One for each call."""
+
+    def __init__(self, call: TransferringCall, log: CallLog) -> None:
+        self._call = call
+        self._log = log
+        self._transfer: ColdTransfer | None = None
+        self._refer_unanswered = False
+
+    async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
+        """Begin one; `tell` hears the outcome exactly once, at once where it cannot begin."""
+        if why_not := self._why_not(request):
+            tell(failed(why_not))
+            return
+        transfer = ColdTransfer(request, tell)
+        try:
+            transfer.fill(self._call.fill)
+            await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
+        except (CallError, AsteriskError) as error:
+            transfer.finish(failed(str(error)))
+        else:
+            self._transfer = transfer
+
+    def _why_not(self, request: TransferRequest) -> str | None:
+        if self._call.state is not CallState.TALKING:
+            return f"the call is {self._call.state.value}, not talking"
+        if request.mode != "sip_refer":
+            return f"mode {request.mode} is not served; use sip_refer"
+        if self._refer_unanswered:
+            return "the far end never answered the last REFER, so it gets no other"
+        return None
+
+    async def seen(self, event: StasisStart | ChannelVarset) -> None:
+        """What Asterisk tells of a caller who is away."""
+        transfer = self._transfer
+        if transfer is None or (outcome := transfer.observe(event)) is None:
+            return
+        self._log.info("transfer %s", outcome.status, extra=dict(_summary(transfer, outcome)))
+        if outcome.status == "succeeded":
+            await self._succeeded(transfer, outcome)
+        else:
+            await self._failed(transfer, outcome)
+
+    async def took_caller(self) -> bool:
+        """The caller is gone: whether because a transfer succeeded. If so, the call has ended with it."""
+        transfer = self._transfer
+        if transfer is None or (heard := transfer.heard) is None or heard.status != "succeeded":
+            return False
+        await self._succeeded(transfer, heard)
+        return True
+
+    async def _succeeded(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+        transfer.finish(outcome)
+        await self._call.hand_over(transfer.request.to)
+
+    async def _failed(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+        self._transfer = None
+        # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
+        self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
+        await self._call.come_back()
+        transfer.finish(outcome)
+        await self._call.transfer_is_over()
+
+
+def _summary(transfer: ColdTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
     """For the log."""
     return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
+from ari_agent.asterisk.reach import why_unreachable
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.errors import AsteriskError, AsteriskUnreachable
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
+
+_DIAGNOSIS_EVERY_S: Final = 60.0
+"""A batch of thousands on a dead trunk asks once a minute."""
 
 
 class TrunkKeeper:
@@ -19,6 +24,7 @@ class TrunkKeeper:
         self._store = store
         self._trunks = trunks
         self._turn = asyncio.Lock()
+        self._diagnosed_s: dict[str, float] = {}
 
     async def refresh(self, phone_number: str) -> None:
         """Bring one trunk up to date. What fails is logged: the next connection to Asterisk brings all of them."""
@@ -26,6 +32,16 @@ class TrunkKeeper:
             await self._refresh(phone_number)
         except AsteriskError as error:
             log.warning("trunk not brought up to date yet: %s", error, extra={"phone_number": phone_number})
+
+    async def diagnose(self, phone_number: str) -> str | None:
+        """Why calls through this trunk fail, for the log; None: that was told within the last minute."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._diagnosed_s.get(phone_number, -_DIAGNOSIS_EVERY_S) < _DIAGNOSIS_EVERY_S:
+            return None
+        self._diagnosed_s[phone_number] = now_s
+        number = await self._store.phone_numbers.get(phone_number)
+        config = number.sip_outbound_trunk_config if number else None
+        return "its number is gone" if config is None else await why_unreachable(config)
 
     async def refresh_all(self) -> None:
         """Bring every trunk up to date, and remove those whose number is gone.

@@ -3,22 +3,56 @@
 Source: Retell, "Dynamic variables" and "Inbound call webhook" (2026-08). Values are strings. A name in a template is
 trimmed; an unknown one stays literally `{{name}}`; an empty value replaces it with nothing. Inner names are
 replaced first, so `{{current_time_{{zone}}}}` works.
+
+    where                                               rendered by        when
+    number's inbound_webhook_url, _sms_webhook_url      render_url         the caller rings, the text is there
+    agent's and account's webhook_url                   render_url         the event is owed
+    audio_websocket_url and _headers, llm_websocket_url render_url, render the agent is dialled
+    destination and headers of a transfer               render             the transfer begins
+    custom_sip_headers of an outbound call              render             the call is placed
+    text of a voicemail_option                          render             a machine has answered
+
+`metadata` is nobody's template. Prompts, begin messages and tools belong to agents that run elsewhere: those are handed
+the variables and render for themselves.
+
+In a URL a value is never more than what its place held. Whoever calls chooses some values: SIP headers, their own
+number, the number they dial. With these, nobody may send the signed body of a webhook, or the handshake's secret, to a
+server of their choice or to one inside the administrator's network:
+
+    place in the URL                value of the webhook, the dialplan, the API     value that the caller chose
+    the name that the URL begins    as it is: a URL, or the beginning of one        unknown: `{{name}}` stays
+    scheme, host, port              percent-encoded                                 unknown: `{{name}}` stays
+    path, query, fragment           percent-encoded                                 percent-encoded
+
+Percent-encoded (RFC 3986 section 2.1), a value adds no segment to the path and no parameter to the query; one that
+would make its segment `.` or `..`, which climbs, is encoded twice. A dialplan that trusts a header may say so:
+`Set(AGENTVAR_agent_url=${PJSIP_HEADER(read,X-Agent-Url)})`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from ari_agent.contract.call_control import refuse_unsendable
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.errors import AgentUnreachable
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the template itself needs another pass
+
+
+class Variables(Mapping[str, str]):
+    """Variables of which some are the caller's own; of a plain mapping none is."""
+
+    @abstractmethod
+    def is_callers(self, name: str) -> bool:
+        """Whether the caller chose the value."""
 
 
 def merge(
@@ -57,15 +91,26 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
 
 def render_url(template: str, variables: Mapping[str, str]) -> str:
-    """A URL with every known `{{name}}` replaced.
+    """A URL with every known `{{name}}` replaced; the table above says how. What is a caller's own: see `Variables`."""
+    end = _end_of_host(template)
+    host, rest = template[:end], template[end:]
+    trusted = _Seen(variables, lambda name, value: None if _is_callers(variables, name) else value)
+    beginning = match[0] if (match := _INNERMOST.match(host)) else ""
+    url = render(beginning, trusted) + render(host[len(beginning) :], _Seen(trusted, _encoded))
+    path, *query = re.split("([?#].*)", render(rest, _Seen(variables, _encoded)), maxsplit=1, flags=re.DOTALL)
+    segments = (_UPWARDS.get(part.lower().replace("%2e", "."), part) for part in path.split("/"))
+    return url + "/".join(segments) + "".join(query)
 
-    Values are percent-encoded (RFC 3986 section 2.1), since callers choose some of them: none ends the part of the URL
-    that it stands in. Only a name that the URL begins with is taken as it is: it is a URL, or begins one.
+
+def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """SIP headers for one call.
+
+    Raises:
+        ValueError: with these values one of them cannot be sent; says which.
     """
-    beginning = _BEGINNING.match(template)
-    if beginning is None:
-        return _escaped(template, variables)
-    return render(beginning[0], variables) + _escaped(template[beginning.end() :], variables)
+    personal = {name: render(value, variables) for name, value in headers.items()}
+    refuse_unsendable(personal)
+    return personal
 
 
 def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) -> AudioWebsocketEngine:
@@ -74,9 +119,15 @@ def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
+    url = render_url(engine.audio_websocket_url, variables)
+    if unknown := _INNERMOST.search(url[: _end_of_host(url)]):
+        raise AgentUnreachable(
+            engine.audio_websocket_url.partition("?")[0],
+            f"{unknown[0]} is no variable of this call, or one that the caller chose, and callers choose no host",
+        )
     headers = engine.audio_websocket_headers
     settings = engine.model_dump() | {
-        "audio_websocket_url": render_url(engine.audio_websocket_url, variables),
+        "audio_websocket_url": url,
         "audio_websocket_headers": headers and {name: render(value, variables) for name, value in headers.items()},
     }
     try:
@@ -86,24 +137,51 @@ def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) 
         raise AgentUnreachable(engine.audio_websocket_url.partition("?")[0], error.errors()[0]["msg"]) from None
 
 
-_BEGINNING: Final = re.compile(r"\{\{[^{}]*\}\}")
+_UPWARDS: Final = {".": "%252E", "..": "%252E%252E"}
+"""Encoded once, dots are still dots (RFC 3986 section 6.2.2.2)."""
 
 
-class _Escaped(Mapping[str, str]):
-    """The same values, percent-encoded when they are looked up."""
+def _end_of_host(template: str) -> int:
+    """Where path, query or fragment begin: the first `/`, `?` or `#` after scheme and `//` that is in no `{{name}}`."""
+    depth = position = 0
+    in_authority = False
+    while position < len(template):
+        here = template[position : position + 2]
+        if here in ("{{", "}}"):
+            depth += 1 if here == "{{" else -1
+            position += 2
+        elif depth <= 0 and here == "//" and not in_authority:
+            in_authority = True
+            position += 2
+        elif depth <= 0 and here[0] in "/?#":
+            break
+        else:
+            position += 1
+    return position
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
+
+def _is_callers(variables: Mapping[str, str], name: str) -> bool:
+    return isinstance(variables, Variables) and variables.is_callers(name)
+
+
+def _encoded(_: str, value: str) -> str:
+    return quote(value, safe="", errors="replace")
+
+
+class _Seen(Mapping[str, str]):
+    """The same values as a place lets them in, made when they are looked up. let_in: of name and value; None hides."""
+
+    def __init__(self, values: Mapping[str, str], let_in: Callable[[str, str], str | None]) -> None:
+        self._values, self._let_in = values, let_in
 
     def __getitem__(self, name: str) -> str:
-        return quote(self._values[name], safe="", errors="replace")
+        value = self._let_in(name, self._values[name])
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(name for name in self._values if name in self)
 
     def __len__(self) -> int:
-        return len(self._values)
-
-
-def _escaped(template: str, variables: Mapping[str, str]) -> str:
-    return render(template, _Escaped(variables))
+        return sum(1 for _ in self)

@@ -16,12 +16,10 @@ from ari_agent.calls.record import CallRecord
 from ari_agent.calls.registrar import TakenCall
 from ari_agent.calls.session import CallSession, Departure, SessionServices
 from ari_agent.calls.state import Routed
-from ari_agent.calls.transfer import ColdTransfer, failed
 from ari_agent.calls.web_media import WebMedia
 from ari_agent.contract.call import CallDirection
-from ari_agent.contract.call_control import DtmfRequest
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.errors import ConcurrencyLimitReached, NoPhoneLine
+from ari_agent.errors import ConcurrencyLimitReached
 
 # RFC 6455 section 7.4.1, and the IANA registry behind it.
 NORMAL: Final = 1000
@@ -71,8 +69,6 @@ class WebCall(CallSession):
         )
         if registration.end_call_after_silence_ms is not None:
             spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
-        if call.direction is not None:
-            spec = replace(spec, direction=call.direction)
         media = self.media = WebMedia(spec, self._front, on_event=self.post)
         self._front.begin(media)
         await self._talk(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
@@ -82,15 +78,12 @@ class WebCall(CallSession):
         self._log.warning("front end failed: %s", event.message)
         await self._end(Departure(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, goes_on=True))
 
-    async def _begin_transfer(self, transfer: ColdTransfer) -> None:
-        transfer.finish(failed(str(NoPhoneLine(self.call_id))))
-
-    async def _send_dtmf(self, _: DtmfRequest) -> None:
-        raise NoPhoneLine(self.call_id)
-
     async def _part(self, departure: Departure) -> None:
         """Close the websocket, with the reason as its text."""
         await self._front.close(_close_code(departure.reason), departure.reason.value if departure.reason else "")
+
+    async def _release(self) -> None:
+        """Nothing is left: the websocket is closed."""
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **CallSession._effects,

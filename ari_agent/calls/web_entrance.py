@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import Protocol
 
-from ari_agent.calls.front_end import FrontEnd, FrontEndOptions, Wire
+from ari_agent.calls.front_end import FrontEnd, FrontEndOptions
+from ari_agent.calls.front_end_writer import Wire
 from ari_agent.calls.registrar import WEB_AUDIO, Registrar, TakenCall
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.registered_call import AudioFormat
@@ -52,7 +53,11 @@ class WebEntrance:
         if taken is None:
             raise CallNotJoined(_why(call.call_status, call.disconnection_reason))
         front = FrontEnd(wire, audio=taken.registration.audio, fallback=fallback, options=options)
-        self._host.begin_web_call(taken, front)
+        try:
+            self._host.begin_web_call(taken, front)
+        except CallNotJoined:
+            await self._registrar.give_back(taken)
+            raise
         return front
 
 

@@ -3,9 +3,8 @@
     front end -> pieces of 20 ms -> encoding and rate of the agent -> agent
     front end <- encoding and rate of the front end <- agent
 
-Nothing paces here: the front end sends in real time, and plays in real time what it gets in bursts. What has been heard
-is known from a clock that runs through the audio sent; Twilio tells by itself. Browsers send up to 375 messages a
-second, so a message costs a copy, and the rest is done 50 times a second.
+Nothing paces here: the front end sends in real time (user_voice.py), and plays in real time what it gets in bursts
+(hearing.py knows how far).
 
 | what happens                                             | event             |
 |----------------------------------------------------------|-------------------|
@@ -17,39 +16,26 @@ second, so a message costs a copy, and the rest is done 50 times a second.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from ari_agent.agents.message import Mark
 from ari_agent.calls.agent_leg import AgentLeg
 from ari_agent.calls.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
+from ari_agent.calls.early_words import EarlySound, EarlyWords
 from ari_agent.calls.front_end import FrontEnd
-from ari_agent.contract.call_control import TransferOutcome
+from ari_agent.calls.hearing import AHEAD_LIMIT_S, Hearing
+from ari_agent.calls.user_voice import BYTES_PER_SAMPLE, UserVoice, level
+from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.registered_call import AudioFormat
-from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS, level_dbfs, ulaw_to_linear
+from ari_agent.media.audio import SILENCE_DBFS
 from ari_agent.media.bridge import SPEECH_DBFS
 from ari_agent.media.transcoder import Transcoder
 
 NO_AUDIO_AFTER_S: Final = 30.0
 DRAIN_LIMIT_S: Final = 10.0
 """How long an agent's last words may take after it hung up."""
-AHEAD_LIMIT_S: Final = 600.0
-"""How far agent audio may run ahead of what the user hears; what exceeds it is dropped."""
-MARKS_LIMIT: Final = 1000
-EARLY_LIMIT: Final = 100_000
-"""Messages of the agent that wait for the first word of a front end whose protocol is not known."""
-
-_LOOKED_AT: Final = 4  # one piece in four is looked at for speech
-_BYTES_PER_SAMPLE: Final = {"mulaw": 1, "s16le": 2}
-
-
-@dataclass(slots=True)
-class _PendingMark:
-    """heard_at_s: of the loop's clock, when all audio before it will have been played."""
-
-    name: str
-    heard_at_s: float
 
 
 class WebMedia:
@@ -65,26 +51,24 @@ class WebMedia:
         self._spec, self._front, self._on_event = spec, front, on_event
         self._loop = asyncio.get_running_loop()
         self._agent = AgentLeg(spec, self, on_event)
-        self._to_agent: Transcoder | None = None
+        self._voice: UserVoice | None = None
         self._to_user: Transcoder | None = None
-        self._encoding, self._bytes_per_s, self._piece_bytes = "mulaw", 8000, 160
-        self._heard = bytearray()  # less than a piece
-        self._early: list[bytes | str] = []  # agent audio and marks from before the front end's format was known
-        self._early_bytes = 0
-        self._marks: deque[_PendingMark] = deque()
+        self._encoding, self._bytes_per_s = "mulaw", 8000
+        # From before the front end's format was known.
+        bytes_per_s = spec.engine.sample_rate * BYTES_PER_SAMPLE[spec.engine.audio_encoding]
+        self._early = EarlyWords(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
+        self._hearing = Hearing(self._loop.time())
         self._mark_timer: asyncio.TimerHandle | None = None
         self._second: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
         self._started_s: float | None = None
-        self._play_until_s = 0.0
-        self._heard_s = 0.0
+        self._spoken_s = 0.0  # when somebody spoke last
         self._away = False
         self._reported: set[type] = set()
-        self._pieces = 0
-        self._bytes_in = 0
-        self._cleared_s = self._overflow_s = 0.0
-        self._user_dbfs = self._agent_dbfs = SILENCE_DBFS
+        self._has_heard = False
+        self._overflow_s = 0.0
+        self._agent_dbfs = SILENCE_DBFS
 
     def __repr__(self) -> str:
         return f"WebMedia({self._spec.call_id}, {self._agent!r})"
@@ -99,7 +83,7 @@ class WebMedia:
     def start(self) -> None:
         """The websocket of the front end is open, which is as good as an answer. Idempotent."""
         if self._started_s is None and self._closing is None:
-            self._started_s = self._heard_s = self._play_until_s = self._loop.time()
+            self._started_s = self._spoken_s = self._loop.time()
             self._second = self._loop.call_later(1.0, self._each_second)
 
     def pause(self) -> None:
@@ -109,15 +93,28 @@ class WebMedia:
     def resume(self) -> None:
         """The user is back."""
         self._away = False
-        self._heard_s = self._loop.time()
+        self._spoken_s = self._loop.time()
 
     def dtmf(self, digit: str, duration_ms: int) -> None:
         """The user pressed a key; the agent hears of it unless its settings say otherwise."""
         self._agent.dtmf(digit, duration_ms)
 
+    @property
+    def has_agent(self) -> bool:
+        """The agent's websocket is open."""
+        return self._agent.socket.is_open
+
+    def call_control(self, control: CallControl) -> None:
+        """Tell the agent what the API asks of it."""
+        self._agent.call_control(control)
+
     def transfer_result(self, outcome: TransferOutcome) -> None:
         """Tell the agent how its transfer ended."""
         self._agent.transfer_result(outcome)
+
+    def voicemail(self, notice: VoicemailNotice) -> None:
+        """Tell the agent that a machine has answered, or that its greeting is over."""
+        self._agent.voicemail(notice)
 
     def control_error(self, event: str, message: str) -> None:
         """Tell the agent that a request cannot be done."""
@@ -140,10 +137,10 @@ class WebMedia:
         agent = self._agent.socket
         return MediaStats(
             packets_received=self._front.messages_in,
-            packets_sent=self._front.messages_out,
+            packets_sent=self._front.writer.messages_out,
             packets_foreign=0,
             packets_malformed=0,
-            send_errors=self._front.dropped,
+            send_errors=self._front.writer.dropped,
             packets_late=0,
             packets_lost=0,
             packets_duplicate=0,
@@ -155,14 +152,14 @@ class WebMedia:
             filled_ms=0,
             underruns=0,
             trimmed_ms=0,
-            cleared_ms=int(self._cleared_s * 1000),
+            cleared_ms=int(self._hearing.cleared_s * 1000),
             overflow_ms=int(self._overflow_s * 1000),
-            queued_ms=max(0, int((self._play_until_s - self._loop.time()) * 1000)) if self._closing is None else 0,
+            queued_ms=int(self._hearing.remaining_s(self._loop.time()) * 1000) if self._closing is None else 0,
             agent_messages_received=agent.messages_in,
             agent_messages_sent=agent.messages_out,
             agent_messages_ignored=self._agent.ignored,
             agent_audio_dropped=agent.audio_dropped,
-            caller_dbfs=self._user_dbfs,
+            caller_dbfs=self._voice.dbfs if self._voice else SILENCE_DBFS,
             agent_dbfs=self._agent_dbfs,
         )
 
@@ -172,13 +169,9 @@ class WebMedia:
         """How audio travels; what the agent said meanwhile goes out now."""
         engine = self._spec.engine
         self._encoding = audio.audio_encoding
-        self._bytes_per_s = audio.sample_rate * _BYTES_PER_SAMPLE[audio.audio_encoding]
-        self._piece_bytes = audio.sample_rate * FRAME_MS // 1000 * _BYTES_PER_SAMPLE[audio.audio_encoding]
-        self._to_agent = Transcoder(
-            from_encoding=audio.audio_encoding,
-            from_hz=audio.sample_rate,
-            to_encoding=engine.audio_encoding,
-            to_hz=engine.sample_rate,
+        self._bytes_per_s = audio.sample_rate * BYTES_PER_SAMPLE[audio.audio_encoding]
+        self._voice = UserVoice(
+            audio, agent_encoding=engine.audio_encoding, agent_hz=engine.sample_rate, speech_dbfs=SPEECH_DBFS
         )
         self._to_user = Transcoder(
             from_encoding=engine.audio_encoding,
@@ -186,26 +179,22 @@ class WebMedia:
             to_encoding=audio.audio_encoding,
             to_hz=audio.sample_rate,
         )
-        early, self._early = self._early, []
-        for said in early:
-            if isinstance(said, bytes):
-                self.play(said)
+        for word in self._early.take():
+            if isinstance(word, EarlySound):
+                self.play(word.payload)
             else:
-                self.mark(said)
+                self.mark(word.name)
 
     def hear(self, payload: bytes) -> None:
         """The user's audio, any length."""
-        self._bytes_in += len(payload)
-        heard, size = self._heard, self._piece_bytes
-        if not heard and len(payload) == size:
-            self._hear_piece(payload)
+        voice = self._voice
+        if voice is None or not payload:
             return
-        heard += payload
-        if len(heard) >= size:
-            whole = len(heard) - len(heard) % size
-            for start in range(0, whole, size):
-                self._hear_piece(bytes(heard[start : start + size]))
-            del heard[:whole]
+        self._has_heard = True
+        for piece in voice.hear(payload, muted=self._away):
+            self._agent.socket.send_audio(piece)
+        if voice.spoke:
+            self._spoken_s = max(self._spoken_s, self._loop.time())
 
     def key_pressed(self, digit: str) -> None:
         """Twilio does not say how long."""
@@ -213,101 +202,73 @@ class WebMedia:
 
     def mark_heard(self, name: str) -> None:
         """Twilio sent a mark back; once for each that went out."""
-        for pending in self._marks:
-            if pending.name == name:
-                self._marks.remove(pending)
-                self._agent.marks_played([name])
-                return
-
-    def _hear_piece(self, piece: bytes) -> None:
-        self._pieces += 1
-        if self._pieces % _LOOKED_AT == 0:
-            self._user_dbfs = self._level(piece)
-            if self._user_dbfs > SPEECH_DBFS:
-                self._heard_s = max(self._heard_s, self._loop.time())
-        if self._away:
-            piece = (b"\xff" if self._encoding == "mulaw" else b"\0") * len(piece)
-        if self._to_agent is not None:
-            self._agent.socket.send_audio(self._to_agent.process(piece))
+        if self._hearing.take_returned(name):
+            self._agent.marks_played([name])
 
     # what the agent says: see Listener
 
     def play(self, payload: bytes) -> None:
         """Agent audio, in the agent's encoding."""
         if self._to_user is None:
-            self._keep(payload)
+            self._early.play(payload)
             return
         sound = self._to_user.process(payload)
         if not sound:
             return
-        lasts_s = len(sound) / self._bytes_per_s
-        now_s = self._loop.time()
-        begins_s = max(self._play_until_s, now_s)
-        if begins_s + lasts_s - now_s > AHEAD_LIMIT_S or not self._front.play(sound):
+        lasts_s, now_s = len(sound) / self._bytes_per_s, self._loop.time()
+        if not self._hearing.has_room(lasts_s, now_s) or not self._front.play(sound):
             self._overflow_s += lasts_s
             return
-        self._play_until_s = begins_s + lasts_s
-        self._agent_dbfs = self._level(sound)
+        self._hearing.send(lasts_s, now_s)
+        self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
-            self._heard_s = self._play_until_s
+            self._spoken_s = self._hearing.until_s
 
     def mark(self, name: str) -> bool:
         """Come back when what was sent before has been played."""
-        if len(self._marks) >= MARKS_LIMIT or len(self._early) >= EARLY_LIMIT:
-            return False
         if self._to_user is None:
-            self._early.append(name)
-            return True
-        self._marks.append(_PendingMark(name, max(self._play_until_s, self._loop.time())))
+            return self._early.mark(name)
+        now_s = self._loop.time()
+        if not self._hearing.mark(name, now_s):
+            if not self._front.is_twilio:
+                return False
+            # Some that speak like Twilio send no mark back.
+            self._agent.marks_played(self._hearing.take_all())
+            self._hearing.mark(name, now_s)
         if self._front.is_twilio:
             self._front.mark(name)
-        elif self._mark_timer is None:
-            self._mark_timer = self._loop.call_at(self._marks[0].heard_at_s, self._marks_due)
+        else:
+            self._wait_for_mark()
         return True
 
     def clear(self) -> list[str]:
         """The user interrupted: nothing of what was said before is heard from now on."""
         now_s = self._loop.time()
-        if self._play_until_s > now_s:
-            self._cleared_s += self._play_until_s - now_s
-            self._play_until_s = now_s
-        self._heard_s = min(self._heard_s, now_s)
-        early = [said for said in self._early if isinstance(said, str)]
-        self._early.clear()
-        self._early_bytes = 0
+        self._hearing.clear(now_s)
+        self._spoken_s = min(self._spoken_s, now_s)
+        early = [word.name for word in self._early.take() if isinstance(word, Mark)]
         if self._to_user is not None:
             self._to_user.reset()
         unsent = self._front.clear()
-        if not self._front.is_twilio:
-            cleared = [pending.name for pending in self._marks]
-            self._marks.clear()
-            return early + cleared
         # Twilio sends back itself what it had got.
-        for name in unsent:
-            self._marks.remove(next(pending for pending in reversed(self._marks) if pending.name == name))
-        return unsent
+        marks = self._hearing.take_unsent(unsent) if self._front.is_twilio else self._hearing.take_all()
+        return early + marks
 
     def tell(self, event: str, message: bytes) -> None:
         """A transcript, which the front end must have asked for, or metadata."""
         if event == "metadata" or self._front.options.updates:
             self._front.pass_on(message)
 
-    def _keep(self, payload: bytes) -> None:
-        """Wait for the front end to say how it wants its audio."""
-        engine = self._spec.engine
-        limit = int(AHEAD_LIMIT_S * engine.sample_rate * _BYTES_PER_SAMPLE[engine.audio_encoding])
-        if self._early_bytes + len(payload) <= limit and len(self._early) < EARLY_LIMIT:
-            self._early.append(payload)
-            self._early_bytes += len(payload)
+    def _wait_for_mark(self) -> None:
+        """Until the first one is due, which after `clear` is sooner than it was."""
+        if self._mark_timer is not None:
+            self._mark_timer.cancel()
+        due_s = self._hearing.next_mark_s
+        self._mark_timer = None if due_s is None else self._loop.call_at(due_s, self._marks_due)
 
     def _marks_due(self) -> None:
-        self._mark_timer = None
-        now_s = self._loop.time()
-        played = []
-        while self._marks and self._marks[0].heard_at_s <= now_s:
-            played.append(self._marks.popleft().name)
-        if self._marks:
-            self._mark_timer = self._loop.call_at(self._marks[0].heard_at_s, self._marks_due)
+        played = self._hearing.take_due(self._loop.time())
+        self._wait_for_mark()
         self._agent.marks_played(played)
 
     # time
@@ -317,9 +278,9 @@ class WebMedia:
         now_s = self._loop.time()
         if self._started_s is None or self._away:
             return
-        if now_s - self._heard_s >= self._spec.end_call_after_silence_ms / 1000:
+        if now_s - self._spoken_s >= self._spec.end_call_after_silence_ms / 1000:
             self._report(CallerInactive())
-        if not self._bytes_in and now_s - self._started_s >= NO_AUDIO_AFTER_S:
+        if not self._has_heard and now_s - self._started_s >= NO_AUDIO_AFTER_S:
             self._report(NoAudioReceived())
 
     def _report(self, event: MediaEvent) -> None:
@@ -327,15 +288,12 @@ class WebMedia:
             self._reported.add(type(event))
             self._on_event(event)
 
-    def _level(self, sound: bytes) -> float:
-        return level_dbfs(ulaw_to_linear(sound) if self._encoding == "mulaw" else sound)
-
     async def _close(self) -> None:
         for timer in (self._second, self._mark_timer):
             if timer is not None:
                 timer.cancel()
         await self._agent.close()
-        remaining_s = min(self._play_until_s - self._loop.time(), DRAIN_LIMIT_S)
+        remaining_s = min(self._hearing.remaining_s(self._loop.time()), DRAIN_LIMIT_S)
         if remaining_s > 0 and not self._drained.is_set():
             try:
                 await asyncio.wait_for(self._drained.wait(), remaining_s)

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
-from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.call_update import LiveCallUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class DtmfWish:
 
 
 @dataclass(frozen=True, slots=True)
-class OverrideWish:
-    """The API changes the record."""
+class UpdateWish:
+    """The API changes the record, or asks something of the agent."""
 
-    fields: LiveFields
+    update: LiveCallUpdate
     answer: asyncio.Future[None]
 
 

@@ -37,8 +37,9 @@ class _Pieces:
         """The whole, once it is complete."""
         room = LONGEST_TEXT - self._length
         piece = message.content[:room]
-        self._length += len(piece)
-        self._found.append(piece)
+        if piece:
+            self._length += len(piece)
+            self._found.append(piece)
         self._ends |= bool(message.end_call)
         return Said("".join(self._found), self._ends) if message.content_complete else None
 

@@ -1,27 +1,23 @@
-"""All chats: hands each text message to its chat, begins chats for callers of the API, ends those that fell silent.
-
-A chat belongs to a pair of numbers: while it is ongoing, every message between the two is part of it. What a chat has
-come to is in the store after every message, so a chat outlives this process: the next message, or request of the API,
-takes it up where it was.
-"""
+"""All chats, and what the API wishes of them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from ari_agent.asterisk.events import AriEvent, TextMessageReceived
-from ari_agent.asterisk.messages import IncomingMessage, MessageDestination, destination, incoming_message
+from ari_agent.asterisk.events import AriEvent
+from ari_agent.asterisk.messages import MessageDestination, destination
 from ari_agent.asterisk.trunks import trunk
-from ari_agent.calls.routing import AgentChoice, draw, number_spellings
-from ari_agent.chats.reception import ChatReception, ChatRefused, check_writes, new_chat
-from ari_agent.chats.record import ChatRecord
-from ari_agent.chats.session import ChatServices, ChatSession, EndAsked, Opening, UserWrote
-from ari_agent.contract.agent import Agent
+from ari_agent.calls.routing import AgentChoice, draw, number_spellings, refused_destination
+from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
+from ari_agent.chats.inbox import TextInbox
+from ari_agent.chats.keeper import ChatKeeper
+from ari_agent.chats.live import LiveChats
+from ari_agent.chats.reception import ChatReception, check_writes, new_chat
+from ari_agent.chats.services import ChatServices
+from ari_agent.chats.session import ChatSession
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import (
     Chat,
@@ -33,26 +29,14 @@ from ari_agent.contract.chat import (
     ChatUpdate,
     SmsChatCreate,
 )
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import (
-    AsteriskUnreachable,
-    ChatNotOngoing,
-    ChatNotStarted,
-    MalformedMessage,
-    StoreError,
-    UnknownAsset,
-)
+from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
 
 log = logging.getLogger(__name__)
 
-MOST_LIVE_CHATS: Final = 2000
-MOST_WAITING_MESSAGES: Final = 100
-"""Of one sender, while it is not decided yet who answers."""
-SWEEP_EVERY_S: Final = 60.0
 OPENING_TIMEOUT_S: Final = 10.0
 """How long POST /create-chat waits for what the agent begins with."""
-
-Pair = tuple[str, str]
 
 
 class ChatDesk:
@@ -72,88 +56,26 @@ class ChatDesk:
         new_chat_id: Callable[[], str],
     ) -> None:
         self._services = services
-        self._reception = reception
         self._app = app
         self._can_send = can_send
         self._dice = dice
         self._new_chat_id = new_chat_id
-        self._by_id: dict[str, ChatSession] = {}
-        self._by_pair: dict[Pair, ChatSession] = {}
-        self._arriving: dict[Pair, deque[IncomingMessage]] = {}
-        self._running: set[asyncio.Task[None]] = set()
-        self._taking_up = asyncio.Lock()
+        self._live = LiveChats(services)
+        self._inbox = TextInbox(services, reception, self._live, new_chat_id=new_chat_id)
+        self._keeper = ChatKeeper(services, self._live, can_send=can_send)
 
     def live(self) -> Sequence[ChatSession]:
         """The chats that are in this process's hands."""
-        return tuple(self._by_id.values())
-
-    # Text messages.
+        return self._live.all()
 
     def on_event(self, event: AriEvent) -> None:
         """Take a text message; never waits. Other events are none of its business."""
-        if not isinstance(event, TextMessageReceived):
-            return
-        try:
-            message = incoming_message(event)
-        except MalformedMessage as error:
-            log.warning("%s", error)
-            return
-        self._arrived(message)
-
-    def _arrived(self, message: IncomingMessage) -> None:
-        facts = {"from": message.from_number, "to": message.to_number, "sip_call_id": message.sip_call_id}
-        pair = _pair(message.to_number, message.from_number)
-        if session := self._by_pair.get(pair):
-            log.info("text message", extra={**facts, "chat_id": session.chat_id})
-            session.post(UserWrote(message.body, message.answer_to))
-        elif (waiting := self._arriving.get(pair)) is not None:
-            if len(waiting) < MOST_WAITING_MESSAGES:
-                waiting.append(message)
-            else:
-                log.warning("too many text messages at once: one is dropped", extra=facts)
-        elif len(self._by_id) + len(self._arriving) >= MOST_LIVE_CHATS:
-            log.error("%d chats are in progress: no more are begun", MOST_LIVE_CHATS, extra=facts)
-        else:
-            log.info("text message", extra=facts)
-            self._arriving[pair] = deque([message])
-            self._start(self._receive(pair))
-
-    async def _receive(self, pair: Pair) -> None:
-        waiting = self._arriving[pair]
-        session: ChatSession | None = None
-        try:
-            while waiting and session is None:
-                session = await self._decide(waiting[0])
-                if session is None:
-                    waiting.popleft()  # refused; whoever wrote again is judged again
-        finally:
-            del self._arriving[pair]
-        if session:
-            self._lead(session, pair)
-            for message in waiting:
-                session.post(UserWrote(message.body, message.answer_to))
-
-    async def _decide(self, message: IncomingMessage) -> ChatSession | None:
-        facts = {"from": message.from_number, "to": message.to_number, "sip_call_id": message.sip_call_id}
-        try:
-            arrival = await self._reception.receive(message, self._new_chat_id())
-            session = ChatSession(self._services, arrival.chat, arrival.agent)
-            if arrival.is_new:
-                session.record.started()
-                await session.save()
-        except (ChatRefused, ChatNotStarted) as refusal:
-            log.warning("text message is not answered: %s", refusal, extra=facts)
-            return None
-        except StoreError as error:
-            log.error("text message is not answered: %s", error, extra=facts)
-            return None
-        log.info("chat begins" if arrival.is_new else "chat goes on", extra={**facts, "chat_id": session.chat_id})
-        return session
+        self._inbox.on_event(event)
 
     # Wishes of the API.
 
     async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
-        """Begin a chat in which the agent writes first.
+        """Begin a chat in which the agent writes first. One that the two numbers lead already ends.
 
         Raises:
             UnknownAsset, ChatNotStarted: it cannot be as it is asked for.
@@ -163,19 +85,21 @@ class ChatDesk:
         if number is None:
             raise UnknownAsset("phone number", request.from_number)
         way = self._way_to(number, request.to_number)
-        agent = await self._outbound_agent(number, request)
+        if why := refused_destination(request.to_number, number):
+            raise ChatNotStarted(why)
+        chosen = self._outbound_choice(number, request)
+        agent = await self._agent(chosen)
         if not self._can_send():
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
         self._check_room()
-        pair = _pair(number.phone_number, request.to_number)
-        if earlier := await self._services.store.chats.ongoing_between(
-            number.phone_number, number_spellings(request.to_number)
-        ):
-            await self.end(earlier.chat_id)
+        chats, users = self._services.store.chats, number_spellings(request.to_number)
+        if earlier := await self._live.take_up(lambda: chats.ongoing_between(number.phone_number, users)):
+            await _end(earlier)
         chat = new_chat(
             chat_id=self._new_chat_id(),
             chat_type=ChatType.SMS,
             agent=agent,
+            chosen=chosen,
             now_ms=self._services.now_ms(),
             direction=CallDirection.OUTBOUND,
             from_number=number.phone_number,
@@ -183,7 +107,7 @@ class ChatDesk:
             retell_llm_dynamic_variables=request.retell_llm_dynamic_variables,
             metadata=request.metadata,
         )
-        session = await self._begin(ChatSession(self._services, chat, agent, destination=way), pair)
+        session = await self._live.begin(ChatSession(self._services, chat, agent, destination=way, awaited=True))
         session.post(Opening())
         return chat
 
@@ -193,18 +117,20 @@ class ChatDesk:
         Raises:
             UnknownAsset, ChatNotStarted: it cannot be as it is asked for.
         """
-        agent = await self._agent(AgentChoice(request.agent_id, request.agent_version))
+        chosen = AgentChoice(request.agent_id, request.agent_version)
+        agent = await self._agent(chosen)
         self._check_room()
         chat = new_chat(
             chat_id=self._new_chat_id(),
             chat_type=ChatType.API,
             agent=agent,
+            chosen=chosen,
             now_ms=self._services.now_ms(),
             retell_llm_dynamic_variables=request.retell_llm_dynamic_variables,
             metadata=request.metadata,
         )
-        session = await self._begin(ChatSession(self._services, chat, agent), None)
-        answered: asyncio.Future[tuple[ChatItem, ...]] = asyncio.get_running_loop().create_future()
+        session = await self._live.begin(ChatSession(self._services, chat, agent))
+        answered: Answer = asyncio.get_running_loop().create_future()
         session.post(Opening(answered))
         await asyncio.wait([answered], timeout=OPENING_TIMEOUT_S)
         if answered.done():
@@ -219,8 +145,10 @@ class ChatDesk:
         Raises:
             UnknownAsset, ChatNotStarted, ChatNotOngoing.
         """
-        session = await self._api_session(request.chat_id)
-        answered: asyncio.Future[tuple[ChatItem, ...]] = asyncio.get_running_loop().create_future()
+        session = await self._live.ongoing(request.chat_id)
+        if session.record.chat.chat_type is not ChatType.API:
+            raise ChatNotStarted(f"chat {request.chat_id} is led in text messages: its user writes from a phone")
+        answered: Answer = asyncio.get_running_loop().create_future()
         session.post(UserWrote(request.content, answered=answered))
         return await answered
 
@@ -230,11 +158,7 @@ class ChatDesk:
         Raises:
             UnknownAsset, ChatNotOngoing.
         """
-        if session := self._by_id.get(chat_id):
-            session.post(EndAsked())
-            await session.ended.wait()
-        else:
-            await self._close(await self._ongoing(chat_id))
+        await _end(await self._live.ongoing(chat_id))
 
     async def update(self, chat_id: str, update: ChatUpdate) -> Chat:
         """Change a chat, ongoing or over.
@@ -242,11 +166,12 @@ class ChatDesk:
         Raises:
             UnknownAsset: there is no such chat.
         """
-        if session := self._by_id.get(chat_id):
-            return await session.update(update)
-        chat = update.apply(await self._chat(chat_id))
-        await self._services.store.chats.save(chat)
-        return chat
+        async with self._live.untouched:
+            if session := self._live.get(chat_id):
+                return await session.update(update)
+            chat = update.apply(await self._chat(chat_id))
+            await self._services.store.chats.save(chat)
+            return chat
 
     async def delete(self, chat_id: str) -> None:
         """Delete a chat's record; an ongoing one ends first.
@@ -254,48 +179,22 @@ class ChatDesk:
         Raises:
             UnknownAsset: there is no such chat.
         """
-        if chat_id in self._by_id:
-            await self.end(chat_id)
-        if not await self._services.store.chats.delete(chat_id):
-            raise UnknownAsset("chat", chat_id)
-
-    # Chats of earlier.
+        if (await self._chat(chat_id)).chat_status is ChatStatus.ONGOING:
+            try:
+                await self.end(chat_id)
+            except ChatNotOngoing:
+                log.debug("it has ended by itself", extra={"chat_id": chat_id})
+        async with self._live.untouched:
+            if not await self._services.store.chats.delete(chat_id):
+                raise UnknownAsset("chat", chat_id)
 
     async def run(self) -> None:
-        """End chats that fell silent and that nobody has in hand, until cancelled."""
-        while True:
-            try:
-                idle_ms = round(self._services.idle_s * 1000)
-                for chat in await self._services.store.chats.idle_since(self._services.now_ms() - idle_ms):
-                    if chat.chat_id not in self._by_id:
-                        await self._close(chat)
-            except StoreError as error:
-                log.error("silent chats not ended yet: %s", error)
-            await asyncio.sleep(SWEEP_EVERY_S)
+        """Look after the chats of earlier, until cancelled."""
+        await self._keeper.run()
 
     async def close(self) -> None:
         """Let go of every chat; they stay ongoing in the store."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _api_session(self, chat_id: str) -> ChatSession:
-        """A chat over the API: in hand, or taken up from the store."""
-        async with self._taking_up:
-            session = self._by_id.get(chat_id)
-            chat = session.record.chat if session else await self._ongoing(chat_id)
-            if chat.chat_type is not ChatType.API:
-                raise ChatNotStarted(f"chat {chat_id} is led in text messages: its user writes from a phone")
-            if session is None:
-                session = ChatSession(self._services, chat, await self._agent(AgentChoice(chat.agent_id, chat.version)))
-                self._lead(session, None)
-            return session
-
-    async def _close(self, chat: Chat) -> None:
-        agent = await self._services.store.agents.get(chat.agent_id, chat.version)
-        record = ChatRecord(chat, agent=agent, account_webhook_url=self._services.account_webhook_url)
-        record.ended(ChatStatus.ENDED, self._services.now_ms())
-        await self._services.store.chats.save(record.chat, record.owed)
+        await self._live.close()
 
     async def _chat(self, chat_id: str) -> Chat:
         chat = await self._services.store.chats.get(chat_id)
@@ -303,51 +202,11 @@ class ChatDesk:
             raise UnknownAsset("chat", chat_id)
         return chat
 
-    async def _ongoing(self, chat_id: str) -> Chat:
-        chat = await self._chat(chat_id)
-        if chat.chat_status is not ChatStatus.ONGOING:
-            raise ChatNotOngoing(chat_id, chat.chat_status.value)
-        return chat
-
     # How a chat begins.
 
     def _check_room(self) -> None:
-        if len(self._by_id) >= MOST_LIVE_CHATS:
-            raise ChatNotStarted(f"{MOST_LIVE_CHATS} chats are in progress; end some of them first")
-
-    async def _begin(self, session: ChatSession, pair: Pair | None) -> ChatSession:
-        session.record.started()
-        chat, owed = session.record.chat, list(session.record.owed)
-        await self._services.store.chats.save(chat, owed)
-        session.record.owed.clear()
-        self._lead(session, pair)
-        return session
-
-    def _lead(self, session: ChatSession, pair: Pair | None) -> None:
-        self._by_id[session.chat_id] = session
-        if pair:
-            self._by_pair[pair] = session
-        self._start(self._live_through(session, pair))
-
-    async def _live_through(self, session: ChatSession, pair: Pair | None) -> None:
-        try:
-            await session.run()
-        finally:
-            del self._by_id[session.chat_id]
-            if pair and self._by_pair.get(pair) is session:
-                del self._by_pair[pair]
-        for wrote in session.left_over():
-            self._again(session.record.chat, wrote)
-
-    def _again(self, chat: Chat, wrote: UserWrote) -> None:
-        """Written to a chat in the moment of its end: it begins the next one."""
-        if wrote.answer_to and chat.our_number and chat.user_number:
-            self._arrived(IncomingMessage(chat.user_number, chat.our_number, wrote.text, wrote.answer_to, None))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        if not self._live.has_room():
+            raise ChatNotStarted("too many agents are writing at this moment; try again later")
 
     def _way_to(self, number: PhoneNumber, to_number: str) -> MessageDestination:
         config = number.sip_outbound_trunk_config
@@ -364,7 +223,7 @@ class ChatDesk:
             address=wanted.aor["contact"].removeprefix("sip:"),
         )
 
-    async def _outbound_agent(self, number: PhoneNumber, request: SmsChatCreate) -> Agent:
+    def _outbound_choice(self, number: PhoneNumber, request: SmsChatCreate) -> AgentChoice:
         choice: AgentChoice | None
         if request.override_agent_id:
             choice = AgentChoice(request.override_agent_id, request.override_agent_version)
@@ -377,10 +236,10 @@ class ChatDesk:
                 f"{number.phone_number} has no agent for text messages: "
                 "give override_agent_id, or set outbound_sms_agents with PATCH /update-phone-number"
             )
-        return await self._agent(choice)
+        return choice
 
-    async def _agent(self, choice: AgentChoice) -> Agent:
-        agent = await self._services.store.agents.get(choice.agent_id, choice.version)
+    async def _agent(self, choice: AgentChoice) -> AnyAgent:
+        agent = await self._services.store.agents.any(choice.agent_id, choice.version)
         if agent is None:
             version = "" if choice.version is None else f" version {choice.version}"
             raise UnknownAsset("agent", f"{choice.agent_id}{version}")
@@ -388,11 +247,6 @@ class ChatDesk:
         return agent
 
 
-def _pair(our_number: str, user_number: str) -> Pair:
-    """The two numbers, however they are spelt."""
-    return _digits(our_number), _digits(user_number)
-
-
-def _digits(number: str) -> str:
-    match = re.fullmatch(r"(?:\+|00)?([0-9]+)", number)
-    return match[1] if match else number
+async def _end(session: ChatSession) -> None:
+    session.post(EndAsked())
+    await session.ended.wait()

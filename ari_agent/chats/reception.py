@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from ari_agent.asterisk.messages import IncomingMessage
-from ari_agent.calls.routing import AgentChoice, Refuse, WebhookFailed, decide, draw, number_spellings
-from ari_agent.contract.agent import Agent
+from ari_agent.calls.routing import (
+    AgentChoice,
+    Refuse,
+    WebhookFailed,
+    agent_tag,
+    decide,
+    draw,
+    number_spellings,
+    refused_country,
+)
+from ari_agent.calls.system_variables import ChatVariables
+from ari_agent.calls.variables import render_url
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
+from ari_agent.contract.chat_agent import AnyAgent, overridden
 from ari_agent.contract.explain import explain
 from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, InboundWebhookAnswer
 from ari_agent.contract.phone_number import PhoneNumber
@@ -32,17 +42,8 @@ class ChatRefused(AriAgentError):
     """The message gets no answer; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatArrival:
-    """A chat and the agent that leads it. is_new: it has no record yet."""
-
-    chat: Chat
-    agent: Agent
-    is_new: bool
-
-
 class ChatReception:
-    """Receives text messages that belong to no chat in progress; one for all.
+    """Decides about text messages that belong to no chat in progress; one for all.
 
     dice: uniform in [0, 1), drawn once a chat. now_ms: milliseconds since the epoch.
     """
@@ -60,21 +61,27 @@ class ChatReception:
         self._dice = dice
         self._now_ms = now_ms
 
-    async def receive(self, message: IncomingMessage, chat_id: str) -> ChatArrival:
-        """The chat that the message belongs to: one that an earlier run of this process led, or a new one.
+    async def number_of(self, message: IncomingMessage) -> PhoneNumber:
+        """The number that the message is for.
 
         Raises:
-            ChatRefused: nobody answers.
+            ChatRefused: nobody answers there, or not to this sender.
             StoreError: the database is away.
         """
         number = await self._store.phone_numbers.find(number_spellings(message.to_number))
         if number is None:
             raise ChatRefused(f"{message.to_number} is no registered phone number")
-        earlier = await self._store.chats.ongoing_between(number.phone_number, number_spellings(message.from_number))
-        if earlier:
-            agent = await self._store.agents.get(earlier.agent_id, earlier.version)
-            if agent:
-                return ChatArrival(earlier, agent, is_new=False)
+        if refusal := refused_country(message.from_number, number):
+            raise ChatRefused(refusal.why)
+        return number
+
+    async def receive(self, message: IncomingMessage, number: PhoneNumber, chat_id: str) -> tuple[Chat, AnyAgent]:
+        """A new chat, and the agent that leads it.
+
+        Raises:
+            ChatRefused, ChatNotStarted: nobody answers.
+            StoreError: the database is away.
+        """
         own = draw(number.inbound_sms_agents or (), self._dice())
         decision = decide(own, await self._ask(number, own, message, chat_id))
         if isinstance(decision, Refuse):
@@ -82,7 +89,7 @@ class ChatReception:
         agent = await self._agent(decision.agent)
         if decision.override:
             try:
-                agent = decision.override.apply(agent)
+                agent = overridden(agent, decision.override)
             except ValidationError as error:
                 raise ChatRefused(f"agent_override does not fit agent {agent.agent_id}: {explain(error)}") from None
         check_writes(agent)
@@ -90,6 +97,7 @@ class ChatReception:
             chat_id=chat_id,
             chat_type=ChatType.SMS,
             agent=agent,
+            chosen=decision.agent,
             now_ms=self._now_ms(),
             direction=CallDirection.INBOUND,
             from_number=message.from_number,
@@ -97,38 +105,49 @@ class ChatReception:
             retell_llm_dynamic_variables=dict(decision.webhook_variables) or None,
             metadata=dict(decision.metadata) if decision.metadata else None,
         )
-        return ChatArrival(chat, agent, is_new=True)
+        return chat, agent
 
     async def _ask(
         self, number: PhoneNumber, own: AgentChoice | None, message: IncomingMessage, chat_id: str
     ) -> InboundWebhookAnswer | WebhookFailed | None:
         if not number.inbound_sms_webhook_url:
             return None
-        question = InboundChatWebhookRequest(
-            event_timestamp=self._now_ms(),
-            chat_inbound=ChatInbound(
-                chat_id=chat_id,
-                agent_id=own.agent_id if own else None,
-                agent_version=own.version if own else None,
-                from_number=message.from_number,
-                to_number=number.phone_number,
-            ),
+        now_ms = self._now_ms()
+        waiting = ChatInbound(
+            chat_id=chat_id,
+            agent_id=own.agent_id if own else None,
+            agent_version=own.version if own else None,
+            from_number=message.from_number,
+            to_number=number.phone_number,
         )
+        question = InboundChatWebhookRequest(event_timestamp=now_ms, chat_inbound=waiting)
+        chat = Chat(
+            chat_id=chat_id,
+            chat_type=ChatType.SMS,
+            agent_id=waiting.agent_id or "",
+            chat_status=ChatStatus.ONGOING,
+            direction=CallDirection.INBOUND,
+            from_number=waiting.from_number,
+            to_number=waiting.to_number,
+        )
+        known = ChatVariables(chat, timezone=None, now_ms=now_ms)
         try:
-            return await self._inbound_webhook.ask_about_chat(number.inbound_sms_webhook_url, question)
+            return await self._inbound_webhook.ask_about_chat(
+                render_url(number.inbound_sms_webhook_url, known), question
+            )
         except InboundWebhookFailed as error:
             log.warning("%s", error)
             return WebhookFailed(str(error))
 
-    async def _agent(self, choice: AgentChoice) -> Agent:
-        agent = await self._store.agents.get(choice.agent_id, choice.version)
+    async def _agent(self, choice: AgentChoice) -> AnyAgent:
+        agent = await self._store.agents.any(choice.agent_id, choice.version)
         if agent is None:
             version = "" if choice.version is None else f" version {choice.version}"
             raise ChatRefused(f"agent {choice.agent_id}{version} does not exist")
         return agent
 
 
-def check_writes(agent: Agent) -> None:
+def check_writes(agent: AnyAgent) -> None:
     """Raises ChatNotStarted if the agent is of a kind that writes no text."""
     if not isinstance(agent.response_engine, CustomLlmEngine):
         raise ChatNotStarted(
@@ -137,8 +156,17 @@ def check_writes(agent: Agent) -> None:
         )
 
 
-def new_chat(*, chat_id: str, chat_type: ChatType, agent: Agent, now_ms: int, **fields: object) -> Chat:
-    """The chat object of a chat that begins now. What is None is left out."""
+def new_chat(
+    *,
+    chat_id: str,
+    chat_type: ChatType,
+    agent: AnyAgent,
+    chosen: AgentChoice,
+    now_ms: int,
+    **fields: object,
+) -> Chat:
+    """The chat object of a chat that begins now. chosen: how its agent was. What is None is left out."""
+    fields = {"agent_name": agent.agent_name or None, "agent_tag": agent_tag(agent, chosen.version), **fields}
     return Chat.model_validate(
         {
             "chat_id": chat_id,
@@ -148,7 +176,6 @@ def new_chat(*, chat_id: str, chat_type: ChatType, agent: Agent, now_ms: int, **
             "chat_status": ChatStatus.ONGOING,
             "start_timestamp": now_ms,
             "data_storage_setting": agent.data_storage_setting,
-            **({"agent_name": agent.agent_name} if agent.agent_name else {}),
             **{name: value for name, value in fields.items() if value is not None},
         }
     )

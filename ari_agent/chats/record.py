@@ -1,19 +1,21 @@
 """The record of one chat: the chat object as the API shows it, and the webhooks that each change of it owes. Pure.
 
 Source: Retell, "Get Chat" and "Retell webhooks overview" (2026-08): `chat_started`, `chat_ended` without
-`chat_analysis`, `chat_analyzed`. One agent serves calls and chats here, so its `webhook_events`, which name the events
-of calls, stand for those of chats too: who wants `call_ended` is told `chat_ended`.
+`chat_analysis`, `chat_analyzed`. The `webhook_events` of an agent of calls name the events of calls; where such an
+agent answers texts they stand for those of chats too: who wants `call_ended` is told `chat_ended`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
-from ari_agent.calls.variables import render
-from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
+from ari_agent.calls.system_variables import ChatVariables
+from ari_agent.calls.variables import render_url
+from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS
 from ari_agent.contract.chat import (
+    UPDATED,
     Chat,
     ChatAnalysis,
     ChatItem,
@@ -23,6 +25,7 @@ from ari_agent.contract.chat import (
     ChatToolResult,
     ChatUpdate,
 )
+from ari_agent.contract.chat_agent import DEFAULT_CHAT_WEBHOOK_EVENTS, AnyAgent, ChatAgent
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
 
 MOST_ITEMS: Final = 1000
@@ -42,7 +45,7 @@ class ChatRecord:
     account_webhook_url: for agents without a URL of their own.
     """
 
-    def __init__(self, chat: Chat, *, agent: Agent | None, account_webhook_url: str | None) -> None:
+    def __init__(self, chat: Chat, *, agent: AnyAgent | None, account_webhook_url: str | None) -> None:
         self.chat = chat
         self.owed: list[WebhookEvent] = []
         self._agent = agent
@@ -52,6 +55,12 @@ class ChatRecord:
     def items(self) -> Sequence[ChatItem]:
         """What was written and done, in order."""
         return self.chat.message_with_tool_calls or ()
+
+    @property
+    def user_waits(self) -> bool:
+        """The user wrote last."""
+        written = [item.role for item in self.items if isinstance(item, ChatMessage)]
+        return written[-1:] == ["user"]
 
     @property
     def is_full(self) -> bool:
@@ -78,9 +87,10 @@ class ChatRecord:
         else:
             self._add(ChatToolResult(role="tool_call_result", **values))
 
-    def updated(self, update: ChatUpdate) -> None:
-        """The API changed it."""
-        self.chat = update.apply(self.chat)
+    def updated(self, update: ChatUpdate) -> Callable[[], None]:
+        """The API changed it. The function that is answered undoes that, and nothing that happened since."""
+        before, self.chat = self.chat, update.apply(self.chat)
+        return lambda: self._change(**{name: getattr(before, name) for name in UPDATED})
 
     def ended(self, status: ChatStatus, now_ms: int) -> None:
         """The chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""
@@ -90,6 +100,10 @@ class ChatRecord:
         self._owe(WebhookEventName.CHAT_ENDED)
         self._change(chat_analysis=self._analysis())
         self._owe(WebhookEventName.CHAT_ANALYZED)
+
+    def variables(self, now_ms: int | None) -> ChatVariables:
+        """What `{{name}}` stands for at that moment; None: there is no time to tell."""
+        return ChatVariables(self.chat, timezone=self._agent.timezone if self._agent else None, now_ms=now_ms)
 
     def transcript(self) -> Sequence[Mapping[str, object]]:
         """As a text agent is told it: utterances without times."""
@@ -122,18 +136,25 @@ class ChatRecord:
         )
 
     def _owe(self, name: WebhookEventName) -> None:
-        agent = self._agent
-        wanted = agent.webhook_events if agent and agent.webhook_events is not None else DEFAULT_WEBHOOK_EVENTS
-        url = (agent.webhook_url if agent else None) or self._account_webhook_url
-        if url is None or _OF_CALLS[name].value not in wanted:
+        url = (self._agent.webhook_url if self._agent else None) or self._account_webhook_url
+        if url is None or not _wants(self._agent, name):
             return
-        timeout = {"timeout_ms": agent.webhook_timeout_ms} if agent else {}
+        timeout = {"timeout_ms": self._agent.webhook_timeout_ms} if self._agent else {}
         self.owed.append(
             WebhookEvent(
                 call_id=self.chat.chat_id,
                 event=name,
-                url=render(url, self.chat.retell_llm_dynamic_variables or {}),
+                url=render_url(url, self.variables(self.chat.end_timestamp or self.chat.start_timestamp)),
                 body=compact_json({"event": name.value, "chat": self.chat.as_json()}),
                 **timeout,
             )
         )
+
+
+def _wants(agent: AnyAgent | None, name: WebhookEventName) -> bool:
+    """Null means the defaults, an empty list none."""
+    if isinstance(agent, ChatAgent):
+        named = agent.webhook_events
+        return name.value in (DEFAULT_CHAT_WEBHOOK_EVENTS if named is None else named)
+    wanted = agent.webhook_events if agent else None
+    return _OF_CALLS[name].value in (DEFAULT_WEBHOOK_EVENTS if wanted is None else wanted)

@@ -1,98 +1,69 @@
 """One chat from its first message to its end: a queue of what happens, and one task that takes it from there.
 
-The user's text is recorded and the agent asked; the agent's text, once complete, is sent and recorded. A line to the
-agent that was lost while it had something to say is dialled again and it is asked again, REDIALS times in a row; lost
-at any other time it is dialled with the next message. The chat ends when the agent says so or hangs up, when the API
-says so, or when nobody wrote for `idle_s`.
+The user's text is recorded and the agent asked; the agent's text, once complete, is sent and recorded. The chat ends
+when the agent says so or hangs up, when the API says so, or when nobody wrote for as long as the agent waits. A user
+whom the agent leaves without an answer is told so.
+
+What the chat goes on with is stored with every change of its record, so that the next run of this process asks the
+agent again where this one could not answer any more. A crash between sending and storing answers twice, not never.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
 
-import aiohttp
-
-from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmOther, LlmResponse, LlmToolInvocation, LlmToolResult
-from ari_agent.asterisk.messages import MessageDestination, parts
+from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.calls.variables import render
-from ari_agent.chats.agent_line import AgentGone, AgentLine
-from ari_agent.chats.conversation import OPENING, Conversation
+from ari_agent.chats.agent_line import AgentGone
+from ari_agent.chats.dialogue import Dialogue
+from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
+from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.record import ChatRecord
-from ari_agent.contract.agent import Agent
-from ari_agent.contract.chat import Chat, ChatItem, ChatMessage, ChatStatus, ChatUpdate
-from ari_agent.contract.response_engine import CustomLlmEngine
-from ari_agent.errors import AgentError, AgentLost, AgentUnreachable, AsteriskError, ChatNotOngoing, StoreError
-from ari_agent.store.store import Store
+from ari_agent.chats.sender import send_text
+from ari_agent.chats.services import ChatServices
+from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
+from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
+from ari_agent.store.chats import GoesOn
 
 log = logging.getLogger(__name__)
 
-REDIALS: Final = 2
-SEND_AGAIN_AFTER_S: Final = (0.5, 2.0, 5.0)
-"""Pauses between attempts to hand a message to an Asterisk that does not answer."""
 SAVE_AGAIN_AFTER_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0)
 
 
-@dataclass(frozen=True, slots=True)
-class UserWrote:
-    """answer_to: where answers to it go; None in a chat over the API. answered: gets what the agent wrote."""
+class ChatSession:
+    """A chat whose agent is known and whose record exists. destination: where the agent's texts go.
 
-    text: str
-    answer_to: MessageDestination | None = None
-    answered: asyncio.Future[tuple[ChatItem, ...]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The agent is to write first. answered: as in UserWrote."""
-
-    answered: asyncio.Future[tuple[ChatItem, ...]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndAsked:
-    """The API ends the chat."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatServices:
-    """What every chat needs. send: hands a SIP MESSAGE to Asterisk. new_message_id: unique.
-
-    idle_s: how long a chat waits for the next message. retry_after_s: between attempts to dial an agent.
+    awaited: somebody waits for what the agent is to write, so that a next run of this process is to ask for it.
+    texts_behind: how many texts of the user wait for their turn.
     """
 
-    store: Store
-    http: aiohttp.ClientSession
-    send: Callable[[MessageDestination, str], Awaitable[None]]
-    now_ms: Callable[[], int]
-    new_message_id: Callable[[], str]
-    account_webhook_url: str | None
-    idle_s: float = 3600.0
-    retry_after_s: float = 3.0
-
-
-class ChatSession:
-    """A chat whose agent is known and whose record exists. destination: where the agent's texts go."""
-
     def __init__(
-        self, services: ChatServices, chat: Chat, agent: Agent, *, destination: MessageDestination | None = None
+        self,
+        services: ChatServices,
+        chat: Chat,
+        agent: AnyAgent,
+        *,
+        destination: MessageDestination | None = None,
+        awaited: bool = False,
     ) -> None:
         self.record = ChatRecord(chat, agent=agent, account_webhook_url=services.account_webhook_url)
         self.ended = asyncio.Event()
+        self.texts_behind = 0
         self._services = services
+        self._agent = agent
         self._destination = destination
+        self._awaited = awaited
         self._queue: asyncio.Queue[object] = asyncio.Queue()
-        self._conversation = Conversation()
-        self._line: AgentLine | None = None
-        self._engine = agent.response_engine
-        self._lost_in_a_row = 0
+        self._dialogue = Dialogue(services, self.record, agent.response_engine, on_event=self.post)
+        self._busy = False
         self._asked_at = 0  # how many items there were
-        self._waiting: list[asyncio.Future[tuple[ChatItem, ...]]] = []
+        self._waiting: list[Answer] = []
         self._saving = asyncio.Lock()
         self._log = logging.LoggerAdapter(log, {"chat_id": chat.chat_id})
 
@@ -102,12 +73,24 @@ class ChatSession:
         return self.record.chat.chat_id
 
     @property
+    def pair(self) -> Pair | None:
+        """Of text messages: whose."""
+        chat = self.record.chat
+        return pair_of(chat.our_number, chat.user_number) if chat.our_number and chat.user_number else None
+
+    @property
     def is_over(self) -> bool:
         """Nothing more will be done."""
         return self.record.chat.chat_status is not ChatStatus.ONGOING
 
+    @property
+    def is_idle(self) -> bool:
+        """It waits for its user, and all that it has come to is stored."""
+        return not (self._awaited or self._waiting or self._saving.locked()) and self._queue.empty() and not self._busy
+
     def post(self, event: object) -> None:
         """Something happened; taken in order, never waits."""
+        self.texts_behind += isinstance(event, UserWrote)
         self._queue.put_nowait(event)
 
     def left_over(self) -> list[UserWrote]:
@@ -118,19 +101,30 @@ class ChatSession:
             if isinstance(event, UserWrote) and event.answered is None:
                 found.append(event)
             elif isinstance(event, UserWrote | Opening) and event.answered:
-                self._fail(event.answered)
+                self._refuse(event.answered)
         return found
+
+    async def begin(self) -> None:
+        """Store the record of a new chat.
+
+        Raises:
+            StoreError: it is not stored.
+        """
+        self.record.started()
+        await self._store()
 
     async def run(self) -> None:
         """Until the chat is over. Cancelled, when the controller stops, it leaves the chat ongoing in the store."""
         try:
             while not self.is_over:
-                await self._take(await self._next())
+                event = await self._next()
+                self._busy = True
+                await self._take(event)
+                self._busy = False
         finally:
-            if self._line:
-                await self._line.close()
+            await self._dialogue.close()
             for future in self._waiting:
-                self._fail(future)
+                self._refuse(future)
             self.ended.set()
 
     async def update(self, update: ChatUpdate) -> Chat:
@@ -139,12 +133,11 @@ class ChatSession:
         Raises:
             StoreError: it is not stored, and not made.
         """
-        before = self.record.chat
-        self.record.updated(update)
+        undo = self.record.updated(update)
         try:
             await self._store()
         except StoreError:
-            self.record.chat = before
+            undo()
             raise
         return self.record.chat
 
@@ -163,34 +156,45 @@ class ChatSession:
     async def _store(self) -> None:
         async with self._saving:
             owed = list(self.record.owed)
-            await self._services.store.chats.save(self.record.chat, owed)
+            await self._services.store.chats.save(self.record.chat, owed, goes_on=self._goes_on())
             del self.record.owed[: len(owed)]
 
+    def _goes_on(self) -> GoesOn:
+        return GoesOn(
+            self._agent,
+            answer_to=asdict(self._destination) if self._destination else None,
+            is_awaited=self._awaited and self._destination is not None and not self.is_over,
+            silence_ms=self._services.silence_of(self._agent),
+        )
+
     async def _next(self) -> object:
+        silence_ms = self._services.silence_of(self._agent)
         try:
-            async with asyncio.timeout(self._services.idle_s):
+            async with asyncio.timeout(silence_ms / 1000):
                 return await self._queue.get()
         except TimeoutError:
-            self._log.info("nobody wrote for %.0f s", self._services.idle_s)
-            return EndAsked()
+            self._log.info("nobody wrote for %.0f s", silence_ms / 1000)
+            return FellSilent()
 
     async def _take(self, event: object) -> None:
         try:
             await self._effects[type(event)](self, event)
         except AgentError as error:
             self._log.warning("text agent failed: %s", error)
-            await self._end(ChatStatus.ERROR)
+            await self._fail()
         except Exception:  # a fault in one chat must end that chat, and be seen, not leave it without an answer
             self._log.exception("chat failed")
-            await self._end(ChatStatus.ERROR)
+            await self._fail()
 
     # The user.
 
     async def _user_wrote(self, event: UserWrote) -> None:
+        self.texts_behind -= 1
         if event.answer_to:
             self._destination = event.answer_to
         if event.answered:
             self._waiting.append(event.answered)
+        self._awaited = True
         self._asked_at = len(self.record.items) + 1
         self.record.user_said(event.text, message_id=self._services.new_message_id(), now_ms=self._services.now_ms())
         await self.save()
@@ -198,71 +202,43 @@ class ChatSession:
             self._log.warning("the chat is as long as one may be")
             await self._end(ChatStatus.ENDED)
             return
-        self._lost_in_a_row = 0
-        await self._ask()
+        await self._dialogue.ask()
 
     async def _open(self, event: Opening) -> None:
         if event.answered:
             self._waiting.append(event.answered)
-        self._conversation.await_opening()
-        await self._line_to_agent()
+        self._awaited = True
+        await self._dialogue.open()
+
+    async def _taken_up(self, _: TakenUp) -> None:
+        if self.record.user_waits:
+            await self._dialogue.ask()
+        elif not self.record.items:
+            await self._open(Opening())
 
     async def _end_asked(self, _: EndAsked) -> None:
         await self._end(ChatStatus.ENDED)
 
+    async def _fell_silent(self, _: FellSilent) -> None:
+        last_words = self._agent.auto_close_message if isinstance(self._agent, ChatAgent) else None
+        if last_words:
+            await self._say(render(last_words, self.record.variables(self._services.now_ms())))
+        await self._end(ChatStatus.ENDED)
+
     # The agent.
-
-    async def _ask(self) -> None:
-        """Ask for an answer, over a new connection where the old one is gone."""
-        line = await self._line_to_agent()
-        response_id = self._conversation.ask()
-        tools = self.record.with_tool_calls() if line.config.transcript_with_tool_calls else None
-        try:
-            await line.send(llm.response_required(response_id, self.record.transcript(), tools))
-        except AgentLost as error:
-            await self._lost(error)
-
-    async def _line_to_agent(self) -> AgentLine:
-        if self._line is None:
-            self._line = AgentLine(
-                self._services.http,
-                self._url(),
-                details=self._details,
-                on_event=self.post,
-                now_ms=self._services.now_ms,
-                retry_after_s=self._services.retry_after_s,
-            )
-        await self._line.open()
-        return self._line
-
-    def _url(self) -> str:
-        engine, variables = self._engine, self.record.chat.retell_llm_dynamic_variables or {}
-        if not isinstance(engine, CustomLlmEngine):
-            raise AgentUnreachable(engine.type, "such an agent writes no text")
-        configured = render(
-            engine.llm_websocket_url, {name: quote(value, safe="") for name, value in variables.items()}
-        )
-        try:
-            return llm.llm_url(configured, self.chat_id)
-        except ValueError as error:
-            raise AgentUnreachable("the agent's URL", str(error)) from None
-
-    def _details(self) -> Mapping[str, object]:
-        """The chat, as servers that know calls look for it."""
-        return {**self.record.chat.as_json(), "call_id": self.chat_id, "call_type": self.record.chat.chat_type.value}
 
     async def _agent_said(self, message: LlmResponse | LlmInterrupt) -> None:
         if message.unserved:
             self._log.warning("text agent asks for %s, which a chat has not", ", ".join(message.unserved))
-        said = self._conversation.take(message)
+        said = self._dialogue.take(message)
         if said is None:
             return
-        self._lost_in_a_row = 0
-        if said.content.strip() and await self._send(said.content):
-            now_ms = self._services.now_ms()
-            self.record.agent_said(said.content, message_id=self._services.new_message_id(), now_ms=now_ms)
+        self._awaited = self._dialogue.is_awaited
+        if said.content.strip():
+            await self._say(said.content)
+        else:
             await self.save()
-        if self._conversation.open_id is None:
+        if not self._awaited:
             self._answer_those_who_wait()
         if said.ends or self.record.is_full:
             await self._end(ChatStatus.ENDED)
@@ -279,50 +255,29 @@ class ChatSession:
         if event.error is None:
             await self._end(ChatStatus.ENDED)
         elif isinstance(event.error, AgentLost):
-            await self._lost(event.error)
+            await self._dialogue.lost(event.error)
         else:
             raise event.error
 
-    async def _lost(self, error: AgentLost) -> None:
-        """The line is gone; dial again at once only if the agent had still something to say."""
-        asked = self._conversation.open_id
-        if asked is None or (self._line and self._line.is_open):
-            return
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row > REDIALS:
-            raise error
-        self._log.info("text agent lost: %s; dialling again", error)
-        if asked == OPENING:
-            self._conversation.await_opening()
-            await self._line_to_agent()
-        else:
-            await self._ask()
-
-    async def _send(self, text: str) -> bool:
-        """Send a text as messages of SIP. False: none of it went out."""
+    async def _say(self, text: str) -> None:
+        """To the user, in the agent's name; recorded if it went out. Over the API whoever asked is answered."""
         destination = self._destination
-        if destination is None:
-            return True  # over the API: whoever asked is answered
-        sent = False
-        for part in parts(text):
-            if not await self._send_part(destination, part):
-                break
-            sent = True
-        return sent
-
-    async def _send_part(self, destination: MessageDestination, part: str) -> bool:
-        for wait_s in (*SEND_AGAIN_AFTER_S, None):
-            try:
-                await self._services.send(destination, part)
-            except AsteriskError as error:
-                self._log.warning("text message not sent: %s", error)
-            else:
-                return True
-            if wait_s is not None:
-                await asyncio.sleep(wait_s)
-        return False
+        if destination is None or await send_text(
+            self._services.send, destination, text, facts={"chat_id": self.chat_id}
+        ):
+            now_ms = self._services.now_ms()
+            self.record.agent_said(text, message_id=self._services.new_message_id(), now_ms=now_ms)
+        await self.save()
 
     # The end.
+
+    async def _fail(self) -> None:
+        """No silence for somebody who wrote: they are told, if they write from a phone."""
+        if self.pair and self.record.user_waits:
+            notice = self._services.notices.failure(self.pair, self._services.now_ms())
+            if notice:
+                await self._say(notice)
+        await self._end(ChatStatus.ERROR)
 
     async def _end(self, status: ChatStatus) -> None:
         self.record.ended(status, self._services.now_ms())
@@ -339,18 +294,20 @@ class ChatSession:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if self.record.chat.chat_status is ChatStatus.ERROR:
-                self._fail(future)
+                self._refuse(future)
             elif not future.done():
                 future.set_result(new)
 
-    def _fail(self, future: asyncio.Future[Any]) -> None:
+    def _refuse(self, future: Answer) -> None:
         if not future.done():
             future.set_exception(ChatNotOngoing(self.chat_id, self.record.chat.chat_status.value))
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         UserWrote: _user_wrote,
         Opening: _open,
+        TakenUp: _taken_up,
         EndAsked: _end_asked,
+        FellSilent: _fell_silent,
         LlmResponse: _agent_said,
         LlmInterrupt: _agent_said,
         LlmToolInvocation: _tool_used,

@@ -10,27 +10,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from ari_agent.contract.agent_kinds import AgentIdentity, CommonSettings, EngineUpdate
 from ari_agent.contract.agent_options import (
     CallScreeningOption,
-    ContactMemoryConfig,
     CustomSttConfig,
-    GuardrailConfig,
-    HandbookConfig,
     IvrOption,
-    PiiConfig,
     PostCallAnalysis,
     PronunciationEntry,
-    SessionTool,
     UserDtmfOptions,
     VoicemailOption,
 )
-from ari_agent.contract.language import Locale, TimeZone
 from ari_agent.contract.model import (
     INTEGRAL,
-    AgentVersionNumber,
-    ContractModel,
     Count,
     DataStorageSetting,
     Flag,
@@ -38,9 +31,7 @@ from ari_agent.contract.model import (
     Identifier,
     Many,
     Strings,
-    Timestamp,
     UpToTwo,
-    without_defaults,
 )
 from ari_agent.contract.response_engine import (
     AudioWebsocketEngine,
@@ -49,7 +40,6 @@ from ari_agent.contract.response_engine import (
     ResponseEngine,
     RetellLlmEngine,
 )
-from ari_agent.contract.url import WebhookUrl
 
 __all__ = [
     "Agent",
@@ -75,15 +65,9 @@ AgentWebhookEvent = Literal[
 ]
 DEFAULT_WEBHOOK_EVENTS: Final[tuple[AgentWebhookEvent, ...]] = ("call_started", "call_ended", "call_analyzed")
 
-AgentName = Annotated[str, Field(max_length=1000)]
 
-
-class AgentSettings(ContractModel):
+class AgentSettings(CommonSettings):
     """Every setting of an agent. Times in milliseconds; volumes 1 = unchanged; sensitivities 0 = never, 1 = at once."""
-
-    agent_name: AgentName | None = None
-    version_title: str | None = None
-    version_description: str | None = None
 
     voice_id: Identifier | None = Field(
         default=None, description="Required, except for an audio-websocket agent: that one brings its own voice."
@@ -100,8 +84,6 @@ class AgentSettings(ContractModel):
     expressive_emotion_tags: Strings | None = None
     pronunciation_dictionary: Many[PronunciationEntry] | None = None
     normalize_for_speech: Flag = False
-    language: Locale | Annotated[Many[Locale], Field(min_length=1)] = "en-US"
-    timezone: TimeZone | None = "America/Los_Angeles"
 
     responsiveness: Fraction = 1.0
     interruption_sensitivity: Fraction = 1.0
@@ -138,22 +120,11 @@ class AgentSettings(ContractModel):
     user_dtmf_options: UserDtmfOptions | None = None
     enable_dnc_detection: Flag = False
 
-    webhook_url: WebhookUrl | None = None
     webhook_events: Many[AgentWebhookEvent] | None = DEFAULT_WEBHOOK_EVENTS
-    webhook_timeout_ms: Annotated[int, Field(strict=True, ge=1, le=600_000), INTEGRAL] = 10_000
 
     data_storage_setting: DataStorageSetting = "everything"
-    data_storage_retention_days: Annotated[int, Field(strict=True, ge=1, le=730), INTEGRAL] | None = None
-    opt_in_signed_url: Flag = False
-    signed_url_expiration_ms: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), INTEGRAL] | None = 86_400_000
-    pii_config: PiiConfig | None = None
-    guardrail_config: GuardrailConfig | None = None
-    handbook_config: HandbookConfig | None = None
-    contact_memory_config: ContactMemoryConfig | None = None
     post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None
-    pre_session_tools: Many[SessionTool] | None = None
-    post_session_tools: Many[SessionTool] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -191,36 +162,19 @@ class AgentCreate(_WholeAgent):
         )
 
 
-class AgentUpdate(AgentSettings):
+class AgentUpdate(EngineUpdate, AgentSettings):
     """Body of PATCH /update-agent.
 
     Only `changes()` has a meaning: what was not given stays as the agent has it, whatever the attribute here says.
     """
-
-    model_config = ConfigDict(json_schema_extra=without_defaults)
-
-    response_engine: ResponseEngine | None = None
-
-    @model_validator(mode="after")
-    def _check_engine(self) -> Self:
-        if self.response_engine is None and "response_engine" in self.model_fields_set:
-            raise ValueError("response_engine must be an object, not null")
-        return self
 
     def apply(self, agent: Agent, *, now_ms: int) -> Agent:
         """The agent with these changes. pydantic.ValidationError if the settings do not fit one another any more."""
         return Agent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
 
 
-class Agent(_WholeAgent):
+class Agent(AgentIdentity, _WholeAgent):
     """An agent as the API answers it."""
-
-    agent_id: Identifier
-    version: AgentVersionNumber = 0
-    base_version: AgentVersionNumber | None = None
-    is_published: Flag = False
-    assigned_tags: Strings | None = None
-    last_modification_timestamp: Timestamp
 
 
 def _converted(given: dict[Any, Any]) -> dict[Any, Any]:

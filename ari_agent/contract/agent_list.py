@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, Many, StringMap, Timestamp
 from ari_agent.contract.page import Page
 
@@ -36,18 +37,22 @@ class AgentFilters(ContractModel):
     is_transfer_agent: TransferAgentFilter | None = None
     query: Annotated[str, Field(max_length=1000)] | None = None
 
-    def match(self, agent: Agent) -> bool:
-        """Whether the agent is wanted. Every agent here has the channel `voice`."""
-        if self.channel is not None and not _channel_matches(self.channel):
+    def match(self, agent: AnyAgent) -> bool:
+        """Whether the agent is wanted."""
+        if self.channel is not None and (_channel(agent) == self.channel.value) is (self.channel.op == "ne"):
             return False
-        if self.is_transfer_agent is not None and agent.is_transfer_agent is not self.is_transfer_agent.value:
+        if self.is_transfer_agent is not None and _is_transfer_agent(agent) is not self.is_transfer_agent.value:
             return False
         wanted = (self.query or "").casefold()
         return wanted in (agent.agent_name or "").casefold() or wanted in agent.agent_id.casefold()
 
 
-def _channel_matches(channel: ChannelFilter) -> bool:
-    return (channel.value == "voice") is not (channel.op == "ne")
+def _channel(agent: AnyAgent) -> Literal["voice", "chat"]:
+    return "voice" if isinstance(agent, Agent) else "chat"
+
+
+def _is_transfer_agent(agent: AnyAgent) -> bool:
+    return isinstance(agent, Agent) and agent.is_transfer_agent
 
 
 class AgentListRequest(ContractModel):
@@ -68,19 +73,20 @@ class AgentSummary(ContractModel):
 
     agent_id: str
     agent_name: str
-    channel: Literal["voice", "chat"] = "voice"
+    channel: Literal["voice", "chat"]
     is_suspended: Flag = False
     is_transfer_agent: Flag | None = None
     tags: dict[str, TagAssignment] = Field(default_factory=dict)
     user_modified_timestamp: Timestamp
 
     @classmethod
-    def of(cls, agent: Agent, tags: Mapping[str, int] = MappingProxyType({})) -> AgentSummary:
+    def of(cls, agent: AnyAgent, tags: Mapping[str, int] = MappingProxyType({})) -> AgentSummary:
         """What a list says of this agent. tags: the version of each."""
         return cls(
             agent_id=agent.agent_id,
             agent_name=agent.agent_name or "",
-            is_transfer_agent=agent.is_transfer_agent,
+            channel=_channel(agent),
+            is_transfer_agent=_is_transfer_agent(agent),
             tags={tag: TagAssignment(version=version) for tag, version in tags.items()},
             user_modified_timestamp=agent.last_modification_timestamp,
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ari_agent.contract.agent import Agent
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, Many, Timestamp
 from ari_agent.contract.page import Page
 
@@ -55,7 +55,7 @@ class VersionSummary(ContractModel):
     version_description: str | None = None
 
     @classmethod
-    def of(cls, agent: Agent) -> VersionSummary:
+    def of(cls, agent: AnyAgent) -> VersionSummary:
         """What a list says of this version."""
         return cls(
             version=agent.version,

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ari_agent.contract.model import STRINGS_ONLY
+from ari_agent.contract.model import INTEGRAL, STRINGS_ONLY
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
@@ -135,13 +135,25 @@ class _Destination(_Request):
 class HangupRequest(_Request):
     """End the call. q850_cause: 1..127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
 
-    q850_cause: Annotated[int, Field(ge=1, le=127)] = 16
+    q850_cause: Annotated[int, Field(strict=True, ge=1, le=127), INTEGRAL] = 16
 
 
 class DtmfRequest(_Request):
     """Play digits to the caller: 1..64 of `0-9 A-D * #`; `w` waits half a second, `W` a whole one."""
 
     digits: Annotated[str, Field(pattern=r"^[0-9A-D*#wW]{1,64}$")]
+
+
+class VoicemailNotice(_Request):
+    """An answering machine has taken the call, and the agent is to leave a message.
+
+    status: `greeting` while the machine still speaks, then `recording`. action and text: of the agent's
+    voicemail_option; the text is to be said (`static_text`) or says what to say (`prompt`).
+    """
+
+    status: Literal["greeting", "recording"]
+    action: Literal["static_text", "prompt", "bridge_transfer"]
+    text: str | None = None
 
 
 class TransferOutcome(_Request):

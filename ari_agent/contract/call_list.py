@@ -9,29 +9,23 @@ from pydantic import Field, model_validator
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Sentiment, Text
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.model import AgentVersionNumber, ContractModel, Count, Flag, Many
-from ari_agent.contract.page import Page, PageLimit, PageQuery, PaginationKey, SortOrder
+from ari_agent.contract.model import AgentVersionNumber, ContractModel, Flag, Many
+from ari_agent.contract.page import CountedPage, PageLimit, PageQuery, PageRequest, PaginationKey, SortOrder
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
 """Keys that list-calls v3 leaves out of its items."""
 
 
-class CallListRequest(ContractModel):
+class CallListRequest(PageRequest):
     """Body of POST /v3/list-calls."""
 
     filter_criteria: CallFilters | None = None
-    sort_order: SortOrder = "descending"
-    limit: PageLimit = 50
-    skip: Count = 0
-    pagination_key: PaginationKey | None = None
-    include_total: Flag = False
 
 
-class CallPage(Page):
-    """Answer of POST /v3/list-calls; its items have no transcripts. total: if include_total asked for it."""
+class CallPage(CountedPage):
+    """Answer of POST /v3/list-calls; its items have no transcripts."""
 
     items: Many[Call]
-    total: Count | None = None
 
 
 class Threshold(ContractModel):

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ari_agent.contract.call import Call, CustomAttributes
+from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.contract.model import (
+    SMALL,
+    SMALL_BYTES,
     ContractModel,
     DataStorageSetting,
     Flag,
-    JsonObject,
+    Metadata,
     StringMap,
+    small,
     without_defaults,
 )
 
-MAX_BYTES: Final = 50 * 1024
 """Of metadata and of custom_attributes, as JSON."""
 
 _STRICTER: Final[tuple[str, ...]] = get_args(DataStorageSetting)
-
-
-def _small(value: Any) -> Any:
-    size_bytes = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    if size_bytes > MAX_BYTES:
-        raise ValueError(f"must be at most {MAX_BYTES} bytes of JSON, not {size_bytes}")
-    return value
-
-
-Metadata = Annotated[JsonObject, AfterValidator(_small)]
 
 
 def is_stricter(wanted: DataStorageSetting, present: DataStorageSetting | None) -> bool:
@@ -48,7 +40,7 @@ class CallUpdate(ContractModel):
 
     metadata: Metadata | None = None
     data_storage_setting: DataStorageSetting | None = None
-    custom_attributes: Annotated[CustomAttributes, AfterValidator(_small)] | None = None
+    custom_attributes: Annotated[CustomAttributes, SMALL] | None = None
 
 
 class LiveFields(ContractModel):
@@ -61,14 +53,14 @@ class LiveFields(ContractModel):
 
     metadata: Metadata | None = None
     data_storage_setting: DataStorageSetting | None = None
-    override_dynamic_variables: Annotated[StringMap, AfterValidator(_small)] | None = None
+    override_dynamic_variables: Annotated[StringMap, SMALL] | None = None
 
 
 class CallControl(ContractModel):
     """What the agent of a call in progress is to do; an empty object asks for nothing."""
 
     trigger_response: Flag | None = None
-    additional_context: Annotated[str, Field(min_length=1, max_length=MAX_BYTES)] | None = None
+    additional_context: Annotated[str, Field(min_length=1, max_length=SMALL_BYTES)] | None = None
 
     @property
     def asks(self) -> bool:
@@ -107,7 +99,7 @@ def overridden(call: Call, fields: LiveFields, given_variables: StringMap | None
     if (setting := fields.data_storage_setting) is not None:
         if not is_stricter(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
-        changes["data_storage_setting"] = setting
+        changes |= _stored_as(setting)
     if "override_dynamic_variables" in fields.model_fields_set:
         delta = fields.override_dynamic_variables
         present = call.retell_llm_dynamic_variables or {}
@@ -126,9 +118,16 @@ def amended(call: Call, update: CallUpdate) -> dict[str, Any]:
         del changes["data_storage_setting"]
     if (setting := update.data_storage_setting) and not is_stricter(setting, call.data_storage_setting):
         raise ValueError(_not_looser(setting, call.data_storage_setting))
+    if setting:
+        changes |= _stored_as(setting)
     if update.custom_attributes is not None:
-        changes["custom_attributes"] = _small({**(call.custom_attributes or {}), **update.custom_attributes})
+        changes["custom_attributes"] = small({**(call.custom_attributes or {}), **update.custom_attributes})
     return changes
+
+
+def _stored_as(setting: DataStorageSetting) -> dict[str, Any]:
+    """Basic attributes alone: nothing of what was said."""
+    return {"data_storage_setting": setting, **dict.fromkeys(TRANSCRIPTS if setting == "basic_attributes_only" else ())}
 
 
 def _not_looser(wanted: str, present: str | None) -> str:

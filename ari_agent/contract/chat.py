@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -18,11 +18,13 @@ from ari_agent.contract.model import (
     Identifier,
     JsonObject,
     Many,
+    Metadata,
     Number,
     StringMap,
     Timestamp,
+    Variables,
 )
-from ari_agent.contract.transcript import Multimedia
+from ari_agent.contract.transcript import Multimedia, ToolInvocation, ToolResult
 
 ChatText = Annotated[str, Field(min_length=1, max_length=16_384)]
 CustomAttributes = dict[str, Annotated[str, Field(strict=True)] | Flag | Number]
@@ -56,24 +58,12 @@ class ChatMessage(_ChatItem):
     multimedia: Many[Multimedia] | None = None
 
 
-class ChatToolInvocation(_ChatItem):
-    """arguments: a JSON object as text."""
-
-    role: Literal["tool_call_invocation"]
-    tool_call_id: str
-    name: str
-    arguments: str
-    type: str | None = None
-    thought_signature: str | None = None
+class ChatToolInvocation(_ChatItem, ToolInvocation):
+    """The agent's server uses a tool."""
 
 
-class ChatToolResult(_ChatItem):
-    """What the tool answered."""
-
-    role: Literal["tool_call_result"]
-    tool_call_id: str
-    content: str
-    successful: Flag | None = None
+class ChatToolResult(_ChatItem, ToolResult):
+    """What came of it."""
 
 
 ChatItem = Annotated[ChatMessage | ChatToolInvocation | ChatToolResult, Field(discriminator="role")]
@@ -138,8 +128,8 @@ class Chat(ContractModel):
 
 
 class _NewChat(ContractModel):
-    metadata: JsonObject | None = None
-    retell_llm_dynamic_variables: StringMap | None = None
+    metadata: Metadata | None = None
+    retell_llm_dynamic_variables: Variables | None = None
 
 
 class SmsChatCreate(_NewChat):
@@ -162,12 +152,16 @@ class ChatCreate(_NewChat):
     agent_version: AgentVersionReference | None = None
 
 
+UPDATED: Final = ("metadata", "data_storage_setting", "retell_llm_dynamic_variables", "custom_attributes")
+"""What of a chat an update can change."""
+
+
 class ChatUpdate(ContractModel):
     """Body of PATCH /update-chat; only `changes()` has a meaning. override_dynamic_variables: added to the chat's."""
 
-    metadata: JsonObject | None = None
+    metadata: Metadata | None = None
     data_storage_setting: DataStorageSetting | None = None
-    override_dynamic_variables: StringMap | None = None
+    override_dynamic_variables: Variables | None = None
     custom_attributes: CustomAttributes | None = None
 
     def apply(self, chat: Chat) -> Chat:

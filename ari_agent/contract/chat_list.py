@@ -15,8 +15,8 @@ from ari_agent.contract.call_filters import (
     StringFilter,
 )
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
-from ari_agent.contract.model import ContractModel, Count, Flag, Many
-from ari_agent.contract.page import Page, PageLimit, PaginationKey, SortOrder
+from ari_agent.contract.model import ContractModel, Many
+from ari_agent.contract.page import CountedPage, PageRequest
 
 MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
 """Keys that list-chats v3 leaves out of its items."""
@@ -74,19 +74,13 @@ class ChatFilters(ContractModel):
         return given
 
 
-class ChatListRequest(ContractModel):
+class ChatListRequest(PageRequest):
     """Body of POST /v3/list-chats."""
 
     filter_criteria: ChatFilters | None = None
-    sort_order: SortOrder = "descending"
-    limit: PageLimit = 50
-    skip: Count = 0
-    pagination_key: PaginationKey | None = None
-    include_total: Flag = False
 
 
-class ChatPage(Page):
-    """Answer of POST /v3/list-chats; its items have no messages. total: if include_total asked for it."""
+class ChatPage(CountedPage):
+    """Answer of POST /v3/list-chats; its items have no messages."""
 
     items: Many[Chat]
-    total: Count | None = None

@@ -12,8 +12,8 @@ from ari_agent.contract.webhook_event import WebhookEventName
 
 
 class DeadWebhook(ContractModel):
-    """One of them. payload: the body as it was sent; last_error: why the last attempt failed; created_timestamp: when
-    the event happened.
+    """One of them. call_id: of the call, or of the chat; payload: the body as it was sent; last_error: why the last
+    attempt failed; created_timestamp: when the event happened.
     """
 
     webhook_id: Count
@@ -33,8 +33,14 @@ class DeadWebhookPage(Page):
     items: tuple[DeadWebhook, ...]
 
 
-class DeadWebhookQuery(ContractModel):
-    """Which page. pagination_key: as the page before answered it."""
+class DeadWebhookFilter(ContractModel):
+    """Which of them. call_id: of one call or chat only."""
+
+    call_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
+
+
+class DeadWebhookQuery(DeadWebhookFilter):
+    """Which page of them. pagination_key: as the page before answered it."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50  # a query string has no types to be strict about
     pagination_key: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")] | None = None

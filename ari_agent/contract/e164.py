@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import phonenumbers
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PSEUDO: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
+_DIALLED: Final = re.compile(r"(?:\+|00)?([0-9]{3,20})")
 
 
 def is_e164(text: str) -> bool:
@@ -49,6 +51,15 @@ def require_pseudo_number(text: str) -> str:
         "must be a number such as +14157774444, or 1 to 64 letters, digits and * # . _ - "
         f"for a number inside the PBX, not {number[:32]!r}"
     )
+
+
+def all_spellings(number: str) -> Sequence[str]:
+    """The number as it is, and its digits bare and after `+` and `00`; a name inside a PBX has one spelling."""
+    match = _DIALLED.fullmatch(number)
+    if match is None:
+        return (number,)
+    digits = match[1]
+    return tuple(dict.fromkeys((number, f"+{digits}", digits, f"00{digits}")))
 
 
 def pretty(number: str) -> str:

@@ -46,9 +46,13 @@ def _path(detail: ErrorDetails, given: object) -> str:
     for part in detail["loc"]:
         if here is not NOT_AT_HAND and _is_union_member(part, here, detail):
             continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        path += f"[{part}]" if isinstance(part, int) else f".{_name(part)}" if path else _name(part)
         here = _descend(part, here)
     return path
+
+
+def _name(part: str) -> str:
+    return part if part.isprintable() else json.dumps(part)[1:-1]
 
 
 def _is_union_member(part: int | str, here: object, detail: ErrorDetails) -> bool:
@@ -78,6 +82,9 @@ _WORDING: Final[Mapping[str, str]] = {
     "int_type": "must be an integer",
     "float_type": "must be a number",
     "bool_type": "must be true or false",
+    "int_parsing": "must be an integer",
+    "int_parsing_size": "must be an integer of fewer digits",
+    "bool_parsing": "must be true or false",
     "finite_number": "must be a finite number",
 }
 _PREFIXES: Final[Mapping[str, str]] = {

@@ -6,9 +6,10 @@ key is ignored, because deployed clients send keys that no page documents.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 SAFE_INTEGER: Final = 2**53 - 1
 """Largest integer that every JSON implementation reads exactly (RFC 8259 section 6)."""
@@ -53,6 +54,36 @@ StringMap = Annotated[dict[str, str], STRINGS_ONLY]
 """Values must be strings: dynamic variables, SIP headers."""
 JsonObject = dict[str, JsonValue]
 """Any JSON object; kept as it came."""
+
+SMALL_BYTES: Final = 50 * 1024
+
+
+def _countable(value: Any) -> Any:
+    """Refuses what has more values than bytes are allowed, before time goes into reading each of them."""
+    left, values = SMALL_BYTES, [value]
+    while values and left > 0:
+        here = values.pop()
+        if isinstance(here, dict | list):
+            left -= len(here)
+            values.extend(here.values() if isinstance(here, dict) else here)
+    if left <= 0:
+        raise ValueError(f"must be at most {SMALL_BYTES} bytes of JSON")
+    return value
+
+
+def small(value: Any) -> Any:
+    """The value, if its JSON is small; ValueError else."""
+    size_bytes = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size_bytes > SMALL_BYTES:
+        raise ValueError(f"must be at most {SMALL_BYTES} bytes of JSON, not {size_bytes}")
+    return value
+
+
+SMALL: Final = AfterValidator(small)
+Metadata = Annotated[JsonObject, BeforeValidator(_countable), SMALL]
+"""What a client notes about a call: it is read and written with every change of the record."""
+Variables = Annotated[StringMap, Field(max_length=1000)]
+"""Dynamic variables as a client gives them."""
 
 AgentVersionNumber = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), INTEGRAL]
 AgentVersionReference = AgentVersionNumber | Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")]

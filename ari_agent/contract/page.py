@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Flag
+from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Flag
 
 MAX_PAGE: Final = 1000
 
@@ -23,8 +23,24 @@ class PageQuery(ContractModel):
     pagination_key: PaginationKey | None = None
 
 
+class PageRequest(ContractModel):
+    """Body of the v3 lists, beside their `filter_criteria`. skip: items left out before the first of the page."""
+
+    sort_order: SortOrder = "descending"
+    limit: PageLimit = 50
+    skip: Count = 0
+    pagination_key: PaginationKey | None = None
+    include_total: Flag = False
+
+
 class Page(ContractModel):
     """What every page says beside its items. pagination_key: of the next page; left out on the last one."""
 
     has_more: Flag
     pagination_key: str | None = None
+
+
+class CountedPage(Page):
+    """A page of a v3 list. total: how many the filters let through, if include_total asked for it."""
+
+    total: Count | None = None

@@ -16,8 +16,9 @@ from ari_agent.contract.model import (
     ContractModel,
     Flag,
     Identifier,
-    JsonObject,
+    Metadata,
     StringMap,
+    Variables,
 )
 
 _CUSTOM_HEADER: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}", re.ASCII | re.IGNORECASE)
@@ -48,8 +49,8 @@ class CallTask(ContractModel):
     override_agent_id: Identifier | None = None
     override_agent_version: AgentVersionReference | None = None
     agent_override: AgentOverride | None = None
-    metadata: JsonObject | None = None
-    retell_llm_dynamic_variables: StringMap | None = None
+    metadata: Metadata | None = None
+    retell_llm_dynamic_variables: Variables | None = None
     custom_sip_headers: CustomSipHeaders | None = None
     ignore_e164_validation: Flag = False
     drop_call_if_machine_detected: Flag = False

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from ari_agent.contract.codec import Codec
 from ari_agent.contract.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
 from ari_agent.contract.model import (
     INTEGRAL,
@@ -50,7 +51,8 @@ def _credential(text: str) -> str:
 TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_termination_uri)]
 Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
 Transport = Literal["TLS", "TCP", "UDP"]
-Codecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
+StoredCodecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
+"""Also those that earlier versions took and passed over."""
 Nickname = Annotated[str, Field(max_length=1000)]
 
 
@@ -82,7 +84,11 @@ _OLDER_AGENT_KEYS: Final[Mapping[str, str]] = {
 
 
 def _converted(given: Any) -> Any:
-    """`inbound_agent_id` (and `_version`) of clients before 2026-04 become a list of one; null disables, as before."""
+    """`inbound_agent_id` (and `_version`) of clients before 2026-04 become a list of one; null disables, as before.
+
+    Retell answers 400 to these keys since it removed them. Its guides still tell of them and its SDKs up to 4.x send
+    them, so here they go on working; beside today's key of the same direction they say nothing.
+    """
     if not isinstance(given, dict):
         return given
     number = dict(given)
@@ -120,7 +126,7 @@ class PhoneNumberImport(_NumberSettings):
     termination_uri: TerminationUri
     sip_trunk_auth_username: Credential | None = None
     sip_trunk_auth_password: Credential | None = Field(default=None, repr=False)
-    codecs: Codecs = ()
+    codecs: Many[Codec] = ()
     ignore_e164_validation: Flag = True
 
     @model_validator(mode="after")
@@ -182,7 +188,7 @@ class PhoneNumberUpdate(_NumberSettings):
     termination_uri: TerminationUri | None = None
     auth_username: Credential | None = None
     auth_password: Credential | None = Field(default=None, repr=False)
-    codecs: Codecs | None = None
+    codecs: Many[Codec] | None = None
 
     def apply(self, number: PhoneNumber, *, now_ms: int) -> PhoneNumber:
         """The number with these changes. pydantic.ValidationError if they do not fit together."""
@@ -207,7 +213,7 @@ class TrunkConfig(ContractModel):
     auth_username: Credential | None = None
     auth_password: SkipJsonSchema[Credential | None] = Field(default=None, exclude=True, repr=False)
     transport: Transport = "TCP"
-    codecs: Codecs | None = None
+    codecs: StoredCodecs | None = None
 
 
 class PhoneNumber(ContractModel):

@@ -19,11 +19,11 @@ from ari_agent.contract.model import (
     ContractModel,
     Flag,
     Identifier,
-    JsonObject,
     Many,
-    StringMap,
+    Metadata,
     Strings,
     Timestamp,
+    Variables,
 )
 
 MULAW_HZ: Final = 8000
@@ -61,8 +61,8 @@ class CallRegister(AudioFormat):
     from_number: TrackedNumber | None = None
     to_number: TrackedNumber | None = None
     direction: CallDirection | None = None
-    metadata: JsonObject | None = None
-    retell_llm_dynamic_variables: StringMap | None = None
+    metadata: Metadata | None = None
+    retell_llm_dynamic_variables: Variables | None = None
 
     @property
     def audio(self) -> AudioFormat:
@@ -89,8 +89,8 @@ class _AgentCall(ContractModel):
     agent_id: Identifier
     agent_version: AgentVersionReference | None = None
     agent_override: AgentOverride | None = None
-    metadata: JsonObject | None = None
-    retell_llm_dynamic_variables: StringMap | None = None
+    metadata: Metadata | None = None
+    retell_llm_dynamic_variables: Variables | None = None
 
 
 class PhoneCallRegister(_AgentCall):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -55,25 +57,36 @@ DEFAULT_EVENTS: Final = frozenset(
 def compact_json(document: Mapping[str, object]) -> bytes:
     """JSON as `JSON.stringify` and `json.dumps(separators=(",", ":"), ensure_ascii=False)` write it.
 
-    Receivers that parse and serialise again before they check the signature then get the same bytes. What JSON or
-    UTF-8 cannot say is replaced rather than losing the event: NaN and infinities by null, as JSON.stringify does,
-    halves of surrogate pairs by `?`.
+    Receivers that parse and serialise again before they check the signature then get the same bytes. A whole float is
+    written without its fraction, as JavaScript does and Python reads back. What JSON or UTF-8 cannot say is replaced
+    rather than losing the event: NaN and infinities by null, as JSON.stringify does, halves of surrogate pairs by `?`.
     """
     try:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        plain = _UNLIKE_JAVASCRIPT.search(text) is None
     except ValueError:
-        text = json.dumps(_finite(document), separators=(",", ":"), ensure_ascii=False)
+        plain = False
+    if not plain:
+        text = json.dumps(_as_javascript(document), separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", errors="replace")
 
 
-def _finite(value: object) -> object:
+_UNLIKE_JAVASCRIPT: Final = re.compile(r"[0-9](?:\.0|e\+[0-9]+)[,}\]]")
+"""A number as JavaScript does not write it, or some text that looks like one."""
+_EXPONENT_FROM: Final = 1e21  # ECMA-262, Number::toString: smaller ones are written with all their digits
+
+
+def _as_javascript(value: object) -> object:
     match value:
         case float():
-            return value if math.isfinite(value) else None
+            if not math.isfinite(value):
+                return None
+            # the shortest digits that read back, and zeros after them
+            return int(Decimal(repr(value))) if value.is_integer() and abs(value) < _EXPONENT_FROM else value
         case Mapping():
-            return {key: _finite(inner) for key, inner in value.items()}
+            return {key: _as_javascript(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_finite(inner) for inner in value]
+            return [_as_javascript(inner) for inner in value]
         case _:
             return value
 

@@ -20,6 +20,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -419,7 +420,7 @@ def _free_port(bind: str, port: int, kinds: Sequence[int], variable: str) -> int
     for _ in range(100):
         with contextlib.ExitStack() as held:
             try:
-                return _bind_all(bind, port, kinds, held)
+                return _bind_all(bind, port or any_port(), kinds, held)
             except OSError as error:
                 if port:
                     raise PortBusy(variable, bind, port, error.strerror or str(error)) from None
@@ -433,8 +434,12 @@ def _bind_all(bind: str, port: int, kinds: Sequence[int], held: contextlib.ExitS
             # As Asterisk does: connections of an earlier run that linger are no reason to refuse.
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         candidate.bind((bind, port))
-        port = int(candidate.getsockname()[1])
     return port
+
+
+def any_port() -> int:
+    """Below the system's ephemeral ports: of those, any connection may take it before its owner does."""
+    return 20_000 + secrets.randbelow(12_000)
 
 
 def _sweep(runs: Path) -> None:

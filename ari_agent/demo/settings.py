@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Final, Self
 
 from ari_agent.config import PREFIX
+from ari_agent.demo.pbx import any_port
 from ari_agent.errors import ConfigurationError, PortBusy
 
 # Field of DemoSettings: (its variable without the prefix, its default).
@@ -130,10 +131,15 @@ def free_port(host: str, port: int, variable: str) -> int:
     Raises:
         PortBusy: it is taken; the text names the variable that chooses another one.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortBusy(PREFIX + variable, host, port, error.strerror or str(error)) from None
-        return int(probe.getsockname()[1])
+    tries = (port,) if port else tuple(any_port() for _ in range(100))
+    why = ""
+    for candidate in tries:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, candidate))
+            except OSError as error:
+                why = error.strerror or str(error)
+            else:
+                return candidate
+    raise PortBusy(PREFIX + variable, host, port, why)

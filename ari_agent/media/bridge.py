@@ -32,7 +32,8 @@ from ari_agent.media.resampler import Resampler
 SPEECH_DBFS: Final = -40.0
 """Louder than this is somebody speaking; line noise and the hiss of a codec stay below."""
 
-_FIRST_FRAME_S: Final = 0.010
+_FIRST_FRAME_S: Final = 0.0125
+_OWED_S: Final = 0.040  # how long after a stall an agent that was speaking may take to go on
 _TURNS_PER_S: Final = 50
 _SAMPLED_FRAMES: Final = 4  # one frame in four is looked at for speech, and of that every eighth sample
 _SAMPLE_STEP: Final = 8
@@ -118,10 +119,12 @@ class Bridge:
         "_is_ulaw",
         "_last_agent",
         "_last_caller",
+        "_lenient_until_s",
         "_marker",
         "_muted",
         "_on_marks",
         "_on_second",
+        "_owed",
         "_release",
         "_send_agent",
         "_started",
@@ -167,6 +170,8 @@ class Bridge:
         self._marker = True  # on the first packet of a stream (RFC 3551 section 4.1)
         self._frames_in = self._frames_out = 0
         self._turns = 0
+        self._owed = 0  # turns after a stall that wait for the agent's audio
+        self._lenient_until_s = -inf
         self._last_caller = self._last_agent = ULAW_SILENCE_FRAME
 
     def start(self) -> None:
@@ -245,14 +250,18 @@ class Bridge:
         if self.playout.idle and self._started:
             self._place_turn()
         self.playout.push(payload if self._is_ulaw else self._encoding.from_agent(payload))
+        while self._owed and self.playout.ready:
+            self._owed -= 1
+            self._speak(self._clock())
 
     def _place_turn(self) -> None:
-        """A talkspurt begins: have its first frame leave 10 to 15 ms from now.
+        """A talkspurt begins: have its first frame leave 12.5 to 17.5 ms from now.
 
-        A live agent's next frames then may come 10 ms late or early and still find their turn; left to luck, a turn
-        just before the usual arrival would cost 20 ms of delay or a silent frame each time.
+        A live agent's next frames then may come 12 ms late and still find their turn, or 2 ms early and wait no
+        longer; left to luck, a turn just before the usual arrival would cost 20 ms or a silent frame each time.
         """
         moved_samples = round(self.move_turn(_FIRST_FRAME_S) * rtp.CLOCK_HZ)
+        self.playout.pass_time(moved_samples)
         self._ahead_samples -= moved_samples
         if self._ahead_samples < 0:
             self._stream.skip(-self._ahead_samples)
@@ -270,9 +279,21 @@ class Bridge:
         """20 ms have passed."""
         if not self._started:
             return
-        jitter, playout = self.jitter, self.playout
+        jitter = self.jitter
         if now_s - jitter.due_s >= PATIENCE_LEAST_S and now_s >= jitter.next_deadline_s:
             self._poll(now_s)
+        if now_s > self._lenient_until_s:
+            if self._owed:
+                self.skip(self._owed)
+                self._owed = 0
+        elif self.playout.starved:
+            self._owed += 1
+            return
+        self._speak(now_s)
+
+    def _speak(self, now_s: float) -> None:
+        """One frame for the caller."""
+        playout = self.playout
         frame = playout.next_frame()
         if frame is None:
             frame = ULAW_SILENCE_FRAME
@@ -293,8 +314,17 @@ class Bridge:
         self._turns += 1
         if self._turns % _TURNS_PER_S == 0:
             # The caller's first packet begins the agent's timeline; one who sends nothing is silent from here on.
-            jitter.start(now_s)
+            self.jitter.start(now_s)
             self._on_second(now_s)
+
+    def late(self, now_s: float) -> None:
+        """The wheel was held up, and now makes up for turns that were due before `now_s`.
+
+        An agent that was speaking may have been held up with us (a machine that stood still), or answer what it hears
+        only now. Silence between its words would delay the rest by as much. So where it has nothing queued a turn
+        is owed for a moment, to be taken as soon as its audio comes; if none comes, the timestamps leap.
+        """
+        self._lenient_until_s = now_s + _OWED_S
 
     def skip(self, turns: int) -> None:
         """The wheel was held up: so many frames of 20 ms were never sent, and the timestamps leap over them."""

@@ -4,7 +4,7 @@ Pure and without a clock: the wheel calls `next_frame` for every 20 ms of real t
 
 **Starting and running dry.** A talkspurt starts as soon as one whole frame is there. There is no prebuffer, because a
 stream that needs one makes it by itself: the first frame that comes too late costs one silent frame, and from then on
-the queue stands one frame deeper. A wheel that places the first tick of a talkspurt some 10 ms behind its first audio
+the queue stands one frame deeper. A wheel that places the first tick of a talkspurt some 12 ms behind its first audio
 (see `idle`) gives that much tolerance of jitter without the silent frame. Chunks that are no whole number of frames
 wait one tick longer: with them the queue is short of a frame at some tick even if the agent is in time. A tail shorter
 than a frame is faded out and padded when nothing follows.
@@ -12,11 +12,12 @@ than a frame is faded out and padded when nothing follows.
 **Trimming.** A paced queue never shrinks by itself: after a stall of a live stream every later frame is late by the
 stall. But a queue that stands deep is just what a burst of synthesised speech wants, and nobody may cut into that.
 What tells them apart is the agent's lead: audio received minus time passed since its stream began.
-- A live stream cannot know the future: its lead never passes what it began with. A stall lowers the lead, catching up
-  restores it, and the caller was given silence meanwhile. So there is a surplus when the stream keeps the pace of real
-  time, its lead is back where it was, and yet the queue has not been short for a whole window. Only that lowest depth
-  goes, and never more than the silence that was put in: what the queue needs for jitter stays. The same rule takes
-  care of an agent whose clock is fast, because the usual lead is followed by 1 ms a second.
+- A live stream cannot know the future: its lead never passes what it began with, or what it has after 0.6 s if its
+  first frames were late. A stall lowers the lead, catching up restores it, and the caller was given silence meanwhile.
+  So there is a surplus when the stream keeps the pace of real time, its lead is back where it was, and yet the queue
+  has not been short for a whole window. Only that lowest depth goes, and never more than the silence that was put in:
+  what the queue needs for jitter stays. The same rule takes care of an agent whose clock is fast, because the usual
+  lead is followed by 1 ms a second.
 - An agent ahead of real time (a burst, or a burst and then paced) has raised its lead: its words are never cut. Where
   it keeps the pace of real time for seconds with audio standing in front of the caller, long pauses are shortened.
   That brings an agent that streamed into a ringing call back to the present.
@@ -39,11 +40,13 @@ MARKS_LIMIT: Final = 10_000
 
 _BYTES_PER_MS: Final = 8
 _WINDOW_TICKS: Final = 25  # 0.5 s: twice the longest time between two messages of a live agent
+_WINDOW_TICKS_MIN: Final = 10  # 0.2 s: where each message is one frame
+_LEARN_TICKS: Final = 30  # 0.6 s: what the lead of a stream is, is learnt in this time
 _WINDOW_TICKS_MAX: Final = 3200  # 64 s: a stream that turned out to need its queue is asked ever more seldom
 _STALL_TICKS_MAX: Final = 150  # 3 s: after a longer pause the agent begins anew rather than catches up
 _LIVE_CHUNK_MAX: Final = 250 * _BYTES_PER_MS  # the longest message of a live stream (Retell's web protocol)
 _LEAD_TOLERANCE: Final = 60 * _BYTES_PER_MS  # how far jitter moves the lead of a live stream
-_LEAD_FOLLOWS: Final = 1000  # one sample in so many: a clock 1000 ppm off
+_LEAD_FOLLOWS: Final = 1000  # one sample in so many, rounded up: a clock 1000 ppm off
 _CROSSFADE_SAMPLES: Final = 80  # 10 ms: what was trimmed passes into what follows
 _PACE_TOLERANCE: Final = 40 * _BYTES_PER_MS
 _PAUSE_FRAMES: Final = 10  # a pause is never shortened below 200 ms
@@ -125,7 +128,7 @@ class Playout:
         self._live = True
         self._since_input = 0  # ticks
         self._since_trim = _WINDOW_TICKS_MAX * 10
-        self._window_ticks = _WINDOW_TICKS
+        self._window_ticks = _WINDOW_TICKS if first_chunk > FRAME_SAMPLES else _WINDOW_TICKS_MIN
         self._shorten = self._quiet_run = 0
         self._paced_windows = 0
         self._begin_window()
@@ -146,8 +149,10 @@ class Playout:
         if empty:
             if self._silent_run <= 10 and self._silent_run:
                 self.counters.underruns += 1
-                if self._since_trim < 10 * self._window_ticks:
-                    self._window_ticks = min(2 * self._window_ticks, _WINDOW_TICKS_MAX)
+                window_ticks = max(self._window_ticks, _WINDOW_TICKS)
+                if self._since_trim < 10 * window_ticks:
+                    self._window_ticks = min(2 * window_ticks, _WINDOW_TICKS_MAX)
+                self._begin_window()
             if not self._live or self._since_input > _STALL_TICKS_MAX:
                 self._begin_stream(size)
                 self._holding = size % FRAME_SAMPLES != 0 and size < 2 * FRAME_SAMPLES
@@ -211,7 +216,22 @@ class Playout:
         """Audio that waits: bytes of mu-law, 8 to the millisecond."""
         return len(self._frames) * FRAME_SAMPLES + len(self._tail)
 
+    @property
+    def ready(self) -> bool:
+        """A whole frame waits."""
+        return bool(self._frames)
+
+    @property
+    def starved(self) -> bool:
+        """Nothing is queued in the middle of a talkspurt: something was played at the last tick."""
+        return not self._silent_run and not self._frames and not self._tail
+
     # the wheel's side
+
+    def pass_time(self, samples: int) -> None:
+        """The next tick comes so much later than 20 ms after the last one; negative: earlier."""
+        self._lead -= samples
+        self._allowed += samples
 
     def skip(self, ticks: int) -> None:
         """`ticks` times 20 ms have passed in which the wheel was held up and nothing could be played."""
@@ -272,7 +292,7 @@ class Playout:
     def _judge_window(self) -> None:
         """At the end of a window: is what stands in the queue surplus, intended, or needed?"""
         lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
-        follows = time // _LEAD_FOLLOWS
+        follows = -(-time // _LEAD_FOLLOWS)
         peak = self._lead_peak
         in_pace = abs(received - time) <= _PACE_TOLERANCE + self._chunk
         self._since_trim += self._ticks
@@ -290,8 +310,10 @@ class Playout:
             self._usual_lead = peak
         else:
             follow = peak - self._usual_lead
-            if self._paced_windows > 1:  # in the first one it is only learnt
+            learnt = self._paced_windows * self._window_ticks > _LEARN_TICKS
+            if learnt:
                 follow = max(-follows, min(follows, follow))
+            if learnt or peak <= _LEAD_TOLERANCE:
                 self._allowed += follow
             self._usual_lead += follow
             surplus = min(lowest, (self._allowed + FRAME_SAMPLES // 2) // FRAME_SAMPLES)

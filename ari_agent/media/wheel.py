@@ -31,6 +31,8 @@ TURN_S: Final = SLOT_S * SLOTS
 CATCH_UP_TURNS: Final = 3
 """60 ms of audio leave at once at most: as much as a receiver's jitter buffer commonly holds."""
 
+_LATE_SLOTS: Final = 2
+"""Up to 10 ms late is no stall: a talkspurt's turns are placed that far behind its audio."""
 
 _ONE_ROUND_S: Final = 0.001
 """The shortest timer: in between, the loop looks at every socket once."""
@@ -50,7 +52,7 @@ class Turning:
         wheel: Wheel,
         slot: int,
         on_turn: Callable[[float], None],
-        on_late: Callable[[], None],
+        on_late: Callable[[float], None],
         on_skipped: Callable[[int], None],
     ) -> None:
         self._wheel = wheel
@@ -113,12 +115,12 @@ class Wheel:
         return f"Wheel({len(self)} calls, {self.late_turns} late, {self.skipped_turns} skipped)"
 
     def add(
-        self, on_turn: Callable[[float], None], on_late: Callable[[], None], on_skipped: Callable[[int], None]
+        self, on_turn: Callable[[float], None], on_late: Callable[[float], None], on_skipped: Callable[[int], None]
     ) -> Turning:
         """Call `on_turn(now_s)` every 20 ms. Needs the running loop.
 
-        now_s is the loop's clock, the same for all calls of one tick. After a stall `on_late()` comes before the turns
-        that are made up for, and `on_skipped(turns)` where some are given up.
+        now_s is the loop's clock, the same for all calls of one tick. After a stall `on_late(now_s)` comes before the
+        turns that are made up for, and `on_skipped(turns)` where some are given up.
         """
         slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
         turning = Turning(self, slot, on_turn, on_late, on_skipped)
@@ -167,12 +169,12 @@ class Wheel:
         # Timers of the loop are rounded to its resolution, so one may fire up to 1 ms early: it counts as due.
         due = int((now_s - self._start_s) / SLOT_S + 0.25)
         behind = due - self._ticks
-        if behind > SLOTS:
+        if behind > _LATE_SLOTS:
             if not self._waited:
                 self._waited = True
                 self._timer = timers.call_at(now_s + _ONE_ROUND_S, self._tick)
                 return
-            self._stalled(behind)
+            self._stalled(behind, now_s)
             behind = due - self._ticks
         self._waited = False
         timer = self._timer
@@ -189,12 +191,12 @@ class Wheel:
         if self._timer is timer:
             self._arm(timers)
 
-    def _stalled(self, behind: int) -> None:
+    def _stalled(self, behind: int, now_s: float) -> None:
         """Make up for the last turns and give up those before them."""
         self.worst_stall_s = max(self.worst_stall_s, behind * SLOT_S)
         for calls in self._slots:
             for turning in calls:
-                turning.on_late()
+                turning.on_late(now_s)
         turns = behind // SLOTS
         skipped = max(0, turns - CATCH_UP_TURNS)
         self.late_turns += (turns - skipped) * len(self)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row, Select, select
 
-from ari_agent.contract.agent import Agent
+from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.errors import StoreError
 from ari_agent.store.tables import agent_tags, agents
 
@@ -32,33 +32,34 @@ def choose(agent_id: str, version: int | str | None) -> Select[Any]:
 
 
 def tags_of(connection: Connection, agent_ids: Sequence[str]) -> dict[tuple[str, int], list[str]]:
-    """Tags by agent and version, in the order of their letters."""
-    statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids)).order_by(agent_tags.c.tag)
+    """Tags by agent and version, in the order in which they were assigned."""
+    statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids))
+    statement = statement.order_by(agent_tags.c.place, agent_tags.c.tag)
     found: dict[tuple[str, int], list[str]] = {}
     for row in connection.execute(statement):
         found.setdefault((row.agent_id, row.version), []).append(row.tag)
     return found
 
 
-def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Agent]:
+def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[AnyAgent]:
     """The agents of these rows, with their tags."""
     tags = tags_of(connection, sorted({row.agent_id for row in rows})) if rows else {}
     return [_agent(row, tags.get((row.agent_id, row.version))) for row in rows]
 
 
-def _agent(row: Row[Any], tags: list[str] | None) -> Agent:
+def _agent(row: Row[Any], tags: list[str] | None) -> AnyAgent:
     document = json.loads(row.document)
     if tags:
         document["assigned_tags"] = tags
     try:
-        return Agent.model_validate(document)
+        return agent_of(document)
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise StoreError(f"the record of agent {row.agent_id} cannot be read: {where}: {problem['msg']}") from None
 
 
-def values(agent: Agent) -> dict[str, object]:
+def values(agent: AnyAgent) -> dict[str, object]:
     """The row of an agent; its tags have a table of their own."""
     record = {name: value for name, value in agent.as_record().items() if name != "assigned_tags"}
     return {

@@ -1,4 +1,4 @@
-"""Agents, each a row of settings per version.
+"""Agents of calls and chat agents, each a row of settings per version; they share ids, versions and tags.
 
 A version that is published never changes any more. The highest version is the one that updates change; where it is
 published, an update makes the next one, a draft that begins as it was. Every change reads and writes in one
@@ -11,24 +11,33 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
-from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
+from ari_agent.contract.agent import Agent, AgentUpdate
+from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatAgentUpdate, agent_of
 from ari_agent.errors import StaleDraft, VersionInUse
 from ari_agent.store.agent_rows import choose, read, values
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.tables import agent_tags, agents
 
 T = TypeVar("T")
+Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
+
+
+class NewAgent(Protocol[Made_co]):
+    """What a client wants made."""
+
+    def agent(self, *, agent_id: str, now_ms: int) -> Made_co:
+        """The agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
     """Some agents, and the key that the page after them begins with: None on the last page."""
 
-    agents: Sequence[Agent]
+    agents: Sequence[AnyAgent]
     next_key: str | None
 
 
@@ -39,7 +48,7 @@ class Agents:
         self._database = database
         self._now_ms = now_ms
 
-    async def create(self, wanted: AgentCreate) -> Agent:
+    async def create(self, wanted: NewAgent[Made_co]) -> Made_co:
         """Make an agent with a new agent_id, at version 0, not published."""
         agent = wanted.agent(agent_id=f"agent_{secrets.token_hex(14)}", now_ms=self._now_ms())
 
@@ -50,15 +59,28 @@ class Agents:
         return agent
 
     async def get(self, agent_id: str, version: int | str | None = None) -> Agent | None:
-        """The agent, or None. version: a number, `latest` (as None), `latest_published` or a tag."""
+        """The agent of calls, or None. version: a number, `latest` (as None), `latest_published` or a tag."""
+        found = await self.any(agent_id, version)
+        return found if isinstance(found, Agent) else None
 
-        def ask(connection: Connection) -> Agent | None:
+    async def any(self, agent_id: str, version: int | str | None = None) -> AnyAgent | None:
+        """The same, which may be a chat agent."""
+
+        def ask(connection: Connection) -> AnyAgent | None:
             return _one(connection, agent_id, version)
 
         return await self._database.read(ask)
 
-    async def update(self, agent_id: str, changes: AgentUpdate, version: int | str | None = None) -> Agent | None:
-        """Change what `changes` names in the latest draft; None: no such agent.
+    @overload
+    async def update(self, agent_id: str, changes: AgentUpdate, version: int | str | None = None) -> Agent | None: ...
+    @overload
+    async def update(
+        self, agent_id: str, changes: ChatAgentUpdate, version: int | str | None = None
+    ) -> ChatAgent | None: ...
+    async def update(
+        self, agent_id: str, changes: AgentUpdate | ChatAgentUpdate, version: int | str | None = None
+    ) -> AnyAgent | None:
+        """Change what `changes` names in the latest draft; None: no such agent of this kind.
 
         version: which the client believes to be the latest. A latest version that is published stays as it is, and
         the changes make the next one.
@@ -68,22 +90,23 @@ class Agents:
             pydantic.ValidationError: the settings would not fit one another any more; nothing is changed.
         """
 
-        def change(connection: Connection, latest: Agent) -> Agent | None:
+        def change(connection: Connection, latest: AnyAgent) -> AnyAgent | None:
             meant = latest if version is None else _one(connection, agent_id, version)
-            if meant is None:
+            changed = _changed(latest, changes, now_ms=self._now_ms())
+            if meant is None or changed is None:
                 return None
             if meant.version != latest.version:
                 raise StaleDraft(agent_id, meant.version, latest.version)
             if not latest.is_published:
-                return self._rewrite(connection, changes.apply(latest, now_ms=self._now_ms()))
-            return self._add_draft(connection, changes.apply(latest, now_ms=self._now_ms()), latest)
+                return self._rewrite(connection, changed)
+            return self._add_draft(connection, changed, latest)
 
         return await self._change(agent_id, change)
 
-    async def create_version(self, agent_id: str, base_version: int) -> Agent | None:
+    async def create_version(self, agent_id: str, base_version: int) -> AnyAgent | None:
         """A new draft that begins as `base_version` is; None: no such agent or version."""
 
-        def change(connection: Connection, latest: Agent) -> Agent | None:
+        def change(connection: Connection, latest: AnyAgent) -> AnyAgent | None:
             base = _one(connection, agent_id, base_version)
             return self._add_draft(connection, base, latest) if base else None
 
@@ -91,10 +114,10 @@ class Agents:
 
     async def publish(
         self, agent_id: str, version: int | None, *, title: str | None = None, description: str | None = None
-    ) -> Agent | None:
+    ) -> AnyAgent | None:
         """Freeze a version, the latest if None. Repeated, it changes at most the titles; None: no such version."""
 
-        def change(connection: Connection, latest: Agent) -> Agent | None:
+        def change(connection: Connection, latest: AnyAgent) -> AnyAgent | None:
             meant = latest if version is None else _one(connection, agent_id, version)
             if meant is None:
                 return None
@@ -103,7 +126,7 @@ class Agents:
             if meant.is_published and not named:
                 return meant
             changes: dict[str, object] = {"is_published": True, "last_modification_timestamp": self._now_ms(), **named}
-            return self._rewrite(connection, Agent.model_validate({**meant.as_record(), **changes}))
+            return self._rewrite(connection, agent_of({**meant.as_record(), **changes}))
 
         return await self._change(agent_id, change)
 
@@ -114,7 +137,7 @@ class Agents:
             VersionInUse: it is the only one.
         """
 
-        def change(connection: Connection, latest: Agent) -> bool:
+        def change(connection: Connection, latest: AnyAgent) -> bool:
             versions = connection.execute(select(agents.c.version).where(agents.c.agent_id == agent_id)).scalars().all()
             if version not in versions:
                 return False
@@ -126,21 +149,23 @@ class Agents:
 
         return await self._change(agent_id, change) or False
 
-    async def assign_tag(self, agent_id: str, tag: str, version: int | None) -> Agent | None:
+    async def assign_tag(self, agent_id: str, tag: str, version: int | None) -> AnyAgent | None:
         """Make a tag stand for a version, or for none; it stands for one at a time.
 
         Answers that version, or the latest if `version` is None; None: no such agent or version.
         """
 
-        def change(connection: Connection, latest: Agent) -> Agent | None:
+        def change(connection: Connection, latest: AnyAgent) -> AnyAgent | None:
             meant = latest if version is None else _one(connection, agent_id, version)
             if meant is None:
                 return None
-            row = {"agent_id": agent_id, "tag": tag, "version": meant.version}
             if version is None:
                 this_tag = (agent_tags.c.agent_id == agent_id) & (agent_tags.c.tag == tag)
                 connection.execute(delete(agent_tags).where(this_tag))
             else:
+                last = select(func.coalesce(func.max(agent_tags.c.place), 0)).where(agent_tags.c.agent_id == agent_id)
+                place = connection.execute(last).scalar_one() + 1
+                row = {"agent_id": agent_id, "tag": tag, "version": meant.version, "place": place}
                 statement = insert_into(connection, agent_tags).values(row)
                 connection.execute(statement.on_conflict_do_update(index_elements=["agent_id", "tag"], set_=row))
             return _one(connection, agent_id, meant.version)
@@ -169,14 +194,17 @@ class Agents:
 
         return await self._database.read(ask)
 
-    async def delete(self, agent_id: str) -> bool:
-        """Delete the agent in all its versions, and its tags. False: no such agent."""
+    async def delete(self, agent_id: str, kind: type[AnyAgent] = Agent) -> bool:
+        """Delete the agent in all its versions, and its tags. False: no such agent of this kind."""
 
-        def drop(connection: Connection) -> bool:
-            connection.execute(delete(agent_tags).where(agent_tags.c.agent_id == agent_id))
-            return connection.execute(delete(agents).where(agents.c.agent_id == agent_id)).rowcount > 0
+        def change(connection: Connection, latest: AnyAgent) -> bool:
+            if type(latest) is not kind:
+                return False
+            for table in (agents, agent_tags):
+                connection.execute(delete(table).where(table.c.agent_id == agent_id))
+            return True
 
-        return await self._database.write(drop)
+        return await self._change(agent_id, change) or False
 
     async def list(self, *, ascending: bool = False, limit: int = 50, pagination_key: str | None = None) -> AgentPage:
         """The latest version of each agent, by last modification and then agent_id.
@@ -213,7 +241,7 @@ class Agents:
 
         return await self._database.read(ask)
 
-    async def _change(self, agent_id: str, change: Callable[[Connection, Agent], T]) -> T | None:
+    async def _change(self, agent_id: str, change: Callable[[Connection, AnyAgent], T]) -> T | None:
         """Run a change of the agent, given its latest version, while nobody else changes it. None: no such agent."""
         everything = select(agents.c.version).where(agents.c.agent_id == agent_id).order_by(agents.c.version)
 
@@ -224,12 +252,12 @@ class Agents:
 
         return await self._database.write(run)
 
-    def _rewrite(self, connection: Connection, agent: Agent) -> Agent:
+    def _rewrite(self, connection: Connection, agent: AnyAgent) -> AnyAgent:
         this_version = (agents.c.agent_id == agent.agent_id) & (agents.c.version == agent.version)
         connection.execute(update(agents).where(this_version).values(values(agent)))
         return agent
 
-    def _add_draft(self, connection: Connection, base: Agent, latest: Agent) -> Agent:
+    def _add_draft(self, connection: Connection, base: AnyAgent, latest: AnyAgent) -> AnyAgent:
         """The next version, made like `base`; the titles are those of a version and stay behind."""
         document = {
             **base.as_record(),
@@ -239,13 +267,20 @@ class Agents:
             "assigned_tags": None,
             "last_modification_timestamp": self._now_ms(),
         }
-        draft = Agent.model_validate(document)
+        draft = agent_of(document)
         connection.execute(insert(agents).values(values(draft)))
         return draft
 
 
-def _one(connection: Connection, agent_id: str, version: int | str | None) -> Agent | None:
+def _one(connection: Connection, agent_id: str, version: int | str | None) -> AnyAgent | None:
     return next(iter(read(connection, connection.execute(choose(agent_id, version)).all())), None)
+
+
+def _changed(agent: AnyAgent, changes: AgentUpdate | ChatAgentUpdate, *, now_ms: int) -> AnyAgent | None:
+    """None: the changes are those of another kind of agent."""
+    if isinstance(agent, ChatAgent):
+        return changes.apply(agent, now_ms=now_ms) if isinstance(changes, ChatAgentUpdate) else None
+    return changes.apply(agent, now_ms=now_ms) if isinstance(changes, AgentUpdate) else None
 
 
 def _next(rows: Sequence[Row[Any]], limit: int, key: Callable[[Row[Any]], str]) -> str | None:

@@ -1,39 +1,49 @@
 """Batches of outbound calls and their tasks. A task leaves the state `pending` in the transaction that stores its call,
-so that no call is placed twice, whenever the process dies.
+so that no call is placed twice, whenever the process dies; a task that is refused leaves a record as well.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
+from ari_agent.contract.explain import explain
 from ari_agent.contract.phone_call import CallTask
+from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database
 from ari_agent.store.outbound_tables import batch_calls, batch_tasks
+from ari_agent.store.outbox import Outbox
 
 _TASKS_PER_INSERT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class PendingTask:
-    """position: from 0, in the order of the batch."""
+    """position: from 0, in the order of the batch.
+
+    unreadable: why this version cannot read what an earlier one stored; `task` then holds the number alone.
+    """
 
     position: int
     task: CallTask
+    unreadable: str | None = None
 
 
 class Batches:
     """Batches by batch_call_id. Times are milliseconds since the epoch."""
 
-    def __init__(self, database: Database, calls: Calls) -> None:
+    def __init__(self, database: Database, calls: Calls, outbox: Outbox) -> None:
         self._database = database
         self._calls = calls
+        self._outbox = outbox
 
     async def create(self, batch: BatchCall, tasks: Sequence[CallTask]) -> None:
         """Store a batch with all its tasks, or nothing of it."""
@@ -90,7 +100,7 @@ class Batches:
 
         def ask(connection: Connection) -> PendingTask | None:
             row = connection.execute(statement).one_or_none()
-            return PendingTask(row.position, CallTask.model_validate(json.loads(row.document))) if row else None
+            return _pending(row.position, json.loads(row.document)) if row else None
 
         return await self._database.read(ask)
 
@@ -105,13 +115,25 @@ class Batches:
 
         return await self._database.write(write)
 
-    async def refuse(self, batch_call_id: str, position: int, why: str) -> None:
-        """A task that cannot be placed is over; the batch goes on."""
+    async def refuse(
+        self, batch_call_id: str, position: int, call: Call, events: Sequence[WebhookEvent], *, why: str
+    ) -> bool:
+        """A task that cannot be placed is over, with the record of its call and what is to be told about it.
 
-        def write(connection: Connection) -> None:
-            _settle(connection, batch_call_id, position, state="refused", why=why)
+        False: the task was over already, and nothing is stored.
+        """
 
-        await self._database.write(write)
+        def write(connection: Connection) -> bool:
+            if not _settle(connection, batch_call_id, position, state="refused", call_id=call.call_id, why=why):
+                return False
+            self._calls.put(connection, call)
+            self._outbox.add(connection, events)
+            return True
+
+        refused = await self._database.write(write)
+        if refused and events:
+            self._outbox.announce()
+        return refused
 
     async def postpone(self, batch_call_id: str, due_ms: int) -> None:
         """Nothing of this batch is to be placed before."""
@@ -128,6 +150,14 @@ class Batches:
             connection.execute(statement)
 
         await self._database.write(write)
+
+
+def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:
+    try:
+        return PendingTask(position, CallTask.model_validate(document))
+    except ValidationError as error:
+        task = CallTask.model_construct(to_number=str(document.get("to_number", "")))
+        return PendingTask(position, task, unreadable=explain(error, document))
 
 
 def _settle(connection: Connection, batch_call_id: str, position: int, **values: str) -> bool:

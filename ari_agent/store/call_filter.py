@@ -1,20 +1,19 @@
 """What a list of calls is filtered by: Retell's `filter_criteria` (list-calls v3), which v2's plain lists map onto.
 
-A condition on a column of `calls` is plain SQL. One on an attribute joins `call_attributes`, at most one row of which
-fits, or asks that there be none; the join leaves the database free to begin with whichever side is rarer.
+`call_segments.py` decides which calls fulfil a filter; what an index of the database finds at once is asked for here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Double, FromClause, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Double, Select, and_, func, literal, select
 
 from ari_agent.store.call_index import MAX_KEY_CHARACTERS, AttributeKind, as_text
-from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
+from ari_agent.store.tables import call_attributes, calls, storable
 
 
 class FilterField(StrEnum):
@@ -97,9 +96,6 @@ class ToolCallFilter:
     conditions: Sequence[tuple[str, FilterOp, Any]] = field(default_factory=tuple)
 
 
-FEW: Final = 1000
-"""So many calls are looked through at once rather than walked along an index."""
-
 AnyFilter = Filter | AnyOf | AttributeFilter | ToolCallFilter
 
 
@@ -113,32 +109,24 @@ def _ends_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     return and_(func.length(column) >= len(text), func.substr(column, func.length(column) - len(text) + 1) == text)
 
 
-def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    # of one value, an index gives the calls in the order that is asked for
-    return column == values[0] if len(values) == 1 else column.in_(list(values))
-
-
 # LIKE would ignore case in SQLite and not in PostgreSQL, and needs escaping: substr and replace mean the same in both.
 _CONDITIONS: Final[Mapping[FilterOp, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]]] = {
     FilterOp.EQ: lambda column, value: column == value,
     FilterOp.NE: lambda column, value: column.is_distinct_from(value),
     FilterOp.SW: _starts_with,
     FilterOp.EW: _ends_with,
-    FilterOp.CO: lambda column, value: or_(column == value, func.replace(column, value, "") != column),
+    FilterOp.CO: lambda column, value: func.replace(column, value, "") != column if value else column.is_not(None),
     FilterOp.GT: lambda column, value: column > value,
     FilterOp.GE: lambda column, value: column >= value,
     FilterOp.LT: lambda column, value: column < value,
     FilterOp.LE: lambda column, value: column <= value,
     FilterOp.BT: lambda column, value: column.between(value[0], value[1]),
-    FilterOp.IN: _one_of,
+    FilterOp.IN: lambda column, values: column.in_(list(values)),
     FilterOp.PR: lambda column, _: column.is_not(None),
     FilterOp.NP: lambda column, _: column.is_(None),
 }
 
 
-_COMPARISONS: Final = frozenset(
-    {FilterOp.EQ, FilterOp.GT, FilterOp.GE, FilterOp.LT, FilterOp.LE, FilterOp.BT, FilterOp.IN}
-)
 _LARGEST: Final = 2**63 - 1
 
 
@@ -169,78 +157,44 @@ def _double(value: Any) -> Any:
     return [_double(inner) for inner in value] if isinstance(value, list | tuple) else literal(float(value), Double)
 
 
-@dataclass(slots=True)
-class Selection:
-    """Which rows a list is made of: FROM, WHERE, and the columns whose order it has."""
-
-    source: FromClause
-    where: list[ColumnElement[bool]]
-    order: tuple[ColumnElement[Any], ColumnElement[Any]]
+_OFTEN_RARE: Final = frozenset(
+    {FilterField.CALL_ID, FilterField.FROM_NUMBER, FilterField.TO_NUMBER, FilterField.BATCH_CALL_ID}
+)
 
 
-def few_of(wanted: AnyFilter) -> Select[int] | None:
-    """How many calls have exactly this attribute, counted up to FEW; None for any other filter.
-
-    Neither database knows how common a value of one key is: `tier=gold` and `customer=c81` look the same to them.
-    """
-    if not isinstance(wanted, AttributeFilter) or not _is_one_value(wanted):
-        return None
-    found = select(call_attributes.c.call_id).where(*_has(call_attributes, wanted)).limit(FEW)
-    return select(func.count()).select_from(found.subquery())
-
-
-def select_calls(filters: Sequence[AnyFilter], *, rare: Set[int] = frozenset()) -> Selection:
-    """The calls that fulfil every filter. rare: the places of those of which `few_of` counted fewer than FEW."""
-    chosen = Selection(calls, [], (calls.c.listed_ms, calls.c.call_id))
-    for place, a_filter in enumerate(filters):
-        if isinstance(a_filter, AttributeFilter):
-            _add_attribute(chosen, a_filter, rare=place in rare, alone=len(filters) == 1)
-        elif isinstance(a_filter, ToolCallFilter):
-            conditions = [compare(call_tool_calls.c[name], op, value) for name, op, value in a_filter.conditions]
-            chosen.where.append(exists().where(call_tool_calls.c.call_id == calls.c.call_id, *conditions))
-        else:
-            chosen.where.append(condition(a_filter))
-    return chosen
-
-
-def condition(a_filter: Filter | AnyOf) -> ColumnElement[bool]:
-    """The SQL of a filter by columns."""
-    if isinstance(a_filter, AnyOf):
-        return or_(*(and_(*map(condition, alternative)) for alternative in a_filter.alternatives))
-    found = compare(calls.c[a_filter.field.value], a_filter.op, a_filter.value)
-    if a_filter.field is FilterField.START_TIMESTAMP and a_filter.op in _COMPARISONS:
-        # the sort key is the same where there is a start: this is the condition that an index answers
-        return and_(found, compare(calls.c.listed_ms, a_filter.op, a_filter.value))
-    return found
-
-
-def _add_attribute(chosen: Selection, wanted: AttributeFilter, *, rare: bool, alone: bool) -> None:
-    attribute = call_attributes.alias()
-    if wanted.op in (FilterOp.NE, FilterOp.NP) or (_is_one_value(wanted) and not (rare or alone)):
-        # of each call that the other filters find, ask for this attribute
-        of_call = exists(select(attribute).where(attribute.c.call_id == calls.c.call_id, *_has(attribute, wanted)))
-        chosen.where.append(~of_call if wanted.op in (FilterOp.NE, FilterOp.NP) else of_call)
+def by_index(wanted: AnyFilter) -> Select[str] | None:
+    """The call_ids that fulfil the filter, read from an index; None if there is none or it would have to be walked."""
+    if isinstance(wanted, Filter) and wanted.field in _OFTEN_RARE:
+        column, order = calls.c[wanted.field.value], (calls.c.listed_ms, calls.c.call_id)
+        found = select(calls.c.call_id)
+    elif isinstance(wanted, AttributeFilter) and not wanted.numeric:
+        column, order = call_attributes.c.text, (call_attributes.c.listed_ms, call_attributes.c.call_id)
+        found = select(call_attributes.c.call_id).where(*of_key(wanted))
     else:
-        chosen.source = chosen.source.join(attribute, attribute.c.call_id == calls.c.call_id)
-        chosen.where += _has(attribute, wanted)
-        if _is_one_value(wanted):
-            chosen.order = (attribute.c.listed_ms, attribute.c.call_id)
+        return None
+    value = wanted.value if isinstance(wanted, Filter) else attribute_texts(wanted.value)
+    if wanted.op not in (FilterOp.EQ, FilterOp.SW, FilterOp.IN) or value == "":
+        return None
+    found = found.where(compare(column, wanted.op, value))
+    # the index's own order: it keeps PostgreSQL, which does not know how many there are, from reading all calls
+    return found if wanted.op is FilterOp.IN else found.order_by(column, *order)
 
 
-def _is_one_value(wanted: AttributeFilter) -> bool:
-    return wanted.op is FilterOp.EQ or (wanted.op is FilterOp.IN and len(wanted.value) == 1)
+def positive(op: FilterOp) -> FilterOp:
+    """What an attribute must not be for `ne` and `np` to hold, and otherwise the same."""
+    return {FilterOp.NE: FilterOp.EQ, FilterOp.NP: FilterOp.PR}.get(op, op)
 
 
-def _has(attribute: FromClause, wanted: AttributeFilter) -> list[ColumnElement[bool]]:
-    """The attribute is there, with the value; for `ne`, with the value that is not to be."""
-    of_key = [attribute.c.kind == wanted.kind.value, attribute.c.key == storable(wanted.key)[:MAX_KEY_CHARACTERS]]
-    if wanted.op in (FilterOp.PR, FilterOp.NP):
-        return of_key
-    return [*of_key, _compare(attribute, FilterOp.EQ if wanted.op is FilterOp.NE else wanted.op, wanted)]
+def of_key(wanted: AttributeFilter) -> Sequence[ColumnElement[bool]]:
+    """The attribute is there, whatever its value."""
+    return call_attributes.c.kind == wanted.kind.value, call_attributes.c.key == attribute_key(wanted)
 
 
-def _compare(attribute: FromClause, op: FilterOp, wanted: AttributeFilter) -> ColumnElement[bool]:
-    if wanted.numeric:
-        return compare(attribute.c.number, op, wanted.value)
-    texts = [as_text(value) for value in wanted.value] if op is FilterOp.IN else as_text(wanted.value)
-    return compare(attribute.c.text, op, texts)
+def attribute_key(wanted: AttributeFilter) -> str:
+    """As much of the key as is compared."""
+    return storable(wanted.key)[:MAX_KEY_CHARACTERS]
+
+
+def attribute_texts(value: Any) -> Any:
+    """The value, or all of them, as an attribute's text."""
+    return [as_text(one) for one in value] if isinstance(value, list | tuple) else as_text(value)

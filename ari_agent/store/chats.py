@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select, tuple_
 
 from ari_agent.contract.chat import Chat, ChatStatus
+from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import StoreError, UnknownAsset
@@ -22,6 +23,8 @@ from ari_agent.store.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
+SILENCE_MS: Final = 3_600_000
+"""How long a chat lasts without a message, unless its agent says otherwise."""
 _FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
 
 
@@ -33,6 +36,20 @@ class ChatPage:
     next_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """What a process needs to take a chat up, beside its record.
+
+    agent: as it was when the chat began, overrides included. answer_to: where texts to the user go, as whoever sends
+    them wrote it down. is_awaited: the user waits for one. silence_ms: how long the chat lasts if nobody writes.
+    """
+
+    agent: AnyAgent
+    answer_to: Mapping[str, str] | None = None
+    is_awaited: bool = False
+    silence_ms: int = SILENCE_MS
+
+
 class Chats:
     """Records by chat_id, by the pair of numbers, and pages of them by when they started."""
 
@@ -41,12 +58,17 @@ class Chats:
         self._outbox = outbox
         self._now_ms = now_ms
 
-    async def save(self, chat: Chat, events: Sequence[WebhookEvent] = ()) -> None:
-        """Write the record and what is to be told about it, both or neither. May be repeated."""
+    async def save(self, chat: Chat, events: Sequence[WebhookEvent] = (), *, goes_on: GoesOn | None = None) -> None:
+        """Write the record and what is to be told about it, both or neither. May be repeated.
+
+        goes_on: None for what is stored of it already.
+        """
 
         def write(connection: Connection) -> None:
-            values = self._values(chat)
-            statement = insert_into(connection, chats).values(**values)
+            values = self._values(chat) | (self._kept(goes_on) if goes_on else {})
+            statement = insert_into(connection, chats).values(
+                **{"silent_until_ms": self._now_ms() + SILENCE_MS, **values}
+            )
             connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
             self._outbox.add(connection, events)
 
@@ -54,14 +76,19 @@ class Chats:
         if events:
             self._outbox.announce()
 
+    def _kept(self, goes_on: GoesOn) -> dict[str, Any]:
+        return {
+            "agent": _compact(goes_on.agent.as_record()),
+            "answer_to": None if goes_on.answer_to is None else _compact(goes_on.answer_to),
+            "is_awaited": goes_on.is_awaited,
+            "silent_until_ms": self._now_ms() + goes_on.silence_ms,
+        }
+
     def _values(self, chat: Chat) -> dict[str, Any]:
-        now_ms = self._now_ms()
-        start_ms = now_ms if chat.start_timestamp is None else chat.start_timestamp
+        start_ms = self._now_ms() if chat.start_timestamp is None else chat.start_timestamp
         return {
             "chat_id": chat.chat_id,
-            # escaped to ASCII: a database text holds neither NUL (PostgreSQL) nor half a surrogate pair
-            "document": json.dumps(chat.as_record(), separators=(",", ":")),
-            "active_ms": now_ms,
+            "document": _compact(chat.as_record()),
             "start_timestamp": start_ms,
             "end_timestamp": chat.end_timestamp,
             "duration_ms": None if chat.end_timestamp is None else max(0, chat.end_timestamp - start_ms),
@@ -79,6 +106,24 @@ class Chats:
         rows = await self._rows(select(chats).where(chats.c.chat_id == chat_id))
         return _chat(rows[0]) if rows else None
 
+    async def goes_on(self, chat_id: str) -> GoesOn | None:
+        """What the chat goes on with; None: nothing is known of it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        wanted = (chats.c.agent, chats.c.answer_to, chats.c.is_awaited)
+        statement = select(*wanted).where(chats.c.chat_id == chat_id, chats.c.agent.is_not(None))
+        rows = await self._rows(statement)
+        if not rows:
+            return None
+        try:
+            agent = agent_of(json.loads(rows[0].agent))
+        except ValidationError as error:
+            raise StoreError(f"the agent of chat {chat_id} cannot be read: {_problem(error)}") from None
+        answer_to = json.loads(rows[0].answer_to) if rows[0].answer_to else None
+        return GoesOn(agent, answer_to, is_awaited=bool(rows[0].is_awaited))
+
     async def ongoing_between(self, agent_number: str, user_numbers: Sequence[str]) -> Chat | None:
         """The chat that the two numbers lead now; the newest, if there are several. user_numbers: spellings of one."""
         statement = (
@@ -94,12 +139,22 @@ class Chats:
         rows = await self._rows(statement)
         return _chat(rows[0]) if rows else None
 
-    async def idle_since(self, before_ms: int, *, limit: int = 100) -> Sequence[Chat]:
-        """Ongoing chats that nobody wrote to since then."""
+    async def fallen_silent(self, *, limit: int = 100) -> Sequence[Chat]:
+        """Ongoing chats that nobody wrote to for as long as their agent waits."""
         statement = (
             select(chats)
-            .where(chats.c.chat_status == ChatStatus.ONGOING.value, chats.c.active_ms < before_ms)
-            .order_by(chats.c.active_ms)
+            .where(chats.c.chat_status == ChatStatus.ONGOING.value, chats.c.silent_until_ms <= self._now_ms())
+            .order_by(chats.c.silent_until_ms)
+            .limit(limit)
+        )
+        return _readable(await self._rows(statement))
+
+    async def unanswered(self, *, limit: int = 1000) -> Sequence[Chat]:
+        """Ongoing chats whose user waits for an answer."""
+        statement = (
+            select(chats)
+            .where(chats.c.is_awaited, chats.c.chat_status == ChatStatus.ONGOING.value)
+            .order_by(chats.c.chat_id)
             .limit(limit)
         )
         return _readable(await self._rows(statement))
@@ -182,9 +237,17 @@ def _chat(row: Row[Any]) -> Chat:
     try:
         return Chat.model_validate(json.loads(row.document))
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the record of chat {row.chat_id} cannot be read: {where}: {problem['msg']}") from None
+        raise StoreError(f"the record of chat {row.chat_id} cannot be read: {_problem(error)}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    """Escaped to ASCII: a database text holds neither NUL (PostgreSQL) nor half a surrogate pair."""
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _readable(rows: Sequence[Row[Any]]) -> Sequence[Chat]:

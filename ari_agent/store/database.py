@@ -241,9 +241,16 @@ class Sqlite:
         return engine
 
     def _make_file(self) -> None:
-        """Readable by nobody else: it holds the passwords of trunks. SQLite gives its other files the same mode."""
+        """Readable by nobody else: it holds the passwords of trunks. SQLite gives its other files the same mode.
+
+        A file that is there is never opened here: closing it would take SQLite's locks of this process away, and the
+        next program that looks into the database would delete its WAL (sqlite.org/howtocorrupt.html, section 2.2).
+        """
         try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            os.close(os.open(os.path.realpath(self._path), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            if self._path.is_dir():
+                raise StoreError(f"cannot open the database {self._path}: Is a directory") from None
         except OSError as error:
             raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
 
@@ -266,6 +273,7 @@ class Postgresql:
                 pool_pre_ping=True,
                 connect_args={"timeout": CONNECT_TIMEOUT_S},
             )
+            self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         except ModuleNotFoundError:
             raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
 
@@ -275,8 +283,9 @@ class Postgresql:
             return await connection.run_sync(job)
 
     async def read(self, job: Callable[[Connection], T]) -> T:
-        """As `write`."""
-        return await self.write(job)
+        """REPEATABLE READ: all statements of a job see one state, and none waits for a writer."""
+        async with self._reader.begin() as connection:
+            return await connection.run_sync(job)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -34,7 +34,7 @@ batch_tasks: Final = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("document", Text, nullable=False),
     Column("state", String, nullable=False, comment="pending, placed or refused"),
-    Column("call_id", StorableText, comment="of the call that was placed"),
+    Column("call_id", StorableText, comment="of its record, once it is not pending"),
     Column("why", StorableText, comment="it was refused"),
     Index("ix_batch_tasks_pending", "batch_call_id", "state", "position"),
 )

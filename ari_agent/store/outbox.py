@@ -6,6 +6,9 @@
        └─no retry left─> dead       the row stays whole, for the API to show and replay
                           └─> buried  deleted over the API; the row stays, without its body
 
+What is settled is deleted after a while, see `purge`: the rows of calls and chats that are over, since those that go on
+may still queue an event that must not be queued again.
+
 Of one call, the oldest event that is due goes first. One that waits for its next attempt lets the later ones pass, but
 for one case: if its receiver was not reached at all, they wait with it, since they could not be delivered either; so a
 call's order survives a receiver that restarts.
@@ -18,11 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, literal_column, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, literal_column, or_, select, update
 
+from ari_agent.contract.chat import ChatStatus
+from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
+from ari_agent.store.chat_tables import chats
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.tables import outbox
+from ari_agent.store.tables import calls, outbox
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -31,7 +37,10 @@ BURIED: Final = "buried"
 # written out and not bound: only then do the databases see that a partial index serves the query
 _PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
 _DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
+_GOING_ON: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
+_AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
+_HOLDS_THOSE_BEFORE: Final = WebhookEventName.TRANSCRIPT_UPDATED
 _NOT_REACHED: Final = "not reached: "
 """Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
 
@@ -46,6 +55,12 @@ def _event(row: Row[Any]) -> WebhookEvent:
     )
 
 
+def _dead(call_id: str | None) -> Select[Any]:
+    """Dead letters by ascending id; of one call or chat, or all."""
+    statement = select(outbox).where(outbox.c.state == _DEAD).order_by(outbox.c.outbox_id)
+    return statement if call_id is None else statement.where(outbox.c.call_id == call_id)
+
+
 class Outbox:
     """The queue. on_added: called whenever something became due that was not before; wakes the delivery."""
 
@@ -56,10 +71,18 @@ class Outbox:
 
     def add(self, connection: Connection, events: Sequence[WebhookEvent]) -> None:
         """Queue the events in the caller's transaction; a lifecycle event of the call that is there already is not
-        queued again. `announce` after the commit.
+        queued again, and of the call's transcripts only the last one waits: it holds what those before it hold.
+        `announce` after the commit.
         """
         if not events:
             return
+        if last := {event.call_id: event for event in events if event.event is _HOLDS_THOSE_BEFORE}:
+            events = [
+                event for event in events if event.event is not _HOLDS_THOSE_BEFORE or event is last[event.call_id]
+            ]
+            # Also one that is just being sent, which is sent to its end but not again.
+            older = (outbox.c.call_id.in_(last), outbox.c.event == _HOLDS_THOSE_BEFORE.value)
+            connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
         connection.execute(
@@ -101,11 +124,7 @@ class Outbox:
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         """
         statement = self.due_statement(now_ms, limit, except_calls, except_receivers)
-
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
-
-        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.read(ask)]
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._rows(statement)]
 
     @staticmethod
     def due_statement(
@@ -174,35 +193,33 @@ class Outbox:
         """How many dead letters there are."""
         return await self._count(_DEAD)
 
-    async def dead_letters(self, *, limit: int = 50, after_id: int = 0) -> Sequence[DeadLetter]:
-        """Dead letters by ascending id. after_id: the last id of the page before."""
-        statement = (
-            select(outbox)
-            .where(outbox.c.state == _DEAD, outbox.c.outbox_id > after_id)
-            .order_by(outbox.c.outbox_id)
-            .limit(limit)
-        )
-
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
-
+    async def dead_letters(
+        self, *, limit: int = 50, after_id: int = 0, call_id: str | None = None
+    ) -> Sequence[DeadLetter]:
+        """Dead letters by ascending id. after_id: the last id of the page before. call_id: of one call or chat."""
         return [
             DeadLetter(row.outbox_id, _event(row), row.attempts, row.why or "", row.created_ms, row.settled_ms)
-            for row in await self._database.read(ask)
+            for row in await self._rows(_dead(call_id).where(outbox.c.outbox_id > after_id).limit(limit))
         ]
 
     async def replay(self, outbox_id: int) -> bool:
         """Make a dead letter pending again, with all its attempts. False: there is no such dead letter."""
-        return await self._replay(outbox.c.outbox_id == outbox_id) == 1
+        return bool(await self._replay([outbox_id]))
 
-    async def replay_all(self) -> int:
-        """The same for all of them; returns how many there were."""
-        return await self._replay(true())
+    async def replay_all(self, *, call_id: str | None = None) -> int:
+        """The same for all that are dead now, or for those of one call or chat; returns how many there were."""
+        ids = _dead(call_id).with_only_columns(outbox.c.outbox_id).limit(_AT_ONCE)
+        replayed = last_id = 0
+        # by id, so that one that dies again meanwhile is not met again
+        while rows := await self._rows(ids.where(outbox.c.outbox_id > last_id)):
+            replayed += await self._replay([row.outbox_id for row in rows])
+            last_id = rows[-1].outbox_id
+        return replayed
 
-    async def _replay(self, which: ColumnElement[bool]) -> int:
+    async def _replay(self, outbox_ids: Sequence[int]) -> int:
         statement = (
             update(outbox)
-            .where(outbox.c.state == _DEAD, which)
+            .where(outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
             .values(state=PENDING, attempts=0, settled_ms=None, why=None, next_attempt_ms=self._now_ms())
         )
         replayed = await self._database.write(lambda connection: connection.execute(statement).rowcount)
@@ -212,7 +229,33 @@ class Outbox:
 
     async def bury(self, outbox_id: int) -> bool:
         """Forget a dead letter: it stays only as the mark that its event was queued once. False: there is none."""
-        return await self._set(outbox_id, state=BURIED, body=b"", where_state=DEAD)
+        return await self._set(outbox_id, state=BURIED, settled_ms=self._now_ms(), body=b"", where_state=DEAD)
+
+    async def purge_settled(self, before_ms: int) -> int:
+        """Delete some of what was delivered or buried before that time; returns how many, 0 when there are none left.
+
+        What belongs to a call or chat that goes on stays. Leave a day or more: `Calls.save` may be repeated within
+        minutes of a call's end.
+        """
+        return await self._purge((DELIVERED, BURIED), before_ms)
+
+    async def purge_dead(self, before_ms: int) -> int:
+        """The same with what died before that time."""
+        return await self._purge((DEAD,), before_ms)
+
+    async def _purge(self, states: Collection[str], before_ms: int) -> int:
+        goes_on = or_(
+            exists().where(calls.c.call_id == outbox.c.call_id, calls.c.call_status.in_(_GOING_ON)),
+            exists().where(chats.c.chat_id == outbox.c.call_id, chats.c.chat_status == ChatStatus.ONGOING.value),
+        )
+        old = (
+            select(outbox.c.outbox_id)
+            .where(outbox.c.state.in_(states), outbox.c.settled_ms < before_ms, ~goes_on)
+            .limit(_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        statement = delete(outbox).where(outbox.c.outbox_id.in_(old))
+        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
 
     def forget(self, connection: Connection, call_id: str) -> None:
         """Drop what is settled of a call that is being deleted; what is pending is still delivered."""
@@ -227,6 +270,12 @@ class Outbox:
             return connection.execute(statement).rowcount == 1
 
         return await self._database.write(change)
+
+    async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        def ask(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement).all()
+
+        return await self._database.read(ask)
 
     async def _count(self, state: ColumnElement[str]) -> int:
         statement = select(func.count()).select_from(outbox).where(outbox.c.state == state)

@@ -2,6 +2,10 @@
 
 A document holds the password of the number's trunk in clear, since Asterisk needs it to answer the digest challenge
 (RFC 2617). The object shows it in neither its JSON nor its repr, and the database's file is closed to other users.
+
+A fallback number never falls back itself, so that a caller for whom no slot came free is sent on once. Whoever gives a
+number a fallback looks for chains and writes in one transaction, and all who do so take turns: the two halves of a
+chain, made at the same time, would not see each other. Every spelling of a number counts as that number.
 """
 
 from __future__ import annotations
@@ -9,15 +13,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, text, update
 
+from ari_agent.contract.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
-from ari_agent.errors import AlreadyStored, StoreError
+from ari_agent.errors import AlreadyStored, FallbackChain, StoreError
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.tables import phone_numbers
+
+_FALLBACKS_LOCK: Final = 0x617269_66616C6C  # of pg_advisory_xact_lock: "ari", "fall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,13 @@ class PhoneNumbers:
 
         Raises:
             AlreadyStored: it is registered already.
+            FallbackChain: its fallback number cannot be one, or it is one itself.
         """
 
         def write(connection: Connection) -> bool:
+            if number.fallback_number is not None:
+                _lock_fallbacks(connection)
+                _refuse_chain(connection, number.phone_number, number.fallback_number)
             statement = insert_into(connection, phone_numbers).values(_values(number)).on_conflict_do_nothing()
             return connection.execute(statement).rowcount == 1
 
@@ -87,14 +98,19 @@ class PhoneNumbers:
 
         Raises:
             pydantic.ValidationError: the changes do not fit together; nothing is changed.
+            FallbackChain: the fallback number cannot be one, or the number is one itself; nothing is changed.
         """
         statement = select(phone_numbers).where(phone_numbers.c.phone_number == phone_number).with_for_update()
 
         def change(connection: Connection) -> PhoneNumber | None:
+            if changes.fallback_number is not None:
+                _lock_fallbacks(connection)  # before the row, as everybody does: else two wait for each other
             row = connection.execute(statement).one_or_none()
             if row is None:
                 return None
             number = changes.apply(_phone_number(row), now_ms=self._now_ms())
+            if changes.fallback_number is not None:
+                _refuse_chain(connection, phone_number, changes.fallback_number)
             this_number = phone_numbers.c.phone_number == phone_number
             connection.execute(update(phone_numbers).where(this_number).values(_values(number)))
             return number
@@ -125,3 +141,34 @@ class PhoneNumbers:
             return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
 
         return await self._database.read(ask)
+
+
+def _lock_fallbacks(connection: Connection) -> None:
+    """Wait for whoever else is giving a number a fallback; SQLite has one writer at a time as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FALLBACKS_LOCK})
+
+
+def _refuse_chain(connection: Connection, phone_number: str, fallback_number: str) -> None:
+    """Raises FallbackChain unless `fallback_number` may be the one of `phone_number`."""
+    if fallback_number in all_spellings(phone_number):
+        raise FallbackChain(f"fallback_number: {fallback_number} is this number itself; name another one")
+    column = phone_numbers.c.phone_number
+    for row in connection.execute(select(phone_numbers).where(column.in_(all_spellings(fallback_number)))):
+        if further := _phone_number(row).fallback_number:
+            raise FallbackChain(
+                f"fallback_number: {fallback_number} has a fallback of its own ({further}); name a number that has none"
+            )
+    names_this_number = or_(
+        *(
+            phone_numbers.c.document.contains(f'"fallback_number":"{spelling}"', autoescape=True)
+            for spelling in all_spellings(phone_number)
+        )
+    )
+    for row in connection.execute(select(phone_numbers).where(names_this_number).order_by(column)):
+        # SQLite's LIKE takes `Desk` for `desk`
+        if _phone_number(row).fallback_number in all_spellings(phone_number):
+            raise FallbackChain(
+                f"fallback_number: {phone_number} is itself the fallback of {row.phone_number}, so it can have none; "
+                f"remove it there first"
+            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from ari_agent.contract.call import Call
+from ari_agent.errors import UnknownCall
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbound_tables import idempotency_keys
@@ -21,15 +22,28 @@ class PlacedCalls:
         self._calls = calls
 
     async def find(self, key: str, *, since_ms: int) -> Call | None:
-        """The call that was placed with this key; None also when its record has been deleted."""
+        """The call that was placed with this key, or None.
+
+        Raises:
+            UnknownCall: its record has been deleted; the key places no second call all the same.
+        """
         statement = select(idempotency_keys.c.call_id).where(
             idempotency_keys.c.idempotency_key == key, idempotency_keys.c.created_ms > since_ms
         )
         call_id = await self._database.read(lambda connection: connection.execute(statement).scalar())
-        return None if call_id is None else await self._calls.get(call_id)
+        if call_id is None:
+            return None
+        call = await self._calls.get(call_id)
+        if call is None:
+            raise UnknownCall(call_id)
+        return call
 
     async def save(self, key: str, call: Call, *, since_ms: int, now_ms: int) -> Call | None:
-        """Store the record of a new call under its key. Where another was faster: that call, and nothing is stored."""
+        """Store the record of a new call under its key. Where another was faster: that call, and nothing is stored.
+
+        Raises:
+            UnknownCall: see `find`.
+        """
 
         def write(connection: Connection) -> bool:
             connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_ms <= since_ms))
@@ -42,4 +56,4 @@ class PlacedCalls:
 
         if await self._database.write(write):
             return None
-        return await self.find(key, since_ms=since_ms) or call
+        return await self.find(key, since_ms=since_ms)

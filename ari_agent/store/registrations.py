@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, delete, func, select
@@ -24,6 +25,14 @@ from ari_agent.store.registered_tables import registrations
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A registered call that nobody took in time. registration: None where what was stored cannot be read any more."""
+
+    call_id: str
+    registration: Registration | None
+
+
 class Registrations:
     """Registrations by call_id. Times in milliseconds since the epoch."""
 
@@ -34,30 +43,32 @@ class Registrations:
 
     async def save(self, registration: Registration, call: Call) -> None:
         """Store a new registration and the record of its call, both or neither."""
-        values = {
-            "call_id": registration.call_id,
-            "document": json.dumps(registration.as_record(), separators=(",", ":")),
-            "expires_ms": registration.expires_ms,
-        }
 
         def write(connection: Connection) -> None:
             self._calls.put(connection, call)
-            connection.execute(insert_into(connection, registrations).values(values))
+            _put(connection, registration)
 
         await self._database.write(write)
 
+    async def give_back(self, registration: Registration) -> None:
+        """Undo `take`: somebody else may have the call."""
+        await self._database.write(lambda connection: _put(connection, registration))
+
     async def take(self, call_id: str, *, now_ms: int) -> Registration | None:
-        """Take a registered call, so that nobody else can. None: taken already, overdue, or never registered."""
+        """Take a registered call, so that nobody else can. None: taken already, overdue, or never registered.
+
+        Raises:
+            StoreError: the database failed, or holds what cannot be read: that stays until it is overdue.
+        """
         statement = delete(registrations).where(registrations.c.call_id == call_id, registrations.c.expires_ms > now_ms)
 
-        def write(connection: Connection) -> str | None:
+        def write(connection: Connection) -> Registration | None:
             document: str | None = connection.execute(statement.returning(registrations.c.document)).scalar()
-            return document
+            return None if document is None else _registration(call_id, document)
 
-        document = await self._database.write(write)
-        return None if document is None else _registration(call_id, document)
+        return await self._database.write(write)
 
-    async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Registration]:
+    async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Overdue]:
         """Registrations whose time is up, the oldest first."""
         statement = (
             select(registrations.c.call_id, registrations.c.document)
@@ -66,7 +77,7 @@ class Registrations:
             .limit(limit)
         )
         rows = await self._database.read(lambda connection: connection.execute(statement).all())
-        return [_registration(row.call_id, row.document) for row in rows]
+        return [_overdue(row.call_id, row.document) for row in rows]
 
     async def expire(self, call: Call, events: Sequence[WebhookEvent]) -> bool:
         """End a registration with the last record of its call. False: somebody has taken it, and nothing is written."""
@@ -104,6 +115,24 @@ class Registrations:
         statement = select(registrations.c.call_id)
         rows = await self._database.read(lambda connection: connection.execute(statement).scalars().all())
         return frozenset(rows)
+
+
+def _put(connection: Connection, registration: Registration) -> None:
+    values = {
+        "call_id": registration.call_id,
+        "document": json.dumps(registration.as_record(), separators=(",", ":")),
+        "expires_ms": registration.expires_ms,
+    }
+    connection.execute(insert_into(connection, registrations).values(values))
+
+
+def _overdue(call_id: str, document: str) -> Overdue:
+    """One that cannot be read must not keep the others from being ended."""
+    try:
+        return Overdue(call_id, _registration(call_id, document))
+    except StoreError as error:
+        log.error("%s", error, extra={"call_id": call_id})
+        return Overdue(call_id, None)
 
 
 def _registration(call_id: str, document: str) -> Registration:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
 from ari_agent.store.batches import Batches
 from ari_agent.store.calls import Calls
@@ -19,11 +19,6 @@ from ari_agent.store.placed_calls import PlacedCalls
 from ari_agent.store.registrations import Registrations
 
 
-def epoch_ms() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
 class Store:
     """The database and its nouns.
 
@@ -34,13 +29,13 @@ class Store:
         StoreError: the URL is none of these.
     """
 
-    def __init__(self, database_url: str, *, now_ms: Callable[[], int] = epoch_ms) -> None:
+    def __init__(self, database_url: str, *, now_ms: Callable[[], int] = now_ms) -> None:
         self._database = Database(database_url)
         self.agents = Agents(self._database, now_ms)
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)
-        self.batches = Batches(self._database, self.calls)
+        self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)
         self.placed = PlacedCalls(self._database, self.calls)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
@@ -56,12 +51,14 @@ class Store:
         """
         try:
             await self._database.write(lambda connection: bring_to_head(connection, shown_url=self._database.shown_url))
+            await self.calls.open()
         except BaseException:
             await self._database.close()
             raise
 
     async def close(self) -> None:
         """Let what is being written be written, then let go of the database."""
+        await self.calls.close()
         await self._database.close()
 
     async def ping(self) -> None:

@@ -151,6 +151,13 @@ outbox: Final = Table(
     ),
     Index("ix_outbox_dead", "outbox_id", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
     Index("ix_outbox_call", "call_id"),
+    Index(
+        "ix_outbox_settled",
+        "state",
+        "settled_ms",
+        sqlite_where=text("settled_ms IS NOT NULL"),
+        postgresql_where=text("settled_ms IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # an id that was deleted never names another event
 )
 
@@ -171,6 +178,7 @@ agent_tags: Final = Table(
     Column("agent_id", StorableText, primary_key=True),
     Column("tag", StorableText, primary_key=True),
     Column("version", Integer, nullable=False),
+    Column("place", Integer, nullable=False, server_default="0", comment="of the agent's assignments, from 1"),
 )
 
 phone_numbers: Final = Table(

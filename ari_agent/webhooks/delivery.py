@@ -10,7 +10,8 @@ blocking. What that means here:
   are not met by all calls at once. The fourth failure makes a dead letter, which stays in the outbox.
 - An outcome is recorded before the event counts as settled; a process that dies between the 2xx and its record sends
   again, which is why receivers see an event at least once. After a recorded 2xx it is never sent again.
-- A receiver gets at most `PER_RECEIVER` requests at a time, so one that hangs takes no more than these of the places.
+- A receiver, told by host and port, gets at most `PER_RECEIVER` requests at a time, and no more than a quarter of the
+  places that are free: however slow some are, those that have none on their way are served before those that have.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import aiohttp
 
+from ari_agent.clock import now_ms
 from ari_agent.contract.webhook_event import QueuedEvent
 from ari_agent.errors import StoreError
-from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown
+from ari_agent.webhooks.signed_post import PostFailed, SignedPost, shown
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ RETRY_AFTER_S: Final = (1.0, 5.0, 30.0)
 JITTER: Final = 0.2  # of each of these
 AT_A_TIME: Final = 256
 PER_RECEIVER: Final = 16
+READ_AT_ONCE: Final = 32  # events with their bodies, of which only those are kept that are sent now
 IDLE_LOOK_S: Final = 30.0  # somebody else may have put something into the outbox
 STORE_RETRY_S: Final = 1.0  # after the database failed
 GRACE_S: Final = 2.0  # at the end
@@ -63,11 +65,6 @@ class OutboxPort(Protocol):
         """To be sent again at that time, or never (None). not_reached: later events of its call wait until then."""
 
 
-def epoch_ms() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
 class Delivery:
     """The worker. api_key: signs each request, at the moment it is sent.
 
@@ -80,7 +77,7 @@ class Delivery:
         session: aiohttp.ClientSession,
         api_key: str,
         *,
-        now_ms: Callable[[], int] = epoch_ms,
+        now_ms: Callable[[], int] = now_ms,
         dice: Callable[[], float] = random.random,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
         at_a_time: int = AT_A_TIME,
@@ -134,14 +131,16 @@ class Delivery:
         now_ms = self._now_ms()
         try:
             while (room := self._at_a_time - self.in_flight) > 0:
+                share = max(1, min(self._per_receiver, room // 4))
                 busy_receivers = Counter(queued.event.receiver for queued in self._on_their_way.values())
                 busy_calls = {queued.event.call_id for queued in self._on_their_way.values()}
-                full = [name for name, count in busy_receivers.items() if count >= self._per_receiver]
-                due = await self._outbox.due(now_ms, room, except_calls=busy_calls, except_receivers=full)
+                full = [name for name, count in busy_receivers.items() if count >= share]
+                limit = min(room, READ_AT_ONCE)
+                due = await self._outbox.due(now_ms, limit, except_calls=busy_calls, except_receivers=full)
                 if not due:
                     break
                 for queued in due:
-                    if busy_receivers[queued.event.receiver] < self._per_receiver:
+                    if busy_receivers[queued.event.receiver] < share:
                         busy_receivers[queued.event.receiver] += 1
                         self._start(queued)
             next_ms = await self._outbox.next_due_ms(now_ms)
@@ -176,9 +175,7 @@ class Delivery:
         event = queued.event
         facts = {"call_id": event.call_id, "event": event.event.value, "attempt": queued.attempts + 1}
         try:
-            await self._post.send(
-                event.url, event.body, timeout_s=event.timeout_ms / 1000, answer_limit_bytes=ANSWER_LIMIT_BYTES
-            )
+            await self._post.tell(event.url, event.body, timeout_s=event.timeout_ms / 1000)
         except PostFailed as failure:
             await self._record_failure(queued, failure, facts)
         else:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import aiohttp
 from pydantic import ValidationError
 
+from ari_agent.clock import now_ms
 from ari_agent.contract.explain import explain
 from ari_agent.contract.inbound import (
     InboundChatWebhookBody,
@@ -75,7 +75,7 @@ class InboundWebhook:
         *,
         timeout_s: float = TIMEOUT_S,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._post = SignedPost(session, api_key, now_ms)
         self._timeout_s = timeout_s

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from ari_agent.agents import audio_socket
 from ari_agent.agents.audio_socket import AudioSocket
+from ari_agent.agents.connection import tls_context
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, CallFacts, Clear, Mark
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
+from tests.fakes.certificate import self_signed
 from tests.fakes.raw_agent import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawAgent, RawConnection, frame
 
 FACTS = CallFacts("call_1", "+15551230000", "+15559990000", "inbound")
@@ -384,16 +384,7 @@ async def test_sending_before_the_websocket_is_open_does_nothing() -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for localhost, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key",
-         "-out", folder / "crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both = folder / "both.pem"
-    both.write_bytes((folder / "crt").read_bytes() + (folder / "key").read_bytes())
-    return both
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @contextlib.asynccontextmanager
@@ -419,7 +410,7 @@ async def test_wss_with_a_certificate_nobody_vouches_for_is_unreachable(certific
 
 async def test_wss_trusts_what_ssl_cert_file_adds(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    audio_socket._tls_context.cache_clear()
+    tls_context.cache_clear()
     try:
         async with tls_agent(certificate) as port:
             ear = Ear()
@@ -431,4 +422,4 @@ async def test_wss_trusts_what_ssl_cert_file_adds(certificate: Path, monkeypatch
             with pytest.raises(AgentUnreachable, match="IP address mismatch"):
                 await AudioSocket(twilio(), Ear()).connect(f"wss://127.0.0.1:{port}/")
     finally:
-        audio_socket._tls_context.cache_clear()
+        tls_context.cache_clear()

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.control import REQUESTS, read_request, refusal, transfer_answer
-from ari_agent.agents.message import Asked, Refused
+from ari_agent.agents.control import REQUESTS, read_request, read_update, refusal, transfer_answer
+from ari_agent.agents.message import Asked, CallFacts, Refused, Said
+from ari_agent.agents.twilio import TwilioClient
+from ari_agent.agents.web import WebClient
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.transcript import TranscriptUpdate, Utterance
 from tests.agents.test_message import JSON
 
 
@@ -53,6 +58,53 @@ def test_what_cannot_be_done_says_which_field_was_wrong(event: str, body: object
 def test_any_body_is_a_request_or_refused_in_one_line(event: str, body: object) -> None:
     answer = read_request(event, {event: body})
     assert isinstance(answer, Asked) or ("\n" not in answer.message and len(answer.message) <= 500)
+
+
+HELLO = {"role": "agent", "content": "Hello."}
+SAID = TranscriptUpdate(transcript=(Utterance(role="agent", content="Hello."),), turntaking="user_turn")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"event": "update", "update": {"transcript": [HELLO], "turntaking": "user_turn"}},
+        {"event": "update", "transcript": [HELLO], "turntaking": "user_turn"},
+        {"event_type": "update", "transcript": [HELLO], "turntaking": "user_turn"},
+    ],
+)
+def test_a_transcript_is_read_in_every_form_and_protocol(message: dict[str, object]) -> None:
+    facts = CallFacts("call_1", "+15551230000", "+15559990000", "inbound")
+    for protocol in (TwilioClient(facts, stream_sid="MZ1"), WebClient(facts)):
+        said = protocol.read_text(json.dumps(message).encode())
+        assert isinstance(said, Said)
+        assert said.update == SAID
+        shown = {"event_type": "update", "transcript": [HELLO], "turntaking": "user_turn"}
+        assert json.loads(said.text) == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (None, "must be an object"),
+        ({}, "transcript: required"),
+        ({"transcript": [HELLO, {"role": "robot", "content": ""}]}, "transcript[1].role"),
+        ({"transcript": [{"role": "user"}]}, "transcript[0].content: required"),
+        ({"transcript": [HELLO] * 5_001}, "at most 5000"),
+        ({"transcript": [], "turntaking": "mine"}, "turntaking"),
+    ],
+)
+def test_a_malformed_transcript_says_what_was_wrong(body: object, named: str) -> None:
+    refused = read_update(b"", {"event": "update", "update": body})
+    assert isinstance(refused, Refused)
+    assert refused.event == "update"
+    assert named in refused.message
+
+
+@given(JSON)
+def test_any_body_is_a_transcript_or_refused_in_one_line(body: object) -> None:
+    for message in ({"event": "update", "update": body}, {"event_type": "update", "transcript": body}):
+        answer = read_update(b"{}", message)
+        assert isinstance(answer, Said) or ("\n" not in answer.message and len(answer.message) <= 500)
 
 
 def test_the_outcome_of_a_transfer_leaves_out_what_is_unknown() -> None:

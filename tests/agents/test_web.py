@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.message import Asked, Audio, CallFacts, Clear, Ignored, Mark, Ping, Told
+from ari_agent.agents.message import Asked, Audio, CallFacts, Clear, Ignored, Mark, Ping, Said, Told
 from ari_agent.agents.web import WebClient, WebServer
 from ari_agent.contract.call_control import HangupRequest
+from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentCorruptPayload
 from tests.agents.test_message import JSON
 
@@ -48,7 +49,11 @@ def test_metadata_that_was_not_given_is_left_out() -> None:
         (b'{"event_type":"ping"}', Ping()),
         (b'{"event":"mark","mark":{"name":"m"}}', Mark("m")),
         (b'{"event":"hangup","hangup":{"q850_cause":17}}', Asked(HangupRequest(q850_cause=17))),
-        (b'{"event_type":"update","transcript":[]}', Told("update", b'{"event_type":"update","transcript":[]}')),
+        (b'{"event_type":"metadata","metadata":{}}', Told("metadata", b'{"event_type":"metadata","metadata":{}}')),
+        (
+            b'{"event_type":"update","transcript":[],"new":1}',
+            Said(TranscriptUpdate(transcript=()), b'{"event_type":"update","transcript":[],"new":1}'),
+        ),
     ],
 )
 def test_the_agents_text_is_read(text: bytes, meaning: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from ari_agent.api.server import build_api
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
-from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import UnknownCall
 from ari_agent.store.store import Store
+from tests.api.web_house import House, open_house
+from tests.fakes.turned_loop import TurnedLoop
 
 API_KEY = "key_test_123"
 NOW_MS = 1_760_000_000_000
@@ -64,8 +66,8 @@ class Board:
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
         self._take(call_id, request)
 
-    async def override_fields(self, call_id: str, fields: LiveFields) -> None:
-        self._take(call_id, fields)
+    async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
+        self._take(call_id, update)
 
     def _take(self, call_id: str, request: object) -> None:
         if self.trouble:
@@ -73,20 +75,6 @@ class Board:
         if call_id not in [call.call_id for call in self.calls]:
             raise UnknownCall(call_id)
         self.asked.append((call_id, request))
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is brought to the current schema once, to be copied by each test."""
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-
-    async def make() -> None:
-        store = Store(f"sqlite+aiosqlite:///{path}")
-        await store.open()
-        await store.close()
-
-    asyncio.run(make())
-    return path
 
 
 @pytest.fixture
@@ -112,6 +100,18 @@ def dependencies(store: Store, board: Board) -> ApiDependencies:
         now_ms=lambda: NOW_MS,
         registrar=Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS),
     )
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.stem == "test_web_call_limits":
+        return {"turned": TurnedLoop}
+    return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+async def house(store: Store) -> AsyncIterator[House]:
+    async with open_house(store, random_call_id) as opened:
+        yield opened
 
 
 def random_call_id() -> str:

@@ -10,7 +10,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.outbound_call import FindTrunk, OutboundOrder
+from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.outbound_desk import OutboundDesk
 from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.store.store import Store
@@ -24,9 +24,9 @@ class Lines:
     orders: list[OutboundOrder] = field(default_factory=list)
     slots: list[AsyncExitStack] = field(default_factory=list)
 
-    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, find_trunk: FindTrunk) -> None:
+    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkKeeper) -> None:
         """Write down an order; its slot is held until `hang_up_all`."""
-        del find_trunk
+        del trunks
         self.orders.append(order)
         self.slots.append(slot)
 

@@ -11,10 +11,14 @@ import aiohttp
 
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.notices import Notices
 from ari_agent.chats.reception import ChatReception
-from ari_agent.chats.session import ChatServices
+from ari_agent.chats.services import ChatServices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
+from tests.fakes.llm_server import until
+
+_desks = itertools.count(1)  # a desk after another makes no id twice
 
 
 @dataclass
@@ -28,11 +32,23 @@ class Pens:
         """Write down a message."""
         self.sent.append((destination, body))
 
+    async def sent_by_now(self, count: int) -> None:
+        """Wait until that many were sent."""
+        await until(lambda: len(self.sent) >= count)
+
 
 @asynccontextmanager
-async def chat_desk(store: Store, pens: Pens, *, now_ms: int, idle_s: float = 3600.0) -> AsyncIterator[ChatDesk]:
+async def chat_desk(
+    store: Store,
+    pens: Pens,
+    *,
+    now_ms: int,
+    silence_ms: int = 3_600_000,
+    notices: Notices | None = None,
+    account_webhook_url: str | None = None,
+) -> AsyncIterator[ChatDesk]:
     """A desk that writes with these."""
-    ids = itertools.count(1)
+    ids = itertools.count(next(_desks) * 1000)
     async with aiohttp.ClientSession() as http:
         desk = ChatDesk(
             ChatServices(
@@ -41,8 +57,9 @@ async def chat_desk(store: Store, pens: Pens, *, now_ms: int, idle_s: float = 36
                 send=pens.send,
                 now_ms=lambda: now_ms,
                 new_message_id=lambda: f"message_{next(ids)}",
-                account_webhook_url=None,
-                idle_s=idle_s,
+                account_webhook_url=account_webhook_url,
+                notices=notices or Notices(),
+                silence_ms=silence_ms,
                 retry_after_s=0.01,
             ),
             ChatReception(

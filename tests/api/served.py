@@ -28,11 +28,15 @@ NUMBER = "+14157770000"
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, str]]:
-    """The base URL of an API that has one agent, one number, one live and one ended call; and the agent's id."""
+def served(folder: Path, database_url: str | None = None) -> Iterator[tuple[str, str]]:
+    """The base URL of an API that has one agent, one number, one live and one ended call; and the agent's id.
+
+    database_url: of an empty database; else one is made in the folder.
+    """
+    database_url = database_url or f"sqlite+aiosqlite:///{folder}/served.db"
     ready: Future[tuple[str, str]] = Future()
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(folder, ready, stop)))
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(database_url, ready, stop)))
     thread.start()
     try:
         yield ready.result(timeout=30)
@@ -41,9 +45,9 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         thread.join()
 
 
-async def _serve(folder: Path, ready: Future[tuple[str, str]], stop: threading.Event) -> None:
+async def _serve(database_url: str, ready: Future[tuple[str, str]], stop: threading.Event) -> None:
     try:
-        store = Store(f"sqlite+aiosqlite:///{folder}/served.db")
+        store = Store(database_url)
         await store.open()
         agent = await store.agents.create(AgentCreate.model_validate({"response_engine": AUDIO}))
         number = PhoneNumberImport.model_validate({"phone_number": NUMBER, "termination_uri": "sip.example.com"})

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from ari_agent.api.routes import PUBLIC_PATHS, ROUTES, Route
+from ari_agent.api.route import Route
+from ari_agent.api.routes import PUBLIC_PATHS, ROUTES
 from tests.api.conftest import API_KEY, Api, refused
 
 

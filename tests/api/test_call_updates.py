@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ari_agent.calls.concurrency import Slots
-from ari_agent.contract.call_update import LiveFields
+from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import CallNotOngoing
 from ari_agent.store.store import Store
 from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
@@ -45,6 +45,15 @@ async def test_a_call_that_is_over_is_changed(api: Api, store: Store) -> None:
     }
     assert "metadata" not in await patch(api, PATH, {"metadata": None})
     assert (await (await api.get(f"/v2/get-call/{OVER.call_id}")).json())["custom_attributes"]["tier"] == "iron"
+
+
+async def test_of_basic_attributes_nothing_that_was_said_is_shown(api: Api, store: Store) -> None:
+    said = {"transcript": "User: Hi.\n", "transcript_object": [{"role": "user", "content": "Hi."}]}
+    await store.calls.save(a_call(1, **said))
+    assert (await patch(api, PATH, {"metadata": {}}))["transcript"] == "User: Hi.\n"
+    changed = await patch(api, PATH, {"data_storage_setting": "basic_attributes_only"})
+    for call in (changed, await (await api.get(f"/v2/get-call/{OVER.call_id}")).json()):
+        assert not any("transcript" in key for key in call)
 
 
 async def test_the_storage_setting_goes_towards_stricter_alone(api: Api, store: Store) -> None:
@@ -101,28 +110,41 @@ async def test_an_analysis_is_shown_again(api: Api, store: Store) -> None:
 
 async def test_fields_of_a_live_call_are_overridden(api: Api, board: Board) -> None:
     board.calls.append(OneCall("call_live"))
-    fields: Json = {"metadata": {"a": 1}, "override_dynamic_variables": None}
-    assert await patch(api, "/v2/update-live-call/call_live", {"fields_to_override": fields}) == {"success": True}
-    assert board.asked == [("call_live", LiveFields.model_validate(fields))]
-    empty: list[Json] = [{}, {"call_control": {}}, {"call_control": {"trigger_response": False}}]
-    for nothing in empty:
-        assert await patch(api, "/v2/update-live-call/call_live", nothing) == {"success": True}
-    assert len(board.asked) == 1
+    wanted: list[Json] = [
+        {"fields_to_override": {"metadata": {"a": 1}, "override_dynamic_variables": None}},
+        {"fields_to_override": {"metadata": None}, "call_control": {"trigger_response": True}},
+        {"call_control": {"additional_context": "VIP"}},
+        {},
+    ]
+    for update in wanted:
+        assert await patch(api, "/v2/update-live-call/call_live", update) == {"success": True}
+    assert board.asked == [("call_live", LiveCallUpdate.model_validate(update)) for update in wanted]
 
 
-@pytest.mark.parametrize("control", [{"trigger_response": True}, {"additional_context": "VIP"}])
-async def test_an_agent_that_cannot_be_told_says_so(api: Api, board: Board, control: Json) -> None:
+@pytest.mark.parametrize(
+    ("update", "complaint"),
+    [
+        ({"call_control": {"additional_context": ""}}, "call_control.additional_context: must have at least 1"),
+        ({"call_control": {"additional_context": "x" * 51_201}}, "call_control.additional_context: must have at most"),
+        ({"call_control": {"trigger_response": "yes"}}, "call_control.trigger_response: must be true or false"),
+        ({"call_control": "speak"}, "call_control: must be an object"),
+        (
+            {"fields_to_override": {"override_dynamic_variables": {"a": None}}},
+            "fields_to_override.override_dynamic_variables.a: must be a string",
+        ),
+        ({"fields_to_override": {"metadata": []}}, "fields_to_override.metadata: must be an object"),
+    ],
+)
+async def test_a_wrong_live_update_is_refused(api: Api, board: Board, update: Json, complaint: str) -> None:
     board.calls.append(OneCall("call_live"))
-    response = await api.patch("/v2/update-live-call/call_live", json={"call_control": control})
-    assert "call_control: agents on an audio websocket decide themselves" in await refused(response, 400)
-    empty = await api.patch("/v2/update-live-call/call_live", json={"call_control": {"additional_context": ""}})
-    assert "call_control.additional_context: must have" in await refused(empty, 400)
+    assert complaint in await refused(await api.patch("/v2/update-live-call/call_live", json=update), 400)
+    assert board.asked == []
 
 
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (ValueError("data_storage_setting: cannot go back"), "fields_to_override.data_storage_setting: cannot go back"),
+        (ValueError("fields_to_override.metadata: cannot be"), "fields_to_override.metadata: cannot be"),
         (CallNotOngoing("call_live", "arrived"), "not ongoing"),
     ],
 )

@@ -97,6 +97,29 @@ async def test_all_are_sent_again(api: Api, store: Store) -> None:
     assert (await (await api.post("/replay-dead-webhooks")).json()) == {"replayed_count": 0}
 
 
+async def test_those_of_one_call_are_listed_and_sent_again(api: Api, store: Store) -> None:
+    _, second, _ = await make_dead(store, 3)
+    call_id = a_call(1).call_id
+    assert [item["webhook_id"] for item in (await listed(api, f"?call_id={call_id}"))["items"]] == [second]
+    assert await listed(api, "?call_id=call_nobody") == {"items": [], "has_more": False}
+    response = await api.post(f"/replay-dead-webhooks?call_id={call_id}")
+    assert await response.json() == {"replayed_count": 1}
+    assert [queued.outbox_id for queued in await store.outbox.due(NOW_MS, 10)] == [second]
+    assert len((await listed(api))["items"]) == 2
+
+
+@pytest.mark.parametrize("call_id", ["", "x" * 257])
+async def test_what_is_no_id_is_refused(api: Api, store: Store, call_id: str) -> None:
+    """So that a client whose variable is empty does not send everything again."""
+    await make_dead(store, 1)
+    for response in (
+        await api.get(f"/list-dead-webhooks?call_id={call_id}"),
+        await api.post(f"/replay-dead-webhooks?call_id={call_id}"),
+    ):
+        assert "call_id" in await refused(response, 400)
+    assert await store.outbox.dead_count() == 1
+
+
 async def test_one_is_forgotten_and_never_queued_again(api: Api, store: Store) -> None:
     (webhook_id,) = await make_dead(store, 1)
     assert (await api.delete(f"/delete-dead-webhook/{webhook_id}")).status == 204

@@ -44,7 +44,7 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-MAX_EXAMPLES = 12
+MAX_EXAMPLES = min(12, settings().max_examples // 3)
 KNOWN = {"call_id": (LIVE.call_id, ENDED.call_id), "phone_number": (NUMBER,)}
 
 

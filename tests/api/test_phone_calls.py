@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -79,12 +80,36 @@ async def test_an_override_is_for_this_call_alone(office: Office) -> None:
         ({"override_agent_version": 7}, 422),
         ({"agent_override": {"agent": {"ring_duration_ms": 1}}}, 400),
         ({"custom_sip_headers": {"X-A": "b\r\nX-C: d"}}, 400),
+        ({"custom_sip_headers": {"X-A": "{{b}}"}, "retell_llm_dynamic_variables": {"b": "b\r\nX-C: d"}}, 400),
         ({"idempotency_key": ""}, 400),
     ],
 )
 async def test_what_is_refused_leaves_nothing(office: Office, fields: dict[str, Any], status: int) -> None:
     assert await refused(await office.call(**fields), status)
     assert (office.slots.in_use, await office.store.calls.count(), office.lines.orders) == (0, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("to_number", "status"),
+    [
+        ("+14155550199", 201),
+        ("4155550199", 201),
+        ("100", 201),
+        ("*43", 201),
+        ("reception", 201),
+        ("442071838750", 400),
+        ("00442071838750", 400),
+        ("011442071838750", 400),
+        ("9011442071838750", 400),
+        ("0-044-20-7183-8750", 400),
+        ("+88213000000", 400),
+        ("+80012345678", 400),
+    ],
+)
+async def test_no_spelling_of_a_number_leaves_the_countries_that_are_allowed(
+    office: Office, to_number: str, status: int
+) -> None:
+    assert (await office.call(to_number=to_number, ignore_e164_validation=True)).status == status
 
 
 async def test_slots_of_inbound_calls_are_left_to_them(office: Office) -> None:
@@ -106,6 +131,21 @@ async def test_a_repeated_key_answers_the_first_call_and_holds_no_slot(office: O
     second = await (await office.call(idempotency_key="key", to_number="+14155550198")).json()
     assert second == first
     assert (office.slots.in_use, len(office.lines.orders)) == (1, 1)
+
+
+async def test_the_same_key_at_the_same_moment_needs_one_slot(office: Office) -> None:
+    assert (await office.call()).status == 201  # of two
+    answers = await asyncio.gather(*(office.call(idempotency_key="key") for _ in range(8)))
+    assert [answer.status for answer in answers] == [201] * 8
+    assert len({(await answer.json())["call_id"] for answer in answers}) == 1
+    assert (office.slots.in_use, len(office.lines.orders)) == (2, 2)
+
+
+async def test_a_key_whose_record_was_deleted_places_no_second_call(office: Office) -> None:
+    first = await (await office.call(idempotency_key="key")).json()
+    await office.store.calls.delete(first["call_id"])
+    assert first["call_id"] in await refused(await office.call(idempotency_key="key"), 422)
+    assert len(office.lines.orders) == 1
 
 
 async def test_a_key_is_not_used_up_by_a_call_that_was_refused(office: Office) -> None:

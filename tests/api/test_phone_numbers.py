@@ -112,14 +112,53 @@ async def test_a_binding_to_an_agent_that_is_not_there_is_refused(api: Api, vers
     await refused(await api.get(f"/get-phone-number/{NUMBER}"), 422)
 
 
-async def test_a_fallback_may_not_be_the_number_itself_nor_fall_back_itself(api: Api) -> None:
-    await import_number(api)
-    await import_number(api, "+14157775555")
-    own = await api.patch(f"/update-phone-number/{NUMBER}", json={"fallback_number": NUMBER})
-    assert "must be another number" in await refused(own, 400)
-    await api.patch("/update-phone-number/+14157775555", json={"fallback_number": "+14157776666"})
-    chain = await api.patch(f"/update-phone-number/{NUMBER}", json={"fallback_number": "+14157775555"})
-    assert "has a fallback of its own" in await refused(chain, 400)
+async def test_older_keys_of_every_direction_are_still_read(api: Api) -> None:
+    agent_id = (await make_agent(api))["agent_id"]
+    await import_number(api, inbound_agent_id=agent_id, outbound_agent_id=agent_id, outbound_agent_version=0)
+    older = {
+        "inbound_sms_agent_id": agent_id,
+        "outbound_sms_agent_id": agent_id,
+        "outbound_sms_agent_version": "latest",
+    }
+    changed = await (await api.patch(f"/update-phone-number/{NUMBER}", json=older)).json()
+    bound = {"agent_id": agent_id, "weight": 1.0}
+    assert {key: value for key, value in changed.items() if key.endswith("_agents")} == {
+        "inbound_agents": [bound],
+        "outbound_agents": [{**bound, "agent_version": 0}],
+        "inbound_sms_agents": [bound],
+        "outbound_sms_agents": [{**bound, "agent_version": "latest"}],
+    }
+    assert not any("agent_id" in key for key in changed)
+    wrong = await api.patch(f"/update-phone-number/{NUMBER}", json={"inbound_agent_id": 5})
+    assert "inbound_agents[0].agent_id: must be a string" in await refused(wrong, 400)
+
+
+@pytest.mark.parametrize(
+    ("number", "fallback", "complaint"),
+    [
+        ("1000", "1000", "fallback_number must be another number than phone_number"),
+        ("1000", "+1000", "fallback_number: +1000 is this number itself; name another one"),
+        ("1000", "1001", "fallback_number: 1001 has a fallback of its own (1002); name a number that has none"),
+        ("1002", "1003", "fallback_number: 1002 is itself the fallback of 1001, so it can have none; remove it there"),
+    ],
+)
+async def test_fallback_numbers_make_no_chain(api: Api, number: str, fallback: str, complaint: str) -> None:
+    for known in ("1000", "1001", "1002"):
+        await import_number(api, known)
+    assert (await api.patch("/update-phone-number/1001", json={"fallback_number": "1002"})).status == 200
+    response = await api.patch(f"/update-phone-number/{number}", json={"fallback_number": fallback, "nickname": "x"})
+    assert complaint in await refused(response, 400)
+    unchanged = await (await api.get(f"/get-phone-number/{number}")).json()
+    assert "fallback_number" not in unchanged
+    assert "nickname" not in unchanged
+
+
+async def test_a_number_is_not_created_into_a_chain(api: Api) -> None:
+    await import_number(api, "1001")
+    await api.patch("/update-phone-number/1001", json={"fallback_number": "+14157775555"})
+    chain = await api.post("/create-phone-number", json={"phone_number": "+14157775555", "fallback_number": "1003"})
+    assert "is itself the fallback of 1001" in await refused(chain, 400)
+    assert (await api.post("/create-phone-number", json={"phone_number": "+14157775555"})).status == 201
 
 
 WRONG: list[tuple[Json, str]] = [
@@ -168,3 +207,12 @@ async def test_numbers_are_listed_whole_and_in_pages(api: Api) -> None:
                 break
             query["pagination_key"] = page["pagination_key"]
         assert seen == expected
+
+
+@pytest.mark.parametrize("codecs", [["EVS"], ["PCMU", "G729"], [""], ["x" * 40]])
+async def test_a_codec_that_asterisk_lacks_is_refused_by_the_list_of_those_it_has(api: Api, codecs: list[str]) -> None:
+    body = {"phone_number": "+14155550123", "termination_uri": "sip.example.com", "codecs": codecs}
+    assert "codecs" in await refused(await api.post("/import-phone-number", json=body), 400)
+    assert (await api.post("/import-phone-number", json={**body, "codecs": ["pcma", "Opus"]})).status == 201
+    why = await refused(await api.patch("/update-phone-number/+14155550123", json={"codecs": ["EVS"]}), 400)
+    assert "PCMU, PCMA, G722, opus" in why

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from retell import APIResponseValidationError, AuthenticationError, BadRequestError, Retell, UnprocessableEntityError
+from retell.types import AgentResponse, PhoneCallResponse, PhoneNumberResponse
 
 from tests.api.conftest import API_KEY
 from tests.api.served import ENDED, LIVE, NUMBER, served
@@ -127,3 +128,22 @@ def test_errors_are_the_clients_own_kinds(client: Retell, base_url: str) -> None
         stranger.agent.retrieve("agent_1")
     with pytest.raises(UnprocessableEntityError, match="call_unknown not found"):
         client.call.retrieve("call_unknown")
+
+
+def test_older_paths_answer_what_the_newest_client_knows(client: Retell) -> None:
+    """It does not call them itself any more; what they answer are the same objects, read as strictly."""
+    agent = client.agent.create(response_engine={"type": "retell-llm", "llm_id": "llm_1"}, voice_id="v")
+    created = client.agent.create_version(agent.agent_id, base_version=0)
+    versions = client.get(f"/get-agent-versions/{agent.agent_id}", cast_to=list[AgentResponse])
+    assert [version.version for version in versions] == [created.version, 0]
+    assert client.post(f"/publish-agent/{agent.agent_id}", cast_to=AgentResponse).is_published
+    numbers = client.get("/list-phone-numbers", cast_to=list[PhoneNumberResponse])
+    assert NUMBER in {number.phone_number for number in numbers}
+    wanted = {"filter_criteria": {"call_id": [ENDED.call_id]}}
+    assert [call.call_id for call in client.post("/v2/list-calls", cast_to=list[PhoneCallResponse], body=wanted)] == [
+        ENDED.call_id
+    ]
+    by_query = f"/list-calls?filter_criteria[agent_id]={ENDED.agent_id}"
+    assert ENDED.call_id in {call.call_id for call in client.get(by_query, cast_to=list[PhoneCallResponse])}
+    assert client.get(f"/get-call/{ENDED.call_id}", cast_to=PhoneCallResponse).call_status == "ended"
+    client.agent.delete(agent.agent_id)

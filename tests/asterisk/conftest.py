@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -34,7 +34,7 @@ _Event = TypeVar("_Event", bound=AriEvent)
 
 
 class Line:
-    """Our client, connected, and the events that it hands over."""
+    """Our client, connected while `async with` lasts, and the events that it hands over."""
 
     def __init__(self, pbx: Pbx) -> None:
         self.pbx = pbx
@@ -42,6 +42,17 @@ class Line:
         self.connections: asyncio.Queue[None] = asyncio.Queue()
         self.events: list[AriEvent] = []
         self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self.ari.run(self.hear, self.connected))
+        await asyncio.wait_for(self.connections.get(), 20)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
+        await self.ari.close()
 
     def hear(self, event: AriEvent) -> None:
         self.events.append(event)
@@ -98,18 +109,10 @@ def sipp(pbx: Pbx) -> Sipp:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def line(pbx: Pbx) -> AsyncIterator[Line]:
-    made = Line(pbx)
-    running = asyncio.create_task(made.ari.run(made.hear, made.connected))
-    try:
-        await asyncio.wait_for(made.connections.get(), 10)
+    async with Line(pbx) as made:
         yield made
         for channel in await made.ari.channels():
             await made.ari.hang_up(channel.id)
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await made.ari.close()
 
 
 @pytest.fixture

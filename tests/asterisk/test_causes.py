@@ -54,6 +54,10 @@ def test_a_call_that_we_gave_up_was_not_answered_whatever_asterisk_makes_of_it()
     assert reason_for_dial(486, cause=17, timed_out=True) is Reason.DIAL_NO_ANSWER
 
 
+def test_nobody_rang_where_not_even_a_provisional_response_came() -> None:
+    assert reason_for_dial(None, timed_out=True, heard=False) is Reason.TELEPHONY_PROVIDER_UNAVAILABLE
+
+
 @pytest.mark.parametrize(
     ("cause", "reason"),
     [
@@ -120,7 +124,9 @@ def test_every_reason_has_a_cause_that_sip_can_carry(reason: Reason, answered: b
 _codes = st.none() | st.integers()
 
 
-@given(_codes, _codes, st.booleans(), st.booleans())
-def test_no_cause_is_without_a_reason(cause: int | None, tech_cause: int | None, one: bool, other: bool) -> None:
+@given(_codes, _codes, st.booleans(), st.booleans(), st.booleans())
+def test_no_cause_is_without_a_reason(
+    cause: int | None, tech_cause: int | None, one: bool, other: bool, heard: bool
+) -> None:
     assert reason_for_hangup(cause, tech_cause, soft=one) in Reason
-    assert reason_for_dial(tech_cause, cause=cause, rang=one, timed_out=other) in Reason
+    assert reason_for_dial(tech_cause, cause=cause, rang=one, timed_out=other, heard=heard) in Reason

@@ -236,21 +236,24 @@ async def test_what_the_owner_could_not_look_at_is_looked_at_again(asterisk: Fak
 async def test_a_fault_in_the_owners_look_does_not_end_the_events(
     asterisk: FakeAsterisk, caplog: pytest.LogCaptureFixture
 ) -> None:
+    failed = asyncio.Event()
+
     async def fail() -> None:
+        failed.set()
         raise ZeroDivisionError
 
     heard: asyncio.Queue[AriEvent] = asyncio.Queue()
     rest = Rest(url=asterisk.url, username="ari", password=PASSWORD)
     task = asyncio.create_task(EventSocket(rest, app=APP).run(heard.put_nowait, fail))
     await opened(asterisk)
-    await asyncio.sleep(0.02)
+    await asyncio.wait_for(failed.wait(), ENOUGH_S)
     await asterisk.send(dtmf("1"))
     await asyncio.wait_for(heard.get(), ENOUGH_S)
+    assert "ZeroDivisionError" in caplog.text
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
     await rest.close()
-    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_connections_that_end_at_once_are_made_ever_more_slowly(asterisk: FakeAsterisk) -> None:

@@ -337,13 +337,9 @@ async def test_a_wrong_password_is_said_without_saying_it(line: Line, caplog: py
 
 
 async def test_a_second_controller_of_the_same_name_makes_the_first_say_so(line: Line) -> None:
-    other = Line(line.pbx)
-    task = asyncio.create_task(other.ari.run(other.hear, other.connected))
-    await asyncio.wait_for(other.connections.get(), 10)
-    await line.next(ApplicationReplaced)
-    await until(lambda: not line.ari.connected)
-    task.cancel()
-    await other.ari.close()
+    async with Line(line.pbx):
+        await line.next(ApplicationReplaced)
+        await until(lambda: not line.ari.connected)
 
 
 async def test_a_client_that_connects_again_at_once_is_never_deaf(line: Line, caller: SipCaller) -> None:
@@ -353,13 +349,9 @@ async def test_a_client_that_connects_again_at_once_is_never_deaf(line: Line, ca
         await line.ari.answer(channel.id)
         await caller.answered()
         for _ in range(25):
-            again = Line(line.pbx)
-            running = asyncio.create_task(again.ari.run(again.hear, again.connected))
-            await asyncio.wait_for(again.connections.get(), 20)
-            await again.ari.set_variable(channel.id, "HEARD", "1")
-            await again.next(ChannelVarset, channel.id)
-            running.cancel()
-            await again.ari.close()
+            async with Line(line.pbx) as again:
+                await again.ari.set_variable(channel.id, "HEARD", "1")
+                await again.next(ChannelVarset, channel.id)
 
 
 async def test_after_a_restart_of_asterisk_the_client_is_there_again(line: Line, caller: SipCaller) -> None:

@@ -51,6 +51,8 @@ def put_fields(noted: Noted) -> dict[str, str]:
         ("sip:sip.example.com:5070", "UDP", "sip:sip.example.com:5070"),
         ("sip.example.com:5061", "TLS", "sip:sip.example.com:5061;transport=tls"),
         ("sip.example.com;transport=udp", "TCP", "sip:sip.example.com"),
+        ("SIPS:sip.example.com", "TCP", "sip:sip.example.com;transport=tls"),
+        ("sips:sip.example.com;transport=udp", "UDP", "sip:sip.example.com;transport=tls"),
         ("[2001:db8::1]:5060", "TCP", "sip:[2001:db8::1]:5060;transport=tcp"),
     ],
 )
@@ -59,11 +61,12 @@ def test_the_contact_names_host_port_and_transport(uri: str, transport: str, con
     made = trunk(APP, NUMBER, config)
     assert made is not None
     assert made.aor["contact"] == contact
-    assert made.endpoint["media_encryption"] == ("sdes" if transport == "TLS" else "no")
+    assert made.endpoint["media_encryption"] == ("sdes" if "tls" in contact else "no")
 
 
-def test_a_trunk_without_a_password_has_no_auth() -> None:
-    made = trunk(APP, NUMBER, TrunkConfig(termination_uri="sip.example.com"))
+@pytest.mark.parametrize("user", [None, "bob"])
+def test_a_trunk_without_a_password_has_no_auth(user: str | None) -> None:
+    made = trunk(APP, NUMBER, TrunkConfig(termination_uri="sip.example.com", auth_username=user))
     assert made is not None
     assert made.auth is None
     assert made.endpoint["from_user"] == NUMBER

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.list_calls [--calls 1000000] [--database-url URL] [--repeats 20]
 
 Without a URL: SQLite in a folder of its own, and PostgreSQL where its programs are installed. A database that holds
-enough calls already is measured as it is. Prints one JSON object for each: milliseconds by kind of page, 50 calls each.
+enough calls already is measured as it is. Prints a table for each, of pages of 50 calls by filter.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, Index, Table, insert
+from sqlalchemy.util import await_only
 
-from ari_agent.store.call_filter import AnyFilter, AnyOf, AttributeFilter, Filter, FilterField, FilterOp
-from ari_agent.store.call_index import AttributeKind, attributes, columns
+from ari_agent.store.call_filter import AnyFilter, AnyOf, AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
+from ari_agent.store.call_index import AttributeKind, attributes, columns, tool_calls
 from ari_agent.store.database import Database
+from ari_agent.store.segment_tables import call_fresh
 from ari_agent.store.store import Store
-from ari_agent.store.tables import call_attributes, calls
+from ari_agent.store.tables import call_attributes, call_tool_calls, calls
 from tests.store import postgresql
 
 FIRST_MS = 1_760_000_000_000
@@ -47,6 +51,8 @@ TRANSCRIPT = [
     {"role": role, "content": "So it is the order of last Monday, then. " * 2} for role in ("agent", "user")
 ] * 4
 BATCH = 5_000
+LIMIT_MS = 100
+TABLES = (calls, call_attributes, call_tool_calls, call_fresh)
 
 
 def caller(number: int) -> str:
@@ -73,146 +79,241 @@ def document(number: int, dice: random.Random) -> dict[str, Any]:
         "disconnection_reason": reason,
         "metadata": {"customer": f"c{dice.randrange(CUSTOMERS)}", "tier": dice.choice(["gold", "silver", "iron"])},
         "retell_llm_dynamic_variables": {"order": str(number)},
+        "call_cost": {
+            "combined_cost": round(lasted_ms / 1000 * 0.12, 2),
+            "total_duration_seconds": lasted_ms // 1000,
+            "total_duration_unit_price": 0.12,
+        },
+        "latency": {"e2e": {"p50": round(dice.lognormvariate(6.7, 0.3))}},
         "data_storage_setting": "everything",
         "call_analysis": {
             "call_successful": dice.random() < 0.8,
             "user_sentiment": dice.choice(["Positive", "Neutral"]),
         },
         "transcript_object": TRANSCRIPT,
+        "transcript_with_tool_calls": _tool_call(dice) if dice.random() < 0.25 else [],
     }
 
 
-def rows(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """What the store keeps of each call: its row and those of its attributes."""
+def _tool_call(dice: random.Random) -> list[dict[str, Any]]:
+    name, worked = dice.choice(["book", "look_up", "cancel"]), dice.random() < 0.9
+    return [
+        {"role": "tool_call_invocation", "tool_call_id": "t1", "name": name, "arguments": "{}"},
+        {"role": "tool_call_result", "tool_call_id": "t1", "content": "", "successful": worked, "latency_ms": 120},
+    ]
+
+
+Rows = Sequence[dict[str, Any]]
+
+
+def rows(count: int) -> Iterator[Mapping[Table, Rows]]:
+    """What the store keeps of each call, by table."""
     dice = random.Random(1)
     for number in range(count):
         call = document(number, dice)
-        place = {"call_id": call["call_id"], "listed_ms": call["start_timestamp"]}
-        yield (
-            columns(call) | place | {"document": json.dumps(call, separators=(",", ":"))},
-            [
+        same_call = {"call_id": call["call_id"]}
+        place = same_call | {"listed_ms": call["start_timestamp"]}
+        yield {
+            calls: [columns(call) | place | {"document": json.dumps(call, separators=(",", ":"))}],
+            call_attributes: [
                 {**place, "kind": kind, "key": key, "text": value, "number": as_number}
                 for (kind, key), (value, as_number) in attributes(call).items()
             ],
-        )
+            call_fresh: [{**place, "touched": 0}],
+            call_tool_calls: [{**same_call, "position": at, **tool} for at, tool in enumerate(tool_calls(call))],
+        }
 
 
 async def fill(database_url: str, count: int) -> None:
-    """Put the calls there, by the thousand."""
+    """Put the calls there, by the thousand, and make the indexes when all are in."""
     database = Database(database_url)
-
-    def put(some: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]], connection: Connection) -> None:
-        connection.execute(insert(calls), [row for row, _ in some])
-        connection.execute(insert(call_attributes), [row for _, found in some for row in found])
-
+    await database.write(lambda connection: _all_indexes(Index.drop, connection))
     made = rows(count)
     while some := list(itertools.islice(made, BATCH)):
-        await database.write(partial(put, some))
-    await database.write(lambda connection: connection.execute(text("ANALYZE")))
+        by_table = {table: [row for one in some for row in one[table]] for table in TABLES}
+        await database.write(partial(_put, by_table))
+    await database.write(lambda connection: _all_indexes(Index.create, connection))
     await database.close()
 
 
-Case = tuple[Sequence[AnyFilter], Mapping[str, Any]]
+def _all_indexes(do: Callable[[Index, Connection], None], connection: Connection) -> None:
+    for table in TABLES:
+        for index in table.indexes:
+            do(index, connection)
 
 
-def cases(count: int, dice: random.Random) -> Mapping[str, Case]:
-    """One page of each kind that people ask for, with values that are drawn."""
+def _put(by_table: Mapping[Table, Rows], connection: Connection) -> None:
+    for table, some in by_table.items():
+        if connection.dialect.name == "sqlite":
+            connection.execute(insert(table), some)
+        elif some:
+            # ten times as fast as INSERT
+            driver: Any = connection.connection.driver_connection
+            records = [tuple(row.values()) for row in some]
+            await_only(driver.copy_records_to_table(table.name, records=records, columns=list(some[0])))
+
+
+def _is(field: FilterField, op: FilterOp, value: Any = None) -> Filter:
+    return Filter(field, op, value)
+
+
+def filters(count: int, dice: random.Random) -> Mapping[str, Sequence[AnyFilter]]:
+    """What people filter by, and what nobody should, with values that are drawn."""
     middle_ms = FIRST_MS + dice.randrange(count) * EVERY_MS
-    day = Filter(FilterField.START_TIMESTAMP, FilterOp.BT, (middle_ms, middle_ms + 86_400_000))
-    agent = Filter(FilterField.AGENT_ID, FilterOp.IN, [dice.choice(AGENTS[:30])])
-    ended = Filter(FilterField.CALL_STATUS, FilterOp.IN, ["ended"])
-    failed = Filter(FilterField.CALL_STATUS, FilterOp.IN, ["error", "not_connected"])
-    someone = Filter(FilterField.FROM_NUMBER, FilterOp.EQ, caller(dice.randrange(CALLERS)))
-    line = Filter(FilterField.TO_NUMBER, FilterOp.EQ, dice.choice(LINES))
-    reason = Filter(FilterField.DISCONNECTION_REASON, FilterOp.IN, ["error_llm_websocket_open"])
+    day = _is(FilterField.START_TIMESTAMP, FilterOp.BT, (middle_ms, middle_ms + 86_400_000))
+    agent = _is(FilterField.AGENT_ID, FilterOp.IN, [dice.choice(AGENTS[:30])])
+    version = _is(FilterField.AGENT_VERSION, FilterOp.IN, [dice.randrange(5)])
+    failed = _is(FilterField.CALL_STATUS, FilterOp.IN, ["error", "not_connected"])
+    number = caller(dice.randrange(CALLERS))
+    someone = _is(FilterField.FROM_NUMBER, FilterOp.EQ, number)
+    german = _is(FilterField.FROM_NUMBER, FilterOp.SW, "+49")
+    line = _is(FilterField.TO_NUMBER, FilterOp.EQ, dice.choice(LINES))
+    rare_reason = _is(FilterField.DISCONNECTION_REASON, FilterOp.IN, ["error_llm_websocket_open"])
+    dear = _is(FilterField.COMBINED_COST, FilterOp.GT, 100)
+    slow = _is(FilterField.E2E_LATENCY_P50, FilterOp.GE, 2000)
     customer = AttributeFilter(AttributeKind.METADATA, "customer", FilterOp.EQ, f"c{dice.randrange(CUSTOMERS)}")
     tier = AttributeFilter(AttributeKind.METADATA, "tier", FilterOp.EQ, dice.choice(["gold", "silver", "iron"]))
-    order = AttributeFilter(AttributeKind.DYNAMIC_VARIABLES, "order", FilterOp.LT, 1000, numeric=True)
-    deep = {"pagination_key": f"{middle_ms}:call_0"}
-    versions = [
-        Filter(FilterField.AGENT_ID, FilterOp.EQ, AGENTS[0]),
-        Filter(FilterField.AGENT_VERSION, FilterOp.IN, [3]),
-    ]
+    vip = AttributeFilter(AttributeKind.METADATA, "vip", FilterOp.EQ, "yes")
+    order = (AttributeKind.DYNAMIC_VARIABLES, "order")
+    booked = ToolCallFilter([("name", FilterOp.EQ, "book"), ("success", FilterOp.EQ, False)])
     return {
-        "first": ((), {}),
-        "oldest first": ((), {"ascending": True}),
-        "deep": ((), deep),
-        "skip half": ((), {"skip": count // 2}),
-        "status": ([ended], {}),
-        "status, deep": ([failed], deep),
-        "agent": ([agent], {}),
-        "agent, deep": ([agent], deep),
-        "agent or agent's version": ([AnyOf([[agent], versions])], {}),
-        "agent and status": ([agent, failed], {}),
-        "agent and reason": ([agent, reason], {}),
-        "from": ([someone], {}),
-        "from, starts with": ([Filter(FilterField.FROM_NUMBER, FilterOp.SW, "+49151000001")], {}),
-        "from, starts with, many": ([Filter(FilterField.FROM_NUMBER, FilterOp.SW, "+49")], {}),
-        "to": ([line], {}),
-        "to, deep": ([line], deep),
-        "from and to": ([someone, line], {}),
-        "time range": ([day], {}),
-        "time range, oldest first": ([day], {"ascending": True}),
-        "time range and agent": ([day, agent], {}),
-        "time range and reason": ([day, reason], {}),
-        "time range, agent and status": ([day, agent, failed], {}),
-        "reason": ([reason], {}),
-        "reason, deep": ([reason], deep),
-        "metadata": ([customer], {}),
-        "metadata of many": ([tier], {}),
-        "metadata of many, deep": ([tier], deep),
-        "metadata of many and agent": ([tier, agent], {}),
-        "metadata of many and from": ([tier, someone], {}),
-        "metadata and status": ([customer, ended], {}),
-        "two keys of metadata": ([customer, tier], {}),
-        "metadata, unset": ([AttributeFilter(AttributeKind.METADATA, "vip", FilterOp.NP)], {}),
-        "metadata that nobody has": ([AttributeFilter(AttributeKind.METADATA, "vip", FilterOp.EQ, "yes")], {}),
-        "dynamic variable as number": ([order], {}),
-        "duration": ([Filter(FilterField.DURATION_MS, FilterOp.GT, 300_000)], {}),
-        "unsuccessful": ([Filter(FilterField.CALL_SUCCESSFUL, FilterOp.EQ, False)], {}),
-        "sentiment": ([Filter(FilterField.USER_SENTIMENT, FilterOp.IN, ["Positive"])], {}),
+        "none": [],
+        "status": [_is(FilterField.CALL_STATUS, FilterOp.IN, ["ended"])],
+        "several statuses": [failed],
+        "agent": [agent],
+        "agent's version": [AnyOf([[agent, version]])],
+        "agent, or another's version": [AnyOf([[agent], [_is(FilterField.AGENT_ID, FilterOp.EQ, AGENTS[0]), version]])],
+        "agent and status": [agent, failed],
+        "agent and reason": [agent, rare_reason],
+        "agent and line": [agent, line],
+        "from": [someone],
+        "from, not": [_is(FilterField.FROM_NUMBER, FilterOp.NE, number)],
+        "from, starts with, few": [_is(FilterField.FROM_NUMBER, FilterOp.SW, "+49151000001")],
+        "from, starts with, a third": [german],
+        "from, ends with, few": [_is(FilterField.FROM_NUMBER, FilterOp.EW, number[-5:])],
+        "from, ends with, a tenth": [_is(FilterField.FROM_NUMBER, FilterOp.EW, number[-1])],
+        "from, contains, few": [_is(FilterField.FROM_NUMBER, FilterOp.CO, number[-6:-1])],
+        "from, contains, most": [_is(FilterField.FROM_NUMBER, FilterOp.CO, "1")],
+        "from, contains, nobody": [_is(FilterField.FROM_NUMBER, FilterOp.CO, "555x")],
+        "to": [line],
+        "from and to": [someone, line],
+        "from, a third, and to": [german, line],
+        "to, contains, and status": [_is(FilterField.TO_NUMBER, FilterOp.CO, "777"), failed],
+        "batch, unset": [_is(FilterField.BATCH_CALL_ID, FilterOp.NP)],
+        "call_id, contains": [_is(FilterField.CALL_ID, FilterOp.CO, f"{dice.randrange(16**4):04x}")],
+        "day": [day],
+        "day and agent": [day, agent],
+        "day and reason": [day, rare_reason],
+        "day, agent and status": [day, agent, failed],
+        "reason": [rare_reason],
+        "reason, unset": [_is(FilterField.DISCONNECTION_REASON, FilterOp.NP)],
+        "duration": [_is(FilterField.DURATION_MS, FilterOp.GT, 300_000)],
+        "duration, between": [_is(FilterField.DURATION_MS, FilterOp.BT, (60_000, 61_000))],
+        "cost": [dear],
+        "latency": [slow],
+        "cost, latency and agent": [dear, slow, agent],
+        "end": [_is(FilterField.END_TIMESTAMP, FilterOp.LT, middle_ms)],
+        "unsuccessful": [_is(FilterField.CALL_SUCCESSFUL, FilterOp.EQ, False)],
+        "sentiment and direction": [
+            _is(FilterField.USER_SENTIMENT, FilterOp.IN, ["Positive"]),
+            _is(FilterField.DIRECTION, FilterOp.IN, ["outbound"]),
+        ],
+        "metadata, few": [customer],
+        "metadata, a third": [tier],
+        "metadata, not": [replace(tier, op=FilterOp.NE)],
+        "metadata, contains": [replace(customer, op=FilterOp.CO, value="77")],
+        "metadata, ends with": [replace(customer, op=FilterOp.EW, value="777")],
+        "metadata, unset": [replace(vip, op=FilterOp.NP)],
+        "metadata that nobody has": [vip],
+        "metadata, a third, and agent": [tier, agent],
+        "metadata, a third, and from": [tier, someone],
+        "two keys of metadata": [customer, tier],
+        "metadata, not, and cost": [replace(tier, op=FilterOp.NE), dear],
+        "dynamic variable, number": [AttributeFilter(*order, FilterOp.LT, 1000, numeric=True)],
+        "dynamic variable, between": [AttributeFilter(*order, FilterOp.BT, (1000, 500_000), numeric=True)],
+        "tool call": [booked],
+        "tool call and agent": [booked, agent],
+    }
+
+
+def windows(count: int, total: int, dice: random.Random) -> Mapping[str, Mapping[str, Any]]:
+    """Which part of the list. total: how many calls it has."""
+    middle_ms = FIRST_MS + dice.randrange(count) * EVERY_MS
+    return {
+        "first": {},
+        "oldest": {"ascending": True},
+        "deep": {"pagination_key": f"{middle_ms}:call_0"},
+        "skip half": {"skip": total // 2},
     }
 
 
 async def measure(database_url: str, count: int, repeats: int) -> Mapping[str, Any]:
-    """p50 and the slowest of each kind of page."""
+    """Milliseconds of each kind of page, [p50, slowest]."""
+    began_s = time.monotonic()
     store = Store(database_url)
     await store.open()
-    began_s = time.monotonic()
     if await store.calls.count() < count:
+        await store.close()
         await fill(database_url, count)
-    await store.close()
-    store = Store(database_url)  # connections that know the statistics
-    await store.open()
+        store = Store(database_url)
+        await store.open()
     filled_s = time.monotonic() - began_s
-    times: dict[str, list[float]] = {}
+    times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     found: dict[str, int] = {}
     for repeat in range(repeats + 1):
-        for name, (filters, page) in cases(count, random.Random(repeat)).items():
-            asked_s = time.perf_counter()
-            calls_found = (await store.calls.list(filters, limit=50, **page)).calls
-            if repeat:  # the first warms up
-                times.setdefault(name, []).append((time.perf_counter() - asked_s) * 1000)
-            found[name] = max(found.get(name, 0), len(calls_found))
-    asked_s = time.perf_counter()
-    total = await store.calls.count()
-    counted_ms = (time.perf_counter() - asked_s) * 1000
+        dice = random.Random(repeat)
+        for name, wanted in filters(count, dice).items():
+            took = times[name]
+            total, milliseconds = await timed(store.calls.count(wanted))
+            took["total"].append(milliseconds)
+            found[name] = total
+            for window, page in windows(count, total, dice).items():
+                _, milliseconds = await timed(store.calls.list(wanted, limit=50, **page))
+                took[window].append(milliseconds)
+            took["first and total"].append(took["first"][-1] + took["total"][-1])
+            if name in ("none", "from, starts with, a third", "metadata, a third, and agent"):
+                _, milliseconds = await timed(store.calls.list(wanted, limit=1000, skip=total // 2))
+                took["1000 of the middle"].append(milliseconds)
     await store.close()
+    pages = {
+        # the first time warms up
+        name: {window: [round(statistics.median(ms[1:]), 1), round(max(ms[1:]), 1)] for window, ms in took.items()}
+        for name, took in times.items()
+    }
     return {
-        "calls": total,
+        "calls": count,
         "filled_s": round(filled_s),
-        "count_all_ms": round(counted_ms, 1),
-        "pages": {
-            name: {"p50_ms": round(statistics.median(ms), 1), "max_ms": round(max(ms), 1), "calls": found[name]}
-            for name, ms in times.items()
-        },
-        "slowest_ms": round(max(max(ms) for ms in times.values()), 1),
+        "found": found,
+        "pages": pages,
+        "slowest_ms": max(slowest for took in pages.values() for _, slowest in took.values()),
     }
 
 
-def report(name: str, figures: Mapping[str, Any]) -> None:
-    """One JSON object."""
-    print(json.dumps({"database": name, **figures}, indent=1), flush=True)
+Answer = TypeVar("Answer")
+
+
+async def timed(question: Awaitable[Answer]) -> tuple[Answer, float]:
+    """The answer, and the milliseconds that it took."""
+    began_s = time.perf_counter()
+    answer = await question
+    return answer, (time.perf_counter() - began_s) * 1000
+
+
+def report(database: str, figures: Mapping[str, Any]) -> None:
+    """A line for each filter: p50/slowest in ms of each page, those over the limit with an exclamation mark."""
+    print(f"{database}: {figures['calls']} calls, ready in {figures['filled_s']} s, slowest {figures['slowest_ms']} ms")
+    names = ("first", "oldest", "deep", "skip half", "total", "first and total", "1000 of the middle")
+    print("| filter | found | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 2) + "|")
+    for filter_name, took in figures["pages"].items():
+        cells = [_cell(*took[name]) if name in took else "" for name in names]
+        print(f"| {filter_name} | {figures['found'][filter_name]} | " + " | ".join(cells) + " |")
+    over = sum(slowest > LIMIT_MS for took in figures["pages"].values() for _, slowest in took.values())
+    print(f"{over} kinds of pages took over {LIMIT_MS} ms at least once", flush=True)
+
+
+def _cell(p50_ms: float, slowest_ms: float) -> str:
+    return f"{p50_ms:.0f}/{slowest_ms:.0f}" + " !" * (slowest_ms > LIMIT_MS)
 
 
 def main() -> None:

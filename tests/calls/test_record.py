@@ -7,8 +7,11 @@ import pytest
 
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import WebhookEventName
 
@@ -53,6 +56,16 @@ def test_a_call_owes_started_ended_and_analyzed() -> None:
     assert "call_analysis" not in ended
     assert analyzed["call_analysis"]["call_successful"] is True
     assert "metadata" not in ended
+
+
+@pytest.mark.parametrize(
+    ("setting", "opted_out"),
+    [("everything", False), ("everything_except_pii", False), ("basic_attributes_only", True)],
+)
+def test_webhooks_tell_of_storage_in_older_words_too(setting: str, opted_out: bool) -> None:
+    one = record(agent(data_storage_setting=setting))
+    one.ended(DisconnectionReason.USER_HANGUP, 4_000)
+    assert {json.loads(event.body)["call"]["opt_out_sensitive_data_storage"] for event in one.owed} == {opted_out}
 
 
 def test_a_call_that_never_connected_owes_no_call_started() -> None:
@@ -110,6 +123,7 @@ def test_a_transfer_that_succeeds_is_told_in_three_events() -> None:
         "transfer_started",
         "transfer_bridged",
         "transfer_ended",
+        "transcript_updated",
         "call_ended",
         "call_analyzed",
     ]
@@ -145,6 +159,93 @@ def test_a_call_that_ends_in_its_transfer_cancels_it_first() -> None:
     assert list(told(one)) == ["transfer_cancelled", "call_ended"]
     assert told(one)["transfer_cancelled"]["transfer_destination"] == {"number": "sip:bob@example.com"}
     assert "disconnection_reason" not in told(one)["transfer_cancelled"]["call"]
+
+
+def said(*contents: str) -> TranscriptUpdate:
+    """The agent and the caller speak in turn."""
+    return TranscriptUpdate.model_validate(
+        {
+            "transcript": [
+                {"role": "user" if place % 2 else "agent", "content": content} for place, content in enumerate(contents)
+            ]
+        }
+    )
+
+
+def test_a_transcript_is_told_turn_by_turn_and_once_more_at_the_end() -> None:
+    one = record(agent(webhook_events=["transcript_updated", "call_ended", "call_analyzed"]))
+    one.answered(1_000)
+    one.write_transcript()
+    one.said(said("Hello."))
+    one.write_transcript()
+    one.write_transcript()
+    one.said(said("Hello. Who is it?"))
+    one.write_transcript()  # the same turn, which goes on
+    one.said(said("Hello. Who is it?", "Zoë."))
+    one.pressed("7")
+    one.injected("She is a VIP.", 3_500)
+    one.ended(DisconnectionReason.USER_HANGUP, 4_000)
+    bodies = [json.loads(event.body) for event in one.owed]
+    assert [body["event"] for body in bodies] == [*["transcript_updated"] * 2, "call_ended", "call_analyzed"]
+    first, last, *ended = bodies
+    assert first["transcript_with_tool_calls"] == first["call"]["transcript_with_tool_calls"]
+    assert [item["content"] for item in first["transcript_with_tool_calls"]] == ["Hello."]
+    assert first["call"]["call_status"] == "ongoing"
+    assert last["call"]["call_status"] == "ended"
+    assert [item["role"] for item in last["transcript_with_tool_calls"]] == ["agent", "user", "dtmf", "injected"]
+    assert last["transcript_with_tool_calls"][-1] == {"role": "injected", "content": "She is a VIP.", "time_sec": 2.5}
+    for body in ended:
+        assert "transcript_with_tool_calls" not in body
+        assert body["call"]["transcript"] == "Agent: Hello. Who is it?\nUser: Zoë.\n"
+        assert [item["content"] for item in body["call"]["transcript_object"]] == ["Hello. Who is it?", "Zoë."]
+        assert body["call"]["transcript_with_tool_calls"] == last["transcript_with_tool_calls"]
+
+
+def test_the_last_transcript_comes_even_if_nothing_was_said_but_not_without_a_conversation() -> None:
+    silent, unanswered = (record(agent(webhook_events=["transcript_updated"])) for _ in range(2))
+    silent.answered(1_000)
+    silent.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    unanswered.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    body = told(silent)["transcript_updated"]
+    assert body["transcript_with_tool_calls"] == body["call"]["transcript_with_tool_calls"] == []
+    assert "transcript" not in body["call"]
+    assert unanswered.owed == []
+
+
+def test_of_basic_attributes_nothing_is_said() -> None:
+    one = record(agent(webhook_events=ALL, data_storage_setting="basic_attributes_only"))
+    one.answered(1_000)
+    one.said(said("My secret."))
+    assert not one.has_news
+    one.write_transcript()
+    one.pressed("1")
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    assert list(told(one)) == ["call_started", "call_ended", "call_analyzed"]
+    assert not any("transcript" in key for key in one.call.as_record())
+
+
+def test_what_was_said_is_dropped_once_basic_attributes_alone_are_to_be_stored() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.said(said("My secret."))
+    one.write_transcript()
+    assert one.call.transcript == "Agent: My secret.\n"
+    one.override(LiveFields(data_storage_setting="basic_attributes_only"))
+    one.said(said("My secret.", "Another."))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    assert "secret" not in json.dumps(one.call.as_record())
+    assert not any(b"secret" in event.body for event in one.owed)
+
+
+def test_a_record_of_an_earlier_run_keeps_its_transcript() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.said(said("Hello."))
+    one.write_transcript()
+    again = CallRecord(Call.model_validate(one.call.as_record()), agent=None, account_webhook_url=ACCOUNT)
+    again.ended(DisconnectionReason.ERROR_RETELL, 9_000)
+    assert again.call.transcript == "Agent: Hello.\n"
+    assert again.call.transcript_with_tool_calls == one.call.transcript_with_tool_calls
 
 
 def test_transfers_are_not_told_unless_the_agent_asks_for_it() -> None:

@@ -12,13 +12,16 @@ from ari_agent.calls.routing import (
     Connect,
     Refuse,
     WebhookFailed,
+    agent_tag,
     decide,
     draw,
     number_spellings,
     parse_arguments,
     refused_country,
+    refused_destination,
     sticky_dice,
 )
+from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import InboundWebhookAnswer
 from ari_agent.contract.phone_number import AgentWeight, PhoneNumber
@@ -204,9 +207,62 @@ def test_a_list_of_countries_lets_only_callers_from_there_in(
     assert refusal is None or (refusal.reason is None and "allowed" in refusal.why)
 
 
+@pytest.mark.parametrize(
+    ("to_number", "allowed", "reached"),
+    [
+        ("+4930123456", None, True),
+        ("+4930123456", (), True),
+        ("+14155550123", US_ONLY, True),
+        ("4155550123", US_ONLY, True),
+        ("+16135550123", US_ONLY, False),
+        ("+4930123456", US_ONLY, False),
+        ("+4930123456", US_AND_DE, True),
+        ("004930123456", US_ONLY, False),
+        ("0114930123456", US_ONLY, False),
+        ("4930123456", US_ONLY, False),
+        ("+49-30.123_456", US_ONLY, False),
+        ("+88213000000", US_ONLY, False),
+        ("+1999999999999", US_ONLY, False),
+        ("1000", US_ONLY, True),
+        ("911", US_ONLY, True),
+        ("reception", US_ONLY, True),
+        ("*43", US_ONLY, True),
+    ],
+)
+def test_a_list_of_countries_lets_a_number_reach_only_those(
+    to_number: str, allowed: tuple[str, ...] | None, reached: bool
+) -> None:
+    number = PhoneNumber.model_validate(
+        {"phone_number": "+14155550100", "allowed_outbound_country_list": allowed, "last_modification_timestamp": 1}
+    )
+    why = refused_destination(to_number, number)
+    assert (why is None) == reached
+    assert why is None or ("allowed_outbound_country_list is US" in why and to_number in why)
+
+
+@pytest.mark.parametrize(
+    ("tags", "chosen", "tag"),
+    [
+        (None, None, None),
+        (None, "latest", None),
+        (("prod", "live"), "prod", "prod"),
+        (("prod", "live"), 3, "live"),
+        (("prod", "live"), None, "live"),
+        (("prod", "live"), "latest_published", "live"),
+    ],
+)
+def test_a_call_shows_the_tag_it_was_chosen_by_or_the_latest_of_its_version(
+    tags: tuple[str, ...] | None, chosen: int | str | None, tag: str | None
+) -> None:
+    engine = {"type": "audio-websocket", "audio_websocket_url": "ws://127.0.0.1:1/agent"}
+    agent = AgentCreate.model_validate({"response_engine": engine}).agent(agent_id="agent_a", now_ms=1)
+    assert agent_tag(agent.model_copy(update={"assigned_tags": tags}), chosen) == tag
+
+
 @given(st.text() | st.from_regex(r"\+?[0-9]{1,22}", fullmatch=True))
 def test_no_caller_crashes_the_list_of_countries(caller: str) -> None:
     number = PhoneNumber.model_validate(
         {"phone_number": "+14155550100", "allowed_inbound_country_list": ["DE"], "last_modification_timestamp": 1}
     )
     refused_country(caller, number)
+    refused_destination(caller, number.model_copy(update={"allowed_outbound_country_list": ("DE",)}))

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls.system_variables import CallVariables
-from ari_agent.calls.variables import render
+from ari_agent.calls.system_variables import CallVariables, ChatVariables
+from ari_agent.calls.variables import render, render_url
 from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.chat import Chat
 from ari_agent.contract.disconnection import CallStatus
 
 NOW_MS = 1_711_694_764_000  # 2024-03-29 06:46:04 UTC, Thursday evening in Los Angeles
@@ -99,3 +100,58 @@ def test_what_is_not_known_is_no_variable() -> None:
 @given(st.text(), st.sampled_from(["current_time_", "current_hour_", "current_calendar_", ""]))
 def test_no_name_crashes(name: str, prefix: str) -> None:
     variables().get(prefix + name)
+
+
+def test_what_the_caller_chose_is_known() -> None:
+    headers = {"x-a": "1", "x-b": "2", "diversion": "3"}
+    given_ = {**headers, "x-b": "of the webhook", "customer": "1"}
+    inbound = variables(call(custom_sip_headers=headers, retell_llm_dynamic_variables=given_))
+    assert {name for name in inbound if inbound.is_callers(name)} == {
+        "x-a",
+        "diversion",
+        "user_number",
+        "agent_number",
+    }
+    named = variables(call(retell_llm_dynamic_variables={"user_number": "of the webhook"}))
+    assert not named.is_callers("user_number")
+
+
+def test_of_a_call_that_we_place_the_caller_chose_nothing() -> None:
+    outbound = variables(call(CallDirection.OUTBOUND, custom_sip_headers={"X-A": "1"}))
+    assert not any(outbound.is_callers(name) for name in (*outbound, "X-A", "x-a"))
+
+
+def test_who_dials_a_registered_outbound_call_chooses_no_host() -> None:
+    dialled = variables(call(CallDirection.OUTBOUND, from_number="evil.example", to_number=""))
+    assert dialled.is_callers("agent_number")
+    assert render_url("wss://{{agent_number}}/{{agent_number}}", dialled) == "wss://{{agent_number}}/evil.example"
+
+
+def chat(**fields: object) -> Chat:
+    return Chat.model_validate(
+        {"chat_id": "chat_1", "chat_type": "api_chat", "agent_id": "agent_1", "chat_status": "ongoing", **fields}
+    )
+
+
+def test_what_every_chat_has() -> None:
+    numbers = {"from_number": "+14155550100", "to_number": "+14155550199", "direction": "inbound"}
+    texts = ChatVariables(chat(**numbers, start_timestamp=NOW_MS - 61_000), timezone="UTC", now_ms=NOW_MS)
+    assert {name: texts[name] for name in texts if not name.startswith("current_")} == {
+        "session_type": "chat",
+        "session_duration": "1 minute 1 second",
+        "session_duration_ms": "61000",
+        "direction": "inbound",
+        "user_number": "+14155550100",
+        "agent_number": "+14155550199",
+        "chat_id": "chat_1",
+    }
+    assert texts["current_hour"] == "6"
+    assert texts.is_callers("user_number")
+    written_first = ChatVariables(chat(**{**numbers, "direction": "outbound"}), timezone=None, now_ms=None)
+    assert (written_first["user_number"], written_first["agent_number"]) == ("+14155550199", "+14155550100")
+    assert not written_first.is_callers("user_number")
+
+
+def test_a_chat_over_the_api_has_no_numbers() -> None:
+    without = ChatVariables(chat(retell_llm_dynamic_variables={"name": "Ann"}), timezone=None, now_ms=None)
+    assert dict(without) == {"name": "Ann", "session_type": "chat", "chat_id": "chat_1"}

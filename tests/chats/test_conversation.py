@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.chats.conversation import LONGEST_TEXT, Conversation, Said
 
@@ -54,3 +56,16 @@ def test_an_endless_answer_is_cut() -> None:
     said = conversation.take(piece(1, "y", last=True))
     assert said is not None
     assert said.content == "x" * LONGEST_TEXT
+
+
+def test_an_agent_that_never_completes_an_answer_takes_no_memory() -> None:
+    conversation = Conversation()
+    conversation.ask()
+    conversation.take(piece(1, "x" * LONGEST_TEXT))
+    tracemalloc.start()
+    try:
+        for content in ("y", "") * 10_000:
+            conversation.take(piece(1, content))
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()

@@ -10,7 +10,7 @@ writes it there, or prints it where no file is named.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -70,9 +70,22 @@ _NEWEST: Final = (
     Method("concurrency.retrieve", "GET /get-concurrency"),
     Method("identity.retrieve", "GET /get-api-key-info"),
     Method("chat.create_sms_chat", "POST /create-sms-chat"),
+    Method("chat.create", "POST /create-chat"),
+    Method("chat.create_chat_completion", "POST /create-chat-completion"),
     Method("chat.retrieve", "GET /get-chat/{chat_id}"),
+    Method("chat.update", "PATCH /update-chat/{chat_id}"),
     Method("chat.list", "POST /v3/list-chats"),
     Method("chat.end", "PATCH /end-chat/{chat_id}"),
+    Method("chat.rerun_analysis", "PUT /rerun-chat-analysis/{chat_id}"),
+    Method("chat.delete", "DELETE /delete-chat/{chat_id}"),
+    Method("chat_agent.create", "POST /create-chat-agent"),
+    Method("chat_agent.retrieve", "GET /get-chat-agent/{agent_id}"),
+    Method("chat_agent.update", "PATCH /update-chat-agent/{agent_id}"),
+    Method("chat_agent.list", "POST /v2/list-agents"),
+    Method("chat_agent.create_version", "POST /create-agent-version/{agent_id}"),
+    Method("chat_agent.publish", "POST /publish-agent-version/{agent_id}"),
+    Method("chat_agent.delete_version", "DELETE /delete-agent-version/{agent_id}"),
+    Method("chat_agent.delete", "DELETE /delete-chat-agent/{agent_id}"),
 )
 _OLD: Final = (
     Method("agent.create", "POST /create-agent"),
@@ -90,7 +103,65 @@ _OLD: Final = (
     Method("call.list", "GET /list-calls"),
     Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
 )
-METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client.NPM: _NEWEST}
+_NPM_ONLY: Final = (
+    Method("agent.get_versions", "GET /get-agent-versions/{agent_id}"),
+    Method("chat_agent.get_versions", "GET /get-chat-agent-versions/{agent_id}"),
+)
+METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client.NPM: (*_NEWEST, *_NPM_ONLY)}
+
+_EDITED: Final = ("create", "delete", "list", "retrieve", "update")
+_PLATFORM: Final[Mapping[str, Sequence[str]]] = {
+    "llm": _EDITED,
+    "conversation_flow": _EDITED,
+    "conversation_flow_component": _EDITED,
+    "knowledge_base": ("add_sources", "create", "delete", "delete_source", "list", "retrieve"),
+    "voice": ("add_resource", "clone", "list", "retrieve", "search"),
+    "asset": ("create",),
+    "contact": (
+        "backfill_analysis_data",
+        "create",
+        "create_import",
+        "delete",
+        "get",
+        "get_backfill_job_status",
+        "get_by_phone",
+        "get_import",
+        "list",
+        "list_conversations",
+        "update",
+        "upload_import_file",
+    ),
+    "app": ("create", "delete", "get", "list", "list_usages", "test_auth", "update"),
+    "crm": ("get_config", "get_schema", "get_sync_job_status", "run_sync_job", "update_config"),
+    "export_request": ("list",),
+    "mcp_tool": ("get_mcp_tools",),
+    "playground": ("completion",),
+    "tests": (
+        "create_batch_test",
+        "create_test_case_definition",
+        "delete_test_case_definition",
+        "get_batch_test",
+        "get_test_case_definition",
+        "get_test_run",
+        "list_batch_tests",
+        "list_test_case_definitions",
+        "list_test_runs",
+        "update_test_case_definition",
+    ),
+}
+BEYOND: Final[Mapping[Client, Mapping[str, Sequence[str]]]] = {
+    Client.NEWEST_PYTHON: {**_PLATFORM, "app": tuple(sorted((*_PLATFORM["app"], "get_tool_schema")))},
+    Client.OLD_PYTHON: {"llm": _EDITED},
+    Client.NPM: _PLATFORM,
+}
+"""The rest of the platform, none of which is served: its nouns and their methods."""
+
+
+def all_of(client: Client) -> set[str]:
+    """Every method that a client has."""
+    beyond = {f"{noun}.{name}" for noun, names in BEYOND[client].items() for name in names}
+    return beyond | {method.name for method in METHODS[client]}
+
 
 BEGIN: Final = "<!-- made by python -m tests.conformance.methods README.md -->"
 END: Final = "<!-- end of what it made -->"
@@ -111,6 +182,9 @@ def table() -> str:
     for line, verdicts in sends.items():
         cells = " | ".join(verdicts.get(client, "") for client in METHODS)
         lines.append(f"| `{names[line]}` | `{line}` | {cells} |")
+    for noun, verbs in BEYOND[Client.NEWEST_PYTHON].items():
+        cells = " | ".join("404" if noun in BEYOND[client] else "" for client in METHODS)
+        lines.append(f"| `{noun}`: {', '.join(f'`{name}`' for name in verbs)} | | {cells} |")
     return "\n".join((BEGIN, *lines, END))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from retell import APIStatusError, Retell
+from retell._resource import SyncAPIResource
 
 Attempt = Callable[[], object]
 LLM: Any = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
@@ -31,18 +33,47 @@ def play(world: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         return {name: (outcome(good), outcome(bad)) for name, (good, bad) in _attempts(client, stranger, world).items()}
 
 
+def methods(client: Any) -> dict[str, Attempt]:
+    """Every method there is, by its name, to be called with as little as it takes."""
+    found: dict[str, Attempt] = {}
+    for noun in dir(client):
+        if noun.startswith("_") or not isinstance(resource := getattr(client, noun), SyncAPIResource):
+            continue
+        for name, method in inspect.getmembers(resource, inspect.ismethod):
+            if not name.startswith("_"):
+                found[f"{noun}.{name}"] = _with_anything(method)
+    return found
+
+
+def _with_anything(method: Callable[..., object]) -> Attempt:
+    needed = [one for one in inspect.signature(method).parameters.values() if one.default is inspect.Parameter.empty]
+    options = {one.name: {"files": [b"x"], "file": b"x"}.get(one.name, "x") for one in needed}
+    positional = [options.pop(one.name) for one in needed if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    return lambda: method(*positional, **options)
+
+
 def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dict[str, tuple[Attempt, Attempt]]:
     agent = client.agent.create(response_engine=LLM, voice_id="v").agent_id
     doomed = client.agent.create(response_engine=LLM, voice_id="v").agent_id
-    calls, agents, numbers, chats = client.call, client.agent, client.phone_number, client.chat
+    calls, agents, numbers = client.call, client.agent, client.phone_number
+    chats, chat_agents = client.chat, client.chat_agent
+    writes: Any = {"type": "custom-llm", "llm_websocket_url": world["llm"]}
+    writer = chat_agents.create(response_engine=writes).agent_id
     live, ended, number = world["live"], world["ended"], world["number"]
     own, other = world["new_number"], world["newer_number"]
     found: dict[str, str] = {}
 
     def sms() -> None:
         found["chat"] = chats.create_sms_chat(
-            from_number=number, to_number="+14155550198", override_agent_id=agent
+            from_number=number, to_number="+14155550198", override_agent_id=writer
         ).chat_id
+
+    def chat() -> None:
+        found["own"] = chats.create(agent_id=writer, metadata={"order": 7}).chat_id
+
+    def completed() -> None:
+        answered = chats.create_chat_completion(chat_id=found["own"], content="hello")
+        assert [message.to_dict()["content"] for message in answered.messages] == ["you said hello"]
 
     return {
         "agent.create": (
@@ -153,10 +184,67 @@ def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dic
             sms,
             lambda: chats.create_sms_chat(from_number="+19995550000", to_number="+14155550198"),
         ),
-        "chat.retrieve": (
-            lambda: chats.retrieve(found.get("chat", "chat_1")),
-            lambda: chats.retrieve("chat_unknown"),
+        "chat.create": (chat, lambda: chats.create(agent_id="agent_unknown")),
+        "chat.create_chat_completion": (
+            completed,
+            lambda: chats.create_chat_completion(chat_id=found["chat"], content="a text"),
         ),
-        "chat.list": (lambda: chats.list(limit=5), lambda: chats.list(limit=5000)),
-        "chat.end": (lambda: chats.end(found.get("chat", "chat_1")), lambda: chats.end("chat_unknown")),
+        "chat.retrieve": (lambda: chats.retrieve(found["own"]), lambda: chats.retrieve("chat_unknown")),
+        "chat.update": (
+            lambda: chats.update(found["own"], metadata={"order": 8}, override_dynamic_variables={"name": "Eve"}),
+            lambda: chats.update("chat_unknown", metadata={}),
+        ),
+        "chat.list": (
+            lambda: chats.list(
+                limit=5,
+                include_total=True,
+                filter_criteria={
+                    "chat_status": {"type": "enum", "op": "in", "value": ["ongoing"]},
+                    "agent": [{"agent_id": writer, "version": [0]}],
+                },
+            ),
+            lambda: chats.list(limit=5000),
+        ),
+        "chat.end": (lambda: chats.end(found["chat"]), lambda: chats.end("chat_unknown")),
+        "chat.rerun_analysis": (
+            lambda: chats.rerun_analysis(found["chat"]),
+            lambda: chats.rerun_analysis(found["own"]),
+        ),
+        "chat.delete": (lambda: chats.delete(found["own"]), lambda: chats.delete("chat_unknown")),
+        "chat_agent.create": (
+            lambda: chat_agents.create(
+                response_engine=writes,
+                agent_name="Ada",
+                language=["en-US", "de-DE"],
+                auto_close_message="Bye, {{name}}.",
+                end_chat_after_silence_ms=120_000,
+                webhook_events=["chat_ended", "transcript_updated"],
+                post_chat_analysis_data=[{"type": "system-presets", "name": "chat_summary", "description": "Short."}],
+            ),
+            lambda: chat_agents.create(response_engine=writes, end_chat_after_silence_ms=1),
+        ),
+        "chat_agent.retrieve": (lambda: chat_agents.retrieve(writer), lambda: chat_agents.retrieve(agent)),
+        "chat_agent.update": (
+            lambda: chat_agents.update(writer, agent_name="Eve", webhook_url=None),
+            lambda: chat_agents.update(agent, agent_name="Eve"),
+        ),
+        "chat_agent.list": (
+            lambda: chat_agents.list(
+                limit=5, filter_criteria={"channel": {"type": "string", "op": "eq", "value": "chat"}}
+            ),
+            lambda: chat_agents.list(limit=5000),
+        ),
+        "chat_agent.create_version": (
+            lambda: chat_agents.create_version(writer, base_version=0),
+            lambda: chat_agents.create_version(writer, base_version=99),
+        ),
+        "chat_agent.publish": (
+            lambda: chat_agents.publish(writer, version=0),
+            lambda: chat_agents.publish(writer, version=99),
+        ),
+        "chat_agent.delete_version": (
+            lambda: chat_agents.delete_version(writer, version=1),
+            lambda: chat_agents.delete_version(writer, version=99),
+        ),
+        "chat_agent.delete": (lambda: chat_agents.delete(writer), lambda: chat_agents.delete("agent_unknown")),
     }

@@ -1,17 +1,20 @@
 """Calls every method of the Python SDK of the first API version; run by an interpreter that has it.
 
-python -m tests.conformance.old_python < WORLD > OUTCOMES
+python -m tests.conformance.old_python < WORLD > OUTCOMES; with `beyond`, those of what is not served
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
 import retell
+from retell._resource import SyncAPIResource
 
 Attempt = Callable[[], object]
 
@@ -82,6 +85,19 @@ def attempts(client: Any, stranger: Any, world: Mapping[str, str]) -> dict[str, 
     }
 
 
+def refusals(client: Any) -> dict[str, str]:
+    """The outcome of each method that attempts() does not try; the names of the others."""
+    found: dict[str, str] = {}
+    for noun, resource in vars(client).items():
+        if isinstance(resource, SyncAPIResource):
+            for name, method in inspect.getmembers(resource, inspect.ismethod):
+                if not name.startswith("_"):
+                    found[f"{noun}.{name}"] = outcome(partial(method, "x")) if noun == "llm" else ""
+    for name in ("create", "list"):
+        found[f"llm.{name}"] = outcome(getattr(client.llm, name))
+    return found
+
+
 def connect(url: str, key: str) -> Any:
     """Its constructor cannot make a client of today's httpx; it takes one."""
     return retell.Retell(api_key=key, base_url=url, http_client=httpx.Client(base_url=url), max_retries=0)
@@ -91,6 +107,9 @@ def main() -> None:
     """From standard input to standard output."""
     world: dict[str, str] = json.load(sys.stdin)
     client, stranger = connect(world["url"], world["key"]), connect(world["url"], "wrong")
+    if sys.argv[1:] == ["beyond"]:
+        json.dump(refusals(client), sys.stdout)
+        return
     played = {name: (outcome(good), outcome(bad)) for name, (good, bad) in attempts(client, stranger, world).items()}
     json.dump(played, sys.stdout)
 

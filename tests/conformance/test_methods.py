@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import re
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from retell import Retell
 
 from tests.conformance import newest_python
 from tests.conformance.clients import Unavailable, old_python, run_node
-from tests.conformance.methods import METHODS, Client, Method, renew
+from tests.conformance.methods import BEYOND, METHODS, Client, Method, all_of, renew
+from tests.fakes.llm_server import LlmServer
 from tests.integration.stage import Stage
 
 ROOT: Final = Path(__file__).parents[2]
@@ -60,7 +61,8 @@ async def _outcomes(stage: Stage, client: Client) -> Outcomes:
         number = await stage.import_number(
             None, termination_uri="127.0.0.1:9", outbound_agents=[{"agent_id": ended.agent_id, "weight": 1}]
         )
-        async with stage.connected() as live:
+        opening = {"response_id": 0, "content": "Hi", "content_complete": True}
+        async with stage.connected() as live, LlmServer() as llms:
             world = {
                 "url": stage.controller.url,
                 "key": stage.controller.api_key,
@@ -70,6 +72,7 @@ async def _outcomes(stage: Stage, client: Client) -> Outcomes:
                 "newer_number": stage.new_number(),
                 "ended": ended.call_id,
                 "live": live.call_id,
+                "llm": llms.agent(opening=(opening,)).url,
             }
             try:
                 _played[client] = await PLAYERS[client](world)
@@ -96,39 +99,48 @@ async def test_a_method_does_what_the_table_says(stage: Stage, client: Client, m
         assert re.match(rf"{method.refusal[:3]} (?!no error)", good), good
 
 
-PHONE_SIDE: Final = ("agent", "phone_number", "call", "batch_call", "concurrency", "identity")
+def _newest_refusals(world: Mapping[str, str]) -> dict[str, str]:
+    with Retell(api_key=world["key"], base_url=world["url"], max_retries=0) as client:
+        found = newest_python.methods(client)
+        return {name: newest_python.outcome(found[name]) if _is_beyond(name) else "" for name in found}
 
 
-def test_no_method_of_the_newest_client_is_forgotten() -> None:
-    client = Retell(api_key="unused")
-    there = {
-        f"{noun}.{name}"
-        for noun in PHONE_SIDE
-        for name, _ in inspect.getmembers(getattr(client, noun), inspect.ismethod)
-        if not name.startswith("_")
-    }
-    client.close()
-    listed = {method.name for method in METHODS[Client.NEWEST_PYTHON]}
-    assert {name for name in listed if not name.startswith("chat.")} == there
+def _old_refusals(world: Mapping[str, str]) -> dict[str, str]:
+    command = [str(old_python()), "-m", "tests.conformance.old_python", "beyond"]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(world), capture_output=True, text=True, check=True)
+    played: dict[str, str] = json.loads(done.stdout)
+    return played
 
 
-async def test_what_is_beyond_the_phone_side_is_refused_clearly(stage: Stage) -> None:
-    """Prompts, flows, knowledge bases, voices and the rest of the platform."""
+def _npm_refusals(world: Mapping[str, str]) -> dict[str, str]:
+    played: dict[str, str] = run_node("beyond.js", world)
+    return played
 
-    def refusals() -> dict[str, str]:
-        client = Retell(api_key=stage.controller.api_key, base_url=stage.controller.url, max_retries=0)
-        beyond: dict[str, Any] = {
-            "llm": client.llm.list,
-            "conversation_flow": client.conversation_flow.list,
-            "knowledge_base": client.knowledge_base.list,
-            "voice": client.voice.list,
-            "contact": client.contact.list,
-        }
-        with client:
-            return {name: newest_python.outcome(attempt) for name, attempt in beyond.items()}
 
-    for name, refusal in (await asyncio.to_thread(refusals)).items():
-        assert re.match(r"(404|501) (?!no error)", refusal), (name, refusal)
+def _is_beyond(name: str) -> bool:
+    return name.partition(".")[0] in BEYOND[Client.NEWEST_PYTHON]
+
+
+@pytest.mark.parametrize(
+    ("client", "refusals"),
+    [
+        (Client.NEWEST_PYTHON, _newest_refusals),
+        (Client.OLD_PYTHON, _old_refusals),
+        (Client.NPM, _npm_refusals),
+    ],
+)
+async def test_no_method_is_forgotten_and_what_is_not_served_says_so(
+    stage: Stage, client: Client, refusals: Callable[[Mapping[str, str]], dict[str, str]]
+) -> None:
+    """Prompts, flows, knowledge bases, voices and the rest of the platform are refused clearly."""
+    world = {"url": stage.controller.url, "key": stage.controller.api_key}
+    try:
+        found = await asyncio.to_thread(refusals, world)
+    except Unavailable as why:
+        pytest.skip(str(why))
+    assert set(found) == all_of(client)
+    clear = re.compile(r"404 no such path: \w+ /\S+; GET /openapi.json lists what is served")
+    assert {name: said for name, said in found.items() if _is_beyond(name) and not clear.fullmatch(said)} == {}
 
 
 def test_the_table_of_the_readme_is_this_list() -> None:

@@ -33,6 +33,11 @@ FACTS: Sequence[dict[str, Any]] = (
     {},
     {"transcript": "Grüße aus Köln, 東京, 🙂", "cost": 0.1},
     {"transcript": 'a "quoted"\nline / with \\ and \u2028 and </script>', "nothing": "", "numbers": [1, 1.5, 2**53]},
+    {
+        "call_cost": {"combined_cost": 5.0, "product_costs": [{"unit_price": 0.07, "cost": 1e16}]},
+        "words": [{"word": "ja", "start": 0.0, "end": 0.66}],
+        "metadata": {"größe": {"tief": [{"ids": [2**53 - 1, -1, 0], "none": None, "yes": True}]}, "": {}},
+    },
 )
 
 
@@ -100,6 +105,16 @@ def old_python_sdk(given: Sequence[Signed]) -> Sequence[bool]:
 def npm(given: Sequence[Signed]) -> Sequence[bool]:
     answers: list[bool] = run_node("verify.js", [one._asdict() for one in given])
     return answers
+
+
+def test_a_server_that_serialises_what_it_parsed_gets_the_same_bytes(delivered: Sequence[Signed]) -> None:
+    """As the oldest examples check the signature: of `JSON.stringify(req.body)`, of `json.dumps(...)`."""
+    bodies = [one.body for one in delivered]
+    assert [json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False) for body in bodies] == bodies
+    try:
+        assert run_node("serialise.js", bodies) == bodies
+    except Unavailable as why:
+        pytest.skip(str(why))
 
 
 @pytest.mark.parametrize("verifier", [newest_python, old_python_sdk, npm])

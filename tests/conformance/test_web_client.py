@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.clients import Unavailable, run_node
 from tests.fakes.agent_server import AgentCall, Script, echo
+from tests.fakes.sound import tone
 from tests.integration.stage import Stage
 
 SAMPLE_RATE = 24_000
@@ -54,6 +55,32 @@ async def test_an_agent_that_leaves_ends_the_conversation(stage: Stage) -> None:
     assert seen["ended"]["code"] == 1000
     record = await stage.controller.ended_call(call_id)
     assert record["disconnection_reason"] == "agent_hangup"
+
+
+async def test_transcripts_metadata_and_interruptions_reach_the_client(stage: Stage) -> None:
+    update = {
+        "event_type": "update",
+        "transcript": [{"role": "agent", "content": "Hello"}],
+        "turntaking": "agent_turn",
+    }
+    metadata = {"event_type": "metadata", "metadata": {"page": 2}}
+
+    async def greet(call: AgentCall) -> None:
+        await call.say(tone(440, 10.0, rate_hz=16_000))
+        await call.send(update)
+        await call.hears(seconds=0.5)
+        await call.clear()
+        await call.send(metadata)
+        await call.hears_on(0.5)
+        await call.hang_up()
+
+    call_id = await register(stage, greet)
+    seen = await converse(stage, call_id, talk_s=20)
+    assert seen["told"] == [update, metadata]
+    assert seen["ended"] == {"code": 1000, "reason": "agent_hangup"}
+    assert {"agentStartTalking", "agentStopTalking"} <= set(seen["events"])
+    record = await stage.controller.ended_call(call_id)
+    assert record["transcript_object"][0]["content"] == "Hello"
 
 
 async def test_a_call_that_nobody_registered_is_refused_with_a_reason(stage: Stage) -> None:

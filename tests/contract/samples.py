@@ -240,7 +240,13 @@ SAMPLES: Final[list[tuple[type[BaseModel], Json]]] = [
             "has_more": True,
             "pagination_key": "x",
             "items": [
-                {"agent_id": "a", "agent_name": "", "user_modified_timestamp": 1, "tags": {"prod": {"version": 1}}}
+                {
+                    "agent_id": "a",
+                    "agent_name": "",
+                    "channel": "voice",
+                    "user_modified_timestamp": 1,
+                    "tags": {"prod": {"version": 1}},
+                }
             ],
         },
     ),

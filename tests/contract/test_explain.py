@@ -76,3 +76,7 @@ def test_a_list_or_map_is_read_up_to_its_first_wrong_value() -> None:
     """Half a million wrong values must not take the time of half a million explanations."""
     assert said({"names": dict.fromkeys(map(str, range(100)), 5)}) == "names.0: must be a string, not 5"
     assert said({"doors": [5] * 100}) == "doors[0]: must be an object, not 5"
+
+
+def test_a_name_with_line_ends_stays_on_its_line() -> None:
+    assert said({"names": {"a\nb": 5}}) == "names.a\\nb: must be a string, not 5"

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from ari_agent.contract.explain import explain
 from ari_agent.contract.json_text import parse_json
-from ari_agent.contract.model import ContractModel
+from ari_agent.contract.model import SMALL_BYTES, ContractModel
+from ari_agent.contract.registered_call import PhoneCallRegister
 from tests.contract.samples import SAMPLES
 
 by_name = pytest.mark.parametrize(("model", "sample"), SAMPLES, ids=[model.__name__ for model, _ in SAMPLES])
@@ -112,3 +113,28 @@ def test_a_required_field_that_is_missing_is_named(
     with pytest.raises(ValidationError) as refused:
         model.model_validate(without)
     assert f"{required}: required" in explain(refused.value, without)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"a": "x" * SMALL_BYTES},
+        {"a": ["x"] * 20_000},
+        {f"{number}": 1 for number in range(10_000)},
+        {"a": [[[]]] * 60_000},
+    ],
+)
+def test_metadata_of_a_call_has_a_limit(metadata: Any) -> None:
+    with pytest.raises(ValidationError, match="at most 51200 bytes of JSON"):
+        PhoneCallRegister.model_validate({"agent_id": "agent_1", "metadata": metadata})
+
+
+def test_metadata_up_to_the_limit_is_kept() -> None:
+    metadata = {"a": "x" * (SMALL_BYTES - len('{"a":""}'))}
+    assert PhoneCallRegister.model_validate({"agent_id": "agent_1", "metadata": metadata}).metadata == metadata
+
+
+def test_dynamic_variables_are_at_most_a_thousand() -> None:
+    variables = {f"{number}": "x" for number in range(1001)}
+    with pytest.raises(ValidationError, match="at most 1000 items"):
+        PhoneCallRegister.model_validate({"agent_id": "agent_1", "retell_llm_dynamic_variables": variables})

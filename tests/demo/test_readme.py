@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from ari_agent.api.routes import ROUTES
 from ari_agent.config import PREFIX, Settings
 from ari_agent.demo.settings import PORTS, free_port
 
@@ -79,7 +80,5 @@ def test_every_link_leads_somewhere(file: str) -> None:
 
 
 def test_every_path_of_the_api_is_in_the_readme() -> None:
-    routes = (ROOT / "ari_agent" / "api" / "routes.py").read_text()
-    paths = {path for path in re.findall(r'"(/[a-z0-9/-]+)"', routes) if path != "/"}
-    assert paths
+    paths = {route.path.partition("/{")[0] for route in ROUTES}
     assert not {path for path in paths if path not in README}

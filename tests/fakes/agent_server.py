@@ -202,8 +202,7 @@ class AgentCall:
         """One frame of the other side."""
         now_s = time.monotonic()
         if isinstance(frame, bytes):
-            pcm = ulaw_decode(frame) if self.encoding == "mulaw" else np.frombuffer(frame, "<i2").astype(np.int16)
-            self.heard.append(HeardSound(now_s, pcm))
+            self.heard.append(HeardSound(now_s, self._samples(frame)))
         else:
             self._take_text(frame, now_s)
         self.news.set()
@@ -215,10 +214,13 @@ class AgentCall:
             message = text
         if isinstance(message, dict) and message.get("event") == "media":
             media = message["media"]
-            pcm = ulaw_decode(base64.b64decode(media["payload"], validate=True))
+            pcm = self._samples(base64.b64decode(media["payload"], validate=True))
             self.heard.append(HeardSound(now_s, pcm, int(media["timestamp"])))
             return
         self.messages.append(message)
+
+    def _samples(self, octets: bytes) -> NDArray[np.int16]:
+        return ulaw_decode(octets) if self.encoding == "mulaw" else np.frombuffer(octets, "<i2").astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)

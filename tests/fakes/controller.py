@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import secrets
 import signal
 import socket
@@ -22,18 +23,21 @@ READY_S = 45.0
 
 def free_tcp_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return _free_port(socket.SOCK_STREAM, host)
 
 
 def free_udp_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return _free_port(socket.SOCK_DGRAM, host)
+
+
+def _free_port(kind: socket.SocketKind, host: str) -> int:
+    """Below the system's ephemeral ports: of those, any connection may take it before its owner does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket(type=kind) as sock, contextlib.suppress(OSError):
+            sock.bind((host, port))
+            return port
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,14 @@ class Controller:
     def log_tail(self, lines: int = 25) -> str:
         """The end of the log."""
         return "\n".join(self.log_text().splitlines()[-lines:])
+
+    async def logged(self, text: str, *, timeout_s: float = 10.0) -> None:
+        """Until it has logged this."""
+        end_s = time.monotonic() + timeout_s
+        while text not in self.log_text():
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"{text!r} was not logged in {timeout_s} s")
+            await asyncio.sleep(0.05)
 
     # the API
 

@@ -51,11 +51,22 @@ def receive(method: str) -> str:
     return f'  <recv request={quoteattr(method)} crlf="true" />\n'
 
 
-def reply(status: int, *, headers: Sequence[tuple[str, str]] = (), of: str | None = None, sdp: bool = False) -> str:
-    """Answer the last request; of: CSeq line of an earlier one, which needs `remember_invite`."""
+def reply(
+    status: int,
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    of: str | None = None,
+    sdp: bool = False,
+    media_port: int | None = None,
+) -> str:
+    """Answer the last request; of: CSeq line of an earlier one, which needs `remember_invite`.
+
+    media_port: where the audio of `sdp` is to go instead of to SIPp.
+    """
     lines = "".join(f"\n      {name}: {value}" for name, value in headers)
     cseq = "[last_CSeq:]" if of is None else f"CSeq: {of}"
     via = "[last_Via:]" if of is None else "Via: [$via]"
+    body = _SDP if media_port is None else _SDP.replace("[media_port]", str(media_port))
     return f"""  <send>
     <![CDATA[
       SIP/2.0 {status} {PHRASES.get(status, "Whatever")}
@@ -64,7 +75,7 @@ def reply(status: int, *, headers: Sequence[tuple[str, str]] = (), of: str | Non
       [last_To:];tag=callee[call_number]
       [last_Call-ID:]
       {cseq}
-      Contact: <sip:callee@[local_ip]:[local_port];transport=[transport]>{lines}{_SDP if sdp else _EMPTY}
+      Contact: <sip:callee@[local_ip]:[local_port];transport=[transport]>{lines}{body if sdp else _EMPTY}
     ]]>
   </send>
 """
@@ -148,13 +159,17 @@ def rings() -> Sequence[str]:
     )
 
 
+def asks_who(status: int, *, nonce: str = "abc123") -> Sequence[str]:
+    """Answer an INVITE with a digest challenge."""
+    name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+    challenge = (name, f'Digest realm="carrier", nonce="{nonce}", algorithm=MD5, qop="auth"')
+    return (receive("INVITE"), reply(status, headers=[challenge]), receive("ACK"))
+
+
 def challenges(status: int, *, talk_ms: int) -> Sequence[str]:
     """Ask for digest credentials, take any, and hang up after talk_ms."""
-    name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
-    challenge = (name, 'Digest realm="carrier", nonce="abc123", algorithm=MD5, qop="auth"')
     ending = (pause(talk_ms), hang_up())
-    asking = (receive("INVITE"), reply(status, headers=[challenge]), receive("ACK"))
-    return (*asking, remember_parties(), reply(200, sdp=True), receive("ACK"), *ending)
+    return (*asks_who(status), remember_parties(), reply(200, sdp=True), receive("ACK"), *ending)
 
 
 def is_right_answer(credentials: str, *, password: str) -> bool:

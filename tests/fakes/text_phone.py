@@ -45,22 +45,32 @@ class TextPhone:
             await asyncio.gather(self._reading, return_exceptions=True)
         self._socket.close()
 
-    async def write(self, to_number: str, text: str) -> int:
-        """Send a text; the status that it was answered with."""
+    async def write(
+        self,
+        to_number: str,
+        text: str,
+        *,
+        content_type: str | None = "text/plain",
+        from_header: str | None = None,
+        copies: int = 1,
+    ) -> int:
+        """Send a text; the status that it was answered with. copies: as retransmissions, each of which is answered."""
         host, port = self._pbx
         branch, count = secrets.token_hex(8), len(self.statuses)
+        sender = from_header or f"<sip:{self.number}@{self.address}>"
         headers = (
             ("Via", f"SIP/2.0/UDP {self.address}:{self.port};branch=z9hG4bK{branch};rport"),
             ("Max-Forwards", "70"),
-            ("From", f"<sip:{self.number}@{self.address}>;tag={branch}"),
+            ("From", f"{sender};tag={branch}"),
             ("To", f"<sip:{to_number}@{host}>"),
             ("Call-ID", f"{branch}@{self.address}"),
             ("CSeq", "1 MESSAGE"),
-            ("Content-Type", "text/plain"),
+            *([("Content-Type", content_type)] if content_type else []),
         )
-        self._emit(SipMessage(f"MESSAGE sip:{to_number}@{host}:{port} SIP/2.0", headers, text.encode()))
+        for _ in range(copies):
+            self._emit(SipMessage(f"MESSAGE sip:{to_number}@{host}:{port} SIP/2.0", headers, text.encode()))
         async with asyncio.timeout(10):
-            while len(self.statuses) == count:
+            while len(self.statuses) < count + copies:
                 self._news.clear()
                 await self._news.wait()
         return self.statuses[-1]

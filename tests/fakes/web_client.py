@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.fakes.sound import silence, ulaw_decode, ulaw_encode
+from tests.fakes.sound import ulaw_decode, ulaw_encode
 
 WORKLET_SAMPLES = 128
 """retell-client-js-sdk 1.3.3 in Chrome: one quantum of its AudioWorklet a message, 256 bytes."""
@@ -23,8 +23,12 @@ WORKLET_SAMPLES = 128
 class FrontEnd:
     """One connection. Use as `async with`; what comes is collected meanwhile."""
 
-    def __init__(self, url: str, **options: Any) -> None:
+    usual_encoding = "s16le"
+
+    def __init__(self, url: str, *, encoding: str | None = None, rate_hz: int = 8000, **options: Any) -> None:
+        """encoding: `mulaw` or `s16le`; None is what the protocol is known for."""
         self._url, self._options = url, options
+        self.encoding, self.rate_hz = encoding or self.usual_encoding, rate_hz
         self.audio: list[bytes] = []
         self.words: list[str] = []
         self.messages: list[dict[str, Any]] = []
@@ -76,6 +80,14 @@ class FrontEnd:
         await asyncio.wait_for(self.closed.wait(), timeout_s)
         return self.ending
 
+    def octets(self, pcm: NDArray[np.int16]) -> bytes:
+        """Samples as they travel."""
+        return ulaw_encode(pcm) if self.encoding == "mulaw" else pcm.astype("<i2").tobytes()
+
+    def samples(self, octets: bytes) -> NDArray[np.int16]:
+        """What travelled, as samples."""
+        return ulaw_decode(octets) if self.encoding == "mulaw" else np.frombuffer(octets, "<i2").astype(np.int16)
+
     @property
     def ending(self) -> tuple[int | None, str | None]:
         """Close code and reason."""
@@ -86,10 +98,9 @@ class WebFrontEnd(FrontEnd):
     """As retell-client-js-sdk 1.3.3 behaves on the wire."""
 
     async def say(self, pcm: NDArray[np.int16], *, samples: int = WORKLET_SAMPLES) -> None:
-        """s16le in messages of so many samples, faster than real time."""
-        octets = pcm.astype("<i2").tobytes()
-        for start in range(0, len(octets), 2 * samples):
-            await self.connection.send(octets[start : start + 2 * samples])
+        """In messages of so many samples, faster than real time."""
+        for start in range(0, len(pcm), samples):
+            await self.connection.send(self.octets(pcm[start : start + samples]))
 
     async def ping(self) -> None:
         """The text, not the frame; returns with its answer."""
@@ -98,14 +109,15 @@ class WebFrontEnd(FrontEnd):
         await self.until(lambda: self.words.count("pong") > before, timeout_s=3.0)
 
     def sound(self) -> NDArray[np.int16]:
-        """All that was heard, as s16le."""
-        return np.frombuffer(b"".join(self.audio), "<i2").astype(np.int16) if self.audio else silence(0)
+        """All that was heard."""
+        return self.samples(b"".join(self.audio))
 
 
 class TwilioFrontEnd(FrontEnd):
     """As Twilio's <Stream> behaves on the wire: numbers are strings, marks come back once played or cleared."""
 
     stream_sid = "MZ" + "1" * 32
+    usual_encoding = "mulaw"
 
     async def begin(self, **start: Any) -> None:
         """`connected` and `start`."""
@@ -116,7 +128,11 @@ class TwilioFrontEnd(FrontEnd):
             "callSid": "CA" + "1" * 32,
             "tracks": ["inbound"],
             "customParameters": {},
-            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+            "mediaFormat": {
+                "encoding": "audio/x-mulaw" if self.encoding == "mulaw" else "audio/x-l16",
+                "sampleRate": self.rate_hz,
+                "channels": 1,
+            },
             **start,
         }
         await self.send({"event": "start", "sequenceNumber": "1", "streamSid": self.stream_sid, "start": body})
@@ -127,9 +143,9 @@ class TwilioFrontEnd(FrontEnd):
 
     async def say(self, pcm: NDArray[np.int16]) -> None:
         """20 ms a message."""
-        octets = ulaw_encode(pcm)
-        for number, start in enumerate(range(0, len(octets), 160)):
-            payload = base64.b64encode(octets[start : start + 160]).decode()
+        size = self.rate_hz // 50
+        for number, start in enumerate(range(0, len(pcm), size)):
+            payload = base64.b64encode(self.octets(pcm[start : start + size])).decode()
             media = {"track": "inbound", "chunk": str(number + 1), "timestamp": str(number * 20), "payload": payload}
             await self.send(
                 {"event": "media", "sequenceNumber": str(number + 2), "streamSid": self.stream_sid, "media": media}
@@ -154,5 +170,4 @@ class TwilioFrontEnd(FrontEnd):
 
     def sound(self) -> NDArray[np.int16]:
         """All that was heard."""
-        media = [base64.b64decode(message["media"]["payload"]) for message in self.events("media")]
-        return ulaw_decode(b"".join(media)) if media else silence(0)
+        return self.samples(b"".join(base64.b64decode(message["media"]["payload"]) for message in self.events("media")))

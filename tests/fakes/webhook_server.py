@@ -9,7 +9,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -35,6 +35,7 @@ class Delivery:
     body: bytes
     time_s: float
     signed: bool
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -162,7 +163,7 @@ class WebhookServer:
             return web.Response(status=404)
         header = request.headers.get("X-Retell-Signature")
         signed = signature_is_valid(header, body, self.api_key, now_ms=time.time_ns() // 1_000_000)
-        delivery = Delivery(request.path, dict(request.headers), body, time.monotonic(), signed)
+        delivery = Delivery(request.path, dict(request.headers), body, time.monotonic(), signed, dict(request.query))
         hook.deliveries.append(delivery)
         answer = hook.decide(delivery)
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.fakes.sound import noise
+from tests.fakes.webhook_server import Answer
 from tests.integration.stage import Connected, Stage
 
 SILENCE_MS: Final = 10_000
@@ -65,22 +66,31 @@ _PLAYS: Final[dict[str, tuple[Callable[[Connected], Awaitable[None]], dict[str, 
     "on hold": (hold_the_line, _QUIET),
     "no audio": (keep_quiet, {}),
     "too long": (keep_talking, {**_QUIET, "max_call_duration_ms": LENGTH_MS}),
+    "quiet, overridden": (keep_quiet, _QUIET),
+    "too long, overridden": (keep_talking, {**_QUIET, "max_call_duration_ms": LENGTH_MS}),
 }
+_OVERRIDDEN: Final = ", overridden"
+"""The limits are not the agent's own, but what the inbound webhook says of this call."""
 
 
 async def play_all(stage: Stage) -> Outcomes:
     """Each behaviour's call, all of them at the same time."""
     results = await asyncio.gather(
-        *(_play(stage, behave, limits, muted=name == "no audio") for name, (behave, limits) in _PLAYS.items()),
+        *(_play(stage, name, behave, limits) for name, (behave, limits) in _PLAYS.items()),
         return_exceptions=True,
     )
     return Outcomes(zip(_PLAYS, results, strict=True))
 
 
 async def _play(
-    stage: Stage, behave: Callable[[Connected], Awaitable[None]], limits: dict[str, int], *, muted: bool
+    stage: Stage, name: str, behave: Callable[[Connected], Awaitable[None]], limits: dict[str, int]
 ) -> Outcome:
-    async with stage.connected(agent=limits, muted=muted) as call:
+    if name.endswith(_OVERRIDDEN):
+        hook = stage.webhooks.hook(Answer.inbound(agent_override={"agent": limits}))
+        connected = stage.connected(number={"inbound_webhook_url": hook.url})
+    else:
+        connected = stage.connected(agent=limits, muted=name == "no audio")
+    async with connected as call:
         start_s = time.monotonic()
         playing = asyncio.ensure_future(behave(call))
         await call.caller.bye(timeout_s=90)

@@ -72,8 +72,34 @@ async def test_a_batch_goes_on_after_the_controller_died(batch_stage: Stage) -> 
         await batch_stage.controller.kill()
         await batch_stage.controller.start()
         calls = await until_ended(batch_stage, taken, 6)
+        invites = {(invite.need("To"), invite.need("Call-ID")) for invite in line.far_end.received("INVITE")}
+    assert len(invites) == len({to for to, _ in invites})  # nobody is rung twice
     assert sorted(call["to_number"] for call in calls) == numbers(6)
     assert {call["disconnection_reason"] for call in calls} == {"error_retell", "dial_no_answer"}
+
+
+async def test_a_task_that_is_refused_when_its_turn_comes_is_shown_with_its_reason(batch_stage: Stage) -> None:
+    async with trunk(batch_stage, refuses(486), allowed_outbound_country_list=["US"]) as line:
+        tasks = [{"to_number": "+442071838750", "metadata": {"to": "London"}}, {"to_number": numbers(1)[0]}]
+        body = {"from_number": line.number, "tasks": tasks}
+        taken = (await batch_stage.controller.post("/create-batch-call", body, expect=201)).json
+        calls = {call["to_number"]: call for call in await until_ended(batch_stage, taken, 2)}
+    refused = calls["+442071838750"]
+    assert (refused["call_status"], refused["disconnection_reason"]) == ("not_connected", "dial_failed")
+    assert (refused["metadata"], refused["agent_id"]) == ({"to": "London"}, line.agent_id)
+    assert "allowed_outbound_country_list" in refused["call_analysis"]["call_summary"]
+    await batch_stage.events.event("call_analyzed", call_id=refused["call_id"])
+    assert batch_stage.events.events(call_id=refused["call_id"]) == ["call_ended", "call_analyzed"]
+    assert calls[numbers(1)[0]]["disconnection_reason"] == "dial_busy"
+
+
+async def test_callers_come_in_while_a_batch_dials(batch_stage: Stage) -> None:
+    async with trunk(batch_stage, rings(), calls=2) as line:
+        taken = await batch(line, 3, reserved_concurrency=1)
+        await line.far_end.heard("INVITE", calls=2)
+        async with batch_stage.connected() as inbound:
+            assert (await batch_stage.controller.call(inbound.call_id))["call_status"] == "ongoing"
+        assert len(await calls_of(batch_stage, taken)) == 2
 
 
 async def test_nothing_is_called_before_its_time(batch_stage: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.agent_server import echo
+from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.webhook_server import Answer, Delivery
 from tests.integration.stage import Stage, staged
 
@@ -203,3 +204,23 @@ async def test_a_body_is_sent_again_byte_for_byte(stage: Stage) -> None:
     assert len({delivery.body for delivery in own.deliveries}) == 1
     assert len(own.deliveries) >= 2
     assert json.loads(own.deliveries[0].body)["call"]["call_id"] == call.call_id
+
+
+async def test_killed_in_a_transfer_it_keeps_what_was_said_and_cancels_the_transfer(stage: Stage) -> None:
+    wanted = ["transcript_updated", "transfer_started", "transfer_cancelled", "call_ended"]
+    async with stage.connected(agent={"webhook_events": wanted}) as call:
+        await call.agent.send({"event": "update", "update": {"transcript": [{"role": "agent", "content": "Hello."}]}})
+        await stage.events.event("transcript_updated", call_id=call.call_id)
+        call.caller.refer_plan = ReferPlan(notifies=((0.05, 100),))
+        await call.agent.transfer("+14155559999")
+        await stage.events.event("transfer_started", call_id=call.call_id)
+        await asyncio.sleep(0.5)  # its 2xx is on record: from here on it is not sent again
+        await stage.controller.kill()
+        await stage.controller.start()
+        record = await stage.controller.ended_call(call.call_id)
+        await stage.events.event("call_ended", call_id=call.call_id)
+    events = stage.events.events(call_id=call.call_id)
+    assert events == [*wanted[:3], "transcript_updated", "call_ended"]
+    assert record["transcript"] == "Agent: Hello.\n"
+    (cancelled,) = [told for told in stage.events.about(call_id=call.call_id) if told.event == "transfer_cancelled"]
+    assert cancelled.json["transfer_destination"] == {"number": "+14155559999"}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.agent_server import AgentCall
 from tests.fakes.sip_message import first
 from tests.fakes.webhook_server import Answer, Delivery, Hook
+from tests.integration.long_calls import Outcomes
 from tests.integration.stage import CALLER_NUMBER, Stage
 
 
@@ -222,6 +224,92 @@ async def test_it_sends_one_call_to_another_url_with_another_webhook(stage: Stag
     await events.event("call_ended", call_id=call_id)
     assert events.events(call_id=call_id) == ["call_ended"]
     assert usual.attempts == 0
+
+
+async def test_what_it_overrides_of_the_agent_holds_for_the_whole_call(stage: Stage) -> None:
+    """Beside URL and webhooks (above) and the limits (below): what the record shows, DTMF and the time zone."""
+    agent, events = stage.agents.agent(), stage.webhooks.hook()
+    changes = {
+        "agent_name": "Ada, for once",
+        "allow_user_dtmf": False,
+        "data_storage_setting": "basic_attributes_only",
+        "opt_in_signed_url": True,
+        "timezone": "Asia/Kathmandu",
+        "webhook_url": f"{events.url}?v={{{{current_time}}}}",
+        "webhook_events": ["call_started"],
+        # Of the voice, which the agent at the other end of the websocket brings: taken, and of no effect here.
+        "voice_id": "11labs-Adrian",
+        "voice_temperature": 0.6,
+        "interruption_sensitivity": 0.8,
+    }
+    agent_id = await stage.create_agent(agent, agent_name="Ada")
+    before = (await stage.controller.get(f"/get-agent/{agent_id}")).json
+    answer = Answer.inbound(agent_override={"agent": changes}, override_agent_id=agent_id)
+    number = await stage.import_number(None, inbound_webhook_url=stage.webhooks.hook(answer).url)
+    async with stage.caller() as caller:
+        await caller.call(number)
+        call: AgentCall = await agent.call()
+        started = await events.event("call_started", to_number=number)
+        caller.audio.press("5")
+        await caller.audio.said()
+        await asyncio.sleep(0.5)
+        assert call.digits == ""
+    record = await stage.controller.ended_call(str(call.about["call_id"]))
+    kept = {name: record[name] for name in ("agent_name", "data_storage_setting", "opt_in_signed_url")}
+    assert kept == {name: changes[name] for name in kept}
+    assert started.query["v"].endswith("+0545")
+    assert events.events(to_number=number) == ["call_started"]
+    assert (await stage.controller.get(f"/get-agent/{agent_id}")).json == before
+
+
+async def test_a_silence_limit_that_it_overrides_ends_the_call(long_calls: asyncio.Task[Outcomes]) -> None:
+    quiet = (await long_calls).of("quiet, overridden")
+    assert quiet.record["disconnection_reason"] == "inactivity"
+
+
+async def test_a_longest_duration_that_it_overrides_ends_the_call(long_calls: asyncio.Task[Outcomes]) -> None:
+    long = (await long_calls).of("too long, overridden")
+    assert long.record["disconnection_reason"] == "max_duration_reached"
+
+
+async def test_an_override_that_does_not_fit_the_agent_turns_the_caller_away(stage: Stage) -> None:
+    """Each value is right, but together with the agent's own they are not: that shows only when it is resolved."""
+    agent = stage.agents.agent()
+    answer = Answer.inbound(agent_override={"agent": {"stt_mode": "custom"}})
+    hook = stage.webhooks.hook(answer)
+    number = await stage.import_number(await stage.create_agent(agent), inbound_webhook_url=hook.url)
+    async with stage.caller() as caller:
+        await caller.dial(number)
+        await caller.refused(timeout_s=30)
+    ended = await stage.events.event("call_ended", to_number=number)
+    assert ended.call["disconnection_reason"] == "error_inbound_webhook"
+    assert len(hook.deliveries) == 1
+    assert agent.attempts == 0
+
+
+@pytest.mark.parametrize("named_by", ["the webhook", "the number"])
+async def test_a_version_that_a_tag_names_is_on_the_record_with_the_tag(stage: Stage, named_by: str) -> None:
+    agent = stage.agents.agent()
+    agent_id = await stage.create_agent(agent)
+    tag = f"tag-{'a' if named_by == 'the number' else 'b'}"
+    await stage.controller.post(f"/create-agent-version/{agent_id}", {"base_version": 0}, expect=201)
+    for other in (tag, "another"):
+        await stage.controller.post(f"/assign-agent-tag/{agent_id}", {"tag": other, "version": 0}, expect=200)
+    if named_by == "the number":
+        number = await stage.import_number(
+            None, inbound_agents=[{"agent_id": agent_id, "agent_version": tag, "weight": 1}]
+        )
+    else:
+        hook = stage.webhooks.hook(Answer.inbound(override_agent_id=agent_id, override_agent_version=tag))
+        number = await stage.import_number(None, inbound_webhook_url=hook.url)
+    async with stage.caller() as caller:
+        await caller.call(number)
+        call_id = str((await agent.call()).about["call_id"])
+    record = await stage.controller.ended_call(call_id)
+    assert (record["agent_version"], record["agent_tag"]) == (0, tag)
+    criteria = {"agent_tag": {"type": "enum", "op": "in", "value": [tag]}}
+    found = (await stage.controller.post("/v3/list-calls", {"filter_criteria": criteria}, expect=200)).json
+    assert [item["call_id"] for item in found["items"]] == [call_id]
 
 
 BAD_OVERRIDES = {

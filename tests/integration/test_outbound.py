@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from tests.fakes.agent_server import Agent, AgentCall, Script, listen
 from tests.fakes.sipp_callee import (
     Callee,
     answers,
+    asks_who,
     callee,
     challenges,
     hang_up,
@@ -93,6 +95,7 @@ async def trunk(
         yield Trunk(stage, number, server_agent, agent_id, far_end)
 
 
+# Every row of the table in asterisk/causes.py, and one of each kind that has no row; Retell, "Debug outbound calls".
 @pytest.mark.parametrize(
     ("status", "ringing", "reason"),
     [
@@ -113,12 +116,20 @@ async def trunk(
         (500, False, "telephony_provider_unavailable"),
         (502, False, "telephony_provider_unavailable"),
         (503, False, "telephony_provider_unavailable"),
+        (503, True, "telephony_provider_unavailable"),
         (504, False, "telephony_provider_unavailable"),
+        (477, False, "telephony_provider_unavailable"),
+        (480, False, "dial_no_answer"),
+        (487, True, "dial_no_answer"),
+        (486, False, "dial_busy"),
+        (603, False, "user_declined"),
         (603, True, "user_declined"),
         (607, False, "marked_as_spam"),
         (608, False, "marked_as_spam"),
         (420, False, "dial_failed"),
         (488, False, "dial_failed"),
+        (501, False, "dial_failed"),
+        (606, False, "dial_failed"),
         (699, False, "dial_failed"),
     ],
 )
@@ -215,6 +226,154 @@ async def test_digest_credentials_answer_the_challenge(stage: Stage, status: int
     assert "sesame" not in stage.controller.log_text()
 
 
+@pytest.mark.parametrize("status", [401, 407])
+async def test_wrong_credentials_are_not_tried_for_ever(stage: Stage, status: int) -> None:
+    login: dict[str, Any] = {"sip_trunk_auth_username": "bob", "sip_trunk_auth_password": "wrong horse"}
+    # Asterisk takes ten challenges for news about the nonce.
+    story = [step for number in range(11) for step in asks_who(status, nonce=f"nonce{number}")]
+    async with trunk(stage, story, **login) as line:
+        record = await line.ended()
+        wire = await line.far_end.done()
+    assert (record["disconnection_reason"], record["call_status"]) == (
+        "telephony_provider_permission_denied",
+        "not_connected",
+    )
+    assert len([message for message in wire.received if message.start_line.startswith("INVITE")]) == 11
+    assert "wrong horse" not in stage.controller.log_text()
+
+
+async def test_a_user_name_without_a_password_is_no_login(stage: Stage) -> None:
+    async with trunk(stage, refuses(401), sip_trunk_auth_username="bob") as line:
+        assert (await line.ended())["disconnection_reason"] == "telephony_provider_permission_denied"
+
+
+async def test_two_numbers_on_one_host_have_their_own_credentials(stage: Stage) -> None:
+    first: dict[str, Any] = {"sip_trunk_auth_username": "one", "sip_trunk_auth_password": "first secret"}
+    async with trunk(stage, challenges(407, talk_ms=100), calls=2, **first) as line:
+        second = await stage.import_number(
+            None,
+            termination_uri=line.far_end.uri,
+            transport="UDP",
+            sip_trunk_auth_username="two",
+            sip_trunk_auth_password="second secret",
+        )
+        await line.ended()
+        await line.ended(from_number=second, override_agent_id=line.agent_id)
+        wire = await line.far_end.done()
+    signed = [message for message in wire.received if message.header("Proxy-Authorization")]
+    assert [
+        f"sip:{number}@" in invite.need("From") for invite, number in zip(signed, (line.number, second), strict=True)
+    ]
+    assert is_right_answer(signed[0].need("Proxy-Authorization"), password="first secret")
+    assert is_right_answer(signed[1].need("Proxy-Authorization"), password="second secret")
+
+
+async def test_changed_credentials_count_for_the_next_call(stage: Stage) -> None:
+    login: dict[str, Any] = {"sip_trunk_auth_username": "bob", "sip_trunk_auth_password": "first"}
+    async with trunk(stage, challenges(401, talk_ms=100), calls=2, **login) as line:
+        await line.ended()
+        changed = {"auth_username": "ada", "auth_password": "second"}
+        await stage.controller.request("PATCH", f"/update-phone-number/{line.number}", changed)
+        await line.ended()
+        wire = await line.far_end.done()
+    first, second = [message.need("Authorization") for message in wire.received if message.header("Authorization")]
+    assert is_right_answer(first, password="first")
+    assert 'username="ada"' in second
+    assert is_right_answer(second, password="second")
+
+
+async def test_a_redirect_is_not_followed(stage: Stage) -> None:
+    """To wherever the far end likes: it does not decide whom we call."""
+    async with callee(stage.pbx, refuses(486), port=next(PORTS)) as elsewhere:
+        contact = ("Contact", f"<sip:+19005550100@{elsewhere.uri}>")
+        redirects = (receive("INVITE"), reply(302, headers=[contact]), receive("ACK"))
+        async with trunk(stage, redirects) as line:
+            record = await line.ended()
+            await line.far_end.done()
+        await stage.idle()
+        assert elsewhere.received("INVITE") == []
+    assert (record["disconnection_reason"], record["call_status"]) == ("dial_failed", "not_connected")
+
+
+class SaysTrying(asyncio.DatagramProtocol):
+    """Answers an INVITE with 100 Trying, if at all, and whatever comes then with nothing."""
+
+    def __init__(self, *, trying: bool) -> None:
+        self.trying = trying
+        self.heard: list[str] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)  # of a class that does not say so
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        lines = data.decode().split("\r\n")
+        self.heard.append(lines[0].split(" ")[0])
+        if self.trying and lines[0].startswith("INVITE"):
+            kept = [line for line in lines if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+            answer = "\r\n".join(("SIP/2.0 100 Trying", *kept, "Content-Length: 0", "", ""))
+            self.transport.sendto(answer.encode(), address)
+
+
+@pytest.mark.parametrize(("trying", "reason"), [(False, "telephony_provider_unavailable"), (True, "dial_no_answer")])
+async def test_a_host_that_says_nothing_at_all_is_not_a_phone_that_nobody_answers(
+    stage: Stage, trying: bool, reason: str
+) -> None:
+    agent_id = await stage.create_agent(stage.agents.agent(), ring_duration_ms=5000)
+    loop = asyncio.get_running_loop()
+    transport, host = await loop.create_datagram_endpoint(
+        lambda: SaysTrying(trying=trying), local_addr=("127.0.0.3", 0)
+    )
+    address = transport.get_extra_info("sockname")
+    number = await stage.import_number(None, termination_uri=f"127.0.0.3:{address[1]}", transport="UDP")
+    body = {"from_number": number, "to_number": TO_NUMBER, "override_agent_id": agent_id}
+    placed = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json
+    record = await stage.controller.ended_call(placed["call_id"], timeout_s=15)
+    assert (record["disconnection_reason"], record["call_status"]) == (reason, "not_connected")
+    assert "start_timestamp" not in record
+    assert ("CANCEL" in host.heard) == trying
+    await stage.controller.logged(
+        f"127.0.0.3 port {address[1]} over UDP" if not trying else "100 Trying, but neither 180 nor 183"
+    )
+    transport.close()
+
+
+async def hang_up_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Whoever connects and says something."""
+    await reader.read(1)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "transport", "told"),
+    [
+        ("127.0.0.3:{closed}", "TCP", "no TCP connection to 127.0.0.3 port {closed}: Connection refused"),
+        ("127.0.0.3:{closed}", "TLS", "no TCP connection to 127.0.0.3 port {closed}: Connection refused"),
+        ("127.0.0.3:{open}", "TLS", "TLS handshake with 127.0.0.3 port {open} failed"),
+        ("127.0.0.3:{open}", "TCP", "127.0.0.3 port {open} takes TCP connections from here"),
+        ("no-such-host.invalid", "TCP", "name no-such-host.invalid"),
+        ("no-such-host.invalid", "UDP", "name no-such-host.invalid"),
+    ],
+)
+async def test_a_trunk_that_cannot_be_reached_says_why_in_the_log(
+    stage: Stage, uri: str, transport: str, told: str
+) -> None:
+    agent_id = await stage.create_agent(stage.agents.agent(), ring_duration_ms=5000)
+    closed = socket.socket()
+    closed.bind(("127.0.0.3", 0))  # and never listens
+    async with await asyncio.start_server(hang_up_on, "127.0.0.3", 0) as server:
+        ports = {"open": server.sockets[0].getsockname()[1], "closed": closed.getsockname()[1]}
+        number = await stage.import_number(None, termination_uri=uri.format(**ports), transport=transport)
+        body = {"from_number": number, "to_number": TO_NUMBER, "override_agent_id": agent_id}
+        placed = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json
+        record = await stage.controller.ended_call(placed["call_id"], timeout_s=20)
+        await stage.controller.logged(told.format(**ports))
+    closed.close()
+    assert (record["disconnection_reason"], record["call_status"]) == (
+        "telephony_provider_unavailable",
+        "not_connected",
+    )
+
+
 async def test_changes_of_the_trunk_count_for_the_next_call(stage: Stage) -> None:
     async with trunk(stage, refuses(486)) as line:
         async with callee(stage.pbx, refuses(603), port=next(PORTS)) as other:
@@ -225,8 +384,8 @@ async def test_changes_of_the_trunk_count_for_the_next_call(stage: Stage) -> Non
             assert b"PCMA" in wire.received[0].body
             assert b"G722" not in wire.received[0].body
         await stage.controller.request("DELETE", f"/delete-phone-number/{line.number}")
-        listed = await stage.pbx.cli("pjsip show endpoints")
-        assert line.number[1:] not in listed
+        for kind in ("endpoints", "aors", "auths"):
+            assert line.number[1:] not in await stage.pbx.cli(f"pjsip show {kind}")
         body = {"from_number": line.number, "to_number": TO_NUMBER}
         await stage.controller.post("/v2/create-phone-call", body, expect=422)
 
@@ -320,6 +479,7 @@ async def test_more_calls_than_slots_are_refused_at_once(own_stage: Stage) -> No
         body = {"from_number": line.number, "to_number": TO_NUMBER}
         refused = await own_stage.controller.post("/v2/create-phone-call", body, expect=429)
         assert refused.json["status"] == "error"
+        assert "3 of 3 calls" in refused.json["message"]
         await line.far_end.heard("INVITE", calls=3)
         for record in placed:
             await own_stage.controller.post(f"/v2/stop-call/{record['call_id']}", expect=204)
@@ -365,6 +525,51 @@ async def test_early_media_is_not_for_the_agent(stage: Stage) -> None:
     assert record["disconnection_reason"] == "user_hangup"
     heard_s = len(agent_call.sound()) / agent_call.rate_hz
     assert 0 < heard_s <= record["duration_ms"] / 1000 + 0.2
+
+
+async def test_the_far_end_hears_nothing_of_the_agent_before_it_answers(stage: Stage) -> None:
+    """Early media goes both ways on the wire; what the agent says waits for the answer."""
+
+    async def greet(call: AgentCall) -> None:
+        await call.say(noise(1.0))
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
+        media.bind(("127.0.0.3", 0))
+        media.setblocking(False)
+        port = media.getsockname()[1]
+        steps = (
+            remember_parties(),
+            reply(183, sdp=True, media_port=port),
+            pause(1500),
+            reply(486),
+            receive("ACK"),
+        )
+        async with trunk(stage, steps, script=greet) as line:
+            placed = await line.call()
+            await (await line.agent.call()).event("start")
+            record = await stage.controller.ended_call(placed["call_id"])
+            await line.far_end.done()
+        with pytest.raises(BlockingIOError):
+            media.recv(2048)
+    assert record["disconnection_reason"] == "dial_busy"
+
+
+async def test_nothing_in_a_header_is_anything_but_text(stage: Stage) -> None:
+    text = 'a, b; c="d" <e> ${CHANNEL(name)} ${SHELL(id)} $[1+1] ^{x} &PJSIP/1'
+    async with trunk(stage, refuses(486)) as line:
+        await line.ended(custom_sip_headers={"X-Text": text, "x-other": "Grüße"})
+        wire = await line.far_end.done()
+    assert wire.received[0].need("X-Text") == text
+    assert wire.received[0].need("x-other") == "Grüße"
+
+
+@pytest.mark.parametrize("agent_version", [0, "latest", "latest_published"])
+async def test_the_version_that_is_asked_for_is_called(stage: Stage, agent_version: int | str) -> None:
+    async with trunk(stage, refuses(486), agent={"ring_duration_ms": 5000}) as line:
+        await stage.controller.post(f"/publish-agent-version/{line.agent_id}", {"version": 0}, expect=200)
+        await stage.controller.post(f"/create-agent-version/{line.agent_id}", {"base_version": 0}, expect=201)
+        record = await line.ended(override_agent_version=agent_version)
+    assert record["agent_version"] == (1 if agent_version == "latest" else 0)
 
 
 async def test_an_agent_that_says_its_message_while_it_rings_is_heard_at_the_answer(stage: Stage) -> None:

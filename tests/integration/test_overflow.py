@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -30,6 +31,13 @@ exten = answers,1,Wait(0.5)
 exten = busy,1,Hangup(17)
 exten = rings,1,Ringing()
  same = n,Wait(60)
+exten = late,1,Ringing()
+ same = n,Wait(7)
+ same = n,Answer()
+ same = n,Wait(60)
+exten = late-busy,1,Ringing()
+ same = n,Wait(7)
+ same = n,Hangup(17)
 """
 
 
@@ -55,17 +63,27 @@ async def number_with_fallback(stage: Stage, fallback: str | None, **fields: str
     return number
 
 
-async def record_of(stage: Stage, number: str, *, timeout_s: float = 10.0) -> dict[str, Any]:
-    """The only record of calls to this number, once it says how the call ended."""
+async def record_of(stage: Stage, number: str, *, timeout_s: float = 10.0, ended: bool = True) -> dict[str, Any]:
+    """The only record of calls to this number, once it is there and, with `ended`, says how the call ended."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
         found = await stage.controller.post("/v2/list-calls", {"filter_criteria": {"to_number": [number]}}, expect=200)
-        if found.json and "disconnection_reason" in found.json[0]:
+        if found.json and ("disconnection_reason" in found.json[0] or not ended):
             assert len(found.json) == 1
             record: dict[str, Any] = found.json[0]
             return record
         await asyncio.sleep(0.1)
     raise TimeoutError(f"no record of a call to {number} in {timeout_s} s")
+
+
+async def logged(stage: Stage, what: str, call_id: str, *, timeout_s: float = 10.0) -> None:
+    """Until the controller's log says this of the call."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        if any(what in line and call_id in line for line in stage.controller.log_text().splitlines()):
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"no {what!r} of {call_id} in the log in {timeout_s} s")
 
 
 async def slots(stage: Stage) -> tuple[float, float]:
@@ -174,11 +192,58 @@ async def test_a_killed_controller_holds_no_slot_after_its_start(stage: Stage) -
     await stage.idle(timeout_s=15)
 
 
+@pytest.mark.parametrize("fallback", ["late", "late-busy"])
+async def test_killed_while_the_fallback_rings_it_leaves_the_caller_there(stage: Stage, fallback: str) -> None:
+    number = await number_with_fallback(stage, fallback)
+    async with stage.connected() as other, stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        waiting = await record_of(stage, number, ended=False)
+        assert waiting["call_status"] == "registered"
+        await logged(stage, "call diverted", waiting["call_id"])
+        await stage.controller.kill()
+        await stage.controller.start()
+        assert await slots(stage) == (0, 0)
+        record = await record_of(stage, number)
+        assert (await stage.controller.ended_call(other.call_id))["disconnection_reason"] == "error_retell"
+        if fallback == "late":
+            await caller.answered(timeout_s=15)
+            await caller.hang_up()
+        else:  # back in an application whose process has changed: the dialplan behind it says so
+            assert (await caller.refused(timeout_s=30)).status == 503
+    assert record["call_id"] == waiting["call_id"]
+    assert record["disconnection_reason"] == "concurrency_limit_reached"
+    assert record["call_status"] == "error"
+    await stage.events.event("call_analyzed", call_id=record["call_id"])
+    assert stage.events.events(call_id=record["call_id"]) == ["call_ended", "call_analyzed"]
+    await stage.idle()
+
+
+async def test_killed_while_a_caller_waits_for_a_slot_it_closes_the_record(stage: Stage) -> None:
+    number = await number_with_fallback(stage, None)
+    async with stage.connected(), stage.caller() as caller:
+        await caller.dial(number)
+        await caller.ringing()
+        waiting = await record_of(stage, number, ended=False)
+        await stage.controller.kill()
+        await stage.controller.start()
+        assert await slots(stage) == (0, 0)
+        record = await record_of(stage, number)
+        assert (await caller.refused(timeout_s=30)).status == 503
+    assert (record["call_id"], record["disconnection_reason"]) == (waiting["call_id"], "error_retell")
+    await stage.events.event("call_analyzed", call_id=record["call_id"])
+    assert stage.events.events(call_id=record["call_id"]) == ["call_ended", "call_analyzed"]
+    await stage.idle()
+
+
 async def test_two_hundred_callers_at_once_against_twenty_slots(tmp_path: Path) -> None:
     most = served = now = 0
 
+    order: list[str] = []
+
     async def short(call: AgentCall) -> None:
         nonlocal most, served, now
+        order.append(str(call.about["call_id"]))
         now += 1
         most = max(most, now)
         await asyncio.sleep(1.5)  # well past the answer: an agent that hangs up before it refuses the call
@@ -206,6 +271,14 @@ async def test_two_hundred_callers_at_once_against_twenty_slots(tmp_path: Path) 
         await stage.idle()
         assert await slots(stage) == (0, 0)
         records = (await stage.controller.post("/v2/list-calls", {"limit": 1000}, expect=200)).json
+        arrived = [
+            match[1]
+            for line in stage.controller.log_text().splitlines()
+            if "call routed" in line and (match := re.search(r"(call_[0-9a-f]{32})", line))
+        ]
+    # First come, first served: a slot is handed on in order, and then twenty websockets are dialled at the same time.
+    assert sorted(order) == sorted(arrived)
+    assert all(abs(order.index(call_id) - place) < SLOTS for place, call_id in enumerate(arrived))
     assert (served, most) == (CALLERS, SLOTS)
     assert max(in_use for in_use, _ in seen) == SLOTS
     # Nobody waits while a slot is free.

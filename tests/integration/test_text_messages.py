@@ -252,6 +252,177 @@ async def test_a_chat_over_the_api(stage: Stage, llms: LlmServer) -> None:
     assert (await stage.controller.get(f"/get-chat/{chat['chat_id']}")).status == 422
 
 
+async def test_a_chat_goes_on_as_it_was_overrides_included(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    agent, other = llms.agent(), llms.agent()
+    body = {"response_engine": other.engine, "voice_id": "none"}
+    agent_id = (await stage.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    engine = {**agent.engine, "llm_websocket_url": agent.url.rstrip("/") + "?for={{name}}"}
+    fields = {
+        "override_agent_id": agent_id,
+        "dynamic_variables": {"name": "Bob"},
+        "agent_override": {"agent": {"response_engine": engine}},
+    }
+    hook = stage.webhooks.hook(Answer(200, json.dumps({"chat_inbound": fields}).encode()))
+    number = await text_number(stage, None, hook=hook)
+    await phone.write(number, "before")
+    assert await phone.text(0) == "you said before"
+    assert (await stage.controller.request("DELETE", f"/delete-agent/{agent_id}")).status == 204
+    await stage.controller.kill()
+    await stage.controller.start()
+    await phone.write(number, "after")
+    assert await phone.text(1) == "you said after"
+    chat = await the_chat(stage, number, items=4)
+    assert (chat["agent_id"], chat["version"]) == (agent_id, 0)
+    assert "agent_override" not in json.dumps(chat)
+    assert [talk.path.partition("?")[2] for talk in agent.talks] == ["for=Bob", "for=Bob"]
+    assert (other.talks, len(hook.deliveries)) == ([], 1)
+
+
+async def test_an_answer_that_is_owed_comes_after_the_restart(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    async def says_nothing(talk: LlmTalk, message: Message) -> None:
+        pass
+
+    agent = llms.agent(says_nothing)
+    number = await text_number(stage, agent)
+    await phone.write(number, "are you there?")
+    await until(lambda: bool(agent.talks and agent.talks[0].heard))
+    await stage.controller.kill()
+    agent.script = echo
+    await stage.controller.start()
+    assert await phone.text(0) == "you said are you there?"
+    assert len((await the_chat(stage, number, items=2))["message_with_tool_calls"]) == 2
+
+
+async def test_retransmissions_are_answered_once(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    number = await text_number(stage, llms.agent())
+    assert await phone.write(number, "hello", copies=3) == 202
+    assert await phone.text(0) == "you said hello"
+    await phone.write(number, "next")
+    assert await phone.text(1) == "you said next"
+    chat = await the_chat(stage, number, items=4)
+    assert [item["content"] for item in chat["message_with_tool_calls"] if item["role"] == "user"] == ["hello", "next"]
+
+
+async def test_texts_of_two_users_stay_in_order_and_apart(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    async def counts(talk: LlmTalk, message: Message) -> None:
+        wrote = [item["content"] for item in message["transcript"] if item["role"] == "user"]
+        await talk.respond(message["response_id"], f"{len(wrote)} of {wrote[0].split()[0]}")
+
+    number = await text_number(stage, llms.agent(counts))
+    pbx = (stage.pbx.bind, stage.pbx.sip_port)
+    async with TextPhone(pbx=pbx, address=CALLER_ADDRESS, number="+14155550111") as other:
+
+        async def converse(one: TextPhone) -> None:
+            for index in range(10):
+                assert await one.write(number, f"{one.number} {index}") == 202
+                assert await one.text(index) == f"{index + 1} of {one.number}"
+
+        await asyncio.gather(converse(phone), converse(other))
+    reply = await stage.controller.post(
+        "/v3/list-chats", {"filter_criteria": {"agent_number": {"type": "string", "op": "eq", "value": number}}}
+    )
+    assert len(reply.json["items"]) == 2
+    for item in reply.json["items"]:
+        chat = (await stage.controller.get(f"/get-chat/{item['chat_id']}")).json
+        wrote = [entry["content"] for entry in chat["message_with_tool_calls"] if entry["role"] == "user"]
+        assert wrote == [f"{chat['from_number']} {index}" for index in range(10)]
+
+
+async def test_a_text_that_asterisk_does_not_take_is_told_to_its_sender(
+    stage: Stage, llms: LlmServer, phone: TextPhone
+) -> None:
+    number = await text_number(stage, llms.agent())
+    assert await phone.write(number, "x" * 1023) == 202
+    assert (await phone.text(0), await phone.text(1)) == ("you said", "x" * 1000)
+    assert await phone.text(2) == "x" * 23
+    assert await phone.write(number, "x" * 1024) == 202
+    assert "too long" in await phone.text(3)
+    assert await phone.write(number, "ü" * 600) == 202  # 1200 bytes; told so once in five minutes
+    for content_type in ("text/html", "application/im-iscomposing+xml", None):
+        assert await phone.write(number, "<b>", content_type=content_type) == 415
+    assert await phone.write(number, "") == 202
+    assert await phone.write(number, "anon", from_header='"Anonymous" <sip:anonymous@anonymous.invalid>') == 202
+    await phone.write(number, "still here")
+    assert await phone.text(4) == "you said still here"
+    chat = await the_chat(stage, number, items=4)
+    assert [item["content"] for item in chat["message_with_tool_calls"]][2:] == ["still here", "you said still here"]
+
+
+async def test_no_header_of_the_sender_sends_the_answer_elsewhere(
+    stage: Stage, llms: LlmServer, phone: TextPhone
+) -> None:
+    number = await text_number(stage, llms.agent())
+    evil = f'"<sip:+1999@127.0.0.1>\\" , " <sip:%2B14155550199;maddr=127.0.0.1@{phone.address}?X-Evil=1>'
+    assert await phone.write(number, "hello", from_header=evil) == 202
+    assert await phone.text(0) == "you said hello"
+    assert phone.texts[0].header("X-Evil") is None
+    assert phone.texts[0].request_uri == f"sip:+14155550199@{phone.address}:{phone.port}"
+    await phone.write(number, "tel", from_header="<tel:+1-415-555-0198>")
+    assert await phone.text(1) == "you said tel"
+    assert phone.texts[1].request_uri == f"sip:+14155550198@{phone.address}:{phone.port}"
+
+
+async def test_emoji_are_never_cut_in_two(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    async def laughs(talk: LlmTalk, message: Message) -> None:
+        await talk.respond(message["response_id"], "😀" * 300, "👩‍👩‍👧" * 100)
+
+    number = await text_number(stage, llms.agent(laughs))
+    await phone.write(number, "😀" * 200)
+    got = ""
+    for index in range(4):
+        got += await phone.text(index)
+    assert got == "😀" * 300 + "👩‍👩‍👧" * 100
+    assert (await the_chat(stage, number, items=2))["message_with_tool_calls"][0]["content"] == "😀" * 200
+
+
+async def test_a_user_whose_agent_is_dead_is_told_so(stage: Stage, phone: TextPhone) -> None:
+    nobody = LlmAgent("ws://127.0.0.1:9/", echo)
+    number = await text_number(stage, nobody)
+    await phone.write(number, "hello?")
+    assert "cannot answer at the moment" in await phone.text(0)
+    told = [
+        await stage.events.event(name, to_number=number) for name in ("chat_started", "chat_ended", "chat_analyzed")
+    ]
+    assert all(delivery.signed for delivery in told)
+    assert told[2].json["chat"]["chat_status"] == "error"
+    assert told[2].json["chat"]["chat_analysis"]["chat_successful"] is False
+    assert stage.events.events(to_number=number) == ["chat_started", "chat_ended", "chat_analyzed"]
+
+
+async def test_lists_of_countries_hold_for_texts(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    agent = llms.agent()
+    number = await text_number(
+        stage,
+        agent,
+        allowed_inbound_country_list=["DE"],
+        allowed_outbound_country_list=["DE"],
+        termination_uri=f"{phone.address}:{phone.port}",
+        transport="UDP",
+    )
+    await phone.write(number, "from the US")
+    reply = await stage.controller.post("/create-sms-chat", {"from_number": number, "to_number": CALLER_NUMBER})
+    assert reply.status == 400
+    assert "its allowed_outbound_country_list is DE" in reply.json["message"]
+    await phone.write(number, "from Germany", from_header=f"<sip:+4930123456@{phone.address}>")
+    assert await phone.text(0) == "you said from Germany"
+    assert (await the_chat(stage, number))["from_number"] == "+4930123456"
+
+
+async def test_a_chat_agent_answers_texts(stage: Stage, llms: LlmServer, phone: TextPhone) -> None:
+    body = {"response_engine": llms.agent().engine, "agent_name": "Ada", "webhook_events": ["chat_ended"]}
+    agent_id = (await stage.controller.post("/create-chat-agent", body, expect=201)).json["agent_id"]
+    number = await text_number(stage, None, inbound_sms_agents=[{"agent_id": agent_id, "weight": 1}])
+    await phone.write(number, "hello")
+    assert await phone.text(0) == "you said hello"
+    chat = await the_chat(stage, number, items=2)
+    assert (chat["agent_id"], chat["agent_name"]) == (agent_id, "Ada")
+    assert (await stage.controller.request("PATCH", f"/end-chat/{chat['chat_id']}")).status == 204
+    await stage.events.event("chat_ended", to_number=number)
+    assert stage.events.events(to_number=number) == ["chat_ended"]
+    again = await stage.controller.request("PUT", f"/rerun-chat-analysis/{chat['chat_id']}")
+    assert again.json["chat_analysis"]["chat_successful"] is True
+
+
 async def test_texts_that_run_through_the_dialplan_are_no_calls(
     tmp_path: Path, llms: LlmServer, go_before_others: None
 ) -> None:

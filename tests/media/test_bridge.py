@@ -262,7 +262,7 @@ def test_a_talkspurt_gets_a_turn_of_its_own_and_timestamps_follow_the_clock() ->
         rig.bridge.play(ulaw_tone(0.04))
         rig.bridge.play(ulaw_tone(0.04))
     rig.turn(20)
-    assert asked == [0.010] * 4, "once for each talkspurt"
+    assert asked == [0.0125] * 4, "once for each talkspurt"
     stamps = [packet.timestamp for packet in rig.to_caller]
     steps = [(later - earlier) % 2**32 for earlier, later in itertools.pairwise(stamps)]
     assert sorted(steps) == [160] * (len(steps) - 1) + [200]

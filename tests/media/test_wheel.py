@@ -2,62 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import heapq
 import itertools
 import logging
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.media.wheel import CATCH_UP_TURNS, SLOT_S, SLOTS, TURN_S, Wheel, settle_garbage_collector
-
-
-class Timer:
-    """A callback of FakeTimers."""
-
-    def __init__(self, callback: Callable[[], object]) -> None:
-        self.callback = callback
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class FakeTimers:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self._timers: list[tuple[float, int, Timer]] = []
-        self._numbers = itertools.count()
-
-    def time(self) -> float:
-        return self.now_s
-
-    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
-        timer = Timer(callback)
-        heapq.heappush(self._timers, (when, next(self._numbers), timer))
-        return timer
-
-    @property
-    def waiting(self) -> int:
-        return sum(not timer.cancelled for _, _, timer in self._timers)
-
-    def run(self, seconds: float) -> None:
-        """Let time pass, every timer firing at its moment."""
-        end_s = self.now_s + seconds
-        while self._timers and self._timers[0][0] <= end_s:
-            when_s, _, timer = heapq.heappop(self._timers)
-            self.now_s = max(self.now_s, when_s)
-            if not timer.cancelled:
-                timer.callback()
-        self.now_s = end_s
-
-    def stall(self, seconds: float) -> None:
-        """Let time pass with no timer firing: the loop is held up."""
-        self.now_s += seconds
+from tests.fakes.timers import FakeTimers
 
 
 class Call:
@@ -69,7 +22,7 @@ class Call:
         self.skipped = 0
         self.turning = wheel.add(self.turns.append, self.read, self.skip)
 
-    def read(self) -> None:
+    def read(self, now_s: float) -> None:
         self.late += 1
 
     def skip(self, turns: int) -> None:
@@ -138,7 +91,7 @@ def test_no_stall_makes_a_burst(stall_s: float) -> None:
 
 def test_before_late_turns_each_call_reads_what_waits(timers: FakeTimers, wheel: Wheel) -> None:
     order: list[str] = []
-    wheel.add(lambda _: order.append("turn"), lambda: order.append("read"), lambda _: order.append("skip"))
+    wheel.add(lambda _: order.append("turn"), lambda _: order.append("read"), lambda _: order.append("skip"))
     timers.run(0.02)
     timers.stall(0.05)
     order.clear()
@@ -168,7 +121,7 @@ def test_a_call_that_fails_leaves_and_the_others_go_on(
         failures.append(now_s)
         raise RuntimeError("broken call")
 
-    wheel.add(fail, lambda: None, lambda _: None)
+    wheel.add(fail, lambda _: None, lambda _: None)
     calls = [Call(wheel) for _ in range(SLOTS)]
     with caplog.at_level(logging.ERROR):
         timers.run(0.1)
@@ -184,7 +137,7 @@ def test_a_call_may_take_itself_and_others_off_in_its_turn(timers: FakeTimers, w
         for call in others:
             call.turning.remove()
 
-    first = wheel.add(end, lambda: None, lambda _: None)
+    first = wheel.add(end, lambda _: None, lambda _: None)
     others += [Call(wheel) for _ in range(SLOTS * 2)]
     timers.run(1)
     same_slot = [call for call in others if call.turning.slot == first.slot]
@@ -211,7 +164,7 @@ def test_a_first_call_that_replaces_the_last_in_its_turn_has_one_timer(timers: F
         last.remove()
         successors.append(Call(wheel))
 
-    last = wheel.add(replace, lambda: None, lambda _: None)
+    last = wheel.add(replace, lambda _: None, lambda _: None)
     timers.run(0.021)
     timers.run(1)
     (successor,) = successors
@@ -259,7 +212,7 @@ async def test_it_runs_on_the_event_loop() -> None:
         if len(turns) == 5:
             enough.set()
 
-    turning = wheel.add(turn, lambda: None, lambda _: None)
+    turning = wheel.add(turn, lambda _: None, lambda _: None)
     await asyncio.wait_for(enough.wait(), 10)
     turning.remove()
     assert turns == sorted(turns)

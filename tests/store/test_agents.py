@@ -87,3 +87,18 @@ async def test_pages_walk_through_every_agent_once(store: Store, ascending: bool
 async def test_a_page_key_that_is_none_begins_at_the_beginning(store: Store, key: str) -> None:
     made = await store.agents.create(an_agent())
     assert (await store.agents.list(pagination_key=key)).agents == [made]
+
+
+async def test_an_agent_that_is_deleted_while_it_changes_is_gone_in_all_its_versions(store: Store) -> None:
+    for _ in range(10):
+        made = await store.agents.create(an_agent())
+        await store.agents.publish(made.agent_id, 0)
+        renamed = AgentUpdate.model_validate({"agent_name": "Berta"})  # makes a draft
+        await asyncio.gather(
+            store.agents.update(made.agent_id, renamed),
+            store.agents.assign_tag(made.agent_id, "prod", 0),
+            store.agents.delete(made.agent_id),
+            store.agents.create_version(made.agent_id, 0),
+        )
+        assert await store.agents.get(made.agent_id) is None
+        assert await store.agents.tags([made.agent_id]) == {}

@@ -6,8 +6,9 @@ import asyncio
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.phone_call import CallTask
+from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.store.store import Store
-from tests.store.samples import a_call
+from tests.store.samples import a_call, an_event
 
 NOW_MS = 1_760_000_000_000
 TASKS = [CallTask(to_number=f"+1415555019{number}", metadata={"number": number}) for number in range(3)]
@@ -47,12 +48,25 @@ async def test_tasks_are_placed_in_order_and_once(store: Store) -> None:
     )
     assert placed.count(True) == 1
     assert await store.calls.count() == 1
-    await store.batches.refuse("batch_1", 1, "no such agent")
+    await store.batches.refuse("batch_1", 1, a_call("call_refused"), (), why="no such agent")
     last = await store.batches.next_task("batch_1")
     assert last is not None
     assert last.position == 2
     await store.batches.place("batch_1", 2, a_call("call_2"))
     assert await store.batches.next_task("batch_1") is None
+
+
+async def test_a_refused_task_leaves_a_record_and_webhooks_once(store: Store) -> None:
+    await store.batches.create(a_batch(), TASKS)
+    told = [an_event("call_1", WebhookEventName.CALL_ENDED)]
+    refused = [
+        await store.batches.refuse("batch_1", 0, a_call(f"call_{number}"), told, why="no such agent")
+        for number in (1, 2)
+    ]
+    assert refused == [True, False]
+    assert not await store.batches.place("batch_1", 0, a_call("call_3"))
+    assert [call.call_id for call in (await store.calls.list()).calls] == ["call_1"]
+    assert len(await store.outbox.due(2 * NOW_MS, 10)) == 1
 
 
 async def test_what_is_left_survives_a_restart(store: Store, database_url: str) -> None:

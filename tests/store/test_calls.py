@@ -11,13 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import UnknownCall
 from ari_agent.store.call_filter import AnyOf, Filter, FilterField, FilterOp
+from ari_agent.store.database import Database
 from ari_agent.store.store import Store
+from ari_agent.store.tables import metadata
 from tests.store.samples import START_MS, a_call, an_event
 
 
@@ -70,6 +73,15 @@ async def test_a_change_to_null_unsets_the_key(store: Store) -> None:
     found = await store.calls.get("call_1")
     assert found is not None
     assert "metadata" not in found.as_json()
+
+
+async def test_what_was_unset_is_stored_no_more(store: Store, database_url: str) -> None:
+    await store.calls.save(a_call(call_status="ended", transcript="User: my password is swordfish"))
+    await store.calls.update_fields("call_1", {"transcript": None})
+    database = Database(database_url)
+    row = await database.read(lambda connection: connection.execute(select(metadata.tables["calls"])).one())
+    await database.close()
+    assert "swordfish" not in repr(row)
 
 
 async def test_an_invalid_change_changes_nothing(store: Store) -> None:

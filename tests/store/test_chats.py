@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.chat import Chat
+from ari_agent.contract.chat_agent import ChatAgent
 from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.errors import UnknownAsset
+from ari_agent.store.chats import GoesOn
 from ari_agent.store.store import Store
+
+
+def an_agent() -> Agent:
+    return Agent.model_validate(
+        {
+            "agent_id": "agent_1",
+            "response_engine": {"type": "custom-llm", "llm_websocket_url": "wss://h/"},
+            "voice_id": "v",
+            "last_modification_timestamp": 1,
+        }
+    )
 
 
 def a_chat(number: int = 1, **changes: Any) -> Chat:
@@ -78,6 +93,22 @@ async def test_deleted_is_gone(store: Store) -> None:
 
 
 async def test_silent_chats_are_found(store: Store) -> None:
-    await store.chats.save(a_chat())
-    assert [chat.chat_id for chat in await store.chats.idle_since(2**53)] == ["chat_1"]
-    assert await store.chats.idle_since(0) == []
+    await store.chats.save(a_chat(1), goes_on=GoesOn(an_agent(), silence_ms=0))
+    await store.chats.save(a_chat(2), goes_on=GoesOn(an_agent(), silence_ms=3_600_000))
+    await store.chats.save(a_chat(3, chat_status="ended"), goes_on=GoesOn(an_agent(), silence_ms=0))
+    await store.chats.save(a_chat(1, metadata={"by": "the API"}))
+    assert [chat.chat_id for chat in await store.chats.fallen_silent()] == ["chat_1"]
+
+
+@pytest.mark.parametrize("kind", [Agent, ChatAgent])
+async def test_a_chat_goes_on_with_its_own_agent(store: Store, kind: type[Agent | ChatAgent]) -> None:
+    agent = kind.model_validate({**an_agent().as_record(), "webhook_url": "https://override.example.com"})
+    goes_on = GoesOn(agent, {"to": "pjsip:a/sip:b@c", "from_uri": "sip:d@e"}, is_awaited=True)
+    await store.chats.save(a_chat(), goes_on=goes_on)
+    assert await store.chats.goes_on("chat_1") == goes_on
+    assert [chat.chat_id for chat in await store.chats.unanswered()] == ["chat_1"]
+    await store.chats.save(a_chat(), goes_on=replace(goes_on, is_awaited=False))
+    await store.chats.save(a_chat(metadata={"by": "the API"}))
+    assert await store.chats.goes_on("chat_1") == replace(goes_on, is_awaited=False)
+    assert await store.chats.unanswered() == []
+    assert await store.chats.goes_on("chat_unknown") is None

@@ -61,8 +61,8 @@ async def test_what_was_written_is_there_after_opening_again(store: Store, datab
     await again.close()
 
 
-async def test_several_open_one_empty_database_at_once(database_url: str) -> None:
-    stores = [Store(database_url) for _ in range(4)]
+async def test_several_open_one_bare_database_at_once(bare_database_url: str) -> None:
+    stores = [Store(bare_database_url) for _ in range(4)]
     await asyncio.gather(*(store.open() for store in stores))
     for store in stores:
         await store.close()
@@ -100,6 +100,28 @@ async def test_the_file_of_sqlite_is_closed_to_other_users(tmp_path: Path) -> No
     modes = await asyncio.to_thread(modes_in, tmp_path)
     assert modes == {"calls.db": 0o600, "calls.db-wal": 0o600, "calls.db-shm": 0o600}
     await store.close()
+
+
+async def test_a_program_that_looks_into_the_file_meanwhile_takes_nothing_away(tmp_path: Path) -> None:
+    look = """
+        import contextlib, sqlite3, sys
+        with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
+            print(*(row[0] for row in database.execute("SELECT call_id FROM calls ORDER BY call_id")))
+    """
+
+    def seen() -> str:
+        command = [sys.executable, "-c", textwrap.dedent(look), str(tmp_path / "calls.db")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    store = Store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    await store.calls.save(a_call("call_1"))
+    assert await store.calls.get("call_1") == a_call("call_1")  # by a connection that came later
+    assert await asyncio.to_thread(seen) == "call_1"
+    await store.calls.save(a_call("call_2"))
+    assert await asyncio.to_thread(seen) == "call_1 call_2"
+    await store.close()
+    assert await asyncio.to_thread(seen) == "call_1 call_2"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
 
-from ari_agent.contract.phone_number import PhoneNumberUpdate
-from ari_agent.errors import AlreadyStored
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
+from ari_agent.errors import AlreadyStored, FallbackChain
 from ari_agent.store.store import Store
 from tests.store.samples import a_number
 
@@ -57,6 +58,107 @@ async def test_an_update_that_does_not_fit_changes_nothing(store: Store) -> None
     with pytest.raises(ValidationError):
         await store.phone_numbers.update("+12137771235", PhoneNumberUpdate(fallback_number="+12137771235"))
     assert await store.phone_numbers.get("+12137771235") == a_number()
+
+
+def falling_back_to(number: str | None) -> PhoneNumberUpdate:
+    return PhoneNumberUpdate(fallback_number=number)
+
+
+async def test_a_number_and_its_fallback_are_two_and_make_no_chain(store: Store) -> None:
+    numbers = store.phone_numbers
+    for digit in range(3):
+        await numbers.create(a_number(f"+1415777000{digit}"))
+    changed = await numbers.update("+14157770000", falling_back_to("+14157770001"))
+    assert changed is not None
+    assert changed.fallback_number == "+14157770001"
+    # the same once more, and another number with the same fallback: no chain
+    assert await numbers.update("+14157770000", falling_back_to("+14157770001"))
+    assert await numbers.update("+14157770002", falling_back_to("+14157770001"))
+    with pytest.raises(FallbackChain, match=r"\+14157770001 is itself the fallback of \+14157770000"):
+        await numbers.update("+14157770001", falling_back_to("reception"))
+    assert await numbers.update("+14157770002", falling_back_to("reception"))
+    with pytest.raises(FallbackChain, match=r"\+14157770002 has a fallback of its own \(reception\)"):
+        await numbers.update("+14157770000", falling_back_to("+14157770002"))
+    # what no longer is a fallback may have one
+    assert await numbers.update("+14157770000", falling_back_to(None))
+    assert await numbers.update("+14157770001", falling_back_to("reception"))
+
+
+@pytest.mark.parametrize("spelling", ["14157770001", "0014157770001", "+14157770001"])
+async def test_however_it_is_spelt_a_fallback_is_the_number_it_means(store: Store, spelling: str) -> None:
+    numbers = store.phone_numbers
+    for digit in range(2):
+        await numbers.create(a_number(f"+1415777000{digit}"))
+    await numbers.update("+14157770000", falling_back_to(spelling))
+    with pytest.raises(FallbackChain, match="is itself the fallback of"):
+        await numbers.update("+14157770001", falling_back_to("reception"))
+    await numbers.update("+14157770000", falling_back_to("reception"))
+    with pytest.raises(FallbackChain, match="has a fallback of its own"):
+        await numbers.update("+14157770001", falling_back_to("14157770000"))
+
+
+async def test_names_that_look_alike_are_different_numbers(store: Store) -> None:
+    for name in ("a_c", "abc", "A_C", "next"):
+        await store.phone_numbers.create(a_number(name))
+    await store.phone_numbers.update("next", falling_back_to("a_c"))
+    assert await store.phone_numbers.update("abc", falling_back_to("x"))
+    assert await store.phone_numbers.update("A_C", falling_back_to("x"))
+    with pytest.raises(FallbackChain):
+        await store.phone_numbers.update("a_c", falling_back_to("x"))
+
+
+async def test_what_other_fields_say_makes_no_chain(store: Store) -> None:
+    await store.phone_numbers.create(a_number("1000", nickname='"fallback_number":"1001"'))
+    await store.phone_numbers.create(a_number("1001"))
+    assert await store.phone_numbers.update("1001", falling_back_to("1002"))
+
+
+async def test_a_number_that_is_a_fallback_already_is_not_registered_with_one(store: Store) -> None:
+    await store.phone_numbers.create(a_number("1000", fallback_number="1001"))
+    with pytest.raises(FallbackChain, match="1001 is itself the fallback of 1000"):
+        await store.phone_numbers.create(a_number("1001", fallback_number="1002"))
+    with pytest.raises(FallbackChain, match="1000 has a fallback of its own"):
+        await store.phone_numbers.create(a_number("1003", fallback_number="1000"))
+    assert await store.phone_numbers.get("1001") is None
+    await store.phone_numbers.create(a_number("1001"))
+
+
+async def test_updates_of_different_fields_at_the_same_time_are_all_kept(store: Store) -> None:
+    await store.phone_numbers.create(a_number())
+    wanted = {
+        "nickname": "desk",
+        "inbound_webhook_url": "https://example.com/inbound",
+        "fallback_number": "+14157770000",
+        "allowed_inbound_country_list": ["US"],
+        "termination_uri": "other.example.com",
+    }
+    changes = [PhoneNumberUpdate.model_validate({field: value}) for field, value in wanted.items()]
+    await asyncio.gather(*(store.phone_numbers.update("+12137771235", change) for change in changes * 4))
+    found = await store.phone_numbers.get("+12137771235")
+    assert found is not None
+    known = found.as_json()
+    assert {**known, "termination_uri": known["sip_outbound_trunk_config"]["termination_uri"]}.items() >= wanted.items()
+
+
+async def test_updates_at_the_same_time_make_no_chain(store: Store) -> None:
+    """Each links a number to the next one: whichever come first, no two neighbours may both succeed."""
+    for round_ in range(5):
+        ring = [f"+1415777{round_}00{digit}" for digit in range(8)]
+        for number in ring:
+            await store.phone_numbers.create(a_number(number))
+        links = list(pairwise([*ring, ring[0]]))
+        outcomes = await asyncio.gather(
+            *(store.phone_numbers.update(number, falling_back_to(fallback)) for number, fallback in links),
+            return_exceptions=True,
+        )
+        kept = {
+            outcome.phone_number: outcome.fallback_number for outcome in outcomes if isinstance(outcome, PhoneNumber)
+        }
+        assert kept
+        assert all(isinstance(outcome, PhoneNumber | FallbackChain) for outcome in outcomes), outcomes
+        assert not set(kept) & set(kept.values())
+        found = [await store.phone_numbers.get(number) for number in ring]
+        assert {n.phone_number: n.fallback_number for n in found if n and n.fallback_number} == kept
 
 
 async def test_of_two_who_register_a_number_at_once_one_succeeds(store: Store) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from ari_agent.errors import UnknownCall
 from ari_agent.store.store import Store
 from tests.store.samples import a_call
 
@@ -27,6 +30,30 @@ async def test_of_many_at_once_one_is_placed(store: Store) -> None:
     assert saved.count(None) == 1
     assert len({call.call_id for call in saved if call}) == 1
     assert await store.calls.count() == 1
+
+
+async def test_a_key_whose_record_was_deleted_places_no_second_call(store: Store) -> None:
+    await store.placed.save("key", a_call("call_1"), since_ms=SINCE_MS, now_ms=NOW_MS)
+    assert await store.calls.delete("call_1")
+    with pytest.raises(UnknownCall, match="call_1"):
+        await store.placed.find("key", since_ms=SINCE_MS)
+    with pytest.raises(UnknownCall, match="call_1"):
+        await store.placed.save("key", a_call("call_2"), since_ms=SINCE_MS, now_ms=NOW_MS)
+    assert await store.calls.count() == 0
+
+
+async def test_two_controllers_place_one_call(store: Store, database_url: str) -> None:
+    other = Store(database_url)
+    await other.open()
+    saved = await asyncio.gather(
+        *(
+            each.placed.save(f"key {number // 2}", a_call(f"call_{number}"), since_ms=SINCE_MS, now_ms=NOW_MS)
+            for number, each in enumerate([store, other] * 10)
+        )
+    )
+    await other.close()
+    assert saved.count(None) == 10
+    assert await store.calls.count() == 10
 
 
 async def test_a_key_is_forgotten_after_its_time(store: Store) -> None:

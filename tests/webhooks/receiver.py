@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Receiver:
 
     answer: Answer = ok
     port: int = 0
+    tls: ssl.SSLContext | None = None
     arrivals: list[Arrival] = field(default_factory=list)
     url: str = ""
 
@@ -66,10 +68,10 @@ class Receiver:
         application.router.add_route("*", "/{path:.*}", self._receive)
         self._runner = web.AppRunner(application, shutdown_timeout=1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}/hook"
+        self.url = f"{'https' if self.tls else 'http'}://{host}:{port}/hook"
         return self
 
     async def __aexit__(

@@ -3,67 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.errors import StoreError
-from ari_agent.store.outbox import Outbox
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from tests.store.samples import a_call
+from tests.webhooks.deliverer import an_event, delivering, end, until_settled
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
 
 STARTED, ENDED = WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """On SQLite."""
-    the_store = Store(f"sqlite:///{tmp_path}/calls.db")
-    await the_store.open()
-    yield the_store
-    await the_store.close()
-
-
-async def end(running: asyncio.Task[None]) -> None:
-    """As the process does when it ends."""
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-
-@asynccontextmanager
-async def delivering(outbox: Outbox | FakeOutbox, **settings: Any) -> AsyncIterator[Delivery]:
-    """A deliverer that runs meanwhile."""
-    async with aiohttp.ClientSession() as session:
-        delivery = Delivery(outbox, session, API_KEY, **{"retry_after_s": (0, 0, 0), **settings})
-        outbox.on_added = delivery.wake
-        running = asyncio.create_task(delivery.run())
-        yield delivery
-        await end(running)
-        assert delivery.in_flight == 0
-
-
-def an_event(url: str, call_id: str = "call_1", name: WebhookEventName = STARTED, **facts: Any) -> WebhookEvent:
-    """One whose body tells what it is."""
-    body = compact_json({"event": name, "call": {"call_id": call_id, "transcript": "Grüße", **facts}})
-    return WebhookEvent(call_id, name, url, body, 10_000)
-
-
-async def until_settled(store: Store) -> None:
-    """Until nothing is pending."""
-    while True:
-        if not await store.outbox.depth():
-            return
-        await asyncio.sleep(0.01)
 
 
 async def test_an_event_is_posted_as_it_was_saved_and_signed_as_it_is_sent(store: Store) -> None:
@@ -106,20 +61,6 @@ async def test_anything_else_is_sent_four_times_and_then_a_dead_letter(store: St
     (letter,) = await store.outbox.dead_letters()
     assert (letter.event, letter.attempts) == (event, 4)
     assert (delivery.delivered, delivery.failed, delivery.died) == (0, 3, 1)
-
-
-async def test_a_replayed_dead_letter_is_delivered(store: Store) -> None:
-    async def fail_four_times(_: Arrival) -> web.StreamResponse:
-        return web.Response(status=500 if len(receiver.arrivals) <= 4 else 200)
-
-    async with Receiver(fail_four_times) as receiver, delivering(store.outbox):
-        await store.calls.save(a_call(), [an_event(receiver.url)])
-        await until_settled(store)
-        (letter,) = await store.outbox.dead_letters()
-        await store.outbox.replay(letter.outbox_id)
-        await receiver.wait_for(5)
-        await until_settled(store)
-    assert await store.outbox.dead_count() == 0
 
 
 async def test_a_url_that_cannot_be_posted_to_is_given_up_at_once(store: Store) -> None:
@@ -215,7 +156,7 @@ async def test_a_receiver_that_hangs_does_not_hold_back_the_others(store: Store)
     async with (
         Receiver(never) as dead,
         Receiver() as alive,
-        delivering(store.outbox, at_a_time=4, per_receiver=3, grace_s=0),
+        delivering(store.outbox, at_a_time=16, per_receiver=3, grace_s=0),
     ):
         for number in range(10):
             await store.calls.save(a_call(f"dead_{number}"), [an_event(dead.url, f"dead_{number}")])

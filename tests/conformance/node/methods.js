@@ -26,13 +26,16 @@ function needs(answer, ...keys) {
 }
 
 async function main() {
-  const { call, agent, phoneNumber, chat } = client;
+  const { call, agent, phoneNumber, chat, chatAgent } = client;
+  const writes = { type: "custom-llm", llm_websocket_url: world.llm };
+  const writer = (await chatAgent.create({ response_engine: writes })).agent_id;
   const own = world.new_number;
   const other = world.newer_number;
   const made = (await agent.create({ response_engine: llm, voice_id: "v" })).agent_id;
   const doomed = (await agent.create({ response_engine: llm, voice_id: "v" })).agent_id;
   const nobody = "+19995550000";
   let chatID = "chat_1";
+  let ownChatID = "chat_2";
   const attempts = {
     "agent.create": [
       async () => needs(await agent.create({ response_engine: llm, voice_id: "v", agent_name: "Ada" }), "agent_id"),
@@ -55,6 +58,7 @@ async function main() {
       async () => needs(await agent.listVersions(made, { limit: 5 }), "items"),
       () => agent.listVersions("agent_unknown"),
     ],
+    "agent.get_versions": [() => agent.getVersions(made), () => agent.getVersions("agent_unknown")],
     "agent.repair": [() => agent.repair(made), () => agent.repair("agent_unknown")],
     "agent.publish": [() => agent.publish(made, { version: 0 }), () => agent.publish(made, { version: 99 })],
     "agent.delete_version": [
@@ -138,14 +142,69 @@ async function main() {
     "identity.retrieve": [() => client.identity.retrieve(), () => stranger.identity.retrieve()],
     "chat.create_sms_chat": [
       async () => {
-        const numbers = { from_number: world.number, to_number: "+14155550198", override_agent_id: made };
+        const numbers = { from_number: world.number, to_number: "+14155550198", override_agent_id: writer };
         chatID = (await chat.createSMSChat(numbers)).chat_id;
       },
       () => chat.createSMSChat({ from_number: nobody, to_number: "+14155550198" }),
     ],
-    "chat.retrieve": [() => chat.retrieve(chatID), () => chat.retrieve("chat_unknown")],
-    "chat.list": [() => chat.list({ limit: 5 }), () => chat.list({ limit: 5000 })],
+    "chat.create": [
+      async () => {
+        ownChatID = (await chat.create({ agent_id: writer, metadata: { order: 7 } })).chat_id;
+      },
+      () => chat.create({ agent_id: "agent_unknown" }),
+    ],
+    "chat.create_chat_completion": [
+      async () => {
+        const { messages } = await chat.createChatCompletion({ chat_id: ownChatID, content: "hello" });
+        if (messages[0].content !== "you said hello") throw new TypeError("another answer");
+      },
+      () => chat.createChatCompletion({ chat_id: chatID, content: "a text" }),
+    ],
+    "chat.retrieve": [() => chat.retrieve(ownChatID), () => chat.retrieve("chat_unknown")],
+    "chat.update": [
+      async () => needs(await chat.update(ownChatID, { metadata: { order: 8 } }), "metadata"),
+      () => chat.update("chat_unknown", { metadata: {} }),
+    ],
+    "chat.list": [
+      async () => needs(await chat.list({ limit: 5 }), "items", "has_more"),
+      () => chat.list({ limit: 5000 }),
+    ],
     "chat.end": [() => chat.end(chatID), () => chat.end("chat_unknown")],
+    "chat.rerun_analysis": [
+      async () => needs(await chat.rerunAnalysis(chatID), "chat_analysis"),
+      () => chat.rerunAnalysis(ownChatID),
+    ],
+    "chat.delete": [() => chat.delete(ownChatID), () => chat.delete("chat_unknown")],
+    "chat_agent.create": [
+      async () => needs(await chatAgent.create({ response_engine: writes, agent_name: "Ada" }), "agent_id"),
+      () => chatAgent.create({ response_engine: writes, end_chat_after_silence_ms: 1 }),
+    ],
+    "chat_agent.get_versions": [() => chatAgent.getVersions(writer), () => chatAgent.getVersions("agent_unknown")],
+    "chat_agent.retrieve": [
+      async () => needs(await chatAgent.retrieve(writer), "version"),
+      () => chatAgent.retrieve(made),
+    ],
+    "chat_agent.update": [
+      () => chatAgent.update(writer, { agent_name: "Eve" }),
+      () => chatAgent.update(made, { agent_name: "Eve" }),
+    ],
+    "chat_agent.list": [
+      async () => needs(await chatAgent.list({ limit: 5 }), "items", "has_more"),
+      () => chatAgent.list({ limit: 5000 }),
+    ],
+    "chat_agent.create_version": [
+      () => chatAgent.createVersion(writer, { base_version: 0 }),
+      () => chatAgent.createVersion(writer, { base_version: 99 }),
+    ],
+    "chat_agent.publish": [
+      () => chatAgent.publish(writer, { version: 0 }),
+      () => chatAgent.publish(writer, { version: 99 }),
+    ],
+    "chat_agent.delete_version": [
+      () => chatAgent.deleteVersion(writer, { version: 1 }),
+      () => chatAgent.deleteVersion(writer, { version: 99 }),
+    ],
+    "chat_agent.delete": [() => chatAgent.delete(writer), () => chatAgent.delete("agent_unknown")],
   };
   const outcomes = {};
   for (const [name, [good, bad]] of Object.entries(attempts)) outcomes[name] = [await outcome(good), await outcome(bad)];

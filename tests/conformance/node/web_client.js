@@ -1,6 +1,6 @@
 // Reads {endpoint, call_id, sample_rate, talk_s} and has a conversation with retell-client-js-sdk, as a browser that is
 // not Chrome: what the SDK asks of a browser is made here, the microphone is a tone of 440 Hz. Prints the names of the
-// events, how the conversation ended, and the level of what was played, in dBFS.
+// events, what `update` and `metadata` said, how the conversation ended, and the level of what was played, in dBFS.
 "use strict";
 
 const fs = require("node:fs");
@@ -49,6 +49,8 @@ async function main() {
   });
   for (const name of ["conversationStarted", "conversationEnded", "error", "disconnect", "reconnect", "update"])
     client.on(name, () => events.push(name));
+  const told = [];
+  for (const name of ["update", "metadata"]) client.on(name, (message) => told.push(message));
   for (const name of ["agentStartTalking", "agentStopTalking"])
     client.on(name, () => events.includes(name) || events.push(name));
   client.on("audio", (bytes) => {
@@ -73,7 +75,7 @@ async function main() {
   clearInterval(quantum);
   clearTimeout(enough);
   const level = samples && energy ? 10 * Math.log10(energy / samples) : -100;
-  console.log(JSON.stringify({ events, ended, level_dbfs: level }));
+  console.log(JSON.stringify({ events, told, ended, level_dbfs: level }));
 }
 
 main();

@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, autoincrement=False),
         sa.Column("document", sa.Text, nullable=False),
         sa.Column("state", sa.String, nullable=False, comment="pending, placed or refused"),
-        sa.Column("call_id", sa.String, comment="of the call that was placed"),
+        sa.Column("call_id", sa.String, comment="of its record, once it is not pending"),
         sa.Column("why", sa.String, comment="it was refused"),
         sa.PrimaryKeyConstraint("batch_call_id", "position", name="pk_batch_tasks"),
     )

@@ -1,0 +1,76 @@
+"""Cold transfer by REFER: the caller's channel leaves for the dialplan detour, and what comes of it.
+
+    TALKING ── leave_for_refer ──▶ dialplan: Transfer() sends REFER and waits for the final NOTIFY
+                                     │ ChannelVarset TRANSFERSTATUS, TRANSFERSTATUSPROTOCOL
+                                     ├── SUCCESS: the far end has taken the caller over; we send BYE
+                                     └── anything else: StasisStart(refer, ...), back to the same agent
+
+The outcome is taken from whichever comes first, the variable or the return: a far end that got what it wanted may send
+its BYE before the channel is back in Stasis, and that is a transfer, not a caller who hung up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.refer import parse_outcome, refer_variables
+from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.errors import InvalidTransferTarget
+
+_STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
+
+
+@dataclass(slots=True)
+class ColdTransfer:
+    """One REFER on its way. tell: who asked, the agent or the API, hears the outcome exactly once."""
+
+    request: TransferRequest
+    tell: Callable[[TransferOutcome], None]
+    _told: bool = False
+    _variables: dict[str, str] = field(default_factory=dict)
+
+    def fill(self, fill: Callable[[str], str]) -> None:
+        """Put in what the dynamic variables of destination and headers stand for.
+
+        Raises:
+            InvalidTransferTarget: then it is no destination, or a header that cannot be sent.
+        """
+        try:
+            self.request = self.request.filled(fill)
+        except ValidationError as error:
+            raise InvalidTransferTarget(self.request.to, error.errors()[0]["msg"]) from None
+
+    def variables(self, sip: SipHeaders) -> Mapping[str, str]:
+        """Channel variables that make the detour send this REFER.
+
+        Raises:
+            InvalidTransferTarget: it cannot be sent.
+        """
+        return refer_variables(self.request, default_host=sip.caller_host, referred_by=sip.local_uri)
+
+    def observe(self, event: AriEvent) -> TransferOutcome | None:
+        """The outcome, once the caller is back in Stasis with it; None for every other event."""
+        match event:
+            case ChannelVarset(variable=name, value=value) if name in (_STATUS, _PROTOCOL):
+                self._variables[name] = value
+            case StasisStart(args=("refer", *reported)):
+                return parse_outcome(reported)
+        return None
+
+    @property
+    def heard(self) -> TransferOutcome | None:
+        """The outcome as the dialplan's variables told it; None while Transfer() still waits."""
+        if _STATUS not in self._variables:
+            return None
+        return parse_outcome([self._variables[_STATUS], self._variables.get(_PROTOCOL, "")])
+
+    def finish(self, outcome: TransferOutcome) -> None:
+        """Tell whoever asked; a second outcome is not told."""
+        if not self._told:
+            self._told = True
+            self.tell(outcome)

@@ -1,0 +1,95 @@
+"""How far the user of a web call has heard what was sent, by a clock that runs through the sound: pure.
+
+A front end plays in real time what it gets in bursts, and says nothing of it, but for Twilio, which sends each mark
+back when the sound before it was played or cleared.
+
+    sent            sent            mark "a"        now
+    |---- heard ----|---- not heard yet -----|
+                    begins at once, or where the sound before it ends
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+AHEAD_LIMIT_S: Final = 600.0
+"""How far agent audio may run ahead of what the user hears."""
+MARKS_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _PendingMark:
+    name: str
+    heard_at_s: float
+
+
+class Hearing:
+    """One user's. All times are in seconds, of the same clock, and never go back.
+
+    until_s: when all that was sent will have been heard. cleared_s: what was taken back, in all.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self.until_s = now_s
+        self.cleared_s = 0.0
+        self._marks: deque[_PendingMark] = deque()
+
+    def remaining_s(self, now_s: float) -> float:
+        """What was sent and is not heard yet."""
+        return max(0.0, self.until_s - now_s)
+
+    def has_room(self, lasts_s: float, now_s: float) -> bool:
+        """Whether so much more may be sent."""
+        return self.remaining_s(now_s) + lasts_s <= AHEAD_LIMIT_S
+
+    def send(self, lasts_s: float, now_s: float) -> None:
+        """Sound goes out."""
+        self.until_s = max(self.until_s, now_s) + lasts_s
+
+    def mark(self, name: str, now_s: float) -> bool:
+        """A mark after all that was sent. False: too many wait already."""
+        if len(self._marks) >= MARKS_LIMIT:
+            return False
+        self._marks.append(_PendingMark(name, max(self.until_s, now_s)))
+        return True
+
+    @property
+    def next_mark_s(self) -> float | None:
+        """When the next mark is due; None where none waits."""
+        return self._marks[0].heard_at_s if self._marks else None
+
+    def take_due(self, now_s: float) -> list[str]:
+        """The marks that have been heard by the clock."""
+        due = []
+        while self._marks and self._marks[0].heard_at_s <= now_s:
+            due.append(self._marks.popleft().name)
+        return due
+
+    def take_returned(self, name: str) -> bool:
+        """The front end says that it was heard. False: no such mark waits."""
+        for pending in self._marks:
+            if pending.name == name:
+                self._marks.remove(pending)
+                return True
+        return False
+
+    def clear(self, now_s: float) -> None:
+        """Nothing of what was sent before is heard from now on; its marks wait to be taken."""
+        self.cleared_s += self.remaining_s(now_s)
+        self.until_s = min(self.until_s, now_s)
+
+    def take_all(self) -> list[str]:
+        """Every mark that waits."""
+        names = [pending.name for pending in self._marks]
+        self._marks.clear()
+        return names
+
+    def take_unsent(self, names: Iterable[str]) -> list[str]:
+        """Those of these marks that wait; of two of the same name, the later one, as it was not sent yet."""
+        self._marks.reverse()
+        taken = [name for name in names if self.take_returned(name)]
+        self._marks.reverse()
+        return taken

@@ -1,0 +1,192 @@
+"""A call with a phone line: its caller is a channel in Asterisk, can be put on hold, sent digits and transferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar
+
+from ari_agent.asterisk.causes import NORMAL_CLEARING, reason_for_hangup
+from ari_agent.asterisk.events import (
+    AriEvent,
+    ChannelDestroyed,
+    ChannelDtmfReceived,
+    ChannelHangupRequest,
+    ChannelHold,
+    ChannelUnhold,
+    ChannelVarset,
+    StasisEnd,
+    StasisStart,
+)
+from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.media_session import MediaSession
+from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
+from ari_agent.calls.transfer import TellOutcome, Transfers
+from ari_agent.calls.variables import render
+from ari_agent.calls.wishes import CallerGone
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call_control import DtmfRequest, TransferRequest
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
+
+
+class PhoneCall(CallSession):
+    """One phone call; each direction has a class of its own."""
+
+    def __init__(
+        self, services: SessionServices, *, call_id: str, channel_id: str, sip_call_id: str | None = None
+    ) -> None:
+        super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
+        self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
+        self._sip = SipHeaders()
+        self._transfers = Transfers(self, self._log)
+
+    def _new_media(
+        self,
+        agent: Agent,
+        *,
+        from_number: str,
+        to_number: str,
+        dynamic_variables: Mapping[str, str],
+        metadata: object | None,
+    ) -> MediaSession:
+        """The media half of the call, for this agent, with the caller's side over RTP.
+
+        Raises:
+            UnservedAgent: the agent's kind takes no calls.
+        """
+        spec = self._media_spec(
+            agent,
+            from_number=from_number,
+            to_number=to_number,
+            dynamic_variables=dynamic_variables,
+            metadata=metadata,
+        )
+        media = MediaSession(spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post)
+        self.media = media
+        return media
+
+    # What Asterisk tells.
+
+    async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
+        if await self._transfers.took_caller():
+            return
+        if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
+            soft = isinstance(event, ChannelHangupRequest) and event.soft
+            await self._end(Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
+        else:
+            await self._end(Departure(DisconnectionReason.USER_HANGUP))
+
+    async def _left_stasis(self, event: StasisEnd) -> None:
+        if self.state is not CallState.TRANSFERRING:  # there it is our own doing
+            await self._caller_gone(event)
+
+    async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
+        await self._transfers.seen(event)
+
+    async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
+        if self.media:
+            self.media.dtmf(event.digit, event.duration_ms)
+
+    async def _held(self, _: ChannelHold) -> None:
+        if self.media:
+            self.media.pause()
+
+    async def _unheld(self, _: ChannelUnhold) -> None:
+        if self.media:
+            self.media.resume()
+
+    # What the agent and the API ask for.
+
+    async def _send_dtmf(self, request: DtmfRequest) -> None:
+        if self.state is not CallState.TALKING:
+            raise CallNotOngoing(self.call_id, self.state.value)
+        await self._leg.send_dtmf(request.digits)
+
+    async def _begin_transfer(self, request: TransferRequest, tell: TellOutcome) -> None:
+        await self._transfers.begin(request, tell)
+
+    # What a transfer does: see TransferringCall.
+
+    @property
+    def sip(self) -> SipHeaders:
+        """See TransferringCall."""
+        return self._sip
+
+    def fill(self, template: str) -> str:
+        """See TransferringCall."""
+        return render(template, self._variables())
+
+    async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
+        """See TransferringCall."""
+        await self._leg.leave_for_refer(variables)
+        self._advance(TransferBegun())
+        if self.media:
+            self.media.pause()
+        if self._record:
+            self._record.transfer_started(request)
+            await self._save()
+
+    async def come_back(self) -> None:
+        """See TransferringCall."""
+        self._advance(TransferFailed())
+        if self._agent_left:
+            await self._end(self._agent_left)
+            return
+        try:
+            await self._leg.come_back()
+        except AsteriskError as error:
+            self._log.error("caller is back but not joined to the agent: %s", error)
+            await self._end(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
+        if self.media:
+            self.media.resume()
+
+    async def transfer_is_over(self) -> None:
+        """See TransferringCall."""
+        if self._record:
+            self._record.transfer_cancelled()
+            await self._save()
+
+    async def hand_over(self, destination: str) -> None:
+        """See TransferringCall."""
+        if self._record:
+            self._record.transferred(destination, self._services.now_ms())
+            await self._save()  # should we die before the call's end is stored, no transfer is told to be cancelled
+        # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
+        await self._end(Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
+
+    # The end.
+
+    async def _part(self, departure: Departure) -> None:
+        if departure.q850_cause is None and not departure.goes_on:  # gone already
+            return
+        variables = {
+            "ARI_AGENT_CALL_ID": self.call_id,
+            "ARI_AGENT_DISCONNECTION_REASON": departure.reason.value if departure.reason else "",
+        }
+        try:
+            if departure.goes_on or departure.q850_cause is None:
+                await self._leg.go_on_in_dialplan(variables)
+            else:
+                await self._leg.hang_up(departure.q850_cause, variables)
+        except ChannelGone:
+            pass  # the caller was faster
+        except AsteriskError as error:
+            self._log.warning("caller not sent away: %s", error)
+
+    async def _release(self) -> None:
+        await self._leg.release()
+
+    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession._effects,
+        CallerGone: _caller_gone,
+        ChannelHangupRequest: _caller_gone,
+        ChannelDestroyed: _caller_gone,
+        StasisEnd: _left_stasis,
+        StasisStart: _seen_while_away,
+        ChannelVarset: _seen_while_away,
+        ChannelDtmfReceived: _digit_pressed,
+        ChannelHold: _held,
+        ChannelUnhold: _unheld,
+    }

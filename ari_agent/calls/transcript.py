@@ -1,0 +1,67 @@
+"""What is known of what was said in one call: the agent's transcript, and between its turns what only we know. Pure.
+
+The agent sends the whole transcript again and again, longer each time, and may correct it. A key that the caller
+pressed, and context that the API injected, stand behind what had been said by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ari_agent.contract.transcript import Dtmf, Injected, TranscriptItem, TranscriptUpdate, Utterance, as_text
+
+MAX_KEYS: Final = 1_000
+MAX_INJECTED: Final = 100
+"""In one call; of more nothing is kept."""
+
+
+class CallTranscript:
+    """is_stale: something came since `fields` was asked. has_turn: and it began a turn."""
+
+    def __init__(self) -> None:
+        self.is_stale = self.has_turn = False
+        self._said: Sequence[Utterance] = ()
+        self._between: list[tuple[int, Dtmf | Injected]] = []  # how much had been said by then
+        self._keys = self._injected = 0
+
+    def say(self, update: TranscriptUpdate) -> None:
+        """What was said so far."""
+        before, self._said = len(self._said), update.transcript
+        self._between = [(min(place, len(self._said)), item) for place, item in self._between]
+        self.is_stale = True
+        self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before
+
+    def press(self, digit: str) -> None:
+        """The caller pressed a key."""
+        if self._keys < MAX_KEYS:
+            self._keys += 1
+            self._insert(Dtmf(role="dtmf", digit=digit))
+
+    def inject(self, content: str, *, time_s: float) -> None:
+        """The API added context. time_s: since the call began."""
+        if self._injected < MAX_INJECTED:
+            self._injected += 1
+            self._insert(Injected(role="injected", content=content, time_sec=time_s))
+
+    def _insert(self, item: Dtmf | Injected) -> None:
+        self._between.append((len(self._said), item))
+        self.is_stale = True
+
+    def fields(self) -> dict[str, Any]:
+        """The keys of the call object that tell of it."""
+        self.is_stale = self.has_turn = False
+        said = {"transcript": as_text(self._said), "transcript_object": self._said} if self._said else {}
+        return {**said, "transcript_with_tool_calls": tuple(self._items())}
+
+    def _items(self) -> Iterator[TranscriptItem]:
+        rest = iter(self._between)
+        waiting = next(rest, None)
+        for place, utterance in enumerate(self._said):
+            while waiting is not None and waiting[0] <= place:
+                yield waiting[1]
+                waiting = next(rest, None)
+            yield utterance
+        while waiting is not None:
+            yield waiting[1]
+            waiting = next(rest, None)

@@ -1,0 +1,135 @@
+"""A chat's agent: asked over a line that is dialled when there is something to say.
+
+A line that was lost while the agent had something to say is dialled again and the agent is asked again, REDIALS times
+in a row; lost at any other time, it is dialled with the next question.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ari_agent.agents import llm
+from ari_agent.agents.llm import LlmInterrupt, LlmMessage, LlmResponse
+from ari_agent.calls.variables import render_url
+from ari_agent.chats.agent_line import AgentGone, AgentLine
+from ari_agent.chats.conversation import OPENING, Conversation, Said
+from ari_agent.chats.record import ChatRecord
+from ari_agent.chats.services import ChatServices
+from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
+from ari_agent.errors import AgentLost, AgentUnreachable
+
+log = logging.getLogger(__name__)
+
+REDIALS: Final = 2
+
+
+class Dialogue:
+    """With the agent of one chat. on_event: called with what the agent says and does, and with its end."""
+
+    def __init__(
+        self,
+        services: ChatServices,
+        record: ChatRecord,
+        engine: ResponseEngine,
+        *,
+        on_event: Callable[[LlmMessage | AgentGone], None],
+    ) -> None:
+        self._services = services
+        self._record = record
+        self._engine = engine
+        self._on_event = on_event
+        self._conversation = Conversation()
+        self._line: AgentLine | None = None
+        self._lost_in_a_row = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """The agent has still something to say."""
+        return self._conversation.open_id is not None
+
+    async def open(self) -> None:
+        """Let the agent begin.
+
+        Raises:
+            AgentError: it cannot be reached.
+        """
+        self._conversation.await_opening()
+        await self._dial()
+
+    async def ask(self) -> None:
+        """Ask for an answer to what the user wrote; what was asked before is of no interest any more.
+
+        Raises:
+            AgentError: it cannot be reached, or is always lost.
+        """
+        self._lost_in_a_row = 0
+        await self._ask()
+
+    def take(self, message: LlmResponse | LlmInterrupt) -> Said | None:
+        """A piece of what the agent says; the whole once it is complete."""
+        said = self._conversation.take(message)
+        if said:
+            self._lost_in_a_row = 0
+        return said
+
+    async def lost(self, error: AgentLost) -> None:
+        """The line is gone; dial again at once only if the agent had still something to say.
+
+        Raises:
+            AgentError: once too often.
+        """
+        asked = self._conversation.open_id
+        if asked is None or (self._line and self._line.is_open):
+            return
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row > REDIALS:
+            raise error
+        log.info("text agent lost: %s; dialling again", error, extra={"chat_id": self._record.chat.chat_id})
+        if asked == OPENING:
+            await self.open()
+        else:
+            await self._ask()
+
+    async def close(self) -> None:
+        """Hang up. Idempotent."""
+        if self._line:
+            await self._line.close()
+
+    async def _ask(self) -> None:
+        line = await self._dial()
+        response_id = self._conversation.ask()
+        tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
+        try:
+            await line.send(llm.response_required(response_id, self._record.transcript(), tools))
+        except AgentLost as error:
+            await self.lost(error)
+
+    async def _dial(self) -> AgentLine:
+        if self._line is None:
+            self._line = AgentLine(
+                self._services.http,
+                self._url(),
+                details=self._details,
+                on_event=self._on_event,
+                now_ms=self._services.now_ms,
+                retry_after_s=self._services.retry_after_s,
+            )
+        await self._line.open()
+        return self._line
+
+    def _url(self) -> str:
+        engine = self._engine
+        if not isinstance(engine, CustomLlmEngine):
+            raise AgentUnreachable(engine.type, "such an agent writes no text")
+        configured = render_url(engine.llm_websocket_url, self._record.variables(self._services.now_ms()))
+        try:
+            return llm.llm_url(configured, self._record.chat.chat_id)
+        except ValueError as error:
+            raise AgentUnreachable("the agent's URL", str(error)) from None
+
+    def _details(self) -> Mapping[str, object]:
+        """The chat, as servers that know calls look for it."""
+        chat = self._record.chat
+        return {**chat.as_json(), "call_id": chat.chat_id, "call_type": chat.chat_type.value}

@@ -1,0 +1,165 @@
+"""The chats that are in this process's hands, and how one gets there: begun, or taken up from the store.
+
+A chat belongs to a pair of numbers: while it is ongoing, every message between the two is part of it. What a chat has
+come to is in the store after every message, so a chat outlives this process. One lock makes sure that a chat of the
+store is taken up, changed or deleted by one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.events import UserWrote
+from ari_agent.chats.notices import Pair
+from ari_agent.chats.record import ChatRecord
+from ari_agent.chats.services import ChatServices
+from ari_agent.chats.session import ChatSession
+from ari_agent.contract.chat import Chat, ChatStatus
+from ari_agent.errors import ChatNotOngoing, UnknownAsset
+
+log = logging.getLogger(__name__)
+
+MOST_CHATS: Final = 2000
+"""At once."""
+
+
+class LiveChats:
+    """One for all. on_left_over: gets what a user wrote to a chat in the moment of its end."""
+
+    on_left_over: Callable[[Chat, UserWrote], None]
+
+    def __init__(self, services: ChatServices) -> None:
+        self.untouched = asyncio.Lock()
+        self._services = services
+        self._by_id: dict[str, ChatSession] = {}
+        self._by_pair: dict[Pair, ChatSession] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def has_room(self, beside: int = 0) -> bool:
+        """Whether one more can be led. beside: how many are to be led already.
+
+        For its sake the oldest that waits for its user is let go: it is taken up again with the user's next text.
+        """
+        if len(self._by_id) + beside < MOST_CHATS:
+            return True
+        idle = next((session for session in self._by_id.values() if session.is_idle), None)
+        if idle is None:
+            return False
+        log.info("chat is let go for the sake of another", extra={"chat_id": idle.chat_id})
+        self._tasks[idle.chat_id].cancel()
+        self._forget(idle)
+        return True
+
+    def all(self) -> Sequence[ChatSession]:
+        """In no order."""
+        return tuple(self._by_id.values())
+
+    def get(self, chat_id: str) -> ChatSession | None:
+        """The chat, if it is in hand."""
+        return self._by_id.get(chat_id)
+
+    def between(self, pair: Pair) -> ChatSession | None:
+        """The chat that these two lead, if it is in hand."""
+        return self._by_pair.get(pair)
+
+    async def begin(self, session: ChatSession) -> ChatSession:
+        """Store a new chat, and lead it.
+
+        Raises:
+            StoreError: it is not begun.
+        """
+        await session.begin()
+        self._lead(session)
+        return session
+
+    async def take_up(self, find: Callable[[], Awaitable[Chat | None]]) -> ChatSession | None:
+        """Lead the chat that `find` finds in the store, an ongoing one. None: it finds none.
+
+        Raises:
+            StoreError: the database is away; and what `find` raises.
+        """
+        async with self.untouched:
+            chat = await find()
+            if chat is None or (session := self._by_id.get(chat.chat_id)):
+                return session if chat else None
+            store = self._services.store
+            goes_on = await store.chats.goes_on(chat.chat_id)
+            agent = goes_on.agent if goes_on else await store.agents.any(chat.agent_id, chat.version)
+            if agent is None:
+                log.warning("chat ends: its agent is gone", extra={"chat_id": chat.chat_id})
+                await self._close(chat)
+                return None
+            answer_to = goes_on.answer_to if goes_on else None
+            session = ChatSession(
+                self._services,
+                chat,
+                agent,
+                destination=MessageDestination(**answer_to) if answer_to else None,
+                awaited=goes_on.is_awaited if goes_on else False,
+            )
+            self._lead(session)
+            log.info("chat goes on", extra={"chat_id": chat.chat_id})
+            return session
+
+    async def ongoing(self, chat_id: str) -> ChatSession:
+        """A chat that is ongoing, taken up from the store if need be.
+
+        Raises:
+            UnknownAsset, ChatNotOngoing.
+        """
+
+        async def find() -> Chat:
+            chat = await self._services.store.chats.get(chat_id)
+            if chat is None:
+                raise UnknownAsset("chat", chat_id)
+            if chat.chat_status is not ChatStatus.ONGOING:
+                raise ChatNotOngoing(chat_id, chat.chat_status.value)
+            return chat
+
+        session = self.get(chat_id) or await self.take_up(find)
+        if session is None:
+            raise ChatNotOngoing(chat_id, ChatStatus.ENDED.value)
+        return session
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside the chats; cancelled with them."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def close(self) -> None:
+        """Let go of every chat; they stay ongoing in the store."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _lead(self, session: ChatSession) -> None:
+        self._by_id[session.chat_id] = session
+        if session.pair:
+            self._by_pair[session.pair] = session
+        self._tasks[session.chat_id] = self.start(self._live_through(session))
+
+    async def _live_through(self, session: ChatSession) -> None:
+        try:
+            await session.run()
+        finally:
+            self._forget(session)
+        for wrote in session.left_over():
+            self.on_left_over(session.record.chat, wrote)
+
+    def _forget(self, session: ChatSession) -> None:
+        if self._by_id.get(session.chat_id) is session:
+            del self._by_id[session.chat_id], self._tasks[session.chat_id]
+        if session.pair and self._by_pair.get(session.pair) is session:
+            del self._by_pair[session.pair]
+
+    async def _close(self, chat: Chat) -> None:
+        record = ChatRecord(chat, agent=None, account_webhook_url=self._services.account_webhook_url)
+        record.ended(ChatStatus.ENDED, self._services.now_ms())
+        await self._services.store.chats.save(record.chat, record.owed)

@@ -1,0 +1,48 @@
+"""Sends texts as SIP messages: in parts that fit one each, and again to an Asterisk that is away for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from ari_agent.asterisk.messages import MessageDestination, parts
+from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable
+
+log = logging.getLogger(__name__)
+
+SEND_AGAIN_AFTER_S: Final = (0.5, 2.0, 5.0, 10.0, 20.0)
+"""Pauses between attempts: an Asterisk that starts anew is back within them."""
+
+Send = Callable[[MessageDestination, str], Awaitable[None]]
+"""Hands one SIP MESSAGE to Asterisk. Raises AsteriskError."""
+
+
+async def send_text(send: Send, destination: MessageDestination, text: str, *, facts: Mapping[str, object]) -> bool:
+    """Send a text, whatever its length. False: none of it went out. facts: for the log."""
+    sent = False
+    for part in parts(text):
+        if not await _send_part(send, destination, part, facts):
+            break
+        sent = True
+    return sent
+
+
+async def _send_part(send: Send, destination: MessageDestination, part: str, facts: Mapping[str, object]) -> bool:
+    for wait_s in (*SEND_AGAIN_AFTER_S, None):
+        try:
+            await send(destination, part)
+        except AsteriskError as error:
+            log.warning("text message not sent: %s", error, extra=facts)
+            if wait_s is None or not _passes(error):
+                return False
+            await asyncio.sleep(wait_s)
+        else:
+            return True
+    return False
+
+
+def _passes(error: AsteriskError) -> bool:
+    """Asterisk is away or not ready yet; else the same message would be refused again."""
+    return isinstance(error, AsteriskUnreachable) or (isinstance(error, AsteriskRefused) and error.status >= 500)

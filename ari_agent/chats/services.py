@@ -1,0 +1,38 @@
+"""What every chat needs, and how long it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from ari_agent.chats.notices import Notices
+from ari_agent.chats.sender import Send
+from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.store.chats import SILENCE_MS
+from ari_agent.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ChatServices:
+    """send: hands a SIP MESSAGE to Asterisk. new_message_id: unique.
+
+    silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: between
+    attempts to dial an agent.
+    """
+
+    store: Store
+    http: aiohttp.ClientSession
+    send: Send
+    now_ms: Callable[[], int]
+    new_message_id: Callable[[], str]
+    account_webhook_url: str | None
+    notices: Notices = field(default_factory=Notices)
+    silence_ms: int = SILENCE_MS
+    retry_after_s: float = 3.0
+
+    def silence_of(self, agent: AnyAgent) -> int:
+        """How long a chat of this agent lasts if nobody writes, in milliseconds."""
+        own = agent.end_chat_after_silence_ms if isinstance(agent, ChatAgent) else None
+        return own or self.silence_ms

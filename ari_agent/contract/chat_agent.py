@@ -1,0 +1,134 @@
+"""A chat agent: what answers text messages, and nothing else (Retell, Create Chat Agent, 2026-08).
+
+It has no voice; its ids, versions and tags are those of agents. An agent of calls may answer texts too.
+
+ChatAgentSettings     every setting, each with its default
+├── ChatAgentCreate   POST /create-chat-agent: response_engine required
+├── ChatAgentUpdate   PATCH /update-chat-agent: what is given changes, what is not stays (`changes()`)
+└── ChatAgent         what the API answers: with id, version and times
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, RootModel
+
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_kinds import AgentIdentity, CommonSettings, EngineUpdate
+from ari_agent.contract.agent_options import (
+    BooleanAnalysis,
+    EnumAnalysis,
+    NumberAnalysis,
+    StringAnalysis,
+)
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.model import (
+    INTEGRAL,
+    ContractModel,
+    DataStorageSetting,
+    Flag,
+    Identifier,
+    Many,
+)
+from ari_agent.contract.response_engine import ResponseEngine
+
+ChatWebhookEvent = Literal["chat_started", "chat_ended", "chat_analyzed", "transcript_updated"]
+DEFAULT_CHAT_WEBHOOK_EVENTS: Final[tuple[ChatWebhookEvent, ...]] = ("chat_started", "chat_ended", "chat_analyzed")
+
+_CHANNEL: Final = {"channel": "chat"}
+"""What tells the record of a chat agent from that of an agent of calls."""
+
+
+class ChatPresetAnalysis(ContractModel):
+    """Another prompt for one of the built-in results."""
+
+    type: Literal["system-presets"]
+    name: Literal["chat_summary", "chat_successful", "user_sentiment"]
+    description: str | None = None
+    required: Flag | None = None
+    conditional_prompt: str | None = None
+
+
+PostChatAnalysis = Annotated[
+    StringAnalysis | EnumAnalysis | BooleanAnalysis | NumberAnalysis | ChatPresetAnalysis, Field(discriminator="type")
+]
+
+
+class ChatAgentSettings(CommonSettings):
+    """Every setting of a chat agent. Times in milliseconds.
+
+    auto_close_message: the last text of a chat that ends because nobody wrote.
+    """
+
+    auto_close_message: Annotated[str, Field(max_length=16_384)] | None = None
+    end_chat_after_silence_ms: Annotated[int, Field(strict=True, ge=120_000, le=259_200_000), INTEGRAL] | None = (
+        3_600_000
+    )
+
+    webhook_events: Many[ChatWebhookEvent] | None = DEFAULT_CHAT_WEBHOOK_EVENTS
+
+    data_storage_setting: DataStorageSetting | None = "everything"
+    post_chat_analysis_data: Many[PostChatAnalysis] | None = None
+    post_chat_analysis_model: Identifier | None = None
+
+
+class ChatAgentCreate(ChatAgentSettings):
+    """Body of POST /create-chat-agent."""
+
+    response_engine: ResponseEngine
+
+    def agent(self, *, agent_id: str, now_ms: int, version: int = 0) -> ChatAgent:
+        """The chat agent that this makes."""
+        return ChatAgent.model_validate(
+            {**self.changes(), "agent_id": agent_id, "version": version, "last_modification_timestamp": now_ms}
+        )
+
+
+class ChatAgentUpdate(EngineUpdate, ChatAgentSettings):
+    """Body of PATCH /update-chat-agent; only `changes()` has a meaning."""
+
+    def apply(self, agent: ChatAgent, *, now_ms: int) -> ChatAgent:
+        """The chat agent with these changes."""
+        return ChatAgent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
+
+
+class ChatAgent(AgentIdentity, ChatAgentSettings):
+    """A chat agent as the API answers it."""
+
+    response_engine: ResponseEngine
+
+    def as_record(self) -> dict[str, Any]:
+        """As of any object, and what kind of agent it is."""
+        return {**super().as_record(), **_CHANNEL}
+
+
+AnyAgent = Agent | ChatAgent
+
+
+class EitherAgent(RootModel[AnyAgent]):
+    """What a path answers that serves agents of calls and chat agents alike."""
+
+
+def agent_of(record: Mapping[str, Any]) -> AnyAgent:
+    """The agent that a store has kept. pydantic.ValidationError if it is none."""
+    return kind_of(record).model_validate(record)
+
+
+def kind_of(record: Mapping[str, Any]) -> type[AnyAgent]:
+    """What kind of agent a store has kept."""
+    return ChatAgent if _CHANNEL.items() <= record.items() else Agent
+
+
+def overridden(agent: AnyAgent, override: AgentOverride) -> AnyAgent:
+    """The agent of this chat. pydantic.ValidationError if the settings do not fit one another.
+
+    An override has the settings of agents of calls; of those, a chat agent takes the ones that it has too, but for
+    `webhook_events`, which name calls.
+    """
+    if isinstance(agent, Agent):
+        return override.apply(agent)
+    changes = override.agent.changes() if override.agent else {}
+    own = {key: value for key, value in changes.items() if key in ChatAgent.model_fields and key != "webhook_events"}
+    return ChatAgent.model_validate({**agent.changes(), **own})

@@ -1,0 +1,215 @@
+"""Which calls a page of list-calls shows, and how many fulfil its filters.
+
+Where an index finds few, those are all there is to look at. Otherwise the list is walked segment by segment; of those
+that a page skips, calls are only counted. Fresh calls, which are few, are asked for one by one and stand between.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise, repeat
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from ari_agent.store.call_filter import AnyFilter, Filter, FilterField, FilterOp, by_index
+from ari_agent.store.call_packing import repack
+from ari_agent.store.call_rows import read_rows
+from ari_agent.store.call_segments import (
+    LISTED_MS,
+    Key,
+    Loaded,
+    Segment,
+    all_segments,
+    columns_of,
+    load,
+    load_keys,
+    place,
+)
+from ari_agent.store.segment_tables import call_fresh
+
+FEW: Final = 500
+"""So many calls are looked at one by one."""
+_LOADED_AT_ONCE: Final = (1, 4, 16)
+"""Segments: the first often holds the page. No more, as on PostgreSQL the event loop waits for one lot of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the list that is wanted. after: only what comes after it, in the order asked for."""
+
+    ascending: bool = False
+    skip: int = 0
+    size: int = 0
+    after: Key | None = None
+
+
+def page(connection: Connection, filters: Sequence[AnyFilter], window: Window) -> Sequence[Key]:
+    """The calls of the window that fulfil every filter, in order."""
+    chosen: list[tuple[_Stretch, int, int]] = []
+    skip, left = window.skip, window.size
+    for stretch in _stretches(connection, filters, window):
+        if skip < stretch.size:
+            end = min(stretch.size, skip + left)
+            chosen.append((stretch, skip, end))
+            left -= end - skip
+        skip = max(0, skip - stretch.size)
+        if not left:
+            break
+    needed = [(stretch.loaded, stretch.rows(begin, end)) for stretch, begin, end in chosen]
+    load_keys(connection, [(loaded, rows) for loaded, rows in needed if loaded])
+    return [key for stretch, begin, end in chosen for key in stretch.keys(begin, end)]
+
+
+def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
+    """How many calls fulfil every filter."""
+    return sum(stretch.size for stretch in _stretches(connection, filters, Window()))
+
+
+class _Stretch:
+    """Neighbours in the list: some rows of a segment, and fresh calls between them, both sorted."""
+
+    def __init__(self, loaded: Loaded | None, rows: NDArray[Any], fresh: Sequence[Key], *, ascending: bool) -> None:
+        self.loaded = loaded
+        self.size = len(rows) + len(fresh)
+        self._rows = rows if ascending else rows[::-1]
+        self._fresh, self._ascending = fresh, ascending
+
+    def rows(self, begin: int, end: int) -> NDArray[Any]:
+        """Those whose keys are needed for the calls from one place to the other, in the order asked for."""
+        return self._rows[0 if self._fresh else begin : end]
+
+    def keys(self, begin: int, end: int) -> Sequence[Key]:
+        """Of the calls from one place to the other."""
+        keys = [self.loaded.key(row) for row in self.rows(begin, end).tolist()] if self.loaded else []
+        if self.loaded and not self._fresh:
+            return keys
+        return sorted([*self._fresh, *keys], reverse=not self._ascending)[begin:end]
+
+
+def _stretches(connection: Connection, filters: Sequence[AnyFilter], window: Window) -> Iterator[_Stretch]:
+    nothing = np.array([], np.int64)
+    names = frozenset(name for wanted in filters for name in columns_of(wanted))
+    few = _few(connection, filters)
+    if few is not None:
+        found = _after(_matching(connection, few, filters, names), window)
+        yield _Stretch(None, nothing, found, ascending=window.ascending)
+        return
+    segments = all_segments(connection)
+    fresh_rows = connection.execute(select(call_fresh.c.call_id, call_fresh.c.sealed_ms)).all()
+    fresh = _after(_matching(connection, [row.call_id for row in fresh_rows], filters, names), window)
+    sealed = sorted((row.sealed_ms, row.call_id) for row in fresh_rows if row.sealed_ms is not None)
+    if not segments:
+        yield _Stretch(None, nothing, fresh, ascending=window.ascending)
+        return
+    begins = [segment.first for segment in segments[1:]]
+    fresh_of = _split(fresh, begins)
+    sealed_of = _split(sealed, begins)
+    first_ms, last_ms = _bounds(filters)
+    for lot in _lots(range(len(segments)) if window.ascending else reversed(range(len(segments)))):
+        wanted = {at: segments[at] for at in lot if _overlaps(segments[at], window, first_ms, last_ms)}
+        needed = names | {LISTED_MS} if any(sealed_of[at] for at in wanted) else names
+        packed = load(connection, [place(each.segment_id, name) for each in wanted.values() for name in needed])
+        for at in lot:
+            rows, loaded = nothing, None
+            if at in wanted:
+                loaded = Loaded(connection, segments[at], packed.get(segments[at].segment_id, {}))
+                rows = _rows(loaded, segments[at], filters, sealed_of[at], window)
+            yield _Stretch(loaded, rows, fresh_of[at], ascending=window.ascending)
+
+
+def _lots(places: Iterable[int]) -> Iterator[Sequence[int]]:
+    left = iter(places)
+    sizes = chain(_LOADED_AT_ONCE, repeat(_LOADED_AT_ONCE[-1]))
+    while lot := list(islice(left, next(sizes))):
+        yield lot
+
+
+def _few(connection: Connection, filters: Sequence[AnyFilter]) -> Sequence[str] | None:
+    """The calls, if they are few, that a filter finds in an index."""
+    for wanted in filters:
+        statement = by_index(wanted)
+        if statement is not None:
+            found = connection.execute(statement.limit(FEW + 1)).scalars().all()
+            if len(found) <= FEW:
+                return found
+    return None
+
+
+def _matching(
+    connection: Connection, call_ids: Sequence[str], filters: Sequence[AnyFilter], names: Set[str]
+) -> Sequence[Key]:
+    """Those of these calls that fulfil every filter, in order."""
+    new = read_rows(connection, call_ids, names)
+    if not filters:
+        return sorted(row.key for row in new)
+    found: list[Key] = []
+    for part in repack({}, without=frozenset(), new=new, whole=True, is_last=True):
+        loaded = Loaded(connection, Segment(0, part.size, part.first, part.last, whole=True), part.columns)
+        found += [loaded.key(row) for row in np.flatnonzero(loaded.fulfil_all(filters)).tolist()]
+    return found
+
+
+def _after(keys: Sequence[Key], window: Window) -> Sequence[Key]:
+    if window.after is None:
+        return keys
+    return keys[bisect_right(keys, window.after) :] if window.ascending else keys[: bisect_left(keys, window.after)]
+
+
+def _split(keys: Sequence[Key], begins: Sequence[Key]) -> Sequence[Sequence[Key]]:
+    """The keys by the segment in whose place they are."""
+    cuts = [0, *(bisect_left(keys, begin) for begin in begins), len(keys)]
+    return [keys[begin:end] for begin, end in pairwise(cuts)]
+
+
+def _bounds(filters: Sequence[AnyFilter]) -> tuple[float, float]:
+    """Between which listed_ms all calls with the wanted start_timestamp are: it is the same where there is one."""
+    first, last = float("-inf"), float("inf")
+    for wanted in filters:
+        if not isinstance(wanted, Filter) or wanted.field is not FilterField.START_TIMESTAMP:
+            continue
+        match wanted.op:
+            case FilterOp.GE | FilterOp.GT:
+                first = max(first, wanted.value)
+            case FilterOp.LE | FilterOp.LT:
+                last = min(last, wanted.value)
+            case FilterOp.BT:
+                first, last = max(first, wanted.value[0]), min(last, wanted.value[1])
+            case _:
+                pass
+    return first, last
+
+
+def _overlaps(segment: Segment, window: Window, first_ms: float, last_ms: float) -> bool:
+    if window.after and (segment.last <= window.after if window.ascending else segment.first >= window.after):
+        return False
+    return first_ms <= segment.last[0] and segment.first[0] <= last_ms
+
+
+def _rows(
+    loaded: Loaded, segment: Segment, filters: Sequence[AnyFilter], sealed: Sequence[Key], window: Window
+) -> NDArray[Any]:
+    """The rows of the window that fulfil every filter, but not those that are out of date."""
+    found = loaded.fulfil_all(filters)
+    for key in sealed:
+        found[_row(loaded, key, is_there=True)] = False
+    if window.after and segment.first <= window.after <= segment.last:
+        row = _row(loaded, window.after)
+        if window.ascending:
+            found[: row + (loaded.key(row) == window.after)] = False
+        else:
+            found[row:] = False
+    return np.flatnonzero(found)
+
+
+def _row(loaded: Loaded, key: Key, *, is_there: bool = False) -> int:
+    """The first that is not before the key, of which there is one. is_there: it is the key's own."""
+    times = loaded.column(LISTED_MS)
+    begin, end = bisect_left(times, key[0]), bisect_right(times, key[0])
+    if is_there and end - begin == 1:
+        return begin
+    return begin + bisect_left(range(begin, end), key[1], key=loaded.call_id)

@@ -1,0 +1,67 @@
+"""Calls on their way into a segment, and those that are looked through without one: read from their own records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ari_agent.store.call_segments import (
+    ATTRIBUTE_COLUMNS,
+    CALL_COLUMNS,
+    CALL_ID,
+    LISTED_MS,
+    TOOL_COLUMNS,
+    TOOLS,
+    Key,
+    among,
+    attribute_column,
+)
+from ari_agent.store.tables import call_attributes, call_tool_calls, calls
+
+ToolCall = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """What is filtered by. values: by name of column, those that are set; tool_calls: each as TOOL_COLUMNS."""
+
+    key: Key
+    values: Mapping[str, Any]
+    tool_calls: Sequence[ToolCall]
+
+
+def read_rows(connection: Connection, call_ids: Sequence[str], names: Set[str] | None = None) -> Sequence[CallRow]:
+    """Those of these calls that are there, in no order. names: with these columns; None means all."""
+    if not call_ids:
+        return ()
+    columns = [name for name in CALL_COLUMNS if names is None or name in names or name in (LISTED_MS, CALL_ID)]
+    statement = select(*(calls.c[name] for name in columns)).where(among(connection, calls.c.call_id, call_ids))
+    values: dict[str, dict[str, Any]] = {
+        row["call_id"]: {name: value for name, value in row.items() if value is not None}
+        for row in connection.execute(statement).mappings()
+    }
+    if names is None or any(name.startswith(ATTRIBUTE_COLUMNS) for name in names):
+        of_calls = among(connection, call_attributes.c.call_id, call_ids)
+        for one in connection.execute(select(call_attributes).where(of_calls)):
+            found = _attribute(one.kind, one.key, one.text, one.number)
+            values[one.call_id].update((name, value) for name, value in found if names is None or name in names)
+    tools: dict[str, list[ToolCall]] = defaultdict(list)
+    if names is None or TOOLS in names:
+        statement = select(call_tool_calls).where(among(connection, call_tool_calls.c.call_id, call_ids))
+        for one in connection.execute(statement.order_by(call_tool_calls.c.call_id, call_tool_calls.c.position)):
+            tools[one.call_id].append(tuple(getattr(one, name) for name in TOOL_COLUMNS))
+    return [CallRow((row[LISTED_MS], call_id), row, tools[call_id]) for call_id, row in values.items()]
+
+
+def _attribute(kind: str, key: str, text: str | None, number: float | None) -> Iterator[tuple[str, Any]]:
+    """The columns in which an attribute stands, and what."""
+    if text is None:
+        yield attribute_column("bare", kind, key), True
+    else:
+        yield attribute_column("text", kind, key), text
+    if number is not None:
+        yield attribute_column("number", kind, key), number

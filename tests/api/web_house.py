@@ -1,0 +1,143 @@
+"""A real server with a real store for calls over the audio websocket; front ends and agents are on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.server import build_api
+from ari_agent.asterisk.ari import Ari
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.reception import Reception
+from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.registrar import Registrar
+from ari_agent.calls.session import SessionServices
+from ari_agent.calls.switchboard import Switchboard
+from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wheel import Wheel
+from ari_agent.store.store import Store
+from ari_agent.webhooks.inbound import InboundWebhook
+from tests.fakes.agent_server import Agent, AgentServer
+
+API_KEY = "key_test_123"
+NOW_MS = 1_760_000_000_000
+HOOK = "http://127.0.0.1:9/hook"
+"""Nobody is there: what is owed stays in the outbox, where `told` finds it."""
+WEB = {"audio_websocket_protocol": "web", "audio_encoding": "s16le", "sample_rate": 24000}
+TWILIO = {"audio_websocket_protocol": "twilio", "audio_encoding": "mulaw", "sample_rate": 8000}
+
+Api = TestClient[web.Request, web.Application]
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class House:
+    """The server with agents behind it. clock: `now_ms` of the server, which stands still."""
+
+    api: Api
+    agents: AgentServer
+    store: Store
+    registrar: Registrar
+    switchboard: Switchboard
+    slots: Slots
+    clock: dict[str, int] = field(default_factory=dict)
+
+    async def agent_id(self, agent: Agent, **settings: Any) -> str:
+        """A stored agent that is reached there."""
+        made = await self.post("/create-agent", {"response_engine": agent.engine, **settings})
+        return str(made["agent_id"])
+
+    async def post(self, path: str, body: Json, *, expect: int = 201) -> Json:
+        """The answer, which must have this status."""
+        response = await self.api.post(path, json=body)
+        answer: Json = await response.json()
+        assert response.status == expect, answer
+        return answer
+
+    async def register(self, agent: Agent, audio: Json = WEB, **body: Any) -> str:
+        """A call to this agent; its call_id."""
+        agent_id = await self.agent_id(agent)
+        return str((await self.post("/register-call", {"agent_id": agent_id, **audio, **body}))["call_id"])
+
+    def url(self, call_id: str, query: str = "") -> str:
+        """Of the audio websocket."""
+        return str(self.api.make_url(f"/audio-websocket/{call_id}")).replace("http", "ws") + query
+
+    async def call(self, call_id: str) -> Json:
+        """Its record, as the API shows it."""
+        answer: Json = await (await self.api.get(f"/v2/get-call/{call_id}")).json()
+        return answer
+
+    async def ended(self, call_id: str) -> Json:
+        """Its record once it is over."""
+        for _ in range(2000):
+            if "disconnection_reason" in (call := await self.call(call_id)):
+                return call
+            await asyncio.sleep(0.005)
+        raise TimeoutError(call_id)
+
+    async def told(self, call_id: str) -> list[str]:
+        """The webhooks that are owed, in order."""
+        told = []
+        while due := await self.store.outbox.due(self.clock["now_ms"], limit=10):
+            for queued in due:
+                if queued.event.call_id == call_id:
+                    told.append(queued.event.event.value)
+                await self.store.outbox.delivered(queued.outbox_id)
+        return told
+
+
+@asynccontextmanager
+async def open_house(store: Store, new_call_id: Any) -> AsyncIterator[House]:
+    """The server runs inside. store: open."""
+    clock = {"now_ms": NOW_MS}
+
+    def now_ms() -> int:
+        return clock["now_ms"]
+
+    ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
+    registrar = Registrar(store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK)
+    slots = Slots(20)
+    services = SessionServices(
+        ari=ari,
+        app="ari_agent",
+        records=RecordKeeper(store, account_webhook_url=HOOK),
+        slots=slots,
+        rtp=RtpPorts("127.0.0.1", first=0, last=0),
+        wheel=Wheel(),
+        account_webhook_url=HOOK,
+        now_ms=now_ms,
+    )
+    client: Api
+    async with AgentServer() as agents, ClientSession() as session:
+        reception = Reception(
+            ari=ari,
+            store=store,
+            inbound_webhook=InboundWebhook(session, API_KEY),
+            registrar=registrar,
+            dice=lambda: 0.0,
+            now_ms=now_ms,
+        )
+        switchboard = Switchboard(services, reception, new_call_id=new_call_id)
+        dependencies = ApiDependencies(
+            store=store,
+            switchboard=switchboard,
+            api_key=API_KEY,
+            now_ms=now_ms,
+            registrar=registrar,
+            audio_websockets=WebEntrance(registrar, switchboard),
+        )
+        client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})
+        await client.start_server()
+        yield House(client, agents, store, registrar, switchboard, slots, clock)
+        await switchboard.close()
+        await client.close()
+        await ari.close()

@@ -1,0 +1,170 @@
+"""Calls that died with the process: their records are closed, and their webhooks go where those of the call went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from ari_agent.calls.record import CallRecord, registered_call
+from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.call import Call
+from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.webhook_event import QueuedEvent
+from ari_agent.store.database import Database
+from ari_agent.store.store import Store
+from ari_agent.store.tables import calls
+from tests.store.samples import an_agent
+
+ACCOUNT, FILLED_IN = "https://account.example/{{tenant}}", "https://account.example/t%207"
+STORED = "https://stored.example/hook"
+LATER_MS = 2**50
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite."""
+    return f"sqlite:///{tmp_path}/calls.db"
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """Open."""
+    the_store = Store(database_url)
+    await the_store.open()
+    yield the_store
+    await the_store.close()
+
+
+async def stored_agent(store: Store) -> Agent:
+    return await store.agents.create(an_agent(webhook_url=STORED))
+
+
+def overridden(agent: Agent, **settings: object) -> Agent:
+    """As for one call."""
+    return AgentOverride.model_validate({"agent": settings}).apply(agent)
+
+
+def a_call(agent: Agent) -> Call:
+    """Registered, with a variable."""
+    return registered_call(
+        call_id="call_1",
+        agent=agent,
+        from_number="+15550001",
+        to_number="+15550002",
+        sip_headers={},
+        sip_call_id=None,
+        dynamic_variables={"tenant": "t 7"},
+        metadata=None,
+    )
+
+
+async def closed_at_the_next_start(store: Store) -> Sequence[QueuedEvent]:
+    """What the next run owes, in the order in which it goes out."""
+    assert await RecordKeeper(store, account_webhook_url=ACCOUNT).close_abandoned(2_000) == 1
+    found: list[QueuedEvent] = []
+    while due := await store.outbox.due(LATER_MS, 1):
+        found += due
+        await store.outbox.delivered(due[0].outbox_id)
+    return found
+
+
+async def test_an_override_outlives_the_process(store: Store) -> None:
+    agent = overridden(
+        await stored_agent(store),
+        webhook_url="https://override.example/{{tenant}}/{{current_hour}}",
+        webhook_events=["call_ended"],
+        webhook_timeout_ms=2_500,
+        timezone="Europe/Berlin",
+    )
+    record = CallRecord(a_call(agent), agent=agent, account_webhook_url=ACCOUNT)
+    record.answered(1_000)
+    assert await RecordKeeper(store, account_webhook_url=ACCOUNT).save(record)
+    (queued,) = await closed_at_the_next_start(store)
+    assert queued.event.url == "https://override.example/t%207/1"
+    assert (queued.event.event.value, queued.event.timeout_ms) == ("call_ended", 2_500)
+
+
+async def test_a_call_that_was_only_placed_keeps_its_override_too(store: Store) -> None:
+    """Its record is written before anything rings."""
+    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_url="https://override.example/")))
+    events = [queued.event for queued in await closed_at_the_next_start(store)]
+    assert [event.event.value for event in events] == ["call_ended", "call_analyzed"]
+    assert {event.url for event in events} == {"https://override.example/"}
+
+
+async def test_an_override_of_null_goes_back_to_the_account(store: Store) -> None:
+    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_url=None)))
+    assert {queued.event.url for queued in await closed_at_the_next_start(store)} == {FILLED_IN}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sent"), [(None, ["call_ended", "call_analyzed"]), ((), []), (("call_analyzed",), ["call_analyzed"])]
+)
+async def test_no_choice_means_the_defaults_and_an_empty_one_means_none(
+    store: Store, chosen: Sequence[str] | None, sent: Sequence[str]
+) -> None:
+    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_events=chosen)))
+    assert [queued.event.event.value for queued in await closed_at_the_next_start(store)] == sent
+
+
+async def test_a_transfer_that_died_with_the_process_is_cancelled_before_the_call_ends(store: Store) -> None:
+    agent = overridden(
+        await stored_agent(store), webhook_events=["transfer_started", "transfer_cancelled", "call_ended"]
+    )
+    record = CallRecord(a_call(agent), agent=agent, account_webhook_url=None)
+    record.answered(1_000)
+    record.transfer_started(TransferRequest(to="+14155559999"))
+    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    bodies = [json.loads(queued.event.body) for queued in await closed_at_the_next_start(store)]
+    assert [body["event"] for body in bodies] == ["transfer_started", "transfer_cancelled", "call_ended"]
+    assert bodies[1]["transfer_destination"] == {"number": "+14155559999"}
+    assert bodies[1]["transfer_option"] == {"type": "cold_transfer", "coldTransferMode": "sip_refer"}
+
+
+async def test_a_transfer_that_was_over_is_not_cancelled_again(store: Store) -> None:
+    agent = overridden(await stored_agent(store), webhook_events=["transfer_cancelled", "call_ended"])
+    record = CallRecord(a_call(agent), agent=agent, account_webhook_url=None)
+    record.answered(1_000)
+    record.transfer_started(TransferRequest(to="+14155559999"))
+    record.transfer_cancelled()
+    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    events = [queued.event.event.value for queued in await closed_at_the_next_start(store)]
+    assert events == ["transfer_cancelled", "call_ended"]
+
+
+async def test_nobody_is_shown_where_the_webhooks_go(store: Store) -> None:
+    agent = overridden(await stored_agent(store), webhook_url="https://override.example/?token=hunter2")
+    await store.calls.save(a_call(agent))
+    call = await store.calls.get("call_1")
+    assert call is not None
+    assert call.webhook_plan is not None
+    (webhook, *_) = await closed_at_the_next_start(store)
+    for shown in (json.dumps(call.as_json()), repr(call), webhook.event.body.decode()):
+        assert "hunter2" not in shown
+        assert "webhook_plan" not in shown
+
+
+async def test_a_record_without_a_plan_takes_the_agent_as_it_is_stored(store: Store, database_url: str) -> None:
+    call = a_call(await stored_agent(store))
+    await store.calls.save(call)
+    without = call.model_copy(update={"webhook_plan": None}).as_record()
+    database = Database(database_url)
+    await database.write(lambda connection: connection.execute(update(calls).values(document=json.dumps(without))))
+    await database.close()
+    assert {queued.event.url for queued in await closed_at_the_next_start(store)} == {STORED}
+
+
+async def test_who_was_at_the_fallback_number_had_no_slot(store: Store) -> None:
+    agent = await stored_agent(store)
+    record = CallRecord(a_call(agent), agent=agent, account_webhook_url=None)
+    record.diverted()
+    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    ended, _ = (json.loads(queued.event.body)["call"] for queued in await closed_at_the_next_start(store))
+    assert (ended["disconnection_reason"], ended["call_status"]) == ("concurrency_limit_reached", "error")
+    assert "diverted" not in ended

@@ -1,0 +1,229 @@
+"""Registered calls from their registration to whoever takes them: real store, a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ari_agent.calls.front_end import FrontEnd
+from ari_agent.calls.registrar import JOIN_MS, REGISTERED_MS, WEB_AUDIO, Registrar, TakenCall
+from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.contract.agent import AgentCreate
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.call import Call
+from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
+from ari_agent.errors import CallNotJoined, CallNotRegistered, UnknownAsset
+from ari_agent.store.store import Store
+
+NOW_MS = 1_760_000_000_000
+AUDIO = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com/"}
+UNSERVED: list[dict[str, Any]] = [
+    {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"},
+    {"type": "retell-llm", "llm_id": "llm_1"},
+    {"type": "conversation-flow", "conversation_flow_id": "flow_1"},
+]
+
+
+@dataclass(slots=True)
+class Desk:
+    """A registrar with its store; `now_ms` is set by the test."""
+
+    path: Path
+    store: Store
+    registrar: Registrar
+    now_ms: int = NOW_MS
+
+    async def agent(self, engine: dict[str, Any] = AUDIO, **settings: Any) -> str:
+        wanted = {"response_engine": engine, "voice_id": "voice", **settings}
+        agent = await self.store.agents.create(AgentCreate.model_validate(wanted))
+        return agent.agent_id
+
+    async def web(self, **more: Any) -> str:
+        asked = {
+            "agent_id": await self.agent(),
+            "audio_websocket_protocol": "web",
+            "audio_encoding": "s16le",
+            "sample_rate": 24_000,
+        }
+        return (await self.registrar.register(CallRegister.model_validate({**asked, **more}))).call_id
+
+    async def phone(self, **more: Any) -> str:
+        asked = {"agent_id": await self.agent(webhook_url="http://127.0.0.1:9/hook"), **more}
+        return (await self.registrar.register_phone_call(PhoneCallRegister.model_validate(asked))).call_id
+
+    async def joinable(self) -> str:
+        asked = WebCallCreate.model_validate({"agent_id": await self.agent()})
+        return (await self.registrar.create_web_call(asked)).call_id
+
+    async def call(self, call_id: str) -> Call:
+        call = await self.store.calls.get(call_id)
+        assert call
+        return call
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    made: list[Desk] = []
+    store = Store(f"sqlite+aiosqlite:///{tmp_path}/calls.db", now_ms=lambda: made[0].now_ms if made else NOW_MS)
+    await store.open()
+    numbers = itertools.count(1)
+    registrar = Registrar(store, new_call_id=lambda: f"call_{next(numbers):032x}", now_ms=lambda: made[0].now_ms)
+    made.append(Desk(tmp_path / "calls.db", store, registrar))
+    yield made[0]
+    await store.close()
+
+
+async def test_a_call_waits_five_minutes_and_not_a_millisecond_more(desk: Desk) -> None:
+    in_time, late = await desk.web(), await desk.phone()
+    desk.now_ms += REGISTERED_MS - 1
+    await desk.registrar.end_overdue()
+    assert (await desk.call(in_time)).call_status == "registered"
+    assert await desk.registrar.take(in_time)
+    desk.now_ms += 1
+    assert await desk.registrar.take(late) is None
+    await desk.registrar.end_overdue()
+    ended = await desk.call(late)
+    assert (ended.call_status, ended.disconnection_reason) == ("error", "registered_call_timeout")
+    assert (ended.start_timestamp, ended.end_timestamp) == (None, NOW_MS + REGISTERED_MS)
+    assert (await desk.call(in_time)).disconnection_reason is None
+
+
+async def test_a_web_call_waits_for_its_user_as_long_as_its_token_is_valid(desk: Desk) -> None:
+    call_id = await desk.joinable()
+    desk.now_ms += JOIN_MS
+    assert await desk.registrar.take(call_id) is None
+    await desk.registrar.end_overdue()
+    ended = await desk.call(call_id)
+    assert (ended.call_status, ended.disconnection_reason) == ("error", "error_user_not_joined")
+
+
+async def test_the_end_of_an_overdue_call_is_told_but_no_start(desk: Desk) -> None:
+    call_id = await desk.phone()
+    desk.now_ms += REGISTERED_MS
+    await desk.registrar.end_overdue()
+    await desk.registrar.end_overdue()
+    told = []
+    while due := await desk.store.outbox.due(desk.now_ms, limit=10):
+        told += [(queued.event.call_id, queued.event.event.value) for queued in due]
+        for queued in due:
+            await desk.store.outbox.delivered(queued.outbox_id)
+    assert told == [(call_id, "call_ended"), (call_id, "call_analyzed")]
+
+
+async def test_it_ends_overdue_calls_by_itself_those_of_an_earlier_run_too(desk: Desk) -> None:
+    call_id = await desk.phone()
+    desk.now_ms += REGISTERED_MS
+    later = Registrar(desk.store, new_call_id=lambda: "", now_ms=lambda: desk.now_ms)
+    running = asyncio.create_task(later.run())
+    for _ in range(2000):
+        if (await desk.call(call_id)).disconnection_reason:
+            break
+        await asyncio.sleep(0.005)
+    assert (await desk.call(call_id)).disconnection_reason == "registered_call_timeout"
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_call_is_taken_as_it_was_registered_once(desk: Desk) -> None:
+    call_id = await desk.web(sample_rate=16_000, end_call_after_silence_ms=10_000, metadata={"a": 1})
+    taken = await desk.registrar.take(call_id)
+    assert taken
+    assert taken.registration.audio
+    assert (taken.registration.audio.sample_rate, taken.registration.end_call_after_silence_ms) == (16_000, 10_000)
+    assert taken.call.metadata == {"a": 1}
+    assert await desk.registrar.take(call_id) is None
+
+
+async def test_two_controllers_that_race_for_a_call_have_it_once(desk: Desk) -> None:
+    second = Store(f"sqlite+aiosqlite:///{desk.path}")
+    await second.open()
+    other = Registrar(second, new_call_id=lambda: "", now_ms=lambda: desk.now_ms)
+    for call_id in [await desk.web() for _ in range(10)]:
+        taken = await asyncio.gather(*(racer.take(call_id) for racer in (desk.registrar, other) * 3))
+        assert [won.call.call_id for won in taken if won] == [call_id]
+    await second.close()
+
+
+async def test_who_is_cancelled_while_taking_leaves_the_call_to_the_next(desk: Desk) -> None:
+    call_id = await desk.phone()
+    hasty = asyncio.create_task(desk.registrar.take(call_id))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hasty
+    for _ in range(2000):
+        if taken := await desk.registrar.take(call_id):
+            break
+        await asyncio.sleep(0.005)
+    assert taken
+    assert taken.call.call_id == call_id
+
+
+class ClosedHost:
+    """A server that is about to stop."""
+
+    def begin_web_call(self, taken: TakenCall, front: FrontEnd) -> None:
+        raise CallNotJoined("the server is about to stop")
+
+
+class NoWire:
+    """A websocket on which nothing comes and goes."""
+
+    async def send(self, message: str | bytes) -> None: ...
+
+    async def close(self, code: int, reason: str) -> None: ...
+
+
+async def test_a_call_that_a_stopping_server_cannot_begin_waits_for_the_next_one(desk: Desk) -> None:
+    call_id = await desk.web()
+    with pytest.raises(CallNotJoined, match="about to stop"):
+        await WebEntrance(desk.registrar, ClosedHost()).join(call_id, NoWire(), fallback=WEB_AUDIO)
+    assert (await desk.call(call_id)).call_status == "registered"
+    assert await desk.registrar.take(call_id)
+
+
+@pytest.mark.parametrize("engine", UNSERVED, ids=lambda engine: engine["type"])
+async def test_an_agent_that_takes_no_calls_is_refused_at_the_registration(desk: Desk, engine: dict[str, Any]) -> None:
+    agent_id = await desk.agent(engine)
+    why = f"agent {agent_id} has a response_engine of type {engine['type']}, which takes no calls; use audio-websocket"
+    for attempt in (
+        desk.web(agent_id=agent_id),
+        desk.phone(agent_id=agent_id),
+        desk.registrar.create_web_call(WebCallCreate(agent_id=agent_id)),
+        desk.registrar.web_call_ticket(WebCallCreate(agent_id=agent_id)),
+    ):
+        with pytest.raises(CallNotRegistered) as refused:
+            await attempt
+        assert str(refused.value) == why
+    assert await desk.store.registrations.waiting() == frozenset()
+
+
+async def test_an_override_decides_which_kind_of_agent_takes_the_call(desk: Desk) -> None:
+    served = AgentOverride.model_validate({"agent": {"response_engine": AUDIO}})
+    assert await desk.phone(agent_id=await desk.agent(UNSERVED[0]), agent_override=served)
+    unserved = AgentOverride.model_validate({"agent": {"response_engine": UNSERVED[0], "voice_id": "voice"}})
+    with pytest.raises(CallNotRegistered, match="custom-llm, which takes no calls"):
+        await desk.phone(agent_override=unserved)
+
+
+async def test_an_agent_or_a_version_that_does_not_exist_is_an_unknown_asset(desk: Desk) -> None:
+    with pytest.raises(UnknownAsset, match="agent agent_unknown not found"):
+        await desk.phone(agent_id="agent_unknown")
+    with pytest.raises(UnknownAsset, match="version 7 not found"):
+        await desk.phone(agent_version=7)
+
+
+async def test_the_agent_is_the_one_of_the_registration_whatever_becomes_of_it(desk: Desk) -> None:
+    agent_id = await desk.agent()
+    call_id = await desk.web(agent_id=agent_id)
+    await desk.store.agents.delete(agent_id)
+    taken = await desk.registrar.take(call_id)
+    assert taken
+    assert taken.registration.agent.agent_id == agent_id

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_agent.calls.transcript import MAX_INJECTED, MAX_KEYS, CallTranscript
+from ari_agent.contract.transcript import Dtmf, Injected, TranscriptUpdate, Utterance
+
+A, B, C = (Utterance(role="agent" if place % 2 == 0 else "user", content=word) for place, word in enumerate("ABC"))
+
+
+def update(*said: Utterance, turntaking: str | None = None) -> TranscriptUpdate:
+    return TranscriptUpdate.model_validate({"transcript": said, "turntaking": turntaking})
+
+
+def shown(transcript: CallTranscript) -> str:
+    """One character for each entry."""
+    items = transcript.fields()["transcript_with_tool_calls"]
+    return "".join(item.digit if isinstance(item, Dtmf) else item.content for item in items)
+
+
+def test_keys_and_context_stand_behind_what_had_been_said() -> None:
+    one = CallTranscript()
+    one.press("0")
+    one.say(update(A))
+    one.press("1")
+    one.press("2")
+    one.say(update(A, B))
+    one.inject("x", time_s=7.5)
+    one.say(update(A, B, C))
+    assert shown(one) == "0A12BxC"
+    fields = one.fields()
+    assert fields["transcript"] == "Agent: A\nUser: B\nAgent: C\n"
+    assert fields["transcript_object"] == (A, B, C)
+    assert Injected(role="injected", content="x", time_sec=7.5) in fields["transcript_with_tool_calls"]
+
+
+def test_the_last_word_grows_in_front_of_the_key() -> None:
+    one = CallTranscript()
+    one.say(update(A.model_copy(update={"content": "A"})))
+    one.press("1")
+    one.say(update(A.model_copy(update={"content": "And"}), B))
+    assert shown(one) == "And1B"
+
+
+def test_a_transcript_that_gets_shorter_keeps_the_order_of_the_keys() -> None:
+    one = CallTranscript()
+    one.say(update(A, B, C))
+    one.press("1")
+    one.say(update(A))
+    one.press("2")
+    one.say(update(A, B))
+    assert shown(one) == "A12B"
+
+
+def test_keys_alone_are_no_transcript() -> None:
+    one = CallTranscript()
+    one.press("7")
+    assert set(one.fields()) == {"transcript_with_tool_calls"}
+
+
+def test_a_turn_begins_with_a_new_utterance_or_where_the_agent_says_so() -> None:
+    one = CallTranscript()
+    one.say(update(A))
+    assert (one.is_stale, one.has_turn) == (True, True)
+    one.fields()
+    one.say(update(A.model_copy(update={"content": "A longer one"})))
+    assert (one.is_stale, one.has_turn) == (True, False)
+    one.say(update(A, turntaking="user_turn"))
+    assert one.has_turn
+    one.fields()
+    assert (one.is_stale, one.has_turn) == (False, False)
+
+
+def test_what_can_be_kept_is_bounded() -> None:
+    one = CallTranscript()
+    for _ in range(MAX_KEYS + 5):
+        one.press("1")
+    assert len(shown(one)) == MAX_KEYS
+    for _ in range(MAX_INJECTED + 5):
+        one.inject("x", time_s=0)
+    assert len(shown(one)) == MAX_KEYS + MAX_INJECTED
+
+
+@given(st.lists(st.integers(0, 3) | st.sampled_from("0123456789")))
+def test_nothing_is_lost_or_out_of_order(steps: list[int | str]) -> None:
+    one = CallTranscript()
+    said: tuple[Utterance, ...] = ()
+    for step in steps:
+        if isinstance(step, int):
+            said = (A, B, C)[:step]
+            one.say(update(*said))
+        else:
+            one.press(step)
+    text = shown(one)
+    assert "".join(letter for letter in text if letter.isalpha()) == "ABC"[: len(said)]
+    assert "".join(letter for letter in text if letter.isdigit()) == "".join(s for s in steps if isinstance(s, str))
