@@ -18,7 +18,7 @@ BYTES_PER_MS: Final = 2 * SAMPLE_RATE_HZ // 1000
 class Voice:
     """Who speaks, and how: the voice_* fields of a Retell agent (its OpenAPI, 2026-08).
 
-    voice_id: as the provider knows it, with or without Retell's prefix ("openai-alloy", "11labs-..."); None: its default.
+    voice_id: as the provider knows it, or with Retell's prefix ("alloy", "openai-Alloy"); None: the provider's default.
     language: BCP 47, "en-US"; providers that tell the language from the text leave it out.
     speed: 0.5 to 2, volume: 0 to 2; both 1 for the voice as it is.
     model: the agent's voice_model; None: the one that the settings name.
