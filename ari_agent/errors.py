@@ -2,6 +2,7 @@
 
     AriAgentError
     ├── ConfigurationError            a setting is wrong: exit status 2
+    │   └── SpeechUnavailable         a speech provider lacks what it needs: a package, a program, a key
     ├── ControllerFailed              a part of the controller ended by a defect: exit status 1
     ├── AsteriskError                 the PBX
     │   ├── AsteriskUnreachable       no answer on ARI
@@ -18,6 +19,7 @@
     │   ├── AgentLost                 the connection broke during the call
     │   ├── AgentCorruptPayload       a message that the protocol does not know
     │   └── UnservedAgent             an agent of a kind that takes no calls here
+    ├── SpeechFailed                  speech to text or text to speech failed in a call; knows its disconnection_reason
     ├── AgentVersionError             a wish that an agent's versions cannot fulfil; knows its HTTP status
     │   ├── StaleDraft                412: an update of a version that is not the latest
     │   ├── VersionUnknown            404: the agent has no such version
@@ -62,6 +64,10 @@ class AriAgentError(Exception):
 
 class ConfigurationError(AriAgentError):
     """A setting is wrong; the message names it and says what it may be."""
+
+
+class SpeechUnavailable(ConfigurationError):
+    """Speech to text or text to speech cannot start; the message names what is missing and what would be right."""
 
 
 class ControllerFailed(AriAgentError):
@@ -188,6 +194,20 @@ class UnservedAgent(AgentError):
             f"agent {agent_id} has a response_engine of type {engine_type}, which takes no calls; use audio-websocket"
         )
         self.agent_id, self.engine_type = agent_id, engine_type
+
+
+class SpeechFailed(AriAgentError):
+    """Speech to text or text to speech failed in a call, past what it could mend by itself; no secret is in the message.
+
+    disconnection_reason: `error_asr` where nobody listens any more, `error_retell` where nobody speaks. Retell has no
+    reason of its own for text to speech.
+    """
+
+    def __init__(
+        self, message: str, *, disconnection_reason: DisconnectionReason = DisconnectionReason.ERROR_ASR
+    ) -> None:
+        super().__init__(message)
+        self.disconnection_reason = disconnection_reason
 
 
 class AgentVersionError(AriAgentError):
