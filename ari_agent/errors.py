@@ -17,6 +17,9 @@
     │   ├── AgentUnreachable          no TCP, TLS or handshake in time
     │   ├── AgentRefused              the handshake was answered with something other than 101
     │   ├── AgentLost                 the connection broke during the call
+    │   │   ├── AgentCutOff           without a close frame
+    │   │   ├── AgentClosed           with a close code that is no goodbye
+    │   │   └── AgentClosedWithoutCode  with none
     │   ├── AgentCorruptPayload       a message that the protocol does not know
     │   └── UnservedAgent             an agent of a kind that takes no calls here
     ├── SpeechFailed                  speech to text or text to speech failed in a call; knows its disconnection_reason
@@ -174,6 +177,24 @@ class AgentLost(AgentError):
         self.code, self.why = code, why
 
 
+class AgentCutOff(AgentLost):
+    """A text agent's connection ended without a close frame: 1006."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
+
+
+class AgentClosed(AgentLost):
+    """A text agent's server closed with another code than 1000: it gave up."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
+
+
+class AgentClosedWithoutCode(AgentLost):
+    """A text agent's server closed without a code: 1005. The reason is Retell's, in the midst of a call too."""
+
+    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
+
+
 class AgentCorruptPayload(AgentError):
     """The agent sent something that its protocol does not know."""
 
@@ -197,7 +218,7 @@ class UnservedAgent(AgentError):
 
 
 class SpeechFailed(AriAgentError):
-    """Speech to text or text to speech failed in a call, past what it could mend by itself; no secret is in the message.
+    """Speech to text or text to speech failed in a call, past what it mends by itself; no secret is in the message.
 
     disconnection_reason: `error_asr` where nobody listens any more, `error_retell` where nobody speaks. Retell has no
     reason of its own for text to speech.

@@ -36,6 +36,7 @@ PURE: Final = (
     "agents.twilio",
     "agents.web",
     "agents.llm",
+    "agents.llm_requests",
     "chats.conversation",
     "chats.notices",
     "chats.record",

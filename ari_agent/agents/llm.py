@@ -1,8 +1,12 @@
 """The custom-LLM websocket: JSON text messages of a text agent, as the platform reads and writes them. Pure.
 
 Source: Retell, "LLM WebSocket" (2026-08). A message without `response_type` is a `response`; explicit nulls are taken
-for what is left out; a message of the wrong types is dropped and the socket stays open. Of `response` and
-`agent_interrupt`, what only speech knows (interruptions, transfers, digits) is named in `unserved` and not done.
+for what is left out; a message of the wrong types is dropped and the socket stays open. The other role, that of the
+agent's server, is in llm_server.py.
+
+    ari-agent writes   ping_pong, call_details, update_only, response_required, reminder_required
+    ari-agent reads    config, ping_pong, response, agent_interrupt, tool_call_invocation, tool_call_result,
+                       update_agent, metadata
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,9 +24,12 @@ from ari_agent.errors import AgentCorruptPayload
 
 _WEBSOCKET_SCHEMES: Final[Mapping[str, str]] = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
+Turntaking: TypeAlias = Literal["agent_turn", "user_turn"]
+
 _Integer = Annotated[int, Field(strict=True)]
 _Text = Annotated[str, Field(strict=True)]
 _Flag = Annotated[bool, Field(strict=True)]
+_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
 class _Received(BaseModel):
@@ -42,20 +49,50 @@ class _ConfigMessage(_Received):
 
 
 class LlmPong(_Received):
-    """The answer to a ping."""
+    """The answer to a ping. Its timestamp is the server's own clock or an echo of ours, and tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The agent hangs up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTo:
+    """A cold transfer. number: as the agent wrote it. show_transferee_as_caller: the callee sees the caller's."""
+
+    number: str
+    show_transferee_as_caller: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PressDigits:
+    """DTMF. digits: one or more, as the agent wrote them."""
+
+    digits: str
+
+
+Action: TypeAlias = EndCall | TransferTo | PressDigits
+"""What is done once the content that it came with has been spoken; what was written is not checked yet."""
 
 
 class _Words(_Received):
     content: _Text
     content_complete: _Flag
+    no_interruption_allowed: _Flag | None = None
     end_call: _Flag | None = None
     transfer_number: _Text | None = None
+    show_transferee_as_caller: _Flag | None = None
     digit_to_press: _Text | None = None
 
     @property
-    def unserved(self) -> Sequence[str]:
-        """What it asks for that no text conversation has."""
-        return [name for name in ("transfer_number", "digit_to_press") if getattr(self, name)]
+    def action(self) -> Action | None:
+        """The one that counts: a call that is to end needs no transfer, and one that is transferred no digits."""
+        if self.end_call:
+            return EndCall()
+        if self.transfer_number:
+            return TransferTo(self.transfer_number, bool(self.show_transferee_as_caller))
+        return PressDigits(self.digit_to_press) if self.digit_to_press else None
 
 
 class LlmResponse(_Words):
@@ -86,32 +123,42 @@ class LlmToolResult(_Received):
     successful: _Flag | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LlmOther:
-    """`update_agent` and `metadata`: for speech and for web pages. kind: its response_type."""
+class LlmAgentConfig(_Received):
+    """`update_agent`: how the agent listens from now on; None leaves a setting as it is.
 
-    kind: str
+    responsiveness, interruption_sensitivity: 0..1. reminder_trigger_ms: above 0. reminder_max_count: 0 reminds never.
+    """
+
+    responsiveness: _Share | None = None
+    interruption_sensitivity: _Share | None = None
+    reminder_trigger_ms: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] | None = None
+    reminder_max_count: Annotated[int, Field(strict=True, ge=0)] | None = None
 
 
-LlmMessage: TypeAlias = LlmConfig | LlmPong | LlmResponse | LlmInterrupt | LlmToolInvocation | LlmToolResult | LlmOther
+class _UpdateAgentMessage(_Received):
+    agent_config: LlmAgentConfig
 
-_Kind: TypeAlias = (
-    type[_ConfigMessage]
-    | type[LlmPong]
-    | type[LlmResponse]
-    | type[LlmInterrupt]
-    | type[LlmToolInvocation]
-    | type[LlmToolResult]
+
+class LlmMetadata(_Received):
+    """For the page of a web call: forwarded as it is."""
+
+    metadata: dict[str, Any]
+
+
+LlmMessage: TypeAlias = (
+    LlmConfig | LlmPong | LlmResponse | LlmInterrupt | LlmToolInvocation | LlmToolResult | LlmAgentConfig | LlmMetadata
 )
-_KINDS: Final[Mapping[str, _Kind]] = {
+
+_KINDS: Final[Mapping[str, type[_Received]]] = {
     "config": _ConfigMessage,
     "ping_pong": LlmPong,
     "response": LlmResponse,
     "agent_interrupt": LlmInterrupt,
     "tool_call_invocation": LlmToolInvocation,
     "tool_call_result": LlmToolResult,
+    "update_agent": _UpdateAgentMessage,
+    "metadata": LlmMetadata,
 }
-_OTHERS: Final = frozenset({"update_agent", "metadata"})
 
 
 def parse_llm_message(text: str | bytes) -> LlmMessage:
@@ -121,7 +168,7 @@ def parse_llm_message(text: str | bytes) -> LlmMessage:
         AgentCorruptPayload: no JSON object, of no known kind, or with a field of the wrong type; to be dropped.
     """
     try:
-        given: Any = from_json(text)
+        given: Any = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise AgentCorruptPayload(f"no JSON: {error}") from None
     if not isinstance(given, dict):
@@ -129,8 +176,6 @@ def parse_llm_message(text: str | bytes) -> LlmMessage:
     kind = given.get("response_type") or "response"
     if not isinstance(kind, str):
         raise AgentCorruptPayload("response_type is no text")
-    if kind in _OTHERS:
-        return LlmOther(kind)
     model = _KINDS.get(kind)
     if model is None:
         raise AgentCorruptPayload(f"response_type {kind[:40]!a} is unknown")
@@ -139,7 +184,12 @@ def parse_llm_message(text: str | bytes) -> LlmMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise AgentCorruptPayload(f"{kind}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return found.config if isinstance(found, _ConfigMessage) else found
+    match found:
+        case _ConfigMessage(config=config):
+            return config
+        case _UpdateAgentMessage(agent_config=config):
+            return config
+    return cast(LlmMessage, found)
 
 
 def ping(now_ms: int) -> str:
@@ -152,20 +202,37 @@ def call_details(call: Mapping[str, object]) -> str:
     return _dump({"interaction_type": "call_details", "call": call})
 
 
+def update_only(
+    transcript: Sequence[Mapping[str, object]],
+    with_tool_calls: Sequence[Mapping[str, object]] | None = None,
+    *,
+    turntaking: Turntaking | None = None,
+) -> str:
+    """Something was said, or the turn went over: to be known, not to be answered.
+
+    transcript: whole; empty before the first word. with_tool_calls: if the server asked for it. turntaking: only when
+    the turn goes over: `user_turn` as the user begins to speak, `agent_turn` just before the agent does.
+    """
+    more = {"turntaking": turntaking} if turntaking else {}
+    return _dump({"interaction_type": "update_only", **_so_far(transcript, with_tool_calls), **more})
+
+
 def response_required(
     response_id: int,
     transcript: Sequence[Mapping[str, object]],
     with_tool_calls: Sequence[Mapping[str, object]] | None = None,
 ) -> str:
     """The agent is to say something. transcript: whole, never empty; with_tool_calls: if the server asked for it."""
-    request: dict[str, object] = {
-        "interaction_type": "response_required",
-        "response_id": response_id,
-        "transcript": list(transcript),
-    }
-    if with_tool_calls is not None:
-        request["transcript_with_tool_calls"] = list(with_tool_calls)
-    return _dump(request)
+    return _request("response_required", response_id, transcript, with_tool_calls)
+
+
+def reminder_required(
+    response_id: int,
+    transcript: Sequence[Mapping[str, object]],
+    with_tool_calls: Sequence[Mapping[str, object]] | None = None,
+) -> str:
+    """The user has been silent for long; see response_required."""
+    return _request("reminder_required", response_id, transcript, with_tool_calls)
 
 
 def llm_url(configured: str, conversation_id: str) -> str:
@@ -179,6 +246,25 @@ def llm_url(configured: str, conversation_id: str) -> str:
         raise ValueError("no ws or wss URL")
     path = f"{parts.path.rstrip('/')}/{quote(conversation_id, safe='')}"
     return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
+
+
+def _request(
+    interaction_type: str,
+    response_id: int,
+    transcript: Sequence[Mapping[str, object]],
+    with_tool_calls: Sequence[Mapping[str, object]] | None,
+) -> str:
+    if not transcript:  # Retell's own servers read its last entry
+        raise ValueError("a request has a transcript")
+    so_far = _so_far(transcript, with_tool_calls)
+    return _dump({"interaction_type": interaction_type, "response_id": response_id, **so_far})
+
+
+def _so_far(
+    transcript: Sequence[Mapping[str, object]], with_tool_calls: Sequence[Mapping[str, object]] | None
+) -> dict[str, object]:
+    more = {} if with_tool_calls is None else {"transcript_with_tool_calls": list(with_tool_calls)}
+    return {"transcript": list(transcript), **more}
 
 
 def _dump(message: Mapping[str, object]) -> str:

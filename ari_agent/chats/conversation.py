@@ -1,88 +1,49 @@
 """What the agent was last asked, and what has come together of its answer. Pure.
 
-Source: Retell, "LLM WebSocket" (2026-08): only the newest request is answered, and only until its content is complete;
-a newer one discards the older; an interruption comes unasked and cancels the answer that is on its way. What is spoken
-begins with the first piece; a text is sent when it is complete.
+What is spoken begins with the first piece; a text is sent when it is complete, and its action is due with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from ari_agent.agents.llm import LlmInterrupt, LlmResponse
-
-OPENING: Final = 0
-"""The response_id of what the agent says before it is asked anything."""
-LONGEST_TEXT: Final = 16_384
-"""Characters of one answer; what is beyond is cut."""
+from ari_agent.agents.llm import Action, LlmInterrupt, LlmResponse
+from ari_agent.agents.llm_requests import Requests
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A complete text. ends: the chat is to end after it."""
+    """A complete text. action: what the agent wants to be done after it."""
 
     content: str
-    ends: bool
-
-
-class _Pieces:
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._found: list[str] = []
-        self._length = 0
-        self._ends = False
-
-    def add(self, message: LlmResponse | LlmInterrupt) -> Said | None:
-        """The whole, once it is complete."""
-        room = LONGEST_TEXT - self._length
-        piece = message.content[:room]
-        if piece:
-            self._length += len(piece)
-            self._found.append(piece)
-        self._ends |= bool(message.end_call)
-        return Said("".join(self._found), self._ends) if message.content_complete else None
+    action: Action | None = None
 
 
 class Conversation:
-    """One chat's requests, numbered from 1 on."""
+    """One chat's. requests: what is asked."""
 
     def __init__(self) -> None:
-        self._last_id = OPENING
-        self._answer: _Pieces | None = None
-        self._interruption: _Pieces | None = None
-
-    @property
-    def open_id(self) -> int | None:
-        """The request that is not answered yet; None when the agent has nothing to say."""
-        return self._answer.number if self._answer else None
-
-    def await_opening(self) -> None:
-        """The agent begins."""
-        self._answer = _Pieces(OPENING)
-
-    def ask(self) -> int:
-        """A new request; what was asked before is of no interest any more."""
-        self._last_id += 1
-        self._answer = _Pieces(self._last_id)
-        return self._last_id
+        self.requests = Requests()
+        self._answer = self._interruption = _Text(0)
 
     def take(self, message: LlmResponse | LlmInterrupt) -> Said | None:
-        """A piece of an answer. None: there is more to come, or nobody wants it any more."""
-        if isinstance(message, LlmInterrupt):
-            return self._interrupted(message)
-        if self._answer is None or message.response_id != self._answer.number:
+        """A piece of what the agent says. None: there is more to come, or nobody wants it any more."""
+        speech = self.requests.take(message)
+        if speech is None:
             return None
-        said = self._answer.add(message)
-        if said:
-            self._answer = None
-        return said
+        if speech.interrupt_id is None:
+            text = self._answer = self._answer.of(speech.turn)
+        else:
+            text = self._interruption = self._interruption.of(speech.turn)
+        if speech.text:
+            text.pieces.append(speech.text)
+        return Said("".join(text.pieces), self.requests.spoken(speech.turn)) if speech.complete else None
 
-    def _interrupted(self, message: LlmInterrupt) -> Said | None:
-        if self._interruption is None or self._interruption.number != message.interrupt_id:
-            self._interruption = _Pieces(message.interrupt_id)
-        self._answer = None
-        said = self._interruption.add(message)
-        if said:
-            self._interruption = None
-        return said
+
+class _Text:
+    def __init__(self, turn: int) -> None:
+        self.turn = turn
+        self.pieces: list[str] = []
+
+    def of(self, turn: int) -> _Text:
+        return self if self.turn == turn else _Text(turn)

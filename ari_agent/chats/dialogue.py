@@ -12,9 +12,10 @@ from typing import Final
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmMessage, LlmResponse
+from ari_agent.agents.llm_requests import OPENING
 from ari_agent.calls.variables import render_url
 from ari_agent.chats.agent_line import AgentGone, AgentLine
-from ari_agent.chats.conversation import OPENING, Conversation, Said
+from ari_agent.chats.conversation import Conversation, Said
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.services import ChatServices
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
@@ -47,7 +48,7 @@ class Dialogue:
     @property
     def is_awaited(self) -> bool:
         """The agent has still something to say."""
-        return self._conversation.open_id is not None
+        return self._conversation.requests.open_id is not None
 
     async def open(self) -> None:
         """Let the agent begin.
@@ -55,7 +56,7 @@ class Dialogue:
         Raises:
             AgentError: it cannot be reached.
         """
-        self._conversation.await_opening()
+        self._conversation.requests.await_opening()
         await self._dial()
 
     async def ask(self) -> None:
@@ -80,7 +81,7 @@ class Dialogue:
         Raises:
             AgentError: once too often.
         """
-        asked = self._conversation.open_id
+        asked = self._conversation.requests.open_id
         if asked is None or (self._line and self._line.is_open):
             return
         self._lost_in_a_row += 1
@@ -99,7 +100,7 @@ class Dialogue:
 
     async def _ask(self) -> None:
         line = await self._dial()
-        response_id = self._conversation.ask()
+        response_id = self._conversation.requests.ask()
         tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
         try:
             await line.send(llm.response_required(response_id, self._record.transcript(), tools))

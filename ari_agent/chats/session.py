@@ -16,7 +16,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
-from ari_agent.agents.llm import LlmInterrupt, LlmOther, LlmResponse, LlmToolInvocation, LlmToolResult
+from ari_agent.agents.llm import (
+    EndCall,
+    LlmAgentConfig,
+    LlmInterrupt,
+    LlmMetadata,
+    LlmResponse,
+    LlmToolInvocation,
+    LlmToolResult,
+)
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.calls.variables import render
 from ari_agent.chats.agent_line import AgentGone
@@ -228,8 +236,6 @@ class ChatSession:
     # The agent.
 
     async def _agent_said(self, message: LlmResponse | LlmInterrupt) -> None:
-        if message.unserved:
-            self._log.warning("text agent asks for %s, which a chat has not", ", ".join(message.unserved))
         said = self._dialogue.take(message)
         if said is None:
             return
@@ -240,7 +246,9 @@ class ChatSession:
             await self.save()
         if not self._awaited:
             self._answer_those_who_wait()
-        if said.ends or self.record.is_full:
+        if said.action and not isinstance(said.action, EndCall):
+            self._log.warning("text agent asks for %s, which a chat has not", type(said.action).__name__)
+        if isinstance(said.action, EndCall) or self.record.is_full:
             await self._end(ChatStatus.ENDED)
 
     async def _tool_used(self, used: LlmToolInvocation | LlmToolResult) -> None:
@@ -248,8 +256,8 @@ class ChatSession:
         if self.record.is_full:
             await self._end(ChatStatus.ENDED)
 
-    async def _other(self, message: LlmOther) -> None:
-        self._log.debug("text agent sent %s, which means nothing in a chat", message.kind)
+    async def _of_calls(self, message: LlmAgentConfig | LlmMetadata) -> None:
+        self._log.debug("text agent sent %s, which means nothing in a chat", type(message).__name__)
 
     async def _agent_gone(self, event: AgentGone) -> None:
         if event.error is None:
@@ -312,6 +320,7 @@ class ChatSession:
         LlmInterrupt: _agent_said,
         LlmToolInvocation: _tool_used,
         LlmToolResult: _tool_used,
-        LlmOther: _other,
+        LlmAgentConfig: _of_calls,
+        LlmMetadata: _of_calls,
         AgentGone: _agent_gone,
     }

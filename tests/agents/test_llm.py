@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.agents import llm
-from ari_agent.agents.llm import LlmConfig, LlmInterrupt, LlmOther, LlmResponse, llm_url, parse_llm_message
+from ari_agent.agents.llm import (
+    Action,
+    EndCall,
+    LlmConfig,
+    LlmInterrupt,
+    LlmResponse,
+    PressDigits,
+    TransferTo,
+    llm_url,
+    parse_llm_message,
+)
 from ari_agent.errors import AgentCorruptPayload
 
 
@@ -18,22 +28,37 @@ def test_a_message_without_a_type_is_a_response_and_nulls_are_nothing() -> None:
     message = parse_llm_message(text)
     assert isinstance(message, LlmResponse)
     assert (message.response_id, message.content, message.content_complete) == (3, "hi", True)
-    assert (message.end_call, list(message.unserved)) == (False, [])
+    assert message.action is None
 
 
-def test_what_a_text_cannot_do_is_named() -> None:
-    message = parse_llm_message(
-        '{"response_type":"agent_interrupt","interrupt_id":1,"content":"","content_complete":true,"digit_to_press":"1"}'
-    )
-    assert isinstance(message, LlmInterrupt)
-    assert list(message.unserved) == ["digit_to_press"]
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"digit_to_press": "1"}, PressDigits("1")),
+        ({"digit_to_press": "1", "transfer_number": "+15551234567"}, TransferTo("+15551234567")),
+        (
+            {"transfer_number": "+15551234567", "show_transferee_as_caller": True},
+            TransferTo("+15551234567", show_transferee_as_caller=True),
+        ),
+        ({"digit_to_press": "1", "transfer_number": "+15551234567", "end_call": True}, EndCall()),
+        ({"digit_to_press": "", "transfer_number": "", "end_call": False}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["response", "agent_interrupt"])
+def test_the_strongest_action_counts(kind: str, fields: dict[str, object], expected: Action | None) -> None:
+    numbers = {"response_id": 1, "interrupt_id": 1}
+    given = {"response_type": kind, "content": "", "content_complete": True, **numbers, **fields}
+    message = parse_llm_message(json.dumps(given))
+    assert isinstance(message, LlmResponse | LlmInterrupt)
+    assert message.action == expected
 
 
-def test_config_and_others() -> None:
+def test_config() -> None:
     assert parse_llm_message('{"response_type":"config","config":{"call_details":true}}') == LlmConfig(
         call_details=True
     )
-    assert parse_llm_message('{"response_type":"update_agent","agent_config":{}}') == LlmOther("update_agent")
+    nulls = '{"response_type":"config","config":{"call_details":null,"auto_reconnect":false}}'
+    assert not parse_llm_message(nulls).call_details
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 
-from ari_agent.agents.llm import LlmInterrupt, LlmResponse
-from ari_agent.chats.conversation import LONGEST_TEXT, Conversation, Said
+from ari_agent.agents.llm import EndCall, LlmInterrupt, LlmResponse
+from ari_agent.agents.llm_requests import LONGEST_TEXT
+from ari_agent.chats.conversation import Conversation, Said
 
 
 def piece(response_id: int, content: str, *, last: bool = False, end_call: bool = False) -> LlmResponse:
@@ -14,43 +15,43 @@ def piece(response_id: int, content: str, *, last: bool = False, end_call: bool 
 
 def test_pieces_become_one_text() -> None:
     conversation = Conversation()
-    assert conversation.ask() == 1
+    assert conversation.requests.ask() == 1
     assert conversation.take(piece(1, "a")) is None
-    assert conversation.take(piece(1, "b", last=True)) == Said("ab", ends=False)
+    assert conversation.take(piece(1, "b", last=True)) == Said("ab")
     assert conversation.take(piece(1, "late", last=True)) is None
-    assert conversation.open_id is None
+    assert conversation.requests.open_id is None
 
 
 def test_a_newer_request_discards_the_older() -> None:
     conversation = Conversation()
-    conversation.ask()
+    conversation.requests.ask()
     conversation.take(piece(1, "old"))
-    assert conversation.ask() == 2
+    assert conversation.requests.ask() == 2
     assert conversation.take(piece(1, "old", last=True)) is None
-    assert conversation.take(piece(2, "new", last=True, end_call=True)) == Said("new", ends=True)
+    assert conversation.take(piece(2, "new", last=True, end_call=True)) == Said("new", EndCall())
 
 
 def test_an_opening_counts_only_where_it_is_awaited() -> None:
     conversation = Conversation()
     assert conversation.take(piece(0, "hi", last=True)) is None
-    conversation.await_opening()
-    assert conversation.take(piece(0, "hi", last=True)) == Said("hi", ends=False)
+    conversation.requests.await_opening()
+    assert conversation.take(piece(0, "hi", last=True)) == Said("hi")
 
 
 def test_an_interruption_cancels_the_answer() -> None:
     conversation = Conversation()
-    conversation.ask()
+    conversation.requests.ask()
     conversation.take(piece(1, "never"))
     first = LlmInterrupt(interrupt_id=1, content="x", content_complete=False)
     assert conversation.take(first) is None
     assert conversation.take(piece(1, " said", last=True)) is None
     other = LlmInterrupt(interrupt_id=2, content="stop", content_complete=True)
-    assert conversation.take(other) == Said("stop", ends=False)
+    assert conversation.take(other) == Said("stop")
 
 
 def test_an_endless_answer_is_cut() -> None:
     conversation = Conversation()
-    conversation.ask()
+    conversation.requests.ask()
     for _ in range(3):
         conversation.take(piece(1, "x" * LONGEST_TEXT))
     said = conversation.take(piece(1, "y", last=True))
@@ -60,7 +61,7 @@ def test_an_endless_answer_is_cut() -> None:
 
 def test_an_agent_that_never_completes_an_answer_takes_no_memory() -> None:
     conversation = Conversation()
-    conversation.ask()
+    conversation.requests.ask()
     conversation.take(piece(1, "x" * LONGEST_TEXT))
     tracemalloc.start()
     try:

@@ -1,0 +1,162 @@
+"""What a text agent was asked, and which of its pieces are still wanted. Pure; the same for calls and chats.
+
+Source: Retell, "LLM WebSocket" (2026-08).
+
+    await_opening ──▶ answer 0 ─┐          a piece of the answer        ──▶ Speech
+    ask ──▶ answer 1, 2, 3 … ───┴─ open ── its content is complete      ──▶ Speech(complete), no longer open
+                                     │     a newer request, cut         ──▶ what still comes of it is dropped
+    a piece of an unknown agent_interrupt  ──▶ Speech(cuts_in): the open answer is dropped, the interruption is open
+
+Only the newest request is answered, and only until its content is complete; what is older or was never asked is
+dropped. An interruption comes unasked; pieces with the same id go on with it, another id takes its place.
+
+An action (hang up, transfer, press digits) is done once the content it came with has been spoken: `spoken` hands it
+out. Whoever cuts the agent off, newer requests included, makes it forget the action, for good. What is to be spoken has
+a `turn`, a number that grows: sound that was heard late cannot set off the action of a later turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ari_agent.agents.llm import Action, EndCall, LlmInterrupt, LlmResponse, PressDigits, TransferTo
+
+OPENING: Final = 0
+"""The response_id of what the agent says before it is asked anything."""
+LONGEST_TEXT: Final = 16_384
+"""Characters of one turn, a quarter of an hour of speech; what is beyond is cut."""
+_CUT_INTERRUPTIONS: Final = 100
+"""How many ids of interruptions that were cut off before their end are known."""
+_PRECEDENCE: Final[Sequence[type[Action]]] = (EndCall, TransferTo, PressDigits)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A piece of what the agent says, in order.
+
+    turn: one number for all pieces of one answer or interruption; grows. text: may be empty. complete: the last piece.
+    no_interruption: the user cannot cut the agent off from here to the end of the turn. cuts_in: whoever is talking is
+    cut off now; only in an interruption's first piece. response_id or interrupt_id: where it belongs.
+    """
+
+    turn: int
+    text: str
+    complete: bool
+    no_interruption: bool = False
+    cuts_in: bool = False
+    response_id: int | None = None
+    interrupt_id: int | None = None
+
+
+class _Turn:
+    def __init__(self, number: int, *, response_id: int | None = None, interrupt_id: int | None = None) -> None:
+        self.number = number
+        self.response_id, self.interrupt_id = response_id, interrupt_id
+        self.action: Action | None = None
+        self._room = LONGEST_TEXT
+        self._no_interruption = False
+
+    def add(self, message: LlmResponse | LlmInterrupt, *, cuts_in: bool = False) -> Speech:
+        text = message.content[: self._room]
+        self._room -= len(text)
+        self._no_interruption |= bool(message.no_interruption_allowed)
+        self.action = _first_of(self.action, message.action)
+        return Speech(
+            self.number,
+            text,
+            message.content_complete,
+            self._no_interruption,
+            cuts_in,
+            self.response_id,
+            self.interrupt_id,
+        )
+
+
+class Requests:
+    """Of one call or chat. Requests are numbered from 1 on, reminders among them."""
+
+    def __init__(self) -> None:
+        self._last_id = OPENING
+        self._last_turn = 0
+        self._answer: _Turn | None = None
+        self._interruption: _Turn | None = None
+        self._cut_interruptions: deque[int] = deque(maxlen=_CUT_INTERRUPTIONS)
+        self._unspoken: _Turn | None = None  # the last turn, complete, whose end was not heard yet
+
+    @property
+    def open_id(self) -> int | None:
+        """The request whose answer is not complete; None when no answer is awaited. OPENING counts."""
+        return self._answer.response_id if self._answer else None
+
+    @property
+    def is_open(self) -> bool:
+        """More may come of an answer or an interruption: no time for another request or a reminder."""
+        return self._answer is not None or self._interruption is not None
+
+    def await_opening(self) -> None:
+        """The agent is to begin, with an answer to OPENING."""
+        self._answer = self._begin(response_id=OPENING)
+
+    def ask(self) -> int:
+        """The id of a new request; the one before it, and its action, are of no interest any more."""
+        self._last_id += 1
+        self._answer = self._begin(response_id=self._last_id)
+        return self._last_id
+
+    def take(self, message: LlmResponse | LlmInterrupt) -> Speech | None:
+        """A piece of the agent's. None: nobody wants it any more."""
+        if isinstance(message, LlmInterrupt):
+            return self._interrupted(message)
+        turn = self._answer
+        if turn is None or message.response_id != turn.response_id:
+            return None
+        if message.content_complete:
+            self._answer, self._unspoken = None, turn
+        return turn.add(message)
+
+    def spoken(self, turn: int) -> Action | None:
+        """All of this turn was heard, or there was nothing to hear: what is to be done now, once."""
+        if self._unspoken is None or self._unspoken.number != turn:
+            return None
+        action, self._unspoken = self._unspoken.action, None
+        return action
+
+    def cut(self) -> None:
+        """The user cuts the agent off: what still comes is dropped, and nothing is done."""
+        self._answer = self._unspoken = None
+        self._drop_interruption()
+
+    def _begin(self, *, response_id: int | None = None, interrupt_id: int | None = None) -> _Turn:
+        self._last_turn += 1
+        self._unspoken = None
+        return _Turn(self._last_turn, response_id=response_id, interrupt_id=interrupt_id)
+
+    def _interrupted(self, message: LlmInterrupt) -> Speech | None:
+        number, turn = message.interrupt_id, self._interruption
+        if number in self._cut_interruptions:
+            if message.content_complete:
+                self._cut_interruptions.remove(number)  # an agent may use the same id again
+            return None
+        cuts_in = turn is None or turn.interrupt_id != number
+        if turn is None or cuts_in:
+            self._drop_interruption()
+            self._answer = None
+            turn = self._interruption = self._begin(interrupt_id=number)
+        if message.content_complete:
+            self._interruption, self._unspoken = None, turn
+        return turn.add(message, cuts_in=cuts_in)
+
+    def _drop_interruption(self) -> None:
+        if self._interruption is not None and self._interruption.interrupt_id is not None:
+            self._cut_interruptions.append(self._interruption.interrupt_id)
+        self._interruption = None
+
+
+def _first_of(one: Action | None, other: Action | None) -> Action | None:
+    """A turn has one action: the strongest, and of two that are as strong the first."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda action: _PRECEDENCE.index(type(action)))
