@@ -1,48 +1,20 @@
-"""The agent's side of a call's media: its websocket, what it says and asks for, and how it ends.
+"""The agent's side of a call's media, whatever kind of agent it is: what MediaSession and WebMedia need of it.
 
-| what happens                                             | event                                            |
-|----------------------------------------------------------|--------------------------------------------------|
-| no TCP, TLS or handshake in time, or an answer not 101   | AgentFailed(error_llm_websocket_open)            |
-| `{"event":"hangup"}`                                     | AgentHungUp(its q850_cause)                      |
-| the agent closes: 1000, 1001, or without a code          | AgentHungUp(16)                                  |
-| any other close code, reset, no answer to pings          | AgentFailed(error_llm_websocket_lost_connection) |
-| a message that its protocol does not allow               | AgentFailed(error_llm_websocket_corrupt_payload) |
+| who                     | file               | what reaches the agent                     |
+|-------------------------|--------------------|--------------------------------------------|
+| an audio agent          | audio_agent_leg.py | the caller's audio, on its own websocket   |
+
+Each takes the caller's audio as it wants it (`encoding`, `rate_hz`) and gives its own back in the same.
 """
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Protocol, TypeAlias
 
-from ari_agent.agents.audio_socket import AudioSocket
-from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
-from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Said, Told
-from ari_agent.agents.twilio import TwilioClient
-from ari_agent.agents.web import WebClient
-from ari_agent.calls.call_media import (
-    AgentFailed,
-    AgentHungUp,
-    AgentReady,
-    DtmfAsked,
-    KeyHeard,
-    MediaEvent,
-    MediaSpec,
-    TranscriptTold,
-    TransferAsked,
-)
-from ari_agent.contract.call_control import (
-    DtmfRequest,
-    HangupRequest,
-    TransferOutcome,
-    TransferRequest,
-    VoicemailNotice,
-)
+from ari_agent.calls.call_media import MediaEvent, MediaSpec
+from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
-from ari_agent.errors import AgentCorruptPayload, AgentError
-
-NORMAL_CLEARING: Final = 16  # Q.850
 
 
 class Listener(Protocol):
@@ -61,146 +33,68 @@ class Listener(Protocol):
         """`update` or `metadata` for the user's screen, as JSON text."""
 
 
-class AgentLeg:
+class AgentLeg(Protocol):
     """One call's agent. Everything happens in the event loop's thread.
 
-    ignored: messages of no meaning.
+    encoding, rate_hz: of the audio both ways: `mulaw` at 8000 Hz or `s16le` at 8000..48000 Hz.
+    hear: takes the caller's audio in it, 20 ms at a time; never waits. An attribute, so that it costs one call.
+    ignored: messages of no meaning. audio_dropped: pieces of the caller's audio that the agent did not take.
     """
 
-    def __init__(self, spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> None:
-        self._spec, self._listener, self._on_event = spec, listener, on_event
-        engine = spec.engine
-        facts = CallFacts(
-            call_id=spec.call_id,
-            from_number=spec.from_number,
-            to_number=spec.to_number,
-            direction=spec.direction,
-            dynamic_variables=spec.dynamic_variables,
-            metadata=spec.metadata,
-        )
-        if engine.audio_websocket_protocol == "twilio":
-            self._protocol: TwilioClient | WebClient = TwilioClient(
-                facts,
-                stream_sid=f"MZ{secrets.token_hex(16)}",
-                encoding=engine.audio_encoding,
-                rate_hz=engine.sample_rate,
-            )
-        else:
-            self._protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
-        self.socket = AudioSocket(self._protocol, self)
-        self._talking: asyncio.Task[None] | None = None
-        self._gone = False
-        self.ignored = 0
+    encoding: str
+    rate_hz: int
+    hear: Callable[[bytes], None]
+    ignored: int
 
-    def __repr__(self) -> str:
-        return repr(self.socket)
+    @property
+    def is_open(self) -> bool:
+        """The agent is there and can be told things."""
+
+    @property
+    def messages_in(self) -> int:
+        """What it has said, in messages."""
+
+    @property
+    def messages_out(self) -> int:
+        """What it was told, in messages."""
+
+    @property
+    def audio_dropped(self) -> int:
+        """See above."""
 
     def dial(self) -> None:
         """Start dialling; AgentReady or AgentFailed follows. Idempotent."""
-        if self._talking is None and not self._gone:
-            self._talking = asyncio.get_running_loop().create_task(self._talk(), name=f"agent of {self._spec.call_id}")
+
+    def start(self) -> None:
+        """The caller is there: audio flows from now on. Idempotent."""
+
+    def pause(self) -> None:
+        """The caller is on hold, or away in a transfer; silence is heard meanwhile."""
+
+    def resume(self) -> None:
+        """The caller is back."""
 
     def dtmf(self, digit: str, duration_ms: int) -> None:
         """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
-        if self._spec.allow_user_dtmf:
-            self.socket.send(self._protocol.dtmf(digit, duration_ms))
-            self._on_event(KeyHeard(digit))
 
     def marks_played(self, names: Sequence[str]) -> None:
         """These marks were heard, or cleared."""
-        for name in names:
-            self.socket.send(self._protocol.mark(name))
 
     def call_control(self, control: CallControl) -> None:
         """Tell the agent what the API asks of it."""
-        self.socket.send(self._protocol.control(live_control(control)))
 
     def transfer_result(self, outcome: TransferOutcome) -> None:
         """Tell the agent how its transfer ended."""
-        self.socket.send(self._protocol.control(transfer_answer(outcome)))
 
     def voicemail(self, notice: VoicemailNotice) -> None:
         """Tell the agent that a machine has answered, or that its greeting is over."""
-        self.socket.send(self._protocol.control(voicemail_notice(notice)))
 
     def control_error(self, event: str, message: str) -> None:
         """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
-        self.socket.send(self._protocol.control(refusal(event, message)))
 
     async def close(self) -> None:
         """Say goodbye and be gone; no event follows. Idempotent."""
-        self._gone = True  # whatever the agent does from here on is no news
-        if self._talking is None:
-            return
-        if not self.socket.is_open:
-            self._talking.cancel()
-        await self.socket.close()
-        await asyncio.wait([self._talking])
 
-    # what the agent's websocket tells
 
-    def on_agent_ready(self) -> None:
-        """See AgentEvents."""
-        self._on_event(AgentReady())
-
-    def on_agent_audio(self, payload: bytes) -> None:
-        """See AgentEvents."""
-        self._listener.play(payload)
-
-    def on_agent_message(self, message: AgentMessage) -> None:
-        """See AgentEvents."""
-        match message:
-            case Mark(name):
-                if not self._listener.mark(name):
-                    raise AgentCorruptPayload("more marks are waiting than any audio could need")
-            case Clear():
-                self.marks_played(self._listener.clear())
-            case Ping():
-                self.socket.send(self._protocol.pong())
-            case Told(event, text):
-                self._listener.tell(event, text)
-            case Said(update, text):
-                self._listener.tell("update", text)
-                self._on_event(TranscriptTold(update))
-            case Refused(event, why):
-                self.control_error(event, why)
-            case Asked(HangupRequest(q850_cause=cause)):
-                self._hung_up(cause)
-            case Asked(TransferRequest() as request):
-                self._on_event(TransferAsked(request))
-            case Asked(DtmfRequest() as request):
-                self._on_event(DtmfAsked(request))
-            case _:
-                self.ignored += 1
-
-    def on_agent_closed(self, error: AgentError | None) -> None:
-        """See AgentEvents."""
-        if error is None:
-            self._hung_up(NORMAL_CLEARING)
-        else:
-            self._failed(error)
-
-    # inside
-
-    async def _talk(self) -> None:
-        engine = self._spec.engine
-        try:
-            await self.socket.connect(
-                engine.audio_websocket_url,
-                headers=engine.audio_websocket_headers,
-                timeout_s=self._spec.connect_timeout_s,
-            )
-        except AgentError as error:
-            self._failed(error)
-            return
-        await self.socket.wait_closed()
-
-    def _hung_up(self, q850_cause: int) -> None:
-        if not self._gone:
-            self._gone = True
-            self._on_event(AgentHungUp(q850_cause))
-
-    def _failed(self, error: AgentError) -> None:
-        if not self._gone:
-            self._gone = True
-            self._on_event(AgentFailed(error.disconnection_reason, str(error)))
+NewAgentLeg: TypeAlias = Callable[[MediaSpec, Listener, Callable[[MediaEvent], None]], AgentLeg]
+"""Makes the agent's side of one call, of the kind that the specification's engine is."""

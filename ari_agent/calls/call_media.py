@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 
 
@@ -29,7 +29,7 @@ class MediaSpec:
     from_number: str
     to_number: str
     direction: str
-    engine: AudioWebsocketEngine
+    engine: AudioWebsocketEngine | CustomLlmEngine
     dynamic_variables: Mapping[str, str]
     metadata: object | None
     end_call_after_silence_ms: int

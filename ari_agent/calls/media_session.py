@@ -10,7 +10,7 @@ is known here, so this half can live in another process than the call's own.
 The agent's websocket and the caller come in any order. What the agent says before `start` waits in the playout queue
 and begins with `start`, so a greeting is complete and not late.
 
-Besides what the agent does (calls/agent_leg.py), these end a call:
+Besides what the agent does (calls/audio_agent_leg.py), these end a call:
 
 | what happens                                             | event                                         |
 |----------------------------------------------------------|-----------------------------------------------|
@@ -27,7 +27,8 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from ari_agent.calls.agent_leg import AgentLeg
+from ari_agent.calls.agent_leg import NewAgentLeg
+from ari_agent.calls.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
@@ -44,19 +45,26 @@ DRAIN_LIMIT_S: Final = 10.0
 class MediaSession:
     """One call's media. Everything happens in the event loop's thread, `on_event` too, which must not wait."""
 
-    def __init__(self, spec: MediaSpec, *, rtp: RtpPorts, wheel: Wheel, on_event: Callable[[MediaEvent], None]) -> None:
+    def __init__(
+        self,
+        spec: MediaSpec,
+        *,
+        rtp: RtpPorts,
+        wheel: Wheel,
+        on_event: Callable[[MediaEvent], None],
+        new_agent: NewAgentLeg = AudioAgentLeg,
+    ) -> None:
         self._spec = spec
         self._ports, self._wheel, self._on_event = rtp, wheel, on_event
         self._loop = asyncio.get_running_loop()
-        engine = spec.engine
-        self._agent = AgentLeg(spec, self, on_event)
+        self._agent = new_agent(spec, self, on_event)
         self._bridge = Bridge(
-            encoding=AgentEncoding(engine.audio_encoding, engine.sample_rate),
+            encoding=AgentEncoding(self._agent.encoding, self._agent.rate_hz),
             # Random starts, as RFC 3550 section 5.1 asks.
             stream=RtpStream(ssrc=secrets.randbits(32), sequence=secrets.randbits(16), timestamp=secrets.randbits(32)),
             clock=self._loop.time,
             call_at=self._loop.call_at,
-            send_agent=self._agent.socket.send_audio,
+            send_agent=self._agent.hear,
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
         )
@@ -97,16 +105,19 @@ class MediaSession:
             self._bridge.start()
             self._turning = self._wheel.add(self._bridge.turn, self._catch_up, self._bridge.skip)
             self._bridge.move_turn = self._turning.move
+            self._agent.start()
 
     def pause(self) -> None:
         """The caller is on hold, or away in a transfer: the agent hears silence, and silence is not counted."""
         self._away = True
         self._bridge.mute(True)
+        self._agent.pause()
 
     def resume(self) -> None:
         """The caller is back."""
         self._away = False
         self._bridge.mute(False)
+        self._agent.resume()
 
     def dtmf(self, digit: str, duration_ms: int) -> None:
         """The caller pressed a key; the agent hears of it unless the agent's settings say otherwise."""
@@ -115,7 +126,7 @@ class MediaSession:
     @property
     def has_agent(self) -> bool:
         """The agent's websocket is open."""
-        return self._agent.socket.is_open
+        return self._agent.is_open
 
     def call_control(self, control: CallControl) -> None:
         """Tell the agent what the API asks of it."""
@@ -169,10 +180,10 @@ class MediaSession:
             cleared_ms=playout.cleared_ms,
             overflow_ms=playout.overflow_ms,
             queued_ms=self._bridge.playout.queued_bytes // 8,
-            agent_messages_received=self._agent.socket.messages_in,
-            agent_messages_sent=self._agent.socket.messages_out,
+            agent_messages_received=self._agent.messages_in,
+            agent_messages_sent=self._agent.messages_out,
             agent_messages_ignored=self._agent.ignored,
-            agent_audio_dropped=self._agent.socket.audio_dropped,
+            agent_audio_dropped=self._agent.audio_dropped,
             caller_dbfs=self._bridge.caller_dbfs,
             agent_dbfs=self._bridge.agent_dbfs,
         )

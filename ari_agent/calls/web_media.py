@@ -20,7 +20,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ari_agent.agents.message import Mark
-from ari_agent.calls.agent_leg import AgentLeg
+from ari_agent.calls.agent_leg import NewAgentLeg
+from ari_agent.calls.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
 from ari_agent.calls.early_words import EarlySound, EarlyWords
 from ari_agent.calls.front_end import FrontEnd
@@ -47,15 +48,16 @@ class WebMedia:
         front: FrontEnd,
         *,
         on_event: Callable[[MediaEvent], None],
+        new_agent: NewAgentLeg = AudioAgentLeg,
     ) -> None:
         self._spec, self._front, self._on_event = spec, front, on_event
         self._loop = asyncio.get_running_loop()
-        self._agent = AgentLeg(spec, self, on_event)
+        self._agent = new_agent(spec, self, on_event)
         self._voice: UserVoice | None = None
         self._to_user: Transcoder | None = None
         self._encoding, self._bytes_per_s = "mulaw", 8000
         # From before the front end's format was known.
-        bytes_per_s = spec.engine.sample_rate * BYTES_PER_SAMPLE[spec.engine.audio_encoding]
+        bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
         self._early = EarlyWords(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
         self._hearing = Hearing(self._loop.time())
         self._mark_timer: asyncio.TimerHandle | None = None
@@ -85,15 +87,18 @@ class WebMedia:
         if self._started_s is None and self._closing is None:
             self._started_s = self._spoken_s = self._loop.time()
             self._second = self._loop.call_later(1.0, self._each_second)
+            self._agent.start()
 
     def pause(self) -> None:
         """The agent hears silence, and silence is not counted."""
         self._away = True
+        self._agent.pause()
 
     def resume(self) -> None:
         """The user is back."""
         self._away = False
         self._spoken_s = self._loop.time()
+        self._agent.resume()
 
     def dtmf(self, digit: str, duration_ms: int) -> None:
         """The user pressed a key; the agent hears of it unless its settings say otherwise."""
@@ -102,7 +107,7 @@ class WebMedia:
     @property
     def has_agent(self) -> bool:
         """The agent's websocket is open."""
-        return self._agent.socket.is_open
+        return self._agent.is_open
 
     def call_control(self, control: CallControl) -> None:
         """Tell the agent what the API asks of it."""
@@ -134,7 +139,7 @@ class WebMedia:
     @property
     def stats(self) -> MediaStats:
         """Counters so far; valid after `close` too."""
-        agent = self._agent.socket
+        agent = self._agent
         return MediaStats(
             packets_received=self._front.messages_in,
             packets_sent=self._front.writer.messages_out,
@@ -167,15 +172,13 @@ class WebMedia:
 
     def format_known(self, audio: AudioFormat) -> None:
         """How audio travels; what the agent said meanwhile goes out now."""
-        engine = self._spec.engine
+        agent = self._agent
         self._encoding = audio.audio_encoding
         self._bytes_per_s = audio.sample_rate * BYTES_PER_SAMPLE[audio.audio_encoding]
-        self._voice = UserVoice(
-            audio, agent_encoding=engine.audio_encoding, agent_hz=engine.sample_rate, speech_dbfs=SPEECH_DBFS
-        )
+        self._voice = UserVoice(audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS)
         self._to_user = Transcoder(
-            from_encoding=engine.audio_encoding,
-            from_hz=engine.sample_rate,
+            from_encoding=agent.encoding,
+            from_hz=agent.rate_hz,
             to_encoding=audio.audio_encoding,
             to_hz=audio.sample_rate,
         )
@@ -192,7 +195,7 @@ class WebMedia:
             return
         self._has_heard = True
         for piece in voice.hear(payload, muted=self._away):
-            self._agent.socket.send_audio(piece)
+            self._agent.hear(piece)
         if voice.spoke:
             self._spoken_s = max(self._spoken_s, self._loop.time())
 
