@@ -1,7 +1,20 @@
 """Dials a text agent's websocket and carries its messages.
 
-On aiohttp: text comes a few times a minute, not fifty times a second. A message may have MAX_MESSAGE_BYTES; a binary
-one closes the websocket with 1007, as the protocol has none.
+How a connection ends, what `receive` answers or raises then, and what it makes of a call (error_llm_websocket_...;
+Retell, "LLM WebSocket" and "Troubleshooting", 2026-08):
+
+| what ends it                                | code | `receive`              | the call's end      |
+|---------------------------------------------|------|------------------------|---------------------|
+| the server closes, and means it             | 1000 | None                   | agent_hangup        |
+| the server closes without a code            | 1005 | AgentClosedWithoutCode | ..._open            |
+| no close frame: reset, timeout, end of file | 1006 | AgentCutOff            | ..._runtime         |
+| the server closes with any other code       | 1011 | AgentClosed            | ..._runtime         |
+| a frame against RFC 6455, or too big        | 1009 | AgentClosed            | ..._runtime         |
+| a binary message, or text that is no UTF-8  | 1007 | AgentCorruptPayload    | ..._corrupt_payload |
+| we gave up: nothing heard, or nothing taken |      | what we gave up with   |                     |
+
+On aiohttp: text comes a few times a second, not fifty times. A message may have MAX_MESSAGE_BYTES. What is no message
+of the protocol is logged, the first few times, and dropped.
 """
 
 from __future__ import annotations
@@ -14,14 +27,23 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 
 from ari_agent.agents.llm import LlmMessage, parse_llm_message
-from ari_agent.errors import AgentCorruptPayload, AgentLost, AgentRefused, AgentUnreachable
+from ari_agent.errors import (
+    AgentClosed,
+    AgentClosedWithoutCode,
+    AgentCorruptPayload,
+    AgentCutOff,
+    AgentError,
+    AgentRefused,
+    AgentUnreachable,
+)
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 7.0
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 _SEND_TIMEOUT_S: Final = 5.0
-_NORMAL_CLOSURE: Final = 1000
+_LOGGED_MESSAGES: Final = 10
+_NORMAL, _NO_CODE, _ABNORMAL, _CORRUPT = 1000, 1005, 1006, 1007  # RFC 6455 section 7.4.1
 
 
 class LlmSocket:
@@ -30,7 +52,8 @@ class LlmSocket:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, shown_url: str) -> None:
         self._socket = socket
         self._shown_url = shown_url
-        self._given_up = ""
+        self._given_up: AgentError | None = None
+        self._dropped_messages = 0
 
     def __repr__(self) -> str:
         return f"<LlmSocket {self._shown_url} {'closed' if self._socket.closed else 'open'}>"
@@ -69,14 +92,13 @@ class LlmSocket:
             async with asyncio.timeout(_SEND_TIMEOUT_S):
                 await self._socket.send_str(text)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise AgentLost(self._socket.close_code or 1006, type(error).__name__) from None
+            raise AgentCutOff(_ABNORMAL, type(error).__name__) from None
 
     async def receive(self) -> LlmMessage | None:
-        """The next message; None when the agent has hung up, with close code 1000. What is malformed is logged.
+        """The next message; None when the agent has hung up.
 
         Raises:
-            AgentLost: the connection ended in any other way.
-            AgentCorruptPayload: a binary message; the websocket is closed.
+            AgentLost, AgentCorruptPayload: as the table says; the websocket is closed.
         """
         while True:
             frame = await self._socket.receive()
@@ -85,22 +107,37 @@ class LlmSocket:
                     try:
                         return parse_llm_message(frame.data)
                     except AgentCorruptPayload as error:
-                        log.warning("%s: %s", self._shown_url, error)
+                        self._dropped(error)
                 case aiohttp.WSMsgType.BINARY:
-                    await self._socket.close(code=aiohttp.WSCloseCode.INVALID_TEXT)
+                    await self._socket.close(code=_CORRUPT)
                     raise AgentCorruptPayload("a binary message")
-                case _:
-                    code = self._socket.close_code
-                    if self._given_up:
-                        raise AgentLost(1006, self._given_up)
-                    if code == _NORMAL_CLOSURE:
-                        return None
-                    raise AgentLost(code or 1006)
+                case aiohttp.WSMsgType.CLOSE:
+                    return self._closed(frame.data or _NO_CODE, frame.extra or "")
+                case aiohttp.WSMsgType.ERROR if isinstance(frame.data, aiohttp.WebSocketError):
+                    if frame.data.code == _CORRUPT:
+                        raise AgentCorruptPayload("text that is no UTF-8")
+                    raise AgentClosed(frame.data.code, "a frame against RFC 6455, or too big")
+                case _:  # aiohttp takes an end of file for a normal closure: its code tells nothing here
+                    raise self._given_up or AgentCutOff(_ABNORMAL)
 
-    async def give_up(self, why: str) -> None:
-        """Close it, and let `receive` say that it was lost."""
-        self._given_up = why
+    async def give_up(self, why: AgentError) -> None:
+        """Close it, and let `receive` raise that."""
+        self._given_up = self._given_up or why
         await self._socket.close()
+
+    def _closed(self, code: int, why: str) -> None:
+        if self._given_up:
+            raise self._given_up
+        if code == _NORMAL:
+            return
+        if code == _NO_CODE:
+            raise AgentClosedWithoutCode(code)
+        raise AgentClosed(code, why)
+
+    def _dropped(self, error: AgentCorruptPayload) -> None:
+        self._dropped_messages += 1
+        if self._dropped_messages <= _LOGGED_MESSAGES:
+            log.warning("%s: dropped: %s", self._shown_url, error)
 
     async def close(self) -> None:
         """Hang up, normally. Idempotent."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ari_agent.agents import llm
-from ari_agent.agents.llm import LlmInterrupt, LlmMessage, LlmResponse
+from ari_agent.agents.llm import LlmInterrupt, LlmResponse
+from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.calls.variables import render_url
-from ari_agent.chats.agent_line import AgentGone, AgentLine
 from ari_agent.chats.conversation import Conversation, Said
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.services import ChatServices
@@ -35,14 +36,14 @@ class Dialogue:
         record: ChatRecord,
         engine: ResponseEngine,
         *,
-        on_event: Callable[[LlmMessage | AgentGone], None],
+        on_event: Callable[[LineEvent], None],
     ) -> None:
         self._services = services
         self._record = record
         self._engine = engine
         self._on_event = on_event
         self._conversation = Conversation()
-        self._line: AgentLine | None = None
+        self._line: LlmLine | None = None
         self._lost_in_a_row = 0
 
     @property
@@ -102,20 +103,17 @@ class Dialogue:
         line = await self._dial()
         response_id = self._conversation.requests.ask()
         tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
-        try:
-            await line.send(llm.response_required(response_id, self._record.transcript(), tools))
-        except AgentLost as error:
-            await self.lost(error)
+        line.post(llm.response_required(response_id, self._record.transcript(), tools))
 
-    async def _dial(self) -> AgentLine:
+    async def _dial(self) -> LlmLine:
         if self._line is None:
-            self._line = AgentLine(
+            self._line = LlmLine(
                 self._services.http,
                 self._url(),
+                replace(OF_CHATS, retry_after_s=self._services.retry_after_s),
                 details=self._details,
                 on_event=self._on_event,
                 now_ms=self._services.now_ms,
-                retry_after_s=self._services.retry_after_s,
             )
         await self._line.open()
         return self._line

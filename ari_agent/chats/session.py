@@ -25,9 +25,9 @@ from ari_agent.agents.llm import (
     LlmToolInvocation,
     LlmToolResult,
 )
+from ari_agent.agents.llm_line import LineGone
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.calls.variables import render
-from ari_agent.chats.agent_line import AgentGone
 from ari_agent.chats.dialogue import Dialogue
 from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
@@ -259,7 +259,7 @@ class ChatSession:
     async def _of_calls(self, message: LlmAgentConfig | LlmMetadata) -> None:
         self._log.debug("text agent sent %s, which means nothing in a chat", type(message).__name__)
 
-    async def _agent_gone(self, event: AgentGone) -> None:
+    async def _agent_gone(self, event: LineGone) -> None:
         if event.error is None:
             await self._end(ChatStatus.ENDED)
         elif isinstance(event.error, AgentLost):
@@ -322,5 +322,5 @@ class ChatSession:
         LlmToolResult: _tool_used,
         LlmAgentConfig: _of_calls,
         LlmMetadata: _of_calls,
-        AgentGone: _agent_gone,
+        LineGone: _agent_gone,
     }

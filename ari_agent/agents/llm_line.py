@@ -1,0 +1,261 @@
+"""The line to a text agent: dialled, kept alive, and dialled again when it is lost.
+
+    open ─── 3 attempts ──▶ connected ──────── 1000 ──────────────────▶ LineGone(None)
+                              ▲  │  └────── what no re-dial mends ────▶ LineGone(error)
+                              │  ├─ cut off (1006), 4 times ─┐
+                              │  └─ no ping_pong, twice ─────┤
+                              └── LineBack ◀── dialled again ┴─ out of times, or not reached ──▶ LineGone(error)
+
+Source: Retell, "LLM WebSocket" (2026-08). A call's agent is needed until the call ends, so its line is dialled again at
+once; a chat's only when there is something to say, so whoever has it dials again (`LineHabits.redials`).
+
+Each connection begins anew: its server sends its config again, and is told the call's details again if it asks. What
+was posted while there was no connection is not sent later: whoever gets LineBack asks again, with all that was said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import aiohttp
+
+from ari_agent.agents import llm
+from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong
+from ari_agent.agents.llm_socket import CONNECT_TIMEOUT_S, LlmSocket
+from ari_agent.errors import AgentCutOff, AgentError, AgentLost
+
+log = logging.getLogger(__name__)
+
+_STEADY_AFTER_S: Final = 60.0
+_MOST_UNSENT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LineHabits:
+    """redials: of each kind of loss, how often the line is dialled again by itself before that counts as its end.
+
+    A connection that has lasted a minute starts that count anew. silent_for_s: a server that asked for `auto_reconnect`
+    and sent nothing for so long is lost.
+    """
+
+    redials: Mapping[type[AgentError], int]
+    attempts: int = 3
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    retry_after_s: float = 3.0
+    ping_every_s: float = 2.0
+    silent_for_s: float = 5.0
+
+
+OF_CALLS: Final = LineHabits(redials={AgentLost: 2, AgentCutOff: 4})
+"""AgentLost itself is the missing ping_pong."""
+OF_CHATS: Final = LineHabits(redials={})
+
+
+@dataclass(frozen=True, slots=True)
+class LineGone:
+    """The agent hung up (error: None), or was lost; the error knows its disconnection_reason."""
+
+    error: AgentError | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack:
+    """Dialled again after a loss: what the agent was asked before is to be asked again."""
+
+
+LineEvent: TypeAlias = LlmMessage | LineBack | LineGone
+
+
+class LlmLine:
+    """One call's or chat's line.
+
+    url: with the call's id, see llm.llm_url. details: what the agent's server is told of the call if it asks for
+    `call_details`. on_event: called in the event loop's thread with every message but config and ping_pong, with
+    LineBack, and, once for each `open`, with LineGone.
+    config: of the connection there is, or was. round_trips_ms: how long the server took to answer each ping.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        habits: LineHabits,
+        *,
+        details: Callable[[], Mapping[str, object]],
+        on_event: Callable[[LineEvent], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.config = LlmConfig()
+        self.round_trips_ms: list[float] = []
+        self._http, self._url, self._habits = http, url, habits
+        self._details, self._on_event, self._now_ms = details, on_event, now_ms
+        self._connection: _Connection | None = None
+        self._living: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """There is a connection, as far as is known."""
+        return self._connection is not None
+
+    async def open(self) -> None:
+        """Dial, unless there is a connection: three attempts, a pause between them.
+
+        Raises:
+            AgentError: why the last one failed.
+        """
+        attempt = 1
+        while self._connection is None:
+            try:
+                socket = await self._dial()
+            except AgentError as error:
+                log.warning("text agent: attempt %d of %d: %s", attempt, self._habits.attempts, error)
+                if attempt >= self._habits.attempts:
+                    raise
+                attempt += 1
+                await asyncio.sleep(self._habits.retry_after_s)
+            else:
+                connection = self._take_up(socket)
+                self._living = asyncio.create_task(self._live(connection))
+
+    def post(self, text: str) -> None:
+        """Send a message, in order; never waits. Without a connection it is dropped: LineBack or LineGone tells."""
+        if self._connection:
+            self._connection.post(text)
+
+    async def close(self) -> None:
+        """Hang up, with close code 1000. Idempotent; no event follows."""
+        living, self._living = self._living, None
+        if living:
+            living.cancel()
+            await asyncio.wait([living])
+
+    async def _dial(self) -> LlmSocket:
+        return await LlmSocket.connect(self._http, self._url, timeout_s=self._habits.connect_timeout_s)
+
+    def _take_up(self, socket: LlmSocket) -> _Connection:
+        self.config = LlmConfig()
+        self._connection = _Connection(socket, self._habits, self.round_trips_ms, self._now_ms)
+        return self._connection
+
+    async def _live(self, connection: _Connection) -> None:
+        loop = asyncio.get_running_loop()
+        redials: Counter[type[AgentError]] = Counter()
+        while True:
+            began_s = loop.time()
+            try:
+                error = await self._listen(connection)
+            finally:
+                await connection.close()
+                self._connection = None
+            if loop.time() - began_s > _STEADY_AFTER_S:
+                redials.clear()
+            try:
+                if error is None:
+                    break
+                connection = self._take_up(await self._redial(error, redials))
+            except AgentError as final:
+                error = final
+                break
+            self._on_event(LineBack())
+        self._on_event(LineGone(error))
+
+    async def _listen(self, connection: _Connection) -> AgentError | None:
+        try:
+            while (message := await connection.socket.receive()) is not None:
+                connection.heard()
+                if isinstance(message, LlmConfig):
+                    self.config = message
+                    connection.configure(message, self._details)
+                elif isinstance(message, LlmPong):
+                    connection.pong()
+                else:
+                    self._on_event(message)
+                await asyncio.sleep(0)  # an agent that floods us has its turn, like the calls beside it
+        except AgentError as error:
+            return error
+        return None
+
+    async def _redial(self, error: AgentError, redials: Counter[type[AgentError]]) -> LlmSocket:
+        """A new connection. Raises: AgentError, the line's end."""
+        kind, final = type(error), error
+        limit = self._habits.redials.get(kind, 0)
+        while redials[kind] < limit:
+            redials[kind] += 1
+            if redials[kind] > 1:
+                await asyncio.sleep(self._habits.retry_after_s)
+            log.warning("text agent: dialling again, %d of %d: %s", redials[kind], limit, error)
+            try:
+                return await self._dial()
+            except AgentError as failure:
+                final = AgentLost(1006, f"and not reached again: {failure}")
+        raise final
+
+
+class _Connection:
+    """One connection: what is sent goes through one queue, so that it stays in order."""
+
+    def __init__(
+        self, socket: LlmSocket, habits: LineHabits, round_trips_ms: list[float], now_ms: Callable[[], int]
+    ) -> None:
+        self.socket = socket
+        self._habits, self._round_trips_ms, self._now_ms = habits, round_trips_ms, now_ms
+        self._loop = asyncio.get_running_loop()
+        self._unsent: asyncio.Queue[str] = asyncio.Queue(_MOST_UNSENT)
+        self._tasks = [asyncio.create_task(self._send())]
+        self._heard_s = self._loop.time()
+        self._pinged_s: float | None = None
+        self._has_details = self._is_kept_alive = False
+
+    def post(self, text: str) -> None:
+        with contextlib.suppress(asyncio.QueueFull):  # it is being given up: the socket takes nothing any more
+            self._unsent.put_nowait(text)
+
+    def heard(self) -> None:
+        self._heard_s = self._loop.time()
+
+    def pong(self) -> None:
+        if self._pinged_s is not None:
+            self._round_trips_ms.append((self._loop.time() - self._pinged_s) * 1000)
+            self._pinged_s = None
+
+    def configure(self, config: LlmConfig, details: Callable[[], Mapping[str, object]]) -> None:
+        """What the server wants, once: it cannot make us say it again and again."""
+        if config.call_details and not self._has_details:
+            self._has_details = True
+            self.post(llm.call_details(details()))
+        if config.auto_reconnect and not self._is_kept_alive:
+            self._is_kept_alive = True
+            self._tasks.append(asyncio.create_task(self._keep_alive()))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await self.socket.close()
+
+    async def _send(self) -> None:
+        try:
+            while True:
+                await self.socket.send(await self._unsent.get())
+        except AgentLost as error:
+            await self.socket.give_up(error)
+
+    async def _keep_alive(self) -> None:
+        ping_at_s = self._loop.time()
+        while True:
+            now_s = self._loop.time()
+            lost_at_s = self._heard_s + self._habits.silent_for_s
+            if now_s >= lost_at_s:
+                break
+            if now_s >= ping_at_s:
+                self.post(llm.ping(self._now_ms()))
+                self._pinged_s = self._pinged_s or now_s
+                ping_at_s += self._habits.ping_every_s
+            await asyncio.sleep(min(ping_at_s, lost_at_s) - now_s)
+        await self.socket.give_up(AgentLost(1006, f"nothing heard for {self._habits.silent_for_s:g} s"))
