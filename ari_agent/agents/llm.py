@@ -24,6 +24,10 @@ from ari_agent.errors import AgentCorruptPayload
 
 _WEBSOCKET_SCHEMES: Final[Mapping[str, str]] = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
+UNINTELLIGIBLE: Final = "(unintelligible audio)"
+"""What stands in a transcript for speech of which nothing was understood."""
+_NOT_UNDERSTOOD: Final = {"role": "user", "content": UNINTELLIGIBLE, "words": ()}
+
 Turntaking: TypeAlias = Literal["agent_turn", "user_turn"]
 
 _Integer = Annotated[int, Field(strict=True)]
@@ -222,7 +226,11 @@ def response_required(
     transcript: Sequence[Mapping[str, object]],
     with_tool_calls: Sequence[Mapping[str, object]] | None = None,
 ) -> str:
-    """The agent is to say something. transcript: whole, never empty; with_tool_calls: if the server asked for it."""
+    """The agent is to say something.
+
+    transcript: whole; where there is none yet, something unintelligible is said to have been said. with_tool_calls: if
+    the server asked for it.
+    """
     return _request("response_required", response_id, transcript, with_tool_calls)
 
 
@@ -254,9 +262,7 @@ def _request(
     transcript: Sequence[Mapping[str, object]],
     with_tool_calls: Sequence[Mapping[str, object]] | None,
 ) -> str:
-    if not transcript:  # Retell's own servers read its last entry
-        raise ValueError("a request has a transcript")
-    so_far = _so_far(transcript, with_tool_calls)
+    so_far = _so_far(transcript or [_NOT_UNDERSTOOD], with_tool_calls)  # Retell's own servers read its last entry
     return _dump({"interaction_type": interaction_type, "response_id": response_id, **so_far})
 
 

@@ -179,6 +179,9 @@ class LlmLine:
                 await asyncio.sleep(0)  # an agent that floods us has its turn, like the calls beside it
         except AgentError as error:
             return error
+        except Exception:  # no call goes on without its agent because of a defect, and without a word
+            log.exception("text agent: a message was not taken")
+            return AgentError("a message of the text agent was not taken; the log says why")
         return None
 
     async def _redial(self, error: AgentError, redials: Counter[type[AgentError]]) -> LlmSocket:

@@ -12,9 +12,12 @@ from ari_agent.agents import llm
 from ari_agent.agents.llm import (
     Action,
     EndCall,
+    LlmAgentConfig,
     LlmConfig,
     LlmInterrupt,
+    LlmMetadata,
     LlmResponse,
+    LlmToolResult,
     PressDigits,
     TransferTo,
     llm_url,
@@ -113,3 +116,115 @@ def test_what_is_asked() -> None:
         "transcript": [{"role": "user", "content": "ü", "words": []}],
     }
     assert json.loads(llm.ping(5)) == {"interaction_type": "ping_pong", "timestamp": 5}
+
+
+def test_whoever_reads_the_last_entry_of_a_request_finds_one() -> None:
+    for request in (llm.response_required, llm.reminder_required):
+        assert json.loads(request(1, []))["transcript"][-1]["content"] == "(unintelligible audio)"
+    assert json.loads(llm.update_only([], turntaking="agent_turn")) == {
+        "interaction_type": "update_only",
+        "transcript": [],
+        "turntaking": "agent_turn",
+    }
+
+
+def test_tool_calls_are_told_only_to_whom_they_are_given() -> None:
+    said = [{"role": "user", "content": "hi", "words": []}]
+    tools = [*said, {"role": "tool_call_invocation", "tool_call_id": "1", "name": "look", "arguments": "{}"}]
+    for text in (llm.response_required(4, said, tools), llm.reminder_required(4, said, tools)):
+        assert json.loads(text)["transcript_with_tool_calls"] == tools
+    assert "transcript_with_tool_calls" not in json.loads(llm.reminder_required(4, said))
+    assert json.loads(llm.reminder_required(4, said))["interaction_type"] == "reminder_required"
+    assert "turntaking" not in json.loads(llm.update_only(said, tools))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, LlmAgentConfig()),
+        (
+            {"responsiveness": 0, "interruption_sensitivity": 1},
+            LlmAgentConfig(responsiveness=0, interruption_sensitivity=1),
+        ),
+        (
+            {"responsiveness": None, "reminder_trigger_ms": 2500.5, "reminder_max_count": 0},
+            LlmAgentConfig(reminder_trigger_ms=2500.5, reminder_max_count=0),
+        ),
+    ],
+)
+def test_the_agent_changes_how_it_listens(config: dict[str, object], expected: LlmAgentConfig) -> None:
+    assert parse_llm_message(json.dumps({"response_type": "update_agent", "agent_config": config})) == expected
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"responsiveness": 1.01},
+        {"responsiveness": -0.1},
+        {"responsiveness": True},
+        {"interruption_sensitivity": "1"},
+        {"reminder_trigger_ms": 0},
+        {"reminder_trigger_ms": float("inf")},
+        {"reminder_max_count": -1},
+        {"reminder_max_count": 1.5},
+        None,
+        [],
+    ],
+)
+def test_settings_out_of_range_change_nothing(config: object) -> None:
+    with pytest.raises(AgentCorruptPayload):
+        parse_llm_message(json.dumps({"response_type": "update_agent", "agent_config": config}))
+
+
+def test_metadata_is_an_object_and_stays_as_it_is() -> None:
+    given = {"a": [1, None, {"b": "ü"}]}
+    message = parse_llm_message(json.dumps({"response_type": "metadata", "metadata": given}))
+    assert message == LlmMetadata(metadata=given)
+    with pytest.raises(AgentCorruptPayload):
+        parse_llm_message('{"response_type":"metadata","metadata":"text"}')
+
+
+def test_a_tool_whose_success_is_not_reported_has_not_failed() -> None:
+    text = '{"response_type":"tool_call_result","tool_call_id":"t","content":"done"}'
+    message = parse_llm_message(text)
+    assert isinstance(message, LlmToolResult)
+    assert message.successful is None
+
+
+_FIELDS = (
+    "response_type",
+    "response_id",
+    "interrupt_id",
+    "content",
+    "content_complete",
+    "no_interruption_allowed",
+    "end_call",
+    "transfer_number",
+    "digit_to_press",
+    "config",
+    "agent_config",
+    "metadata",
+    "tool_call_id",
+    "name",
+    "arguments",
+    "timestamp",
+)
+_KINDS = ("config", "ping_pong", "response", "agent_interrupt", "tool_call_invocation", "update_agent", "metadata")
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(_KINDS),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(_FIELDS), _VALUES))
+def test_what_is_read_is_what_was_written(given_message: dict[str, object]) -> None:
+    try:
+        message = parse_llm_message(json.dumps(given_message))
+    except AgentCorruptPayload:
+        return
+    if isinstance(message, LlmResponse | LlmInterrupt):
+        read = message.model_dump(exclude_none=True)
+        assert {name: (type(value), value) for name, value in read.items()} == {
+            name: (type(given_message[name]), given_message[name]) for name in read
+        }
