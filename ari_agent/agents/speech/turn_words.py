@@ -1,0 +1,159 @@
+"""What a caller's words say about whose turn it is: done, hanging in the air, a nod, a halt. Pure.
+
+Punctuation tells it in every language whose sentences end with `.?!` or the like. The word lists are for English,
+German, Spanish and French; in any other language only punctuation is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+_ENDS: Final = ".?!。？！｡．؟۔।॥…"  # noqa: RUF001
+_HANGS: Final = (",", "،", "、", "，", "-", "–", "—", "...", "…", ":", ";")  # noqa: RUF001
+_QUOTES: Final = "\"'”’»)]} "  # noqa: RUF001
+_WORD: Final = re.compile(r"\w+(?:['’]\w+)*")  # noqa: RUF001
+_DICTATED_WORDS: Final = 3  # so many numbers in a row are a telephone number or the like, and more may come
+
+
+class Completeness(Enum):
+    """How done a transcript looks."""
+
+    COMPLETE = "complete"
+    UNKNOWN = "unknown"
+    HANGING = "hanging"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWords:
+    """One language's, in lower case; a phrase has single spaces.
+
+    back_channel: say "I listen", not "I want to speak". stop: always want to. hanging: no sentence ends with them.
+    fillers: nor with these, even where the recognizer puts a full stop. answers: complete without any. numbers: digits.
+    """
+
+    back_channel: frozenset[str] = frozenset()
+    stop: frozenset[str] = frozenset()
+    hanging: frozenset[str] = frozenset()
+    fillers: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+    def completeness(self, text: str) -> Completeness:
+        """Of a transcript; one without a word is COMPLETE: there is nothing to wait for."""
+        words = words_of(text)
+        if not words:
+            return Completeness.COMPLETE
+        bare = text.rstrip(_QUOTES)
+        if words[-1] in self.fillers or bare.endswith(_HANGS):
+            return Completeness.HANGING
+        if bare[-1:] in _ENDS or " ".join(words) in self.answers:
+            return Completeness.COMPLETE
+        if words[-1] in self.hanging or self._is_dictated(words):
+            return Completeness.HANGING
+        return Completeness.UNKNOWN
+
+    def own_words(self, text: str) -> int:
+        """How many words are more than a nod."""
+        left = _without(words_of(text), self.back_channel)
+        return len(left)
+
+    def is_stop(self, text: str) -> bool:
+        """The caller wants the agent to be silent."""
+        words = words_of(text)
+        return len(_without(words, self.stop)) < len(words)
+
+    def _is_dictated(self, words: Sequence[str]) -> bool:
+        if words[-1].isdigit() and len(words[-1]) >= _DICTATED_WORDS:
+            return True
+        last = words[-_DICTATED_WORDS:]
+        return len(last) == _DICTATED_WORDS and all(word.isdigit() or word in self.numbers for word in last)
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in lower case, without punctuation; what a hyphen joins is two."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]  # noqa: RUF001
+
+
+def turn_words(language: str) -> TurnWords:
+    """language: BCP 47 (`en-US`), of which the first part counts. Unknown ones, and `multi`, have no words."""
+    return _WORDS.get(re.split("[-_]", language.lower())[0], _NO_WORDS)
+
+
+def _without(words: Sequence[str], phrases: frozenset[str]) -> list[str]:
+    """The words that belong to none of the phrases, each of up to three words; the longest counts."""
+    left: list[str] = []
+    at = 0
+    while at < len(words):
+        size = next((size for size in (3, 2, 1) if " ".join(words[at : at + size]) in phrases), 0)
+        if not size:
+            left.append(words[at])
+        at += size or 1
+    return left
+
+
+def _phrases(text: str) -> frozenset[str]:
+    return frozenset(phrase.strip() for phrase in text.split(","))
+
+
+def _single(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _language(*, back_channel: str, stop: str, hanging: str, fillers: str, answers: str, numbers: str) -> TurnWords:
+    return TurnWords(
+        back_channel=_phrases(back_channel) | _single(fillers),
+        stop=_phrases(stop),
+        hanging=_single(hanging),
+        fillers=_single(fillers),
+        answers=_phrases(answers),
+        numbers=_single(numbers),
+    )
+
+
+_NO_WORDS: Final = TurnWords()
+_WORDS: Final[Mapping[str, TurnWords]] = {
+    "en": _language(
+        back_channel="uh huh, mm hmm, mhm, mm, hmm, yeah, yep, yup, ok, okay, right, sure, i see, got it, alright, "
+        "all right, aha, ah, oh, wow, cool, good, great, go on, of course",
+        stop="stop, wait, hold on, hang on, no, one moment, just a moment, one second, excuse me, shut up, "
+        "be quiet, actually",
+        hanging="and or but because so if the a an to of with for from at in on by my your his her our their is are "
+        "was were am be that which who when where like i i'm i'd i'll we you it's about than then",
+        fillers="uh um er erm uhm",
+        answers="yes, no, yeah, yep, nope, yes please, no thanks, no thank you, thank you, thanks, ok, okay, sure, "
+        "correct, that's right, hello, hi, bye, goodbye, stop, repeat that",
+        numbers="zero oh one two three four five six seven eight nine double",
+    ),
+    "de": _language(
+        back_channel="mhm, hm, ja, jaja, ok, okay, genau, gut, alles klar, verstehe, ach so, aha, richtig, stimmt, "
+        "klar",
+        stop="stopp, stop, halt, warte, warten sie, moment, einen moment, nein, entschuldigung, augenblick",
+        hanging="und oder aber weil wenn dass der die das ein eine einen einem zu von mit für aus bei im in am an auf "
+        "mein meine ist sind "
+        "war ich wir",
+        fillers="äh ähm öh öhm",
+        answers="ja, nein, ja bitte, nein danke, danke, genau, ok, okay, richtig, hallo, tschüss, auf wiederhören",
+        numbers="null eins zwei zwo drei vier fünf sechs sieben acht neun",
+    ),
+    "es": _language(
+        back_channel="ajá, mhm, sí, si, ok, okay, vale, claro, ya, bueno, bien, entiendo, de acuerdo, exacto",
+        stop="para, pare, espera, espere, no, un momento, un segundo, perdón, disculpe, alto",
+        hanging="y o pero porque que si el la los las un una a de con para por en mi su es son era yo como del al",
+        fillers="eh em este",
+        answers="sí, si, no, sí por favor, no gracias, gracias, vale, claro, correcto, hola, adiós",
+        numbers="cero uno dos tres cuatro cinco seis siete ocho nueve",
+    ),
+    "fr": _language(
+        back_channel="mhm, hum, oui, ouais, ok, okay, d'accord, bien, bien sûr, je vois, voilà, ah, exactement",
+        stop="stop, attendez, attends, non, arrêtez, arrête, un moment, un instant, une seconde, pardon, excusez moi",
+        hanging="et ou mais parce que si le la les un une à de avec pour par en dans mon ma mes est sont je des du "
+        "au qui",
+        fillers="euh heu ben",
+        answers="oui, non, oui merci, non merci, merci, d'accord, ok, bonjour, au revoir",
+        numbers="zéro un deux trois quatre cinq six sept huit neuf",
+    ),
+}
