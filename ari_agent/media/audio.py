@@ -68,6 +68,11 @@ def is_quiet_ulaw(ulaw: bytes) -> bool:
     return not ulaw.translate(None, _QUIET_ULAW)
 
 
+def amplify(pcm: bytes, factor: float) -> bytes:
+    """s16le made louder (factor above 1) or quieter; what exceeds full scale is clipped. Whole samples only."""
+    return audioop.mul(_whole(pcm), 2, factor)
+
+
 @dataclass(frozen=True, slots=True)
 class Law:
     """One of the two laws of G.711. silence: the byte of an idle line."""

@@ -1,0 +1,36 @@
+"""Retell's voice ids, and what they are called at the provider: "openai-Alloy" is OpenAI's "alloy"."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PREFIXES: Final = frozenset(
+    (
+        "11labs",
+        "cartesia",
+        "deepgram",
+        "fish_audio",
+        "flite",
+        "inworld",
+        "minimax",
+        "openai",
+        "play",
+        "playht",
+        "retell",
+    )
+)
+"""Before the first "-" of a voice_id: whose voice it is (Retell's List Voices, 2026-08; flite is ours)."""
+
+
+class VoiceRefused(Exception):
+    """The provider does not have this voice; another one may do. The message says what would be right."""
+
+
+def split(voice_id: str) -> tuple[str | None, str]:
+    """Whose voice it is, None if the id does not say, and the rest of the id.
+
+    >>> split("openai-Alloy"), split("en_US-amy-medium")
+    (('openai', 'Alloy'), (None, 'en_US-amy-medium'))
+    """
+    prefix, dash, name = voice_id.partition("-")
+    return (prefix, name) if dash and prefix in PREFIXES and name else (None, voice_id)
