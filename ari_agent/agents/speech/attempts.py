@@ -51,10 +51,11 @@ Raises: VoiceRefused, before any audio; AttemptFailed.
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds of silence from the provider: before the first audio of an attempt, and after it."""
+    """Seconds without audio from the provider: at an attempt's begin, and later; and those before a second attempt."""
 
     first_audio_s: float = FIRST_AUDIO_S
     stall_s: float = STALL_S
+    retry_after_s: float = RETRY_AFTER_S
 
 
 class Attempts:
@@ -107,7 +108,7 @@ class Attempts:
                 if heard or attempts == 2 or not failure.again:
                     raise failed(str(failure)) from None
                 log.warning("text to speech is tried again: %s", failure)
-                await asyncio.sleep(RETRY_AFTER_S)
+                await asyncio.sleep(self._patience.retry_after_s)
             else:
                 return
 
