@@ -32,6 +32,8 @@ install.sh ports DIRECTORY      fail if a port of that configuration is in use, 
 install.sh venv DIRECTORY       make a Python virtual environment with pip, also where python3-venv is missing
 install.sh machine              set this machine up: Asterisk and the controller as systemd services
 install.sh base SUITE           make a tar file with a minimal Debian, for `docker import`, and print its path
+install.sh flite                print the path of the speech synthesizer flite: this machine's, or one unpacked into the
+                                cache folder
 install.sh plugins DIRECTORY    get Docker's compose and buildx into DIRECTORY, as $DOCKER_CONFIG/cli-plugins
 install.sh mirror               print the Debian mirror that this machine uses
 
@@ -170,6 +172,28 @@ borrow() { # PACKAGE PATH
         found=$(compgen -G "$cache/tools/$1$2" | tail -n 1) || fail "the package $1 has no $2"
     }
     printf '%s\n' "$found"
+}
+
+# CMU Flite, for the tests: no part of the root, whose programs run in namespaces of their own, and so only for root.
+get_flite() {
+    local program tree=$cache/tools/flite
+    need flock util-linux
+    mkdir -p "$cache"
+    exec 9>"$cache/root.lock" # the one lock of whatever unpacks
+    flock 9
+    program=$(borrow flite /usr/bin/flite)
+    if [ "$program" != /usr/bin/flite ]; then
+        # With the libraries beside it, and as one program.
+        cat >"$tree/flite.partial" <<TEXT
+#!/bin/sh
+export LD_LIBRARY_PATH='$(compgen -G "$tree/usr/lib/*-linux-*" | paste -sd:)'
+exec '$program' "\$@"
+TEXT
+        chmod +x "$tree/flite.partial"
+        mv "$tree/flite.partial" "$tree/flite"
+        program=$tree/flite
+    fi
+    printf '%s\n' "$program"
 }
 
 # ---- the private root -----------------------------------------------------------------------------------------
@@ -522,6 +546,7 @@ ports) check_ports "${2:?usage: install.sh ports DIRECTORY}" ;;
 venv) make_venv "${2:?usage: install.sh venv DIRECTORY}" ;;
 base) make_base "${2:?usage: install.sh base SUITE}" ;;
 plugins) get_plugins "${2:?usage: install.sh plugins DIRECTORY}" ;;
+flite) get_flite ;;
 mirror) mirror ;;
 help | -h | --help) usage ;;
 *)
