@@ -134,6 +134,9 @@ class LlmLine:
         if living:
             living.cancel()
             await asyncio.wait([living])
+        connection, self._connection = self._connection, None
+        if connection:  # a task that never ran has not closed it
+            await connection.close()
 
     async def _dial(self) -> LlmSocket:
         return await LlmSocket.connect(self._http, self._url, timeout_s=self._habits.connect_timeout_s)

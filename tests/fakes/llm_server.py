@@ -1,6 +1,7 @@
 """Text agents on loopback, on the independent `websockets` library: the server's side of the custom-LLM protocol.
 
-Each agent has a URL and a way to answer; what it was told is kept.
+Each agent has a URL and a way to answer; what it was told is kept. A script that raises closes with 1011, as
+Retell's own servers do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 Message = dict[str, Any]
 
@@ -51,11 +53,12 @@ async def echo(talk: LlmTalk, message: Message) -> None:
 
 @dataclass(slots=True)
 class LlmAgent:
-    """One URL. opening: sent at once on every connection."""
+    """One URL. opening: sent at once on every connection. refusals: how many handshakes are still answered with 503."""
 
     url: str
     script: Script
     opening: tuple[Message, ...] = ()
+    refusals: int = 0
     talks: list[LlmTalk] = field(default_factory=list)
 
     @property
@@ -72,7 +75,7 @@ class LlmServer:
         self._agents: dict[str, LlmAgent] = {}
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(self._serve, "127.0.0.1", 0)
+        self._server = await serve(self._serve, "127.0.0.1", 0, process_request=self._refuse)
         return self
 
     async def __aexit__(
@@ -82,13 +85,20 @@ class LlmServer:
             self._server.close()
             await self._server.wait_closed()
 
-    def agent(self, script: Script = echo, *, opening: tuple[Message, ...] = ()) -> LlmAgent:
+    def agent(self, script: Script = echo, *, opening: tuple[Message, ...] = (), refusals: int = 0) -> LlmAgent:
         """A new URL."""
         assert self._server is not None
         port = next(iter(self._server.sockets)).getsockname()[1]
         name = f"agent-{len(self._agents) + 1}"
-        self._agents[name] = LlmAgent(f"ws://127.0.0.1:{port}/{name}/", script, opening)
+        self._agents[name] = LlmAgent(f"ws://127.0.0.1:{port}/{name}/", script, opening, refusals)
         return self._agents[name]
+
+    def _refuse(self, connection: ServerConnection, request: Request) -> Response | None:
+        agent = self._agents.get(request.path.split("/")[1])
+        if agent is None or not agent.refusals:
+            return None
+        agent.refusals -= 1
+        return connection.respond(503, "not now")
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
