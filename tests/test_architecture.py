@@ -36,6 +36,8 @@ PURE: Final = (
     "agents.twilio",
     "agents.web",
     "agents.llm",
+    "agents.speech.sentences",
+    "agents.speech.speakable",
     "agents.speech.turn_settings",
     "agents.speech.turn_words",
     "agents.speech.turns",
