@@ -1,8 +1,8 @@
 """The custom-LLM websocket: JSON text messages of a text agent, as the platform reads and writes them. Pure.
 
 Source: Retell, "LLM WebSocket" (2026-08). A message without `response_type` is a `response`; explicit nulls are taken
-for what is left out; a message of the wrong types is dropped and the socket stays open. The other role, that of the
-agent's server, is in llm_server.py.
+for what is left out; a message of the wrong types is dropped and the socket stays open. The other role is played by the
+demo's text agent.
 
     ari-agent writes   ping_pong, call_details, update_only, response_required, reminder_required
     ari-agent reads    config, ping_pong, response, agent_interrupt, tool_call_invocation, tool_call_result,
