@@ -124,16 +124,24 @@ class Sentences:
                     end += 1
             if end > LONGEST:
                 break
-            if mark[0] != "\n" and end == len(rest) and not ended:
-                break  # it depends on what comes
+            if not ended and self._depends_on_more(mark, end):
+                break
             if self._ends(mark, end):
-                if end < len(rest) and rest[end] == " " and end < LONGEST:
+                if mark[0] != "\n" and end < min(len(rest), LONGEST) and rest[end] == " ":
                     end += 1
                 if any(map(str.isalnum, Sentence(rest[:end], 0).text)):
                     return end
         if len(rest) <= LONGEST:
             return None
         return rest.rfind(" ", 0, LONGEST) + 1 or LONGEST
+
+    def _depends_on_more(self, mark: re.Match[str], end: int) -> bool:
+        """Whether what comes next decides if a sentence ends at this mark."""
+        if mark[0] == "\n" or len(self._rest) > LONGEST:
+            return False
+        if mark[0] == "." and _last_word(self._rest[: mark.start()]) in _BEFORE_A_NUMBER:
+            return not self._rest[end:].strip()
+        return end == len(self._rest)
 
     def _ends(self, mark: re.Match[str], end: int) -> bool:
         """Whether a sentence ends at this mark, and the closers after it up to `end`."""
@@ -151,11 +159,16 @@ class Sentences:
 
 def _goes_on(before: str, after: str) -> bool:
     """Whether a full stop between them belongs to what stands before it."""
-    word = _LAST_WORD.search(before)
-    last = word[0] if word else ""
+    last = _last_word(before)
     if last.isdigit():
         return len(last) <= 2  # of a list, or of a date
-    parts = last.split(".")
-    if last.lower() in _BEFORE_A_NUMBER:
+    if last in _BEFORE_A_NUMBER:
         return after[:1].isdigit()
-    return last.lower() in _ABBREVIATIONS or (all(len(part) == 1 and part.isalpha() for part in parts) and last != "I")
+    initials = all(len(part) == 1 and part.isalpha() for part in last.split("."))
+    return last in _ABBREVIATIONS or (initials and last != "i")
+
+
+def _last_word(text: str) -> str:
+    """In lower case, with the full stops inside it."""
+    found = _LAST_WORD.search(text)
+    return found[0].lower() if found else ""
