@@ -112,7 +112,10 @@ class LlmSocket:
                     await self._socket.close(code=_CORRUPT)
                     raise AgentCorruptPayload("a binary message")
                 case aiohttp.WSMsgType.CLOSE:
-                    return self._closed(frame.data or _NO_CODE, frame.extra or "")
+                    ended = self._closed(frame.data or _NO_CODE, frame.extra or "")
+                    if ended is None:
+                        return None
+                    raise ended
                 case aiohttp.WSMsgType.ERROR if isinstance(frame.data, aiohttp.WebSocketError):
                     if frame.data.code == _CORRUPT:
                         raise AgentCorruptPayload("text that is no UTF-8")
@@ -125,14 +128,10 @@ class LlmSocket:
         self._given_up = self._given_up or why
         await self._socket.close()
 
-    def _closed(self, code: int, why: str) -> None:
-        if self._given_up:
-            raise self._given_up
-        if code == _NORMAL:
-            return
-        if code == _NO_CODE:
-            raise AgentClosedWithoutCode(code)
-        raise AgentClosed(code, why)
+    def _closed(self, code: int, why: str) -> AgentError | None:
+        if self._given_up or code == _NORMAL:
+            return self._given_up
+        return AgentClosedWithoutCode(code) if code == _NO_CODE else AgentClosed(code, why)
 
     def _dropped(self, error: AgentCorruptPayload) -> None:
         self._dropped_messages += 1

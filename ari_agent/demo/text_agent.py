@@ -2,8 +2,8 @@
 
     python -m ari_agent.demo.text_agent --port 8766
 
-Give `ws://HOST:8766/llm` as `llm_websocket_url`; ari-agent dials it with the call's id behind it, listens to the caller,
-and speaks what is written here. The agent greets, says what it has understood, and does what it is asked:
+Give `ws://HOST:8766/llm` as `llm_websocket_url`; ari-agent dials it with the call's id behind it, listens to the
+caller, and speaks what is written here. The agent greets, says what it has understood, and does what it is asked:
 
     "transfer me to a person"       announces it, and transfers to --transfer-to
     "goodbye"                       says goodbye, and hangs up
@@ -197,14 +197,9 @@ async def serve_text_agent(
 
 
 def _show(call_id: str, message: Mapping[str, Any]) -> None:
-    match message:
-        case {
-            "interaction_type": "response_required" | "reminder_required" as kind,
-            "transcript": [*_, {"content": said}],
-        }:
-            print(call_id, kind, repr(said), flush=True)
-        case {"interaction_type": "call_details"}:
-            print(call_id, "call_details", flush=True)
+    kind = message.get("interaction_type")
+    if kind not in ("ping_pong", "update_only"):
+        print(call_id, kind, *(repr(said["content"]) for said in message.get("transcript", ())[-1:]), flush=True)
 
 
 async def _main(host: str, port: int, transfer_to: str) -> None:

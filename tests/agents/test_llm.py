@@ -61,7 +61,7 @@ def test_config() -> None:
         call_details=True
     )
     nulls = '{"response_type":"config","config":{"call_details":null,"auto_reconnect":false}}'
-    assert not parse_llm_message(nulls).call_details
+    assert parse_llm_message(nulls) == LlmConfig(call_details=None)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,9 @@ def test_whoever_reads_the_last_entry_of_a_request_finds_one() -> None:
 
 
 def test_tool_calls_are_told_only_to_whom_they_are_given() -> None:
-    said = [{"role": "user", "content": "hi", "words": []}]
-    tools = [*said, {"role": "tool_call_invocation", "tool_call_id": "1", "name": "look", "arguments": "{}"}]
+    said: list[dict[str, object]] = [{"role": "user", "content": "hi", "words": []}]
+    used = {"role": "tool_call_invocation", "tool_call_id": "1", "name": "look", "arguments": "{}"}
+    tools: list[dict[str, object]] = [*said, {**used}]
     for text in (llm.response_required(4, said, tools), llm.reminder_required(4, said, tools)):
         assert json.loads(text)["transcript_with_tool_calls"] == tools
     assert "transcript_with_tool_calls" not in json.loads(llm.reminder_required(4, said))

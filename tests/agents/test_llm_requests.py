@@ -31,7 +31,6 @@ def test_an_answer_is_taken_piece_by_piece_until_it_is_complete() -> None:
     requests = Requests()
     assert requests.ask() == 1
     assert requests.take(answer(1, "a")) == Speech(turn=1, text="a", complete=False, response_id=1)
-    assert requests.is_open
     assert requests.take(answer(1, "b", last=True)) == Speech(turn=1, text="b", complete=True, response_id=1)
     assert not requests.is_open
     assert requests.take(answer(1, "late", last=True)) is None
@@ -51,6 +50,7 @@ def test_the_opening_is_awaited_once() -> None:
     requests = Requests()
     assert requests.take(answer(OPENING, last=True)) is None
     requests.await_opening()
+    assert requests.is_open
     assert requests.open_id == OPENING
     taken(requests, answer(OPENING, "", last=True))
     assert requests.take(answer(OPENING, "again", last=True)) is None

@@ -54,7 +54,7 @@ class Caller:
                     return text, message
 
     async def ask(self, response_id: int, heard: str) -> tuple[str, LlmResponse]:
-        transcript = [{"role": "agent", "content": "Hello?"}, {"role": "user", "content": heard, "words": []}]
+        transcript = [{"role": "agent", "content": "Hello?"}, {"role": "user", "content": heard}]
         await self.websocket.send(llm.response_required(response_id, transcript))
         return await self.answer(response_id)
 
