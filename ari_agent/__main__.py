@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
     serving.set_defaults(run=_serve)
-    checking = commands.add_parser("check", help="check settings, database and Asterisk, then exit")
+    checking = commands.add_parser("check", help="check settings, database, Asterisk and speech, then exit")
     checking.set_defaults(run=_check)
     for command in (serving, checking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")

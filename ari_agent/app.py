@@ -19,6 +19,9 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import samples
+from ari_agent.agents.speech import providers
+from ari_agent.agents.speech.providers import SpeechSettings
+from ari_agent.agents.speech.silero import SileroDetector
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
@@ -32,6 +35,7 @@ from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
+from ari_agent.calls.text_agent_leg import Speech
 from ari_agent.calls.together import together
 from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.calls.web_entrance import WebEntrance
@@ -41,7 +45,7 @@ from ari_agent.chats.reception import ChatReception
 from ari_agent.chats.services import ChatServices
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
-from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, StoreError
+from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, settle_garbage_collector
 from ari_agent.store.store import Store
@@ -76,7 +80,7 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
     """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot.
 
     Raises:
-        ConfigurationError: the database or the API's address cannot be used as set.
+        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
     stop = asyncio.Event()
@@ -108,7 +112,7 @@ async def controller(
     part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
 
     Raises:
-        ConfigurationError: the database or the API's address cannot be used as set.
+        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
     """
     api_key = settings.api_key.get_secret_value()
     async with AsyncExitStack() as stack:
@@ -128,7 +132,14 @@ async def controller(
         stack.push_async_callback(ari.close)
         records = RecordKeeper(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
-        registrar = Registrar(store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=settings.webhook_url)
+        speech = await stack.enter_async_context(_started_speech(settings, http))
+        registrar = Registrar(
+            store,
+            new_call_id=new_call_id,
+            now_ms=now_ms,
+            account_webhook_url=settings.webhook_url,
+            speaks=speech is not None,
+        )
         wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
         switchboard = Switchboard(
@@ -141,6 +152,7 @@ async def controller(
                 wheel=wheel,
                 account_webhook_url=settings.webhook_url,
                 now_ms=now_ms,
+                speech=speech,
             ),
             Reception(
                 ari=ari,
@@ -247,6 +259,41 @@ async def _opened_store(database_url: str) -> AsyncIterator[Store]:
         await store.close()
 
 
+@asynccontextmanager
+async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
+    """Ears and voice of text agents; None where none are set.
+
+    Raises:
+        SpeechUnavailable: a provider lacks what it needs.
+    """
+    given = SpeechSettings(
+        speech_to_text=settings.speech_to_text,
+        text_to_speech=settings.text_to_speech,
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+        openai_stt_model=settings.openai_stt_model,
+        openai_tts_model=settings.openai_tts_model,
+        deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
+        deepgram_url=settings.deepgram_url,
+        deepgram_model=settings.deepgram_model,
+        elevenlabs_api_key=settings.elevenlabs_api_key.get_secret_value(),
+        elevenlabs_url=settings.elevenlabs_url,
+        elevenlabs_model=settings.elevenlabs_model,
+        flite=settings.flite,
+        grammar=settings.grammar,
+    )
+    recognizer, synthesizer = providers.recognizer(given), providers.synthesizer(given)
+    if recognizer is None or synthesizer is None:
+        yield None
+        return
+    try:
+        await recognizer.start()
+        await synthesizer.start()
+        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms)
+    finally:
+        await together(recognizer.close(), synthesizer.close())
+
+
 def _retention(store: Store, settings: Settings) -> Retention:
     days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
     return Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms)
@@ -318,7 +365,7 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
 
 
 async def check(settings: Settings) -> Mapping[str, str | None]:
-    """Try database and Asterisk as set; what is wrong with each, None where nothing is."""
+    """Try database, Asterisk and speech as set; what is wrong with each, None where nothing is."""
     found: dict[str, str | None] = {}
     try:
         async with _opened_store(settings.database_url):
@@ -333,4 +380,10 @@ async def check(settings: Settings) -> Mapping[str, str | None]:
         found["asterisk"] = str(error)
     finally:
         await ari.close()
+    if settings.speech_to_text != "none":
+        try:
+            async with _webhook_client() as http, _started_speech(settings, http):
+                found["speech"] = None
+        except SpeechUnavailable as error:
+            found["speech"] = str(error)
     return found

@@ -114,6 +114,26 @@ class Settings(BaseSettings):
         max_length=1000,
         description="what is written to a user whose text was longer than Asterisk takes; empty = nothing",
     )
+    speech_to_text: Literal["none", "openai", "deepgram", "grammar"] = Field(
+        "none", description="who listens for text agents (custom-llm)"
+    )
+    text_to_speech: Literal["none", "openai", "elevenlabs", "flite"] = Field("none", description="who speaks for them")
+    openai_api_key: SecretStr = Field(SecretStr(""), description="of OpenAI, or of a server that speaks its API")
+    openai_base_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "https://api.openai.com/v1", description="up to and including /v1"
+    )
+    openai_stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="for speech to text")
+    openai_tts_model: str = Field("gpt-4o-mini-tts", min_length=1, description="for text to speech")
+    deepgram_api_key: SecretStr = Field(SecretStr(""), description="of Deepgram")
+    deepgram_url: str = Field("wss://api.deepgram.com", min_length=1, description="of Deepgram, or of a server like it")
+    deepgram_model: str = Field("nova-3", min_length=1, description="a name of Deepgram's")
+    elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="of ElevenLabs")
+    elevenlabs_url: str = Field("https://api.elevenlabs.io", min_length=1, description="of ElevenLabs")
+    elevenlabs_model: str = Field("eleven_flash_v2_5", min_length=1, description="a name of ElevenLabs'")
+    flite: str = Field("flite", min_length=1, description="the program flite, or its path")
+    grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
+        None, description="a JSGF grammar or a list of phrases; none: a few intents, built in"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
     @classmethod
@@ -172,5 +192,10 @@ def load(config_file: Path | None = None) -> Settings:
         raise ConfigurationError(
             f"{PREFIX}RESERVED_INBOUND_CONCURRENCY: {settings.reserved_inbound_concurrency} must be less than "
             f"{PREFIX}CONCURRENCY_LIMIT, which is {settings.concurrency_limit}"
+        )
+    ears, voice = settings.speech_to_text, settings.text_to_speech
+    if (ears == "none") != (voice == "none"):
+        raise ConfigurationError(
+            f"{PREFIX}SPEECH_TO_TEXT is {ears} and {PREFIX}TEXT_TO_SPEECH is {voice}: set both, or neither"
         )
     return settings

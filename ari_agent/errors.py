@@ -211,8 +211,11 @@ class UnservedAgent(AgentError):
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
     def __init__(self, agent_id: str, engine_type: str) -> None:
+        remedy = "use audio-websocket"
+        if engine_type == "custom-llm":
+            remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
         super().__init__(
-            f"agent {agent_id} has a response_engine of type {engine_type}, which takes no calls; use audio-websocket"
+            f"agent {agent_id} has a response_engine of type {engine_type}, which takes no calls; {remedy}"
         )
         self.agent_id, self.engine_type = agent_id, engine_type
 

@@ -3,6 +3,7 @@
 | who                     | file               | what reaches the agent                     |
 |-------------------------|--------------------|--------------------------------------------|
 | an audio agent          | audio_agent_leg.py | the caller's audio, on its own websocket   |
+| a text agent            | text_agent_leg.py  | what the caller says, as text              |
 
 Each takes the caller's audio as it wants it (`encoding`, `rate_hz`) and gives its own back in the same.
 """
@@ -13,8 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from ari_agent.calls.call_media import MediaEvent, MediaSpec
+from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 
 
 class Listener(Protocol):
@@ -31,6 +34,10 @@ class Listener(Protocol):
 
     def tell(self, event: str, message: bytes) -> None:
         """`update` or `metadata` for the user's screen, as JSON text."""
+
+    @property
+    def shows_updates(self) -> bool:
+        """There is a screen that wants `update`."""
 
 
 class AgentLeg(Protocol):
@@ -61,6 +68,10 @@ class AgentLeg(Protocol):
     @property
     def audio_dropped(self) -> int:
         """See above."""
+
+    @property
+    def latency(self) -> Latency | None:
+        """How long its turns took, as far as that is known here."""
 
     def dial(self) -> None:
         """Start dialling; AgentReady or AgentFailed follows. Idempotent."""
@@ -94,6 +105,11 @@ class AgentLeg(Protocol):
 
     async def close(self) -> None:
         """Say goodbye and be gone; no event follows. Idempotent."""
+
+
+def takes_calls(engine: ResponseEngine, *, speaks: bool) -> bool:
+    """Whether an agent of this kind does. speaks: the controller can listen and speak for a text agent."""
+    return isinstance(engine, AudioWebsocketEngine) or (speaks and isinstance(engine, CustomLlmEngine))
 
 
 NewAgentLeg: TypeAlias = Callable[[MediaSpec, Listener, Callable[[MediaEvent], None]], AgentLeg]

@@ -33,6 +33,7 @@ from ari_agent.calls.call_media import (
     TranscriptTold,
     TransferAsked,
 )
+from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import (
     DtmfRequest,
     HangupRequest,
@@ -103,6 +104,11 @@ class AudioAgentLeg:
     def audio_dropped(self) -> int:
         """See AudioSocket."""
         return self._socket.audio_dropped
+
+    @property
+    def latency(self) -> Latency | None:
+        """It turns by itself: nothing is known."""
+        return None
 
     def dial(self) -> None:
         """Start dialling; AgentReady or AgentFailed follows. Idempotent."""

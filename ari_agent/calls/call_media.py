@@ -6,15 +6,17 @@ of AgentHungUp and AgentFailed is ever reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
-from ari_agent.contract.transcript import TranscriptUpdate
+from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class MediaSpec:
     """What a media session must know of its call.
 
     end_call_after_silence_ms: silence of both sides that ends the call. connect_timeout_s: for the agent's TCP, TLS
-    and websocket handshakes together. metadata: any JSON value, handed to the agent.
+    and websocket handshakes together. metadata: any JSON value, handed to the agent. agent, details: its settings, and
+    the call object as it is when it is asked for; a text agent's alone.
     """
 
     call_id: str
@@ -35,6 +38,8 @@ class MediaSpec:
     end_call_after_silence_ms: int
     allow_user_dtmf: bool
     connect_timeout_s: float = 10.0
+    agent: Agent | None = None
+    details: Callable[[], Mapping[str, object]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,10 @@ class DtmfAsked:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTold:
-    """The agent told what was said so far."""
+    """What was said so far. items: and done, where more than speech is known of it."""
 
     update: TranscriptUpdate
+    items: Sequence[TranscriptItem] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,10 @@ class CallMedia(Protocol):
     @property
     def stats(self) -> MediaStats:
         """Counters so far; valid after `close` too."""
+
+    @property
+    def latency(self) -> Latency | None:
+        """How long the agent's turns took, where that is known; valid after `close` too."""
 
     @property
     def has_agent(self) -> bool:

@@ -30,6 +30,7 @@ from typing import Final
 from ari_agent.calls.agent_leg import NewAgentLeg
 from ari_agent.calls.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
+from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.media.bridge import AgentEncoding, Bridge
@@ -157,6 +158,11 @@ class MediaSession:
         await asyncio.shield(self._closing)
 
     @property
+    def latency(self) -> Latency | None:
+        """How long the agent's turns took, where that is known; valid after `close` too."""
+        return self._agent.latency
+
+    @property
     def stats(self) -> MediaStats:
         """Counters so far; valid after `close` too."""
         jitter, playout = self._bridge.jitter.counters, self._bridge.playout.counters
@@ -204,6 +210,11 @@ class MediaSession:
 
     def tell(self, event: str, message: bytes) -> None:
         """See Listener. A phone has no screen."""
+
+    @property
+    def shows_updates(self) -> bool:
+        """See Listener."""
+        return False
 
     # what the bridge tells
 

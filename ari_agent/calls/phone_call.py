@@ -63,7 +63,9 @@ class PhoneCall(CallSession):
             dynamic_variables=dynamic_variables,
             metadata=metadata,
         )
-        media = MediaSession(spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post)
+        media = MediaSession(
+            spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post, new_agent=self._new_agent
+        )
         self.media = media
         return media
 

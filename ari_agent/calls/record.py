@@ -14,18 +14,18 @@ a call that connected ends. A call of which basic attributes alone are stored ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ari_agent.calls.system_variables import CallVariables
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
-from ari_agent.contract.call import Call, CallAnalysis, CallDirection, TelephonyIdentifier
+from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields, overridden
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.transcript import TranscriptUpdate
+from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
 from ari_agent.contract.webhook_plan import WebhookPlan
@@ -124,9 +124,14 @@ class CallRecord:
     def _keeps_transcript(self) -> bool:
         return self.call.data_storage_setting != "basic_attributes_only"
 
-    def said(self, update: TranscriptUpdate) -> None:
-        """The agent told what was said so far."""
-        self._transcript.say(update)
+    def said(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
+        """What was said so far. items: and done, where that is known."""
+        self._transcript.say(update, items)
+
+    def measured(self, latency: Latency | None) -> None:
+        """How long the agent's turns took."""
+        if latency:
+            self._change(latency=latency)
 
     def pressed(self, digit: str) -> None:
         """The caller pressed a key."""

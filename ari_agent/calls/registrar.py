@@ -16,9 +16,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ari_agent.calls.agent_leg import takes_calls
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.routing import agent_tag
-from ari_agent.contract.agent import Agent, AudioWebsocketEngine
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -65,7 +66,11 @@ class TakenCall:
 
 
 class Registrar:
-    """One for all calls. new_call_id: makes `call_...` ids. account_webhook_url: for agents without their own."""
+    """One for all calls.
+
+    new_call_id: makes `call_...` ids. account_webhook_url: for agents without their own. speaks: text agents take
+    calls.
+    """
 
     def __init__(
         self,
@@ -74,8 +79,10 @@ class Registrar:
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
         account_webhook_url: str | None = None,
+        speaks: bool = False,
     ) -> None:
         self._store = store
+        self._speaks = speaks
         self._new_call_id = new_call_id
         self._now_ms = now_ms
         self._account_webhook_url = account_webhook_url
@@ -276,7 +283,7 @@ class Registrar:
             except ValidationError as error:
                 why = f"agent_override does not fit agent {agent_id}: {explain(error)}"
                 raise CallNotRegistered(why) from None
-        if not isinstance(agent.response_engine, AudioWebsocketEngine):
+        if not takes_calls(agent.response_engine, speaks=self._speaks):
             raise CallNotRegistered(str(UnservedAgent(agent_id, agent.response_engine.type)))
         return agent
 

@@ -28,6 +28,8 @@ from typing import Any, ClassVar
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.causes import NORMAL_CLEARING
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.calls.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
+from ari_agent.calls.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_media import (
     AgentFailed,
@@ -54,6 +56,7 @@ from ari_agent.calls.state import (
     IllegalTransition,
     advance,
 )
+from ari_agent.calls.text_agent_leg import Speech
 from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfer import TellOutcome, failed
 from ari_agent.calls.variables import personal_engine
@@ -66,7 +69,7 @@ from ari_agent.calls.wishes import (
     TransferWish,
     UpdateWish,
 )
-from ari_agent.contract.agent import Agent, AudioWebsocketEngine
+from ari_agent.contract.agent import Agent, AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
@@ -125,7 +128,10 @@ SessionEvent = (
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """What every call shares. app: our Stasis application. now_ms: milliseconds since the epoch."""
+    """What every call shares.
+
+    app: our Stasis application. now_ms: milliseconds since the epoch. speech: ears and voice of text agents, if any.
+    """
 
     ari: Ari
     app: str
@@ -135,6 +141,7 @@ class SessionServices:
     wheel: Wheel
     account_webhook_url: str | None
     now_ms: Callable[[], int]
+    speech: Speech | None = None
 
 
 class CallSession(ABC):
@@ -241,9 +248,10 @@ class CallSession(ABC):
             UnservedAgent: the agent's kind takes no calls.
             AgentUnreachable: with this call's variables its URL or headers are none.
         """
-        if not isinstance(agent.response_engine, AudioWebsocketEngine):
-            raise UnservedAgent(agent.agent_id, agent.response_engine.type)
-        engine = personal_engine(agent.response_engine, self._variables())
+        engine = agent.response_engine
+        if not isinstance(engine, AudioWebsocketEngine | CustomLlmEngine) or not self._takes_calls(engine):
+            raise UnservedAgent(agent.agent_id, engine.type)
+        engine = personal_engine(engine, self._variables())
         return MediaSpec(
             call_id=self.call_id,
             from_number=from_number,
@@ -255,7 +263,24 @@ class CallSession(ABC):
             metadata=metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
+            agent=agent,
+            details=lambda: self._record.call.as_json() if self._record else {},
         )
+
+    def _takes_calls(self, engine: ResponseEngine) -> bool:
+        return takes_calls(engine, speaks=self._services.speech is not None)
+
+    @property
+    def _new_agent(self) -> NewAgentLeg:
+        """Makes the agent's side of the call."""
+        speech = self._services.speech
+
+        def new(spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
+            if speech and isinstance(spec.engine, CustomLlmEngine):
+                return speech.new_leg(spec, listener, on_event)
+            return AudioAgentLeg(spec, listener, on_event)
+
+        return new
 
     def _variables(self) -> Mapping[str, str]:
         """What `{{name}}` stands for in this call, now."""
@@ -419,7 +444,7 @@ class CallSession(ABC):
 
     async def _transcript_told(self, event: TranscriptTold) -> None:
         if self._record:
-            self._record.said(event.update)
+            self._record.said(event.update, event.items)
             self._something_said(self._record)
 
     async def _key_heard(self, event: KeyHeard) -> None:
@@ -458,6 +483,8 @@ class CallSession(ABC):
                 await self._handle(event)  # the last words
         await self._transcript.close()
         if self._record and departure.reason:
+            if self.media:
+                self._record.measured(self.media.latency)
             self._record.ended(departure.reason, self._services.now_ms())
             await self._services.records.save_for_certain(self._record)
         self._log.info("call is over", extra={"disconnection_reason": departure.reason})

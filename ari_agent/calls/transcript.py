@@ -22,11 +22,13 @@ class CallTranscript:
     def __init__(self) -> None:
         self.is_stale = self.has_turn = False
         self._said: Sequence[Utterance] = ()
+        self._woven: Sequence[TranscriptItem] | None = None
         self._between: list[tuple[int, Dtmf | Injected]] = []  # how much had been said by then
         self._keys = self._injected = 0
 
-    def say(self, update: TranscriptUpdate) -> None:
-        """What was said so far."""
+    def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
+        """What was said so far. items: and done, keys and context included, where it is known in what order."""
+        self._woven = items
         before, self._said = len(self._said), update.transcript
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
         self.is_stale = True
@@ -55,6 +57,9 @@ class CallTranscript:
         return {**said, "transcript_with_tool_calls": tuple(self._items())}
 
     def _items(self) -> Iterator[TranscriptItem]:
+        if self._woven is not None:
+            yield from self._woven
+            return
         rest = iter(self._between)
         waiting = next(rest, None)
         for place, utterance in enumerate(self._said):

@@ -40,7 +40,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ari_agent.contract.call_control import refuse_unsendable
-from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
@@ -113,28 +113,37 @@ def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -
     return personal
 
 
-def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) -> AudioWebsocketEngine:
+def personal_engine(
+    engine: AudioWebsocketEngine | CustomLlmEngine, variables: Mapping[str, str]
+) -> AudioWebsocketEngine | CustomLlmEngine:
     """The agent's URL and handshake headers for one call.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
-    url = render_url(engine.audio_websocket_url, variables)
-    if unknown := _INNERMOST.search(url[: _end_of_host(url)]):
-        raise AgentUnreachable(
-            engine.audio_websocket_url.partition("?")[0],
-            f"{unknown[0]} is no variable of this call, or one that the caller chose, and callers choose no host",
-        )
-    headers = engine.audio_websocket_headers
-    settings = engine.model_dump() | {
-        "audio_websocket_url": url,
-        "audio_websocket_headers": headers and {name: render(value, variables) for name, value in headers.items()},
-    }
+    settings = engine.model_dump()
+    if isinstance(engine, CustomLlmEngine):
+        template, settings["llm_websocket_url"] = _personal_url(engine.llm_websocket_url, variables)
+    else:
+        template, settings["audio_websocket_url"] = _personal_url(engine.audio_websocket_url, variables)
+        if headers := engine.audio_websocket_headers:
+            settings["audio_websocket_headers"] = {name: render(value, variables) for name, value in headers.items()}
     try:
-        return AudioWebsocketEngine.model_validate(settings)
+        return type(engine).model_validate(settings)
     except ValidationError as error:
         # Without the values: headers hold secrets.
-        raise AgentUnreachable(engine.audio_websocket_url.partition("?")[0], error.errors()[0]["msg"]) from None
+        raise AgentUnreachable(template.partition("?")[0], error.errors()[0]["msg"]) from None
+
+
+def _personal_url(template: str, variables: Mapping[str, str]) -> tuple[str, str]:
+    """As it was written, and for this call."""
+    url = render_url(template, variables)
+    if unknown := _INNERMOST.search(url[: _end_of_host(url)]):
+        raise AgentUnreachable(
+            template.partition("?")[0],
+            f"{unknown[0]} is no variable of this call, or one that the caller chose, and callers choose no host",
+        )
+    return template, url
 
 
 _UPWARDS: Final = {".": "%252E", "..": "%252E%252E"}

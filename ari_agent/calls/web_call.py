@@ -69,7 +69,7 @@ class WebCall(CallSession):
         )
         if registration.end_call_after_silence_ms is not None:
             spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
-        media = self.media = WebMedia(spec, self._front, on_event=self.post)
+        media = self.media = WebMedia(spec, self._front, on_event=self.post, new_agent=self._new_agent)
         self._front.begin(media)
         await self._talk(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
         media.dial_agent()

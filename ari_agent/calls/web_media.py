@@ -27,6 +27,7 @@ from ari_agent.calls.early_words import EarlySound, EarlyWords
 from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.hearing import AHEAD_LIMIT_S, Hearing
 from ari_agent.calls.user_voice import BYTES_PER_SAMPLE, UserVoice, level
+from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.registered_call import AudioFormat
@@ -135,6 +136,11 @@ class WebMedia:
         if self._closing is None:
             self._closing = self._loop.create_task(self._close(), name=f"closing media of {self._spec.call_id}")
         await asyncio.shield(self._closing)
+
+    @property
+    def latency(self) -> Latency | None:
+        """How long the agent's turns took, where that is known; valid after `close` too."""
+        return self._agent.latency
 
     @property
     def stats(self) -> MediaStats:
@@ -259,8 +265,13 @@ class WebMedia:
 
     def tell(self, event: str, message: bytes) -> None:
         """A transcript, which the front end must have asked for, or metadata."""
-        if event == "metadata" or self._front.options.updates:
+        if event == "metadata" or self.shows_updates:
             self._front.pass_on(message)
+
+    @property
+    def shows_updates(self) -> bool:
+        """See Listener."""
+        return self._front.options.updates
 
     def _wait_for_mark(self) -> None:
         """Until the first one is due, which after `clear` is sooner than it was."""

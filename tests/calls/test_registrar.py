@@ -192,7 +192,10 @@ async def test_a_call_that_a_stopping_server_cannot_begin_waits_for_the_next_one
 @pytest.mark.parametrize("engine", UNSERVED, ids=lambda engine: engine["type"])
 async def test_an_agent_that_takes_no_calls_is_refused_at_the_registration(desk: Desk, engine: dict[str, Any]) -> None:
     agent_id = await desk.agent(engine)
-    why = f"agent {agent_id} has a response_engine of type {engine['type']}, which takes no calls; use audio-websocket"
+    remedy = "use audio-websocket"
+    if engine["type"] == "custom-llm":
+        remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
+    why = f"agent {agent_id} has a response_engine of type {engine['type']}, which takes no calls; {remedy}"
     for attempt in (
         desk.web(agent_id=agent_id),
         desk.phone(agent_id=agent_id),
