@@ -16,7 +16,8 @@ import pytest_asyncio
 
 from tests.fakes.flite import program as flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, Script, until
-from tests.fakes.sip_caller import SipCaller
+from tests.fakes.sip_caller import ReferPlan, SipCaller
+from tests.fakes.sip_message import uri_of
 from tests.fakes.sound import Samples, read_wav
 from tests.integration.stage import Stage, staged
 
@@ -127,3 +128,125 @@ async def test_a_conversation(talking: Stage, llms: LlmServer) -> None:
     for stretch in ("e2e", "asr", "llm", "tts"):
         assert record["latency"][stretch]["num"] >= 1, record["latency"]
     print(record["latency"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "ends"),
+    [(ReferPlan(), True), (ReferPlan(notifies=((0.05, 100), (0.1, 486))), False)],
+    ids=["taken", "busy"],
+)
+async def test_a_transfer(talking: Stage, llms: LlmServer, plan: ReferPlan, ends: bool) -> None:
+    moment = {"content": "One moment, please.", "transfer_number": "+14155559999"}
+    opened = ({"response_type": "config", "config": {"transcript_with_tool_calls": True}}, *opening())
+    agent = llms.agent(answering(moment, {"content": "Nobody is there."}), opening=opened)
+    async with connected(talking, agent) as talk:
+        talk.caller.refer_plan = plan
+        await talk.spoken(GREETING)
+        talk.caller.audio.say(speech("rms_transfer_agent"))
+        asked = await talk.asked()
+        assert asked["transcript"][-1] == {"role": "user", "content": "transfer me to an agent"} | {
+            "words": asked["transcript"][-1]["words"]
+        }
+        refer = await talk.caller.refer()
+        assert uri_of(refer.need("Refer-To")).startswith("sip:+14155559999@")
+        if ends:
+            await talk.caller.bye()
+        else:
+            again = await talk.asked(2)
+            invocation, result = again["transcript_with_tool_calls"][-2:]
+            assert (invocation["name"], invocation["arguments"]) == (
+                "transfer_call",
+                '{"transfer_number": "+14155559999"}',
+            )
+            assert result["tool_call_id"] == invocation["tool_call_id"]
+            assert result["successful"] is False
+            await talk.spoken("Nobody is there.")
+    record = await talking.controller.ended_call(talk.call_id)
+    assert record["disconnection_reason"] == ("call_transfer" if ends else "user_hangup")
+    assert [item["role"] for item in record["transcript_with_tool_calls"]][:4] == [
+        "agent",
+        "user",
+        "agent",
+        "tool_call_invocation",
+    ]
+
+
+async def test_a_caller_who_interrupts(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(answering({"content": "Yes?"}), opening=opening(LONG))
+    async with connected(talking, agent) as talk:
+        began = await talk.caller.audio.hears()
+        await talk.spoken("I will now tell you a very long story about a telephone.")
+        talk.caller.audio.say(speech("rms_barge"))
+        await until(lambda: any(message.get("turntaking") == "user_turn" for message in talk.llm.heard))
+        await talk.caller.audio.hears_silence()
+        heard_s = talk.caller.audio.loud_packets()[-1].time_s - began.time_s
+        asked = await talk.asked()
+        agent_said, user_said = asked["transcript"]
+        assert user_said["content"] == "wait stop i have a question"
+        assert LONG.startswith(agent_said["content"])
+        assert agent_said["content"] != LONG
+        words = agent_said["words"]
+        assert " ".join(word["word"] for word in words) == agent_said["content"]
+        assert words[-1]["end"] - words[0]["start"] == pytest.approx(heard_s, abs=0.5)
+        await talk.spoken("Yes?")
+    record = await talking.controller.ended_call(talk.call_id)
+    assert record["transcript"].startswith(f"Agent: {agent_said['content']}\nUser: wait stop i have a question\n")
+
+
+async def test_keys_are_said_as_words_and_pressed_for_the_agent(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(answering({"content": "Pressing.", "digit_to_press": "42#"}), opening=opening())
+    options = {"user_dtmf_options": {"termination_key": "#"}}
+    async with connected(talking, agent, fields=options) as talk:
+        await talk.spoken(GREETING)
+        talk.caller.audio.press("12#")
+        asked = await talk.asked()
+        assert asked["transcript"][-1]["content"] == "Pressed Button: 12"
+        await until(lambda: talk.caller.audio.digits == "42#")
+    record = await talking.controller.ended_call(talk.call_id)
+    kinds = [item.get("digit") or item.get("name") or item["role"] for item in record["transcript_with_tool_calls"]]
+    assert kinds == ["agent", "1", "2", "#", "user", "agent", "press_digit"]
+
+
+async def test_a_caller_who_says_nothing_is_reminded(talking: Stage, llms: LlmServer) -> None:
+    async def remind(talk: LlmTalk, message: Message) -> None:
+        if message["interaction_type"] == "reminder_required":
+            await talk.respond(message["response_id"], "Are you still there?")
+
+    agent = llms.agent(remind, opening=opening())
+    async with connected(talking, agent, fields={"reminder_trigger_ms": 1000}) as talk:
+        await talk.spoken("Are you still there?")
+        assert [message["response_id"] for message in talk.told("reminder_required")] == [1]
+        assert not talk.told("response_required")
+
+
+ENDINGS = {
+    "closes normally": (1000, "agent_hangup"),
+    "fails": (1011, "error_llm_websocket_runtime"),
+}
+
+
+@pytest.mark.parametrize(("code", "reason"), ENDINGS.values(), ids=ENDINGS.keys())
+async def test_a_server_that_closes(talking: Stage, llms: LlmServer, code: int, reason: str) -> None:
+    async def close(talk: LlmTalk, message: Message) -> None:
+        if message["interaction_type"] == "response_required":
+            await talk.respond(message["response_id"], "Goodbye then.")
+            await talk.connection.close(code)
+
+    agent = llms.agent(close, opening=opening())
+    async with connected(talking, agent) as talk:
+        await talk.spoken(GREETING)
+        talk.caller.audio.say(speech("slt_no_thank_you"))
+        await talk.caller.bye()
+    record = await talking.controller.ended_call(talk.call_id)
+    assert record["disconnection_reason"] == reason
+    assert record["transcript"].endswith("Agent: Goodbye then.\n") == (code == 1000)
+
+
+async def test_a_server_that_is_not_there(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(refusals=3)
+    body = {"response_engine": agent.engine, "voice_id": "flite-slt"}
+    agent_id = (await talking.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    dialled = await talking.import_number(agent_id)
+    async with talking.caller() as caller:
+        await caller.dial(dialled)
+        assert (await caller.refused(15.0)).status == 503
