@@ -198,11 +198,10 @@ class Turns:
         """Time has passed; early and superfluous ticks do no harm.
 
         voice_until_ms: where the last window of voice ended (VoiceActivity.voice_ended_ms), so that a cough does not
-        count for as long as the pause after it. Every tick has it, or none: then a voice lasts until voice_stopped.
+        count for as long as the pause after it. Left out, a voice lasts until voice_stopped.
         """
         self._pass(now_ms)
-        if voice_until_ms is not None:
-            self._voice_until = min(voice_until_ms, self._now)
+        self._voice_until = voice_until_ms
         return self._decide()
 
     # The user
