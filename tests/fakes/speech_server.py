@@ -29,11 +29,11 @@ KEY: Final = "key-of-the-tests"
 RATE_HZ: Final = 16000
 
 _LISTEN_OPTIONS: Final = frozenset(
-    "model language encoding sample_rate channels interim_results punctuate smart_format no_delay endpointing keyterm"
-    " keywords vad_events utterance_end_ms version".split()
+    {"model", "language", "encoding", "sample_rate", "channels", "interim_results", "punctuate", "smart_format"}
+    | {"no_delay", "endpointing", "keyterm", "keywords", "vad_events", "utterance_end_ms", "version"}
 )
 _FORM_FIELDS: Final = frozenset(
-    "file model language prompt response_format temperature timestamp_granularities[] include[] stream".split()
+    {"file", "model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]", "stream"}
 )
 _QUIET_RMS: Final = 200
 _BUFFERED_S: Final = 0.2
@@ -134,9 +134,9 @@ class SpeechServer:
         duration_s = len(pcm) / 2 / RATE_HZ
         if duration_s < 0.1:
             return _bad("Audio file is too short. Minimum audio length is 0.1 seconds.")
-        if (language := form.get("language")) and not re.fullmatch("[a-z]{2}", str(language)):
+        if (language := str(form.get("language", "en"))) and not re.fullmatch("[a-z]{2}", language):
             return _bad(f"Invalid language '{language}'. Language parameter must be specified in ISO-639-1 format.")
-        shown = form.get("response_format", "json")
+        shown = str(form.get("response_format", "json"))
         if shown not in {"json", "verbose_json"} or (shown == "verbose_json" and not self.words):
             return _bad(f"response_format '{shown}' is not compatible with model '{model}'")
         if "timestamp_granularities[]" in form and shown != "verbose_json":
@@ -183,6 +183,7 @@ class Stream:
         self.query = request.query
         self.messages: list[str] = []
         self.heard_s = 0.0
+        self.ignores_finalize = False
         self.told = asyncio.Condition()
         self._request = request
         self._endpointing_s = int(request.query.get("endpointing", "10")) / 1000
@@ -232,7 +233,7 @@ class Stream:
     async def _obey(self, order: str) -> None:
         await self._note(order)
         if order == "Finalize":
-            if self.heard_s - self._start_s >= _BUFFERED_S:
+            if self.heard_s - self._start_s >= _BUFFERED_S and not self.ignores_finalize:
                 await self._conclude(from_finalize=True)
         elif order == "CloseStream":
             await self._conclude()

@@ -149,7 +149,7 @@ class DeepgramRecognizer:
                 raise _Refused(
                     f"Deepgram refuses the key ({status}): check ARI_AGENT_DEEPGRAM_API_KEY", status
                 ) from None
-            why = (error.headers or {}).get("dg-error", "")[:200]
+            why = error.headers.get("dg-error", "")[:200] if error.headers else ""
             raise _Refused(f"Deepgram answered {status}{f': {why}' if why else ''}", status) from None
         except TimeoutError:
             raise _Lost(f"no answer within {_DIAL_TIMEOUT_S:g} s") from None

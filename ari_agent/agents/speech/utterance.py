@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ari_agent.agents.speech.recognizer import BYTES_PER_MS, LOOK_BACK_MS, HeardWord
 
@@ -82,7 +83,7 @@ class Utterance:
         return old
 
 
-def voice_ms(pcm: bytes) -> int:
+def voice_ms(pcm: bytes | bytearray) -> int:
     """How much of it is as loud as a voice may be beside its loudest frame; 20 ms steps.
 
     A cough, a click or a breath has little. It is no voice activity: steady noise is all of one loudness.
@@ -93,7 +94,7 @@ def voice_ms(pcm: bytes) -> int:
     return int(np.count_nonzero(rms >= max(_QUIET_RMS, float(rms.max()) * _VOICE_BELOW_PEAK))) * 20
 
 
-def quietest_cut(pcm: bytes, *, within_ms: int, window_ms: int = 100) -> int:
+def quietest_cut(pcm: bytes | bytearray, *, within_ms: int, window_ms: int = 100) -> int:
     """Where to cut long speech between words, in bytes: in the middle of the quietest part of the last within_ms."""
     tail_bytes = min(len(pcm), within_ms * BYTES_PER_MS) // FRAME_BYTES * FRAME_BYTES
     rms = _frame_rms(pcm[len(pcm) - tail_bytes :])
@@ -104,8 +105,8 @@ def quietest_cut(pcm: bytes, *, within_ms: int, window_ms: int = 100) -> int:
     return len(pcm) - tail_bytes + (quietest + frames // 2) * FRAME_BYTES
 
 
-def _frame_rms(pcm: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _frame_rms(pcm: bytes | bytearray) -> npt.NDArray[np.float64]:
     frames = len(pcm) // FRAME_BYTES
     samples = np.frombuffer(pcm, np.dtype("<i2"), count=frames * FRAME_BYTES // 2).astype(np.float64)
-    rms: np.ndarray[tuple[int], np.dtype[np.float64]] = np.sqrt(np.square(samples).reshape(frames, -1).mean(axis=1))
-    return rms
+    power: npt.NDArray[np.float64] = np.square(samples).reshape(frames, FRAME_BYTES // 2).mean(axis=1)
+    return np.sqrt(power)

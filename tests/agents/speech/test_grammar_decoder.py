@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_the_same_audio_has_the_same_result_whatever_came_before_and_however_it_
 def test_words_have_their_times(decoder: GrammarDecoder) -> None:
     words = heard(decoder, speech(TRANSFER[0]))
     assert 200 < words[0][1] < 600  # after 0.3 s of silence
-    assert all(one[2] <= other[1] for one, other in zip(words, words[1:], strict=False))
+    assert all(one[2] <= other[1] for one, other in itertools.pairwise(words))
     assert words[-1][2] <= len(speech(TRANSFER[0])) // 32
 
 
