@@ -248,10 +248,13 @@ async def test_a_connection_that_is_cut_off_is_dialled_again(
         first = await raw.connection()
         await first.accept()
         await opening
+        first.frame(raw_agent.TEXT, b'{"response_type":"config","config":{"transcript_with_tool_calls":true}}')
+        await until(lambda: call.line.config.transcript_with_tool_calls is True)
         cut(first)
         second = await raw.connection()
         await second.accept()
         await until(lambda: call.count(LineBack) == 1)
+        assert call.line.config.transcript_with_tool_calls is False
         call.line.post(llm.response_required(2, SAID))
         _, payload = await second.read_frame()
         assert json.loads(payload)["response_id"] == 2
@@ -333,10 +336,11 @@ async def test_a_chats_line_is_left_to_whoever_has_something_to_say(llms: LlmSer
 
 async def test_a_server_that_answers_pings_is_kept(llms: LlmServer) -> None:
     agent = llms.agent(node_server, opening=NODE_OPENING)
-    async with a_call(agent.url, replace(CALLS, ping_every_s=0.01, silent_for_s=10.0)) as call:
+    # Longer than three connections of a silent server last; a machine that stands still for 0.2 s is forgiven twice.
+    async with a_call(agent.url, replace(CALLS, ping_every_s=0.02, silent_for_s=0.2)) as call:
         await call.line.open()
-        await until(lambda: len(call.line.round_trips_ms) > 3)
-        assert (len(agent.talks), call.gone) == (1, [])
+        await until(lambda: len(call.line.round_trips_ms) > 40 or bool(call.gone))
+        assert call.gone == []
         assert all(round_trip_ms >= 0 for round_trip_ms in call.line.round_trips_ms)
     pings = [message for message in agent.talks[0].heard if message["interaction_type"] == "ping_pong"]
     assert pings[0] == {"interaction_type": "ping_pong", "timestamp": NOW_MS}
