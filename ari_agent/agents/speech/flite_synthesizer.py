@@ -13,9 +13,9 @@ import logging
 import os
 import shutil
 import unicodedata
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from ari_agent.agents.speech.attempts import AttemptFailed, Attempts, Patience
 from ari_agent.agents.speech.pcm_stream import PcmStream
@@ -136,28 +136,36 @@ class FliteSynthesizer:
 
     async def _run(self, program: str, name: str, speed: float, text: bytes, memory: int) -> None:
         """Until the audio is in the memory file. Killed where nobody waits for it any more."""
+        # No pipe: uvloop makes a socket of it, which cannot be opened by its name.
+        written = os.memfd_create("text", os.MFD_CLOEXEC)
         options = ("-voice", name, "--setf", f"duration_stretch={1 / min(max(speed, 0.5), 2.0):.3f}")
         try:
-            process = await asyncio.create_subprocess_exec(
-                program,
-                *options,
-                "-f",
-                "/dev/stdin",
-                "-o",
-                f"/dev/fd/{memory}",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=(memory,),
-                env=_environment(),
+            os.pwrite(written, text, 0)
+            process = await _started(
+                asyncio.create_subprocess_exec(
+                    program,
+                    *options,
+                    "-f",
+                    "/dev/stdin",
+                    "-o",
+                    "/dev/stdout",
+                    stdin=written,
+                    stdout=memory,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    env=_environment(),
+                )
             )
         except OSError as error:
             raise AttemptFailed(f"{program} does not run: {_why(error)}") from None
+        finally:
+            os.close(written)
         self._running.add(process)
         try:
+            if self._program is None:  # closed meanwhile
+                raise AttemptFailed("text to speech is closed", again=False)
             with suppress(OSError):  # it has ended, or may not be made slower
                 os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
-            await process.communicate(text)
+            await process.wait()
         finally:
             self._running.discard(process)
             await _end(process)
@@ -182,6 +190,18 @@ def _ascii(text: str) -> bytes:
 def _environment() -> Mapping[str, str]:
     """No keys of ours for a program that needs none."""
     return {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+
+
+async def _started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """A process whose start is cancelled would live on, under uvloop; and it has the memory file."""
+    task = asyncio.create_task(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.exception():
+            await _end(task.result())
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
