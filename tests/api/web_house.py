@@ -20,6 +20,7 @@ from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
+from ari_agent.calls.text_agent_leg import Speech
 from ari_agent.calls.web_entrance import WebEntrance
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -96,15 +97,17 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(store: Store, new_call_id: Any) -> AsyncIterator[House]:
-    """The server runs inside. store: open."""
+async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = None) -> AsyncIterator[House]:
+    """The server runs inside. store: open. speech: ears and voice of text agents."""
     clock = {"now_ms": NOW_MS}
 
     def now_ms() -> int:
         return clock["now_ms"]
 
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
-    registrar = Registrar(store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK)
+    registrar = Registrar(
+        store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK, speaks=speech is not None
+    )
     slots = Slots(20)
     services = SessionServices(
         ari=ari,
@@ -115,6 +118,7 @@ async def open_house(store: Store, new_call_id: Any) -> AsyncIterator[House]:
         wheel=Wheel(),
         account_webhook_url=HOOK,
         now_ms=now_ms,
+        speech=speech,
     )
     client: Api
     async with AgentServer() as agents, ClientSession() as session:
