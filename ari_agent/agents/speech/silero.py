@@ -1,9 +1,9 @@
 """Silero's detector of voice (https://github.com/snakers4/silero-vad, MIT: silero_vad.LICENSE), run by onnxruntime.
 
-silero_vad.onnx is `silero_vad_16k_sequence.onnx` of silero-vad 6.2.3: for 16 kHz alone, it is the smallest of that
-package's models and the cheapest to run one window at a time, and gives the very same figures as the others. Its
-windows are one call's, one after the other; a model that takes the windows of many calls together was measured to be
-no more than a third cheaper (tests/benchmarks/README.md), which is not worth making a call wait for the others.
+silero_vad.onnx is `silero_vad_16k_sequence.onnx` of silero-vad 6.2.3: the smallest of that package's models, for 16 kHz
+alone, the cheapest to run one window at a time, and equal to the others to the last bit. Its windows are one call's, in
+order. A model that takes windows of many calls at once spares a third, and makes every call wait for the others: not
+worth it (tests/benchmarks/README.md).
 
 A window needs the last 64 samples before it and the model's memory of the call: 1.3 kB for each call.
 """

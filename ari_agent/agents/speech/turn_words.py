@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 _ENDS: Final = ".?!。？！｡．؟۔।॥…"  # noqa: RUF001
@@ -76,6 +77,14 @@ class TurnWords:
 def words_of(text: str) -> list[str]:
     """Its words in lower case, without punctuation; what a hyphen joins is two."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]  # noqa: RUF001
+
+
+def rest_after(words: Sequence[str], text: str) -> str:
+    """The text without these words, if it begins with them; otherwise all of it."""
+    if not words or words_of(text)[: len(words)] != list(words):
+        return text
+    found = next(islice(_WORD.finditer(text), len(words), None), None)
+    return text[found.start() :] if found else ""
 
 
 def turn_words(language: str) -> TurnWords:

@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ari_agent.agents.speech.turn_settings import TurnSettings
-from ari_agent.agents.speech.turn_words import turn_words
+from ari_agent.agents.speech.turn_words import rest_after, turn_words, words_of
 
 ECHO_MS: Final = 300
 """Voice that begins so soon after the agent does may be the agent's own, before the line's echo canceller has it."""
@@ -133,6 +133,7 @@ class Turns:
         self._voice_until: float | None = None
         self._owed = 0  # final texts that the recognizer still owes
         self._unwanted = 0  # of these, the first so many belong to turns that were decided without them
+        self._answered: list[str] = []  # words of an utterance that goes on, which were answered
         self._has_partials = False
         self._agent: float | None = None  # since when it speaks
         self._protected = False
@@ -235,7 +236,9 @@ class Turns:
     def heard(self, text: str, *, final: bool, end_of_turn: bool = False, now_ms: float) -> list[Decision]:
         """A text of the recognizer's: all of its utterance so far, or the utterance's last."""
         self._pass(now_ms)
-        text = text.strip()
+        text = rest_after(self._answered, text).strip()
+        if final:
+            self._answered = []
         self._has_partials |= bool(text) and not final
         unwanted = self._unwanted > 0
         if final and self._owed:
@@ -401,6 +404,8 @@ class Turns:
         return [Unduck()] if ducked else []
 
     def _answer(self, turn: _Turn) -> list[Decision]:
+        if self._voice is not None:
+            self._answered = words_of(turn.partial)
         self._drop_turn()
         self._began, self._awaited, self._reminders, self._quiet = True, True, 0, self._now
         return [EndOfTurn(turn.text, turn.voice_ended_ms)]
@@ -433,7 +438,7 @@ class Turns:
         room = _LONGEST_TEXT - sum(map(len, turn.texts))
         turn.partial = text[: max(0, room)]
         if final:
-            turn.texts.append(turn.partial)
+            turn.texts += [turn.partial] if turn.partial else []
             turn.partial = ""
         if turn.text != before:
             turn.word_ms, turn.kept = self._now, False

@@ -203,6 +203,20 @@ def test_a_voice_without_words_does_not_hold_the_turn_for_ever(partials: bool, h
     assert len(play.decided) == 1  # nor is there a reminder while that voice goes on
 
 
+def test_words_that_were_answered_while_the_voice_went_on_are_not_answered_again() -> None:
+    play = scene()
+    play.at(2100, play.turns.voice_started, since_ms=2000)
+    play.partial(3000, "i want a flight")
+    play.until(8000)
+    assert play.decided == [(8000, EndOfTurn("i want a flight", 2000))]
+    play.partial(9000, "I want a flight")
+    assert not play.turns.user_has_floor
+    play.partial(10_000, "I want a flight, and a car")
+    play.at(11_300, play.turns.voice_stopped, since_ms=11_000)
+    play.at(11_400, play.turns.heard, "I want a flight, and a car.", final=True)
+    assert play.decided[1:] == [(11_400, EndOfTurn("and a car.", 11_000))]
+
+
 # Interruptions
 
 
