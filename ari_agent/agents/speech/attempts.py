@@ -73,7 +73,8 @@ class Attempts:
     async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
         """See Synthesizer.speak."""
         spoken_bytes = 0
-        for part in textwrap.wrap(text.translate(_CONTROL).translate(_SURROGATES), self._longest_chars):
+        printable = " ".join(text.translate(_CONTROL).translate(_SURROGATES).split())
+        for part in textwrap.wrap(printable, self._longest_chars):
             if not any(character.isalnum() for character in part):
                 continue
             before_ms = spoken_bytes // BYTES_PER_MS

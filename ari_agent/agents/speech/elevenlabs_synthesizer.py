@@ -91,7 +91,8 @@ class ElevenLabsSynthesizer:
         self._attempts = Attempts(self._attempt, patience=patience)
         self._http: aiohttp.ClientSession | None = None
         self._spares: list[_Spare] = []  # the oldest first
-        self._tasks: set[asyncio.Task[None]] = set()  # that dial, and that close
+        self._dialling: set[asyncio.Task[None]] = set()
+        self._hanging_up: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """See Synthesizer. The service is not asked: it costs, and may be back before the first call."""
@@ -109,10 +110,11 @@ class ElevenLabsSynthesizer:
     async def close(self) -> None:
         """See Synthesizer."""
         http, self._http = self._http, None
-        self._drop()
-        for task in self._tasks:
+        for task in self._dialling:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._dialling, return_exceptions=True)
+        self._drop()
+        await asyncio.gather(*self._hanging_up)
         if http:
             await http.close()
 
@@ -122,7 +124,7 @@ class ElevenLabsSynthesizer:
         with failures(self._endpoint.shown):
             socket, told = await self._begun(url, text, voice)
             try:
-                self._start_task(self._dial_spare(url))
+                _start(self._dial_spare(url), self._dialling)
                 stream, alignment = PcmStream(SAMPLE_RATE_HZ), Alignment()
                 given_bytes = 0
                 while told is not None:
@@ -136,7 +138,7 @@ class ElevenLabsSynthesizer:
                 if words := alignment.finish():
                     yield Spoken(b"", words)
             finally:
-                self._start_task(_hang_up(socket))
+                self._hang_up(socket)
 
     async def _begun(self, url: str, text: str, voice: Voice) -> tuple[_Socket, dict[str, Any] | None]:
         """A socket that speaks the text, and its first message. A spare that is dead is not the caller's concern."""
@@ -160,7 +162,7 @@ class ElevenLabsSynthesizer:
             await socket.send_json({"text": ""})
             return await self._receive(socket)
         except BaseException:
-            self._start_task(_hang_up(socket))
+            self._hang_up(socket)
             raise
 
     def _url(self, voice_id: str, model: str, language: str) -> str:
@@ -220,7 +222,7 @@ class ElevenLabsSynthesizer:
             log.debug("no spare websocket for text to speech: %s", type(error).__name__)
             return
         if self._http is None:
-            await _hang_up(socket)
+            self._hang_up(socket)
             return
         spare = _Spare(url, socket)
         self._spares.append(spare)
@@ -245,15 +247,20 @@ class ElevenLabsSynthesizer:
     def _expire(self, spare: _Spare) -> None:
         self._spares.remove(spare)
         spare.cancel()
-        self._start_task(_hang_up(spare.socket))
+        self._hang_up(spare.socket)
 
-    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _hang_up(self, socket: _Socket) -> None:
+        """Within _CLOSE_TIMEOUT_S; whoever is done with it does not wait so long."""
+        _start(_closed(socket), self._hanging_up)
 
 
-async def _hang_up(socket: _Socket) -> None:
+def _start(work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    among.add(task)
+    task.add_done_callback(among.discard)
+
+
+async def _closed(socket: _Socket) -> None:
     with suppress(aiohttp.ClientError, OSError):
         await socket.close()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,9 +72,9 @@ def failures(shown: str) -> Iterator[None]:
     except aiohttp.ClientPayloadError:
         raise AttemptFailed(f"{shown}: the connection was lost in the middle of the audio") from None
     except aiohttp.ClientConnectorError as error:
-        raise AttemptFailed(f"{shown} is not reachable: {error.os_error.strerror or 'no connection'}") from None
-    except (aiohttp.ClientError, OSError) as error:
-        # no text of the error: it may hold the request's URL
+        raise AttemptFailed(f"{shown} is not reachable: {_why(error.os_error)}") from None
+    except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        # RuntimeError: aiohttp's, for reading from a session that was closed; no text: it may hold the request's URL
         raise AttemptFailed(f"{shown} failed: {type(error).__name__}") from None
 
 
@@ -101,6 +103,11 @@ def decoded(audio: str) -> bytes:
         return base64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError):
         raise AttemptFailed("audio from text to speech that is no base64", again=False) from None
+
+
+def _why(error: OSError) -> str:
+    """In the system's words; uvloop and asyncio have others."""
+    return os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror or "no connection"
 
 
 def _line(error: Exception) -> str:
