@@ -9,7 +9,7 @@ import pytest
 
 from ari_agent.agents.speech.grammar_decoder import DecoderFactory, GrammarDecoder
 from ari_agent.errors import SpeechUnavailable
-from tests.agents.speech.speaking import BARGE, NO_THANK_YOU, TRANSFER, YES, speech
+from tests.agents.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, speech
 
 ANSWERS = "yes\nno\nno thank you\ntransfer me to an agent\nwait stop i have a question\n"
 
@@ -55,7 +55,14 @@ def test_words_have_their_times(decoder: GrammarDecoder) -> None:
 
 
 def test_a_sentence_that_breaks_off_is_not_understood(decoder: GrammarDecoder) -> None:
-    assert heard(decoder, speech(TRANSFER[0])[: 32 * 1000]) == []
+    assert heard(decoder, speech(NO_THANK_YOU[0])[: 1200 * MS_BYTES]) == []
+    assert decoder.so_far() == "no thank"
+
+
+def test_a_word_that_is_stretched_over_other_words_is_not_understood() -> None:
+    decoder = DecoderFactory("a").make()
+    assert heard(decoder, speech(BARGE[0])) == []
+    assert decoder.so_far() == "a"
 
 
 def test_a_grammar_that_pocketsphinx_does_not_take_says_so() -> None:

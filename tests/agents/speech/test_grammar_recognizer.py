@@ -128,10 +128,12 @@ async def test_a_worker_ignores_what_a_terminal_sends_to_all_processes() -> None
     async with recognizer() as made:
         ear = Ear()
         recognition = ear.listen(made)
+        pids = made.pids
         for each in (signal.SIGINT, signal.SIGTERM):
-            os.kill(made.pids[0], each)
+            os.kill(pids[0], each)
         await say(recognition, speech(YES[0]))
         assert await ear.finals_of(1) == ["yes"]
+        assert made.pids == pids
         await recognition.close()
 
 
