@@ -155,7 +155,7 @@ class SpokenDialogue:
         self._queue: list[SpokenSentence] = []  # not over yet
         self._last_number = 0
         self._whose: Turntaking | None = None
-        self._has_started = False
+        self._has_started = self._is_over = False
         self._away = self._may_begin = False
         self._machine: Literal["greeting", "recording"] | None = None
         self._asks_later = self._hangs_up_later = False
@@ -236,6 +236,8 @@ class SpokenDialogue:
             if self._stopped_ms is not None:
                 self.latency.took("asr", now_ms - self._stopped_ms)
                 self._stopped_ms = None
+            if text:
+                self._keep_what_was_heard(now_ms)  # it was heard before this was said
             self.transcript.user_said(text, words)
             changed = bool(text)
         else:
@@ -453,7 +455,7 @@ class SpokenDialogue:
         self._turn_goes_to("user_turn")
         if self._hangs_up_later:
             self._hangs_up_later = False
-            self._orders.append(HangUp())
+            self._hang_up()
 
     def _ask_or_later(self, now_ms: float) -> None:
         """What the user says while the agent keeps the turn is for after it."""
@@ -463,7 +465,7 @@ class SpokenDialogue:
             self._ask(now_ms)
 
     def _ask(self, now_ms: float, *, reminds: bool = False) -> None:
-        if self._hangs_up_later:
+        if self._hangs_up_later or self._is_over:
             return
         self._asks_later = False
         self._cut(now_ms)  # an answer that waits for the user's turn to end is not wanted any more
@@ -536,7 +538,7 @@ class SpokenDialogue:
         turn = self._turn
         if turn is None:
             if self._hangs_up_later:
-                self._orders.append(HangUp())
+                self._hang_up()
                 self._hangs_up_later = False
             return
         if self._queue or not turn.is_complete:
@@ -564,14 +566,14 @@ class SpokenDialogue:
 
     def _keep_what_was_heard(self, now_ms: float) -> None:
         for place, sentence in enumerate(self._queue):
+            beyond_ms = 0.0
             if place == 0 and sentence.began_ms is not None:
                 ago_ms = now_ms - max(self._played_ms, sentence.began_ms)
-                sentence.heard_ms += min(max(0.0, ago_ms), INTERPOLATED_MS)
-            if sentence.heard_ms > 0:
-                self._keep(sentence)
+                beyond_ms = min(max(0.0, ago_ms), INTERPOLATED_MS)
+            self._keep(sentence, beyond_ms=beyond_ms)
 
-    def _keep(self, sentence: SpokenSentence) -> None:
-        text, words = sentence.heard()
+    def _keep(self, sentence: SpokenSentence, *, beyond_ms: float = 0.0) -> None:
+        text, words = sentence.take_heard(beyond_ms=beyond_ms)
         turn = self._turn
         self.transcript.agent_said(
             sentence.turn,
@@ -590,13 +592,17 @@ class SpokenDialogue:
 
     # actions
 
+    def _hang_up(self) -> None:
+        self._is_over = True
+        self._orders.append(HangUp())
+
     def _do(self, action: Action) -> None:
         """What the platform does itself stands in the transcript like a tool."""
         self._actions += 1
         match action:
             case EndCall():
                 self._action_begins("end_call", {})
-                self._orders.append(HangUp())
+                self._hang_up()
             case TransferTo(number):
                 self._action_begins("transfer_call", {"transfer_number": number})
                 self._orders.append(Transfer(number))

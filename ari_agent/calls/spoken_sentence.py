@@ -30,6 +30,7 @@ class SpokenSentence:
         self.is_whole = False
         self.began_ms: float | None = None
         self._told: list[SpokenWord] = []
+        self._taken_characters = self._taken_words = 0
 
     @property
     def is_over(self) -> bool:
@@ -41,10 +42,18 @@ class SpokenSentence:
         self.audio_ms += duration_ms
         self._told.extend(words)
 
-    def heard(self) -> tuple[str, list[Word]]:
-        """What the agent wrote as far as it was heard, whole words alone; these, with seconds since the call began."""
-        words = [word for word in self._timed() if self.is_over or word.end_ms <= self.heard_ms]
-        return self._written(len(words)).strip(), [self._word(word) for word in words]
+    def take_heard(self, *, beyond_ms: float = 0.0) -> tuple[str, list[Word]]:
+        """What the agent wrote as far as it was heard, and not taken yet: whole words alone.
+
+        The words have seconds since the call began. beyond_ms: heard, for all that is known, after heard_ms.
+        """
+        heard_ms = self.heard_ms + beyond_ms
+        words = [word for word in self._timed() if self.is_over or word.end_ms <= heard_ms]
+        written = self._written(len(words))
+        text, words = written[self._taken_characters :].strip(), words[self._taken_words :]
+        self._taken_characters = max(self._taken_characters, len(written))
+        self._taken_words += len(words)
+        return text, [self._word(word) for word in words]
 
     def _written(self, count: int) -> str:
         """Up to the end of so many words."""
