@@ -53,7 +53,7 @@ class EndOfTurn:
     """The user is done: the agent is to be asked, whatever it was asked before.
 
     text: of the turn; "" where a voice said nothing that was understood ("(unintelligible audio)" at Retell).
-    voice_ended_ms: when the voice ended: what latency is counted from.
+    voice_ended_ms: when the voice, or the text without one, ended: what latency is counted from.
     """
 
     text: str
@@ -406,9 +406,12 @@ class Turns:
     def _answer(self, turn: _Turn) -> list[Decision]:
         if self._voice is not None:
             self._answered = words_of(turn.partial)
+        ended_ms = turn.voice_ended_ms if turn.voiced_ms else turn.word_ms or turn.voice_ended_ms
+        if self._voice is not None:
+            ended_ms = self._now if self._voice_until is None else self._voice_until
         self._drop_turn()
         self._began, self._awaited, self._reminders, self._quiet = True, True, 0, self._now
-        return [EndOfTurn(turn.text, turn.voice_ended_ms)]
+        return [EndOfTurn(turn.text, ended_ms)]
 
     def _dismiss(self, turn: _Turn) -> list[Decision]:
         self._turn = None

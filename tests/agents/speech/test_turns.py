@@ -110,7 +110,7 @@ def test_the_recognizer_may_be_sure() -> None:
     play = scene()
     play.at(2100, play.turns.voice_started, since_ms=2000)
     play.at(3100, play.turns.heard, "a flight to", final=True, end_of_turn=True)
-    assert play.decided == [(3100, EndOfTurn("a flight to", 2000))]
+    assert play.decided == [(3100, EndOfTurn("a flight to", 3100))]
     play.at(3300, play.turns.voice_stopped, since_ms=3000)
     play.at(3400, play.turns.heard, "", final=True)
     play.until(9000)
@@ -165,7 +165,7 @@ def test_text_without_a_voice_is_a_turn() -> None:
     play.partial(2000, "Hello")
     play.at(2500, play.turns.heard, "Hello there", final=True)
     play.until(5000)
-    assert play.decided == [(2500, EndOfTurn("Hello there", 2000))]
+    assert play.decided == [(2500, EndOfTurn("Hello there", 2500))]
 
 
 def test_noise_is_dismissed_and_long_voice_without_words_is_answered() -> None:
@@ -208,7 +208,7 @@ def test_words_that_were_answered_while_the_voice_went_on_are_not_answered_again
     play.at(2100, play.turns.voice_started, since_ms=2000)
     play.partial(3000, "i want a flight")
     play.until(8000)
-    assert play.decided == [(8000, EndOfTurn("i want a flight", 2000))]
+    assert play.decided == [(8000, EndOfTurn("i want a flight", 8000))]
     play.partial(9000, "I want a flight")
     assert not play.turns.user_has_floor
     play.partial(10_000, "I want a flight, and a car")
