@@ -20,6 +20,7 @@ from aiohttp import web
 
 from ari_agent import samples
 from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
@@ -305,7 +306,7 @@ def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str |
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = web.AppRunner(api, access_log=None)
+    runner = ApiRunner(api, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
