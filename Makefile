@@ -2,6 +2,8 @@
 # folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its call.
 
 SHELL := /bin/bash
+# Where an environment forbids to keep compiled code, every process compiles all of it, and pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 INSTALL := docker/install.sh

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.long_calls import Outcomes, play_all
+from tests.integration.long_calls import Outcomes, first_to_come, play_all
 from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
 
@@ -44,13 +44,26 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, go_before_others: None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def long_calls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[asyncio.Task[Outcomes]]:
-    """Calls of a minute, on a stage of their own, while other tests run."""
-    async with staged(tmp_path_factory.mktemp("long")) as made:
-        task = asyncio.create_task(play_all(made))
+async def long_calls(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[asyncio.Task[Outcomes]]:
+    """Calls of a minute, on a stage of their own, while other tests run; one worker's, who tells the others."""
+    alone = not hasattr(request.config, "workerinput")
+    run = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent  # the workers' own
+    told = run / "long_calls.json"
+    if not first_to_come(run):
+        task = asyncio.create_task(Outcomes.told(told))
         yield task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        return
+    async with staged(tmp_path_factory.mktemp("long")) as made:
+        task = asyncio.create_task(play_all(made))
+        task.add_done_callback(lambda done: done.cancelled() or done.result().tell(told))
+        yield task
+        if alone:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)  # others may ask for it yet
 
 
 @pytest.fixture(scope="session", autouse=True)
