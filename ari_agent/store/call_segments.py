@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ARRAY, ColumnElement, Connection, String, and_, func, literal, select
 
+from ari_agent.store import packed_ids
 from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
@@ -37,11 +38,12 @@ from ari_agent.store.call_filter import (
     positive,
 )
 from ari_agent.store.packed_column import Mask, PackedColumn, pack
+from ari_agent.store.packed_ids import Ids, open_ids
 from ari_agent.store.segment_tables import call_columns, call_segments
 from ari_agent.store.tables import call_attributes, storable
 
 MAX_SIZE: Final = 8192
-BLOCK: Final = 256
+BLOCK: Final = 1024
 """Rows of a block of call_id."""
 Key = tuple[int, str]
 """A call's place in the list: listed_ms, call_id."""
@@ -52,10 +54,12 @@ TOOLS: Final = "tools"
 TOOL_COLUMNS: Final = ("name", "type", "success", "latency_ms")
 ATTRIBUTE_COLUMNS: Final = ("text", "number", "bare")
 
+_BLOCKS: Final = f"{CALL_ID}:"
+
 
 def block_column(block: int) -> str:
     """The name of a block of call_id."""
-    return f"{CALL_ID}:{block}"
+    return f"{_BLOCKS}{block}"
 
 
 def tool_column(name: str) -> str:
@@ -145,15 +149,20 @@ class Loaded:
     def __init__(self, connection: Connection, segment: Segment, packed: Mapping[str, bytes]) -> None:
         self._connection, self._segment = connection, segment
         self._columns: dict[str, PackedColumn] = {}
+        self._blocks: dict[str, Ids] = {}
         self.add(packed)
 
     def add(self, packed: Mapping[str, bytes]) -> None:
         """More columns."""
-        self._columns.update((name, PackedColumn(column)) for name, column in packed.items())
+        for name, column in packed.items():
+            if name.startswith(_BLOCKS):
+                self._blocks[name] = open_ids(column)
+            else:
+                self._columns[name] = PackedColumn(column)
 
     def missing(self, names: Iterable[str]) -> Sequence[str]:
         """Where those of these columns are that are not loaded."""
-        return [place(self._segment.segment_id, name) for name in names if name not in self._columns]
+        return [place(self._segment.segment_id, name) for name in names if name not in self._columns | self._blocks]
 
     def column(self, name: str) -> PackedColumn:
         """A column that every segment has."""
@@ -163,8 +172,14 @@ class Loaded:
 
     def call_id(self, row: int) -> str:
         """Of the call in that row."""
-        call_id: str = self.column(block_column(row // BLOCK))[row % BLOCK]
+        call_id: str = self._block(row // BLOCK)[row % BLOCK]
         return call_id
+
+    def _block(self, number: int) -> Ids:
+        name = block_column(number)
+        if places := self.missing([name]):
+            self.add(load(self._connection, places)[self._segment.segment_id])
+        return self._blocks[name]
 
     def key(self, row: int) -> Key:
         """Of the call in that row."""
@@ -201,8 +216,7 @@ class Loaded:
         return np.full(self._segment.size, op in (FilterOp.NE, FilterOp.NP))
 
     def _with_call_id(self, op: FilterOp, value: Any) -> Mask:
-        blocks = map(block_column, range(-(-self._segment.size // BLOCK)))
-        return np.concatenate([self.column(block).fulfil(op, value) for block in blocks])
+        return packed_ids.fulfil([self._block(number) for number in range(-(-self._segment.size // BLOCK))], op, value)
 
     def _with_attribute(self, wanted: AttributeFilter) -> Mask:
         names = {what: attribute_column(what, wanted.kind.value, attribute_key(wanted)) for what in ATTRIBUTE_COLUMNS}
