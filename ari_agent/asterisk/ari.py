@@ -52,7 +52,8 @@ class Ari:
     """One Asterisk, one application.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
-    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits longer than timeout_s.
+    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
+    timeout_s.
     """
 
     def __init__(

@@ -246,6 +246,16 @@ async def test_an_asterisk_that_does_not_answer_is_unreachable_after_the_timeout
     assert ari.rest_seconds["ring", "unreachable"].count == 1
 
 
+async def test_waiting_for_its_turn_does_not_use_up_a_requests_time(
+    asterisk: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_agent.asterisk.rest._MAX_CONNECTIONS", 1)
+    ari = make(asterisk, timeout_s=0.8)
+    asterisk.delay_s = 0.05
+    await asyncio.gather(*(ari.ring(f"c{number}") for number in range(20)))
+    await ari.close()
+
+
 async def test_an_asterisk_that_is_not_there_is_unreachable() -> None:
     async with FakeAsterisk() as asterisk:
         ari = make(asterisk)
