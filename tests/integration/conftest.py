@@ -14,6 +14,7 @@ from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
 
 HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A failure shows what the controller and Asterisk said last."""
     report = yield
     if report.failed:
+        item.stash[FAILED] = True
         for stage in (value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Stage)):
             report.sections.append(("controller", stage.controller.log_tail(60)))
             report.sections.append(("Asterisk", stage.asterisk_log_tail(20)))
@@ -86,3 +88,13 @@ def scripts_went_well(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for stage in (value for value in getattr(request.node, "funcargs", {}).values() if isinstance(value, Stage)):
         assert stage.agents.take_script_errors() == []
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_is_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """The calls of a test that failed do not disturb the next one, nor its own second attempt."""
+    yield
+    if request.node.stash.get(FAILED, False):
+        request.node.stash[FAILED] = False
+        for stage in (value for value in request.node.funcargs.values() if isinstance(value, Stage)):
+            await stage.clear()
