@@ -26,10 +26,9 @@ from ari_agent.store.call_segments import (
     Segment,
     all_segments,
     columns_of,
-    load,
     load_keys,
-    place,
 )
+from ari_agent.store.column_cache import ColumnCache, open_column, place
 from ari_agent.store.segment_tables import call_fresh
 
 FEW: Final = 500
@@ -64,12 +63,17 @@ class Found:
 
 
 def look(
-    connection: Connection, filters: Sequence[AnyFilter], window: Window = NOTHING, *, with_total: bool = False
+    connection: Connection,
+    cache: ColumnCache,
+    filters: Sequence[AnyFilter],
+    window: Window = NOTHING,
+    *,
+    with_total: bool = False,
 ) -> Found:
     """The calls of the window that fulfil every filter, and how many do at all, in one walk."""
     chosen: list[tuple[_Stretch, int, int]] = []
     skip, left, total = window.skip, window.size, 0
-    for stretch in _stretches(connection, filters, window, with_total=with_total):
+    for stretch in _stretches(connection, cache, filters, window, with_total=with_total):
         total += stretch.total
         if left and skip < stretch.size:
             end = min(stretch.size, skip + left)
@@ -79,7 +83,7 @@ def look(
         if not left and not with_total:
             break
     needed = [(stretch.loaded, stretch.rows(begin, end)) for stretch, begin, end in chosen]
-    load_keys(connection, [(loaded, rows) for loaded, rows in needed if loaded])
+    load_keys(connection, cache, [(loaded, rows) for loaded, rows in needed if loaded])
     keys = [key for stretch, begin, end in chosen for key in stretch.keys(begin, end)]
     return Found(keys, total if with_total else None)
 
@@ -111,18 +115,18 @@ class _Stretch:
 
 
 def _stretches(
-    connection: Connection, filters: Sequence[AnyFilter], window: Window, *, with_total: bool
+    connection: Connection, cache: ColumnCache, filters: Sequence[AnyFilter], window: Window, *, with_total: bool
 ) -> Iterator[_Stretch]:
     nothing = np.array([], np.int64)
     names = frozenset(name for wanted in filters for name in columns_of(wanted))
     few = _few(connection, filters)
     if few is not None:
-        found = _matching(connection, few, filters, names)
+        found = _matching(connection, cache, few, filters, names)
         yield _Stretch(None, nothing, _after(found, window), total=len(found), ascending=window.ascending)
         return
     segments = all_segments(connection)
     fresh_rows = connection.execute(select(call_fresh.c.call_id, call_fresh.c.sealed_ms)).all()
-    fresh = _matching(connection, [row.call_id for row in fresh_rows], filters, names)
+    fresh = _matching(connection, cache, [row.call_id for row in fresh_rows], filters, names)
     sealed = sorted((row.sealed_ms, row.call_id) for row in fresh_rows if row.sealed_ms is not None)
     if not segments:
         yield _Stretch(None, nothing, _after(fresh, window), total=len(fresh), ascending=window.ascending)
@@ -140,11 +144,11 @@ def _stretches(
             and (with_total or window.reaches(segments[at].first, segments[at].last))
         }
         needed = names | {LISTED_MS} if any(sealed_of[at] for at in wanted) else names
-        packed = load(connection, [place(each.segment_id, name) for each in wanted.values() for name in needed])
+        columns = cache.load(connection, [place(each.segment_id, name) for each in wanted.values() for name in needed])
         for at in lot:
             rows, loaded, total = nothing, None, len(fresh_of[at])
             if at in wanted:
-                loaded = Loaded(connection, segments[at], packed.get(segments[at].segment_id, {}))
+                loaded = Loaded(connection, cache, segments[at], columns.get(segments[at].segment_id, {}))
                 rows = _rows(loaded, filters, sealed_of[at])
                 total += len(rows)
                 rows = _in_window(rows, loaded, segments[at], window)
@@ -170,7 +174,11 @@ def _few(connection: Connection, filters: Sequence[AnyFilter]) -> Sequence[str] 
 
 
 def _matching(
-    connection: Connection, call_ids: Sequence[str], filters: Sequence[AnyFilter], names: Set[str]
+    connection: Connection,
+    cache: ColumnCache,
+    call_ids: Sequence[str],
+    filters: Sequence[AnyFilter],
+    names: Set[str],
 ) -> Sequence[Key]:
     """Those of these calls that fulfil every filter, in order."""
     new = read_rows(connection, call_ids, names)
@@ -178,7 +186,9 @@ def _matching(
         return sorted(row.key for row in new)
     found: list[Key] = []
     for part in repack({}, without=frozenset(), new=new, whole=True, is_last=True):
-        loaded = Loaded(connection, Segment(0, part.size, part.first, part.last, whole=True), part.columns)
+        columns = {name: open_column(name, packed) for name, packed in part.columns.items()}
+        segment = Segment(0, part.size, part.first, part.last, whole=True)
+        loaded = Loaded(connection, cache, segment, columns)
         found += [loaded.key(row) for row in np.flatnonzero(loaded.fulfil_all(filters)).tolist()]
     return found
 

@@ -12,15 +12,14 @@ from ari_agent.store.call_rows import CallRow, ToolCall
 from ari_agent.store.call_segments import (
     BLOCK,
     CALL_COLUMNS,
-    CALL_ID,
     LISTED_MS,
     MAX_SIZE,
     TOOL_COLUMNS,
     TOOLS,
     Key,
-    block_column,
     tool_column,
 )
+from ari_agent.store.column_cache import CALL_ID, block_column
 from ari_agent.store.packed_column import PackedColumn, pack
 from ari_agent.store.packed_ids import open_ids, pack_ids
 

@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Row, case, select
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.errors import UnreadableRecord
-from ari_agent.store.call_segments import Key, among
+from ari_agent.store.call_segments import Key
+from ari_agent.store.column_cache import among
 from ari_agent.store.tables import calls
 
 log = logging.getLogger(__name__)

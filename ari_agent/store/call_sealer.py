@@ -25,7 +25,8 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.errors import StoreError
 from ari_agent.store.call_packing import PackedSegment, repack
 from ari_agent.store.call_rows import CallRow, read_rows
-from ari_agent.store.call_segments import MAX_SIZE, Key, Segment, all_segments, among, load_all, place
+from ari_agent.store.call_segments import MAX_SIZE, Key, Segment, all_segments
+from ari_agent.store.column_cache import among, load_all, place
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.segment_tables import call_columns, call_fresh, call_segments
 from ari_agent.store.tables import calls

@@ -24,6 +24,7 @@ from ari_agent.store.call_index import attributes, columns, tool_calls
 from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
 from ari_agent.store.call_sealer import UNFINISHED, CallSealer, mark_fresh
 from ari_agent.store.call_segments import Key
+from ari_agent.store.column_cache import ColumnCache
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.segment_tables import call_fresh
@@ -67,6 +68,7 @@ class Calls:
         self._outbox = outbox
         self._now_ms = now_ms
         self._sealer = CallSealer(database)
+        self._columns = ColumnCache()
 
     async def open(self) -> None:
         """Seal what is waiting: of a database that an older version filled, every call."""
@@ -75,6 +77,10 @@ class Calls:
     async def close(self) -> None:
         """Seal no more: what waits is sealed at the next start."""
         await self._sealer.close()
+
+    def forget_columns(self) -> None:
+        """Read everything anew that list-calls looks through."""
+        self._columns = ColumnCache()
 
     async def save(self, call: Call, events: Sequence[WebhookEvent] = ()) -> None:
         """Write the record and what is to be told about it, both or neither.
@@ -173,7 +179,7 @@ class Calls:
         with_total: bool,
     ) -> CallPage[Shown]:
         def ask(connection: Connection) -> tuple[call_list.Found, Sequence[Row[Any]]]:
-            found = call_list.look(connection, filters, wanted.window(connection), with_total=with_total)
+            found = call_list.look(connection, self._columns, filters, wanted.window(connection), with_total=with_total)
             return found, read(connection, found.keys[: wanted.limit], columns)
 
         found, rows = await self._database.read(ask)
@@ -185,7 +191,7 @@ class Calls:
         """How many calls fulfil every filter."""
 
         def ask(connection: Connection) -> int:
-            return call_list.look(connection, filters, with_total=True).total or 0
+            return call_list.look(connection, self._columns, filters, with_total=True).total or 0
 
         return await self._database.read(ask)
 
