@@ -164,11 +164,6 @@ class Controller:
         return process.returncode
 
     @property
-    def running(self) -> bool:
-        """Its process lives."""
-        return self.process is not None and self.process.returncode is None
-
-    @property
     def pid(self) -> int:
         """Of the running process."""
         assert self.process is not None

@@ -177,9 +177,9 @@ class Stage:
         Asterisk may wait half a minute for a far end that is gone.
         """
         if self.pbx.running:
-            if self.controller.running:
+            try:
                 await self.controller.wait_for("/readyz", 200)
-            else:
+            except RuntimeError:  # it has ended
                 await self.controller.start()
             await self.pbx.cli("channel request hangup all")
             await self.idle(timeout_s=40)
