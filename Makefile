@@ -2,6 +2,8 @@
 # folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its call.
 
 SHELL := /bin/bash
+# Where an environment forbids to keep compiled code, every process compiles all of it, and pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 INSTALL := docker/install.sh
@@ -43,7 +45,8 @@ demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only
 	    $(MAKE) --no-print-directory $(VENV)/installed root && exec $(PYTHON_IN) -m ari_agent demo $(if $(ONCE),--once); \
 	fi
 
-# The second interpreter's tests run beside those on a real Asterisk, which wait, and go before them.
+# The second interpreter's tests run beside those on a real Asterisk, which wait, and go before them. Shell scripts were
+# tested with the first.
 test: ## lint, types and all tests, those on a real Asterisk included
 	$(BESIDE) $(VENV)/installed root
 	$(BESIDE) lint-beside other-installed test-without-asterisk
@@ -73,7 +76,7 @@ other-installed: $(VENV)/installed
 
 test-other-python: other-installed
 	@! { $(HAS_OTHER); } || { $(QUIETLY); run $(IN_IDLE_TIME) $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) \
-	    --hypothesis-profile 'second interpreter'; }
+	    --ignore tests/docker --hypothesis-profile 'second interpreter'; }
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh

@@ -23,6 +23,7 @@ from ari_agent.agents.speech import providers
 from ari_agent.agents.speech.providers import SpeechSettings
 from ari_agent.agents.speech.silero import SileroDetector
 from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
@@ -90,12 +91,24 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
         failed.append(part)
         stop.set()
 
-    loop = asyncio.get_running_loop()
+    loop, serving, starting = asyncio.get_running_loop(), asyncio.current_task(), True
+
+    def asked_to_stop() -> None:
+        if starting and serving and not stop.is_set():
+            serving.cancel()  # the first start on the database of an older version takes minutes
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
-        await stop.wait()
-        log.info("stopping")
+        loop.add_signal_handler(number, asked_to_stop)
+    try:
+        async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
+            starting = False
+            await stop.wait()
+            log.info("stopping")
+    except asyncio.CancelledError:
+        if not (starting and stop.is_set()):
+            raise
+        log.info("stopped before the start was done")
     if failed:
         raise ControllerFailed(failed[0])
 
@@ -352,7 +365,7 @@ def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str |
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = web.AppRunner(api, access_log=None)
+    runner = ApiRunner(api, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -45,6 +45,7 @@
     │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
     ├── StoreError                    the database
     │   ├── AlreadyStored             a record with this key exists
+    │   ├── UnreadableRecord          what is stored is no such object
     │   └── FallbackChain             a fallback number would fall back itself
     ├── PbxError                      the Asterisk of the demo and the tests did not start
     │   └── PortBusy                  a port it needs is taken
@@ -57,6 +58,8 @@ by the call, into a status by the API.
 from __future__ import annotations
 
 from typing import ClassVar
+
+from pydantic import ValidationError
 
 from ari_agent.contract.disconnection import DisconnectionReason
 
@@ -384,6 +387,14 @@ class StoreError(AriAgentError):
     """The database could not be opened, migrated or written."""
 
 
+class UnreadableRecord(StoreError):
+    """What is stored is no such object. what: for people, `the record of call ...`; error: of pydantic or json."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(f"{what} cannot be read: {_first_problem(error)}")
+        self.what = what
+
+
 class AlreadyStored(StoreError):
     """A record with this key exists. kind: what it is of, for people."""
 
@@ -414,3 +425,11 @@ class ApiError(AriAgentError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def _first_problem(error: Exception) -> str:
+    """Without what it was found in, which is somebody's call."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

@@ -1,17 +1,16 @@
-"""What every test shares: hypothesis without deadlines, for machines that are busy, and a database to copy.
+"""What every test shares: hypothesis without deadlines, for machines that are busy, and the databases.
 
 A second interpreter need not look for the same examples again: `--hypothesis-profile "second interpreter"`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
 
-from ari_agent.store.store import Store
+from tests.store.databases import bare_database_url, database_url, empty_database, kept_database, postgresql_url
+
+__all__ = ["bare_database_url", "database_url", "empty_database", "kept_database", "postgresql_url"]
 
 settings.register_profile("no deadline", deadline=None)
 settings.register_profile("second interpreter", deadline=None, max_examples=15)
@@ -29,18 +28,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, ending in enumerate(LONGEST_FIRST) if name.endswith(ending)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database that is brought to the current schema once, to be copied by each test that needs one."""
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    asyncio.run(open_once(f"sqlite+aiosqlite:///{path}"))
-    return path
-
-
-async def open_once(database_url: str) -> None:
-    """Bring a database to the current schema."""
-    store = Store(database_url)
-    await store.open()
-    await store.close()

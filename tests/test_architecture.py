@@ -30,6 +30,7 @@ PURE: Final = (
     "media.resampler",
     "media.rtp",
     "media.transcoder",
+    "agents.allowance",
     "agents.control",
     "agents.media_shape",
     "agents.message",

@@ -9,8 +9,9 @@ costs a third less per message than aiohttp (tests/benchmarks/README.md). Nothin
         .send(message)                 is not
 
 What the agent may do to us is bounded: messages to MAX_MESSAGE_BYTES, fragments included; unread audio to
-BACKLOG_AUDIO_MESSAGES, then the oldest goes; silence is pinged. A message that the protocol cannot make sense of closes
-the websocket with 1007 and says why.
+BACKLOG_AUDIO_MESSAGES, then the oldest goes; what it sends to BURST_BYTES and BYTES_PER_S, then it is not read for a
+while, so that no agent keeps the other calls waiting; silence is pinged. A message that the protocol cannot make sense
+of closes the websocket with 1007 and says why.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Final, Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
+from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.connection import Connection, Destination
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
@@ -37,6 +39,14 @@ BACKLOG_MESSAGES: Final = 1000
 CLOSE_TIMEOUT_S: Final = 0.3
 """How long the agent has for its half of the closing handshake."""
 
+BURST_BYTES: Final = 32 * 1024 * 1024
+"""Of payload. Speech is made faster than it is spoken: ten minutes of 24 kHz PCM are 29 MB."""
+BYTES_PER_S: Final = 4 * 1024 * 1024
+"""After that. To take in 1 MiB keeps the event loop busy for 17 to 38 ms."""
+
+_LOOK_EACH_BYTES: Final = 256 * 1024
+"""How often the clock is asked: of what comes in real time, every few seconds."""
+_LOOK_AGAIN_S: Final = 0.25
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done."""
@@ -68,8 +78,20 @@ class AudioSocket:
     did not read.
     """
 
-    def __init__(self, protocol: AgentProtocol, events: AgentEvents, *, ping_idle_s: float = 10.0) -> None:
-        """ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer."""
+    def __init__(
+        self,
+        protocol: AgentProtocol,
+        events: AgentEvents,
+        *,
+        ping_idle_s: float = 10.0,
+        allowance: Allowance | None = None,
+    ) -> None:
+        """ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
+
+        allowance: of what the agent sends.
+        """
+        self._allowance = allowance or Allowance(BURST_BYTES, BYTES_PER_S)
+        self._rest: asyncio.TimerHandle | None = None
         self._protocol = protocol
         self._events = events
         self._ping_idle_s = ping_idle_s
@@ -87,6 +109,11 @@ class AudioSocket:
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self.is_open else "not open"
         return f"AudioSocket({self._url}, {state}, {self.messages_in} in, {self.messages_out} out)"
+
+    @property
+    def rests(self) -> bool:
+        """Whether the agent has sent so much that it is not read for a while."""
+        return self._rest is not None
 
     @property
     def is_open(self) -> bool:
@@ -248,11 +275,34 @@ class AudioSocket:
 
     def closed(self, code: int, reason: str) -> None:
         """The websocket is gone. code: the agent's, 1005 when it gave none, 1006 when it just vanished."""
+        if self._rest is not None:
+            self._rest.cancel()
         if self._closing:
             return
         self._closing = True
         self._backlog.clear()
         self._events.on_agent_closed(None if code in _NORMAL_CODES else AgentLost(code, reason))
+
+    def came(self, size_bytes: int) -> None:
+        """So much payload has come; told every _LOOK_EACH_BYTES. After too much, nothing is read for a while."""
+        if self._transport is None or self._closing:
+            return
+        rest_s = self._allowance.take(size_bytes, asyncio.get_running_loop().time())
+        if rest_s and self._rest is None:
+            self._transport.underlying_transport.pause_reading()
+            self._look_again_in(rest_s)
+
+    def _look_again_in(self, rest_s: float) -> None:
+        self._rest = asyncio.get_running_loop().call_later(min(rest_s, _LOOK_AGAIN_S), self._look_again)
+
+    def _look_again(self) -> None:
+        rest_s = self._allowance.take(0, asyncio.get_running_loop().time())
+        if rest_s:
+            self._look_again_in(rest_s)
+            return
+        self._rest = None
+        if self._transport is not None and not self._transport.underlying_transport.is_closing():
+            self._transport.underlying_transport.resume_reading()
 
     def _deliver(self, message: AgentMessage) -> None:
         if isinstance(message, Audio):
@@ -279,6 +329,7 @@ class _Listener(WSListener):
         self._audio_is_binary = protocol.audio_is_binary
         self._fragments: bytearray | None = None
         self._fragments_type = _TEXT
+        self._came_bytes = 0
         self._code, self._reason = 1006, ""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -286,6 +337,10 @@ class _Listener(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        self._came_bytes += frame.payload_size
+        if self._came_bytes >= _LOOK_EACH_BYTES:
+            self._owner.came(self._came_bytes)
+            self._came_bytes = 0
         try:
             if self._fragments is None and frame.fin:
                 # The hot path: audio goes straight to its listener.

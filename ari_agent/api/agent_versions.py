@@ -6,13 +6,14 @@ assign-agent-tag is ours.
 from __future__ import annotations
 
 import re
-from typing import Final, NoReturn
+from typing import Final
 
 from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.missing_agent import refuse_missing_version
 from ari_agent.api.route import delete, get, post
 from ari_agent.contract.agent_versions import (
     LatestPublish,
@@ -24,7 +25,7 @@ from ari_agent.contract.agent_versions import (
 )
 from ari_agent.contract.chat_agent import EitherAgent
 from ari_agent.contract.page import MAX_PAGE, PageQuery
-from ari_agent.errors import ApiError, VersionFrozen, VersionUnknown
+from ari_agent.errors import ApiError, VersionFrozen
 from ari_agent.store.agents import AgentPage, Agents
 
 _NAMES: Final = frozenset({"latest", "latest_published"})
@@ -40,7 +41,7 @@ async def create_agent_version(request: web.Request) -> web.Response:
     agent_id = path_id(request, "agent_id", "agent")
     wanted = await read_body(request, VersionCreate)
     made = await _agents(request).create_version(agent_id, wanted.base_version)
-    return answer(made or await _missing(request, agent_id, wanted.base_version), status=201)
+    return answer(made or await refuse_missing_version(request, agent_id, wanted.base_version), status=201)
 
 
 async def delete_agent_version(request: web.Request) -> web.Response:
@@ -50,7 +51,7 @@ async def delete_agent_version(request: web.Request) -> web.Response:
     if not _NUMBER.fullmatch(text):
         raise ApiError(400, "version: must be a version number in the query string, such as ?version=3")
     if not await _agents(request).delete_version(agent_id, int(text)):
-        await _missing(request, agent_id, text)
+        await refuse_missing_version(request, agent_id, text)
     return answer_nothing()
 
 
@@ -85,7 +86,7 @@ async def assign_agent_tag(request: web.Request) -> web.Response:
     if wanted.tag in _NAMES or _NUMBER.fullmatch(wanted.tag):
         raise ApiError(400, f"tag: {wanted.tag} means a version already; choose another name")
     agent = await _agents(request).assign_tag(agent_id, wanted.tag, wanted.version)
-    return answer(agent or await _missing(request, agent_id, wanted.version))
+    return answer(agent or await refuse_missing_version(request, agent_id, wanted.version))
 
 
 async def repair_agent(request: web.Request) -> web.Response:
@@ -94,7 +95,7 @@ async def repair_agent(request: web.Request) -> web.Response:
     version = query_version(request)
     agent = await _agents(request).any(agent_id, version)
     if agent is None:
-        await _missing(request, agent_id, version)
+        await refuse_missing_version(request, agent_id, version)
     if agent.is_published:
         raise VersionFrozen(agent_id, agent.version)
     return answer(agent)
@@ -105,7 +106,7 @@ async def _publish(request: web.Request, wanted: LatestPublish) -> web.Response:
     published = await _agents(request).publish(
         agent_id, wanted.version, title=wanted.version_title, description=wanted.version_description
     )
-    return answer(published or await _missing(request, agent_id, wanted.version))
+    return answer(published or await refuse_missing_version(request, agent_id, wanted.version))
 
 
 async def _page(request: web.Request, query: PageQuery) -> AgentPage:
@@ -119,13 +120,6 @@ async def _page(request: web.Request, query: PageQuery) -> AgentPage:
     if page is None:
         raise unknown("agent", agent_id)
     return page
-
-
-async def _missing(request: web.Request, agent_id: str, version: object) -> NoReturn:
-    """Says whether it is the agent or only the version that is not there: 422 or 404."""
-    if await _agents(request).any(agent_id) is None:
-        raise unknown("agent", agent_id)
-    raise VersionUnknown(agent_id, version)
 
 
 ROUTES: Final = (

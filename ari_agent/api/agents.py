@@ -9,6 +9,7 @@ from aiohttp import web
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.missing_agent import refuse_missing
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
@@ -32,7 +33,7 @@ async def get_agent(request: web.Request) -> web.Response:
     agent_id = path_id(request, "agent_id", "agent")
     version = query_version(request)
     agent = await _agents(request).get(agent_id, version)
-    return answer(agent or await _missing(request, agent_id, version))
+    return answer(agent or await refuse_missing(request, "agent", agent_id, version))
 
 
 async def update_agent(request: web.Request) -> web.Response:
@@ -44,7 +45,7 @@ async def update_agent(request: web.Request) -> web.Response:
     changes = await read_body(request, AgentUpdate)
     version = query_version(request)
     agent = await _agents(request).update(agent_id, changes, version)
-    return answer(agent or await _missing(request, agent_id, version))
+    return answer(agent or await refuse_missing(request, "agent", agent_id, version))
 
 
 async def delete_agent(request: web.Request) -> web.Response:
@@ -78,13 +79,6 @@ async def list_agents_v2(request: web.Request) -> web.Response:
     tags = await _agents(request).tags([agent.agent_id for agent in found])
     items = tuple(AgentSummary.of(agent, tags.get(agent.agent_id, {})) for agent in found)
     return answer(AgentPage(items=items, has_more=key is not None, pagination_key=key))
-
-
-async def _missing(request: web.Request, agent_id: str, version: object) -> Agent:
-    """Says whether it is the agent or only the version that is not there."""
-    if await _agents(request).get(agent_id) is None:
-        raise unknown("agent", agent_id)
-    raise unknown("agent", f"{agent_id} version {version}")
 
 
 ROUTES: Final = (

@@ -34,12 +34,21 @@ async def answer_page(
     items: Sequence[Callable[[], object]], *, next_key: str | None, total: int | None = None
 ) -> web.Response:
     """A page of a list, made as json_array does. next_key: of the page after it; None on the last one."""
+    return _page(await json_array(items), next_key, total)
+
+
+def answer_items(items: Sequence[str], *, next_key: str | None, total: int | None = None) -> web.Response:
+    """A page whose items are JSON already."""
+    return _page(f"[{','.join(items)}]".encode(), next_key, total)
+
+
+def _page(items: bytes, next_key: str | None, total: int | None) -> web.Response:
     found: dict[str, object] = {"has_more": next_key is not None}
     if next_key is not None:
         found["pagination_key"] = next_key
     if total is not None:
         found["total"] = total
-    body = b'{"items":' + await json_array(items) + b"," + json.dumps(found).encode()[1:]
+    body = b'{"items":' + items + b"," + json.dumps(found).encode()[1:]
     return web.Response(body=body, content_type="application/json")
 
 

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 PATH: Final = "/audio-websocket/{call_id}"
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
+LOOK_EACH_BYTES: Final = 256 * 1024
+"""How often the clock is asked how fast a client sends: of one in real time, every few seconds."""
 PING_S: Final = 20.0
 """A front end that vanished without a word is noticed after this and half as long again."""
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -110,7 +112,12 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
 
 
 async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
-    """Hand over what comes in, until the websocket is closed by either side."""
+    """Hand over what comes in, until the websocket is closed by either side.
+
+    A client that says more than its allowance is not read for a while: its TCP connection then holds it back, and the
+    other calls hear nothing of it.
+    """
+    loop, came_bytes = asyncio.get_running_loop(), 0
     try:
         async for message in websocket:
             if message.type is WSMsgType.BINARY:
@@ -119,6 +126,13 @@ async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
                 front.text(message.data)
             elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
                 front.corrupt(str(message.data))  # the client broke the rules of websockets, and aiohttp has closed
+                continue
+            came_bytes += len(message.data)
+            if came_bytes >= LOOK_EACH_BYTES:
+                rest_s = front.allowance.take(came_bytes, loop.time())
+                came_bytes = 0
+                if rest_s:
+                    await asyncio.sleep(rest_s)
     finally:
         front.gone()
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from ari_agent.api.answer import answer_list, answer_nothing, answer_page
+from ari_agent.api.answer import answer_items, answer_list, answer_nothing
 from ari_agent.api.body import path_id, read_body
 from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import get, post
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
-from ari_agent.contract.call_list import (
-    TRANSCRIPTS,
-    CallListRequest,
-    CallPage,
-    OlderCallListQuery,
-    OlderCallListRequest,
-)
+from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListQuery, OlderCallListRequest
 from ari_agent.contract.explain import explain
 from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
 from ari_agent.store.calls import CallPage as StoredPage
+
+Shown = TypeVar("Shown")
 
 
 async def get_call(request: web.Request) -> web.Response:
@@ -36,17 +32,16 @@ async def get_call(request: web.Request) -> web.Response:
 async def list_calls(request: web.Request) -> web.Response:
     """A page of calls, without their transcripts."""
     wanted = await read_body(request, CallListRequest, optional=True)
+    listing = request.app[DEPENDENCIES].store.calls.list_items
     filters = select_v3(wanted.filter_criteria)
-    page = await _page(request, filters, wanted, skip=wanted.skip)
-    total = await request.app[DEPENDENCIES].store.calls.count(filters) if wanted.include_total else None
-    items = [partial(_without_transcripts, call) for call in page.calls]
-    return await answer_page(items, next_key=page.next_key, total=total)
+    page = await _page(listing, filters, wanted, skip=wanted.skip, with_total=wanted.include_total)
+    return answer_items(page.calls, next_key=page.next_key, total=page.total)
 
 
 async def list_calls_v2(request: web.Request) -> web.Response:
     """A page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
     wanted = await read_body(request, OlderCallListRequest, optional=True)
-    page = await _page(request, select_v2(wanted.filter_criteria), wanted)
+    page = await _page(request.app[DEPENDENCIES].store.calls.list, select_v2(wanted.filter_criteria), wanted)
     return await answer_list(page.calls)
 
 
@@ -57,7 +52,7 @@ async def list_calls_v1(request: web.Request) -> web.Response:
         wanted = OlderCallListRequest.model_validate(given)
     except ValidationError as error:
         raise ApiError(400, explain(error, given, root="query")) from None
-    page = await _page(request, select_v2(wanted.filter_criteria), wanted)
+    page = await _page(request.app[DEPENDENCIES].store.calls.list, select_v2(wanted.filter_criteria), wanted)
     return await answer_list(page.calls)
 
 
@@ -113,25 +108,22 @@ async def _not_live(request: web.Request) -> CallNotOngoing:
 
 
 async def _page(
-    request: web.Request,
+    listing: Callable[..., Awaitable[StoredPage[Shown]]],
     filters: Selection,
     wanted: CallListRequest | OlderCallListRequest,
-    skip: int = 0,
-) -> StoredPage:
+    **more: object,
+) -> StoredPage[Shown]:
+    """What this method of the store finds."""
     try:
-        return await request.app[DEPENDENCIES].store.calls.list(
+        return await listing(
             filters,
             ascending=wanted.sort_order == "ascending",
             limit=wanted.limit,
             pagination_key=wanted.pagination_key,
-            skip=skip,
+            **more,
         )
     except UnknownCall as error:
         raise ApiError(400, f"pagination_key: {error.call_id!r} is none that a page before answered") from None
-
-
-def _without_transcripts(call: Call) -> dict[str, object]:
-    return {key: value for key, value in call.as_json().items() if key not in TRANSCRIPTS}
 
 
 ROUTES: Final = (

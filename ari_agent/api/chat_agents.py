@@ -12,6 +12,7 @@ from aiohttp import web
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.missing_agent import refuse_missing
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.chat_agent import ChatAgent, ChatAgentCreate, ChatAgentUpdate
 from ari_agent.contract.page import MAX_PAGE
@@ -31,9 +32,10 @@ async def create_chat_agent(request: web.Request) -> web.Response:
 async def get_chat_agent(request: web.Request) -> web.Response:
     """One chat agent, in its latest version or the one asked for."""
     agent_id = path_id(request, "agent_id", "chat agent")
-    agent = await _agents(request).any(agent_id, query_version(request))
+    version = query_version(request)
+    agent = await _agents(request).any(agent_id, version)
     if not isinstance(agent, ChatAgent):
-        raise unknown("chat agent", agent_id)
+        await refuse_missing(request, "chat agent", agent_id, version)
     return answer(agent)
 
 
@@ -41,10 +43,9 @@ async def update_chat_agent(request: web.Request) -> web.Response:
     """Change what the body names in the latest draft, as /update-agent does."""
     agent_id = path_id(request, "agent_id", "chat agent")
     changes = await read_body(request, ChatAgentUpdate)
-    agent = await _agents(request).update(agent_id, changes, query_version(request))
-    if agent is None:
-        raise unknown("chat agent", agent_id)
-    return answer(agent)
+    version = query_version(request)
+    agent = await _agents(request).update(agent_id, changes, version)
+    return answer(agent or await refuse_missing(request, "chat agent", agent_id, version))
 
 
 async def delete_chat_agent(request: web.Request) -> web.Response:

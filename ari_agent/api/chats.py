@@ -43,13 +43,20 @@ async def create_chat(request: web.Request) -> web.Response:
 
 
 async def create_chat_completion(request: web.Request) -> web.Response:
-    """The user writes; answered with what the agent writes and does."""
+    """The user writes; answered with what the agent writes and does, or 504 where it does not within 60 s.
+
+    What comes after that is in the chat, as GET /get-chat shows it: to write the same again would be to say it twice.
+    """
     wanted = await read_body(request, ChatCompletionCreate)
     try:
         async with asyncio.timeout(COMPLETION_TIMEOUT_S):
             messages = await _desk(request).complete(wanted)
     except TimeoutError:
-        raise ApiError(504, f"the agent has not answered within {COMPLETION_TIMEOUT_S:g} s; the chat goes on") from None
+        raise ApiError(
+            504,
+            f"the agent has not answered within {COMPLETION_TIMEOUT_S:g} s; the chat goes on, and "
+            f"GET /get-chat/{wanted.chat_id} shows the answer when it has come",
+        ) from None
     return answer(ChatCompletion(messages=tuple(messages)), status=201)
 
 

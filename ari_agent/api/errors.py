@@ -46,8 +46,9 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
-# Retell's SDKs repeat what failed with 500 and above; digits and transfers must not happen twice.
+# Retell's SDKs repeat what failed with 500 and above; digits, transfers and what a user wrote must not come twice.
 _NOT_AGAIN: Final = {"x-should-retry": "false"}
+_NEVER_AGAIN: Final = frozenset({501, 504})
 
 
 @web.middleware
@@ -71,6 +72,10 @@ def _translated(error: Exception) -> web.Response | None:
     return None
 
 
+def _headers(status: int) -> dict[str, str] | None:
+    return _NOT_AGAIN if status in _NEVER_AGAIN else None
+
+
 def _refused(error: AsteriskRefused) -> web.Response:
     log.warning("Asterisk refused a request of the API: %s", error)
     return answer_error(502, f"Asterisk refused: {error.message}", _NOT_AGAIN)
@@ -83,7 +88,7 @@ def _without_database(error: StoreError) -> web.Response:
 
 # The first that fits: a special kind stands before the general one.
 _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Response]]]] = (
-    (ApiError, lambda error: answer_error(error.status, str(error), _NOT_AGAIN if error.status == 501 else None)),
+    (ApiError, lambda error: answer_error(error.status, str(error), _headers(error.status))),
     (ValidationError, lambda error: answer_error(400, explain(error))),
     (MalformedJson, lambda error: answer_error(400, f"the body is {error}")),
     (AgentVersionError, lambda error: answer_error(error.http_status, str(error))),

@@ -7,6 +7,7 @@ checked in a test against the JSON description that Asterisk ships.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ari_agent.asterisk.agent_variables import AgentVariables
+from ari_agent.asterisk.entries import Entries
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.messages import MessageDestination
@@ -24,8 +26,10 @@ from ari_agent.errors import AsteriskRefused, ChannelGone
 
 log = logging.getLogger(__name__)
 
-ADD_RETRY_S: Final = 0.005
-ADD_PATIENCE_S: Final = 2.0
+ADD_PATIENCE_S: Final = 10.0
+"""How long a new channel may take to enter the application where Asterisk has too much to do: its caller rings on."""
+_FIRST_ADD_RETRY_S: Final = 0.02
+_LAST_ADD_RETRY_S: Final = 1.0
 # Asterisk takes 128 names a request, and a request line of about 4 kB.
 _NAMES_PER_READ: Final = 100
 _CHARACTERS_PER_READ: Final = 2500
@@ -48,7 +52,8 @@ class Ari:
     """One Asterisk, one application.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
-    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits longer than timeout_s.
+    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
+    timeout_s.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Ari:
         self.app = app
         self.asterisk_version: str | None = None
         self.agent_variables = AgentVariables()
+        self._entries = Entries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
         # Asterisk 20.20, 22.10 and 23.4 read and write many variables in one request; None: not known yet.
@@ -101,6 +107,7 @@ class Ari:
 
         def received(event: AriEvent) -> None:
             self.agent_variables.observe(event)
+            self._entries.observe(event)
             on_event(event)
 
         await self._events.run(received, connected)
@@ -242,20 +249,27 @@ class Ari:
     async def add_to_bridge(self, bridge_id: str, *channel_ids: str) -> None:
         """Put channels into a bridge, taking them out of the one they are in.
 
-        A fresh external media channel is refused with 422 until it has entered the application: asked again each 5 ms,
-        for up to 2 s.
+        A fresh external media channel is refused with 422 until it has entered the application: asked again when it
+        has, for up to ADD_PATIENCE_S. Its StasisStart says when; for one that is lost, we ask now and then, but ever
+        more rarely: a burst of calls that all ask again at once would slow the very Asterisk that is to answer.
         """
         path = path_of("bridges", bridge_id, "addChannel")
         give_up_s = asyncio.get_running_loop().time() + ADD_PATIENCE_S
-        while True:
-            try:
-                await self._rest.request("addChannel", "POST", path, body={"channel": list(channel_ids)})
-            except AsteriskRefused as error:
-                if error.status != 422 or asyncio.get_running_loop().time() > give_up_s:
-                    raise
-                await asyncio.sleep(ADD_RETRY_S)
-            else:
-                return
+        pause_s = _FIRST_ADD_RETRY_S
+        with self._entries.of(*channel_ids) as entered:
+            while True:
+                entered.clear()
+                try:
+                    await self._rest.request("addChannel", "POST", path, body={"channel": list(channel_ids)})
+                except AsteriskRefused as error:
+                    if error.status != 422 or asyncio.get_running_loop().time() > give_up_s:
+                        raise
+                else:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await entered.wait()
+                pause_s = min(2 * pause_s, _LAST_ADD_RETRY_S)
 
     async def remove_from_bridge(self, bridge_id: str, *channel_ids: str) -> None:
         """Take channels out of a bridge."""

@@ -46,8 +46,11 @@ LAST_RETRY_S: Final = 5.0
 REPLACED_RETRY_S: Final = 30.0
 # A ping each 10 s, and 5 s for its pong: a peer that vanished without a FIN is noticed within 15 s.
 HEARTBEAT_S: Final = 10.0
-# Asterisk sends the event of a probe within a millisecond, after those that wait already.
+# Asterisk sends the event of a probe within a millisecond, after those that wait already. A new connection that is deaf
+# should be replaced soon. One that has heard is given so many times as long: Asterisk may have too much to do, and what
+# happens while a connection is replaced is lost to every call.
 PROBE_TIMEOUT_S: Final = 2.0
+_PATIENCE_ONCE_HEARD: Final = 5
 PROBE_NAME: Final = "AriAgentProbe"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
@@ -168,7 +171,7 @@ class EventSocket:
             await self._tell(on_connected)
         while hears:
             await asyncio.sleep(self._heartbeat_s)
-            hears = await self._hears()
+            hears = await self._hears(_PATIENCE_ONCE_HEARD * self._probe_timeout_s)
         self.counters.deaf += 1
         log.warning("the event websocket is open but deaf: connecting anew", extra={"app": self._app})
         await socket.close()
@@ -179,7 +182,7 @@ class EventSocket:
         while True:
             try:
                 await self._choose_events()
-                return await self._hears()
+                return await self._hears(self._probe_timeout_s)
             except ChannelGone:  # there is no application, although its websocket is open
                 return False
             except AsteriskError as error:
@@ -213,20 +216,20 @@ class EventSocket:
         path = path_of("applications", app, "subscription")
         await self._rest.request("subscribe", "POST", path, body={"eventSource": source})
 
-    async def _hears(self) -> bool:
+    async def _hears(self, timeout_s: float) -> bool:
         """Whether an event that Asterisk is asked for arrives, for each of the applications."""
         for app, heard in self._probe_heard.items():
-            if not await self._hears_as(app, heard):
+            if not await self._hears_as(app, heard, timeout_s):
                 return False
         return True
 
-    async def _hears_as(self, app: str, heard: asyncio.Event) -> bool:
+    async def _hears_as(self, app: str, heard: asyncio.Event, timeout_s: float) -> bool:
         """Requests that fail tell nothing about what is heard."""
         heard.clear()
         try:
             path = path_of("events", "user", PROBE_NAME)
             await self._rest.request("userEvent", "POST", path, parameters={"application": app})
-            async with asyncio.timeout(self._probe_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 await heard.wait()
         except (ChannelGone, TimeoutError):
             return False

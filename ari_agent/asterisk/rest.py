@@ -14,7 +14,8 @@ from yarl import URL
 
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChannelGone
 
-REQUEST_TIMEOUT_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 10.0
+"""For the connection, and once more for the answer: a PBX that stalls for seconds need not lose the calls it has."""
 
 # Asterisk closes an idle connection after 15 s (http.conf session_keep_alive); letting go before it does keeps a POST
 # from meeting a connection that is just being closed.
@@ -22,6 +23,8 @@ _KEEP_ALIVE_S: Final = 10.0
 # Asterisk answers a request in about a millisecond and carries at most 100 connections of all clients together
 # (http.conf session_limit): a burst of calls waits its turn here rather than being refused there.
 _MAX_CONNECTIONS: Final = 48
+# How long it may wait for its turn: longer than Asterisk may take to answer, who has not been asked yet.
+_TURN_S: Final = 30.0
 # Some operations report a missing channel as 400 (bridges/{id}/addChannel).
 _GONE: Final = frozenset({"Channel not found", "Channel does not exist"})
 
@@ -59,7 +62,9 @@ class Rest:
                 connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S),
                 headers={"Authorization": self._authorization},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=_TURN_S, sock_connect=self._timeout_s, sock_read=self._timeout_s
+                ),
             )
         return self._session
 

@@ -3,6 +3,7 @@
 Two protocols (agents/web.py and agents/twilio.py, server role). Where the registration does not say which, the first
 message does: Twilio begins with a JSON object, everything else is taken for the web protocol.
 
+What it says is read as far as its allowance goes, by whoever holds the websocket.
 What it hears goes out through front_end_writer.py, but nothing before the stream can be named (Twilio's `start`).
 """
 
@@ -14,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
+from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.message import Audio, Mark, Ping
 from ari_agent.agents.twilio import Connected, Digit, Started, Stopped, TwilioServer
 from ari_agent.agents.web import WebServer
@@ -22,6 +24,11 @@ from ari_agent.calls.front_end_writer import FrontEndWriter, Outgoing, Sound, Wi
 from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import AgentCorruptPayload
+
+BURST_BYTES: Final = 8 * 1024 * 1024
+"""What a client that was cut off for a minute has to say then, in 48 kHz PCM and base64."""
+BYTES_PER_S: Final = 1024 * 1024
+"""After that; eight times as fast as anybody speaks. To take it in keeps the event loop busy for 17 to 38 ms."""
 
 TWILIO_AUDIO: Final = AudioFormat(audio_websocket_protocol="twilio", audio_encoding="mulaw", sample_rate=8000)
 
@@ -56,7 +63,7 @@ FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
 class FrontEnd:
     """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
 
-    messages_in: counted without control frames.
+    messages_in: counted without control frames. allowance: of what it says; whoever reads it takes from that.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class FrontEnd:
         self.tell: Callable[[FrontEndEvent], None] = _to_nobody
         self.user: User | None = None
         self.messages_in = 0
+        self.allowance = Allowance(BURST_BYTES, BYTES_PER_S)
         self.writer = FrontEndWriter(wire, encoded=self._encoded, on_gone=self.gone)
         self._fallback = fallback
         self._audio: AudioFormat | None = None

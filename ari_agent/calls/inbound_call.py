@@ -144,13 +144,14 @@ class InboundCall(PhoneCall):
 
         saving: the record, begun already.
         """
-        media = self._new_media(
+        spec = self._media_spec(
             arrival.agent,
             from_number=arrival.from_number,
             to_number=arrival.to_number,
             dynamic_variables=arrival.dynamic_variables,
             metadata=arrival.metadata,
         )
+        media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
         media.accept_from(*await self._leg.join_media(host, port))

@@ -120,13 +120,14 @@ class OutboundCall(PhoneCall):
         call, agent = self._call, self._agent
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
-        media = self._new_media(
+        spec = self._media_spec(
             agent,
             from_number=call.from_number or "",
             to_number=call.to_number or "",
             dynamic_variables=call.retell_llm_dynamic_variables or {},
             metadata=call.metadata,
         )
+        media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
         try:

@@ -18,6 +18,7 @@ from ari_agent.asterisk.events import (
     StasisStart,
 )
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.calls.call_media import MediaSpec
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.media_session import MediaSession
 from ari_agent.calls.session import CallSession, Departure, SessionServices
@@ -25,7 +26,6 @@ from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.transfer import TellOutcome, Transfers
 from ari_agent.calls.variables import render
 from ari_agent.calls.wishes import CallerGone
-from ari_agent.contract.agent import Agent
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
@@ -42,27 +42,8 @@ class PhoneCall(CallSession):
         self._sip = SipHeaders()
         self._transfers = Transfers(self, self._log)
 
-    def _new_media(
-        self,
-        agent: Agent,
-        *,
-        from_number: str,
-        to_number: str,
-        dynamic_variables: Mapping[str, str],
-        metadata: object | None,
-    ) -> MediaSession:
-        """The media half of the call, for this agent, with the caller's side over RTP.
-
-        Raises:
-            UnservedAgent: the agent's kind takes no calls.
-        """
-        spec = self._media_spec(
-            agent,
-            from_number=from_number,
-            to_number=to_number,
-            dynamic_variables=dynamic_variables,
-            metadata=metadata,
-        )
+    def _new_media(self, spec: MediaSpec) -> MediaSession:
+        """The media half of the call, with the caller's side over RTP."""
         media = MediaSession(
             spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post, new_agent=self._new_agent
         )

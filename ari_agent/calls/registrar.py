@@ -34,7 +34,8 @@ from ari_agent.contract.registered_call import (
     WebCallCreate,
     WebCallTicket,
 )
-from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset, UnservedAgent
+from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset, UnreadableRecord, UnservedAgent
+from ari_agent.store.registrations import Overdue
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -243,26 +244,33 @@ class Registrar:
             await asyncio.sleep(wait_s)
 
     async def end_overdue(self) -> None:
-        """End the calls whose time is up.
+        """End the calls whose time is up. One whose record cannot be read waits for nobody any more, and that is all.
 
         Raises:
             StoreError: the database failed.
         """
         now_ms = self._now_ms()
         for overdue in await self._store.registrations.overdue(now_ms=now_ms):
-            call, registration = await self._store.calls.get(overdue.call_id), overdue.registration
-            if call is None:  # deleted meanwhile
+            try:
+                await self._end(overdue, now_ms)
+            except UnreadableRecord as error:
                 await self._store.registrations.forget(overdue.call_id)
-                continue
-            reason = registration.overdue if registration else DisconnectionReason.REGISTERED_CALL_TIMEOUT
-            record = CallRecord(
-                call,
-                agent=registration.agent if registration else None,
-                account_webhook_url=self._account_webhook_url,
-            )
-            record.ended(reason, now_ms)
-            if await self._store.registrations.expire(record.call, record.owed):
-                log.info("call is over", extra={"call_id": call.call_id, "disconnection_reason": reason})
+                log.error("a registered call is not ended but left: %s", error, extra={"call_id": overdue.call_id})
+
+    async def _end(self, overdue: Overdue, now_ms: int) -> None:
+        call, registration = await self._store.calls.get(overdue.call_id), overdue.registration
+        if call is None:  # deleted meanwhile
+            await self._store.registrations.forget(overdue.call_id)
+            return
+        reason = registration.overdue if registration else DisconnectionReason.REGISTERED_CALL_TIMEOUT
+        record = CallRecord(
+            call,
+            agent=registration.agent if registration else None,
+            account_webhook_url=self._account_webhook_url,
+        )
+        record.ended(reason, now_ms)
+        if await self._store.registrations.expire(record.call, record.owed):
+            log.info("call is over", extra={"call_id": call.call_id, "disconnection_reason": reason})
 
     async def _agent(
         self,

@@ -26,10 +26,9 @@ from ari_agent.store.call_segments import (
     Segment,
     all_segments,
     columns_of,
-    load,
     load_keys,
-    place,
 )
+from ari_agent.store.column_cache import ColumnCache, open_column, place
 from ari_agent.store.segment_tables import call_fresh
 
 FEW: Final = 500
@@ -47,35 +46,59 @@ class Window:
     size: int = 0
     after: Key | None = None
 
+    def reaches(self, first: Key, last: Key) -> bool:
+        """Whether there may be calls of it among those from the one to the other."""
+        return self.after is None or (last > self.after if self.ascending else first < self.after)
 
-def page(connection: Connection, filters: Sequence[AnyFilter], window: Window) -> Sequence[Key]:
-    """The calls of the window that fulfil every filter, in order."""
+
+NOTHING: Final = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """keys: the calls of the window, in order. total: how many fulfil every filter; None if nobody wanted to know."""
+
+    keys: Sequence[Key]
+    total: int | None
+
+
+def look(
+    connection: Connection,
+    cache: ColumnCache,
+    filters: Sequence[AnyFilter],
+    window: Window = NOTHING,
+    *,
+    with_total: bool = False,
+) -> Found:
+    """The calls of the window that fulfil every filter, and how many do at all, in one walk."""
     chosen: list[tuple[_Stretch, int, int]] = []
-    skip, left = window.skip, window.size
-    for stretch in _stretches(connection, filters, window):
-        if skip < stretch.size:
+    skip, left, total = window.skip, window.size, 0
+    for stretch in _stretches(connection, cache, filters, window, with_total=with_total):
+        total += stretch.total
+        if left and skip < stretch.size:
             end = min(stretch.size, skip + left)
             chosen.append((stretch, skip, end))
             left -= end - skip
         skip = max(0, skip - stretch.size)
-        if not left:
+        if not left and not with_total:
             break
     needed = [(stretch.loaded, stretch.rows(begin, end)) for stretch, begin, end in chosen]
-    load_keys(connection, [(loaded, rows) for loaded, rows in needed if loaded])
-    return [key for stretch, begin, end in chosen for key in stretch.keys(begin, end)]
-
-
-def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
-    """How many calls fulfil every filter."""
-    return sum(stretch.size for stretch in _stretches(connection, filters, Window()))
+    load_keys(connection, cache, [(loaded, rows) for loaded, rows in needed if loaded])
+    keys = [key for stretch, begin, end in chosen for key in stretch.keys(begin, end)]
+    return Found(keys, total if with_total else None)
 
 
 class _Stretch:
-    """Neighbours in the list: some rows of a segment, and fresh calls between them, both sorted."""
+    """Neighbours in the list: some rows of a segment, and fresh calls between them, both sorted.
 
-    def __init__(self, loaded: Loaded | None, rows: NDArray[Any], fresh: Sequence[Key], *, ascending: bool) -> None:
+    total: how many fulfil the filters, those outside of the window too.
+    """
+
+    def __init__(
+        self, loaded: Loaded | None, rows: NDArray[Any], fresh: Sequence[Key], *, total: int, ascending: bool
+    ) -> None:
         self.loaded = loaded
-        self.size = len(rows) + len(fresh)
+        self.size, self.total = len(rows) + len(fresh), total
         self._rows = rows if ascending else rows[::-1]
         self._fresh, self._ascending = fresh, ascending
 
@@ -91,35 +114,45 @@ class _Stretch:
         return sorted([*self._fresh, *keys], reverse=not self._ascending)[begin:end]
 
 
-def _stretches(connection: Connection, filters: Sequence[AnyFilter], window: Window) -> Iterator[_Stretch]:
+def _stretches(
+    connection: Connection, cache: ColumnCache, filters: Sequence[AnyFilter], window: Window, *, with_total: bool
+) -> Iterator[_Stretch]:
     nothing = np.array([], np.int64)
     names = frozenset(name for wanted in filters for name in columns_of(wanted))
     few = _few(connection, filters)
     if few is not None:
-        found = _after(_matching(connection, few, filters, names), window)
-        yield _Stretch(None, nothing, found, ascending=window.ascending)
+        found = _matching(connection, cache, few, filters, names)
+        yield _Stretch(None, nothing, _after(found, window), total=len(found), ascending=window.ascending)
         return
     segments = all_segments(connection)
     fresh_rows = connection.execute(select(call_fresh.c.call_id, call_fresh.c.sealed_ms)).all()
-    fresh = _after(_matching(connection, [row.call_id for row in fresh_rows], filters, names), window)
+    fresh = _matching(connection, cache, [row.call_id for row in fresh_rows], filters, names)
     sealed = sorted((row.sealed_ms, row.call_id) for row in fresh_rows if row.sealed_ms is not None)
     if not segments:
-        yield _Stretch(None, nothing, fresh, ascending=window.ascending)
+        yield _Stretch(None, nothing, _after(fresh, window), total=len(fresh), ascending=window.ascending)
         return
     begins = [segment.first for segment in segments[1:]]
     fresh_of = _split(fresh, begins)
     sealed_of = _split(sealed, begins)
     first_ms, last_ms = _bounds(filters)
     for lot in _lots(range(len(segments)) if window.ascending else reversed(range(len(segments)))):
-        wanted = {at: segments[at] for at in lot if _overlaps(segments[at], window, first_ms, last_ms)}
+        wanted = {
+            at: segments[at]
+            for at in lot
+            if first_ms <= segments[at].last[0]
+            and segments[at].first[0] <= last_ms
+            and (with_total or window.reaches(segments[at].first, segments[at].last))
+        }
         needed = names | {LISTED_MS} if any(sealed_of[at] for at in wanted) else names
-        packed = load(connection, [place(each.segment_id, name) for each in wanted.values() for name in needed])
+        columns = cache.load(connection, [place(each.segment_id, name) for each in wanted.values() for name in needed])
         for at in lot:
-            rows, loaded = nothing, None
+            rows, loaded, total = nothing, None, len(fresh_of[at])
             if at in wanted:
-                loaded = Loaded(connection, segments[at], packed.get(segments[at].segment_id, {}))
-                rows = _rows(loaded, segments[at], filters, sealed_of[at], window)
-            yield _Stretch(loaded, rows, fresh_of[at], ascending=window.ascending)
+                loaded = Loaded(connection, cache, segments[at], columns.get(segments[at].segment_id, {}))
+                rows = _rows(loaded, filters, sealed_of[at])
+                total += len(rows)
+                rows = _in_window(rows, loaded, segments[at], window)
+            yield _Stretch(loaded, rows, _after(fresh_of[at], window), total=total, ascending=window.ascending)
 
 
 def _lots(places: Iterable[int]) -> Iterator[Sequence[int]]:
@@ -141,7 +174,11 @@ def _few(connection: Connection, filters: Sequence[AnyFilter]) -> Sequence[str] 
 
 
 def _matching(
-    connection: Connection, call_ids: Sequence[str], filters: Sequence[AnyFilter], names: Set[str]
+    connection: Connection,
+    cache: ColumnCache,
+    call_ids: Sequence[str],
+    filters: Sequence[AnyFilter],
+    names: Set[str],
 ) -> Sequence[Key]:
     """Those of these calls that fulfil every filter, in order."""
     new = read_rows(connection, call_ids, names)
@@ -149,7 +186,9 @@ def _matching(
         return sorted(row.key for row in new)
     found: list[Key] = []
     for part in repack({}, without=frozenset(), new=new, whole=True, is_last=True):
-        loaded = Loaded(connection, Segment(0, part.size, part.first, part.last, whole=True), part.columns)
+        columns = {name: open_column(name, packed) for name, packed in part.columns.items()}
+        segment = Segment(0, part.size, part.first, part.last, whole=True)
+        loaded = Loaded(connection, cache, segment, columns)
         found += [loaded.key(row) for row in np.flatnonzero(loaded.fulfil_all(filters)).tolist()]
     return found
 
@@ -184,26 +223,23 @@ def _bounds(filters: Sequence[AnyFilter]) -> tuple[float, float]:
     return first, last
 
 
-def _overlaps(segment: Segment, window: Window, first_ms: float, last_ms: float) -> bool:
-    if window.after and (segment.last <= window.after if window.ascending else segment.first >= window.after):
-        return False
-    return first_ms <= segment.last[0] and segment.first[0] <= last_ms
-
-
-def _rows(
-    loaded: Loaded, segment: Segment, filters: Sequence[AnyFilter], sealed: Sequence[Key], window: Window
-) -> NDArray[Any]:
-    """The rows of the window that fulfil every filter, but not those that are out of date."""
+def _rows(loaded: Loaded, filters: Sequence[AnyFilter], sealed: Sequence[Key]) -> NDArray[Any]:
+    """The rows that fulfil every filter, but not those that are out of date."""
     found = loaded.fulfil_all(filters)
     for key in sealed:
         found[_row(loaded, key, is_there=True)] = False
-    if window.after and segment.first <= window.after <= segment.last:
-        row = _row(loaded, window.after)
-        if window.ascending:
-            found[: row + (loaded.key(row) == window.after)] = False
-        else:
-            found[row:] = False
     return np.flatnonzero(found)
+
+
+def _in_window(rows: NDArray[Any], loaded: Loaded, segment: Segment, window: Window) -> NDArray[Any]:
+    if not window.reaches(segment.first, segment.last):
+        return rows[:0]
+    if window.after is None or not segment.first <= window.after <= segment.last:
+        return rows
+    row = _row(loaded, window.after)
+    if window.ascending:
+        return rows[rows >= row + (loaded.key(row) == window.after)]
+    return rows[rows < row]
 
 
 def _row(loaded: Loaded, key: Key, *, is_there: bool = False) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final
@@ -13,16 +12,16 @@ from ari_agent.store.call_rows import CallRow, ToolCall
 from ari_agent.store.call_segments import (
     BLOCK,
     CALL_COLUMNS,
-    CALL_ID,
     LISTED_MS,
     MAX_SIZE,
     TOOL_COLUMNS,
     TOOLS,
     Key,
-    block_column,
     tool_column,
 )
+from ari_agent.store.column_cache import CALL_ID, block_column
 from ari_agent.store.packed_column import PackedColumn, pack
+from ari_agent.store.packed_ids import open_ids, pack_ids
 
 MAX_ATTRIBUTES: Final = 256
 """So many attributes have columns, the most common ones: callers choose the names of some, and may choose many."""
@@ -40,12 +39,19 @@ class PackedSegment:
 
 
 def repack(
-    packed: Mapping[str, bytes], *, without: Set[Key], new: Sequence[CallRow], whole: bool, is_last: bool
+    packed: Mapping[str, bytes],
+    *,
+    without: Set[Key],
+    new: Sequence[CallRow],
+    whole: bool,
+    is_last: bool,
+    pause: Callable[[], None] = lambda: None,
 ) -> Sequence[PackedSegment]:
     """Segments of at most MAX_SIZE.
 
     packed: the columns of the segment as it was; without: the calls in it that go. whole: each attribute had a column.
     is_last: it ends the list, where calls come one after the other: what is full is then left for good.
+    pause: called between columns; what it raises passes through.
     """
     old = _Table(packed)
     kept = [row for row, key in enumerate(old.keys) if key not in without]
@@ -59,7 +65,7 @@ def repack(
     for name in names:
         if name == CALL_ID:
             continue
-        time.sleep(0)  # let the event loop's thread have its turn
+        pause()
         column = old.columns.get(name)
         was = column.values() if column else None
         values = [was[row] for row in kept] if was else [None] * len(kept)
@@ -80,11 +86,11 @@ class _Table:
     """A segment's columns as they were."""
 
     def __init__(self, packed: Mapping[str, bytes]) -> None:
-        self.columns = {name: PackedColumn(column) for name, column in packed.items()}
+        names = [name for name in map(block_column, range(MAX_SIZE // BLOCK)) if name in packed]
+        self.columns = {name: PackedColumn(column) for name, column in packed.items() if name not in names}
         tools = [self.columns.pop(tool_column(name), None) for name in TOOL_COLUMNS]
         counts = self.columns.pop(TOOLS, None)
-        blocks = [self.columns.pop(name, None) for name in map(block_column, range(MAX_SIZE // BLOCK))]
-        call_ids = [call_id for block in blocks if block for call_id in block.values()]
+        call_ids = [call_id for name in names for call_id in open_ids(packed[name]).values()]
         listed_ms = self.columns[LISTED_MS].values() if call_ids else []
         self.keys: list[Key] = list(zip(listed_ms, call_ids, strict=True))
         self.tool_calls: list[Sequence[ToolCall]] = []
@@ -134,7 +140,7 @@ def _column(name: str, values: Sequence[Any]) -> dict[str, bytes]:
 
 def _blocks(call_ids: Sequence[str]) -> dict[str, bytes]:
     begins = range(0, len(call_ids), BLOCK)
-    return {block_column(block): pack(call_ids[begin : begin + BLOCK]) for block, begin in enumerate(begins)}
+    return {block_column(block): pack_ids(call_ids[begin : begin + BLOCK]) for block, begin in enumerate(begins)}
 
 
 def _tool_columns(of_calls: Sequence[Sequence[ToolCall]]) -> dict[str, bytes]:

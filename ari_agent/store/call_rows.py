@@ -12,14 +12,13 @@ from sqlalchemy import Connection, select
 from ari_agent.store.call_segments import (
     ATTRIBUTE_COLUMNS,
     CALL_COLUMNS,
-    CALL_ID,
     LISTED_MS,
     TOOL_COLUMNS,
     TOOLS,
     Key,
-    among,
     attribute_column,
 )
+from ari_agent.store.column_cache import CALL_ID, among
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls
 
 ToolCall = tuple[Any, ...]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -23,7 +25,8 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.errors import StoreError
 from ari_agent.store.call_packing import PackedSegment, repack
 from ari_agent.store.call_rows import CallRow, read_rows
-from ari_agent.store.call_segments import MAX_SIZE, Key, Segment, all_segments, among, load_all, place
+from ari_agent.store.call_segments import MAX_SIZE, Key, Segment, all_segments
+from ari_agent.store.column_cache import among, load_all, place
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.segment_tables import call_columns, call_fresh, call_segments
 from ari_agent.store.tables import calls
@@ -69,15 +72,20 @@ class _Plan:
     new: Sequence[CallRow]
     fresh: Sequence[_Fresh]
 
-    def repack(self) -> Sequence[PackedSegment]:
-        """What takes the segment's place."""
+    def repack(self, pause: Callable[[], None] = lambda: None) -> Sequence[PackedSegment]:
+        """What takes the segment's place. pause: called now and then; what it raises passes through."""
         return repack(
             self.packed,
             without=self.without,
             new=self.new,
             whole=self.segment is None or self.segment.whole,
             is_last=self.segment is None or self.segment is self.segments[-1],
+            pause=pause,
         )
+
+
+class _Closing(Exception):
+    """What is being sealed is left for the next start."""
 
 
 class CallSealer:
@@ -86,28 +94,40 @@ class CallSealer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting = 0
+        self._is_closing = False
         self._task: asyncio.Task[None] | None = None
 
     def announce(self, *, at_once: bool = False) -> None:
         """A call may have become fresh. at_once: it was deleted, and no segment is to keep what it was."""
         self._waiting += SEALED_AT_ONCE if at_once else 1
-        if self._waiting >= SEALED_AT_ONCE and (self._task is None or self._task.done()):
+        if self._waiting >= SEALED_AT_ONCE and not self._is_closing and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._seal_what_waits())
 
-    async def close(self) -> None:
-        """Wait for what is under way."""
+    async def join(self) -> None:
+        """Wait until nothing is sealed any more."""
         if self._task:
             await self._task
 
+    async def close(self) -> None:
+        """Leave what waits for the next start. One segment at most is under way, and is stored or as it was."""
+        self._is_closing = True
+        await self.join()
+
     async def seal(self) -> None:
-        """Until few ended calls are fresh, and no segment holds a deleted one."""
-        while plan := await self._database.read(_plan):
-            segments = await asyncio.to_thread(plan.repack)
-            if not await self._database.write(partial(_store, plan, segments)):
-                return
+        """Until few ended calls are fresh, and no segment holds a deleted one; or until `close`."""
+        with suppress(_Closing):
+            while not self._is_closing and (plan := await self._database.read(_plan)):
+                segments = await asyncio.to_thread(plan.repack, self._pause)
+                if not await self._database.write(partial(_store, plan, segments)):
+                    return
+
+    def _pause(self) -> None:
+        if self._is_closing:
+            raise _Closing
+        time.sleep(0)  # let the event loop's thread have its turn
 
     async def _seal_what_waits(self) -> None:
-        while self._waiting >= SEALED_AT_ONCE:
+        while self._waiting >= SEALED_AT_ONCE and not self._is_closing:
             self._waiting = 0
             try:
                 await self.seal()

@@ -13,16 +13,15 @@ An attribute has `text:KIND:KEY`, if any of its values is a number `number:KIND:
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, ColumnElement, Connection, String, and_, func, literal, select
+from sqlalchemy import Connection, select
 
+from ari_agent.store import packed_ids
 from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
@@ -36,26 +35,21 @@ from ari_agent.store.call_filter import (
     of_key,
     positive,
 )
+from ari_agent.store.column_cache import Column, ColumnCache, block_column, place
 from ari_agent.store.packed_column import Mask, PackedColumn, pack
-from ari_agent.store.segment_tables import call_columns, call_segments
+from ari_agent.store.segment_tables import call_segments
 from ari_agent.store.tables import call_attributes, storable
 
 MAX_SIZE: Final = 8192
-BLOCK: Final = 256
+BLOCK: Final = 1024
 """Rows of a block of call_id."""
 Key = tuple[int, str]
 """A call's place in the list: listed_ms, call_id."""
 LISTED_MS: Final = "listed_ms"
-CALL_ID: Final = FilterField.CALL_ID.value
 CALL_COLUMNS: Final = (LISTED_MS, *(field.value for field in FilterField))
 TOOLS: Final = "tools"
 TOOL_COLUMNS: Final = ("name", "type", "success", "latency_ms")
 ATTRIBUTE_COLUMNS: Final = ("text", "number", "bare")
-
-
-def block_column(block: int) -> str:
-    """The name of a block of call_id."""
-    return f"{CALL_ID}:{block}"
 
 
 def tool_column(name: str) -> str:
@@ -107,58 +101,27 @@ def all_segments(connection: Connection) -> Sequence[Segment]:
     ]
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Sequence[str | int]) -> ColumnElement[bool]:
-    """The column is one of these: one statement, and one parameter, for any number of them."""
-    if connection.dialect.name == "sqlite":
-        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
-    return column == func.any(literal(list(values), ARRAY(String)))
-
-
-def place(segment_id: int, name: str) -> str:
-    """Where a column is stored."""
-    return f"{segment_id}/{name}"
-
-
-def load(connection: Connection, places: Sequence[str]) -> Mapping[int, dict[str, bytes]]:
-    """Those columns that are there, by segment_id and name."""
-    found: dict[int, dict[str, bytes]] = defaultdict(dict)
-    if places:
-        for row in connection.execute(select(call_columns).where(among(connection, call_columns.c.place, places))):
-            segment_id, _, name = row.place.partition("/")
-            found[int(segment_id)][name] = row.packed
-    return found
-
-
-def load_all(connection: Connection, segment_id: int) -> Mapping[str, bytes]:
-    """Every column of a segment."""
-    column = call_columns.c.place
-    # not BETWEEN, inside which PostgreSQL takes no COLLATE
-    of_segment = and_(column >= place(segment_id, ""), column <= place(segment_id, "\U0010ffff"))
-    return {
-        row.place.partition("/")[2]: row.packed for row in connection.execute(select(call_columns).where(of_segment))
-    }
-
-
 class Loaded:
     """A segment with some of its columns."""
 
-    def __init__(self, connection: Connection, segment: Segment, packed: Mapping[str, bytes]) -> None:
-        self._connection, self._segment = connection, segment
-        self._columns: dict[str, PackedColumn] = {}
-        self.add(packed)
+    def __init__(
+        self, connection: Connection, cache: ColumnCache, segment: Segment, columns: Mapping[str, Column]
+    ) -> None:
+        self._connection, self._cache, self._segment = connection, cache, segment
+        self._columns = dict(columns)
 
-    def add(self, packed: Mapping[str, bytes]) -> None:
+    def add(self, columns: Mapping[str, Column]) -> None:
         """More columns."""
-        self._columns.update((name, PackedColumn(column)) for name, column in packed.items())
+        self._columns.update(columns)
 
     def missing(self, names: Iterable[str]) -> Sequence[str]:
         """Where those of these columns are that are not loaded."""
         return [place(self._segment.segment_id, name) for name in names if name not in self._columns]
 
-    def column(self, name: str) -> PackedColumn:
+    def column(self, name: str) -> Column:
         """A column that every segment has."""
-        if places := self.missing([name]):
-            self.add(load(self._connection, places)[self._segment.segment_id])
+        if name not in self._columns:
+            self.add(self._cache.load(self._connection, self.missing([name]))[self._segment.segment_id])
         return self._columns[name]
 
     def call_id(self, row: int) -> str:
@@ -168,7 +131,8 @@ class Loaded:
 
     def key(self, row: int) -> Key:
         """Of the call in that row."""
-        return self.column(LISTED_MS)[row], self.call_id(row)
+        listed_ms: int = self.column(LISTED_MS)[row]
+        return listed_ms, self.call_id(row)
 
     def fulfil(self, wanted: AnyFilter) -> Mask:
         """Whether each call fulfils the filter."""
@@ -202,7 +166,7 @@ class Loaded:
 
     def _with_call_id(self, op: FilterOp, value: Any) -> Mask:
         blocks = map(block_column, range(-(-self._segment.size // BLOCK)))
-        return np.concatenate([self.column(block).fulfil(op, value) for block in blocks])
+        return packed_ids.fulfil([self.column(block) for block in blocks], op, value)
 
     def _with_attribute(self, wanted: AttributeFilter) -> Mask:
         names = {what: attribute_column(what, wanted.kind.value, attribute_key(wanted)) for what in ATTRIBUTE_COLUMNS}
@@ -239,7 +203,7 @@ class Loaded:
         return found
 
 
-def load_keys(connection: Connection, wanted: Iterable[tuple[Loaded, NDArray[Any]]]) -> None:
+def load_keys(connection: Connection, cache: ColumnCache, wanted: Iterable[tuple[Loaded, NDArray[Any]]]) -> None:
     """Load what `Loaded.key` needs for these rows of each, of all at once."""
     by_segment: dict[int, Loaded] = {}
     places: list[str] = []
@@ -247,8 +211,8 @@ def load_keys(connection: Connection, wanted: Iterable[tuple[Loaded, NDArray[Any
         missing = loaded.missing([LISTED_MS, *map(block_column, np.unique(rows // BLOCK).tolist())])
         places += missing
         by_segment.update((int(one.partition("/")[0]), loaded) for one in missing[:1])
-    for segment_id, packed in load(connection, places).items():
-        by_segment[segment_id].add(packed)
+    for segment_id, columns in cache.load(connection, places).items():
+        by_segment[segment_id].add(columns)
 
 
 def _storable(value: Any) -> Any:

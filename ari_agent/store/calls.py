@@ -9,48 +9,55 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import StoreError, UnknownCall
+from ari_agent.errors import UnknownCall
 from ari_agent.store import call_list
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
+from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
 from ari_agent.store.call_sealer import UNFINISHED, CallSealer, mark_fresh
-from ari_agent.store.call_segments import Key, among
+from ari_agent.store.call_segments import Key
+from ari_agent.store.column_cache import ColumnCache
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
+from ari_agent.store.segment_tables import call_fresh
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
-log = logging.getLogger(__name__)
-
-_RECORD: Final[Sequence[ColumnElement[Any]]] = (
-    calls.c.call_id,
-    calls.c.listed_ms,
-    calls.c.document,
-    calls.c.amendments,
-)
-
-
-_PARSED_AT_ONCE: Final = 16
-"""Records: half a millisecond."""
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True, slots=True)
-class CallPage:
-    """Some calls, and the key that the page after them begins with: None on the last page."""
+class CallPage(Generic[Shown]):
+    """Some calls, and the key that the page after them begins with: None on the last page.
 
-    calls: Sequence[Call]
+    total: how many fulfil the filters, the other pages' too; None if nobody wanted to know.
+    """
+
+    calls: Sequence[Shown]
     next_key: str | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A page as it is asked for."""
+
+    ascending: bool
+    limit: int
+    pagination_key: str | None
+    skip: int
+
+    def window(self, connection: Connection) -> call_list.Window:
+        """One call more than the page, which tells whether there is another."""
+        after = None if self.pagination_key is None else _position(connection, self.pagination_key)
+        return call_list.Window(ascending=self.ascending, skip=self.skip, size=self.limit + 1, after=after)
 
 
 class Calls:
@@ -61,14 +68,19 @@ class Calls:
         self._outbox = outbox
         self._now_ms = now_ms
         self._sealer = CallSealer(database)
+        self._columns = ColumnCache()
 
     async def open(self) -> None:
         """Seal what is waiting: of a database that an older version filled, every call."""
         await self._sealer.seal()
 
     async def close(self) -> None:
-        """Let what is under way end."""
+        """Seal no more: what waits is sealed at the next start."""
         await self._sealer.close()
+
+    def forget_columns(self) -> None:
+        """Read everything anew that list-calls looks through."""
+        self._columns = ColumnCache()
 
     async def save(self, call: Call, events: Sequence[WebhookEvent] = ()) -> None:
         """Write the record and what is to be told about it, both or neither.
@@ -97,7 +109,8 @@ class Calls:
             listed_ms = row.listed_ms if row else self._now_ms()
         values = columns(known) | {
             "call_id": call.call_id,
-            "document": _dump(call.as_record()),
+            "document": dump(call.as_record()),
+            "list_item": list_item(known),
             "listed_ms": listed_ms,
         }
         if row:
@@ -111,13 +124,15 @@ class Calls:
 
     async def get(self, call_id: str) -> Call | None:
         """The record, or None."""
-        rows = await self._rows(select(*_RECORD).where(calls.c.call_id == call_id))
-        return _call(rows[0]) if rows else None
+        rows = await self._rows(calls.c.call_id == call_id)
+        return call_of(rows[0]) if rows else None
 
     async def unfinished(self) -> Sequence[Call]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
-        rows = await self._rows(select(*_RECORD).where(calls.c.call_status.in_(UNFINISHED)))
-        return await asyncio.to_thread(_readable, rows)
+        # they are fresh, all of them, and no index by status is needed
+        fresh = calls.c.call_id.in_(select(call_fresh.c.call_id))
+        rows = await self._rows(fresh & calls.c.call_status.in_(UNFINISHED))
+        return await asyncio.to_thread(readable, rows, call_of)
 
     async def list(
         self,
@@ -127,35 +142,58 @@ class Calls:
         limit: int = 50,
         pagination_key: str | None = None,
         skip: int = 0,
-    ) -> CallPage:
+        with_total: bool = False,
+    ) -> CallPage[Call]:
         """Calls that fulfil every filter, by start_timestamp and then call_id.
 
         pagination_key: `next_key` of the page before, or the call_id of its last call; either stays right while
-        calls are added. skip: how many to pass over.
+        calls are added. skip: how many to pass over. with_total: they are counted as well, in the same walk.
 
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
+        window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
+        return await self._page(filters, window, RECORD, call_of, with_total=with_total)
 
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            after = None if pagination_key is None else _position(connection, pagination_key)
-            window = call_list.Window(ascending=ascending, skip=skip, size=limit + 1, after=after)
-            keys = call_list.page(connection, filters, window)
-            chosen = select(*_RECORD).where(*_records_of(connection, keys))
-            found: dict[str, Row[Any]] = {row.call_id: row for row in connection.execute(chosen)}
-            return [found[call_id] for _, call_id in keys]
+    async def list_items(
+        self,
+        filters: Sequence[AnyFilter] = (),
+        *,
+        ascending: bool = False,
+        limit: int = 50,
+        pagination_key: str | None = None,
+        skip: int = 0,
+        with_total: bool = False,
+    ) -> CallPage[str]:
+        """The same as JSON texts, without transcripts: what list-calls shows."""
+        window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
+        return await self._page(filters, window, ITEM, item_of, with_total=with_total)
 
-        rows = await self._database.read(ask)
-        page = rows[:limit]
-        more = len(rows) > limit and page
-        return CallPage(
-            await asyncio.to_thread(_readable, page), f"{page[-1].listed_ms}:{page[-1].call_id}" if more else None
-        )
+    async def _page(
+        self,
+        filters: Sequence[AnyFilter],
+        wanted: _Wanted,
+        columns: Sequence[ColumnElement[Any]],
+        read_one: Callable[[Row[Any]], Shown],
+        *,
+        with_total: bool,
+    ) -> CallPage[Shown]:
+        def ask(connection: Connection) -> tuple[call_list.Found, Sequence[Row[Any]]]:
+            found = call_list.look(connection, self._columns, filters, wanted.window(connection), with_total=with_total)
+            return found, read(connection, found.keys[: wanted.limit], columns)
+
+        found, rows = await self._database.read(ask)
+        more = len(found.keys) > wanted.limit and rows
+        next_key = "{}:{}".format(*found.keys[wanted.limit - 1]) if more else None
+        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, found.total)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
 
-        return await self._database.read(lambda connection: call_list.count(connection, filters))
+        def ask(connection: Connection) -> int:
+            return call_list.look(connection, self._columns, filters, with_total=True).total or 0
+
+        return await self._database.read(ask)
 
     async def update_fields(
         self, call_id: str, fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]]
@@ -174,14 +212,15 @@ class Calls:
             row = connection.execute(chosen).one_or_none()
             if row is None:
                 return None
-            wanted = fields(_call(row)) if callable(fields) else fields
+            wanted = fields(call_of(row)) if callable(fields) else fields
             amendments = {**json.loads(row.amendments or "{}"), **wanted}
             document = json.loads(row.document)
             call = Call.model_validate({**document, **amendments})
             known = call.as_json()
             # What was unset is not only hidden: it may be what the caller wants forgotten.
             kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
-            values = {"amendments": _dump(amendments), "document": _dump(kept), **columns(known)}
+            values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
+            values |= columns(known)
             connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
             _index(connection, call_id, known, row.listed_ms)
             if row.call_status not in UNFINISHED:
@@ -209,21 +248,11 @@ class Calls:
         self._sealer.announce(at_once=deleted)
         return deleted
 
-    async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    async def _rows(self, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
         def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
+            return connection.execute(select(*RECORD).where(condition)).all()
 
         return await self._database.read(ask)
-
-
-def _records_of(connection: Connection, keys: Sequence[Key]) -> Sequence[ColumnElement[bool]]:
-    call_ids = [call_id for _, call_id in keys]
-    if connection.dialect.name == "sqlite":
-        # neighbours in the list are neighbours in the index by time, and strangers in the one by call_id, which an
-        # expression keeps it from: a thousand calls are read ten times as fast
-        by_time = among(connection, calls.c.listed_ms, [listed_ms for listed_ms, _ in keys])
-        return by_time, among(connection, calls.c.call_id.concat(""), call_ids)
-    return (among(connection, calls.c.call_id, call_ids),)
 
 
 def _position(connection: Connection, pagination_key: str) -> Key:
@@ -263,34 +292,3 @@ def _replace(connection: Connection, table: Table, call_id: str, wanted: Sequenc
         connection.execute(delete(table).where(of_call))
     if wanted:
         connection.execute(insert(table), wanted)
-
-
-def _dump(document: Mapping[str, object]) -> str:
-    # escaped to ASCII: a database text holds neither NUL (PostgreSQL) nor half a surrogate pair
-    return json.dumps(document, separators=(",", ":"))
-
-
-def _call(row: Row[Any]) -> Call:
-    if row.amendments is None:
-        with suppress(ValidationError):  # half a surrogate pair, say, which only Python's own parser takes
-            return Call.model_validate_json(row.document)
-    document = {**json.loads(row.document), **json.loads(row.amendments or "{}")}
-    try:
-        return Call.model_validate(document)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the record of call {row.call_id} cannot be read: {where}: {problem['msg']}") from None
-
-
-def _readable(rows: Sequence[Row[Any]]) -> Sequence[Call]:
-    """The calls, without those that cannot be read: one bad record must not hide all others."""
-    found = []
-    for number, row in enumerate(rows):
-        if number % _PARSED_AT_ONCE == 0:
-            time.sleep(0)  # let the event loop's thread have its turn
-        try:
-            found.append(_call(row))
-        except StoreError as error:
-            log.error("a record was passed over: %s", error, extra={"call_id": row.call_id})
-    return found

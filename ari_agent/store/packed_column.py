@@ -158,26 +158,31 @@ class _Texts(_Distinct):
         return found
 
     def _contain(self, part: bytes) -> Mask:
-        begins = _find_all(self._joined, part)
+        begins = _find_all(np.frombuffer(self._joined, np.uint8), part)
         last = self._ends.astype(np.int64)
-        inside = np.searchsorted(last, begins, side="right")
+        if len(begins) > len(last) // 4:
+            inside = np.repeat(np.arange(len(last)), np.diff(last, prepend=0))[begins]
+        else:
+            inside = np.searchsorted(last, begins, side="right")
         found = np.zeros(len(last), np.bool_)
         found[inside[begins + len(part) <= last[inside]]] = True
         return found
 
 
-def _find_all(text: bytes, part: bytes) -> NDArray[np.int64]:
-    """Where the part begins in the text, overlaps included."""
-    if text.count(part) < len(text) // 100:
-        found = []
-        place = text.find(part)
-        while place >= 0:
-            found.append(place)
-            place = text.find(part, place + 1)
-        return np.array(found, np.int64)
-    letters = np.frombuffer(text, np.uint8)
-    begins = np.flatnonzero(letters[: max(0, len(letters) - len(part) + 1)] == part[0])
-    for place, letter in enumerate(part[1:], start=1):
+_AT_ONCE: Final = 4
+"""Letters that are compared with the whole text; where these are, the others are compared."""
+
+
+def _find_all(letters: NDArray[np.uint8], part: bytes) -> NDArray[np.int64]:
+    """Where the part begins, overlaps included."""
+    size = len(letters) - len(part) + 1
+    if size <= 0:
+        return np.zeros(0, np.int64)
+    here = letters[:size] == part[0]
+    for place, letter in enumerate(part[1:_AT_ONCE], start=1):
+        here &= letters[place : place + size] == letter
+    begins = np.flatnonzero(here)
+    for place, letter in enumerate(part[_AT_ONCE:], start=_AT_ONCE):
         begins = begins[letters[begins + place] == letter]
     return begins
 

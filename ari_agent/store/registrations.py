@@ -10,13 +10,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, delete, func, select
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import Registration
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import StoreError
+from ari_agent.errors import UnreadableRecord
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
@@ -96,7 +95,7 @@ class Registrations:
         return done
 
     async def forget(self, call_id: str) -> None:
-        """Delete a registration whose call is deleted."""
+        """Delete a registration whose call is deleted, or cannot be read."""
         statement = delete(registrations).where(registrations.c.call_id == call_id)
         await self._database.write(lambda connection: connection.execute(statement).rowcount)
 
@@ -130,7 +129,7 @@ def _overdue(call_id: str, document: str) -> Overdue:
     """One that cannot be read must not keep the others from being ended."""
     try:
         return Overdue(call_id, _registration(call_id, document))
-    except StoreError as error:
+    except UnreadableRecord as error:
         log.error("%s", error, extra={"call_id": call_id})
         return Overdue(call_id, None)
 
@@ -138,7 +137,5 @@ def _overdue(call_id: str, document: str) -> Overdue:
 def _registration(call_id: str, document: str) -> Registration:
     try:
         return Registration.model_validate(json.loads(document))
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the registration of call {call_id} cannot be read: {where}: {problem['msg']}") from None
+    except ValueError as error:
+        raise UnreadableRecord(f"the registration of call {call_id}", error) from None

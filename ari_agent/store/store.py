@@ -48,12 +48,14 @@ class Store:
 
         Raises:
             StoreError: it cannot be reached or written, or was made by a newer version.
+
+        Cancelled, it ends within a second or so; what was still to be packed for list-calls is packed the next time.
         """
         try:
             await self._database.write(lambda connection: bring_to_head(connection, shown_url=self._database.shown_url))
             await self.calls.open()
         except BaseException:
-            await self._database.close()
+            await self.close()
             raise
 
     async def close(self) -> None:

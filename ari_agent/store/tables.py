@@ -89,13 +89,11 @@ calls: Final = Table(
     Column("call_successful", Boolean),
     Column("combined_cost", Double),
     Column("e2e_latency_p50", Double),
+    Column("list_item", Text, comment="what list-calls shows of it; null where an older version wrote the record"),
     Index("ix_calls_listed", "listed_ms", "call_id"),
-    # Each filter that people use, followed by the sort key: a page is one walk along an index.
-    Index("ix_calls_agent", "agent_id", "listed_ms", "call_id"),
+    # By what is often rare: few calls are read from here, many from the segments (call_segments.py).
     Index("ix_calls_from_number", "from_number", "listed_ms", "call_id"),
     Index("ix_calls_to_number", "to_number", "listed_ms", "call_id"),
-    Index("ix_calls_call_status", "call_status", "listed_ms", "call_id"),
-    Index("ix_calls_disconnection_reason", "disconnection_reason", "listed_ms", "call_id"),
     Index("ix_calls_batch_call", "batch_call_id", "listed_ms", "call_id"),
 )
 
@@ -109,7 +107,6 @@ call_attributes: Final = Table(
     Column("number", Double),
     Column("listed_ms", BigInteger, nullable=False, comment="of the call: so that one index finds and sorts"),
     Index("ix_call_attributes_text", "kind", "key", "text", "listed_ms", "call_id"),
-    Index("ix_call_attributes_number", "kind", "key", "number", "listed_ms", "call_id"),
 )
 
 call_tool_calls: Final = Table(
@@ -121,7 +118,6 @@ call_tool_calls: Final = Table(
     Column("type", StorableText),
     Column("success", Boolean),
     Column("latency_ms", Double),
-    Index("ix_call_tool_calls_name", "name", "call_id"),
 )
 
 outbox: Final = Table(

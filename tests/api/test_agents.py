@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,10 +36,26 @@ async def test_an_agent_is_read_by_version(api: Api, version: str) -> None:
     assert await read.json() == made
 
 
-@pytest.mark.parametrize(("version", "status"), [("1", 422), ("latest_published", 422), ("prod", 422), ("Prod!", 400)])
-async def test_a_version_that_is_not_there_is_refused(api: Api, version: str, status: int) -> None:
+@pytest.mark.parametrize("kind", ["agent", "chat-agent"])
+@pytest.mark.parametrize("version", ["1", "latest_published", "prod"])
+async def test_a_version_that_is_not_there_is_refused(api: Api, kind: str, version: str) -> None:
+    made = await (await api.post(f"/create-{kind}", json={"response_engine": CUSTOM_LLM, "voice_id": "v"})).json()
+    of, query = made["agent_id"], {"version": version}
+    for path, sent in (("get", api.get), ("update", partial(api.patch, json={}))):
+        message = await refused(await sent(f"/{path}-{kind}/{of}", params=query), 422)
+        assert message.startswith(f"agent {of} has no version {version}; ")
+        missing = await refused(await sent(f"/{path}-{kind}/agent_gone", params=query), 422)
+        assert missing == f"{kind.replace('-', ' ')} agent_gone not found"
+
+
+async def test_a_version_that_none_can_be_called_is_refused(api: Api) -> None:
+    await refused(await api.get(f"/get-agent/{(await make_agent(api))['agent_id']}", params={"version": "Prod!"}), 400)
+
+
+async def test_an_agent_of_the_other_kind_is_not_found_whatever_the_version(api: Api) -> None:
     made = await make_agent(api)
-    await refused(await api.get(f"/get-agent/{made['agent_id']}", params={"version": version}), status)
+    message = await refused(await api.get(f"/get-chat-agent/{made['agent_id']}", params={"version": "7"}), 422)
+    assert message == f"chat agent {made['agent_id']} not found"
 
 
 @pytest.mark.parametrize("agent_id", ["agent_unknown", "%00", "..%2F..", "%F0%9F%92%A9", "a" * 500, "'%3B--"])

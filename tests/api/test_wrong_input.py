@@ -17,7 +17,6 @@ import pytest
 
 from tests.api.wire import AGENT_ID, BODIES, DOCUMENT, Server, named, wired, with_bodies
 from tests.api.wrong_values import Schemas, Wrong, with_value, wrong_fields
-from tests.store import postgresql
 
 SCHEMAS: Final = Schemas(DOCUMENT)
 
@@ -103,13 +102,11 @@ def test_a_hostile_value_of_any_field_is_no_defect_of_ours(
             assert answer.message
 
 
-def test_what_postgresql_cannot_hold_is_no_defect_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_postgresql_cannot_hold_is_no_defect_there(tmp_path: Path, database_url: str) -> None:
     """Its texts hold no NUL and its integers 64 bits."""
-    programs = postgresql.programs()
-    if programs is None:
-        pytest.skip(postgresql.WHY_NOT)
     hostile = [repr(value) for value in ("\x00", 2**53, 2**63)]
-    with postgresql.server(programs) as url, wired(tmp_path, f"{url}/postgres") as server:
+    with wired(tmp_path, database_url) as server:
         for method, path, bodies in HOSTILE_CASES:
             for body in bodies:
                 if any(value in repr(body) for value in hostile):

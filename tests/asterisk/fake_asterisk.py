@@ -47,6 +47,8 @@ class FakeAsterisk:
     deaf_sockets: list[web.WebSocketResponse] = field(default_factory=list)
     opened: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
     refuse_sockets: int = 0
+    delay_s: float = 0.0
+    """Before each answer."""
     _runner: web.AppRunner | None = None
     port: int = 0
 
@@ -95,6 +97,7 @@ class FakeAsterisk:
 
     async def _rest(self, request: web.Request) -> web.Response:
         noted = await self._note(request)
+        await asyncio.sleep(self.delay_s)
         if noted.path.startswith("/events/user/") and self.answer(noted) is None:
             if self.sockets and self.sockets[-1] not in self.deaf_sockets:
                 name, app = noted.path.rpartition("/")[2], noted.query["application"]

@@ -246,6 +246,16 @@ async def test_an_asterisk_that_does_not_answer_is_unreachable_after_the_timeout
     assert ari.rest_seconds["ring", "unreachable"].count == 1
 
 
+async def test_waiting_for_its_turn_does_not_use_up_a_requests_time(
+    asterisk: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_agent.asterisk.rest._MAX_CONNECTIONS", 1)
+    ari = make(asterisk, timeout_s=0.8)
+    asterisk.delay_s = 0.05
+    await asyncio.gather(*(ari.ring(f"c{number}") for number in range(20)))
+    await ari.close()
+
+
 async def test_an_asterisk_that_is_not_there_is_unreachable() -> None:
     async with FakeAsterisk() as asterisk:
         ari = make(asterisk)
@@ -299,6 +309,48 @@ async def test_a_channel_that_is_not_in_stasis_yet_is_added_a_little_later(aster
     await ari.add_to_bridge("b1", "m1")
     assert len(asterisk.requests) == 3
     assert asterisk.requests[-1].body == {"channel": ["m1"]}
+
+
+async def test_a_channel_is_added_when_its_entry_is_announced(
+    asterisk: FakeAsterisk, ari: Ari, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_agent.asterisk.ari._FIRST_ADD_RETRY_S", 60.0)
+    entered = False
+
+    async def connected() -> None:
+        running.set()
+
+    def answer(noted: Noted) -> tuple[int, object] | None:
+        if not noted.path.endswith("/addChannel"):
+            return (200, {"system": {"version": "22.10.1"}}) if noted.path == "/asterisk/info" else None
+        asked.set()
+        return (204, None) if entered else (422, {"message": "Channel not in Stasis application"})
+
+    running, asked = asyncio.Event(), asyncio.Event()
+    asterisk.answer = answer
+    listening = asyncio.create_task(ari.run(lambda _: None, connected))
+    try:
+        async with asyncio.timeout(10):
+            await running.wait()
+            adding = asyncio.create_task(ari.add_to_bridge("b1", "c1", "m1"))
+            await asked.wait()
+            entered = True
+            for channel_id in ("another", "m1"):
+                await asterisk.send({"type": "StasisStart", "args": [], "channel": {**CHANNEL, "id": channel_id}})
+            await adding
+    finally:
+        listening.cancel()
+    assert [noted.path for noted in asterisk.requests].count("/bridges/b1/addChannel") == 2
+
+
+async def test_a_channel_that_never_enters_is_given_up(
+    asterisk: FakeAsterisk, ari: Ari, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_agent.asterisk.ari.ADD_PATIENCE_S", 0.1)
+    asterisk.answer = answers(422, {"message": "Channel not in Stasis application"})
+    with pytest.raises(AsteriskRefused, match="422"):
+        await ari.add_to_bridge("b1", "m1")
+    assert 3 <= len(asterisk.requests) < 10
 
 
 async def test_other_refusals_of_a_bridge_are_final(asterisk: FakeAsterisk, ari: Ari) -> None:

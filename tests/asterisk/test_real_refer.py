@@ -13,6 +13,7 @@ from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION, parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from tests.asterisk.conftest import CALLER_ADDRESS, Line
+from tests.fakes.beside import beside
 from tests.fakes.sip_caller import ReferPlan, SipCaller
 from tests.fakes.sip_message import SipMessage, first
 from tests.fakes.sipp import Sipp
@@ -43,18 +44,18 @@ async def transfer(
     line: Line, sipp: Sipp, request: TransferRequest, *, scenario: str = "refer", status: str = "200 OK"
 ) -> tuple[TransferOutcome, SipMessage]:
     """The outcome, and the REFER as SIPp saw it. The caller is back in the application, and hung up by us."""
-    calling = asyncio.create_task(sipp.run(scenario, "+15550002222", values={"STATUS": status}))
-    channel_id, sip = await answered(line)
-    await asyncio.sleep(0.3)  # SIPp takes a REFER only after its ACK, which nothing here sees
-    await send_refer(line, channel_id, request, sip)
-    back = await line.next(StasisStart, channel_id)
-    assert back.args[0] == "refer"
-    # The channel is as good as before: it could go back to the agent.
-    await line.ari.create_bridge("ari_agent-bridge-refer")
-    await line.ari.add_to_bridge("ari_agent-bridge-refer", channel_id)
-    await line.ari.destroy_bridge("ari_agent-bridge-refer")
-    await line.ari.hang_up(channel_id, q850_cause=16)
-    wire = (await calling).check()
+    async with beside(sipp.run(scenario, "+15550002222", values={"STATUS": status})) as calling:
+        channel_id, sip = await answered(line)
+        await asyncio.sleep(0.3)  # SIPp takes a REFER only after its ACK, which nothing here sees
+        await send_refer(line, channel_id, request, sip)
+        back = await line.next(StasisStart, channel_id)
+        assert back.args[0] == "refer"
+        # The channel is as good as before: it could go back to the agent.
+        await line.ari.create_bridge("ari_agent-bridge-refer")
+        await line.ari.add_to_bridge("ari_agent-bridge-refer", channel_id)
+        await line.ari.destroy_bridge("ari_agent-bridge-refer")
+        await line.ari.hang_up(channel_id, q850_cause=16)
+        wire = (await calling).check()
     refer, bye = first(wire.received, method="REFER"), first(wire.received, method="BYE")
     assert refer is not None
     assert bye is not None

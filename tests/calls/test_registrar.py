@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, update
 
 from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.registrar import JOIN_MS, REGISTERED_MS, WEB_AUDIO, Registrar, TakenCall
@@ -19,7 +20,9 @@ from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
 from ari_agent.errors import CallNotJoined, CallNotRegistered, UnknownAsset
+from ari_agent.store.registered_tables import registrations
 from ari_agent.store.store import Store
+from ari_agent.store.tables import calls
 
 NOW_MS = 1_760_000_000_000
 AUDIO = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com/"}
@@ -114,6 +117,29 @@ async def test_the_end_of_an_overdue_call_is_told_but_no_start(desk: Desk) -> No
         for queued in due:
             await desk.store.outbox.delivered(queued.outbox_id)
     assert told == [(call_id, "call_ended"), (call_id, "call_analyzed")]
+
+
+async def test_one_that_cannot_be_read_is_logged_once_and_keeps_nobody_from_being_ended(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoiled = {await desk.phone(): document for document in ("{", '{"call_id":7}', "[]")}
+    registration_lost, later = await desk.phone(), await desk.phone()
+
+    def spoil(connection: Connection) -> None:
+        for table, documents in ((registrations, {registration_lost: "{"}), (calls, spoiled)):
+            for call_id, document in documents.items():
+                connection.execute(update(table).where(table.c.call_id == call_id).values(document=document))
+
+    await desk.store._database.write(spoil)
+    desk.now_ms += REGISTERED_MS
+    for _ in range(2):
+        await desk.registrar.end_overdue()
+    for call_id in (registration_lost, later):
+        assert (await desk.call(call_id)).disconnection_reason == "registered_call_timeout"
+    assert await desk.store.registrations.waiting() == frozenset()
+    assert [record.levelname for record in caplog.records].count("ERROR") == 4
+    for call_id in (*spoiled, registration_lost):
+        assert f"of call {call_id} cannot be read: " in caplog.text
 
 
 async def test_it_ends_overdue_calls_by_itself_those_of_an_earlier_run_too(desk: Desk) -> None:

@@ -94,5 +94,6 @@ async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: boo
     try:
         yield Baresip(folder, process)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.communicate()

@@ -32,14 +32,19 @@ class Wire:
     received: tuple[SipMessage, ...]
 
     @classmethod
-    def parse(cls, log: bytes) -> Wire:
-        """Of a `-trace_msg` log."""
+    def parse(cls, log: bytes, *, calls: str = "") -> Wire:
+        """Of a `-trace_msg` log, what belongs to calls whose Call-ID begins so.
+
+        A BYE for an earlier run that was cut short may come, too: to the same port, for half a minute.
+        """
         sides: dict[bytes, list[SipMessage]] = {b"sent": [], b"received": []}
         for entry in _RULE.split(log)[1:]:
             kind = _KIND.match(entry)
             if kind is None:
                 continue
             message = SipMessage.parse(entry[kind.end() :])
+            if not (message.header("Call-ID") or "").startswith(calls):
+                continue
             size = int(message.header("Content-Length") or 0)
             sides[kind.group(1)].append(SipMessage(message.start_line, message.headers, message.body[:size]))
         return cls(tuple(sides[b"sent"]), tuple(sides[b"received"]))
@@ -116,7 +121,7 @@ class Sipp:
             done.returncode,
             successful=_count(done.output, "Successful call"),
             failed=_count(done.output, "Failed call"),
-            wire=Wire.parse(messages.read_bytes() if messages.exists() else b""),
+            wire=Wire.parse(messages.read_bytes() if messages.exists() else b"", calls=run),
             errors=errors.read_text(errors="replace") if errors.exists() else done.output,
         )
 

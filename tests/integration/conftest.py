@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.long_calls import Outcomes, play_all
+from tests.integration.long_calls import Outcomes, first_to_come, play_all
 from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
 
 HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A failure shows what the controller and Asterisk said last."""
     report = yield
     if report.failed:
+        item.stash[FAILED] = True
         for stage in (value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Stage)):
             report.sections.append(("controller", stage.controller.log_tail(60)))
             report.sections.append(("Asterisk", stage.asterisk_log_tail(20)))
@@ -44,13 +46,26 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, go_before_others: None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def long_calls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[asyncio.Task[Outcomes]]:
-    """Calls of a minute, on a stage of their own, while other tests run."""
-    async with staged(tmp_path_factory.mktemp("long")) as made:
-        task = asyncio.create_task(play_all(made))
+async def long_calls(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[asyncio.Task[Outcomes]]:
+    """Calls of a minute, on a stage of their own, while other tests run; one worker's, who tells the others."""
+    alone = not hasattr(request.config, "workerinput")
+    run = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent  # the workers' own
+    told = run / "long_calls.json"
+    if not first_to_come(run):
+        task = asyncio.create_task(Outcomes.told(told))
         yield task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        return
+    async with staged(tmp_path_factory.mktemp("long")) as made:
+        task = asyncio.create_task(play_all(made))
+        task.add_done_callback(lambda done: done.cancelled() or done.result().tell(told))
+        yield task
+        if alone:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)  # others may ask for it yet
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,3 +88,13 @@ def scripts_went_well(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for stage in (value for value in getattr(request.node, "funcargs", {}).values() if isinstance(value, Stage)):
         assert stage.agents.take_script_errors() == []
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_is_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """The calls of a test that failed do not disturb the next one, nor its own second attempt."""
+    yield
+    if request.node.stash.get(FAILED, False):
+        request.node.stash[FAILED] = False
+        for stage in (value for value in request.node.funcargs.values() if isinstance(value, Stage)):
+            await stage.clear()

@@ -1,12 +1,17 @@
-"""Calls that end by the clock, placed all at once: a minute is the shortest limit that a call's length can have."""
+"""Calls that end by the clock, placed all at once: a minute is the shortest limit that a call's length can have.
+
+Of the workers of a run, the first places them, for all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
 
 from tests.fakes.sound import noise
 from tests.fakes.webhook_server import Answer
@@ -16,23 +21,56 @@ SILENCE_MS: Final = 10_000
 LENGTH_MS: Final = 60_000
 
 
+TOLD_WITHIN_S: Final = 150
+"""From when a worker asks for what another one has placed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How long a call lasted on the caller's side, and its record."""
+    """How long a call lasted on the caller's side, and its record. failure: what went wrong instead."""
 
-    length_s: float
-    record: dict[str, Any]
+    length_s: float = 0.0
+    record: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
 
 
-class Outcomes(dict[str, Outcome | BaseException]):
+class Outcomes(dict[str, Outcome]):
     """By behaviour; a call that went wrong fails the test that asks for it, and no other."""
 
     def of(self, name: str) -> Outcome:
         """What came of this behaviour."""
         outcome = self[name]
-        if isinstance(outcome, BaseException):
-            raise outcome
+        if outcome.failure:
+            raise AssertionError(outcome.failure)
         return outcome
+
+    def tell(self, file: Path) -> None:
+        """To the other workers: all at once."""
+        half = file.with_suffix(".half")
+        half.write_text(json.dumps({name: asdict(outcome) for name, outcome in self.items()}))
+        half.rename(file)
+
+    @classmethod
+    async def told(cls, file: Path) -> Self:
+        """By the worker that has placed the calls."""
+        async with asyncio.timeout(TOLD_WITHIN_S):
+            while not (outcomes := _read(file)):  # noqa: ASYNC110, another process writes it
+                await asyncio.sleep(0.2)
+        return cls({name: Outcome(**outcome) for name, outcome in outcomes.items()})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def first_to_come(folder: Path) -> bool:
+    """Whether no other worker of this run has asked."""
+    try:
+        (folder / "long_calls.begun").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 async def keep_quiet(call: Connected) -> None:
@@ -79,7 +117,10 @@ async def play_all(stage: Stage) -> Outcomes:
         *(_play(stage, name, behave, limits) for name, (behave, limits) in _PLAYS.items()),
         return_exceptions=True,
     )
-    return Outcomes(zip(_PLAYS, results, strict=True))
+    return Outcomes(
+        (name, Outcome(failure=repr(result)) if isinstance(result, BaseException) else result)
+        for name, result in zip(_PLAYS, results, strict=True)
+    )
 
 
 async def _play(

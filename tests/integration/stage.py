@@ -145,12 +145,16 @@ class Stage:
             yield Connected(caller, agent_call, call_id, dialled, agent_id)
 
     async def begun(self, call_id: str, *, timeout_s: float = 5.0) -> None:
-        """Until the record says that the call was answered: that is written right after the answer."""
+        """Until the record says that the call was answered: that is written right after the answer.
+
+        The agent may be there before the record is.
+        """
         for _ in range(int(timeout_s / 0.02)):
-            if (await self.controller.call(call_id))["call_status"] != "registered":
+            reply = await self.controller.get(f"/v2/get-call/{call_id}")
+            if reply.status == 200 and reply.json["call_status"] != "registered":
                 return
             await asyncio.sleep(0.02)
-        raise TimeoutError(f"call {call_id} is still registered after {timeout_s} s")
+        raise TimeoutError(f"call {call_id} has not begun after {timeout_s} s: {reply.text}")
 
     def asterisk_log_tail(self, lines: int) -> str:
         """The end of Asterisk's log."""
@@ -166,6 +170,21 @@ class Stage:
                     return
                 await asyncio.sleep(0.1)
         raise AssertionError(f"channels left: {listing}")
+
+    async def clear(self) -> None:
+        """Bring everything back to where it was after a test that failed half-way.
+
+        Asterisk may wait half a minute for a far end that is gone.
+        """
+        if self.pbx.running:
+            try:
+                await self.controller.wait_for("/readyz", 200)
+            except RuntimeError:  # it has ended
+                await self.controller.start()
+            await self.pbx.cli("channel request hangup all")
+            await self.idle(timeout_s=40)
+        self.webhooks.resume()
+        self.agents.take_script_errors()
 
 
 @contextlib.asynccontextmanager

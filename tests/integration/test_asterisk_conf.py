@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -223,8 +225,7 @@ module_app menu.so
     [("udp", "", "0"), ("tcp", "", "0"), ("tls", "", "1"), ("tls", "srtp-mand", "1")],
 )
 async def test_a_softphone_calls_over_every_transport(pbx: Pbx, transport: str, encryption: str, secure: str) -> None:
-    phone = pbx.work_path / f"phone-{transport}{encryption}"
-    phone.mkdir()
+    phone = Path(tempfile.mkdtemp(prefix="phone-", dir=pbx.work_path))
     port = pbx.tls_port if transport == "tls" else pbx.sip_port
     media = f";mediaenc={encryption}" if encryption else ""
     account = (

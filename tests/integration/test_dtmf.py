@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.fakes.beside import beside
 from tests.integration.stage import Stage
 
 
@@ -28,12 +29,12 @@ async def test_keys_as_sip_info_reach_the_agent(stage: Stage) -> None:
 async def test_the_keys_of_sipp_reach_the_agent(stage: Stage) -> None:
     agent = stage.agents.agent()
     number = await stage.import_number(await stage.create_agent(agent))
-    run = asyncio.create_task(stage.sipp.run("dtmf", number, values={"DIGITS": "42"}))
-    call = await agent.call()
-    await call.event("dtmf", index=1)
-    assert call.digits == "42"
-    await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", expect=204)
-    (await run).check()
+    async with beside(stage.sipp.run("dtmf", number, values={"DIGITS": "42"})) as run:
+        call = await agent.call()
+        await call.event("dtmf", index=1)
+        assert call.digits == "42"
+        await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", expect=204)
+        (await run).check()
 
 
 async def test_keys_do_not_disturb_the_agents_timeline(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.fakes.agent_server import AgentCall
+from tests.fakes.beside import beside
 from tests.fakes.sip_message import first
 from tests.fakes.sound import find, noise
 from tests.integration.stage import Stage
@@ -49,11 +50,11 @@ async def test_stop_call_sends_bye_with_the_chosen_cause(stage: Stage, cause: in
 async def test_the_bye_cause_on_the_wire_of_sipp(stage: Stage) -> None:
     agent = stage.agents.agent()
     number = await stage.import_number(await stage.create_agent(agent))
-    run = asyncio.create_task(stage.sipp.run("call_until_bye", number))
-    call = await agent.call()
-    await call.hears_on(0.2)
-    await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", {"q850_cause": 42}, expect=204)
-    bye = first((await run).check().received, method="BYE")
+    async with beside(stage.sipp.run("call_until_bye", number)) as run:
+        call = await agent.call()
+        await call.hears_on(0.2)
+        await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", {"q850_cause": 42}, expect=204)
+        bye = first((await run).check().received, method="BYE")
     assert bye is not None
     assert "Q.850" in bye.need("Reason") and "cause=42" in bye.need("Reason")
 

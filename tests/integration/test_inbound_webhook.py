@@ -291,7 +291,7 @@ async def test_an_override_that_does_not_fit_the_agent_turns_the_caller_away(sta
 async def test_a_version_that_a_tag_names_is_on_the_record_with_the_tag(stage: Stage, named_by: str) -> None:
     agent = stage.agents.agent()
     agent_id = await stage.create_agent(agent)
-    tag = f"tag-{'a' if named_by == 'the number' else 'b'}"
+    tag = f"tag-{agent_id[-8:]}"  # no other call's record has it
     await stage.controller.post(f"/create-agent-version/{agent_id}", {"base_version": 0}, expect=201)
     for other in (tag, "another"):
         await stage.controller.post(f"/assign-agent-tag/{agent_id}", {"tag": other, "version": 0}, expect=200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -35,7 +36,7 @@ from tests.fakes.sound import find, noise, ulaw_encode
 from tests.integration.stage import Stage, staged
 
 TO_NUMBER = "+14155550199"
-PORTS = iter(random.sample(range(5620, 5700), 80))
+PORTS = itertools.cycle(random.sample(range(5620, 6020), 400))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.agent_server import AgentCall
+from tests.fakes.beside import beside
 from tests.fakes.sip_message import first
 from tests.fakes.sipp_callee import answers, callee, refuses
 from tests.integration.stage import DIALPLAN, Stage, staged
@@ -260,13 +260,10 @@ async def test_two_hundred_callers_at_once_against_twenty_slots(tmp_path: Path) 
                 await asyncio.sleep(0.1)
 
         number = await stage.import_number(await stage.create_agent(stage.agents.agent(short)))
-        watching = asyncio.create_task(watch())
-        run = await stage.sipp.run(
-            "call_until_bye", number, calls=CALLERS, at_once=CALLERS, per_second=CALLERS, trace=False, timeout_s=90
-        )
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        async with beside(watch()):
+            run = await stage.sipp.run(
+                "call_until_bye", number, calls=CALLERS, at_once=CALLERS, per_second=CALLERS, trace=False, timeout_s=90
+            )
         assert (run.successful, run.failed) == (CALLERS, 0), run.errors[-2000:]
         await stage.idle()
         assert await slots(stage) == (0, 0)

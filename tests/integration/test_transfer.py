@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.fakes.agent_server import echo
+from tests.fakes.beside import beside
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.sip_message import first, uri_of
 from tests.integration.stage import Connected, Stage
@@ -174,16 +175,16 @@ async def test_a_caller_who_hangs_up_during_a_transfer_ends_the_call(stage: Stag
 async def test_the_same_from_the_wire_of_sipp(stage: Stage, scenario: str, status: str, reason: str | None) -> None:
     agent = stage.agents.agent()
     number = await stage.import_number(await stage.create_agent(agent))
-    run = asyncio.create_task(stage.sipp.run(scenario, number, values={"STATUS": status}))
-    call = await agent.call()
-    await stage.begun(call.about["call_id"])
-    await asyncio.sleep(0.5)  # SIPp takes no REFER before it has sent its ACK
-    await call.transfer("+14155559999", headers={"X-Case": "7"})
-    if reason is None:
-        result = await call.transfer_result()
-        assert (result["status"], result["sip_status"]) == ("failed", int(status[:3]))
-        await call.hang_up(q850_cause=31)
-    wire = (await run).check()
+    async with beside(stage.sipp.run(scenario, number, values={"STATUS": status})) as run:
+        call = await agent.call()
+        await stage.begun(call.about["call_id"])
+        await asyncio.sleep(0.5)  # SIPp takes no REFER before it has sent its ACK
+        await call.transfer("+14155559999", headers={"X-Case": "7"})
+        if reason is None:
+            result = await call.transfer_result()
+            assert (result["status"], result["sip_status"]) == ("failed", int(status[:3]))
+            await call.hang_up(q850_cause=31)
+        wire = (await run).check()
     refer = first(wire.received, method="REFER")
     assert refer is not None
     assert "X-Case=7" in refer.need("Refer-To")

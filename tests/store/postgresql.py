@@ -16,6 +16,8 @@ WHY_NOT = (
     "no PostgreSQL server programs found (Debian: apt-get install postgresql) and "
     "ARI_AGENT_TEST_POSTGRESQL_URL is not set"
 )
+HASTE = ("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off")
+"""It need not outlive the machine's next failure, only that of its clients."""
 PASSWORD = "p@ss:word/"  # what a URL must quote
 PASSWORD_IN_URL = "p%40ss%3Aword%2F"
 
@@ -52,7 +54,7 @@ def server(folder_of_programs: Path) -> Iterator[str]:
             who = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password_file}"]
             initdb = [str(folder_of_programs / "initdb"), "-D", str(data), "-N", *who]
             subprocess.run(initdb, user=user, cwd="/", check=True, stdout=output, stderr=output)
-            settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off"]
+            settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *HASTE]
             command = [str(folder_of_programs / "postgres"), "-D", str(data)]
             for setting in settings:
                 command += ["-c", setting]

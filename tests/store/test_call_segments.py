@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, update
 
 from ari_agent.contract.call import Call
 from ari_agent.store import call_list, call_packing, call_sealer, call_segments, migrations
@@ -138,6 +139,11 @@ def expected(there: Mapping[str, Call], filters: Sequence[AnyFilter], *, ascendi
     return [call_id for _, call_id in keys]
 
 
+def shown(call: Call) -> dict[str, Any]:
+    """What list-calls shows of a call."""
+    return {key: value for key, value in call.as_json().items() if "transcript" not in key}
+
+
 async def check(store: Store, there: Mapping[str, Call], dice: random.Random) -> None:
     """Some list, its total, a part that skips, and all its pages by key."""
     filters = [any_filter(dice) for _ in range(dice.randrange(4))]
@@ -147,11 +153,17 @@ async def check(store: Store, there: Mapping[str, Call], dice: random.Random) ->
     skip, limit = dice.randrange(len(wanted) + 2), dice.randrange(1, 40)
     page = await store.calls.list(filters, ascending=ascending, limit=limit, skip=skip)
     assert [call.call_id for call in page.calls] == wanted[skip : skip + limit], filters
-    assert (page.next_key is not None) == (skip + limit < len(wanted))
+    assert (page.next_key is not None, page.total) == (skip + limit < len(wanted), None)
     assert all(call == there[call.call_id] for call in page.calls)
-    seen, key, more = list[str](), None, True
+    items = await store.calls.list_items(filters, ascending=ascending, limit=limit, skip=skip, with_total=True)
+    assert [json.loads(item) for item in items.calls] == [shown(call) for call in page.calls]
+    assert (items.next_key, items.total) == (page.next_key, len(wanted)), filters
+    seen, key, more, with_total = list[str](), None, True, dice.random() < 0.5
     while more:
-        page = await store.calls.list(filters, ascending=ascending, limit=limit, pagination_key=key)
+        page = await store.calls.list(
+            filters, ascending=ascending, limit=limit, pagination_key=key, with_total=with_total
+        )
+        assert page.total == (len(wanted) if with_total else None), filters
         seen += [call.call_id for call in page.calls]
         more = page.next_key is not None
         # what v2 goes on with, and what v3 does
@@ -242,7 +254,7 @@ async def test_pages_stay_whole_while_others_write_and_seal(store: Store, databa
     writing = False
     await reader
     await other.close()
-    await store.calls.close()  # of two that seal at once, one leaves it to the other
+    await store.calls._sealer.join()  # of two that seal at once, one leaves it to the other
     await sealer.seal()
     segments, fresh = await count_rows(database)
     await database.close()
@@ -254,7 +266,7 @@ async def test_a_call_that_is_written_to_while_it_is_sealed_stays_fresh(store: S
     there = {str(number): a_call(str(number), call_status="ended") for number in range(600)}
     for call in there.values():
         await store.calls.save(call)
-    await store.calls.close()
+    await store.calls._sealer.join()
     await store.calls.delete("599")  # so that there is something to seal
     del there["599"]
     database = Database(database_url)
@@ -263,7 +275,8 @@ async def test_a_call_that_is_written_to_while_it_is_sealed_stays_fresh(store: S
     there["7"] = a_call("7", call_status="ended", from_number="+4930")
     await store.calls.save(there["7"])
     await asyncio.gather(
-        store.calls.close(), database.write(lambda connection: call_sealer._store(plan, plan.repack(), connection))
+        store.calls._sealer.join(),
+        database.write(lambda connection: call_sealer._store(plan, plan.repack(), connection)),
     )
     found = await store.calls.list([Filter(FilterField.FROM_NUMBER, FilterOp.CO, "4930")])
     assert [call.call_id for call in found.calls] == ["7"]
@@ -274,9 +287,9 @@ async def test_a_call_that_is_written_to_while_it_is_sealed_stays_fresh(store: S
 async def test_nothing_of_a_deleted_call_stays_in_a_segment(store: Store, database_url: str, small: None) -> None:
     for number in range(20):
         await store.calls.save(a_call(f"call_{number}", call_status="ended", from_number=f"+4930{number:05}"))
-    await store.calls.close()
+    await store.calls._sealer.join()
     assert await store.calls.delete("call_3")
-    await store.calls.close()
+    await store.calls._sealer.join()
     database = Database(database_url)
     packed = await database.read(lambda connection: connection.execute(select(call_columns.c.packed)).scalars().all())
     await database.close()
@@ -291,7 +304,7 @@ async def test_a_damaged_segment_is_reported_and_keeps_no_store_from_closing(
     sealer = CallSealer(database)
     for number in range(8):
         await store.calls.save(a_call(f"call_{number}", call_status="ended"))
-    await store.calls.close()
+    await store.calls._sealer.join()
     await sealer.seal()
     damaged = await database.write(
         lambda connection: connection.execute(update(call_columns).values(packed=b"damaged")).rowcount
@@ -300,9 +313,12 @@ async def test_a_damaged_segment_is_reported_and_keeps_no_store_from_closing(
     for number in range(8, 16):
         await store.calls.save(a_call(f"call_{number}", call_status="ended"))
     sealer.announce(at_once=True)
-    await sealer.close()
+    await sealer.join()
     await database.close()
     assert "calls stay out of the segments" in caplog.text
+
+
+old_calls = Table("calls", MetaData(), *(column._copy() for column in calls.c if column.name != "list_item"))
 
 
 def migrate(connection: Connection, revision: str) -> None:
@@ -312,6 +328,70 @@ def migrate(connection: Connection, revision: str) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+async def test_closing_leaves_what_waits_for_the_next_start(store: Store, database_url: str, small: None) -> None:
+    database = Database(database_url)
+    sealer = CallSealer(database)
+    for number in range(100):
+        await store.calls.save(a_call(f"call_{number}", call_status="ongoing"))
+    await store.calls._sealer.join()
+    ended = update(calls).values(call_status="ended")
+    await database.write(lambda connection: connection.execute(ended).rowcount)
+    sealing = asyncio.create_task(sealer.seal())
+    while (await count_rows(database))[0] == 0:
+        pass
+    await sealer.close()
+    await sealing
+    segments, fresh = await count_rows(database)
+    assert 0 < segments < 6
+    assert fresh > 6
+    sealer.announce(at_once=True)
+    await sealer.join()
+    assert await count_rows(database) == (segments, fresh)
+    await database.close()
+    again = Store(database_url)
+    await again.open()
+    assert (await count_rows(again._database))[1] < 6
+    assert await again.calls.count() == 100
+    await again.close()
+
+
+async def test_a_start_that_is_cancelled_while_it_seals_goes_on_the_next_time(
+    bare_database_url: str, small: None
+) -> None:
+    def fill(connection: Connection) -> None:
+        migrate(connection, "0007")
+        rows = [
+            {"call_id": f"call_{number}", "document": "{}", "call_status": "ended", "listed_ms": number}
+            for number in range(400)
+        ]
+        connection.execute(insert(old_calls), rows)
+
+    database = Database(bare_database_url)
+    await database.write(fill)
+    opening = asyncio.create_task(Store(bare_database_url).open())
+    while not await is_sealing(database):
+        pass
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert (await count_rows(database))[1] > 6
+    again = Store(bare_database_url)
+    await again.open()
+    assert (await count_rows(database))[1] < 6
+    assert await again.calls.count() == 400
+    await again.close()
+    await database.close()
+
+
+async def is_sealing(database: Database) -> bool:
+    """It has begun."""
+
+    def ask(connection: Connection) -> bool:
+        return inspect(connection).has_table("call_segments")
+
+    return await database.read(ask) and (await count_rows(database))[0] > 0
 
 
 async def test_opening_seals_the_calls_that_an_older_version_stored(bare_database_url: str) -> None:
@@ -324,15 +404,40 @@ async def test_opening_seals_the_calls_that_an_older_version_stored(bare_databas
             | {"call_id": call.call_id, "document": call.model_dump_json(), "listed_ms": call.start_timestamp}
             for call in some
         ]
-        connection.execute(insert(calls), rows)
+        connection.execute(insert(old_calls), rows)
 
     database = Database(bare_database_url)
     await database.write(fill)
     store = Store(bare_database_url)
     await store.open()
     assert await count_rows(database) == (1, 0)
+    items = await store.calls.list_items(ascending=True, limit=2)
+    assert [json.loads(item) for item in items.calls] == [shown(call) for call in some[:2]]
     page = await store.calls.list(skip=500, limit=1000)
     assert [call.call_id for call in page.calls] == [call.call_id for call in some[99::-1]]
     assert await store.calls.count([Filter(FilterField.CALL_STATUS, FilterOp.IN, ["ended"])]) == 600
+    await store.close()
+    await database.close()
+
+
+async def test_segments_that_an_older_version_made_are_made_anew(bare_database_url: str) -> None:
+    def fill(connection: Connection) -> None:
+        migrate(connection, "0009")
+        known = [{"call_id": f"call_{number}", "listed_ms": number} for number in range(600)]
+        connection.execute(insert(old_calls), [one | {"document": "{}", "call_status": "ended"} for one in known])
+        segment = {"size": 599, "first_ms": 0, "first_id": "call_0", "last_ms": 598, "last_id": "call_598"}
+        connection.execute(insert(segment_table), segment | {"segment_id": 1, "whole": True})
+        connection.execute(insert(call_columns), {"place": "1/listed_ms", "packed": b"as it was"})
+        # one that was written to since, a new one, and one that is gone
+        fresh = [known[7] | {"sealed_ms": 7}, known[599] | {"sealed_ms": None}, {"call_id": "gone", "listed_ms": 3}]
+        connection.execute(insert(call_fresh), [{"sealed_ms": 3, "touched": 0} | one for one in fresh])
+
+    database = Database(bare_database_url)
+    await database.write(fill)
+    store = Store(bare_database_url)
+    await store.open()
+    assert await count_rows(database) == (1, 0)
+    assert await store.calls.count() == 600
+    assert await store.calls.count([Filter(FilterField.CALL_ID, FilterOp.CO, "_59")]) == 11
     await store.close()
     await database.close()

@@ -236,7 +236,7 @@ async def test_pages_and_due_events_are_read_from_indexes(tmp_path: Path) -> Non
     store = Store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     database = Database(f"sqlite:///{tmp_path}/calls.db")
-    page = select(calls).where(calls.c.agent_id == "a").order_by(calls.c.listed_ms.desc(), calls.c.call_id.desc())
+    page = select(calls).where(calls.c.to_number == "1").order_by(calls.c.listed_ms.desc(), calls.c.call_id.desc())
     statements = [page.limit(50), store.outbox.due_statement(0, 10, (), ())]
 
     def plan(connection: Connection) -> str:
@@ -248,7 +248,7 @@ async def test_pages_and_due_events_are_read_from_indexes(tmp_path: Path) -> Non
         return "\n".join(row.detail for row in rows)
 
     found = await database.read(plan)
-    assert "USING INDEX ix_calls_agent" in found
+    assert "USING INDEX ix_calls_to_number" in found
     assert "USING INDEX ix_outbox_pending" in found
     assert "TEMP B-TREE" not in found
     await database.close()
@@ -267,7 +267,7 @@ async def test_opening_tells_the_planner_how_selective_indexes_are(tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
         statistics = dict(database.execute("SELECT idx, stat FROM sqlite_stat1 WHERE tbl = 'calls'").fetchall())
     assert statistics["ix_calls_from_number"].startswith("20 1")
-    assert statistics["ix_calls_call_status"].startswith("20 20")
+    assert statistics["ix_calls_to_number"].startswith("20 20")
 
 
 def test_an_installed_wheel_has_the_migrations() -> None:

@@ -1,4 +1,4 @@
-"""The store of tests about delivery; for those that ask for `database_url`, both databases."""
+"""The store of tests about delivery."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from ari_agent.store.store import Store
-from tests.store.conftest import database_url, postgresql_template, postgresql_url
-
-__all__ = ["database_url", "postgresql_template", "postgresql_url", "store"]
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""How much a peer may send: a token bucket, whose time is passed in. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Allowance:
+    """burst_bytes: at once, after a pause; bytes_per_s: from then on."""
+
+    burst_bytes: float
+    bytes_per_s: float
+    _left: float = field(init=False)
+    _at_s: float | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._left = self.burst_bytes
+
+    def take(self, size_bytes: int, now_s: float) -> float:
+        """So much has come; for how many seconds no more should be read. 0: as before. Nothing taken asks again."""
+        if self._at_s is not None:
+            self._left = min(self.burst_bytes, self._left + (now_s - self._at_s) * self.bytes_per_s)
+        self._at_s = now_s
+        self._left -= size_bytes
+        return max(0.0, -self._left / self.bytes_per_s)
