@@ -67,6 +67,8 @@ def failures(shown: str) -> Iterator[None]:
         raise AttemptFailed(f"{shown}: its certificate is not valid: {_line(error)}", again=False) from None
     except aiohttp.InvalidURL:
         raise AttemptFailed(f"{shown} is not a URL that a request can be sent to", again=False) from None
+    except ValueError as error:  # of PcmStream, or of a key that no header can carry
+        raise AttemptFailed(f"{shown} failed: {_line(error)}", again=False) from None
     except aiohttp.WSServerHandshakeError as error:
         raise AttemptFailed(f"{shown} answered {error.status}, expected 101", again=error.status >= 500) from None
     except aiohttp.ClientPayloadError:
@@ -107,7 +109,8 @@ def decoded(audio: str) -> bytes:
 
 def _why(error: OSError) -> str:
     """In the system's words; uvloop and asyncio have others."""
-    return os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror or "no connection"
+    known = error.errno is not None and error.errno in errno.errorcode
+    return os.strerror(error.errno or 0) if known else error.strerror or "no connection"
 
 
 def _line(error: Exception) -> str:

@@ -107,7 +107,7 @@ class OpenAiSynthesizer:
                     raise await self._refusal(response, name)
                 stream = self._stream(response)
                 async for chunk in response.content.iter_any():
-                    if pcm := _fed(stream, chunk):
+                    if pcm := stream.feed(chunk):
                         yield Spoken(pcm)
                 if pcm := stream.finish():
                     yield Spoken(pcm)
@@ -159,10 +159,3 @@ def _name(voice_id: str | None) -> str:
             "the server of ARI_AGENT_OPENAI_BASE_URL knows"
         )
     return name.lower()
-
-
-def _fed(stream: PcmStream, chunk: bytes) -> bytes:
-    try:
-        return stream.feed(chunk)
-    except ValueError as error:
-        raise AttemptFailed(f"text to speech answered with {error}", again=False) from None
