@@ -51,6 +51,9 @@ def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest
         ("CONCURRENCY_LIMIT", "many", "integer"),
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
+        ("SPEECH_TO_TEXT", "siri", "'none', 'openai', 'deepgram' or 'grammar'"),
+        ("SPEECH_TO_TEXT", "grammar", "ARI_AGENT_TEXT_TO_SPEECH is none: set both, or neither"),
+        ("OPENAI_BASE_URL", "localhost", "http://"),
         ("RESERVED_INBOUND_CONCURRENCY", "20", "less than ARI_AGENT_CONCURRENCY_LIMIT"),
     ],
 )

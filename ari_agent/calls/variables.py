@@ -34,7 +34,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -42,6 +42,8 @@ from pydantic import ValidationError
 from ari_agent.contract.call_control import refuse_unsendable
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
+
+Engine = TypeVar("Engine", bound=AudioWebsocketEngine | CustomLlmEngine)
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the template itself needs another pass
@@ -113,14 +115,13 @@ def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -
     return personal
 
 
-def personal_engine(
-    engine: AudioWebsocketEngine | CustomLlmEngine, variables: Mapping[str, str]
-) -> AudioWebsocketEngine | CustomLlmEngine:
+def personal_engine(engine: Engine, variables: Mapping[str, str]) -> Engine:
     """The agent's URL and handshake headers for one call.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
+    kind: type[Engine] = type(engine)
     settings = engine.model_dump()
     if isinstance(engine, CustomLlmEngine):
         template, settings["llm_websocket_url"] = _personal_url(engine.llm_websocket_url, variables)
@@ -129,7 +130,7 @@ def personal_engine(
         if headers := engine.audio_websocket_headers:
             settings["audio_websocket_headers"] = {name: render(value, variables) for name, value in headers.items()}
     try:
-        return type(engine).model_validate(settings)
+        return kind.model_validate(settings)
     except ValidationError as error:
         # Without the values: headers hold secrets.
         raise AgentUnreachable(template.partition("?")[0], error.errors()[0]["msg"]) from None

@@ -6,9 +6,9 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
     applied here          agent: response_engine, end_call_after_silence_ms, max_call_duration_ms, ring_duration_ms,
                           allow_user_dtmf, voicemail_option, webhook_url, webhook_events, webhook_timeout_ms, timezone,
                           agent_name, data_storage_setting, opt_in_signed_url
-    checked, no effect    agent: voice, speech recognition, turns and analysis, since the agent at the other end of the
-                          websocket brings its own; retell_llm and conversation_flow: engines that Retell hosts, with
-                          their begin_message and start_speaker
+    of a text agent       voice, speech recognition and turns
+    checked, no effect    agent: those of an audio agent, which brings its own; analysis. retell_llm and
+                          conversation_flow: engines that Retell hosts, with their begin_message and start_speaker
 
 Nothing of it is handed to the agent's server: what a webhook wants an agent to know are dynamic variables and metadata.
 """

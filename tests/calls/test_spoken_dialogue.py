@@ -401,7 +401,8 @@ def test_whatever_happens(steps: list[tuple[Any, ...]], keys_interrupt: bool, se
             case ("answer", content, complete):
                 talk.answer(content, complete=complete)
             case ("action", name):
-                talk.answer("Now.", **{name: True if name == "end_call" else "1"})
+                action: dict[str, Any] = {name: True if name == "end_call" else "1"}
+                talk.answer("Now.", **action)
             case ("cut in", number, complete):
                 talk.cut_in("Stop it.", number=number, complete=complete)
             case ("key", digit):
