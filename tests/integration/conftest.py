@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.long_calls import Outcomes, first_to_come, play_all
+from tests.integration.long_calls import Outcomes, first_to_come, play_and_tell
 from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
 
@@ -60,8 +60,7 @@ async def long_calls(
         await asyncio.gather(task, return_exceptions=True)
         return
     async with staged(tmp_path_factory.mktemp("long")) as made:
-        task = asyncio.create_task(play_all(made))
-        task.add_done_callback(lambda done: done.cancelled() or done.result().tell(told))
+        task = asyncio.create_task(play_and_tell(made, told))
         yield task
         if alone:
             task.cancel()

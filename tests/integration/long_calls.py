@@ -111,6 +111,13 @@ _OVERRIDDEN: Final = ", overridden"
 """The limits are not the agent's own, but what the inbound webhook says of this call."""
 
 
+async def play_and_tell(stage: Stage, file: Path) -> Outcomes:
+    """As play_all, and tell the other workers."""
+    outcomes = await play_all(stage)
+    outcomes.tell(file)
+    return outcomes
+
+
 async def play_all(stage: Stage) -> Outcomes:
     """Each behaviour's call, all of them at the same time."""
     results = await asyncio.gather(
