@@ -11,6 +11,7 @@ Every method takes what happened and the time, in ms since the call was answered
     Told        the transcript or the turn has changed: send update_only
     Speak       have this sentence synthesized, after those before it
     Silence     drop all that was not heard yet
+    Hold, GoOn  be silent for a moment, in case that this is an interruption; then go on from there
     HangUp, Transfer, Press     what the agent wants done, once all of what it said with it was heard
 
 An answer that comes while the user has the floor again waits: a new EndOfTurn drops it, a noise lets it be spoken.
@@ -43,7 +44,7 @@ from ari_agent.agents.speech.recognizer import Heard
 from ari_agent.agents.speech.sentences import Sentence, Sentences
 from ari_agent.agents.speech.synthesizer import SpokenWord
 from ari_agent.agents.speech.turn_settings import TurnSettings
-from ari_agent.agents.speech.turns import Begin, Decision, EndOfTurn, Interrupt, Remind, Turns
+from ari_agent.agents.speech.turns import Begin, Decision, Duck, EndOfTurn, Interrupt, Remind, Turns, Unduck
 from ari_agent.calls.call_latency import CallLatency
 from ari_agent.calls.keypad import Keypad
 from ari_agent.calls.spoken_sentence import SpokenSentence
@@ -93,6 +94,19 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is to be heard until GoOn or Silence follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """From where the caller was: so much of this sentence was heard, and nothing of those after it."""
+
+    number: int
+    heard_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The agent is done."""
 
@@ -111,7 +125,7 @@ class Press:
     digits: str
 
 
-Order: TypeAlias = Ask | Told | Speak | Silence | HangUp | Transfer | Press
+Order: TypeAlias = Ask | Told | Speak | Silence | Hold | GoOn | HangUp | Transfer | Press
 
 
 @dataclass(slots=True)
@@ -155,7 +169,7 @@ class SpokenDialogue:
         self._queue: list[SpokenSentence] = []  # not over yet
         self._last_number = 0
         self._whose: Turntaking | None = None
-        self._has_started = self._is_over = False
+        self._has_started = self._is_over = self._holds = False
         self._away = self._may_begin = False
         self._machine: Literal["greeting", "recording"] | None = None
         self._asks_later = self._hangs_up_later = False
@@ -329,7 +343,7 @@ class SpokenDialogue:
     def may_speak(self) -> bool:
         """Whether what the agent says may be played now. What has begun goes on."""
         turn = self._turn
-        if turn is None or not self._has_started or self._away:
+        if turn is None or not self._has_started or self._away or self._holds:
             return False
         if turn.has_begun or not turn.waits:
             return True
@@ -372,9 +386,14 @@ class SpokenDialogue:
     @property
     def _overdue_ms(self) -> float | None:
         head = self._queue[0] if self._queue else None
-        if head is None or head.began_ms is None or not head.is_whole:
+        if head is None or head.began_ms is None or not head.is_whole or self._holds:
             return None
         return max(head.began_ms + head.audio_ms, self._played_ms + head.audio_ms - head.heard_ms) + OVERDUE_MS
+
+    @property
+    def heard_so_far(self) -> tuple[int, float] | None:
+        """The first sentence that is not over, and how much of it was heard; None: all was."""
+        return (self._queue[0].number, self._queue[0].heard_ms) if self._queue else None
 
     @property
     def unheard_ms(self) -> float:
@@ -438,6 +457,10 @@ class SpokenDialogue:
                     self._may_begin = True
                 case Interrupt():
                     self._interrupt(now_ms)
+                case Duck():
+                    self._hold(now_ms)
+                case Unduck():
+                    self._go_on(now_ms)
                 case EndOfTurn(text, ended_ms):
                     if not text:
                         self.transcript.user_said(UNINTELLIGIBLE)
@@ -447,6 +470,25 @@ class SpokenDialogue:
                 case Remind():
                     if not self.requests.is_open:
                         self._ask(now_ms, reminds=True)
+
+    def _hold(self, now_ms: float) -> None:
+        """Perhaps the agent is being cut off."""
+        if self._queue:
+            self._queue[0].heard_ms += self._beyond_ms(now_ms)
+        self._holds = True
+        self._orders.append(Hold())
+
+    def _go_on(self, now_ms: float) -> None:
+        """It was not."""
+        if not self._holds:
+            return
+        self._holds = False
+        self._played_ms = now_ms
+        sounding = [sentence for sentence in self._queue if sentence.began_ms is not None]
+        for sentence in sounding:
+            sentence.began_ms = now_ms - sentence.heard_ms + self._unheard_before_ms(sentence)
+        if sounding:
+            self._orders.append(GoOn(sounding[0].number, sounding[0].heard_ms))
 
     def _interrupt(self, now_ms: float) -> None:
         """The agent is cut off."""
@@ -562,15 +604,22 @@ class SpokenDialogue:
         if self._queue:
             self._orders.append(Silence())
             self._queue.clear()
+        elif self._holds:
+            self._orders.append(Silence())
+        self._holds = False
         self._turn = None
 
     def _keep_what_was_heard(self, now_ms: float) -> None:
         for place, sentence in enumerate(self._queue):
-            beyond_ms = 0.0
-            if place == 0 and sentence.began_ms is not None:
-                ago_ms = now_ms - max(self._played_ms, sentence.began_ms)
-                beyond_ms = min(max(0.0, ago_ms), INTERPOLATED_MS)
-            self._keep(sentence, beyond_ms=beyond_ms)
+            self._keep(sentence, beyond_ms=0.0 if place else self._beyond_ms(now_ms))
+
+    def _beyond_ms(self, now_ms: float) -> float:
+        """How much of the first sentence was heard since that was last told, by the clock."""
+        head = self._queue[0]
+        if self._holds or head.began_ms is None:
+            return 0.0
+        ago_ms = now_ms - max(self._played_ms, head.began_ms)
+        return max(0.0, min(ago_ms, INTERPOLATED_MS, head.audio_ms - head.heard_ms))
 
     def _keep(self, sentence: SpokenSentence, *, beyond_ms: float = 0.0) -> None:
         text, words = sentence.take_heard(beyond_ms=beyond_ms)

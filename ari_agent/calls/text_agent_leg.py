@@ -18,8 +18,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -54,7 +55,9 @@ from ari_agent.calls.call_media import (
 from ari_agent.calls.spoken_dialogue import (
     Ask,
     DialogueSettings,
+    GoOn,
     HangUp,
+    Hold,
     Order,
     Press,
     Silence,
@@ -83,6 +86,15 @@ _QUIET_MS: Final = 300
 _CLOSE_S: Final = 0.9
 _PARTIAL_MS: Final = 250
 _PARTIAL_PER_UTTERANCE_MS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A piece of the agent's sound. end_ms: where it ends in its sentence, whose number it has."""
+
+    number: int
+    end_ms: float
+    pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,8 @@ class TextAgentLeg:
         self._told_due_ms: float | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._handed: deque[_Handed] = deque()  # and not heard, as far as is known
+        self._clears = 0
         self._mute: SpeechFailed | None = None
         self._over = self._gone = False
 
@@ -206,8 +220,9 @@ class TextAgentLeg:
         if self._gone:
             return
         for name in names:
-            number, heard_ms = name.split(":")
-            self._dialogue.played(int(number), float(heard_ms), self._now_ms)
+            clears, number, heard_ms = name.split(":")
+            if int(clears) == self._clears:
+                self._dialogue.played(int(number), float(heard_ms), self._now_ms)
         self._voice.heard()
         self._settle()
 
@@ -387,9 +402,28 @@ class TextAgentLeg:
             self._settle()
             return
         if pcm:
-            self._listener.play(pcm)
-            self._listener.mark(f"{number}:{self._dialogue.sound_ms(number):g}")
+            self._hand_over(_Handed(number, self._dialogue.sound_ms(number), pcm))
         self._settle()
+
+    def _hand_over(self, piece: _Handed) -> None:
+        self._handed.append(piece)
+        self._listener.play(piece.pcm)
+        self._listener.mark(f"{self._clears}:{piece.number}:{piece.end_ms:g}")
+
+    def _clear(self) -> None:
+        """Marks of before come back from some front ends, as if they had been heard."""
+        self._clears += 1
+        self._listener.clear()
+
+    def _go_on(self, order: GoOn) -> None:
+        """What was handed over and not heard, once more."""
+        handed, self._handed = self._handed, deque()
+        for piece in handed:
+            if piece.number == order.number:
+                unheard_bytes = max(0, round(piece.end_ms - order.heard_ms)) * BYTES_PER_MS
+                piece = replace(piece, pcm=piece.pcm[-unheard_bytes:] if unheard_bytes else b"")  # noqa: PLW2901
+            if piece.pcm and piece.number >= order.number:
+                self._hand_over(piece)
 
     def _sentence_is_whole(self, number: int) -> None:
         self._dialogue.sound_is_whole(number, self._now_ms)
@@ -410,6 +444,9 @@ class TextAgentLeg:
         if self._over:
             return
         self._voice.let(self._dialogue.may_speak)
+        heard = self._dialogue.heard_so_far
+        while self._handed and (heard is None or (self._handed[0].number, self._handed[0].end_ms) <= heard):
+            self._handed.popleft()
         if self._mute and not self._dialogue.unheard_ms:
             self._failed(self._mute.disconnection_reason, str(self._mute))
             return
@@ -430,7 +467,12 @@ class TextAgentLeg:
                 self._voice.say(number, text)
             case Silence():
                 self._voice.silence()
-                self._listener.clear()
+                self._handed.clear()
+                self._clear()
+            case Hold():
+                self._clear()
+            case GoOn():
+                self._go_on(order)
             case HangUp():
                 self._hung_up()
             case Transfer(number):

@@ -86,6 +86,13 @@ class Tones:
         """Nothing to do."""
 
 
+class Ramp(Tones):
+    """Three seconds of which every sample tells where it is."""
+
+    async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
+        yield Spoken(np.linspace(0, 30_000, 48_000).astype("<i2").tobytes())
+
+
 @asynccontextmanager
 async def speaking_house(store: Store, recognizer: Recognizer, synthesizer: Synthesizer) -> AsyncIterator[House]:
     """The server with these ears and this voice."""
@@ -240,6 +247,26 @@ async def test_what_was_heard_is_kept_of_a_user_who_leaves(store: Store, llms: L
     assert said
     assert text.startswith(said)
     assert said != text
+
+
+async def test_an_agent_that_paused_goes_on_where_it_was(store: Store, llms: LlmServer) -> None:
+    agent = llms.agent(opening=(OPENING,))
+    async with speaking_house(store, Deaf(), Ramp()) as house:
+        call_id = await registered(house, agent, interruption_sensitivity=0.9)
+        async with WebFrontEnd(house.url(call_id)) as browser:
+            await browser.until(lambda: bool(browser.audio))
+            speaking = asyncio.create_task(speak(browser, "rms_yes"))
+            await browser.until(lambda: "clear" in browser.words)
+            before = len(browser.sound())
+            await browser.until(lambda: len(browser.sound()) > before)
+            await until(lambda: any(GREETING in str(message) for message in agent.talks[0].heard))
+            rest = browser.sound()[before:]
+            speaking.cancel()
+    assert before == 24_000
+    went_on_s = rest[200] / 10_000 - 200 / 8000
+    assert 0.2 < went_on_s < 2.9
+    assert len(rest) / 8000 == pytest.approx(3 - went_on_s, abs=0.05)
+    assert rest.max() > 29_000
 
 
 async def test_a_transfer_in_a_web_call_fails_and_the_agent_is_told_twice_at_most(

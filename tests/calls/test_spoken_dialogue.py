@@ -17,7 +17,9 @@ from ari_agent.calls.spoken_dialogue import (
     OVERDUE_MS,
     Ask,
     DialogueSettings,
+    GoOn,
     HangUp,
+    Hold,
     Order,
     Press,
     Silence,
@@ -43,6 +45,7 @@ class Talk:
         self.plays = plays
         self._made: deque[tuple[int, float]] = deque()  # sentences that wait for the gate
         self._playing: deque[list[float]] = deque()  # number, duration, heard
+        self._holds = False
 
     def start(self) -> Talk:
         self.dialogue.start(self.now_ms)
@@ -58,6 +61,14 @@ class Talk:
                 elif isinstance(order, Silence):
                     self._made.clear()
                     self._playing.clear()
+                    self._holds = False
+                elif isinstance(order, Hold):
+                    self._holds = True
+                elif isinstance(order, GoOn):
+                    self._holds = False
+                    assert self._playing[0][0] == order.number
+                    assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
+                    self._playing[0][2] = order.heard_ms
         return self
 
     def wait(self, duration_ms: float) -> Talk:
@@ -79,7 +90,7 @@ class Talk:
         return self
 
     def _play(self) -> None:
-        if self._playing and self.plays:
+        if self._playing and self.plays and not self._holds:
             playing = self._playing[0]
             playing[2] = min(playing[1], playing[2] + STEP_MS)
             if playing[2] >= playing[1]:
@@ -187,6 +198,23 @@ def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
     before, user, after = talk.said()
     assert user == "user: wait"
     assert f"{before} {after.removeprefix('agent: ')}" == f"agent: {text}"
+
+
+def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was() -> None:
+    text = "One two three four five six seven eight nine ten."
+    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer(text).wait(600)
+    talk.voice(400, "uh huh").wait(5000)
+    assert [type(order) for order in talk.wishes()] == [Hold, GoOn]
+    assert " ".join(line.split(": ")[1] for line in talk.said() if line.startswith("agent")) == text
+
+
+def test_a_word_of_ones_own_does_not() -> None:
+    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer("One two three four five six.").wait(600)
+    talk.voice(400, "my order.").wait(2000)
+    assert [type(order) for order in talk.wishes()] == [Hold, Silence, Ask]
+    agent, user = talk.said()
+    assert user == "user: my order."
+    assert agent != "agent: One two three four five six."
 
 
 def test_an_answer_that_comes_while_the_caller_goes_on_is_not_spoken() -> None:

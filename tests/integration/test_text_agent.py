@@ -5,6 +5,7 @@ The recognizer is the built-in grammar (pocketsphinx), the voice flite.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from tests.fakes.flite import program as flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, Script, until
 from tests.fakes.sip_caller import ReferPlan, SipCaller
 from tests.fakes.sip_message import uri_of
+from tests.fakes.sipp_callee import answers
 from tests.fakes.sound import Samples, read_wav
 from tests.integration.stage import Stage, staged
+from tests.integration.test_outbound import trunk
 
 SPEECH: Final = Path(__file__).parents[1] / "data" / "speech"
 GREETING: Final = "Hello, how can I help you?"
@@ -250,3 +253,51 @@ async def test_a_server_that_is_not_there(talking: Stage, llms: LlmServer) -> No
     async with talking.caller() as caller:
         await caller.dial(dialled)
         assert (await caller.refused(15.0)).status == 503
+
+
+async def test_a_registered_call_is_dialled_by_its_id(talking: Stage, llms: LlmServer) -> None:
+    wants_details = {"response_type": "config", "config": {"call_details": True}}
+    agent = llms.agent(answering({"content": "Goodbye."}), opening=(wants_details, *opening()))
+    engine = {**agent.engine, "llm_websocket_url": agent.url.rstrip("/") + "/{{name}}?plan={{plan}}"}
+    body = {"response_engine": engine, "voice_id": "flite-rms"}
+    agent_id = (await talking.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    variables = {"name": "Bob Smith", "plan": "gold"}
+    registration = {"agent_id": agent_id, "retell_llm_dynamic_variables": variables}
+    call = (await talking.controller.post("/v2/register-phone-call", registration, expect=201)).json
+    async with talking.caller() as caller:
+        await caller.call(call["call_id"])
+        await until(lambda: bool(agent.talks))
+        talk = Talk(talking, caller, agent.talks[0], call["call_id"])
+        assert talk.llm.path.endswith(f"/Bob%20Smith/{call['call_id']}?plan=gold")
+        await talk.spoken(GREETING)
+        details = talk.told("call_details")[0]["call"]
+        assert (details["call_id"], details["retell_llm_dynamic_variables"]) == (call["call_id"], variables)
+    assert (await talking.controller.ended_call(call["call_id"]))["disconnection_reason"] == "user_hangup"
+
+
+async def test_an_outbound_call(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(opening=opening())
+    settings = {"response_engine": agent.engine, "voice_id": "flite-slt"}
+    async with trunk(talking, answers(talk_ms=3500), agent=settings) as far:
+        record = await far.ended()
+    assert record["transcript"] == f"Agent: {GREETING}\n"
+    assert (record["direction"], record["disconnection_reason"]) == ("outbound", "user_hangup")
+
+
+async def test_a_caller_on_hold_is_not_reminded(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(opening=opening())
+    async with connected(talking, agent, fields={"reminder_trigger_ms": 1500}) as talk:
+        await talk.spoken(GREETING)
+        await talk.caller.hold()
+        await asyncio.sleep(2.5)
+        assert not talk.told("reminder_required")
+        await talk.caller.resume()
+        await until(lambda: bool(talk.told("reminder_required")))
+
+
+async def test_an_unserved_voice_ends_the_call_and_says_why(talking: Stage, llms: LlmServer) -> None:
+    agent = llms.agent(opening=opening())
+    async with connected(talking, agent, fields={"voice_id": "11labs-Adrian"}) as talk:
+        record = await talking.controller.ended_call(talk.call_id)
+    assert record["disconnection_reason"] == "error_retell"
+    await talking.controller.logged("set the agent's voice_id to one of flite-rms")
