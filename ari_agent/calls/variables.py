@@ -34,7 +34,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Final, overload
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -42,8 +42,6 @@ from pydantic import ValidationError
 from ari_agent.contract.call_control import refuse_unsendable
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
-
-Engine = TypeVar("Engine", bound=AudioWebsocketEngine | CustomLlmEngine)
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the template itself needs another pass
@@ -115,13 +113,18 @@ def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -
     return personal
 
 
-def personal_engine(engine: Engine, variables: Mapping[str, str]) -> Engine:
+@overload
+def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) -> AudioWebsocketEngine: ...
+@overload
+def personal_engine(engine: CustomLlmEngine, variables: Mapping[str, str]) -> CustomLlmEngine: ...
+def personal_engine(
+    engine: AudioWebsocketEngine | CustomLlmEngine, variables: Mapping[str, str]
+) -> AudioWebsocketEngine | CustomLlmEngine:
     """The agent's URL and handshake headers for one call.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
-    kind: type[Engine] = type(engine)
     settings = engine.model_dump()
     if isinstance(engine, CustomLlmEngine):
         template, settings["llm_websocket_url"] = _personal_url(engine.llm_websocket_url, variables)
@@ -130,7 +133,7 @@ def personal_engine(engine: Engine, variables: Mapping[str, str]) -> Engine:
         if headers := engine.audio_websocket_headers:
             settings["audio_websocket_headers"] = {name: render(value, variables) for name, value in headers.items()}
     try:
-        return kind.model_validate(settings)
+        return type(engine).model_validate(settings)
     except ValidationError as error:
         # Without the values: headers hold secrets.
         raise AgentUnreachable(template.partition("?")[0], error.errors()[0]["msg"]) from None

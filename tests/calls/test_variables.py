@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from ari_agent.calls.variables import Variables, merge, personal_engine, personal_headers, render, render_url
-from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
 
 
@@ -201,3 +201,14 @@ def test_headers_of_a_call_have_its_values() -> None:
         personal_headers({"X-Name": "{{n}}"}, {"n": "Ann\r\nX-Evil: 1"})
     with pytest.raises(ValueError, match="at most 1024"):
         personal_headers({"X-Name": "{{n}}"}, {"n": "a" * 1025})
+
+
+def test_the_url_of_a_text_agent_is_filled_in_and_callers_choose_no_host() -> None:
+    def text_agent(url: str) -> CustomLlmEngine:
+        return CustomLlmEngine.model_validate({"type": "custom-llm", "llm_websocket_url": url})
+
+    personal = personal_engine(text_agent("wss://a.example/{{n}}?t={{n}}"), {"n": "Ann B"})
+    assert personal.llm_websocket_url == "wss://a.example/Ann%20B?t=Ann%20B"
+    for url in ("{{v}}", "wss://{{v}}/", "wss://{{unknown}}.example/"):
+        with pytest.raises(AgentUnreachable, match="callers choose no host"):
+            personal_engine(text_agent(url), Callers(v="wss://evil.example/", safe=""))
