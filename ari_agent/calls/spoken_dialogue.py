@@ -5,14 +5,8 @@
                                                                       ▼
     heard so far ◀── playout ◀── Speak, sentence by sentence ◀── requests, sentences
 
-Every method takes what happened and the time, in ms since the call was answered, and leaves orders in `take_orders`:
-
-    Ask         send response_required or reminder_required with the transcript
-    Told        the transcript or the turn has changed: send update_only
-    Speak       have this sentence synthesized, after those before it
-    Silence     drop all that was not heard yet
-    Hold, GoOn  be silent for a moment, in case that this is an interruption; then go on from there
-    HangUp, Transfer, Press     what the agent wants done, once all of what it said with it was heard
+Every method takes what happened and the time, in ms since the call was answered, and leaves its orders
+(spoken_orders.py) in `take_orders`.
 
 An answer that comes while the user has the floor again waits: a new EndOfTurn drops it, a noise lets it be spoken.
 
@@ -25,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 from ari_agent.agents.llm import (
     Action,
@@ -47,6 +41,18 @@ from ari_agent.agents.speech.turn_settings import TurnSettings
 from ari_agent.agents.speech.turns import Begin, Decision, Duck, EndOfTurn, Interrupt, Remind, Turns, Unduck
 from ari_agent.calls.call_latency import CallLatency
 from ari_agent.calls.keypad import Keypad
+from ari_agent.calls.spoken_orders import (
+    Ask,
+    GoOn,
+    HangUp,
+    Hold,
+    Order,
+    Press,
+    Silence,
+    Speak,
+    Told,
+    Transfer,
+)
 from ari_agent.calls.spoken_sentence import SpokenSentence
 from ari_agent.calls.spoken_transcript import PRESSED, UNINTELLIGIBLE, SpokenTranscript
 from ari_agent.contract.agent_options import UserDtmfOptions
@@ -62,70 +68,6 @@ INTERPOLATED_MS: Final = 200
 _OWN_TURNS: Final = 10**9  # beyond those of the requests
 MOST_RETRIES: Final = 2
 """How often in a row the agent is asked again because what it wanted done failed, without a word of the user's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """response_required, or reminder_required. The transcript goes with it."""
-
-    response_id: int
-    reminds: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """update_only. is_partial: the user is still speaking, so that the next one may follow at once."""
-
-    turntaking: Turntaking | None = None
-    is_partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """number: of the sentence."""
-
-    number: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Nothing that was ordered before is to be heard from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Nothing is to be heard until GoOn or Silence follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoOn:
-    """From where the caller was: so much of this sentence was heard, and nothing of those after it."""
-
-    number: int
-    heard_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """The agent is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """As the agent wrote it; `transfer_result` answers."""
-
-    number: str
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """As the agent wrote it; `press_failed` answers."""
-
-    digits: str
-
-
-Order: TypeAlias = Ask | Told | Speak | Silence | Hold | GoOn | HangUp | Transfer | Press
 
 
 @dataclass(slots=True)

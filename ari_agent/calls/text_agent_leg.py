@@ -36,9 +36,8 @@ from ari_agent.agents.llm import (
     LlmToolResult,
 )
 from ari_agent.agents.llm_line import OF_CALLS, LineBack, LineEvent, LineGone, LineHabits, LlmLine
-from ari_agent.agents.speech.recognizer import Heard, HeardWord, ListeningOptions, Recognition, Recognizer
-from ari_agent.agents.speech.synthesizer import BYTES_PER_MS, SAMPLE_RATE_HZ, SpokenWord, Synthesizer, Voice
-from ari_agent.agents.speech.turn_settings import TurnSettings
+from ari_agent.agents.speech.recognizer import Heard, HeardWord, Recognition, Recognizer
+from ari_agent.agents.speech.synthesizer import BYTES_PER_MS, SAMPLE_RATE_HZ, SpokenWord, Synthesizer
 from ari_agent.agents.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
 from ari_agent.calls.agent_leg import Listener
 from ari_agent.calls.agent_voice import AgentVoice
@@ -52,21 +51,9 @@ from ari_agent.calls.call_media import (
     TranscriptTold,
     TransferAsked,
 )
-from ari_agent.calls.spoken_dialogue import (
-    Ask,
-    DialogueSettings,
-    GoOn,
-    HangUp,
-    Hold,
-    Order,
-    Press,
-    Silence,
-    Speak,
-    SpokenDialogue,
-    Told,
-    Transfer,
-)
-from ari_agent.contract.agent import Agent
+from ari_agent.calls.speech_of_agent import dialogue_settings, listening_options, voice
+from ari_agent.calls.spoken_dialogue import SpokenDialogue
+from ari_agent.calls.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
@@ -138,10 +125,10 @@ class TextAgentLeg:
         self._line = LlmLine(
             speech.http, url, speech.habits, details=spec.details, on_event=self._line_tells, now_ms=speech.now_ms
         )
-        self._dialogue = SpokenDialogue(_dialogue_settings(self._agent))
+        self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
             speech.synthesizer,
-            _voice(self._agent),
+            voice(self._agent),
             on_sound=self._play,
             on_whole=self._sentence_is_whole,
             on_failed=self._voice_failed,
@@ -193,7 +180,7 @@ class TextAgentLeg:
             return
         self._started_s = self._loop.time()
         self._recognition = self._speech.recognizer.open(
-            _listening_options(self._agent, self._spec.call_id), self._heard, self._hearing_failed
+            listening_options(self._agent, self._spec.call_id), self._heard, self._hearing_failed
         )
         self._dialogue.start(0.0)
         self._settle()
@@ -506,7 +493,7 @@ class TextAgentLeg:
 
     @property
     def _now_ms(self) -> float:
-        """Since the caller was answered; negative before."""
+        """Since the caller was answered; 0 before."""
         return 0.0 if self._started_s is None else (self._loop.time() - self._started_s) * 1000
 
     def _wake_at(self, at_ms: float | None) -> None:
@@ -549,44 +536,3 @@ class TextAgentLeg:
 
 def _json(message: Mapping[str, object]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
-
-
-def _language(agent: Agent) -> str:
-    return agent.language if isinstance(agent.language, str) else agent.language[0]
-
-
-def _dialogue_settings(agent: Agent) -> DialogueSettings:
-    return DialogueSettings(
-        turns=TurnSettings(
-            responsiveness=agent.responsiveness,
-            interruption_sensitivity=agent.interruption_sensitivity,
-            reminder_trigger_ms=agent.reminder_trigger_ms,
-            reminder_max_count=agent.reminder_max_count,
-            begin_message_delay_ms=agent.begin_message_delay_ms,
-            language=_language(agent),
-        ),
-        dtmf=agent.user_dtmf_options,
-        allow_dtmf_interruption=agent.allow_dtmf_interruption,
-    )
-
-
-def _listening_options(agent: Agent, call_id: str) -> ListeningOptions:
-    custom = agent.custom_stt_config if agent.stt_mode == "custom" else None
-    return ListeningOptions(
-        call_id=call_id,
-        language=_language(agent),
-        keywords=tuple(agent.boosted_keywords or ()),
-        endpointing_ms=custom.endpointing_ms if custom else None,
-    )
-
-
-def _voice(agent: Agent) -> Voice:
-    return Voice(
-        voice_id=agent.voice_id,
-        language=_language(agent),
-        speed=agent.voice_speed,
-        volume=agent.volume,
-        model=agent.voice_model,
-        temperature=agent.voice_temperature,
-        fallback_voice_ids=tuple(agent.fallback_voice_ids or ()),
-    )

@@ -12,22 +12,8 @@ from hypothesis import strategies as st
 from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation
 from ari_agent.agents.speech.recognizer import Heard
 from ari_agent.agents.speech.turn_settings import TurnSettings
-from ari_agent.calls.spoken_dialogue import (
-    MOST_RETRIES,
-    OVERDUE_MS,
-    Ask,
-    DialogueSettings,
-    GoOn,
-    HangUp,
-    Hold,
-    Order,
-    Press,
-    Silence,
-    Speak,
-    SpokenDialogue,
-    Told,
-    Transfer,
-)
+from ari_agent.calls.spoken_dialogue import MOST_RETRIES, OVERDUE_MS, DialogueSettings, SpokenDialogue
+from ari_agent.calls.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 
 MS_PER_CHARACTER = 50
