@@ -97,7 +97,7 @@ class DialogueSettings:
 
 
 class SpokenDialogue:
-    """One call's."""
+    """One call's. holds: between Hold and GoOn or Silence."""
 
     def __init__(self, settings: DialogueSettings) -> None:
         self._may_interrupt_by_key = settings.allow_dtmf_interruption
@@ -111,7 +111,7 @@ class SpokenDialogue:
         self._queue: list[SpokenSentence] = []  # not over yet
         self._last_number = 0
         self._whose: Turntaking | None = None
-        self._has_started = self._is_over = self._holds = False
+        self._has_started = self._is_over = self.holds = False
         self._away = self._may_begin = False
         self._machine: Literal["greeting", "recording"] | None = None
         self._asks_later = self._hangs_up_later = False
@@ -285,7 +285,7 @@ class SpokenDialogue:
     def may_speak(self) -> bool:
         """Whether what the agent says may be played now. What has begun goes on."""
         turn = self._turn
-        if turn is None or not self._has_started or self._away or self._holds:
+        if turn is None or not self._has_started or self._away or self.holds:
             return False
         if turn.has_begun or not turn.waits:
             return True
@@ -328,7 +328,7 @@ class SpokenDialogue:
     @property
     def _overdue_ms(self) -> float | None:
         head = self._queue[0] if self._queue else None
-        if head is None or head.began_ms is None or not head.is_whole or self._holds:
+        if head is None or head.began_ms is None or not head.is_whole or self.holds:
             return None
         return max(head.began_ms + head.audio_ms, self._played_ms + head.audio_ms - head.heard_ms) + OVERDUE_MS
 
@@ -417,14 +417,14 @@ class SpokenDialogue:
         """Perhaps the agent is being cut off."""
         if self._queue:
             self._queue[0].heard_ms += self._beyond_ms(now_ms)
-        self._holds = True
+        self.holds = True
         self._orders.append(Hold())
 
     def _go_on(self, now_ms: float) -> None:
         """It was not."""
-        if not self._holds:
+        if not self.holds:
             return
-        self._holds = False
+        self.holds = False
         self._played_ms = now_ms
         sounding = [sentence for sentence in self._queue if sentence.began_ms is not None]
         for sentence in sounding:
@@ -546,9 +546,9 @@ class SpokenDialogue:
         if self._queue:
             self._orders.append(Silence())
             self._queue.clear()
-        elif self._holds:
+        elif self.holds:
             self._orders.append(Silence())
-        self._holds = False
+        self.holds = False
         self._turn = None
 
     def _keep_what_was_heard(self, now_ms: float) -> None:
@@ -558,7 +558,7 @@ class SpokenDialogue:
     def _beyond_ms(self, now_ms: float) -> float:
         """How much of the first sentence was heard since that was last told, by the clock."""
         head = self._queue[0]
-        if self._holds or head.began_ms is None:
+        if self.holds or head.began_ms is None:
             return 0.0
         ago_ms = now_ms - max(self._played_ms, head.began_ms)
         return max(0.0, min(ago_ms, INTERPOLATED_MS, head.audio_ms - head.heard_ms))

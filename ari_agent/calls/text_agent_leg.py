@@ -389,7 +389,11 @@ class TextAgentLeg:
             self._settle()
             return
         if pcm:
-            self._hand_over(_Handed(number, self._dialogue.sound_ms(number), pcm))
+            piece = _Handed(number, self._dialogue.sound_ms(number), pcm)
+            if self._dialogue.holds:  # just now, while this was on its way
+                self._handed.append(piece)
+            else:
+                self._hand_over(piece)
         self._settle()
 
     def _hand_over(self, piece: _Handed) -> None:

@@ -297,7 +297,12 @@ async def test_a_caller_on_hold_is_not_reminded(talking: Stage, llms: LlmServer)
 
 async def test_an_unserved_voice_ends_the_call_and_says_why(talking: Stage, llms: LlmServer) -> None:
     agent = llms.agent(opening=opening())
-    async with connected(talking, agent, fields={"voice_id": "11labs-Adrian"}) as talk:
-        record = await talking.controller.ended_call(talk.call_id)
+    body = {"response_engine": agent.engine, "voice_id": "11labs-Adrian"}
+    agent_id = (await talking.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    dialled = await talking.import_number(agent_id)
+    async with talking.caller() as caller:
+        await caller.dial(dialled)  # answered or not: that is known while it rings, or right after
+        await until(lambda: bool(agent.talks))
+        record = await talking.controller.ended_call(agent.talks[0].path.rsplit("/", 1)[1])
     assert record["disconnection_reason"] == "error_retell"
     await talking.controller.logged("set the agent's voice_id to one of flite-rms")
