@@ -176,6 +176,16 @@ def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() 
     assert len(talk.of(Speak)) == 2  # nobody wants what was cut off
 
 
+def test_what_still_comes_of_an_answer_that_was_cut_off_is_dropped() -> None:
+    talk = Talk().start().answer("One two three four five. Six", complete=False).wait(400)
+    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.take().wait(300)
+    assert talk.wishes() == [Silence()]
+    talk.answer(" seven eight. Nine.", number=0, end_call=True).wait(2000)
+    assert [order.text for order in talk.of(Speak)] == ["One two three four five."]
+    assert talk.wishes() == [Silence()]
+
+
 def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
     text = "One two three four five six seven eight."
     talk = Talk().start().answer(text, no_interruption_allowed=True, end_call=True).wait(400)
