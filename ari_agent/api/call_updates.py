@@ -8,14 +8,16 @@ from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_nothing
 from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, patch, post, put
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, amended
 from ari_agent.contract.disconnection import CallStatus
-from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
+from ari_agent.errors import ApiError, UnknownCall
 
 _NOT_OVER = frozenset({CallStatus.REGISTERED, CallStatus.ONGOING})
+_LIVE_CHANGE: Final = "PATCH /v2/update-live-call changes it"
 
 
 async def update_call(request: web.Request) -> web.Response:
@@ -24,7 +26,7 @@ async def update_call(request: web.Request) -> web.Response:
     wanted = await read_body(request, CallUpdate)
 
     def change(call: Call) -> dict[str, Any]:
-        _require_over(call, "PATCH /v2/update-live-call changes it")
+        _require_over(call, _LIVE_CHANGE)
         try:
             return amended(call, wanted)
         except ValueError as error:
@@ -32,6 +34,7 @@ async def update_call(request: web.Request) -> web.Response:
 
     call = await request.app[DEPENDENCIES].store.calls.update_fields(call_id, change)
     if call is None:
+        _require_over(await call_record(request, call_id), _LIVE_CHANGE)
         raise UnknownCall(call_id)
     return answer(call)
 
@@ -43,7 +46,7 @@ async def update_live_call(request: web.Request) -> web.Response:
     try:
         await request.app[DEPENDENCIES].switchboard.update_call(call_id, wanted)
     except UnknownCall:
-        raise await _not_live(request, call_id) from None
+        raise await not_live(request, call_id) from None
     except ValueError as error:
         raise ApiError(400, str(error)) from None
     return answer(Success())
@@ -52,7 +55,7 @@ async def update_live_call(request: web.Request) -> web.Response:
 async def delete_call(request: web.Request) -> web.Response:
     """Delete the record of a call that is over. Webhooks that are still owed are sent."""
     call_id = path_id(request, "call_id", "call")
-    _require_over(await _record(request, call_id), "POST /v2/stop-call ends it")
+    _require_over(await call_record(request, call_id), "POST /v2/stop-call ends it")
     if not await request.app[DEPENDENCIES].store.calls.delete(call_id):
         raise UnknownCall(call_id)
     return answer_nothing()
@@ -60,7 +63,7 @@ async def delete_call(request: web.Request) -> web.Response:
 
 async def rerun_call_analysis(request: web.Request) -> web.Response:
     """The call with its analysis. It is made of how the call went, which does not change: it is as it was."""
-    call = await _record(request, path_id(request, "call_id", "call"))
+    call = await call_record(request, path_id(request, "call_id", "call"))
     _require_over(call, "it is analysed when it ends")
     return answer(call)
 
@@ -86,21 +89,9 @@ def _require_over(call: Call, instead: str) -> None:
         raise ApiError(400, f"call {call.call_id} is not over: its call_status is {call.call_status.value}; {instead}")
 
 
-async def _record(request: web.Request, call_id: str) -> Call:
-    call = await request.app[DEPENDENCIES].store.calls.get(call_id)
-    if call is None:
-        raise UnknownCall(call_id)
-    return call
-
-
 async def _require_live(request: web.Request, call_id: str) -> None:
     if call_id not in [live.call_id for live in request.app[DEPENDENCIES].switchboard.live()]:
-        raise await _not_live(request, call_id)
-
-
-async def _not_live(request: web.Request, call_id: str) -> CallNotOngoing:
-    call = await _record(request, call_id)
-    return CallNotOngoing(call.call_id, call.call_status.value)
+        raise await not_live(request, call_id)
 
 
 ROUTES: Final = (

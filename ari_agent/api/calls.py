@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ari_agent.api.answer import answer_items, answer_list, answer_nothing
 from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import get, post
@@ -18,7 +19,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListQuery, OlderCallListRequest
 from ari_agent.contract.explain import explain
-from ari_agent.errors import ApiError, CallNotOngoing, UnknownCall
+from ari_agent.errors import ApiError, UnknownCall
 from ari_agent.store.calls import CallPage as StoredPage
 
 Shown = TypeVar("Shown")
@@ -26,7 +27,7 @@ Shown = TypeVar("Shown")
 
 async def get_call(request: web.Request) -> web.Response:
     """The call object as far as it is known now; a call in progress has one too."""
-    return web.json_response((await _record(request)).as_json())
+    return web.json_response((await call_record(request, path_id(request, "call_id", "call"))).as_json())
 
 
 async def list_calls(request: web.Request) -> web.Response:
@@ -63,7 +64,7 @@ async def stop_call(request: web.Request) -> web.Response:
     try:
         await request.app[DEPENDENCIES].switchboard.stop_call(call_id, wanted)
     except UnknownCall:
-        raise await _not_live(request) from None
+        raise await not_live(request, call_id) from None
     return answer_nothing()
 
 
@@ -76,7 +77,7 @@ async def transfer_call(request: web.Request) -> web.Response:
         async with asyncio.timeout(dependencies.transfer_timeout_s):
             outcome = await dependencies.switchboard.transfer_call(call_id, wanted)
     except UnknownCall:
-        raise await _not_live(request) from None
+        raise await not_live(request, call_id) from None
     except TimeoutError:
         raise ApiError(504, "the transfer goes on without an outcome so far; the call's record will show it") from None
     return web.json_response(outcome.model_dump(mode="json", exclude_none=True))
@@ -89,22 +90,8 @@ async def send_dtmf(request: web.Request) -> web.Response:
     try:
         await request.app[DEPENDENCIES].switchboard.send_dtmf(call_id, wanted)
     except UnknownCall:
-        raise await _not_live(request) from None
+        raise await not_live(request, call_id) from None
     return answer_nothing()
-
-
-async def _record(request: web.Request) -> Call:
-    call_id = path_id(request, "call_id", "call")
-    call = await request.app[DEPENDENCIES].store.calls.get(call_id)
-    if call is None:
-        raise UnknownCall(call_id)
-    return call
-
-
-async def _not_live(request: web.Request) -> CallNotOngoing:
-    """A call that does not live here: over, if there is a record of it; else UnknownCall is raised."""
-    call = await _record(request)
-    return CallNotOngoing(call.call_id, call.call_status.value)
 
 
 async def _page(

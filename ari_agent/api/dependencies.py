@@ -57,6 +57,9 @@ class Switchboard(Protocol):
     def live(self) -> Sequence[LiveCall]:
         """The calls that have not ended."""
 
+    def record(self, call_id: str) -> Call | None:
+        """The call object of a live call as it is in memory, stored or not."""
+
 
 class Batches(Protocol):
     """Takes batches of calls."""

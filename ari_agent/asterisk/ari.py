@@ -112,6 +112,10 @@ class Ari:
 
         await self._events.run(received, connected)
 
+    async def catch_up(self) -> None:
+        """Wait until every event has been handed over that Asterisk has sent so far."""
+        await self._events.catch_up()
+
     async def subscribe_channel(self, channel_id: str) -> None:
         """Hear of a channel also while it is not in the application."""
         path = path_of("applications", self.app, "subscription")

@@ -7,7 +7,9 @@ happened meanwhile.
 Two things can go wrong with a connection that is open. The peer may be gone: pings find out. And it may be deaf: an
 Asterisk that cleans up after the previous websocket in the same millisecond takes the application's name from the new
 one too (seen in up to 7 % of immediate reconnections to Asterisk 22.10), and then neither says so nor sends anything.
-Asking it to send a user event, and hearing that, is the only proof to the contrary.
+Asking it to send a user event, and hearing that, is the only proof to the contrary. It proves also that whoever had
+entered the application before has been announced: both go through the application's one topic (res_stasis.c,
+`stasis_app_user_event` and `stasis_app_exec`).
 
 The websocket carries two applications. Text messages reach only who subscribes to endpoints, and that brings the events
 of every channel along, those of our own calls a second time. So a second application, `{app}-messages`, subscribes to
@@ -19,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -95,7 +98,7 @@ class EventSocket:
         self._messages_app = messages_app(app)
         self._heartbeat_s = heartbeat_s
         self._probe_timeout_s = probe_timeout_s
-        self._probe_heard = {name: asyncio.Event() for name in (self._app, self._messages_app)}
+        self._probes: dict[str, asyncio.Event] = {}  # under way, by name
 
     async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
         """Connect and listen until cancelled.
@@ -108,7 +111,7 @@ class EventSocket:
         while True:
             replaced = False
             try:
-                async with _Dialled(self._rest, ",".join(self._probe_heard), self._heartbeat_s) as socket:
+                async with _Dialled(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected = True
@@ -132,6 +135,19 @@ class EventSocket:
             attempt += 1
             await asyncio.sleep(pause_s)
 
+    async def catch_up(self) -> None:
+        """Wait until every event has been handed over that Asterisk has sent so far.
+
+        Raises:
+            AsteriskError: Asterisk cannot be asked, or its events are too far behind.
+        """
+        try:
+            await self._probe(self._app, self._patience_s)
+        except TimeoutError:
+            raise AsteriskUnreachable(
+                self._rest.url, f"its events are more than {self._patience_s:g} s behind"
+            ) from None
+
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, on_event: Callable[[AriEvent], None]) -> bool:
         """Hand over events until the connection ends. True: another websocket took the application over."""
         async for message in socket:
@@ -147,8 +163,8 @@ class EventSocket:
                 self.counters.unknown += 1
                 continue
             if isinstance(event, ChannelUserevent):
-                if event.eventname == PROBE_NAME and event.application in self._probe_heard:
-                    self._probe_heard[event.application].set()
+                if heard := self._probes.get(event.eventname):
+                    heard.set()
                 continue
             self.counters.events[event.type] += 1
             if isinstance(event, ApplicationReplaced):
@@ -166,12 +182,10 @@ class EventSocket:
         self, socket: aiohttp.ClientWebSocketResponse, on_connected: Callable[[], Awaitable[None]]
     ) -> None:
         """Make sure that the connection hears, tell the owner, and go on making sure."""
-        hears = await self._prepare()
-        if hears:
-            await self._tell(on_connected)
+        hears = await self._prepare() and await self._tell(on_connected)
         while hears:
             await asyncio.sleep(self._heartbeat_s)
-            hears = await self._hears(_PATIENCE_ONCE_HEARD * self._probe_timeout_s)
+            hears = await self._hears(self._patience_s)
         self.counters.deaf += 1
         log.warning("the event websocket is open but deaf: connecting anew", extra={"app": self._app})
         await socket.close()
@@ -217,39 +231,55 @@ class EventSocket:
         await self._rest.request("subscribe", "POST", path, body={"eventSource": source})
 
     async def _hears(self, timeout_s: float) -> bool:
-        """Whether an event that Asterisk is asked for arrives, for each of the applications."""
-        for app, heard in self._probe_heard.items():
-            if not await self._hears_as(app, heard, timeout_s):
+        """Whether an event that Asterisk is asked for arrives, for each of the applications.
+
+        Requests that fail tell nothing about what is heard.
+        """
+        for app in (self._app, self._messages_app):
+            try:
+                await self._probe(app, timeout_s)
+            except (ChannelGone, TimeoutError):
                 return False
+            except AsteriskError:
+                pass
         return True
 
-    async def _hears_as(self, app: str, heard: asyncio.Event, timeout_s: float) -> bool:
-        """Requests that fail tell nothing about what is heard."""
-        heard.clear()
+    async def _probe(self, app: str, timeout_s: float) -> None:
+        """Ask for an event and wait for it: for this one, not for one that was given up and comes late.
+
+        Raises:
+            AsteriskError: Asterisk cannot be asked. TimeoutError: the event did not come.
+        """
+        name = f"{PROBE_NAME}-{secrets.token_hex(8)}"
+        heard = self._probes[name] = asyncio.Event()
         try:
-            path = path_of("events", "user", PROBE_NAME)
+            path = path_of("events", "user", name)
             await self._rest.request("userEvent", "POST", path, parameters={"application": app})
             async with asyncio.timeout(timeout_s):
                 await heard.wait()
-        except (ChannelGone, TimeoutError):
-            return False
-        except AsteriskError:
-            return True
-        return True
+        finally:
+            del self._probes[name]
 
-    async def _tell(self, on_connected: Callable[[], Awaitable[None]]) -> None:
+    @property
+    def _patience_s(self) -> float:
+        return _PATIENCE_ONCE_HEARD * self._probe_timeout_s
+
+    async def _tell(self, on_connected: Callable[[], Awaitable[None]]) -> bool:
+        """Have the owner look, until that succeeds. False: the connection has turned deaf meanwhile."""
         attempt = 0
         while True:
             try:
                 await on_connected()
-                return
+                return True
             except AsteriskError as error:
                 log.warning("cannot look at Asterisk's calls yet", extra={"why": str(error)})
             except Exception:  # a fault in there must not end the events of every call
                 log.exception("looking at Asterisk's calls failed")
-                return
+                return True
             await asyncio.sleep(retry_s(attempt))
             attempt += 1
+            if not await self._hears(self._patience_s):
+                return False
 
 
 def retry_s(attempt: int) -> float:

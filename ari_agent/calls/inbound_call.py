@@ -79,7 +79,7 @@ class InboundCall(PhoneCall):
         self._log.info(
             "call routed", extra={"agent_id": arrival.agent.agent_id, "agent_version": arrival.agent.version}
         )
-        saving = self._tasks.create_task(self._services.records.save(record))
+        saving = self._tasks.create_task(self._save())
         try:
             await self._exit.enter_async_context(self._services.slots.inbound())
         except TimeoutError:
@@ -97,7 +97,7 @@ class InboundCall(PhoneCall):
                 self.post(_NO_SLOT)
                 return
             record.diverted()
-            await self._services.records.save(record)
+            await self._save()
             self._advance(Diverted())  # first: what Asterisk tells of the way there overtakes its answers
             await self._leg.leave_for_fallback(variables)
         except ChannelGone:
@@ -139,7 +139,7 @@ class InboundCall(PhoneCall):
             self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
         self.post(Departure(refusal.reason, refusal.q850_cause))
 
-    async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[bool]) -> None:
+    async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:
         """Dial the agent and set up the audio while the caller rings; answer once the agent is there.
 
         saving: the record, begun already.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ari_agent.calls.record import CallRecord
 from ari_agent.contract.agent import Agent
@@ -25,9 +26,26 @@ class RecordKeeper:
     def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
         self._store = store
         self._account_webhook_url = account_webhook_url
+        self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
+        self._under_way: set[asyncio.Task[bool]] = set()
 
     async def save(self, record: CallRecord) -> bool:
-        """Store the record as it is now. False: not stored, and what it owes is kept for the next time."""
+        """Store the record as it is now. False: not stored, and what it owes is kept for the next time.
+
+        A record is stored once at a time, in the order in which that was asked for. Whoever waits may be cancelled, as
+        when the caller hangs up: it is stored all the same, and what comes later waits for that. A database with many
+        connections could else be left with what is older, or be told twice what is owed.
+        """
+        saving = asyncio.create_task(self._save_in_turn(record))
+        self._under_way.add(saving)
+        saving.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(saving)
+
+    async def _save_in_turn(self, record: CallRecord) -> bool:
+        async with self._turns.setdefault(record, asyncio.Lock()):
+            return await self._save(record)
+
+    async def _save(self, record: CallRecord) -> bool:
         owed = list(record.owed)
         try:
             await self._store.calls.save(record.call, owed)

@@ -70,7 +70,7 @@ from ari_agent.calls.wishes import (
     UpdateWish,
 )
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
-from ari_agent.contract.call import CallDirection
+from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -168,7 +168,6 @@ class CallSession(ABC):
         self._exit = AsyncExitStack()
         self._timers: list[asyncio.TimerHandle] = []
         self._transcript = TranscriptWriter(on_due=lambda: self.post(_TranscriptDue()), save=self._save)
-        self._saving = asyncio.Lock()
         self._record: CallRecord | None = None
         self._agent_left: Departure | None = None  # the agent ended while the caller rang, or was away in a transfer
         self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
@@ -178,6 +177,11 @@ class CallSession(ABC):
             logging.getLogger(__name__),
             {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
         )
+
+    @property
+    def record(self) -> Call | None:
+        """The call object as of now, stored or not; None before there is one."""
+        return self._record.call if self._record else None
 
     def post(self, event: SessionEvent) -> None:
         """Append to the call's queue."""
@@ -292,10 +296,9 @@ class CallSession(ABC):
         await self._save()
 
     async def _save(self) -> None:
-        """Store the record as it is now; one at a time, so that what it owes is stored once."""
+        """Store the record as it is now."""
         if self._record:
-            async with self._saving:
-                await self._services.records.save(self._record)
+            await self._services.records.save(self._record)
 
     def _begin_talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
         media.start()

@@ -34,6 +34,7 @@ from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_keeper import TrunkKeeper
 from ari_agent.calls.web_call import WebCall
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish, UpdateWish
+from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -42,7 +43,7 @@ from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, Unkno
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 2.0
-"""An unknown channel is an orphan when it is still unknown this long after it was first seen."""
+"""How long Asterisk may take from showing a channel in our application to sending the event that announces it."""
 FAREWELL_S: Final = 8.0
 """How long calls may take to end when the controller stops."""
 
@@ -80,6 +81,11 @@ class Switchboard:
     def live(self) -> Sequence[CallSession]:
         """The calls that have not ended, in the order of their arrival."""
         return tuple(self._by_call.values())
+
+    def record(self, call_id: str) -> Call | None:
+        """The call object of a live call, which may not be stored yet: its agent is dialled meanwhile."""
+        session = self._by_call.get(call_id)
+        return session.record if session else None
 
     # Events.
 
@@ -241,9 +247,12 @@ class Switchboard:
                 session.post(CallerGone())
         suspects = await self._orphans()
         if suspects:
-            # A caller who arrives this very moment may be in Asterisk's list and not yet in ours.
+            # A caller who arrives this very moment may be in Asterisk's list and not yet in ours; however far events
+            # are behind, whoever is in both lists has been announced by then.
             await asyncio.sleep(SETTLE_S)
-            await self._sweep(suspects & await self._orphans())
+            suspects &= await self._orphans()
+            await self._services.ari.catch_up()
+            await self._sweep({orphan for orphan in suspects if orphan.id not in self._by_channel})
 
     async def _orphans(self) -> set[_Orphan]:
         ari, app = self._services.ari, self._services.app

@@ -23,6 +23,8 @@ from ari_agent.store.call_segments import (
     LISTED_MS,
     Key,
     Loaded,
+    Place,
+    Sealed,
     Segment,
     all_segments,
     columns_of,
@@ -56,9 +58,9 @@ NOTHING: Final = Window()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """keys: the calls of the window, in order. total: how many fulfil every filter; None if nobody wanted to know."""
+    """places: the calls of the window, in order. total: how many fulfil every filter; None if nobody wanted to know."""
 
-    keys: Sequence[Key]
+    places: Sequence[Place]
     total: int | None
 
 
@@ -82,16 +84,16 @@ def look(
         skip = max(0, skip - stretch.size)
         if not left and not with_total:
             break
-    needed = [(stretch.loaded, stretch.rows(begin, end)) for stretch, begin, end in chosen]
-    load_keys(connection, cache, [(loaded, rows) for loaded, rows in needed if loaded])
-    keys = [key for stretch, begin, end in chosen for key in stretch.keys(begin, end)]
-    return Found(keys, total if with_total else None)
+    load_keys(connection, cache, [(stretch.loaded, stretch.mixed) for stretch, _, _ in chosen if stretch.loaded])
+    places = [one for stretch, begin, end in chosen for one in stretch.places(begin, end)]
+    return Found(places, total if with_total else None)
 
 
 class _Stretch:
     """Neighbours in the list: some rows of a segment, and fresh calls between them, both sorted.
 
-    total: how many fulfil the filters, those outside of the window too.
+    total: how many fulfil the filters, those outside of the window too. mixed: the rows whose keys must be
+    loaded first.
     """
 
     def __init__(
@@ -100,18 +102,21 @@ class _Stretch:
         self.loaded = loaded
         self.size, self.total = len(rows) + len(fresh), total
         self._rows = rows if ascending else rows[::-1]
-        self._fresh, self._ascending = fresh, ascending
+        self._fresh = fresh if ascending else fresh[::-1]
+        self._ascending = ascending
+        self.mixed = self._rows if fresh else self._rows[:0]
 
-    def rows(self, begin: int, end: int) -> NDArray[Any]:
-        """Those whose keys are needed for the calls from one place to the other, in the order asked for."""
-        return self._rows[0 if self._fresh else begin : end]
-
-    def keys(self, begin: int, end: int) -> Sequence[Key]:
-        """Of the calls from one place to the other."""
-        keys = [self.loaded.key(row) for row in self.rows(begin, end).tolist()] if self.loaded else []
-        if self.loaded and not self._fresh:
-            return keys
-        return sorted([*self._fresh, *keys], reverse=not self._ascending)[begin:end]
+    def places(self, begin: int, end: int) -> Sequence[Place]:
+        """The calls from one place to the other, in the order asked for."""
+        loaded = self.loaded
+        if not loaded or not len(self._rows):
+            return self._fresh[begin:end]
+        if not self._fresh:
+            return [Sealed(loaded, row) for row in self._rows[begin:end].tolist()]
+        both: list[tuple[Key, Place]] = [(key, key) for key in self._fresh]
+        both += [(loaded.key(row), Sealed(loaded, row)) for row in self._rows.tolist()]
+        both.sort(key=lambda one: one[0], reverse=not self._ascending)
+        return [one for _, one in both[begin:end]]
 
 
 def _stretches(

@@ -22,6 +22,7 @@ from ari_agent.store.call_segments import (
 from ari_agent.store.column_cache import CALL_ID, block_column
 from ari_agent.store.packed_column import PackedColumn, pack
 from ari_agent.store.packed_ids import open_ids, pack_ids
+from ari_agent.store.packed_items import ITEMS, PackedItems, is_item_column, item_column, pack_items
 
 MAX_ATTRIBUTES: Final = 256
 """So many attributes have columns, the most common ones: callers choose the names of some, and may choose many."""
@@ -73,7 +74,11 @@ def repack(
         values = [values[place] for place in order]
         for part, (begin, end) in zip(parts, cuts, strict=True):
             part.update(_column(name, values[begin:end]))
+    items = [*(old.items[row] for row in kept), *(row.item for row in new)]
+    items = [items[place] for place in order]
     for part, (begin, end) in zip(parts, cuts, strict=True):
+        pause()
+        part.update(_item_columns(items[begin:end], old))
         part.update(_blocks([call_id for _, call_id in keys[begin:end]]))
         part.update(_tool_columns(tools[begin:end]))
     return [
@@ -87,12 +92,26 @@ class _Table:
 
     def __init__(self, packed: Mapping[str, bytes]) -> None:
         names = [name for name in map(block_column, range(MAX_SIZE // BLOCK)) if name in packed]
-        self.columns = {name: PackedColumn(column) for name, column in packed.items() if name not in names}
+        self.columns = {
+            name: PackedColumn(column)
+            for name, column in packed.items()
+            if name not in names and not is_item_column(name)
+        }
         tools = [self.columns.pop(tool_column(name), None) for name in TOOL_COLUMNS]
         counts = self.columns.pop(TOOLS, None)
         call_ids = [call_id for name in names for call_id in open_ids(packed[name]).values()]
         listed_ms = self.columns[LISTED_MS].values() if call_ids else []
         self.keys: list[Key] = list(zip(listed_ms, call_ids, strict=True))
+        self.items: list[str | None] = []
+        self.packed_items: dict[Sequence[str], bytes] = {}
+        for begin in range(0, len(self.keys), ITEMS):
+            block = packed.get(item_column(begin // ITEMS))
+            if block is None:
+                self.items += [None] * min(ITEMS, len(self.keys) - begin)
+            else:
+                some = PackedItems(block).values()
+                self.items += some
+                self.packed_items[tuple(some)] = block
         self.tool_calls: list[Sequence[ToolCall]] = []
         if counts:
             ends = list(accumulate(counts.values(), initial=0))
@@ -141,6 +160,16 @@ def _column(name: str, values: Sequence[Any]) -> dict[str, bytes]:
 def _blocks(call_ids: Sequence[str]) -> dict[str, bytes]:
     begins = range(0, len(call_ids), BLOCK)
     return {block_column(block): pack_ids(call_ids[begin : begin + BLOCK]) for block, begin in enumerate(begins)}
+
+
+def _item_columns(items: Sequence[str | None], old: _Table) -> dict[str, bytes]:
+    """Blocks without those that have an unknown item. To compress is the dearest step: what is as it was is kept."""
+    columns = {}
+    for begin in range(0, len(items), ITEMS):
+        some = tuple(item for item in items[begin : begin + ITEMS] if item is not None)
+        if len(some) == len(items[begin : begin + ITEMS]):
+            columns[item_column(begin // ITEMS)] = old.packed_items.get(some) or pack_items(some)
+    return columns
 
 
 def _tool_columns(of_calls: Sequence[Sequence[ToolCall]]) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -19,8 +20,9 @@ from sqlalchemy import ColumnElement, Connection, Row, case, select
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.errors import UnreadableRecord
-from ari_agent.store.call_segments import Key
-from ari_agent.store.column_cache import among
+from ari_agent.store.call_segments import Key, Place, Sealed, keys_of
+from ari_agent.store.column_cache import ColumnCache, among, load_packed
+from ari_agent.store.packed_items import ITEMS, PackedItems
 from ari_agent.store.tables import calls
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,27 @@ def read(connection: Connection, keys: Sequence[Key], columns: Sequence[ColumnEl
     return [found[call_id] for _, call_id in keys]
 
 
+@dataclass(frozen=True, slots=True)
+class SealedItem:
+    """What a segment keeps of a call to be shown."""
+
+    block: PackedItems
+    row: int
+
+
+def read_items(connection: Connection, cache: ColumnCache, places: Sequence[Place]) -> Sequence[Row[Any] | SealedItem]:
+    """Of these calls, in this order, what `item_of` makes the item of: from the segments those that they keep."""
+    blocks_of = [one.loaded.item_place(one.row) if isinstance(one, Sealed) else None for one in places]
+    wanted = list(dict.fromkeys(block for block in blocks_of if block is not None))
+    blocks = {block: PackedItems(packed) for block, packed in load_packed(connection, wanted).items()}
+    left = [one for one, block in zip(places, blocks_of, strict=True) if block not in blocks]
+    rows = iter(read(connection, keys_of(connection, cache, left), ITEM))
+    return [
+        SealedItem(blocks[block], one.row % ITEMS) if isinstance(one, Sealed) and block in blocks else next(rows)
+        for one, block in zip(places, blocks_of, strict=True)
+    ]
+
+
 def call_of(row: Row[Any]) -> Call:
     """The call object of a RECORD.
 
@@ -78,19 +101,21 @@ def call_of(row: Row[Any]) -> Call:
         raise UnreadableRecord(f"the record of call {row.call_id}", error) from None
 
 
-def item_of(row: Row[Any]) -> str:
-    """The JSON that list-calls shows of an ITEM.
+def item_of(row: Row[Any] | SealedItem) -> str:
+    """The JSON that list-calls shows of an ITEM, or of a call in a segment.
 
     Raises:
         UnreadableRecord: as it says.
     """
+    if isinstance(row, SealedItem):
+        return row.block[row.row]
     if row.list_item is not None:
         item: str = row.list_item
         return item
     return list_item(call_of(row).model_dump(mode="json", exclude_none=True, exclude=set(TRANSCRIPTS)))
 
 
-def readable(rows: Sequence[Row[Any]], read_one: Callable[[Row[Any]], T]) -> Sequence[T]:
+def readable(rows: Sequence[Any], read_one: Callable[[Any], T]) -> Sequence[T]:
     """What is read of each, without those that cannot be: one bad record must not hide all others."""
     found = []
     for number, row in enumerate(rows):

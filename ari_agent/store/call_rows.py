@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from ari_agent.errors import UnreadableRecord
+from ari_agent.store.call_records import ITEM, item_of
 from ari_agent.store.call_segments import (
     ATTRIBUTE_COLUMNS,
     CALL_COLUMNS,
@@ -22,19 +25,25 @@ from ari_agent.store.column_cache import CALL_ID, among
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls
 
 ToolCall = tuple[Any, ...]
+_RECORDS: Final = 256
+"""So many are in memory at once: those that an older version wrote are read whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """What is filtered by. values: by name of column, those that are set; tool_calls: each as TOOL_COLUMNS."""
+    """What is filtered by. values: by name of column, those that are set; tool_calls: each as TOOL_COLUMNS.
+
+    item: what list-calls shows of it; None if that was not asked for, or the record cannot be read.
+    """
 
     key: Key
     values: Mapping[str, Any]
     tool_calls: Sequence[ToolCall]
+    item: str | None = None
 
 
 def read_rows(connection: Connection, call_ids: Sequence[str], names: Set[str] | None = None) -> Sequence[CallRow]:
-    """Those of these calls that are there, in no order. names: with these columns; None means all."""
+    """Those of these calls that are there, in no order. names: with these columns; None means all, and the items."""
     if not call_ids:
         return ()
     columns = [name for name in CALL_COLUMNS if names is None or name in names or name in (LISTED_MS, CALL_ID)]
@@ -53,7 +62,20 @@ def read_rows(connection: Connection, call_ids: Sequence[str], names: Set[str] |
         statement = select(call_tool_calls).where(among(connection, call_tool_calls.c.call_id, call_ids))
         for one in connection.execute(statement.order_by(call_tool_calls.c.call_id, call_tool_calls.c.position)):
             tools[one.call_id].append(tuple(getattr(one, name) for name in TOOL_COLUMNS))
-    return [CallRow((row[LISTED_MS], call_id), row, tools[call_id]) for call_id, row in values.items()]
+    items = _items(connection, call_ids) if names is None else {}
+    return [
+        CallRow((row[LISTED_MS], call_id), row, tools[call_id], items.get(call_id)) for call_id, row in values.items()
+    ]
+
+
+def _items(connection: Connection, call_ids: Sequence[str]) -> Mapping[str, str]:
+    items: dict[str, str] = {}
+    for begin in range(0, len(call_ids), _RECORDS):
+        some = among(connection, calls.c.call_id, call_ids[begin : begin + _RECORDS])
+        for row in connection.execute(select(*ITEM).where(some)):
+            with suppress(UnreadableRecord):  # logged when it is to be shown
+                items[row.call_id] = item_of(row)
+    return items
 
 
 def _attribute(kind: str, key: str, text: str | None, number: float | None) -> Iterator[tuple[str, Any]]:

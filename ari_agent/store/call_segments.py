@@ -8,11 +8,13 @@ while its entry in a segment, if any, is passed over. `call_sealer.py` makes seg
 Columns are named for those of `calls`; `call_id` is cut into blocks, `call_id:0` and so on, of which a page needs few.
 An attribute has `text:KIND:KEY`, if any of its values is a number `number:KIND:KEY`, and if any is neither
 `bare:KIND:KEY`. `tools` counts the tool calls of each call, which stand one after the other in columns of their own,
-`tools:name` and so on. A column that no call has a value in is left out.
+`tools:name` and so on. A column that no call has a value in is left out. What list-calls shows of the calls stands in
+blocks of a few, `item:0` and so on, of which those are left out that have a call whose record cannot be read.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,6 +39,7 @@ from ari_agent.store.call_filter import (
 )
 from ari_agent.store.column_cache import Column, ColumnCache, block_column, place
 from ari_agent.store.packed_column import Mask, PackedColumn, pack
+from ari_agent.store.packed_items import ITEMS, item_column
 from ari_agent.store.segment_tables import call_segments
 from ari_agent.store.tables import call_attributes, storable
 
@@ -124,6 +127,10 @@ class Loaded:
             self.add(self._cache.load(self._connection, self.missing([name]))[self._segment.segment_id])
         return self._columns[name]
 
+    def item_place(self, row: int) -> str:
+        """Where the block is stored that has the item of the call in that row."""
+        return place(self._segment.segment_id, item_column(row // ITEMS))
+
     def call_id(self, row: int) -> str:
         """Of the call in that row."""
         call_id: str = self.column(block_column(row // BLOCK))[row % BLOCK]
@@ -131,8 +138,8 @@ class Loaded:
 
     def key(self, row: int) -> Key:
         """Of the call in that row."""
-        listed_ms: int = self.column(LISTED_MS)[row]
-        return listed_ms, self.call_id(row)
+        times: Any = self.column(LISTED_MS)  # integers, all of them
+        return times[row], self.call_id(row)
 
     def fulfil(self, wanted: AnyFilter) -> Mask:
         """Whether each call fulfils the filter."""
@@ -213,6 +220,28 @@ def load_keys(connection: Connection, cache: ColumnCache, wanted: Iterable[tuple
         by_segment.update((int(one.partition("/")[0]), loaded) for one in missing[:1])
     for segment_id, columns in cache.load(connection, places).items():
         by_segment[segment_id].add(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A call in a row of a segment."""
+
+    loaded: Loaded
+    row: int
+
+
+Place = Key | Sealed
+"""A call of the list: a fresh one by its key."""
+
+
+def keys_of(connection: Connection, cache: ColumnCache, places: Sequence[Place]) -> Sequence[Key]:
+    """Of these calls, in this order."""
+    rows: dict[Loaded, list[int]] = defaultdict(list)
+    for one in places:
+        if isinstance(one, Sealed):
+            rows[one.loaded].append(one.row)
+    load_keys(connection, cache, [(loaded, np.array(some)) for loaded, some in rows.items()])
+    return [one.loaded.key(one.row) if isinstance(one, Sealed) else one for one in places]
 
 
 def _storable(value: Any) -> Any:

@@ -21,9 +21,20 @@ from ari_agent.errors import UnknownCall
 from ari_agent.store import call_list
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
-from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
+from ari_agent.store.call_records import (
+    RECORD,
+    SealedItem,
+    call_of,
+    dump,
+    item_of,
+    list_item,
+    read,
+    read_items,
+    readable,
+)
 from ari_agent.store.call_sealer import UNFINISHED, CallSealer, mark_fresh
-from ari_agent.store.call_segments import Key
+from ari_agent.store.call_segments import Key, Place, keys_of
+from ari_agent.store.call_warming import warm_up
 from ari_agent.store.column_cache import ColumnCache
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
@@ -31,6 +42,7 @@ from ari_agent.store.segment_tables import call_fresh
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
 Shown = TypeVar("Shown")
+Source = TypeVar("Source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +81,18 @@ class Calls:
         self._now_ms = now_ms
         self._sealer = CallSealer(database)
         self._columns = ColumnCache()
+        self._warming: asyncio.Task[int] | None = None
 
     async def open(self) -> None:
         """Seal what is waiting: of a database that an older version filled, every call."""
         await self._sealer.seal()
+        self._warming = asyncio.create_task(warm_up(self._database))
 
     async def close(self) -> None:
         """Seal no more: what waits is sealed at the next start."""
+        if self._warming:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         await self._sealer.close()
 
     def forget_columns(self) -> None:
@@ -153,7 +170,11 @@ class Calls:
             UnknownCall: pagination_key is the call_id of no call.
         """
         window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        return await self._page(filters, window, RECORD, call_of, with_total=with_total)
+
+        def read_records(connection: Connection, places: Sequence[Place]) -> Sequence[Row[Any]]:
+            return read(connection, keys_of(connection, self._columns, places), RECORD)
+
+        return await self._page(filters, window, read_records, call_of, with_total=with_total)
 
     async def list_items(
         self,
@@ -167,25 +188,30 @@ class Calls:
     ) -> CallPage[str]:
         """The same as JSON texts, without transcripts: what list-calls shows."""
         window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        return await self._page(filters, window, ITEM, item_of, with_total=with_total)
+
+        def read_all(connection: Connection, places: Sequence[Place]) -> Sequence[Row[Any] | SealedItem]:
+            return read_items(connection, self._columns, places)
+
+        return await self._page(filters, window, read_all, item_of, with_total=with_total)
 
     async def _page(
         self,
         filters: Sequence[AnyFilter],
         wanted: _Wanted,
-        columns: Sequence[ColumnElement[Any]],
-        read_one: Callable[[Row[Any]], Shown],
+        read_all: Callable[[Connection, Sequence[Place]], Sequence[Source]],
+        read_one: Callable[[Source], Shown],
         *,
         with_total: bool,
     ) -> CallPage[Shown]:
-        def ask(connection: Connection) -> tuple[call_list.Found, Sequence[Row[Any]]]:
+        def ask(connection: Connection) -> tuple[Sequence[Source], Sequence[Key], int | None]:
             found = call_list.look(connection, self._columns, filters, wanted.window(connection), with_total=with_total)
-            return found, read(connection, found.keys[: wanted.limit], columns)
+            page, beyond = found.places[: wanted.limit], found.places[wanted.limit :]
+            last = keys_of(connection, self._columns, page[-1:] if beyond else ())
+            return read_all(connection, page), last, found.total
 
-        found, rows = await self._database.read(ask)
-        more = len(found.keys) > wanted.limit and rows
-        next_key = "{}:{}".format(*found.keys[wanted.limit - 1]) if more else None
-        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, found.total)
+        rows, last, total = await self._database.read(ask)
+        next_key = "{}:{}".format(*last[0]) if last else None
+        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, total)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""

@@ -60,6 +60,14 @@ def load_all(connection: Connection, segment_id: int) -> Mapping[str, bytes]:
     }
 
 
+def load_packed(connection: Connection, places: Sequence[str]) -> Mapping[str, bytes]:
+    """Those of these columns that are there, as they are stored, by place; what is in memory stays there."""
+    if not places:
+        return {}
+    of_places = among(connection, call_columns.c.place, places)
+    return {row.place: row.packed for row in connection.execute(select(call_columns).where(of_places))}
+
+
 class ColumnCache:
     """The columns of one database that were read last, for the threads that read them. max_bytes: of all of them."""
 

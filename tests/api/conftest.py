@@ -18,6 +18,7 @@ from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
+from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import UnknownCall
@@ -39,6 +40,7 @@ class OneCall:
     call_id: str
     direction: str = "inbound"
     state: CallState = CallState.TALKING
+    record: Call | None = None
 
 
 @dataclass
@@ -53,6 +55,9 @@ class Board:
 
     def live(self) -> Sequence[OneCall]:
         return self.calls
+
+    def record(self, call_id: str) -> Call | None:
+        return next((call.record for call in self.calls if call.call_id == call_id), None)
 
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
         self._take(call_id, request)

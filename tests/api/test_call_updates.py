@@ -200,3 +200,15 @@ async def test_the_workspace_tells_its_concurrency_and_key(start_api: StartApi) 
     }
     key = await (await api.get("/get-api-key-info")).json()
     assert set(key) == {"org_id", "org_name", "api_key_name"}
+
+
+async def test_a_call_whose_first_record_is_not_stored_yet_is_known_and_not_over(api: Api, board: Board) -> None:
+    ringing = a_call(1, call_status="registered", disconnection_reason=None)
+    board.calls.append(OneCall(ringing.call_id, record=ringing))
+    assert await (await api.get(f"/v2/get-call/{ringing.call_id}")).json() == ringing.as_json()
+    for response in (
+        await api.patch(PATH, json={"metadata": {}}),
+        await api.delete(f"/v2/delete-call/{ringing.call_id}"),
+        await api.put(f"/rerun-call-analysis/{ringing.call_id}"),
+    ):
+        assert "is not over: its call_status is registered" in await refused(response, 400)

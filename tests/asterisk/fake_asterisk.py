@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 APP = "ari_agent"
 PASSWORD = "correct horse"
@@ -34,6 +34,11 @@ class Noted:
 Answer = Callable[[Noted], "tuple[int, Any] | None"]
 
 
+def user_event(name: str, app: str = APP) -> dict[str, str]:
+    """As a request for one makes it."""
+    return {"type": "ChannelUserevent", "eventname": name, "application": app}
+
+
 @dataclass(slots=True)
 class FakeAsterisk:
     """On a free port of loopback. answer: status and JSON of a request; None for what Asterisk says by default."""
@@ -42,6 +47,8 @@ class FakeAsterisk:
     requests: list[Noted] = field(default_factory=list)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     pongs: bool = True
+    pinged: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    """Pings that were answered."""
     deaf: int = 0
     """So many of the next websockets get nothing that Asterisk is asked to send."""
     deaf_sockets: list[web.WebSocketResponse] = field(default_factory=list)
@@ -98,12 +105,13 @@ class FakeAsterisk:
     async def _rest(self, request: web.Request) -> web.Response:
         noted = await self._note(request)
         await asyncio.sleep(self.delay_s)
-        if noted.path.startswith("/events/user/") and self.answer(noted) is None:
+        answer = self.answer(noted)
+        if noted.path.startswith("/events/user/") and answer is None:
             if self.sockets and self.sockets[-1] not in self.deaf_sockets:
                 name, app = noted.path.rpartition("/")[2], noted.query["application"]
-                await self.send({"type": "ChannelUserevent", "eventname": name, "application": app})
+                await self.send(user_event(name, app))
             return web.Response(status=204)
-        status, body = self.answer(noted) or (200 if noted.method == "GET" else 204, None)
+        status, body = answer or (200 if noted.method == "GET" else 204, None)
         if status == 0:  # never
             await asyncio.sleep(60)
         return web.Response(status=status) if body is None else web.json_response(body, status=status)
@@ -113,13 +121,15 @@ class FakeAsterisk:
         if self.refuse_sockets:
             self.refuse_sockets -= 1
             return web.json_response({"message": "go away"}, status=503)
-        socket = web.WebSocketResponse(autoping=self.pongs)
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self.sockets.append(socket)
         if self.deaf:
             self.deaf -= 1
             self.deaf_sockets.append(socket)
         self.opened.put_nowait(socket)
-        async for _ in socket:
-            pass
+        async for message in socket:
+            if message.type is WSMsgType.PING and self.pongs:
+                await socket.pong(message.data)
+                self.pinged.put_nowait(None)
         return socket

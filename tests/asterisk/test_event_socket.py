@@ -16,7 +16,7 @@ from ari_agent.asterisk.event_socket import EventSocket, retry_s
 from ari_agent.asterisk.events import AriEvent, ChannelDtmfReceived
 from ari_agent.asterisk.rest import Rest
 from ari_agent.errors import AsteriskUnreachable
-from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk
+from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted, user_event
 
 ENOUGH_S = 20.0
 
@@ -182,9 +182,11 @@ async def test_a_connection_that_only_seems_to_be_one_is_noticed(asterisk: FakeA
 
 
 async def test_a_connection_that_answers_pings_stays(asterisk: FakeAsterisk) -> None:
-    async with listening(asterisk, heartbeat_s=0.02) as listener:
+    # Half of that for each pong: a machine that has too much to do keeps a test waiting for a tenth of a second.
+    async with listening(asterisk, heartbeat_s=0.5) as listener:
         await opened(asterisk)
-        await asyncio.sleep(0.2)
+        for _ in range(2):
+            await asyncio.wait_for(asterisk.pinged.get(), ENOUGH_S)
         await asterisk.send(dtmf("1"))
         await listener.until(1)
         assert listener.socket.counters.connections == 1
@@ -231,6 +233,47 @@ async def test_what_the_owner_could_not_look_at_is_looked_at_again(asterisk: Fak
         left = [await asyncio.wait_for(listener.connected.get(), ENOUGH_S) for _ in range(3)]
         assert left == [2, 1, 0]
         assert listener.socket.counters.connections == 1
+
+
+async def test_a_connection_that_turns_deaf_while_the_owner_looks_in_vain_is_replaced(asterisk: FakeAsterisk) -> None:
+    async with listening(asterisk) as listener:
+        listener.failures = 1
+        assert await asyncio.wait_for(listener.connected.get(), ENOUGH_S) == 1
+        asterisk.deaf_sockets.append(asterisk.sockets[-1])
+        assert await asyncio.wait_for(listener.connected.get(), ENOUGH_S) == 0
+        assert (listener.socket.counters.connections, listener.socket.counters.deaf) == (2, 1)
+
+
+async def test_it_has_caught_up_once_everything_sent_so_far_was_handed_over(asterisk: FakeAsterisk) -> None:
+    async with listening(asterisk) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        asked = asyncio.Queue[str]()
+
+        def lag(noted: Noted) -> tuple[int, object] | None:
+            if not noted.path.startswith("/events/user/"):
+                return None
+            asked.put_nowait(noted.path.rpartition("/")[2])
+            return 204, None
+
+        asterisk.answer = lag
+        for digit in "12":  # the answer to a question that was given up is no answer to the next
+            catching_up = asyncio.create_task(listener.socket.catch_up())
+            probe = user_event(await asyncio.wait_for(asked.get(), ENOUGH_S))
+            if digit == "1":
+                given_up, _ = probe, catching_up.cancel()
+        await asterisk.send(given_up, dtmf("1"))
+        await listener.until(1)
+        assert not catching_up.done()
+        await asterisk.send(probe)
+        await asyncio.wait_for(catching_up, ENOUGH_S)
+
+
+async def test_events_that_are_too_far_behind_are_an_asterisk_out_of_reach(asterisk: FakeAsterisk) -> None:
+    async with listening(asterisk) as listener:
+        await asyncio.wait_for(listener.connected.get(), ENOUGH_S)
+        asterisk.deaf_sockets.append(asterisk.sockets[-1])
+        with pytest.raises(AsteriskUnreachable, match="behind"):
+            await asyncio.wait_for(listener.socket.catch_up(), ENOUGH_S)
 
 
 async def test_a_fault_in_the_owners_look_does_not_end_the_events(

@@ -1,6 +1,7 @@
 """How long a page of list-calls takes among very many calls: the store's own work, to the JSON of the answer's items.
 
     python -m tests.benchmarks.list_calls [--calls 1000000] [--database-url URL] [--repeats 20] [--cold]
+                                           [--filters "agent|to"]
 
 Without a URL: SQLite in a folder of its own, and PostgreSQL where its programs are installed. A database that holds
 enough calls already is measured as it is. Prints a table for each, of pages of 50 and of 1000 calls by filter. --cold:
@@ -17,7 +18,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -255,8 +256,13 @@ def windows_of_1000(total: int) -> Mapping[str, Mapping[str, Any]]:
     return {"1000 of the middle": {"skip": total // 2}, "first 1000 and total": {"with_total": True}}
 
 
-async def measure(database_url: str, count: int, repeats: int, *, cold: bool) -> Mapping[str, Any]:
-    """Milliseconds of each kind of page, [p50, slowest]. cold: nothing is in the memory of the process."""
+async def measure(
+    database_url: str, count: int, repeats: int, *, cold: bool, only: Set[str] = frozenset()
+) -> Mapping[str, Any]:
+    """Milliseconds of each kind of page, [p50, slowest].
+
+    cold: nothing is in the memory of the process. only: by these filters, if any are named.
+    """
     began_s = time.monotonic()
     store = Store(database_url)
     await store.open()
@@ -279,6 +285,8 @@ async def measure(database_url: str, count: int, repeats: int, *, cold: bool) ->
     for repeat in range(repeats + 1):
         dice = random.Random(repeat)
         for name, wanted in filters(count, dice).items():
+            if only and name not in only:
+                continue
             took = times[name]
             total, milliseconds = await timed(store.calls.count(wanted))
             took["total"].append(milliseconds)
@@ -339,18 +347,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--database-url")
     parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--filters", help="names of those to measure, with | between them")
     options = parser.parse_args()
+    only = frozenset(options.filters.split("|") if options.filters else ())
+    measured = partial(measure, count=options.calls, repeats=options.repeats, cold=options.cold, only=only)
     if options.database_url:
-        report("given", asyncio.run(measure(options.database_url, options.calls, options.repeats, cold=options.cold)))
+        report("given", asyncio.run(measured(options.database_url)))
         return
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{Path(folder)}/calls.db"
-        report("SQLite", asyncio.run(measure(url, options.calls, options.repeats, cold=options.cold)))
+        report("SQLite", asyncio.run(measured(url)))
     if programs := postgresql.programs():
         with postgresql.server(programs) as url:
-            report(
-                "PostgreSQL", asyncio.run(measure(f"{url}/postgres", options.calls, options.repeats, cold=options.cold))
-            )
+            report("PostgreSQL", asyncio.run(measured(f"{url}/postgres")))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import update
@@ -15,10 +17,12 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferRequest
-from ari_agent.contract.webhook_event import QueuedEvent
+from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls
+from tests.calls.test_record import agent
+from tests.calls.test_record import record as a_record
 from tests.store.samples import an_agent
 
 ACCOUNT, FILLED_IN = "https://account.example/{{tenant}}", "https://account.example/t%207"
@@ -168,3 +172,52 @@ async def test_who_was_at_the_fallback_number_had_no_slot(store: Store) -> None:
     ended, _ = (json.loads(queued.event.body)["call"] for queued in await closed_at_the_next_start(store))
     assert (ended["disconnection_reason"], ended["call_status"]) == ("concurrency_limit_reached", "error")
     assert "diverted" not in ended
+
+
+class SlowCalls:
+    """A table of calls in which a transaction takes as long as a test wants, whoever waits for it."""
+
+    def __init__(self) -> None:
+        self.calls = self
+        self.begun = asyncio.Queue[asyncio.Future[None]]()
+        self.saved: list[tuple[str, int]] = []
+
+    async def save(self, call: Call, events: Sequence[WebhookEvent]) -> None:
+        await asyncio.shield(asyncio.create_task(self._write(call, len(events))))
+
+    async def _write(self, call: Call, events: int) -> None:
+        may_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.begun.put_nowait(may_end)
+        await may_end
+        self.saved.append((call.call_status.value, events))
+
+
+async def test_what_is_older_is_never_stored_last_also_where_whoever_waited_has_gone() -> None:
+    store, record = SlowCalls(), a_record(agent())
+    keeper = RecordKeeper(cast(Store, store), account_webhook_url=ACCOUNT)
+    ringing = asyncio.create_task(keeper.save(record))
+    first = await store.begun.get()
+    ringing.cancel()
+    record.answered(1_000)
+    talking = asyncio.create_task(keeper.save(record))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert store.begun.empty()
+    first.set_result(None)
+    (await store.begun.get()).set_result(None)
+    assert await talking
+    assert store.saved == [("registered", 0), ("ongoing", 1)]
+
+
+async def test_what_is_owed_is_stored_once_also_where_whoever_waited_has_gone() -> None:
+    store, record = SlowCalls(), a_record(agent())
+    keeper = RecordKeeper(cast(Store, store), account_webhook_url=ACCOUNT)
+    record.answered(1_000)
+    answered = asyncio.create_task(keeper.save(record))
+    first = await store.begun.get()
+    answered.cancel()
+    first.set_result(None)
+    again = asyncio.create_task(keeper.save(record))
+    (await store.begun.get()).set_result(None)
+    assert await again
+    assert store.saved == [("ongoing", 1), ("ongoing", 0)]

@@ -240,6 +240,9 @@ class Agent:
     """The `response_engine` of an agent that is reached here."""
     script: Script
     refusal: Refusal | None = None
+    at_handshake: Callable[[Request], Awaitable[None]] | None = None
+    """Awaited before the websocket opens; what goes wrong there fails the test as a script does."""
+    handshake_error: BaseException | None = None
     calls: list[AgentCall] = field(default_factory=list)
     attempts: int = 0
 
@@ -344,6 +347,11 @@ class AgentServer:
         if agent is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "no such agent\n")
         agent.attempts += 1
+        if agent.at_handshake:
+            try:
+                await agent.at_handshake(request)
+            except (TimeoutError, AssertionError, KeyError, ValueError) as error:
+                agent.handshake_error = error
         if agent.refusal is None:
             return None
         with contextlib.suppress(TimeoutError):
@@ -392,6 +400,10 @@ class AgentServer:
         errors = [call.script_error for call in calls if call.script_error]
         for call in calls:
             call.script_error = None
+        for agent in self._agents.values():
+            if agent.handshake_error:
+                errors.append(agent.handshake_error)
+                agent.handshake_error = None
         return errors
 
 

@@ -15,7 +15,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, update
 
 from ari_agent.contract.call import Call
-from ari_agent.store import call_list, call_packing, call_sealer, call_segments, migrations
+from ari_agent.store import call_list, call_packing, call_records, call_sealer, call_segments, migrations
 from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
@@ -27,6 +27,7 @@ from ari_agent.store.call_filter import (
 )
 from ari_agent.store.call_index import AttributeKind, as_text, attributes, columns, tool_calls
 from ari_agent.store.call_sealer import CallSealer
+from ari_agent.store.call_warming import warm_up
 from ari_agent.store.database import Database
 from ari_agent.store.segment_tables import call_columns, call_fresh
 from ari_agent.store.segment_tables import call_segments as segment_table
@@ -48,6 +49,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_SIZE", 16)
     for module in (call_segments, call_packing):
         monkeypatch.setattr(module, "BLOCK", 4)
+    for module in (call_segments, call_packing, call_records):
+        monkeypatch.setattr(module, "ITEMS", 3)
     monkeypatch.setattr(call_packing, "MAX_ATTRIBUTES", 4)
     monkeypatch.setattr(call_sealer, "SEALED_AT_ONCE", 6)
     monkeypatch.setattr(call_list, "FEW", 3)
@@ -295,6 +298,42 @@ async def test_nothing_of_a_deleted_call_stays_in_a_segment(store: Store, databa
     await database.close()
     assert any(b"+493000002" in one for one in packed)
     assert not any(b"+493000003" in one for one in packed)
+
+
+async def test_items_of_sealed_calls_are_read_from_their_segment(
+    store: Store, database_url: str, small: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = [a_call(f"call_{number}", call_status="ended", start_timestamp=START_MS + number) for number in range(20)]
+    database = Database(database_url)
+    # two of three items of its block are there, and cannot be sealed without it
+    damage = update(calls).where(calls.c.call_id == "call_4").values(document="{", list_item=None)
+    for call in there:
+        await store.calls.save(call)
+        if call.call_id == "call_4":
+            await database.write(lambda connection: connection.execute(damage).rowcount)
+    await store.calls._sealer.join()
+    await CallSealer(database).seal()
+    forget = update(calls).where(calls.c.call_id != "call_5").values(list_item="{}")
+    await database.write(lambda connection: connection.execute(forget.where(calls.c.call_id != "call_4")).rowcount)
+    page = await store.calls.list_items(ascending=True, limit=9)
+    expected = [{} if call.call_id == "call_3" else shown(call) for call in there[:9] if call.call_id != "call_4"]
+    assert [json.loads(item) for item in page.calls] == expected
+    assert "a record was passed over: the record of call call_4" in caplog.text
+    await database.close()
+
+
+async def test_warming_up_reads_every_column_or_stops_when_it_is_enough(
+    store: Store, database_url: str, small: None
+) -> None:
+    for number in range(40):
+        await store.calls.save(a_call(f"call_{number}", call_status="ended"))
+    await store.calls._sealer.join()
+    database = Database(database_url)
+    size = select(func.sum(func.length(call_columns.c.packed)))
+    size_bytes = await database.read(lambda connection: connection.execute(size).scalar_one())
+    assert await warm_up(database) == size_bytes
+    assert 0 < await warm_up(database, max_bytes=1) < size_bytes
+    await database.close()
 
 
 async def test_a_damaged_segment_is_reported_and_keeps_no_store_from_closing(
