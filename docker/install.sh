@@ -528,7 +528,7 @@ set_up_machine() {
     ARI_AGENT_ASTERISK_OWNER=$owner configure /etc/ari-agent/asterisk
     mkdir -p /opt/ari-agent
     make_venv /opt/ari-agent/venv
-    /opt/ari-agent/venv/bin/python -m pip install --quiet "$here/..[postgresql]"
+    /opt/ari-agent/venv/bin/python -m pip install --quiet "$here/..[postgresql,speech]"
     sed "s|@ROOT@|$root|" "$here/ari-agent-asterisk.service" >/etc/systemd/system/ari-agent-asterisk.service
     cp "$here/ari-agent.service" /etc/systemd/system/ari-agent.service
     systemctl daemon-reload

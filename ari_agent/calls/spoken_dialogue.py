@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ari_agent.agents.llm import (
+    UNINTELLIGIBLE,
     Action,
     EndCall,
     LlmAgentConfig,
@@ -54,7 +55,7 @@ from ari_agent.calls.spoken_orders import (
     Transfer,
 )
 from ari_agent.calls.spoken_sentence import SpokenSentence
-from ari_agent.calls.spoken_transcript import PRESSED, UNINTELLIGIBLE, SpokenTranscript
+from ari_agent.calls.spoken_transcript import PRESSED, SpokenTranscript
 from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult, Word

@@ -29,8 +29,6 @@ from ari_agent.contract.transcript import (
     Word,
 )
 
-UNINTELLIGIBLE: Final = "(unintelligible audio)"
-"""What stands for speech of which nothing was understood (Retell, LLM WebSocket, 2026-08)."""
 PRESSED: Final = "Pressed Button: "
 """What a user who pressed keys has said."""
 MOST_TOOL_CHARACTERS: Final = 1_000_000
