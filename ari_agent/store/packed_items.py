@@ -29,12 +29,15 @@ def is_item_column(name: str) -> bool:
 
 
 def pack_items(items: Sequence[str]) -> bytes:
-    """The texts of the rows, in order; at least one."""
-    return zlib.compress(_BETWEEN.join(items).encode())
+    """The texts of the rows, in order; at least one. In ASCII, as `call_records.dump` writes them."""
+    return zlib.compress(_BETWEEN.join(items).encode("ascii"))
 
 
 class PackedItems:
-    """A block, which is taken apart when somebody first asks."""
+    """A block, which is taken apart when somebody first asks: all of it, as to do it in parts takes as long.
+
+    Raises ValueError when it is damaged.
+    """
 
     def __init__(self, packed: bytes) -> None:
         self._packed = packed
@@ -46,5 +49,8 @@ class PackedItems:
     def values(self) -> Sequence[str]:
         """Of all rows, in order."""
         if not self._items:
-            self._items = zlib.decompress(self._packed).decode().split(_BETWEEN)
+            try:
+                self._items = zlib.decompress(self._packed).decode("ascii").split(_BETWEEN)
+            except zlib.error as error:
+                raise ValueError(f"a block of items is damaged: {error}") from None
         return self._items
