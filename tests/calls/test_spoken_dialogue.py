@@ -14,6 +14,7 @@ from ari_agent.agents.speech.recognizer import Heard
 from ari_agent.agents.speech.turn_settings import TurnSettings
 from ari_agent.calls.spoken_dialogue import MOST_RETRIES, OVERDUE_MS, DialogueSettings, SpokenDialogue
 from ari_agent.calls.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
+from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 
 MS_PER_CHARACTER = 50
@@ -278,6 +279,18 @@ def test_actions_wait_until_all_was_heard(more: dict[str, Any], wish: Order) -> 
 
 def test_an_action_without_words_is_done_at_once() -> None:
     assert Talk().start().answer("", end_call=True).wishes() == [HangUp()]
+
+
+@pytest.mark.parametrize(
+    ("more", "wish"), [({"end_call": True}, HangUp()), ({"transfer_number": "+1555"}, Transfer("+1555"))]
+)
+def test_what_the_caller_says_while_the_agent_takes_leave_is_not_answered(more: dict[str, Any], wish: Order) -> None:
+    talk = Talk(dtmf=UserDtmfOptions(digit_limit=1)).start().answer("").voice(600, "goodbye.").wait(500)
+    talk.answer("Goodbye, and thank you.", no_interruption_allowed=True, **more).wait(100)
+    talk.dialogue.pressed("1", talk.now_ms)
+    talk.take().wait(5000)
+    assert talk.said()[0] == "user: goodbye. Pressed Button: 1"
+    assert talk.wishes() == [Ask(1), wish]
 
 
 def test_an_agent_whose_transfer_fails_is_asked_again_a_few_times() -> None:
