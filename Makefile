@@ -22,7 +22,7 @@ ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 1 -m 'not asterisk'
 WITH_ASTERISK := $(sort $(dir $(shell grep -rlE 'mark\.asterisk' --include='*.py' tests)))
 # Tests on a real Asterisk mostly wait. Each worker has an Asterisk of its own; sound that a stall of the machine spoilt
 # is judged anew by the tests themselves, whatever else a stall spoilt by running the test once more.
-ON_ASTERISK := -n 3 --dist loadfile --no-loadscope-reorder --reruns 2 --timeout 180 -m asterisk \
+ON_ASTERISK := -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 --timeout 180 -m asterisk \
     --ignore tests/integration/test_wan.py $(WITH_ASTERISK)
 # What listens through a bad network has the machine to itself.
 ALONE := --reruns 3 --timeout 180 tests/integration/test_wan.py

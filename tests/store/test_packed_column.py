@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ari_agent.store.call_filter import FilterOp
@@ -54,6 +54,7 @@ floats = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.5
 
 
 @pytest.mark.parametrize("op", FilterOp)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_texts(op: FilterOp, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | texts, max_size=12))
@@ -65,6 +66,7 @@ def test_texts(op: FilterOp, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("op", [op for op in FilterOp if op not in OF_TEXTS])
 @pytest.mark.parametrize("numbers", [integers, floats, st.booleans()])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_numbers(op: FilterOp, numbers: st.SearchStrategy[Any], data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | numbers, max_size=12))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ari_agent.store import packed_ids
@@ -27,6 +27,7 @@ def parts(draw: st.DrawFn, call_ids: list[str]) -> str:
 
 
 @pytest.mark.parametrize("op", FilterOp)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_conditions(op: FilterOp, data: st.DataObject) -> None:
     drawn = data.draw(blocks)
