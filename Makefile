@@ -16,8 +16,8 @@ OTHER_VENV := $(VENV)-other
 VERSION_OF = $$($(1) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
 HAS_OTHER = other="$(call VERSION_OF,$(OTHER_PYTHON))"; [ -n "$$other" ] && [ "$$other" != "$(call VERSION_OF,$(PYTHON_IN))" ]
 
-# One worker more than there are cores: some tests wait. Once more, where a machine that has too much to do failed one.
-ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 1 -m 'not asterisk'
+# One worker more than there are cores: some tests wait. Twice more, where a machine that has too much to do failed one.
+ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 2 -m 'not asterisk'
 # Where such tests are: workers need not read the others.
 WITH_ASTERISK := $(sort $(dir $(shell grep -rlE 'mark\.asterisk' --include='*.py' tests)))
 # Tests on a real Asterisk mostly wait. Each worker has an Asterisk of its own; sound that a stall of the machine spoilt
@@ -45,20 +45,18 @@ demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only
 	    $(MAKE) --no-print-directory $(VENV)/installed root && exec $(PYTHON_IN) -m ari_agent demo $(if $(ONCE),--once); \
 	fi
 
-# The second interpreter's tests run beside those on a real Asterisk, which wait, and go before them. Shell scripts were
-# tested with the first.
+# Tests on a real Asterisk mostly wait, and go before the others, which take what time is left.
 test: ## lint, types and all tests, those on a real Asterisk included
 	$(BESIDE) $(VENV)/installed root
-	$(BESIDE) lint-beside other-installed test-without-asterisk
-	$(BESIDE) test-other-python test-on-asterisk
+	$(BESIDE) test-on-asterisk test-beside lint-beside
 	$(PYTHON_IN) -m pytest -q $(ALONE)
 
-.PHONY: lint-beside test-without-asterisk test-on-asterisk
+.PHONY: lint-beside test-beside test-on-asterisk
 lint-beside:
-	@$(QUIETLY); run $(MAKE) --no-print-directory lint
+	@$(QUIETLY); run $(IN_IDLE_TIME) $(MAKE) --no-print-directory lint
 
-test-without-asterisk: $(VENV)/installed
-	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE)
+test-beside: $(VENV)/installed
+	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE)
 
 test-on-asterisk: $(VENV)/installed root
 	$(PYTHON_IN) -m pytest -q $(ON_ASTERISK)
@@ -74,9 +72,9 @@ lint: $(VENV)/installed ## style and types of all files
 other-installed: $(VENV)/installed
 	@! { $(HAS_OTHER); } || $(MAKE) --no-print-directory VENV=$(OTHER_VENV) PYTHON=$(OTHER_PYTHON) $(OTHER_VENV)/installed
 
-test-other-python: other-installed
-	@! { $(HAS_OTHER); } || { $(QUIETLY); run $(IN_IDLE_TIME) $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) \
-	    --ignore tests/docker --hypothesis-profile 'second interpreter'; }
+test-other-python: other-installed ## those that need no Asterisk, on a second interpreter, as CI does after `make test`
+	@! { $(HAS_OTHER); } || $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker \
+	    --hypothesis-profile 'second interpreter'
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh
