@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,14 +17,15 @@ pytestmark = pytest.mark.skipif(bool(what := missing()), reason=f"a lossy link n
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def outcomes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[Where, Outcome]]:
-    """Both stretches at the same time."""
+    """Both stretches at the same time, for the first attempt of each test."""
     calls = [call_through(where, seconds=12, folder=tmp_path_factory.mktemp(where.name)) for where in Where]
     yield dict(zip(Where, await asyncio.gather(*calls), strict=True))
 
 
 @pytest.mark.parametrize("where", Where, ids=lambda where: where.value)
 async def test_a_call_over_a_bad_network_completes_and_keeps_its_time(
-    outcomes: dict[Where, Outcome], where: Where
+    outcomes: dict[Where, Outcome], where: Where, tmp_path: Path
 ) -> None:
-    assert outcomes[where].faults == []
-    assert outcomes[where].caller_faults == []
+    outcome = outcomes.pop(where, None) or await call_through(where, seconds=12, folder=tmp_path)
+    assert outcome.faults == []
+    assert outcome.caller_faults == []
