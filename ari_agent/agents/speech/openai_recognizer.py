@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ari_agent.agents.speech.endpoint import reason
 from ari_agent.agents.speech.recognizer import (
     BYTES_PER_MS,
     FINAL_TIMEOUT_S,
@@ -199,15 +200,8 @@ class OpenAiRecognizer:
 
     def _why(self, body: bytes) -> str:
         """What the server says of its error, without the key that some repeat."""
-        try:
-            error = json.loads(body)["error"]
-            message = error if isinstance(error, str) else error["message"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return ""
-        message = " ".join(str(message).split())
-        if self._settings.api_key:
-            message = message.replace(self._settings.api_key, "***")
-        return f": {message[:200]}"
+        said = reason(body, secret=self._settings.api_key)
+        return f": {said}" if said else ""
 
 
 class _OpenAiRecognition(Utterances):
