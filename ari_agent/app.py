@@ -19,9 +19,6 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import samples
-from ari_agent.agents.speech import providers
-from ari_agent.agents.speech.providers import SpeechSettings
-from ari_agent.agents.speech.silero import SileroDetector
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
@@ -30,16 +27,15 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
+from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.outbound_desk import OutboundDesk
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
-from ari_agent.calls.text_agent_leg import Speech
-from ari_agent.calls.together import together
 from ari_agent.calls.trunk_keeper import TrunkKeeper
-from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.calls.web.web_entrance import WebEntrance
 from ari_agent.chats.desk import ChatDesk
 from ari_agent.chats.notices import Notices
 from ari_agent.chats.reception import ChatReception
@@ -49,7 +45,11 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, settle_garbage_collector
+from ari_agent.speech import providers
+from ari_agent.speech.providers import SpeechSettings
+from ari_agent.speech.silero import SileroDetector
 from ari_agent.store.store import Store
+from ari_agent.together import together
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
 from ari_agent.webhooks.retention import Retention

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ari_agent.contract.url import WebhookUrl
+from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.errors import ConfigurationError
 
 PREFIX = "ARI_AGENT_"

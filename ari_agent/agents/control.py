@@ -39,7 +39,7 @@ from ari_agent.contract.call_control import (
     VoicemailNotice,
 )
 from ari_agent.contract.call_update import CallControl
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.transcript import TranscriptUpdate
 
 REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[DtmfRequest]]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
-from ari_agent.contract.json_text import MalformedJson, parse_json
+from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentCorruptPayload
 

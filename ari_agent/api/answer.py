@@ -9,7 +9,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from ari_agent.contract.model import ContractModel
+from ari_agent.contract.parsing.model import ContractModel
 
 
 class ErrorBody(ContractModel):

@@ -25,8 +25,8 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from pydantic import ValidationError
 
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.calls.front_end import FrontEnd, FrontEndOptions
 from ari_agent.calls.registrar import WEB_AUDIO
+from ari_agent.calls.web.front_end import FrontEnd, FrontEndOptions
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import ApiError, CallNotJoined, StoreError
 

@@ -10,9 +10,9 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from ari_agent.api.errors import MAX_BODY_BYTES
-from ari_agent.contract.explain import explain
-from ari_agent.contract.json_text import parse_json
-from ari_agent.contract.model import AgentVersionReference
+from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.parsing.json_text import parse_json
+from ari_agent.contract.parsing.model import AgentVersionReference
 from ari_agent.errors import ApiError
 
 Model = TypeVar("Model", bound=BaseModel)

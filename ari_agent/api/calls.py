@@ -18,7 +18,7 @@ from ari_agent.api.route import get, post
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListQuery, OlderCallListRequest
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.errors import ApiError, UnknownCall
 from ari_agent.store.calls import CallPage as StoredPage
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.calls.web.web_entrance import WebEntrance
 from ari_agent.clock import now_ms
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call

@@ -11,7 +11,7 @@ from aiohttp import web
 from ari_agent.api.answer import ErrorBody, answer
 from ari_agent.api.dependencies import DEPENDENCIES, Probe
 from ari_agent.api.route import get
-from ari_agent.contract.model import ContractModel
+from ari_agent.contract.parsing.model import ContractModel
 
 log = logging.getLogger(__name__)
 

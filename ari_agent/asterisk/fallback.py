@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ari_agent.contract.e164 import is_e164
+from ari_agent.contract.parsing.e164 import is_e164
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import InvalidTransferTarget
 

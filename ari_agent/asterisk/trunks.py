@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.contract.codec import codec_of
+from ari_agent.contract.parsing.codec import codec_of
 from ari_agent.contract.phone_number import TrunkConfig
 
 log = logging.getLogger(__name__)

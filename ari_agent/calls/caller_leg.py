@@ -17,8 +17,8 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
-from ari_agent.calls.together import together
 from ari_agent.errors import AsteriskError, TransferNotSetUp
+from ari_agent.together import together
 
 log = logging.getLogger(__name__)
 

@@ -38,13 +38,13 @@ from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session import Departure, SessionEvent, SessionServices
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.trunk_keeper import TrunkKeeper
-from ari_agent.calls.variables import render
 from ari_agent.calls.wishes import CallerGone, RingingTooLong
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
+from ari_agent.routing.variables import render
 
 _BACKSTOP_S: Final = 5
 """Asterisk gives up so long after we should have: it matters only if we died meanwhile."""

@@ -19,17 +19,17 @@ from pydantic import ValidationError
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.routing import AgentChoice, agent_tag, draw, refused_destination
-from ari_agent.calls.system_variables import CallVariables
 from ari_agent.calls.trunk_keeper import TrunkKeeper
-from ari_agent.calls.variables import personal_headers
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, UnknownAsset
+from ari_agent.routing.inbound import AgentChoice, agent_tag, draw, refused_destination
+from ari_agent.routing.system_variables import CallVariables
+from ari_agent.routing.variables import personal_headers
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)

@@ -18,17 +18,17 @@ from ari_agent.asterisk.events import (
     StasisStart,
 )
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.calls.call_media import MediaSpec
 from ari_agent.calls.caller_leg import CallerLeg
-from ari_agent.calls.media_session import MediaSession
+from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession, Departure, SessionServices
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.transfer import TellOutcome, Transfers
-from ari_agent.calls.variables import render
 from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
+from ari_agent.routing.variables import render
 
 
 class PhoneCall(CallSession):

@@ -16,10 +16,16 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.sip_headers import channel_variables
-from ari_agent.calls import variables
 from ari_agent.calls.record import turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
-from ari_agent.calls.routing import (
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.routing import variables
+from ari_agent.routing.inbound import (
     ANONYMOUS,
     FAILED_Q850,
     UNKNOWN_Q850,
@@ -36,15 +42,9 @@ from ari_agent.calls.routing import (
     refused_country,
     sticky_dice,
 )
-from ari_agent.calls.system_variables import CallVariables
-from ari_agent.calls.together import together
-from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
-from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
+from ari_agent.together import together
 from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ari_agent.calls.system_variables import CallVariables
 from ari_agent.calls.transcript import CallTranscript
-from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
@@ -29,6 +27,8 @@ from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
 from ari_agent.contract.webhook_plan import WebhookPlan
+from ari_agent.routing.system_variables import CallVariables
+from ari_agent.routing.variables import render_url
 
 _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
     DisconnectionReason.USER_HANGUP: "The caller hung up",

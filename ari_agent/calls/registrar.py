@@ -16,15 +16,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ari_agent.calls.agent_leg import takes_calls
+from ari_agent.calls.media.agent_leg import takes_calls
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.routing import agent_tag
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.explain import explain
-from ari_agent.contract.model import AgentVersionReference
+from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.parsing.model import AgentVersionReference
 from ari_agent.contract.registered_call import (
     AudioFormat,
     CallRegister,
@@ -35,6 +34,7 @@ from ari_agent.contract.registered_call import (
     WebCallTicket,
 )
 from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset, UnreadableRecord, UnservedAgent
+from ari_agent.routing.inbound import agent_tag
 from ari_agent.store.registrations import Overdue
 from ari_agent.store.store import Store
 

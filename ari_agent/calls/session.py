@@ -28,10 +28,12 @@ from typing import Any, ClassVar
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.causes import NORMAL_CLEARING
 from ari_agent.asterisk.events import AriEvent
-from ari_agent.calls.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
-from ari_agent.calls.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.call_media import (
+from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.media.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
+from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
+from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
@@ -45,7 +47,6 @@ from ari_agent.calls.call_media import (
     TranscriptTold,
     TransferAsked,
 )
-from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.state import (
@@ -56,10 +57,8 @@ from ari_agent.calls.state import (
     IllegalTransition,
     advance,
 )
-from ari_agent.calls.text_agent_leg import Speech
 from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfer import TellOutcome, failed
-from ari_agent.calls.variables import personal_engine
 from ari_agent.calls.wishes import (
     CallerGone,
     DtmfWish,
@@ -86,6 +85,7 @@ from ari_agent.errors import (
 )
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.variables import personal_engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,16 @@ from ari_agent.asterisk.names import (
     call_of_media_channel,
     call_of_outbound_channel,
 )
-from ari_agent.calls.call_media import MediaStats
-from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.inbound_call import InboundCall
+from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession, SessionServices
 from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_keeper import TrunkKeeper
-from ari_agent.calls.web_call import WebCall
+from ari_agent.calls.web.front_end import FrontEnd
+from ari_agent.calls.web.web_call import WebCall
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish, UpdateWish
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest

@@ -10,7 +10,6 @@ from typing import Final
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.messages import MessageDestination, destination
 from ari_agent.asterisk.trunks import trunk
-from ari_agent.calls.routing import AgentChoice, draw, number_spellings, refused_destination
 from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
 from ari_agent.chats.keeper import ChatKeeper
@@ -32,6 +31,7 @@ from ari_agent.contract.chat import (
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
+from ari_agent.routing.inbound import AgentChoice, draw, number_spellings, refused_destination
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
 from ari_agent.agents.llm_requests import OPENING
-from ari_agent.calls.variables import render_url
 from ari_agent.chats.conversation import Conversation, Said
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.services import ChatServices
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
+from ari_agent.routing.variables import render_url
 
 log = logging.getLogger(__name__)
 

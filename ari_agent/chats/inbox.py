@@ -14,7 +14,6 @@ from typing import Final
 
 from ari_agent.asterisk.events import AriEvent, TextMessageReceived
 from ari_agent.asterisk.messages import IncomingMessage, incoming_message
-from ari_agent.calls.routing import number_spellings
 from ari_agent.chats.events import UserWrote
 from ari_agent.chats.live import LiveChats
 from ari_agent.chats.notices import Pair, pair_of
@@ -24,6 +23,7 @@ from ari_agent.chats.services import ChatServices
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.chat import Chat
 from ari_agent.errors import ChatNotStarted, MalformedMessage, StoreError
+from ari_agent.routing.inbound import number_spellings
 
 log = logging.getLogger(__name__)
 

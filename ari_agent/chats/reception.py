@@ -12,7 +12,15 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from ari_agent.asterisk.messages import IncomingMessage
-from ari_agent.calls.routing import (
+from ari_agent.contract.call import CallDirection
+from ari_agent.contract.chat import Chat, ChatStatus, ChatType
+from ari_agent.contract.chat_agent import AnyAgent, overridden
+from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, InboundWebhookAnswer
+from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.errors import AriAgentError, ChatNotStarted, InboundWebhookFailed
+from ari_agent.routing.inbound import (
     AgentChoice,
     Refuse,
     WebhookFailed,
@@ -22,16 +30,8 @@ from ari_agent.calls.routing import (
     number_spellings,
     refused_country,
 )
-from ari_agent.calls.system_variables import ChatVariables
-from ari_agent.calls.variables import render_url
-from ari_agent.contract.call import CallDirection
-from ari_agent.contract.chat import Chat, ChatStatus, ChatType
-from ari_agent.contract.chat_agent import AnyAgent, overridden
-from ari_agent.contract.explain import explain
-from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, InboundWebhookAnswer
-from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.contract.response_engine import CustomLlmEngine
-from ari_agent.errors import AriAgentError, ChatNotStarted, InboundWebhookFailed
+from ari_agent.routing.system_variables import ChatVariables
+from ari_agent.routing.variables import render_url
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 

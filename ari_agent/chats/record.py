@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
-from ari_agent.calls.system_variables import ChatVariables
-from ari_agent.calls.variables import render_url
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS
 from ari_agent.contract.chat import (
     UPDATED,
@@ -27,6 +25,8 @@ from ari_agent.contract.chat import (
 )
 from ari_agent.contract.chat_agent import DEFAULT_CHAT_WEBHOOK_EVENTS, AnyAgent, ChatAgent
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.routing.system_variables import ChatVariables
+from ari_agent.routing.variables import render_url
 
 MOST_ITEMS: Final = 1000
 """Of one chat: a pair of machines that answer each other stops here."""

@@ -27,7 +27,6 @@ from ari_agent.agents.llm import (
 )
 from ari_agent.agents.llm_line import LineGone
 from ari_agent.asterisk.messages import MessageDestination
-from ari_agent.calls.variables import render
 from ari_agent.chats.dialogue import Dialogue
 from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
@@ -37,6 +36,7 @@ from ari_agent.chats.services import ChatServices
 from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
+from ari_agent.routing.variables import render
 from ari_agent.store.chats import GoesOn
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from ari_agent.contract.agent_options import (
     UserDtmfOptions,
     VoicemailOption,
 )
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     INTEGRAL,
     Count,
     DataStorageSetting,

@@ -13,8 +13,8 @@ from ari_agent.contract.agent_options import (
     PiiConfig,
     SessionTool,
 )
-from ari_agent.contract.language import Locale, TimeZone
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.language import Locale, TimeZone
+from ari_agent.contract.parsing.model import (
     INTEGRAL,
     AgentVersionNumber,
     ContractModel,
@@ -25,8 +25,8 @@ from ari_agent.contract.model import (
     Timestamp,
     without_defaults,
 )
+from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.contract.response_engine import ResponseEngine
-from ari_agent.contract.url import WebhookUrl
 
 AgentName = Annotated[str, Field(max_length=1000)]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Flag, Identifier, Many, Strings
+from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Flag, Identifier, Many, Strings
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ari_agent.contract.agent import Agent, AgentUpdate
-from ari_agent.contract.model import ContractModel, Count, Flag, Identifier, JsonObject, Strings
+from ari_agent.contract.parsing.model import ContractModel, Count, Flag, Identifier, JsonObject, Strings
 
 Temperature = Annotated[float, Field(strict=True, ge=0, le=1)]
 

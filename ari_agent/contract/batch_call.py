@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ari_agent.contract.e164 import DialledNumber
-from ari_agent.contract.model import ContractModel, Count, Identifier, Many, Timestamp
+from ari_agent.contract.parsing.e164 import DialledNumber
+from ari_agent.contract.parsing.model import ContractModel, Count, Identifier, Many, Timestamp
 from ari_agent.contract.phone_call import CallTask
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     AgentVersionNumber,
     ContractModel,
     Count,

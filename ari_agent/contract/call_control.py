@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ari_agent.contract.model import INTEGRAL, STRINGS_ONLY
+from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16

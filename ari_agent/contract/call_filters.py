@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     SAFE_INTEGER,
     AgentVersionNumber,
     ContractModel,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from ari_agent.contract.call import Call, CustomAttributes
 from ari_agent.contract.call_list import TRANSCRIPTS
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     SMALL,
     SMALL_BYTES,
     ContractModel,

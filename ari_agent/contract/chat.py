@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from ari_agent.contract.call import CallDirection, ProductCost
-from ari_agent.contract.e164 import DialledNumber
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.e164 import DialledNumber
+from ari_agent.contract.parsing.model import (
     AgentVersionNumber,
     AgentVersionReference,
     ContractModel,

@@ -24,7 +24,7 @@ from ari_agent.contract.agent_options import (
     StringAnalysis,
 )
 from ari_agent.contract.agent_override import AgentOverride
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     INTEGRAL,
     ContractModel,
     DataStorageSetting,

@@ -15,8 +15,8 @@ from ari_agent.contract.call_filters import (
     StringFilter,
 )
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
-from ari_agent.contract.model import ContractModel, Many
 from ari_agent.contract.page import CountedPage, PageRequest
+from ari_agent.contract.parsing.model import ContractModel, Many
 
 MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
 """Keys that list-chats v3 leaves out of its items."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ari_agent.contract.agent_override import AgentOverride
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     AgentVersionReference,
     ContractModel,
     Flag,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Flag
+from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Flag
 
 MAX_PAGE: Final = 1000
 

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call_control import MAX_HEADERS, refuse_unsendable
-from ari_agent.contract.e164 import DialledNumber, require_e164
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.e164 import DialledNumber, require_e164
+from ari_agent.contract.parsing.model import (
     AgentVersionReference,
     ContractModel,
     Flag,

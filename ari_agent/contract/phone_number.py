@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from ari_agent.contract.codec import Codec
-from ari_agent.contract.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
-from ari_agent.contract.model import (
+from ari_agent.contract.page import Page
+from ari_agent.contract.parsing.codec import Codec
+from ari_agent.contract.parsing.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
+from ari_agent.contract.parsing.model import (
     INTEGRAL,
     AgentVersionReference,
     ContractModel,
@@ -22,8 +23,7 @@ from ari_agent.contract.model import (
     Timestamp,
     without_defaults,
 )
-from ari_agent.contract.page import Page
-from ari_agent.contract.url import WebhookUrl
+from ari_agent.contract.parsing.url import WebhookUrl
 
 WEIGHT_TOLERANCE: Final = 1e-6
 

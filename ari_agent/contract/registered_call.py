@@ -13,7 +13,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.model import (
+from ari_agent.contract.parsing.model import (
     INTEGRAL,
     AgentVersionReference,
     ContractModel,

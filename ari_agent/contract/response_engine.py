@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ari_agent.contract.model import INTEGRAL, ContractModel, Count, Identifier, StringMap
-from ari_agent.contract.url import WebsocketUrl
+from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Identifier, StringMap
+from ari_agent.contract.parsing.url import WebsocketUrl
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")

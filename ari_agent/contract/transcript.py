@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ari_agent.contract.model import ContractModel, Count, Flag, JsonObject, Many, Number
+from ari_agent.contract.parsing.model import ContractModel, Count, Flag, JsonObject, Many, Number
 
 MAX_UTTERANCES: Final = 5_000
 """Of one transcript: more than 40 a minute in the longest call."""

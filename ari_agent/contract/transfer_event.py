@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from ari_agent.contract.call_control import TransferRequest
-from ari_agent.contract.model import ContractModel
+from ari_agent.contract.parsing.model import ContractModel
 
 
 class TransferDestination(ContractModel):

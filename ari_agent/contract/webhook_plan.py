@@ -7,7 +7,7 @@ webhooks. The API does not show this.
 from __future__ import annotations
 
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
-from ari_agent.contract.model import ContractModel, Count, Many
+from ari_agent.contract.parsing.model import ContractModel, Count, Many
 from ari_agent.contract.transfer_event import TransferFacts
 
 

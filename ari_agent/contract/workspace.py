@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ari_agent.contract.model import ContractModel, Count, Flag
+from ari_agent.contract.parsing.model import ContractModel, Count, Flag
 
 
 class Concurrency(ContractModel):

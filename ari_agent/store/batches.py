@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store.calls import Calls

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row, delete, or_, select, text, update
 
-from ari_agent.contract.e164 import all_spellings
+from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import AlreadyStored, FallbackChain, StoreError
 from ari_agent.store.database import Database, insert_into

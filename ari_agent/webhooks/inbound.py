@@ -17,7 +17,6 @@ import aiohttp
 from pydantic import ValidationError
 
 from ari_agent.clock import now_ms
-from ari_agent.contract.explain import explain
 from ari_agent.contract.inbound import (
     InboundChatWebhookBody,
     InboundChatWebhookRequest,
@@ -25,7 +24,8 @@ from ari_agent.contract.inbound import (
     InboundWebhookBody,
     InboundWebhookRequest,
 )
-from ari_agent.contract.json_text import MalformedJson, parse_json
+from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.webhook_event import compact_json
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown

@@ -13,14 +13,14 @@ import pytest
 from aiohttp import ClientSession
 from websockets.exceptions import ConnectionClosed
 
-from ari_agent.agents.speech.flite_synthesizer import FliteSynthesizer
-from ari_agent.agents.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
-from ari_agent.agents.speech.recognizer import Heard, ListeningOptions, Recognizer
-from ari_agent.agents.speech.silero import SileroDetector
-from ari_agent.agents.speech.synthesizer import Spoken, Synthesizer, Voice
-from ari_agent.calls.text_agent_leg import Speech
+from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.flite_synthesizer import FliteSynthesizer
+from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
+from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
+from ari_agent.speech.silero import SileroDetector
+from ari_agent.speech.synthesizer import Spoken, Synthesizer, Voice
 from ari_agent.store.store import Store
 from tests.api.conftest import random_call_id
 from tests.api.web_house import NOW_MS, TWILIO, House, Json, open_house

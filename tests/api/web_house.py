@@ -15,13 +15,13 @@ from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.reception import Reception
 from ari_agent.calls.record_keeper import RecordKeeper
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session import SessionServices
 from ari_agent.calls.switchboard import Switchboard
-from ari_agent.calls.text_agent_leg import Speech
-from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.calls.web.web_entrance import WebEntrance
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from ari_agent.store.store import Store

@@ -18,8 +18,8 @@ from dataclasses import asdict
 
 import uvloop
 
-from ari_agent.calls.call_media import AgentReady, MediaEvent, MediaSpec
-from ari_agent.calls.media_session import MediaSession
+from ari_agent.calls.media.call_media import AgentReady, MediaEvent, MediaSpec
+from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, settle_garbage_collector

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ari_agent.agents.speech.silero import SileroDetector
-from ari_agent.agents.speech.voice_activity import VoiceActivity
 from ari_agent.media.resampler import Resampler
+from ari_agent.speech.silero import SileroDetector
+from ari_agent.speech.voice_activity import VoiceActivity
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech" / "rms_barge.wav"
 PIECE_BYTES = 640

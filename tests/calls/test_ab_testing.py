@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ari_agent.calls.routing import AgentChoice, Connect, decide, draw
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.inbound import InboundWebhookAnswer
 from ari_agent.contract.phone_number import AgentWeight
+from ari_agent.routing.inbound import AgentChoice, Connect, decide, draw
 from ari_agent.store.store import Store
 
 

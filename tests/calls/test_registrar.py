@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
-from ari_agent.calls.front_end import FrontEnd
 from ari_agent.calls.registrar import JOIN_MS, REGISTERED_MS, WEB_AUDIO, Registrar, TakenCall
-from ari_agent.calls.web_entrance import WebEntrance
+from ari_agent.calls.web.front_end import FrontEnd
+from ari_agent.calls.web.web_entrance import WebEntrance
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call

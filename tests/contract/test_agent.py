@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ari_agent.contract.agent import Agent, AgentCreate, AgentSettings, AgentUpdate, AudioWebsocketEngine
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from tests.contract.samples import AUDIO, CUSTOM_LLM
 
 DEFAULTS = {

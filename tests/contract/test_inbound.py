@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ari_agent.contract.explain import explain
 from ari_agent.contract.inbound import InboundWebhookBody, InboundWebhookRequest
+from ari_agent.contract.parsing.explain import explain
 
 # The sample answer of Retell's page on the inbound webhook.
 SAMPLE: dict[str, Any] = {

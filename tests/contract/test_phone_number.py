@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ari_agent.contract.explain import explain
-from ari_agent.contract.model import ContractModel
+from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.parsing.model import ContractModel
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate
 from tests.contract.samples import PHONE_NUMBER, TRUNK
 

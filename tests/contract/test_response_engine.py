@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from ari_agent.contract.explain import explain
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import AudioWebsocketEngine, ResponseEngine
 
 ENGINE: TypeAdapter[Any] = TypeAdapter(ResponseEngine)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ari_agent.contract.json_text import parse_json
+from ari_agent.contract.parsing.json_text import parse_json
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance, as_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

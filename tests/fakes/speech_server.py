@@ -23,7 +23,7 @@ import aiohttp
 import numpy as np
 from aiohttp import web
 
-from ari_agent.agents.speech.grammar_decoder import DecoderFactory, GrammarDecoder
+from ari_agent.speech.grammar_decoder import DecoderFactory, GrammarDecoder
 
 KEY: Final = "key-of-the-tests"
 RATE_HZ: Final = 16000
@@ -42,7 +42,7 @@ _BUFFERED_S: Final = 0.2
 
 @cache
 def _factory() -> DecoderFactory:
-    return DecoderFactory(resources.files("ari_agent.agents.speech").joinpath("intents.gram").read_text())
+    return DecoderFactory(resources.files("ari_agent.speech").joinpath("intents.gram").read_text())
 
 
 _IDLE: Final[list[GrammarDecoder]] = []

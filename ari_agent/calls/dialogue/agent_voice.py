@@ -1,0 +1,177 @@
+"""The voice of a text agent in one call: sentences in, sound out, in order; the next one is made while one plays.
+
+    say ──▶ waiting ──▶ two streams of the synthesizer ──▶ [gate, room] ──▶ on_sound, on_whole
+                              └ not a sound of a sentence ─▶ on_failed
+
+The gate is shut while the agent may not speak: what it would say is made meanwhile, so that it begins at once. There is
+room while less than AHEAD_MS waits to be heard: what is cut off need not be paid for, and a long answer is no flood.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.synthesizer import BYTES_PER_MS, Spoken, SpokenWord, Synthesizer, Voice
+
+log = logging.getLogger(__name__)
+
+PIECE_MS: Final = 200
+"""A mark follows each piece: as finely as this it is known what was heard."""
+AHEAD_MS: Final = 8_000
+STREAMS: Final = 2
+
+_Piece: TypeAlias = Spoken | SpeechFailed | None  # None: the end
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    number: int
+    pieces: asyncio.Queue[_Piece]
+    task: asyncio.Task[None]
+
+
+@dataclass(slots=True)
+class _Said:
+    """What waits to be made."""
+
+    texts: deque[tuple[int, str]] = field(default_factory=deque)
+    streams: deque[_Stream] = field(default_factory=deque)
+
+
+class AgentVoice:
+    """One call's.
+
+    on_sound: a piece of a sentence, at most PIECE_MS. on_whole: no more of it comes. on_failed: it cannot be spoken,
+    nor what comes after it. unheard_ms: how much was handed over and not heard. took: how long the first sound of a
+    sentence took.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        voice: Voice,
+        *,
+        on_sound: Callable[[int, bytes, Sequence[SpokenWord]], None],
+        on_whole: Callable[[int], None],
+        on_failed: Callable[[SpeechFailed], None],
+        unheard_ms: Callable[[], float],
+        took_ms: Callable[[float], None],
+    ) -> None:
+        self._synthesizer, self._voice = synthesizer, voice
+        self._on_sound, self._on_whole, self._on_failed = on_sound, on_whole, on_failed
+        self._unheard_ms, self._took_ms = unheard_ms, took_ms
+        self._loop = asyncio.get_running_loop()
+        self._said = _Said()
+        self._gate, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._playing: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def say(self, number: int, text: str) -> None:
+        """A sentence, after those before it."""
+        if self._closed:
+            return
+        self._said.texts.append((number, text))
+        self._fill()
+        if self._playing is None:
+            self._playing = self._loop.create_task(self._play(self._said), name="agent's voice")
+
+    def let(self, speak: bool) -> None:
+        """Open or shut the gate."""
+        if speak:
+            self._gate.set()
+        else:
+            self._gate.clear()
+
+    def heard(self) -> None:
+        """Something was heard: there may be room."""
+        self._room.set()
+
+    def silence(self) -> None:
+        """Forget all that was not handed over."""
+        said, self._said = self._said, _Said()
+        tasks = [stream.task for stream in said.streams]
+        if self._playing is not None:
+            tasks.append(self._playing)
+            self._playing = None
+        for task in tasks:
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """Be gone. Idempotent; nothing is told from here on."""
+        self._closed = True
+        self.silence()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _fill(self) -> None:
+        said = self._said
+        while said.texts and len(said.streams) < STREAMS:
+            number, text = said.texts.popleft()
+            pieces: asyncio.Queue[_Piece] = asyncio.Queue()
+            task = self._loop.create_task(self._make(text, pieces), name=f"sentence {number}")
+            said.streams.append(_Stream(number, pieces, task))
+        self._news.set()
+
+    async def _make(self, text: str, pieces: asyncio.Queue[_Piece]) -> None:
+        """The sentence as sound. The provider has tried what it can, other voices too, before it fails."""
+        began_s = self._loop.time()
+        came = False
+        try:
+            async with contextlib.aclosing(self._synthesizer.speak(text, self._voice)) as speaking:
+                async for spoken in speaking:
+                    if not came and spoken.pcm:
+                        came = True
+                        self._took_ms((self._loop.time() - began_s) * 1000)
+                    pieces.put_nowait(spoken)
+        except SpeechFailed as error:
+            log.warning("a sentence was not spoken%s: %s", " to its end" if came else "", error)
+            pieces.put_nowait(None if came else error)
+        except Exception as error:  # a defect must not leave the caller in silence
+            log.exception("a sentence was not spoken")
+            pieces.put_nowait(SpeechFailed(repr(error), disconnection_reason=DisconnectionReason.ERROR_RETELL))
+        else:
+            pieces.put_nowait(None)
+
+    async def _play(self, said: _Said) -> None:
+        while True:
+            while not said.streams:
+                self._news.clear()
+                await self._news.wait()
+            stream = said.streams[0]
+            while (piece := await stream.pieces.get()) is not None:
+                if isinstance(piece, SpeechFailed):
+                    self._on_failed(piece)
+                    return
+                for pcm, words in _cut(piece):
+                    await self._may_play()
+                    self._on_sound(stream.number, pcm, words)
+            said.streams.popleft()
+            self._fill()
+            self._on_whole(stream.number)
+
+    async def _may_play(self) -> None:
+        await self._gate.wait()
+        while self._unheard_ms() > AHEAD_MS:
+            self._room.clear()
+            await self._room.wait()
+            await self._gate.wait()
+        await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
+
+
+def _cut(piece: Spoken) -> Iterator[tuple[bytes, Sequence[SpokenWord]]]:
+    size = PIECE_MS * BYTES_PER_MS
+    words = piece.words
+    for start in range(0, max(1, len(piece.pcm)), size):
+        yield piece.pcm[start : start + size], words
+        words = ()

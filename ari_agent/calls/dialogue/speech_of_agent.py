@@ -1,0 +1,56 @@
+"""What an agent's settings mean for listening, turns and speaking. Pure.
+
+Source: Retell, Create Agent (2026-08). Of several languages the first one counts.
+"""
+
+from __future__ import annotations
+
+from ari_agent.calls.dialogue.spoken_dialogue import DialogueSettings
+from ari_agent.contract.agent import Agent
+from ari_agent.speech.recognizer import ListeningOptions
+from ari_agent.speech.synthesizer import Voice
+from ari_agent.speech.turn_settings import TurnSettings
+
+
+def _language(agent: Agent) -> str:
+    return agent.language if isinstance(agent.language, str) else agent.language[0]
+
+
+def dialogue_settings(agent: Agent) -> DialogueSettings:
+    """How its turns are taken."""
+    return DialogueSettings(
+        turns=TurnSettings(
+            responsiveness=agent.responsiveness,
+            interruption_sensitivity=agent.interruption_sensitivity,
+            reminder_trigger_ms=agent.reminder_trigger_ms,
+            reminder_max_count=agent.reminder_max_count,
+            begin_message_delay_ms=agent.begin_message_delay_ms,
+            language=_language(agent),
+        ),
+        dtmf=agent.user_dtmf_options,
+        allow_dtmf_interruption=agent.allow_dtmf_interruption,
+    )
+
+
+def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
+    """How its callers are understood."""
+    custom = agent.custom_stt_config if agent.stt_mode == "custom" else None
+    return ListeningOptions(
+        call_id=call_id,
+        language=_language(agent),
+        keywords=tuple(agent.boosted_keywords or ()),
+        endpointing_ms=custom.endpointing_ms if custom else None,
+    )
+
+
+def voice(agent: Agent) -> Voice:
+    """Who speaks for it."""
+    return Voice(
+        voice_id=agent.voice_id,
+        language=_language(agent),
+        speed=agent.voice_speed,
+        volume=agent.volume,
+        model=agent.voice_model,
+        temperature=agent.voice_temperature,
+        fallback_voice_ids=tuple(agent.fallback_voice_ids or ()),
+    )

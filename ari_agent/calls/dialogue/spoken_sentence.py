@@ -1,0 +1,89 @@
+"""One sentence that the agent speaks: how much of it was heard, and which of its words. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ari_agent.contract.transcript import Word
+from ari_agent.speech.sentences import Sentence
+from ari_agent.speech.synthesizer import SpokenWord
+
+_MS_PER_CHARACTER: Final = 65
+"""Of speech at its usual speed: what a sentence is taken to last before all its audio is there."""
+_WORD: Final = re.compile(r"\S+")
+
+
+class SpokenSentence:
+    """One of a turn.
+
+    number: of all sentences of the call. audio_ms: how much of it there is so far. is_whole: and no more comes.
+    protected: nobody cuts the agent off in it.
+    heard_ms: how much of it the caller has heard. began_ms: when the caller began to hear it, None before that.
+    """
+
+    def __init__(self, number: int, turn: int, sentence: Sentence, *, protected: bool = False) -> None:
+        self.number, self.turn, self.protected = number, turn, protected
+        self._sentence = sentence
+        self.audio_ms = self.heard_ms = 0.0
+        self.is_whole = False
+        self.began_ms: float | None = None
+        self._told: list[SpokenWord] = []
+        self._taken_characters = self._taken_words = 0
+
+    @property
+    def is_over(self) -> bool:
+        """All of it was heard."""
+        return self.is_whole and self.heard_ms >= self.audio_ms
+
+    def sound(self, duration_ms: float, words: Sequence[SpokenWord] = ()) -> None:
+        """More of its audio is there."""
+        self.audio_ms += duration_ms
+        self._told.extend(words)
+
+    def take_heard(self, *, beyond_ms: float = 0.0) -> tuple[str, list[Word]]:
+        """What the agent wrote as far as it was heard, and not taken yet: whole words alone.
+
+        The words have seconds since the call began. beyond_ms: heard, for all that is known, after heard_ms.
+        """
+        heard_ms = self.heard_ms + beyond_ms
+        words = [word for word in self._timed() if self.is_over or word.end_ms <= heard_ms]
+        written = self._written(len(words))
+        text, words = written[self._taken_characters :].strip(), words[self._taken_words :]
+        self._taken_characters = max(self._taken_characters, len(written))
+        self._taken_words += len(words)
+        return text, [self._word(word) for word in words]
+
+    def _written(self, count: int) -> str:
+        """Up to the end of so many words."""
+        sentence = self._sentence
+        if self.is_over:
+            return sentence.written
+        ends = [match.end() for match in _WORD.finditer(sentence.text)]
+        return sentence.written[: sentence.written_until(ends[count - 1]) - sentence.start] if count else ""
+
+    def _word(self, word: SpokenWord) -> Word:
+        began_ms = self.began_ms or 0.0
+        return Word(word=word.word, start=_seconds(began_ms + word.start_ms), end=_seconds(began_ms + word.end_ms))
+
+    def _timed(self) -> Sequence[SpokenWord]:
+        """By the provider's times where it tells them for each word, else by each word's share of the characters."""
+        written = _WORD.findall(self._sentence.text)
+        streams = 0 < len(self._told) < len(written) and not self.is_whole  # the words to come are not heard yet
+        if len(self._told) == len(written) or streams:
+            told = zip(written, self._told, strict=False)
+            return [SpokenWord(text, word.start_ms, word.end_ms) for text, word in told]
+        return list(self._by_share())
+
+    def _by_share(self) -> Iterator[SpokenWord]:
+        text = self._sentence.text
+        length = len(text) or 1
+        lasts_ms = self.audio_ms if self.is_whole else max(self.audio_ms, length * _MS_PER_CHARACTER)
+        for match in _WORD.finditer(text):
+            start, end = (round(lasts_ms * place / length) for place in match.span())
+            yield SpokenWord(match.group(), start, end)
+
+
+def _seconds(time_ms: float) -> float:
+    return round(time_ms / 1000, 3)

@@ -1,0 +1,229 @@
+"""An audio agent's side of a call: its websocket, what it says and asks for, and how it ends.
+
+| what happens                                             | event                                            |
+|----------------------------------------------------------|--------------------------------------------------|
+| no TCP, TLS or handshake in time, or an answer not 101   | AgentFailed(error_llm_websocket_open)            |
+| `{"event":"hangup"}`                                     | AgentHungUp(its q850_cause)                      |
+| the agent closes: 1000, 1001, or without a code          | AgentHungUp(16)                                  |
+| any other close code, reset, no answer to pings          | AgentFailed(error_llm_websocket_lost_connection) |
+| a message that its protocol does not allow               | AgentFailed(error_llm_websocket_corrupt_payload) |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ari_agent.agents.audio_socket import AudioSocket
+from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
+from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Said, Told
+from ari_agent.agents.twilio import TwilioClient
+from ari_agent.agents.web import WebClient
+from ari_agent.calls.media.agent_leg import Listener
+from ari_agent.calls.media.call_media import (
+    AgentFailed,
+    AgentHungUp,
+    AgentReady,
+    DtmfAsked,
+    KeyHeard,
+    MediaEvent,
+    MediaSpec,
+    TranscriptTold,
+    TransferAsked,
+)
+from ari_agent.contract.call import Latency
+from ari_agent.contract.call_control import (
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+    VoicemailNotice,
+)
+from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.errors import AgentCorruptPayload, AgentError
+
+NORMAL_CLEARING: Final = 16  # Q.850
+
+
+class AudioAgentLeg:
+    """See AgentLeg. Audio goes to the websocket as it is."""
+
+    def __init__(self, spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> None:
+        """spec: with an AudioWebsocketEngine."""
+        if not isinstance(spec.engine, AudioWebsocketEngine):
+            raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
+        engine = self._engine = spec.engine
+        self._spec, self._listener, self._on_event = spec, listener, on_event
+        self.encoding: str = engine.audio_encoding
+        self.rate_hz = engine.sample_rate
+        facts = CallFacts(
+            call_id=spec.call_id,
+            from_number=spec.from_number,
+            to_number=spec.to_number,
+            direction=spec.direction,
+            dynamic_variables=spec.dynamic_variables,
+            metadata=spec.metadata,
+        )
+        if engine.audio_websocket_protocol == "twilio":
+            self._protocol: TwilioClient | WebClient = TwilioClient(
+                facts,
+                stream_sid=f"MZ{secrets.token_hex(16)}",
+                encoding=engine.audio_encoding,
+                rate_hz=engine.sample_rate,
+            )
+        else:
+            self._protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
+        self._socket = AudioSocket(self._protocol, self)
+        self.hear: Callable[[bytes], None] = self._socket.send_audio
+        self._talking: asyncio.Task[None] | None = None
+        self._gone = False
+        self.ignored = 0
+
+    def __repr__(self) -> str:
+        return repr(self._socket)
+
+    @property
+    def is_open(self) -> bool:
+        """The agent's websocket is open."""
+        return self._socket.is_open
+
+    @property
+    def messages_in(self) -> int:
+        """See AudioSocket."""
+        return self._socket.messages_in
+
+    @property
+    def messages_out(self) -> int:
+        """See AudioSocket."""
+        return self._socket.messages_out
+
+    @property
+    def audio_dropped(self) -> int:
+        """See AudioSocket."""
+        return self._socket.audio_dropped
+
+    @property
+    def latency(self) -> Latency | None:
+        """It turns by itself: nothing is known."""
+        return None
+
+    def dial(self) -> None:
+        """Start dialling; AgentReady or AgentFailed follows. Idempotent."""
+        if self._talking is None and not self._gone:
+            self._talking = asyncio.get_running_loop().create_task(self._talk(), name=f"agent of {self._spec.call_id}")
+
+    def start(self) -> None:
+        """See AgentLeg. An audio agent begins when it is dialled: what it says is kept for the caller."""
+
+    def pause(self) -> None:
+        """See AgentLeg. An audio agent hears silence."""
+
+    def resume(self) -> None:
+        """See AgentLeg."""
+
+    def dtmf(self, digit: str, duration_ms: int) -> None:
+        """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
+        if self._spec.allow_user_dtmf:
+            self._socket.send(self._protocol.dtmf(digit, duration_ms))
+            self._on_event(KeyHeard(digit))
+
+    def marks_played(self, names: Sequence[str]) -> None:
+        """These marks were heard, or cleared."""
+        for name in names:
+            self._socket.send(self._protocol.mark(name))
+
+    def call_control(self, control: CallControl) -> None:
+        """Tell the agent what the API asks of it."""
+        self._socket.send(self._protocol.control(live_control(control)))
+
+    def transfer_result(self, outcome: TransferOutcome) -> None:
+        """Tell the agent how its transfer ended."""
+        self._socket.send(self._protocol.control(transfer_answer(outcome)))
+
+    def voicemail(self, notice: VoicemailNotice) -> None:
+        """Tell the agent that a machine has answered, or that its greeting is over."""
+        self._socket.send(self._protocol.control(voicemail_notice(notice)))
+
+    def control_error(self, event: str, message: str) -> None:
+        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
+        self._socket.send(self._protocol.control(refusal(event, message)))
+
+    async def close(self) -> None:
+        """Say goodbye and be gone; no event follows. Idempotent."""
+        self._gone = True  # whatever the agent does from here on is no news
+        if self._talking is None:
+            return
+        if not self._socket.is_open:
+            self._talking.cancel()
+        await self._socket.close()
+        await asyncio.wait([self._talking])
+
+    # what the agent's websocket tells
+
+    def on_agent_ready(self) -> None:
+        """See AgentEvents."""
+        self._on_event(AgentReady())
+
+    def on_agent_audio(self, payload: bytes) -> None:
+        """See AgentEvents."""
+        self._listener.play(payload)
+
+    def on_agent_message(self, message: AgentMessage) -> None:
+        """See AgentEvents."""
+        match message:
+            case Mark(name):
+                if not self._listener.mark(name):
+                    raise AgentCorruptPayload("more marks are waiting than any audio could need")
+            case Clear():
+                self.marks_played(self._listener.clear())
+            case Ping():
+                self._socket.send(self._protocol.pong())
+            case Told(event, text):
+                self._listener.tell(event, text)
+            case Said(update, text):
+                self._listener.tell("update", text)
+                self._on_event(TranscriptTold(update))
+            case Refused(event, why):
+                self.control_error(event, why)
+            case Asked(HangupRequest(q850_cause=cause)):
+                self._hung_up(cause)
+            case Asked(TransferRequest() as request):
+                self._on_event(TransferAsked(request))
+            case Asked(DtmfRequest() as request):
+                self._on_event(DtmfAsked(request))
+            case _:
+                self.ignored += 1
+
+    def on_agent_closed(self, error: AgentError | None) -> None:
+        """See AgentEvents."""
+        if error is None:
+            self._hung_up(NORMAL_CLEARING)
+        else:
+            self._failed(error)
+
+    # inside
+
+    async def _talk(self) -> None:
+        try:
+            await self._socket.connect(
+                self._engine.audio_websocket_url,
+                headers=self._engine.audio_websocket_headers,
+                timeout_s=self._spec.connect_timeout_s,
+            )
+        except AgentError as error:
+            self._failed(error)
+            return
+        await self._socket.wait_closed()
+
+    def _hung_up(self, q850_cause: int) -> None:
+        if not self._gone:
+            self._gone = True
+            self._on_event(AgentHungUp(q850_cause))
+
+    def _failed(self, error: AgentError) -> None:
+        if not self._gone:
+            self._gone = True
+            self._on_event(AgentFailed(error.disconnection_reason, str(error)))

@@ -1,0 +1,52 @@
+"""What an agent says before its listener can be spoken to: sound and marks, in order, bounded. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ari_agent.agents.message import Mark
+from ari_agent.calls.web.hearing import MARKS_LIMIT
+
+MESSAGES_LIMIT: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class EarlySound:
+    """In the agent's encoding."""
+
+    payload: bytes
+
+
+EarlyWord: TypeAlias = EarlySound | Mark
+
+
+class EarlyWords:
+    """limit_bytes: of sound; what exceeds it is dropped."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._left_bytes = self._limit_bytes = limit_bytes
+        self._words: list[EarlyWord] = []
+        self._marks = 0
+
+    def play(self, payload: bytes) -> bool:
+        """Sound. False: no room."""
+        if len(payload) > self._left_bytes or len(self._words) >= MESSAGES_LIMIT:
+            return False
+        self._words.append(EarlySound(payload))
+        self._left_bytes -= len(payload)
+        return True
+
+    def mark(self, name: str) -> bool:
+        """A mark after it. False: too many wait."""
+        if self._marks >= MARKS_LIMIT or len(self._words) >= MESSAGES_LIMIT:
+            return False
+        self._words.append(Mark(name))
+        self._marks += 1
+        return True
+
+    def take(self) -> list[EarlyWord]:
+        """All of it, and nothing is left."""
+        words, self._words = self._words, []
+        self._left_bytes, self._marks = self._limit_bytes, 0
+        return words

@@ -1,0 +1,239 @@
+"""The user's side of a web call: the websocket that a browser, Twilio or a gateway has opened to us.
+
+Two protocols (agents/web.py and agents/twilio.py, server role). Where the registration does not say which, the first
+message does: Twilio begins with a JSON object, everything else is taken for the web protocol.
+
+What it says is read as far as its allowance goes, by whoever holds the websocket.
+What it hears goes out through front_end_writer.py, but nothing before the stream can be named (Twilio's `start`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from pydantic import ValidationError
+
+from ari_agent.agents.allowance import Allowance
+from ari_agent.agents.message import Audio, Mark, Ping
+from ari_agent.agents.twilio import Connected, Digit, Started, Stopped, TwilioServer
+from ari_agent.agents.web import WebServer
+from ari_agent.calls.media.call_media import FrontEndCorrupt
+from ari_agent.calls.web.front_end_writer import FrontEndWriter, Outgoing, Sound, Wire
+from ari_agent.calls.wishes import CallerGone
+from ari_agent.contract.registered_call import AudioFormat
+from ari_agent.errors import AgentCorruptPayload
+
+BURST_BYTES: Final = 8 * 1024 * 1024
+"""What a client that was cut off for a minute has to say then, in 48 kHz PCM and base64."""
+BYTES_PER_S: Final = 1024 * 1024
+"""After that; eight times as fast as anybody speaks. To take it in keeps the event loop busy for 17 to 38 ms."""
+
+TWILIO_AUDIO: Final = AudioFormat(audio_websocket_protocol="twilio", audio_encoding="mulaw", sample_rate=8000)
+
+
+class User(Protocol):
+    """Who hears what the front end tells. Called from the event loop, never from a task."""
+
+    def format_known(self, audio: AudioFormat) -> None:
+        """How audio travels; called once, before any audio."""
+
+    def hear(self, payload: bytes) -> None:
+        """The user's audio, in that format, any length."""
+
+    def key_pressed(self, digit: str) -> None:
+        """The user pressed a key."""
+
+    def mark_heard(self, name: str) -> None:
+        """All audio before this mark was heard, or cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEndOptions:
+    """What the client asks for in the query of the URL. updates: transcripts; aligned: agent audio as JSON."""
+
+    updates: bool = False
+    aligned: bool = False
+
+
+FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
+
+
+class FrontEnd:
+    """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
+
+    messages_in: counted without control frames. allowance: of what it says; whoever reads it takes from that.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        audio: AudioFormat | None = None,
+        fallback: AudioFormat,
+        options: FrontEndOptions | None = None,
+    ) -> None:
+        """audio: as registered; None leaves it to the first message, and to `fallback` where that is not Twilio's."""
+        self.options = options or FrontEndOptions()
+        self.tell: Callable[[FrontEndEvent], None] = _to_nobody
+        self.user: User | None = None
+        self.messages_in = 0
+        self.allowance = Allowance(BURST_BYTES, BYTES_PER_S)
+        self.writer = FrontEndWriter(wire, encoded=self._encoded, on_gone=self.gone)
+        self._fallback = fallback
+        self._audio: AudioFormat | None = None
+        self._server: TwilioServer | WebServer | None = None
+        self._started = False
+        self._gone = False
+        if audio is not None:
+            self._speak(audio)
+
+    @property
+    def is_twilio(self) -> bool:
+        """It sends marks back by itself."""
+        return isinstance(self._server, TwilioServer)
+
+    def begin(self, user: User) -> None:
+        """The call is there; what the front end said before it, but for its format, nobody has heard."""
+        self.user = user
+        self.writer.begin()
+        if self._audio is not None:
+            user.format_known(self._audio)
+
+    # what it says
+
+    def text(self, text: str) -> None:
+        """A text message has come."""
+        self.messages_in += 1
+        data = text.encode(errors="surrogatepass")
+        try:
+            if self._server is None:
+                self._speak(TWILIO_AUDIO if _is_twilio(data) else self._fallback)
+            if isinstance(self._server, TwilioServer):
+                self._hear_twilio(self._server, data)
+            elif isinstance(self._server, WebServer) and isinstance(self._server.read_text(data), Ping):
+                # At once, and past whatever audio waits: clients take a late pong for a lost connection.
+                self.writer.put_first(self._server.pong())
+        except AgentCorruptPayload as error:
+            self.corrupt(error.why)
+
+    def binary(self, data: bytes) -> None:
+        """A binary message has come."""
+        self.messages_in += 1
+        if self._server is None:
+            self._speak(self._fallback)
+        if isinstance(self._server, TwilioServer):
+            self.corrupt(f"a binary message of {len(data)} bytes; Twilio's protocol is JSON text")
+        elif self.user:
+            self.user.hear(data)
+
+    def corrupt(self, why: str) -> None:
+        """It has sent what no protocol here knows."""
+        self.tell(FrontEndCorrupt(why))
+
+    def gone(self) -> None:
+        """The websocket is closed, and we did not close it. Idempotent."""
+        if not self._gone:
+            self._gone = True
+            self.tell(CallerGone())
+
+    # what it hears
+
+    def play(self, payload: bytes) -> bool:
+        """Agent audio in the front end's format. False: it does not read, and this was dropped."""
+        return self.writer.put(Sound(payload))
+
+    def mark(self, name: str) -> None:
+        """Twilio only: tell when all audio before has been heard."""
+        self.writer.put(Mark(name))
+
+    def clear(self) -> list[str]:
+        """Drop what is not heard yet, here and there; the names of the marks that had not gone out yet."""
+        return self.writer.clear(self._server.clear()) if self._server is not None else []
+
+    def pass_on(self, message: bytes) -> None:
+        """Web only: a JSON message as it is."""
+        if not self.is_twilio:
+            self.writer.put(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the websocket. What waits to be sent is not sent. Idempotent."""
+        self._gone = True
+        await self.writer.close(code, reason)
+
+    # inside
+
+    def _speak(self, audio: AudioFormat) -> None:
+        """The protocol is known, and of all but Twilio the format too."""
+        if self._server is not None:
+            return
+        if audio.audio_websocket_protocol == "twilio":
+            self._server = TwilioServer(encoding=audio.audio_encoding, rate_hz=audio.sample_rate)
+            self.writer.forget()  # what was to be passed on before it was known to be Twilio
+        else:
+            self._server = WebServer()
+            self._start(audio)
+
+    def _start(self, audio: AudioFormat) -> None:
+        self._audio = audio
+        self._started = True
+        if self.user:
+            self.user.format_known(audio)
+        self.writer.open()
+
+    def _hear_twilio(self, server: TwilioServer, data: bytes) -> None:
+        message = server.read_text(data)
+        match message:
+            case Audio(payload):
+                if not self._started:
+                    raise AgentCorruptPayload("media came before start")
+                if self.user:
+                    self.user.hear(payload)
+            case Started() as started:
+                if not self._started:
+                    self._start(_format(started))
+            case Digit(digit) if self.user:
+                self.user.key_pressed(digit)
+            case Mark(name) if self.user:
+                self.user.mark_heard(name)
+            case Stopped():
+                self.gone()
+            case Connected() | _:
+                pass
+
+    def _encoded(self, message: Outgoing) -> str | bytes:
+        if isinstance(message, bytes):
+            return message.decode()
+        if isinstance(self._server, TwilioServer):
+            if isinstance(message, Mark):
+                return self._server.mark(message.name).decode()
+            return self._server.audio(message.payload).decode()
+        if isinstance(message, Sound) and isinstance(self._server, WebServer):
+            if self.options.aligned:
+                return self._server.aligned_audio(message.payload, "").decode()
+            return message.payload
+        return ""
+
+
+def _format(started: Started) -> AudioFormat:
+    """What Twilio says of its audio. Raises: AgentCorruptPayload."""
+    try:
+        return AudioFormat.model_validate(
+            {
+                "audio_websocket_protocol": "twilio",
+                "audio_encoding": started.encoding,
+                "sample_rate": started.rate_hz,
+            }
+        )
+    except ValidationError:
+        raise AgentCorruptPayload(f"start.mediaFormat: {started.encoding} at {started.rate_hz} Hz") from None
+
+
+def _is_twilio(text: bytes) -> bool:
+    """A web client says nothing in JSON. Twilio says `connected` first; some that speak like it begin with `start`."""
+    return text.lstrip().startswith(b"{")
+
+
+def _to_nobody(_: FrontEndEvent) -> None:
+    """Before there is a call."""

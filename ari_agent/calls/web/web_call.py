@@ -1,0 +1,97 @@
+"""A call over the audio websocket: a registered call whose user has opened it. No Asterisk has a part in it.
+
+It is a call like every other: the same queue, states, limits, record and webhooks. What needs a phone line, transfers
+and DTMF to the caller, is refused. How it ended is told by the close code of the front end's websocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from ari_agent.calls.media.call_media import FrontEndCorrupt
+from ari_agent.calls.record import CallRecord
+from ari_agent.calls.registrar import TakenCall
+from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.state import Routed
+from ari_agent.calls.web.front_end import FrontEnd
+from ari_agent.calls.web.web_media import WebMedia
+from ari_agent.contract.call import CallDirection
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.errors import ConcurrencyLimitReached
+
+# RFC 6455 section 7.4.1, and the IANA registry behind it.
+NORMAL: Final = 1000
+UNACCEPTABLE: Final = 1003
+INTERNAL_ERROR: Final = 1011
+TRY_AGAIN_LATER: Final = 1013
+
+_CLOSE_CODES: Final[Mapping[DisconnectionReason, int]] = {
+    DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD: UNACCEPTABLE,
+    DisconnectionReason.CONCURRENCY_LIMIT_REACHED: TRY_AGAIN_LATER,
+}
+
+
+class WebCall(CallSession):
+    """One web call. taken: the registered call; front: its open websocket."""
+
+    direction = CallDirection.INBOUND
+    has_channel = False
+
+    def __init__(self, services: SessionServices, taken: TakenCall, front: FrontEnd) -> None:
+        call_id = taken.call.call_id
+        super().__init__(services, call_id=call_id, channel_id=f"audio-websocket/{call_id}")
+        self._taken = taken
+        self._front = front
+        front.tell = self.post
+        self._record = self._web_record = CallRecord(
+            taken.call, agent=taken.registration.agent, account_webhook_url=services.account_webhook_url
+        )
+
+    async def _connect(self) -> None:
+        call, registration = self._taken.call, self._taken.registration
+        agent = registration.agent
+        self._log.info("call arrived", extra={"agent_id": agent.agent_id})
+        self._advance(Routed())
+        try:
+            await self._exit.enter_async_context(self._services.slots.outbound())
+        except ConcurrencyLimitReached as error:
+            self._log.info("no slot: %s", error)
+            self.post(Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
+            return
+        spec = self._media_spec(
+            agent,
+            from_number=call.from_number or "",
+            to_number=call.to_number or "",
+            dynamic_variables=call.retell_llm_dynamic_variables or {},
+            metadata=call.metadata,
+        )
+        if registration.end_call_after_silence_ms is not None:
+            spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
+        media = self.media = WebMedia(spec, self._front, on_event=self.post, new_agent=self._new_agent)
+        self._front.begin(media)
+        await self._talk(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
+        media.dial_agent()
+
+    async def _front_end_corrupt(self, event: FrontEndCorrupt) -> None:
+        self._log.warning("front end failed: %s", event.message)
+        await self._end(Departure(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, goes_on=True))
+
+    async def _part(self, departure: Departure) -> None:
+        """Close the websocket, with the reason as its text."""
+        await self._front.close(_close_code(departure.reason), departure.reason.value if departure.reason else "")
+
+    async def _release(self) -> None:
+        """Nothing is left: the websocket is closed."""
+
+    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession._effects,
+        FrontEndCorrupt: _front_end_corrupt,
+    }
+
+
+def _close_code(reason: DisconnectionReason | None) -> int:
+    if reason is None or reason.call_status is not CallStatus.ERROR:
+        return NORMAL
+    return _CLOSE_CODES.get(reason, INTERNAL_ERROR)

@@ -1,0 +1,385 @@
+"""Speech to text by Deepgram: a websocket for each call, partial texts while the caller speaks.
+
+Only speech is sent: an utterance with its look-back, then Finalize, and KeepAlive until the next. Deepgram charges for
+the audio that it gets, silence too, and a caller is silent for more than half of a call. Voice activity is decided here
+in any case, and Finalize brings the last words at once, where Deepgram would wait for a silence that it is not sent.
+Deepgram's times count the audio that it got, so they are brought back to the audio that was fed.
+
+A lost websocket is dialled again, three times within ten seconds, and gets again what has no final text yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ari_agent.errors import SpeechFailed, SpeechUnavailable
+from ari_agent.speech.deepgram_messages import (
+    CLOSE_STREAM,
+    FINALIZE,
+    KEEP_ALIVE,
+    Results,
+    parse_results,
+    stream_url,
+)
+from ari_agent.speech.recognizer import (
+    BYTES_PER_MS,
+    FINAL_TIMEOUT_S,
+    RATE_HZ,
+    Heard,
+    ListeningOptions,
+)
+from ari_agent.speech.utterance import Utterance
+from ari_agent.speech.utterances import Utterances, words_at
+
+log = logging.getLogger(__name__)
+
+DEFAULT_URL: Final = "wss://api.deepgram.com"
+DEFAULT_MODEL: Final = "nova-3"
+PIECE_MS: Final = 100
+"""Audio that goes out together; Deepgram advises 20 to 250 ms."""
+KEEP_ALIVE_S: Final = 4.0
+"""Deepgram closes with NET-0001 after 10 s of nothing, and advises 3 to 5."""
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+REDIAL_LIMIT: Final = 3
+REDIAL_WINDOW_S: Final = 10.0
+
+_DIAL_TIMEOUT_S: Final = 3.0
+_SEND_TIMEOUT_S: Final = 3.0
+_REDIAL_WAITS_S: Final = (0.0, 0.3, 1.0)
+_UNHEARD_PATIENCE_S: Final = 1.0
+_HEARD_PATIENCE_S: Final = 0.4
+_BYTES_PER_S: Final = RATE_HZ * 2
+_PAUSE_BYTES: Final = 600 * BYTES_PER_MS  # an utterance ends with the silence that voice activity waited for
+_COVERED_BYTES: Final = 20 * BYTES_PER_MS  # what rounding may make of an end
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramListening:
+    """Which server and model.
+
+    url: without /v1/listen. patience_s: how long after Finalize its answer is waited for, which Deepgram leaves out
+    where it has little audio left: while something is outstanding, and when all that was heard is final.
+    """
+
+    api_key: str = field(default="", repr=False)
+    url: str = DEFAULT_URL
+    model: str = DEFAULT_MODEL
+    keep_alive_s: float = KEEP_ALIVE_S
+    final_timeout_s: float = FINAL_TIMEOUT_S
+    patience_s: tuple[float, float] = (_UNHEARD_PATIENCE_S, _HEARD_PATIENCE_S)
+
+
+class DeepgramRecognizer:
+    """See Recognizer."""
+
+    def __init__(self, settings: DeepgramListening) -> None:
+        self.settings = settings
+        self._http: aiohttp.ClientSession | None = None
+        self._open: set[_DeepgramRecognition] = set()
+
+    async def start(self) -> None:
+        """See Recognizer. Dials once, as only that tells whether a key is good for this; a second is charged at most.
+
+        Raises:
+            SpeechUnavailable: no key, a key that is refused, or a URL that is none.
+        """
+        parts = urlsplit(self.settings.url)
+        if parts.scheme not in {"ws", "wss", "http", "https"} or not parts.hostname:
+            raise SpeechUnavailable(f"ARI_AGENT_DEEPGRAM_URL is no websocket URL, as {DEFAULT_URL}")
+        if parts.hostname.endswith("deepgram.com") and not self.settings.api_key:
+            raise SpeechUnavailable("speech to text by Deepgram needs a key: set ARI_AGENT_DEEPGRAM_API_KEY")
+        key = {"Authorization": f"Token {self.settings.api_key}"} if self.settings.api_key else {}
+        self._http = aiohttp.ClientSession(headers=key)
+        try:
+            socket = await self.dial(ListeningOptions("start"))
+            await _say_goodbye(socket)
+        except _Refused as refused:
+            if refused.status in {401, 403}:
+                await self.close()
+                raise SpeechUnavailable(f"{parts.hostname} refuses the key: check ARI_AGENT_DEEPGRAM_API_KEY") from None
+            log.warning("speech to text: %s", refused)
+        except _Lost as lost:
+            log.warning("speech to text: %s does not answer yet: %s", parts.hostname, lost)
+
+    def open(
+        self,
+        options: ListeningOptions,
+        on_heard: Callable[[Heard], None],
+        on_failed: Callable[[SpeechFailed], None],
+    ) -> _DeepgramRecognition:
+        """See Recognizer."""
+        recognition = _DeepgramRecognition(self, options, on_heard, on_failed)
+        self._open.add(recognition)
+        return recognition
+
+    async def close(self) -> None:
+        """See Recognizer."""
+        await asyncio.gather(*(recognition.close() for recognition in tuple(self._open)))
+        if self._http:
+            await self._http.close()
+
+    def forget(self, recognition: _DeepgramRecognition) -> None:
+        """It is over."""
+        self._open.discard(recognition)
+
+    async def dial(self, options: ListeningOptions) -> aiohttp.ClientWebSocketResponse:
+        """Open a stream; raises _Refused, _Lost."""
+        if not self._http:
+            raise _Refused("speech to text was not started", 0)
+        try:
+            async with asyncio.timeout(_DIAL_TIMEOUT_S):
+                return await self._http.ws_connect(
+                    stream_url(self.settings.url, self.settings.model, options),
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=0.3),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            status = error.status
+            if status >= 500 or status in {408, 429}:
+                raise _Lost(f"Deepgram answered {status}") from None
+            if status in {401, 403}:
+                raise _Refused(
+                    f"Deepgram refuses the key ({status}): check ARI_AGENT_DEEPGRAM_API_KEY", status
+                ) from None
+            why = error.headers.get("dg-error", "")[:200] if error.headers else ""
+            raise _Refused(f"Deepgram answered {status}{f': {why}' if why else ''}", status) from None
+        except TimeoutError:
+            raise _Lost(f"no answer within {_DIAL_TIMEOUT_S:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _Lost(f"the connection failed: {type(error).__name__}") from None
+
+
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """Which bytes of a connection's stream are which utterance's: fed_bytes is where in all that was fed they begin."""
+
+    utterance: Utterance
+    fed_bytes: int
+    stream_bytes: int
+    end_bytes: int = 0
+    finalized: bool = False
+
+
+class _DeepgramRecognition(Utterances):
+    """One call's."""
+
+    def __init__(
+        self,
+        recognizer: DeepgramRecognizer,
+        options: ListeningOptions,
+        on_heard: Callable[[Heard], None],
+        on_failed: Callable[[SpeechFailed], None],
+    ) -> None:
+        settings = recognizer.settings
+        super().__init__(
+            options,
+            on_heard,
+            on_failed,
+            piece_bytes=PIECE_MS * BYTES_PER_MS,
+            final_timeout_s=settings.final_timeout_s,
+        )
+        self._recognizer = recognizer
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._sent: deque[_Sent] = deque()
+        self._stream_bytes = 0  # sent on this connection
+        self._patience: asyncio.TimerHandle | None = None
+        self._spawn(self._run(), name="Deepgram")
+
+    def _stir(self, utterance: Utterance) -> None:  # noqa: ARG002 - all utterances go out by one task
+        self._wake.set()
+
+    _began = _piece_came = _stopped = _stir
+
+    def _ended(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+        self._recognizer.forget(self)
+
+    async def _run(self) -> None:
+        """Dial, talk, and again when the connection is lost."""
+        losses: deque[float] = deque(maxlen=REDIAL_LIMIT + 1)
+        while True:
+            try:
+                socket = await self._recognizer.dial(self.options)
+                try:
+                    await self._talk(socket)
+                finally:
+                    await _say_goodbye(socket)
+            except _Refused as refused:
+                raise SpeechFailed(str(refused)) from None
+            except _Lost as lost:
+                now = self._loop.time()
+                losses.append(now)
+                recent = sum(now - each < REDIAL_WINDOW_S for each in losses)
+                if recent > REDIAL_LIMIT:
+                    raise SpeechFailed(
+                        f"Deepgram was lost {recent} times within {REDIAL_WINDOW_S:g} s: {lost}"
+                    ) from None
+                log.info("Deepgram is dialled again: %s", lost, extra={"call_id": self.options.call_id})
+                await asyncio.sleep(_REDIAL_WAITS_S[recent - 1])
+
+    async def _talk(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Until the connection is lost: raises _Lost."""
+        self._sent.clear()
+        self._stream_bytes = 0
+        for utterance in self._waiting:  # their words are unknown to this connection, but for those that are final
+            utterance.sent_bytes = 0
+            utterance.draft = ""
+        self._wake.set()
+        speaking = asyncio.ensure_future(self._speak(socket))
+        listening = asyncio.ensure_future(self._listen(socket))
+        try:
+            await asyncio.wait((speaking, listening), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            speaking.cancel()
+            listening.cancel()
+            results = await asyncio.gather(speaking, listening, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
+
+    async def _speak(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.keep_alive_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._send(socket.send_str(KEEP_ALIVE))
+                continue
+            self._wake.clear()
+            for utterance in tuple(self._waiting):
+                await self._send_utterance(socket, utterance)
+
+    async def _send_utterance(self, socket: aiohttp.ClientWebSocketResponse, utterance: Utterance) -> None:
+        """What of it is unsent, and Finalize where it has stopped."""
+        sent = next((each for each in self._sent if each.utterance is utterance), None)
+        if sent is None:
+            sent = _Sent(utterance, utterance.start_bytes, self._stream_bytes, self._stream_bytes)
+            self._sent.append(sent)
+        if sent.finalized:
+            return
+        stopped = utterance.stopped
+        if piece := utterance.unsent():
+            self._stream_bytes += len(piece)
+            sent.end_bytes = self._stream_bytes
+            await self._send(socket.send_bytes(piece))
+        if stopped:
+            sent.finalized = True
+            await self._send(socket.send_str(FINALIZE))
+            self._await_finalized()
+
+    async def _send(self, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(_SEND_TIMEOUT_S):
+                await sending
+        except TimeoutError:
+            raise _Lost("the server reads nothing") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Lost(f"the connection broke: {type(error).__name__}") from None
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            frame = await socket.receive()
+            if frame.type is aiohttp.WSMsgType.TEXT:
+                try:
+                    results = parse_results(frame.data)
+                except SpeechFailed as error:
+                    raise _Lost(str(error)) from None
+                if results:
+                    self._take(results)
+            elif frame.type is not aiohttp.WSMsgType.BINARY:
+                why = f" ({str(frame.extra)[:100]})" if frame.type is aiohttp.WSMsgType.CLOSE and frame.extra else ""
+                raise _Lost(f"close code {socket.close_code or 1006}{why}")
+
+    def _take(self, results: Results) -> None:
+        """Results belong to the utterance whose audio they are about."""
+        end_bytes = int(results.end_s * _BYTES_PER_S)
+        inside_s = results.words[0][1] if results.words else (results.start_s + results.end_s) / 2
+        sent = next((each for each in reversed(self._sent) if each.stream_bytes <= inside_s * _BYTES_PER_S), None)
+        if sent:
+            self._understand(sent, results)
+        for each in tuple(self._sent):
+            covered = end_bytes >= each.end_bytes - _COVERED_BYTES
+            answered = results.from_finalize and each is self._sent[0] and end_bytes > each.stream_bytes
+            if each.finalized and results.final and (covered or answered):
+                self._complete(each, end_of_turn=results.speech_final)
+        self._await_finalized()
+
+    def _understand(self, sent: _Sent, results: Results) -> None:
+        utterance = sent.utterance
+        if not results.final:
+            if utterance.draft != results.text:
+                utterance.draft = results.text
+                self._tell(utterance)
+            return
+        utterance.draft = ""
+        if results.text:
+            utterance.said.append(results.text)
+            utterance.words += words_at(
+                sent.fed_bytes,
+                [
+                    (
+                        word,
+                        max(0.0, start_s - sent.stream_bytes / _BYTES_PER_S),
+                        max(0.0, end_s - sent.stream_bytes / _BYTES_PER_S),
+                    )
+                    for word, start_s, end_s in results.words
+                ],
+            )
+        # What is final is not sent again on another connection
+        done_bytes = sent.fed_bytes + int(results.end_s * _BYTES_PER_S) - sent.stream_bytes - utterance.start_bytes
+        utterance.forget(min(max(0, done_bytes) // 2 * 2, utterance.sent_bytes))
+        if results.text:
+            self._tell(utterance, end_of_turn=results.speech_final)
+
+    def _complete(self, sent: _Sent, *, end_of_turn: bool = False) -> None:
+        self._sent.remove(sent)
+        self._finish(sent.utterance, end_of_turn=end_of_turn)
+
+    def _await_finalized(self) -> None:
+        """Deepgram need not answer Finalize where it has little audio left: then what is there is all."""
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
+        if self._sent and self._sent[0].finalized:
+            utterance = self._sent[0].utterance
+            heard_all = bool(utterance.said) and not utterance.draft and len(utterance.audio) <= _PAUSE_BYTES
+            self._patience = self._loop.call_later(self._settings.patience_s[heard_all], self._out_of_patience)
+
+    def _out_of_patience(self) -> None:
+        self._patience = None
+        if self._sent and self._sent[0].finalized:
+            self._complete(self._sent[0])
+            self._await_finalized()
+
+
+class _Lost(Exception):
+    """The connection is gone; another may be had."""
+
+
+class _Refused(Exception):
+    """The server took the handshake and does not want it."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+async def _say_goodbye(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """CloseStream and the closing handshake, briefly."""
+    try:
+        async with asyncio.timeout(0.5):
+            if not socket.closed:
+                await socket.send_str(CLOSE_STREAM)
+            await socket.close()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        log.debug("Deepgram did not hear the goodbye")

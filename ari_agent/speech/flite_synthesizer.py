@@ -1,0 +1,215 @@
+"""Text to speech on this machine, by CMU Flite: no key, no network, English alone; 70 ms for a sentence.
+
+Each sentence is spoken by a process of its own: what crashes is that process, what hangs is killed. The text goes in by
+stdin, so that no other user of the machine reads it in the list of processes and nothing in it is an option. The audio
+comes in a memory file, which flite can go back in: it writes the length of a WAV file last.
+Processes run at a low priority, one for each core at most: the audio of the calls goes before them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import unicodedata
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
+from ari_agent.speech.pcm_stream import PcmStream
+from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, Spoken, Voice
+from ari_agent.speech.voice_name import VoiceRefused, split
+
+log = logging.getLogger(__name__)
+
+VOICES: Final = ("rms", "slt", "awb", "kal16")
+"""Of Debian's flite: two men and a woman trained on people, and a small diphone voice. The first is the default: what
+it says is understood best over a telephone's band."""
+
+_LONGEST_CHARS: Final = 300
+"""In one process: an unpronounceable text of this length takes 2 s of CPU time and gives 50 s of audio."""
+_LONGEST_BYTES: Final = 8 * 1024 * 1024
+_READ_BYTES: Final = 64 * 1024
+_START_TIMEOUT_S: Final = 5.0
+_NICENESS: Final = 10
+_AS_TYPED: Final = {
+    "'": "\u2018\u2019\u201a\u2032",
+    '"': "\u201c\u201d\u201e\u00ab\u00bb",
+    "-": "\u2010\u2011\u2012\u2013",
+    ", ": "\u2014\u2015",
+    "/": "\u2044",  # the stroke of one half
+    " degrees ": "\u00b0",
+    " euros ": "\u20ac",
+    " pounds ": "\u00a3",
+    "ss": "\u00df",
+    "ae": "\u00e6",
+    "o": "\u00f8",
+}
+_TYPED: Final = str.maketrans({mark: typed for typed, marks in _AS_TYPED.items() for mark in marks})
+
+
+class FliteSynthesizer:
+    """The program flite. program: its name in PATH, or its path."""
+
+    def __init__(self, *, program: str = "flite", patience: Patience | None = None) -> None:
+        self._wanted = program
+        self._program: str | None = None
+        self._voices: frozenset[str] = frozenset()
+        self._attempts = Attempts(self._attempt, longest_chars=_LONGEST_CHARS, patience=patience)
+        self._slots = asyncio.Semaphore(len(os.sched_getaffinity(0)))
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._told: set[str] = set()
+
+    async def start(self) -> None:
+        """See Synthesizer. Asks the program which voices it has."""
+        program = shutil.which(self._wanted)
+        if program is None:
+            raise SpeechUnavailable(
+                f"the program {self._wanted} is not there: install Debian's package flite, or set ARI_AGENT_FLITE to "
+                "its path"
+            )
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                process = await asyncio.create_subprocess_exec(
+                    program,
+                    "-lv",
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    env=_environment(),
+                )
+                try:
+                    listed, _ = await process.communicate()
+                finally:
+                    await _end(process)
+        except (OSError, TimeoutError) as error:
+            raise SpeechUnavailable(f"ARI_AGENT_FLITE: {program} does not run: {_why(error)}") from None
+        self._voices = frozenset(listed.decode(errors="replace").split()) & frozenset(VOICES)
+        if not self._voices:
+            raise SpeechUnavailable(
+                f"ARI_AGENT_FLITE: {program} has none of the voices {', '.join(VOICES)}: install Debian's package flite"
+            )
+        self._program = program
+
+    def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
+        """See Synthesizer. The program tells no words' times."""
+        if not voice.language.lower().startswith(("en", "multi")) and voice.language not in self._told:
+            if len(self._told) < 100:
+                self._told.add(voice.language)
+            log.warning("flite speaks English alone; an agent's language is %s", voice.language)
+        return self._attempts.speak(text, voice)
+
+    async def close(self) -> None:
+        """See Synthesizer."""
+        self._program = None
+        for process in tuple(self._running):
+            await _end(process)
+
+    async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
+        name = self._name(voice.voice_id)
+        readable = _ascii(text)
+        if not any(chr(code).isalnum() for code in readable):
+            raise AttemptFailed("flite speaks English alone, and the agent's text has none of its letters", again=False)
+        async with self._slots:
+            if self._program is None:
+                raise AttemptFailed("text to speech is closed", again=False)
+            memory = os.memfd_create("speech", os.MFD_CLOEXEC)
+            try:
+                await self._run(self._program, name, voice.speed, readable, memory)
+                size = os.fstat(memory).st_size
+                if size > _LONGEST_BYTES:
+                    raise AttemptFailed(f"flite made {size} bytes of {len(text)} characters", again=False)
+                audio = os.pread(memory, size, 0)
+            finally:
+                os.close(memory)
+        stream = PcmStream(SAMPLE_RATE_HZ)  # the file says the rate itself
+        try:
+            for start in range(0, len(audio), _READ_BYTES):
+                yield Spoken(stream.feed(audio[start : start + _READ_BYTES]))
+            if rest := stream.finish():
+                yield Spoken(rest)
+        except ValueError as error:
+            raise AttemptFailed(f"flite made {error}", again=False) from None
+
+    async def _run(self, program: str, name: str, speed: float, text: bytes, memory: int) -> None:
+        """Until the audio is in the memory file. Killed where nobody waits for it any more."""
+        # No pipe: uvloop makes a socket of it, which cannot be opened by its name.
+        written = os.memfd_create("text", os.MFD_CLOEXEC)
+        options = ("-voice", name, "--setf", f"duration_stretch={1 / min(max(speed, 0.5), 2.0):.3f}")
+        try:
+            os.pwrite(written, text, 0)
+            process = await _started(
+                asyncio.create_subprocess_exec(
+                    program,
+                    *options,
+                    "-f",
+                    "/dev/stdin",
+                    "-o",
+                    "/dev/stdout",
+                    stdin=written,
+                    stdout=memory,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    env=_environment(),
+                )
+            )
+        except OSError as error:
+            raise AttemptFailed(f"{program} does not run: {_why(error)}") from None
+        finally:
+            os.close(written)
+        self._running.add(process)
+        try:
+            if self._program is None:  # closed meanwhile
+                raise AttemptFailed("text to speech is closed", again=False)
+            with suppress(OSError):  # it has ended, or may not be made slower
+                os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+            await process.wait()
+        finally:
+            self._running.discard(process)
+            await _end(process)
+        if process.returncode:
+            raise AttemptFailed(f"{program} ended with status {process.returncode}")
+
+    def _name(self, voice_id: str | None) -> str:
+        if voice_id is None:
+            return next(name for name in VOICES if name in self._voices)
+        provider, name = split(voice_id)
+        if provider not in {None, "flite"} or name.lower() not in self._voices:
+            known = ", ".join(f"flite-{each}" for each in VOICES if each in self._voices)
+            raise VoiceRefused(f"flite has no voice {voice_id!r}: set the agent's voice_id to one of {known}")
+        return name.lower()
+
+
+def _ascii(text: str) -> bytes:
+    """As flite reads it: letters without their accents, the typographer's marks as a typist's, nothing else."""
+    return unicodedata.normalize("NFKD", text.translate(_TYPED)).translate(_TYPED).encode("ascii", "ignore")
+
+
+def _environment() -> Mapping[str, str]:
+    """No keys of ours for a program that needs none."""
+    return {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+
+
+async def _started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """A process whose start is cancelled would live on, under uvloop; and it has the memory file."""
+    task = asyncio.create_task(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.exception():
+            await _end(task.result())
+        raise
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or f"no answer within {_START_TIMEOUT_S:g} s"

@@ -1,0 +1,228 @@
+"""The worker processes that recognise speech by a grammar, and their replacement when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.grammar_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Report, pack
+
+log = logging.getLogger(__name__)
+
+MAX_BACKLOG_BYTES: Final = 1024 * 1024
+"""Unread by a worker, beyond its pipe: half a minute of one caller. It is stuck then, and is replaced."""
+START_TIMEOUT_S: Final = 30.0
+
+_CLOSE_TIMEOUT_S: Final = 0.4
+_FREE_DEATHS: Final = 5
+_DEATHS_WITHIN_S: Final = 60.0
+_PAUSE_S: Final = 10.0
+
+
+class Listener(Protocol):
+    """An utterance in a worker."""
+
+    def on_so_far(self, text: str) -> None:
+        """A text that may change."""
+
+    def on_heard(self, words: bytes) -> None:
+        """Report.HEARD; the last there is."""
+
+    def on_worker_lost(self) -> None:
+        """The worker died; the last there is."""
+
+
+class Worker:
+    """One process; made by `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, on_lost: Callable[[Worker], None]) -> None:
+        self._process = process
+        self._orders = cast(asyncio.StreamWriter, process.stdin)
+        self._reports = cast(asyncio.StreamReader, process.stdout)
+        self._on_lost = on_lost
+        self._listeners: dict[int, Listener] = {}
+        self._last_id = 0
+        self._reading: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._process.pid}, {self.load} utterances>"
+
+    @property
+    def load(self) -> int:
+        """Utterances at the moment."""
+        return len(self._listeners)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @classmethod
+    async def start(cls, grammar: str, on_lost: Callable[[Worker], None]) -> Worker:
+        """A process that is ready.
+
+        Raises:
+            SpeechUnavailable: the grammar cannot be used, or the process does not come up.
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ari_agent.speech.grammar_worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment | {"OPENBLAS_NUM_THREADS": "1"},
+        )
+        worker = cls(process, on_lost)
+        try:
+            worker._write(pack(Order.GRAMMAR, 0, grammar.encode()))
+            async with asyncio.timeout(START_TIMEOUT_S):
+                kind, _, payload = await worker._next()
+        except (TimeoutError, EOFError, OSError):
+            await worker.close()
+            raise SpeechUnavailable("the grammar's recognizer does not start; its message is above") from None
+        except BaseException:
+            await worker.close()
+            raise
+        if kind != Report.READY:
+            await worker.close()
+            raise SpeechUnavailable(payload.decode(errors="replace"))
+        worker._reading = asyncio.create_task(worker._read(), name=f"grammar worker {process.pid}")
+        return worker
+
+    def begin(self, listener: Listener) -> int:
+        """An utterance: its id for `send`."""
+        self._last_id = (self._last_id + 1) % 2**32
+        self._listeners[self._last_id] = listener
+        self.send(Order.BEGIN, self._last_id)
+        return self._last_id
+
+    def send(self, order: Order, utterance_id: int, payload: bytes = b"") -> None:
+        """AUDIO, END or DROP."""
+        if order is Order.DROP:
+            self._listeners.pop(utterance_id, None)
+        self._write(pack(order, utterance_id, payload))
+
+    def kill(self) -> None:
+        """It is stuck; its utterances hear on_worker_lost soon."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def close(self) -> None:
+        """End it: by the end of its stdin, or else by force. Idempotent."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+        self._listeners.clear()
+        self._orders.close()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+        with contextlib.suppress(OSError):
+            await self._orders.wait_closed()
+
+    def _write(self, message: bytes) -> None:
+        if self._orders.is_closing():
+            return
+        self._orders.write(message)
+        if self._orders.transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
+            self.kill()
+
+    async def _next(self) -> tuple[int, int, bytes]:
+        kind, utterance_id, size = HEADER.unpack(await self._reports.readexactly(HEADER.size))
+        if size > MAX_PAYLOAD_BYTES:
+            raise EOFError
+        return kind, utterance_id, await self._reports.readexactly(size)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                kind, utterance_id, payload = await self._next()
+                if kind == Report.HEARD:
+                    if listener := self._listeners.pop(utterance_id, None):
+                        listener.on_heard(payload)
+                elif listener := self._listeners.get(utterance_id):
+                    listener.on_so_far(payload.decode(errors="replace"))
+        except (EOFError, OSError):
+            lost, self._listeners = self._listeners, {}
+            self._on_lost(self)
+            for listener in lost.values():
+                listener.on_worker_lost()
+
+
+class GrammarPool:
+    """Some workers with the same grammar. One that dies is replaced: at once, or after a pause when many die."""
+
+    def __init__(self, grammar: str, size: int, on_ready: Callable[[], None]) -> None:
+        """on_ready: called when another worker can be had after one was lost."""
+        self._grammar = grammar
+        self._size = size
+        self._on_ready = on_ready
+        self._workers: list[Worker] = []
+        self._deaths: deque[float] = deque(maxlen=_FREE_DEATHS)
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Those that are ready."""
+        return tuple(self._workers)
+
+    async def start(self) -> None:
+        """All of them.
+
+        Raises:
+            SpeechUnavailable: the first one's reason.
+        """
+        self._workers.append(await Worker.start(self._grammar, self._lost))
+        self._workers += await asyncio.gather(*(Worker.start(self._grammar, self._lost) for _ in range(self._size - 1)))
+
+    def pick(self) -> Worker | None:
+        """The one that has the least to do; None while there is none."""
+        return min(self._workers, key=lambda worker: worker.load, default=None)
+
+    async def close(self) -> None:
+        """No process is left. Idempotent."""
+        self._closed = True
+        for task in self._replacing:
+            task.cancel()
+        if self._replacing:
+            await asyncio.wait(self._replacing)
+        workers, self._workers = self._workers, []
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+    def _lost(self, worker: Worker) -> None:
+        if worker in self._workers:
+            self._workers.remove(worker)
+        if self._closed:
+            return
+        task = asyncio.create_task(self._replace(worker), name="replace a grammar worker")
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _replace(self, worker: Worker) -> None:
+        log.warning("a process that recognises speech died and is replaced: pid %d", worker.pid)
+        await worker.close()
+        while True:
+            now = asyncio.get_running_loop().time()
+            many = len(self._deaths) == _FREE_DEATHS and now - self._deaths[0] < _DEATHS_WITHIN_S
+            self._deaths.append(now)
+            if many:
+                await asyncio.sleep(_PAUSE_S)
+            try:
+                self._workers.append(await Worker.start(self._grammar, self._lost))
+            except (SpeechUnavailable, OSError) as error:
+                log.error("a process that recognises speech does not start: %s", error)
+                continue
+            self._on_ready()
+            return

@@ -1,0 +1,345 @@
+"""Speech to text by the OpenAI API, or by any server that speaks it: speaches, LocalAI, vLLM and others.
+
+POST {base_url}/audio/transcriptions, one request for an utterance (OpenAI's API reference, "Create transcription",
+2026-11). The server sees an utterance when it has ended: there are no partial texts, and the answer comes a request's
+time after the caller paused. Speech of more than 30 s is sent in parts while the caller still speaks, cut where it is
+quiet.
+
+These models write something for any sound at all ("Thank you." for a cough). So an utterance with less than 200 ms of
+voice is "", without asking; and where a Whisper says that a part is no speech, that part is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ari_agent.errors import SpeechFailed, SpeechUnavailable
+from ari_agent.speech.endpoint import reason
+from ari_agent.speech.recognizer import (
+    BYTES_PER_MS,
+    FINAL_TIMEOUT_S,
+    RATE_HZ,
+    Heard,
+    ListeningOptions,
+)
+from ari_agent.speech.utterance import Utterance, quietest_cut, voice_ms
+from ari_agent.speech.utterances import Utterances, words_at
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+DEFAULT_MODEL: Final = "gpt-4o-mini-transcribe"
+REQUEST_TIMEOUT_S: Final = 10.0
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+MAX_PART_MS: Final = 30_000
+"""What a Whisper hears at once; longer audio it cuts itself, without looking for a pause."""
+MIN_VOICE_MS: Final = 200
+MAX_PROMPT_CHARACTERS: Final = 800
+"""Whisper reads the last 224 tokens of a prompt."""
+
+_CUT_WITHIN_MS: Final = 3_000
+_MAX_PARTS: Final = 40  # twenty minutes: nobody; a voice activity that is stuck
+_START_TIMEOUT_S: Final = 5.0
+_RETRY_AFTER_S: Final = 0.25
+_LONGEST_RETRY_AFTER_S: Final = 4.0
+_NO_SPEECH: Final = 0.6  # Whisper's own threshold, with the next one
+_UNLIKELY: Final = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAiListening:
+    """Which server and model.
+
+    base_url: without /audio/transcriptions. api_key: "" for a server that asks for none.
+    """
+
+    api_key: str = field(default="", repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    model: str = DEFAULT_MODEL
+    request_timeout_s: float = REQUEST_TIMEOUT_S
+    final_timeout_s: float = FINAL_TIMEOUT_S
+
+
+class OpenAiRecognizer:
+    """See Recognizer."""
+
+    def __init__(self, settings: OpenAiListening) -> None:
+        self._settings = settings
+        self._http: aiohttp.ClientSession | None = None
+        self._open: set[_OpenAiRecognition] = set()
+        self.word_times = "whisper" in settings.model.lower()
+        """Only Whispers tell them; off once a server has refused to."""
+
+    async def start(self) -> None:
+        """See Recognizer. A server that does not answer now may do so when somebody calls.
+
+        Raises:
+            SpeechUnavailable: no key for api.openai.com, a key that it refuses, or a URL that is none.
+        """
+        settings = self._settings
+        parts = urlsplit(settings.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SpeechUnavailable("ARI_AGENT_OPENAI_BASE_URL is no http or https URL, as https://api.openai.com/v1")
+        if parts.hostname == "api.openai.com" and not settings.api_key:
+            raise SpeechUnavailable("speech to text by OpenAI needs a key: set ARI_AGENT_OPENAI_API_KEY")
+        key = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        self._http = aiohttp.ClientSession(headers=key)
+        try:
+            timeout = aiohttp.ClientTimeout(total=_START_TIMEOUT_S)
+            async with self._http.get(self._url("models"), timeout=timeout, allow_redirects=False) as response:
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("speech to text: %s does not answer yet (%s)", parts.hostname, type(error).__name__)
+            return
+        if status == 401:
+            await self.close()
+            raise SpeechUnavailable(f"{parts.hostname} refuses the key: check ARI_AGENT_OPENAI_API_KEY")
+
+    def open(
+        self,
+        options: ListeningOptions,
+        on_heard: Callable[[Heard], None],
+        on_failed: Callable[[SpeechFailed], None],
+    ) -> _OpenAiRecognition:
+        """See Recognizer."""
+        recognition = _OpenAiRecognition(self, options, on_heard, on_failed, self._settings.final_timeout_s)
+        self._open.add(recognition)
+        return recognition
+
+    async def close(self) -> None:
+        """See Recognizer."""
+        for recognition in tuple(self._open):
+            await recognition.close()
+        if self._http:
+            await self._http.close()
+
+    def forget(self, recognition: _OpenAiRecognition) -> None:
+        """It is over."""
+        self._open.discard(recognition)
+
+    async def transcribe(self, pcm: bytes, options: ListeningOptions) -> Transcription:
+        """The text of some audio; asks twice at most.
+
+        Raises:
+            SpeechFailed: no text to be had.
+        """
+        try:
+            return await self._ask(pcm, options)
+        except _Unserved:
+            self.word_times = False
+            log.info("speech to text: the server tells no word times")
+            return await self._ask_again(pcm, options)
+        except _Passing as trouble:
+            log.info("speech to text: asked again: %s", trouble, extra={"call_id": options.call_id})
+            await asyncio.sleep(trouble.retry_after_s)
+            return await self._ask_again(pcm, options)
+
+    async def _ask_again(self, pcm: bytes, options: ListeningOptions) -> Transcription:
+        try:
+            return await self._ask(pcm, options)
+        except (_Passing, _Unserved) as trouble:
+            raise SpeechFailed(str(trouble)) from None
+
+    async def _ask(self, pcm: bytes, options: ListeningOptions) -> Transcription:
+        if not self._http:
+            raise SpeechFailed("speech to text was not started")
+        verbose = self.word_times
+        try:
+            async with self._http.post(
+                self._url("audio/transcriptions"),
+                data=self._form(pcm, options, verbose=verbose),
+                timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout_s),
+                allow_redirects=False,
+            ) as response:
+                body = await _bounded(response)
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
+        except TimeoutError:
+            raise _Passing(f"the server gave no answer within {self._settings.request_timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Passing(f"the server's connection failed: {type(error).__name__}") from None
+        if status == 200:
+            return _transcription(body)
+        why = self._why(body)
+        if status == 429:
+            raise _Passing(f"the server answered 429, too many requests{why}", _seconds(retry_after))
+        if status >= 500 or status == 408:
+            raise _Passing(f"the server answered {status}{why}")
+        if status in {401, 403}:
+            raise SpeechFailed(f"the server refuses the key ({status}): check ARI_AGENT_OPENAI_API_KEY")
+        if verbose and status in {400, 422}:
+            raise _Unserved(f"the server answered {status}{why}")
+        raise SpeechFailed(f"the server answered {status}{why}")
+
+    def _form(self, pcm: bytes, options: ListeningOptions, *, verbose: bool) -> aiohttp.FormData:
+        form = aiohttp.FormData()
+        form.add_field("file", _wav(pcm), filename="utterance.wav", content_type="audio/wav")
+        form.add_field("model", self._settings.model)
+        form.add_field("response_format", "verbose_json" if verbose else "json")
+        if verbose:
+            form.add_field("timestamp_granularities[]", "word")
+            form.add_field("timestamp_granularities[]", "segment")
+        language = options.language.partition("-")[0].lower()
+        if len(language) == 2:  # ISO 639-1; what is not, as `multi`, is for the model to find out
+            form.add_field("language", language)
+        if options.keywords:
+            form.add_field("prompt", ", ".join(options.keywords)[:MAX_PROMPT_CHARACTERS])
+        return form
+
+    def _url(self, path: str) -> str:
+        return f"{self._settings.base_url.rstrip('/')}/{path}"
+
+    def _why(self, body: bytes) -> str:
+        """What the server says of its error, without the key that some repeat."""
+        said = reason(body, secret=self._settings.api_key)
+        return f": {said}" if said else ""
+
+
+class _OpenAiRecognition(Utterances):
+    """One call's."""
+
+    def __init__(
+        self,
+        recognizer: OpenAiRecognizer,
+        options: ListeningOptions,
+        on_heard: Callable[[Heard], None],
+        on_failed: Callable[[SpeechFailed], None],
+        final_timeout_s: float,
+    ) -> None:
+        super().__init__(
+            options, on_heard, on_failed, piece_bytes=MAX_PART_MS * BYTES_PER_MS, final_timeout_s=final_timeout_s
+        )
+        self._recognizer = recognizer
+        self._parts: dict[Utterance, list[asyncio.Task[None]]] = {}
+        self._texts: dict[Utterance, dict[int, Transcription]] = {}
+
+    def _began(self, utterance: Utterance) -> None:
+        self._texts[utterance] = {}
+        self._parts[utterance] = []
+
+    def _piece_came(self, utterance: Utterance) -> None:
+        part = utterance.forget(quietest_cut(utterance.audio, within_ms=_CUT_WITHIN_MS))
+        self._send(utterance, utterance.start_bytes - len(part), part)
+
+    def _stopped(self, utterance: Utterance) -> None:
+        start_bytes = utterance.start_bytes
+        self._send(utterance, start_bytes, utterance.forget(len(utterance.audio)))
+        self._spawn(self._join(utterance), name="speech to text")
+
+    def _send(self, utterance: Utterance, start_bytes: int, pcm: bytes) -> None:
+        parts = self._parts[utterance]
+        if len(parts) < _MAX_PARTS and voice_ms(pcm) >= MIN_VOICE_MS:
+            parts.append(self._spawn(self._transcribe(utterance, start_bytes, pcm), name="part of speech to text"))
+
+    async def _transcribe(self, utterance: Utterance, start_bytes: int, pcm: bytes) -> None:
+        self._texts[utterance][start_bytes] = await self._recognizer.transcribe(pcm, self.options)
+
+    async def _join(self, utterance: Utterance) -> None:
+        parts = self._parts.pop(utterance)
+        if parts:
+            await asyncio.wait(parts)
+        texts = self._texts.pop(utterance)
+        if len(texts) < len(parts):
+            return  # a part has failed, and with it all of this
+        for start_bytes, heard in sorted(texts.items()):
+            utterance.said.append(heard.text)
+            utterance.words += words_at(start_bytes, heard.words)
+        self._finish(utterance)
+
+    def _ended(self) -> None:
+        self._recognizer.forget(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """An answer. words: with start and end in seconds of the audio that was sent; none where the server tells none."""
+
+    text: str
+    words: tuple[tuple[str, float, float], ...] = ()
+
+
+class _Passing(Exception):
+    """May be gone with the next request."""
+
+    def __init__(self, why: str, retry_after_s: float = _RETRY_AFTER_S) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class _Unserved(Exception):
+    """The server does not do verbose_json with this model."""
+
+
+def _transcription(body: bytes) -> Transcription:
+    """What a server answered: at least {"text": "..."}."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _Passing("the server's answer is no JSON") from None
+    if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
+        raise _Passing("the server's answer has no text")
+    silent = [
+        (segment["start"], segment["end"])
+        for segment in _dicts(answer.get("segments"))
+        if _times(segment)
+        and _number(segment, "no_speech_prob") > _NO_SPEECH
+        and _number(segment, "avg_logprob") < _UNLIKELY
+    ]
+    words = tuple(
+        (word["word"].strip(), float(word["start"]), float(word["end"]))
+        for word in _dicts(answer.get("words"))
+        if isinstance(word.get("word"), str) and _times(word)
+    )
+    if not silent:
+        return Transcription(" ".join(answer["text"].split()), words)
+    spoken = (s for s in _dicts(answer["segments"]) if not (_times(s) and (s["start"], s["end"]) in silent))
+    text = " ".join(" ".join(str(segment.get("text", "")) for segment in spoken).split())
+    return Transcription(text, tuple(w for w in words if not any(start <= w[1] < end for start, end in silent)))
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _number(segment: dict[str, Any], name: str) -> float:
+    value = segment.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _times(item: dict[str, Any]) -> bool:
+    """Whether start and end are seconds of a part."""
+    start, end = item.get("start"), item.get("end")
+    return isinstance(start, int | float) and isinstance(end, int | float) and 0 <= start <= end < 1e6
+
+
+def _seconds(retry_after: str) -> float:
+    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form, and what no caller waits for, are as none."""
+    return min(float(retry_after), _LONGEST_RETRY_AFTER_S) if retry_after.isascii() and retry_after.isdigit() else 1.0
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise SpeechFailed(f"the server's answer has more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
+
+
+def _wav(pcm: bytes) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(RATE_HZ)
+        wav.writeframes(pcm)
+    return file.getvalue()

@@ -1,0 +1,102 @@
+"""The recognizer and the synthesizer that the settings name. What a provider needs and lacks is said by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech import (
+    deepgram_recognizer,
+    elevenlabs_synthesizer,
+    openai_recognizer,
+    openai_synthesizer,
+)
+from ari_agent.speech.deepgram_recognizer import DeepgramListening, DeepgramRecognizer
+from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
+from ari_agent.speech.flite_synthesizer import FliteSynthesizer
+from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
+from ari_agent.speech.openai_recognizer import OpenAiListening, OpenAiRecognizer
+from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
+from ari_agent.speech.recognizer import Recognizer
+from ari_agent.speech.speech_cache import SpeechCache
+from ari_agent.speech.synthesizer import Synthesizer
+
+SpeechToText = Literal["none", "openai", "deepgram", "grammar"]
+TextToSpeech = Literal["none", "openai", "elevenlabs", "flite"]
+
+_Provider = TypeVar("_Provider")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """As the configuration has them, each without its prefix ARI_AGENT_. Keys: "" for none.
+
+    grammar: a file, JSGF or a list of phrases; None: a small one of intents that comes with the package.
+    """
+
+    speech_to_text: SpeechToText = "none"
+    text_to_speech: TextToSpeech = "none"
+    openai_api_key: str = field(default="", repr=False)
+    openai_base_url: str = openai_synthesizer.DEFAULT_URL
+    openai_stt_model: str = openai_recognizer.DEFAULT_MODEL
+    openai_tts_model: str = openai_synthesizer.DEFAULT_MODEL
+    deepgram_api_key: str = field(default="", repr=False)
+    deepgram_url: str = deepgram_recognizer.DEFAULT_URL
+    deepgram_model: str = deepgram_recognizer.DEFAULT_MODEL
+    elevenlabs_api_key: str = field(default="", repr=False)
+    elevenlabs_url: str = elevenlabs_synthesizer.DEFAULT_URL
+    elevenlabs_model: str = elevenlabs_synthesizer.DEFAULT_MODEL
+    flite: str = "flite"
+    grammar: Path | None = None
+
+
+_RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
+    "openai": lambda given: OpenAiRecognizer(
+        OpenAiListening(api_key=given.openai_api_key, base_url=given.openai_base_url, model=given.openai_stt_model)
+    ),
+    "deepgram": lambda given: DeepgramRecognizer(
+        DeepgramListening(api_key=given.deepgram_api_key, url=given.deepgram_url, model=given.deepgram_model)
+    ),
+    "grammar": lambda given: GrammarRecognizer(GrammarListening(grammar=given.grammar)),
+}
+_SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {
+    "openai": lambda given: OpenAiSynthesizer(
+        api_key=given.openai_api_key, base_url=given.openai_base_url, model=given.openai_tts_model
+    ),
+    "elevenlabs": lambda given: ElevenLabsSynthesizer(
+        api_key=given.elevenlabs_api_key, url=given.elevenlabs_url, model=given.elevenlabs_model
+    ),
+    "flite": lambda given: FliteSynthesizer(program=given.flite),
+}
+
+
+def recognizer(settings: SpeechSettings) -> Recognizer | None:
+    """Not started yet; None: calls have no ears.
+
+    Raises:
+        SpeechUnavailable: a setting is missing or wrong; `start` raises it for what only shows there.
+    """
+    return _made(_RECOGNIZERS, settings, "ARI_AGENT_SPEECH_TO_TEXT", settings.speech_to_text)
+
+
+def synthesizer(settings: SpeechSettings) -> Synthesizer | None:
+    """Not started yet, with short texts kept in memory; None: calls have no voice.
+
+    Raises:
+        SpeechUnavailable: as `recognizer`.
+    """
+    made = _made(_SYNTHESIZERS, settings, "ARI_AGENT_TEXT_TO_SPEECH", settings.text_to_speech)
+    return SpeechCache(made) if made else None
+
+
+def _made(
+    makers: Mapping[str, Callable[[SpeechSettings], _Provider]], settings: SpeechSettings, setting: str, name: str
+) -> _Provider | None:
+    if name == "none":
+        return None
+    if name not in makers:
+        raise SpeechUnavailable(f"{setting} must be none, {', '.join(makers)}, not {name!r}")
+    return makers[name](settings)

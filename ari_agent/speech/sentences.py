@@ -1,0 +1,174 @@
+"""What an agent writes, bit by bit, as sentences: the pieces that are worth speaking. Pure.
+
+A sentence ends
+
+    . ! ? : ;   before a space; not in "3.5", "e.g.", "Dr. Smith", "J. Smith", "No. 5", "the 3. of May", "www.x.com"
+    。 ؟ ।      and their like of other scripts, wherever they are
+    , and like  after 80 characters; in the first sentence after 20, so that the agent can begin
+    newline     always
+    else        at the last space before 400 characters
+
+Sentences put together are the text, to the character; what is read aloud of one leaves out markup and emoji
+(speakable.py). `Sentences` is fed with a text as it comes, holds back what may go on, and `finish` gives the rest.
+A text that pauses after a full stop may have ended there or not: `lull` takes it as ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from ari_agent.speech.speakable import spoken_characters
+
+LONGEST: Final = 400
+"""Characters of a sentence."""
+
+_CLAUSE: Final = 80  # characters after which a comma is enough
+_FIRST_CLAUSE: Final = 20
+_CLOSERS: Final = "\"'”’»)]}*_`」』）】》〉.!?…。！？"  # noqa: RUF001
+_WIDE: Final = "。！？；｡．؟۔؛।॥"  # noqa: RUF001
+_COMMAS: Final = ",،、，"  # noqa: RUF001
+_SPACELESS: Final = _WIDE + "、，"  # noqa: RUF001  (no space follows them)
+_MARK: Final = re.compile(rf"[\n.!?…:;{_WIDE}{_COMMAS}]")
+_LAST_WORD: Final = re.compile(r"[\w.]*\Z")
+_WORD_END: Final = re.compile(r"\S(?=\s|\Z)")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ABBREVIATIONS: Final = _words(
+    "dr mr mrs ms mx prof rev hon st sr jr vs etc approx dept est inc ltd co corp ave blvd rd apt ext tel gen sgt capt "
+    "lt col jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun "
+    "bzw ca ggf usw evtl hr fr str inkl zzgl mme mlle sra srta ud uds"
+)
+_BEFORE_A_NUMBER: Final = _words("no nr nº num fig p pp vol art ch")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A piece of a text. written: as it is there; start: where, in characters of the whole text."""
+
+    written: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        """Where the next one starts."""
+        return self.start + len(self.written)
+
+    @cached_property
+    def text(self) -> str:
+        """What is read aloud; "" where there is nothing to say."""
+        return "".join(self.written[place] for place in self._places)
+
+    def written_until(self, characters: int) -> int:
+        """Where in the whole text he is who has heard so many characters of `text`: at the end of a word, or at start.
+
+        A word that was not heard to its end does not count. All of `text` heard: end.
+        """
+        if characters >= len(self.text):
+            return self.end
+        heard = [found.end() for found in _WORD_END.finditer(self.text) if found.end() <= characters]
+        return self.start + self._places[heard[-1] - 1] + 1 if heard else self.start
+
+    @cached_property
+    def _places(self) -> Sequence[int]:
+        return spoken_characters(self.written)
+
+
+class Sentences:
+    """Of one text."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._start = 0
+        self._is_first = True
+
+    def feed(self, text: str) -> list[Sentence]:
+        """The next of the text; the sentences that it completes. Of any length, even empty."""
+        self._rest += text
+        return list(self._complete(ended=False))
+
+    def lull(self) -> list[Sentence]:
+        """Nothing has come for a while: what has a mark at its end is a sentence now."""
+        return list(self._complete(ended=True))
+
+    def finish(self) -> list[Sentence]:
+        """The text is complete: the rest of it. After that, another text begins, at 0."""
+        sentences = [*self._complete(ended=True)]
+        if self._rest:
+            sentences.append(Sentence(self._rest, self._start))
+        self._rest, self._start, self._is_first = "", 0, True
+        return sentences
+
+    def _complete(self, *, ended: bool) -> Iterator[Sentence]:
+        while size := self._next_size(ended=ended):
+            sentence = Sentence(self._rest[:size], self._start)
+            self._rest = self._rest[size:]
+            self._start += size
+            self._is_first = self._is_first and not sentence.text
+            yield sentence
+
+    def _next_size(self, *, ended: bool) -> int | None:
+        """Characters of the next sentence. None: it may go on."""
+        rest = self._rest
+        for mark in _MARK.finditer(rest, 0, LONGEST):
+            end = mark.end()
+            if mark[0] != "\n":
+                while end < len(rest) and rest[end] in _CLOSERS:
+                    end += 1
+            if end > LONGEST:
+                break
+            if not ended and self._depends_on_more(mark, end):
+                break
+            if self._ends(mark, end):
+                if mark[0] != "\n" and end < min(len(rest), LONGEST) and rest[end] == " ":
+                    end += 1
+                if any(map(str.isalnum, Sentence(rest[:end], 0).text)):
+                    return end
+        if len(rest) <= LONGEST:
+            return None
+        return rest.rfind(" ", 0, LONGEST) + 1 or LONGEST
+
+    def _depends_on_more(self, mark: re.Match[str], end: int) -> bool:
+        """Whether what comes next decides if a sentence ends at this mark."""
+        if mark[0] == "\n" or len(self._rest) > LONGEST:
+            return False
+        if mark[0] == "." and _last_word(self._rest[: mark.start()]) in _BEFORE_A_NUMBER:
+            return not self._rest[end:].strip()
+        return end == len(self._rest)
+
+    def _ends(self, mark: re.Match[str], end: int) -> bool:
+        """Whether a sentence ends at this mark, and the closers after it up to `end`."""
+        rest, at = self._rest, mark.start()
+        if mark[0] == "\n":
+            return True
+        if mark[0] not in _SPACELESS and end < len(rest) and not rest[end].isspace():
+            return False
+        if mark[0] in _COMMAS:
+            return at >= (_FIRST_CLAUSE if self._is_first else _CLAUSE)
+        if mark[0] in ":;":
+            return at >= _FIRST_CLAUSE
+        return mark[0] != "." or end > at + 1 or not _goes_on(rest[:at], rest[end:].lstrip())
+
+
+def _goes_on(before: str, after: str) -> bool:
+    """Whether a full stop between them belongs to what stands before it."""
+    last = _last_word(before)
+    if last.isdigit():
+        return len(last) <= 2  # of a list, or of a date
+    if last in _BEFORE_A_NUMBER:
+        return after[:1].isdigit()
+    initials = all(len(part) == 1 and part.isalpha() for part in last.split("."))
+    return last in _ABBREVIATIONS or (initials and last != "i")
+
+
+def _last_word(text: str) -> str:
+    """In lower case, with the full stops inside it."""
+    found = _LAST_WORD.search(text)
+    return found[0].lower() if found else ""

@@ -1,0 +1,204 @@
+"""What the recognitions of all providers do alike: a caller's audio becomes utterances, whose texts come out in order.
+
+A recognition derives from `Utterances` and fills in three things: what to do as an utterance begins, as a piece of it
+has come, and as it stops. It answers with `_tell` and `_finish`. Here lives what the contract promises of every
+provider: the audio before an utterance, one final text for each, in order, in time; one failure at most; silence after
+`close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.recognizer import (
+    BYTES_PER_MS,
+    FINAL_TIMEOUT_S,
+    RATE_HZ,
+    Heard,
+    HeardWord,
+    ListeningOptions,
+)
+from ari_agent.speech.utterance import LookBack, Utterance
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING: Final = 16
+"""Utterances that stopped and have no final text yet: more do not fit between two timeouts of a talking person."""
+MAX_AUDIO_BYTES: Final = 60_000 * BYTES_PER_MS
+"""Of one utterance, with a provider that does not take it; then the oldest goes."""
+MAX_TEXT_CHARACTERS: Final = 20_000
+"""Of one utterance; twenty minutes of quick talk."""
+_CLOSE_TIMEOUT_S: Final = 0.8
+
+
+class Utterances(ABC):
+    """A recognition, but for the provider."""
+
+    def __init__(
+        self,
+        options: ListeningOptions,
+        on_heard: Callable[[Heard], None],
+        on_failed: Callable[[SpeechFailed], None],
+        *,
+        piece_bytes: int,
+        final_timeout_s: float = FINAL_TIMEOUT_S,
+    ) -> None:
+        """piece_bytes: how much unsent audio of an utterance there is when `_piece_came` is called."""
+        self.options = options
+        self._on_heard = on_heard
+        self._on_failed = on_failed
+        self._piece_bytes = piece_bytes
+        self._final_timeout_s = final_timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._look_back = LookBack()
+        self._current: Utterance | None = None  # the one being spoken
+        self._waiting: deque[Utterance] = deque()  # all without their final text, in order; the last may be current
+        self._ready: dict[Utterance, Heard] = {}  # final texts that wait for an earlier one
+        self._deadlines: dict[Utterance, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False  # closed or failed
+
+    def __repr__(self) -> str:
+        state = "over" if self._over else "speaking" if self._current else "quiet"
+        return f"<{type(self).__name__} {self.options.call_id} {state}, {len(self._waiting)} waiting>"
+
+    def feed(self, pcm: bytes) -> None:
+        """See Recognition."""
+        if self._over:
+            return
+        if not (utterance := self._current):
+            self._look_back.feed(pcm)
+            return
+        self._look_back.fed_bytes += len(pcm)
+        utterance.audio += pcm
+        if len(utterance.audio) - utterance.sent_bytes >= self._piece_bytes:
+            self._piece_came(utterance)
+            if (surplus := len(utterance.audio) - MAX_AUDIO_BYTES) > 0:
+                utterance.forget(surplus)
+
+    def speech_started(self) -> None:
+        """See Recognition."""
+        if self._over or self._current:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            self._fail(SpeechFailed(f"{MAX_WAITING} utterances wait for their text"))
+            return
+        audio = self._look_back.take()
+        self._current = utterance = Utterance(self._look_back.fed_bytes - len(audio), audio)
+        self._waiting.append(utterance)
+        self._began(utterance)
+
+    def speech_stopped(self) -> None:
+        """See Recognition."""
+        if self._over or not (utterance := self._current):
+            return
+        self._current = None
+        utterance.stopped = True
+        self._deadlines[utterance] = self._loop.call_later(self._final_timeout_s, self._expired, utterance)
+        self._stopped(utterance)
+
+    async def close(self) -> None:
+        """See Recognition."""
+        self._end()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_TIMEOUT_S)
+            for task in late:
+                log.warning("%s: %s does not end", self.options.call_id, task.get_name())
+
+    @abstractmethod
+    def _began(self, utterance: Utterance) -> None:
+        """It has its look-back already."""
+
+    @abstractmethod
+    def _piece_came(self, utterance: Utterance) -> None:
+        """piece_bytes of it are unsent, or more."""
+
+    @abstractmethod
+    def _stopped(self, utterance: Utterance) -> None:
+        """See to it that `_finish` follows."""
+
+    @abstractmethod
+    def _ended(self) -> None:
+        """Closed or failed: give up what is held."""
+
+    def _tell(self, utterance: Utterance, *, end_of_turn: bool = False) -> None:
+        """Its text so far. Withheld while an earlier utterance waits for its final text."""
+        if self._over or not self._waiting or self._waiting[0] is not utterance or utterance in self._ready:
+            return
+        self._on_heard(
+            Heard(
+                utterance.text[:MAX_TEXT_CHARACTERS], final=False, words=tuple(utterance.words), end_of_turn=end_of_turn
+            )
+        )
+
+    def _finish(self, utterance: Utterance, *, end_of_turn: bool = False) -> None:
+        """Its text is final; a second time for the same utterance is nothing."""
+        if self._over or utterance not in self._waiting or utterance in self._ready:
+            return
+        if deadline := self._deadlines.pop(utterance, None):
+            deadline.cancel()
+        utterance.audio.clear()
+        self._ready[utterance] = Heard(
+            utterance.text[:MAX_TEXT_CHARACTERS], final=True, words=tuple(utterance.words), end_of_turn=end_of_turn
+        )
+        while self._waiting and not self._over and (heard := self._ready.pop(self._waiting[0], None)):
+            self._waiting.popleft()
+            self._on_heard(heard)
+
+    def _fail(self, error: SpeechFailed) -> None:
+        """Once, and nothing after it."""
+        if self._over:
+            return
+        log.warning("speech to text failed: %s", error, extra={"call_id": self.options.call_id})
+        self._end()
+        self._on_failed(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """A task of this recognition: ends with it, and takes it along when it breaks."""
+        task = self._loop.create_task(work, name=f"{name} of {self.options.call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or not (error := task.exception()):
+            return
+        if not isinstance(error, SpeechFailed):
+            log.error("a defect in %s", task.get_name(), exc_info=error, extra={"call_id": self.options.call_id})
+            error = SpeechFailed("speech to text failed by a defect; the log has it")
+        self._fail(error)
+
+    def _expired(self, utterance: Utterance) -> None:
+        self._deadlines.pop(utterance, None)
+        self._fail(SpeechFailed(f"speech to text gave no text within {self._final_timeout_s:g} s"))
+
+    def _end(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        for deadline in self._deadlines.values():
+            deadline.cancel()
+        self._deadlines.clear()
+        self._waiting.clear()
+        self._ready.clear()
+        self._current = None
+        self._look_back.take()
+        self._ended()
+        for task in self._tasks:
+            task.cancel()
+
+
+def words_at(start_bytes: int, words: Sequence[tuple[str, float, float]]) -> list[HeardWord]:
+    """Words whose times are seconds from a place in what was fed."""
+    start_ms = start_bytes * 1000 // (RATE_HZ * 2)
+    return [
+        HeardWord(word, start_ms + round(start_s * 1000), start_ms + round(end_s * 1000))
+        for word, start_s, end_s in words
+    ]

@@ -1,0 +1,470 @@
+"""A conversation by voice, without voices: what is decided, in time that is told."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation
+from ari_agent.calls.dialogue.spoken_dialogue import MOST_RETRIES, OVERDUE_MS, DialogueSettings, SpokenDialogue
+from ari_agent.calls.dialogue.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
+from ari_agent.contract.agent_options import UserDtmfOptions
+from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
+from ari_agent.speech.recognizer import Heard
+from ari_agent.speech.turn_settings import TurnSettings
+
+MS_PER_CHARACTER = 50
+STEP_MS = 20.0
+
+
+class Talk:
+    """A dialogue, and the playout of what it orders. Time passes when it is told to."""
+
+    def __init__(self, *, plays: bool = True, **settings: Any) -> None:
+        turns = TurnSettings(**settings.pop("turns", {}))
+        self.dialogue = SpokenDialogue(DialogueSettings(turns=turns, **settings))
+        self.now_ms = 0.0
+        self.orders: list[Order] = []
+        self.plays = plays
+        self._made: deque[tuple[int, float]] = deque()  # sentences that wait for the gate
+        self._playing: deque[list[float]] = deque()  # number, duration, heard
+        self._holds = False
+
+    def start(self) -> Talk:
+        self.dialogue.start(self.now_ms)
+        return self.take()
+
+    def take(self) -> Talk:
+        """The orders that there are."""
+        while orders := self.dialogue.take_orders():
+            for order in orders:
+                self.orders.append(order)
+                if isinstance(order, Speak):
+                    self._made.append((order.number, len(order.text) * MS_PER_CHARACTER))
+                elif isinstance(order, Silence):
+                    self._made.clear()
+                    self._playing.clear()
+                    self._holds = False
+                elif isinstance(order, Hold):
+                    self._holds = True
+                elif isinstance(order, GoOn):
+                    self._holds = False
+                    assert self._playing[0][0] == order.number
+                    assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
+                    self._playing[0][2] = order.heard_ms
+        return self
+
+    def wait(self, duration_ms: float) -> Talk:
+        """Time passes; what may be played plays."""
+        end_ms = self.now_ms + duration_ms
+        while self.now_ms < end_ms:
+            self.now_ms = min(end_ms, self.now_ms + STEP_MS)
+            if (due_ms := self.dialogue.next_tick_ms) is not None and due_ms <= self.now_ms:
+                self.dialogue.tick(self.now_ms)
+                self.take()
+            while self._made and self.dialogue.may_speak:
+                number, lasts_ms = self._made.popleft()
+                if self.dialogue.sound(number, lasts_ms, (), self.now_ms):
+                    self._playing.append([number, lasts_ms, 0.0])
+                    self.take()
+                    self.dialogue.sound_is_whole(number, self.now_ms)
+                self.take()
+            self._play()
+        return self
+
+    def _play(self) -> None:
+        if self._playing and self.plays and not self._holds:
+            playing = self._playing[0]
+            playing[2] = min(playing[1], playing[2] + STEP_MS)
+            if playing[2] >= playing[1]:
+                self._playing.popleft()
+            self.dialogue.played(int(playing[0]), playing[2], self.now_ms)
+            self.take()
+
+    def answer(self, content: str, *, number: int | None = None, complete: bool = True, **more: Any) -> Talk:
+        """The agent's server answers what it was asked last, or its opening."""
+        response_id = number if number is not None else (self.dialogue.requests.open_id or 0)
+        message = LlmResponse(response_id=response_id, content=content, content_complete=complete, **more)
+        self.dialogue.says(message, self.now_ms)
+        return self.take()
+
+    def cut_in(self, content: str, *, number: int = 1, complete: bool = True, **more: Any) -> Talk:
+        message = LlmInterrupt(interrupt_id=number, content=content, content_complete=complete, **more)
+        self.dialogue.says(message, self.now_ms)
+        return self.take()
+
+    def voice(self, lasts_ms: float, text: str = "", *, final: bool = True) -> Talk:
+        """The caller speaks, pauses, and is understood."""
+        self.dialogue.voice_started(self.now_ms, since_ms=self.now_ms - 100)
+        self.take().wait(lasts_ms)
+        stopped_ms = self.now_ms
+        self.wait(300)
+        self.dialogue.voice_stopped(self.now_ms, since_ms=stopped_ms)
+        self.dialogue.heard(Heard(text, final), self.now_ms)
+        return self.take()
+
+    def said(self) -> list[str]:
+        return [f"{part.role}: {part.content}" for part in self.dialogue.transcript.utterances()]
+
+    def of(self, kind: type[Order]) -> list[Any]:
+        return [order for order in self.orders if isinstance(order, kind)]
+
+    def wishes(self) -> list[Order]:
+        """All but what is only told."""
+        return [order for order in self.orders if not isinstance(order, Told | Speak)]
+
+
+def test_the_agent_speaks_first_and_the_caller_is_answered() -> None:
+    talk = Talk().answer("Hello there.").wait(500)
+    assert not talk.dialogue.may_speak
+    talk.start().wait(1000)
+    assert talk.said() == ["agent: Hello there."]
+    talk.voice(600, "yes please.").wait(500)
+    assert talk.wishes() == [Ask(1)]
+    talk.answer("Very well.").wait(1000)
+    assert talk.said() == ["agent: Hello there.", "user: yes please.", "agent: Very well."]
+    assert [order.turntaking for order in talk.of(Told) if order.turntaking] == [
+        "agent_turn",
+        "user_turn",
+        "agent_turn",
+    ]
+    latency = talk.dialogue.latency.report()
+    assert latency is not None
+    assert latency.e2e is not None
+    assert latency.e2e.num == 1
+    assert latency.asr is not None
+    assert latency.asr.values == (300.0,)
+
+
+def test_the_begin_message_waits_for_its_delay() -> None:
+    talk = Talk(turns={"begin_message_delay_ms": 1500}).answer("Hi.").start().wait(1400)
+    assert not talk.dialogue.is_speaking
+    assert talk.wait(200).dialogue.is_speaking
+
+
+def test_an_agent_that_says_nothing_lets_the_caller_begin() -> None:
+    talk = Talk().answer("").start().wait(3000)
+    assert talk.wishes() == []
+    talk.voice(500, "hello?").wait(500)
+    assert talk.wishes() == [Ask(1)]
+
+
+def test_speech_begins_with_the_first_complete_sentence() -> None:
+    talk = Talk().start().answer("One is here. Two", complete=False)
+    assert [order.text for order in talk.of(Speak)] == ["One is here."]
+    talk.answer(" is here.", complete=False).wait(1000)
+    assert [order.text for order in talk.of(Speak)] == ["One is here.", "Two is here."]  # nothing came for a while
+    assert talk.dialogue.is_speaking
+    talk.answer(" Three", complete=True).wait(2000)
+    assert talk.said() == ["agent: One is here. Two is here. Three"]
+    assert not talk.dialogue.is_speaking
+
+
+def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() -> None:
+    talk = Talk().start().answer("One two three four five. Six seven eight nine ten.", end_call=True).wait(600)
+    talk.voice(600, "wait").wait(1000)
+    assert talk.wishes() == [Silence(), Ask(1)]
+    agent, user = talk.said()
+    assert user == "user: wait"
+    assert agent.removeprefix("agent: ") in "One two three four five."
+    assert agent != "agent: One two three four five."
+    assert talk.dialogue.unheard_ms == 0
+    talk.answer("more", number=0).wait(1000)
+    assert len(talk.of(Speak)) == 2  # nobody wants what was cut off
+
+
+def test_what_still_comes_of_an_answer_that_was_cut_off_is_dropped() -> None:
+    talk = Talk().start().answer("One two three four five. Six", complete=False).wait(400)
+    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.take().wait(300)
+    assert talk.wishes() == [Silence()]
+    talk.answer(" seven eight. Nine.", number=0, end_call=True).wait(2000)
+    assert [order.text for order in talk.of(Speak)] == ["One two three four five."]
+    assert talk.wishes() == [Silence()]
+
+
+def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
+    text = "One two three four five six seven eight."
+    talk = Talk().start().answer(text, no_interruption_allowed=True, end_call=True).wait(400)
+    talk.voice(500, "wait").wait(2000)
+    assert talk.wishes() == [HangUp()]
+    before, user, after = talk.said()
+    assert user == "user: wait"
+    assert f"{before} {after.removeprefix('agent: ')}" == f"agent: {text}"
+
+
+def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was() -> None:
+    text = "One two three four five six seven eight nine ten."
+    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer(text).wait(600)
+    talk.voice(400, "uh huh").wait(5000)
+    assert [type(order) for order in talk.wishes()] == [Hold, GoOn]
+    assert " ".join(line.split(": ")[1] for line in talk.said() if line.startswith("agent")) == text
+
+
+def test_a_word_of_ones_own_does_not() -> None:
+    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer("One two three four five six.").wait(600)
+    talk.voice(400, "my order.").wait(2000)
+    assert [type(order) for order in talk.wishes()] == [Hold, Silence, Ask]
+    agent, user = talk.said()
+    assert user == "user: my order."
+    assert agent != "agent: One two three four five six."
+
+
+def test_an_answer_that_comes_while_the_caller_goes_on_is_not_spoken() -> None:
+    talk = Talk().answer("").start().wait(100)
+    talk.voice(500, "my number is").wait(1500)
+    assert talk.wishes() == [Ask(1)]
+    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.answer("And?").wait(300)
+    assert not talk.dialogue.may_speak
+    talk.dialogue.voice_stopped(talk.now_ms, since_ms=talk.now_ms)
+    talk.dialogue.heard(Heard("yes.", True), talk.now_ms)
+    talk.take().wait(800)
+    assert talk.wishes() == [Ask(1), Silence(), Ask(2)]
+    assert talk.said() == ["user: my number is yes."]
+
+
+def test_but_after_a_noise_it_is() -> None:
+    talk = Talk().answer("").start().wait(100)
+    talk.voice(500, "hello.").wait(400)
+    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.answer("Hello to you.").wait(200)
+    talk.dialogue.voice_stopped(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.dialogue.heard(Heard("", True), talk.now_ms)
+    talk.take().wait(3000)
+    assert talk.said() == ["user: hello.", "agent: Hello to you."]
+
+
+def test_a_voice_that_nobody_understands_is_answered_all_the_same() -> None:
+    talk = Talk().answer("").start().wait(100)
+    talk.voice(1500, "").wait(1000)
+    assert talk.wishes() == [Ask(1)]
+    assert talk.said() == ["user: (unintelligible audio)"]
+
+
+def test_a_silent_caller_is_reminded_as_often_as_is_set() -> None:
+    talk = Talk(turns={"reminder_trigger_ms": 2000, "reminder_max_count": 1}).start().answer("Hello.").wait(3000)
+    assert talk.wishes() == [Ask(1, reminds=True)]
+    talk.answer("Still there?").wait(10_000)
+    assert talk.wishes() == [Ask(1, reminds=True)]
+
+
+def test_an_interruption_of_the_agents_own_cuts_in_and_goes_on() -> None:
+    talk = Talk().start().answer("A long story about a telephone.").wait(500)
+    talk.cut_in("Stop. ", complete=False).wait(100)
+    talk.cut_in("There is a fire.").wait(2000)
+    assert talk.wishes() == [Silence()]
+    assert talk.said() == ["agent: A long", "agent: Stop. There is a fire."]
+
+
+@pytest.mark.parametrize(
+    ("more", "wish"),
+    [
+        ({"end_call": True}, HangUp()),
+        ({"transfer_number": "+14155550100"}, Transfer("+14155550100")),
+        ({"digit_to_press": "1"}, Press("1")),
+    ],
+)
+def test_actions_wait_until_all_was_heard(more: dict[str, Any], wish: Order) -> None:
+    talk = Talk().start().answer("One moment.", **more).wait(300)
+    assert talk.wishes() == []
+    assert talk.wait(500).wishes() == [wish]
+    roles = [item.role for item in talk.dialogue.transcript.items()]
+    assert roles == ["agent", "tool_call_invocation"]
+
+
+def test_an_action_without_words_is_done_at_once() -> None:
+    assert Talk().start().answer("", end_call=True).wishes() == [HangUp()]
+
+
+@pytest.mark.parametrize(
+    ("more", "wish"), [({"end_call": True}, HangUp()), ({"transfer_number": "+1555"}, Transfer("+1555"))]
+)
+def test_what_the_caller_says_while_the_agent_takes_leave_is_not_answered(more: dict[str, Any], wish: Order) -> None:
+    talk = Talk(dtmf=UserDtmfOptions(digit_limit=1)).start().answer("").voice(600, "goodbye.").wait(500)
+    talk.answer("Goodbye, and thank you.", no_interruption_allowed=True, **more).wait(100)
+    talk.dialogue.pressed("1", talk.now_ms)
+    talk.take().wait(5000)
+    assert talk.said()[0] == "user: goodbye. Pressed Button: 1"
+    assert talk.wishes() == [Ask(1), wish]
+
+
+def test_an_agent_whose_transfer_fails_is_asked_again_a_few_times() -> None:
+    talk = Talk().start()
+    for _ in range(MOST_RETRIES + 3):
+        talk.answer("", transfer_number="1")
+        talk.dialogue.transfer_result(TransferOutcome(status="failed", message="busy"), talk.now_ms)
+        talk.take()
+    assert len(talk.of(Ask)) == MOST_RETRIES
+    talk.voice(500, "please.").wait(500)
+    assert len(talk.of(Ask)) == MOST_RETRIES + 1
+
+
+def test_keys_are_an_answer_and_wait_for_the_agent_unless_they_may_interrupt() -> None:
+    patient = Talk().start().answer("Press one, or two.").wait(200)
+    patient.dialogue.pressed("1", patient.now_ms)
+    assert patient.take().wait(1500).wishes() == [Ask(1)]
+    assert patient.said() == ["agent: Press one, or two.", "user: Pressed Button: 1"]
+    hasty = Talk(allow_dtmf_interruption=True).start().answer("Press one, or two.").wait(200)
+    hasty.dialogue.pressed("1", hasty.now_ms)
+    assert hasty.take().wishes() == [Silence()]
+    assert hasty.wait(1500).wishes() == [Silence(), Ask(1)]
+
+
+def test_a_server_that_hangs_up_has_its_last_words() -> None:
+    talk = Talk().start().answer("Goodbye. See you", complete=False).wait(100)
+    talk.dialogue.hang_up_when_done(talk.now_ms)
+    assert talk.take().wishes() == []
+    assert talk.wait(2000).wishes() == [HangUp()]
+    assert talk.said() == ["agent: Goodbye. See you"]
+    silent = Talk().start()
+    silent.dialogue.hang_up_when_done(0.0)
+    assert silent.take().wishes() == [HangUp()]
+
+
+def test_a_server_that_was_lost_is_asked_again() -> None:
+    talk = Talk().answer("").start().wait(100)
+    talk.voice(500, "hello.").wait(500)
+    talk.dialogue.line_is_back(talk.now_ms)
+    assert talk.take().wishes() == [Ask(1), Ask(2)]
+    talk.answer("First. And", complete=False).wait(200)
+    talk.dialogue.line_is_back(talk.now_ms)
+    talk.take().wait(2000)
+    assert talk.wishes() == [Ask(1), Ask(2)]
+    assert talk.said()[-1] == "agent: First. And"
+
+
+def test_a_machine_gets_its_message_after_its_greeting_and_then_the_hang_up() -> None:
+    talk = Talk().start().answer("Hello, this is Ada.").wait(300)
+    talk.dialogue.voicemail(VoicemailNotice(status="greeting", action="static_text", text="Call back."), talk.now_ms)
+    talk.take().voice(3000, "leave a message").wait(3000)
+    assert talk.wishes() == [Silence()]
+    talk.dialogue.voicemail(VoicemailNotice(status="recording", action="static_text", text="Call back."), talk.now_ms)
+    talk.take().wait(2000)
+    assert talk.wishes() == [Silence(), HangUp()]
+    assert talk.said()[-1] == "agent: Call back."
+
+
+def test_or_the_agent_is_asked_for_one() -> None:
+    talk = Talk().answer("").start().wait(300)
+    notice = VoicemailNotice(status="recording", action="prompt", text="Ask them to call back.")
+    talk.dialogue.voicemail(notice, talk.now_ms)
+    talk.take().answer("Please call us.").wait(2000)
+    assert talk.wishes() == [Ask(1), HangUp()]
+
+
+def test_a_caller_who_is_away_is_neither_heard_nor_reminded() -> None:
+    talk = Talk(turns={"reminder_trigger_ms": 1000}).start().answer("Hello.").wait(400)
+    talk.dialogue.pause(talk.now_ms)
+    talk.take().voice(1000, "music").wait(5000)
+    assert talk.wishes() == []
+    talk.dialogue.resume(talk.now_ms)
+    talk.take().wait(1500)
+    assert talk.wishes() == [Ask(1, reminds=True)]
+
+
+def test_settings_change_in_the_middle_of_a_call() -> None:
+    talk = Talk().start()
+    assert talk.dialogue.silence_ms == 300
+    talk.dialogue.configure(LlmAgentConfig(responsiveness=0.0, interruption_sensitivity=0.0), 0.0)
+    assert talk.dialogue.silence_ms == 1000
+    talk.answer("One two three four five.").wait(200)
+    talk.voice(500, "wait").wait(300)
+    assert talk.wishes() == []
+    assert talk.wait(3000).wishes() == [Ask(1)]
+
+
+def test_a_playout_that_tells_nothing_is_taken_to_have_played() -> None:
+    talk = Talk(plays=False).start().answer("One two.", end_call=True).wait(1000)
+    assert talk.wishes() == []
+    assert talk.wait(OVERDUE_MS).wishes() == [HangUp()]
+
+
+def test_the_api_makes_the_agent_speak_now_or_after_what_it_says() -> None:
+    talk = Talk().start().answer("Hello.")
+    talk.wait(100).dialogue.control(context="It rains.", triggers=True, now_ms=talk.now_ms)
+    assert talk.take().wishes() == []
+    assert talk.wait(1000).wishes() == [Ask(1)]
+    assert talk.dialogue.transcript.items()[0].role == "injected"
+
+
+def test_tools_of_the_agents_are_told_of() -> None:
+    talk = Talk().start()
+    talk.dialogue.tool(LlmToolInvocation(tool_call_id="t", name="look_up", arguments="{}"))
+    assert talk.take().of(Told)
+    assert talk.dialogue.transcript.items_json()[0]["name"] == "look_up"
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("wait"), st.integers(1, 3000)),
+        st.tuples(
+            st.just("voice"), st.integers(50, 2000), st.sampled_from(["", "yes.", "wait", "uh huh", "my number is"])
+        ),
+        st.tuples(
+            st.just("answer"), st.sampled_from(["", "Yes.", "One two three. Four five", " six. "]), st.booleans()
+        ),
+        st.tuples(st.just("action"), st.sampled_from(["end_call", "transfer_number", "digit_to_press"])),
+        st.tuples(st.just("cut in"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("key"), st.sampled_from("12#")),
+        st.tuples(st.just("away"), st.booleans()),
+        st.tuples(st.just("lost")),
+        st.tuples(st.just("gone")),
+        st.tuples(st.just("trigger")),
+        st.tuples(st.just("machine"), st.sampled_from(["greeting", "recording"])),
+    ),
+    max_size=30,
+)
+
+
+@given(_STEPS, st.booleans(), st.floats(0, 1), st.booleans())
+def test_whatever_happens(steps: list[tuple[Any, ...]], keys_interrupt: bool, sensitivity: float, plays: bool) -> None:
+    talk = Talk(
+        turns={"interruption_sensitivity": sensitivity, "reminder_trigger_ms": 2000},
+        allow_dtmf_interruption=keys_interrupt,
+        plays=plays,
+    ).start()
+    dialogue = talk.dialogue
+    for step in steps:
+        match step:
+            case ("wait", duration_ms):
+                talk.wait(duration_ms)
+            case ("voice", duration_ms, text):
+                talk.voice(duration_ms, text)
+            case ("answer", content, complete):
+                talk.answer(content, complete=complete)
+            case ("action", name):
+                action: dict[str, Any] = {name: True if name == "end_call" else "1"}
+                talk.answer("Now.", **action)
+            case ("cut in", number, complete):
+                talk.cut_in("Stop it.", number=number, complete=complete)
+            case ("key", digit):
+                dialogue.pressed(digit, talk.now_ms)
+            case ("away", True):
+                dialogue.pause(talk.now_ms)
+            case ("away", False):
+                dialogue.resume(talk.now_ms)
+            case ("lost",):
+                dialogue.line_is_back(talk.now_ms)
+            case ("gone",):
+                dialogue.hang_up_when_done(talk.now_ms)
+            case ("trigger",):
+                dialogue.control(context=None, triggers=True, now_ms=talk.now_ms)
+            case ("machine", status):
+                dialogue.voicemail(VoicemailNotice(status=status, action="static_text", text="Call back."), talk.now_ms)
+        talk.take()
+        due_ms = dialogue.next_tick_ms
+        assert due_ms is None or due_ms > talk.now_ms - STEP_MS
+    asked = [order.response_id for order in talk.of(Ask)]
+    assert asked == sorted(set(asked))
+    spoken = " ".join(order.text for order in talk.of(Speak)).split()
+    heard = [word for line in talk.said() if line.startswith("agent") for word in line.split()[1:]]
+    rest = iter(spoken)
+    assert all(word in rest for word in heard)  # in order, and nothing that was not to be spoken
+    dialogue.resume(talk.now_ms)
+    talk.take().wait(40_000)
+    assert dialogue.unheard_ms == 0 or dialogue.requests.is_open or not dialogue.may_speak

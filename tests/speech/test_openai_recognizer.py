@@ -1,0 +1,257 @@
+"""Speech to text by the OpenAI API, against a server that speaks it and recognises speech."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.openai_recognizer import MAX_ANSWER_BYTES, OpenAiListening, OpenAiRecognizer
+from ari_agent.speech.recognizer import ListeningOptions
+from tests.fakes.speech_server import KEY, SpeechServer, Trouble, speech_server
+from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, Ear, feed, say, speech
+
+
+@asynccontextmanager
+async def recognizer_of(server: SpeechServer, *, timeout_s: float = 10.0) -> AsyncIterator[OpenAiRecognizer]:
+    recognizer = OpenAiRecognizer(OpenAiListening(KEY, server.base_url, "whisper-1", timeout_s, 2 * timeout_s))
+    await recognizer.start()
+    try:
+        yield recognizer
+    finally:
+        await recognizer.close()
+
+
+async def test_an_utterance_is_understood_from_its_first_word() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        await say(recognition, speech(TRANSFER[0]))
+        assert await ear.finals_of(1) == [TRANSFER[1]]
+        await recognition.close()
+    asked = server.asked[0]
+    assert asked.fields["model"] == ["whisper-1"]
+    assert asked.fields["language"] == ["en"]
+    assert asked.fields["prompt"] == ["Retell"]
+    assert asked.duration_s == pytest.approx(len(speech(TRANSFER[0])) / 32000, abs=0.03)
+
+
+async def test_words_are_timed_on_all_that_was_fed() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        await feed(recognition, bytes(5000 * MS_BYTES))
+        await say(recognition, speech(YES[0]))
+        await ear.finals_of(1)
+        await recognition.close()
+    (word,) = ear.finals[0].words
+    assert word.word == "yes"
+    assert 5200 < word.start_ms < 5500 < word.end_ms < 6100
+
+
+async def test_utterances_come_in_order_whatever_is_answered_first() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(Trouble(delay_s=0.3))
+        for file, _ in (TRANSFER, YES, NO_THANK_YOU):
+            await say(recognition, speech(file))
+        assert await ear.finals_of(3) == [TRANSFER[1], YES[1], NO_THANK_YOU[1]]
+        await recognition.close()
+
+
+async def test_a_server_without_word_times_is_asked_for_text_alone() -> None:
+    async with speech_server(words=False) as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        for _ in range(2):
+            await say(recognition, speech(YES[0]))
+        assert await ear.finals_of(2) == ["yes", "yes"]
+        assert not ear.finals[0].words
+        await recognition.close()
+    assert [asked.fields["response_format"] for asked in server.asked] == [["json"], ["json"]]
+
+
+async def test_a_click_is_nothing_and_nobody_is_asked() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        click = bytes(400 * MS_BYTES) + b"\x00\x40" * (100 * MS_BYTES // 2) + bytes(500 * MS_BYTES)
+        await say(recognition, click)
+        assert await ear.finals_of(1) == [""]
+        await recognition.close()
+    assert not server.asked
+
+
+async def test_a_long_speech_goes_out_in_parts_cut_where_it_is_quiet() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        # Half a minute of room between two sentences: the second one straddles what a part may have
+        room = 29_500 * MS_BYTES - len(speech(TRANSFER[0]))
+        await say(recognition, speech(TRANSFER[0]) + bytes(room) + speech(BARGE[0]))
+        assert await ear.finals_of(1) == [f"{TRANSFER[1]} {BARGE[1]}"]
+        times = [word.start_ms for word in ear.finals[0].words]
+        assert times == sorted(times)
+        assert times[-1] > 30_000
+        await recognition.close()
+    assert all(asked.duration_s <= 30 for asked in server.asked)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble(500),
+        Trouble(503, b"<html>"),
+        Trouble(0),
+        Trouble(429, headers={"Retry-After": "0"}),
+        Trouble(200, b"{"),
+        Trouble(200, b"[1]"),
+        Trouble(200, b'{"text": 1}'),
+        Trouble(200, b"[" * 100_000),
+        Trouble(delay_s=3),
+    ],
+    ids=["500", "503", "cut off", "429", "no JSON", "no object", "no text", "deep", "slow"],
+)
+async def test_what_passes_is_asked_again(trouble: Trouble) -> None:
+    async with speech_server() as server, recognizer_of(server, timeout_s=1.5) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(trouble)
+        await say(recognition, speech(YES[0]))
+        assert await ear.finals_of(1) == ["yes"]
+        assert len(server.asked) == 2
+        await recognition.close()
+
+
+@pytest.mark.parametrize(
+    ("troubles", "why"),
+    [
+        ([Trouble(500), Trouble(502)], "502"),
+        (
+            [Trouble(400, json.dumps({"error": {"message": f"no model for {KEY}"}}).encode())] * 2,
+            r"400: no model for \*\*\*",
+        ),
+        ([Trouble(200, b" " * (MAX_ANSWER_BYTES + 1))], "more than"),
+        ([Trouble(401)], "refuses the key"),
+        ([Trouble(0)] * 2, "connection failed"),
+    ],
+    ids=["5xx twice", "400", "huge", "401", "cut off twice"],
+)
+async def test_what_stays_wrong_fails_once_and_names_no_key(troubles: list[Trouble], why: str) -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.extend(troubles)
+        await say(recognition, speech(YES[0]))
+        error = await ear.failure()
+        assert KEY not in str(error)
+        await say(recognition, speech(YES[0]))  # and nothing follows
+        await recognition.close()
+        assert (len(ear.failures), ear.finals) == (1, [])
+    assert re.search(why, str(error)), error
+
+
+async def test_no_text_in_time_is_a_failure() -> None:
+    async with speech_server() as server:
+        recognizer = OpenAiRecognizer(OpenAiListening(KEY, server.base_url, final_timeout_s=0.1))
+        await recognizer.start()
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(Trouble(delay_s=5))
+        await say(recognition, speech(YES[0]))
+        assert "within 0.1 s" in str(await ear.failure())
+        await recognition.close()
+        await recognizer.close()
+
+
+async def test_after_close_nothing_is_heard() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(Trouble(delay_s=5))
+        await say(recognition, speech(YES[0]))
+        await recognition.close()
+        await recognition.close()
+        await say(recognition, speech(YES[0]))
+        await recognizer.close()
+    assert (ear.finals, ear.partials, ear.failures) == ([], [], [])
+
+
+async def test_a_stop_without_a_start_is_nothing_and_a_second_start_too() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        recognition.speech_stopped()
+        recognition.speech_started()
+        await say(recognition, speech(YES[0]))
+        recognition.speech_stopped()
+        assert await ear.finals_of(1) == ["yes"]
+        await recognition.close()
+    assert len(ear.finals) == 1
+
+
+async def test_a_part_that_a_whisper_takes_for_silence_is_left_out() -> None:
+    answer = {
+        "text": "Yes. Thank you for watching!",
+        "words": [{"word": "Yes", "start": 0.3, "end": 0.6}, {"word": "Thank", "start": 2.0, "end": 2.2}],
+        "segments": [
+            {"start": 0.0, "end": 2.0, "text": " Yes.", "no_speech_prob": 0.02, "avg_logprob": -0.2},
+            {"start": 2.0, "end": 4.0, "text": " Thank you for watching!", "no_speech_prob": 0.9, "avg_logprob": -1.4},
+        ],
+    }
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(Trouble(200, json.dumps(answer).encode()))
+        await say(recognition, speech(YES[0]))
+        assert await ear.finals_of(1) == ["Yes."]
+        assert [word.word for word in ear.finals[0].words] == ["Yes"]
+        await recognition.close()
+
+
+async def test_a_language_that_is_none_is_not_sent() -> None:
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer, ListeningOptions("call_1", "multi"))
+        await say(recognition, speech(YES[0]))
+        await ear.finals_of(1)
+        await recognition.close()
+    assert "language" not in server.asked[0].fields
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (OpenAiListening("", "https://api.openai.com/v1"), "ARI_AGENT_OPENAI_API_KEY"),
+        (OpenAiListening(KEY, "ftp://example.com"), "ARI_AGENT_OPENAI_BASE_URL"),
+        (OpenAiListening(KEY, "example.com/v1"), "ARI_AGENT_OPENAI_BASE_URL"),
+    ],
+)
+async def test_what_is_missing_is_named_at_start(settings: OpenAiListening, why: str) -> None:
+    with pytest.raises(SpeechUnavailable, match=why):
+        await OpenAiRecognizer(settings).start()
+
+
+async def test_a_wrong_key_is_named_at_start() -> None:
+    async with speech_server() as server:
+        with pytest.raises(SpeechUnavailable, match="refuses the key: check ARI_AGENT_OPENAI_API_KEY") as refused:
+            await OpenAiRecognizer(OpenAiListening("wrong-key", server.base_url)).start()
+    assert "wrong-key" not in str(refused.value)
+    assert "wrong-key" not in repr(OpenAiListening("wrong-key"))
+
+
+async def test_a_server_that_is_away_at_start_may_come_later(caplog: pytest.LogCaptureFixture) -> None:
+    async with speech_server() as server:
+        url = server.base_url
+    recognizer = OpenAiRecognizer(OpenAiListening(KEY, url))
+    with caplog.at_level(logging.WARNING):
+        await recognizer.start()
+    assert "does not answer yet" in caplog.text
+    await recognizer.close()

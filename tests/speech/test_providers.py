@@ -1,0 +1,79 @@
+"""From settings to what listens and speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ari_agent.errors import ConfigurationError, SpeechUnavailable
+from ari_agent.speech.deepgram_recognizer import DeepgramRecognizer
+from ari_agent.speech.grammar_recognizer import GrammarRecognizer
+from ari_agent.speech.openai_recognizer import OpenAiRecognizer
+from ari_agent.speech.providers import SpeechSettings, recognizer, synthesizer
+from ari_agent.speech.speech_cache import SpeechCache
+from ari_agent.speech.synthesizer import Voice
+from tests.fakes import flite
+from tests.fakes.speech_synthesis_server import KEY, OpenAiSpeechServer
+from tests.speech.spoken import SENTENCE, check_is_speech, whole
+
+
+def settings(**given: Any) -> SpeechSettings:
+    return SpeechSettings(**given)
+
+
+def test_without_settings_there_is_neither() -> None:
+    assert recognizer(SpeechSettings()) is None
+    assert synthesizer(SpeechSettings()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("openai", OpenAiRecognizer), ("deepgram", DeepgramRecognizer), ("grammar", GrammarRecognizer)]
+)
+def test_each_recognizer_by_its_name(name: str, kind: type[object]) -> None:
+    made = recognizer(settings(speech_to_text=name, openai_api_key=KEY, deepgram_api_key=KEY))
+    assert isinstance(made, kind)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"text_to_speech": "openai"}, "ARI_AGENT_OPENAI_API_KEY is missing"),
+        ({"text_to_speech": "elevenlabs"}, "ARI_AGENT_ELEVENLABS_API_KEY is missing"),
+        ({"text_to_speech": "openai", "openai_base_url": "x"}, "ARI_AGENT_OPENAI_BASE_URL must be a URL"),
+        ({"text_to_speech": "festival"}, "ARI_AGENT_TEXT_TO_SPEECH must be none, openai, elevenlabs, flite, not"),
+    ],
+)
+def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
+    with pytest.raises(SpeechUnavailable, match=says) as raised:
+        synthesizer(settings(**given))
+    assert isinstance(raised.value, ConfigurationError)
+
+
+def test_a_recognizer_that_is_unknown_is_named() -> None:
+    with pytest.raises(SpeechUnavailable, match="ARI_AGENT_SPEECH_TO_TEXT must be none, openai, deepgram, grammar"):
+        recognizer(settings(speech_to_text="whisper"))
+
+
+def test_keys_are_not_shown() -> None:
+    shown = repr(settings(openai_api_key=KEY, deepgram_api_key=KEY, elevenlabs_api_key=KEY))
+    assert KEY not in shown
+
+
+async def test_flite_speaks_by_its_settings() -> None:
+    made = synthesizer(settings(text_to_speech="flite", flite=flite.program()))
+    assert isinstance(made, SpeechCache)
+    await made.start()
+    check_is_speech(await whole(made.speak(SENTENCE, Voice())), seconds=(2.0, 5.0))
+    await made.close()
+
+
+async def test_openai_speaks_by_its_settings_and_is_asked_once_for_a_greeting() -> None:
+    async with OpenAiSpeechServer() as server:
+        made = synthesizer(settings(text_to_speech="openai", openai_api_key=KEY, openai_base_url=server.url))
+        assert made is not None
+        await made.start()
+        for _ in range(2):
+            check_is_speech(await whole(made.speak(SENTENCE, Voice("openai-Onyx"))), seconds=(2.0, 5.0))
+        assert len(server.asked) == 1
+        await made.close()

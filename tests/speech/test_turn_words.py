@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_agent.speech.turn_settings import TurnSettings
+from ari_agent.speech.turn_words import Completeness, turn_words
+
+COMPLETE, UNKNOWN, HANGING = Completeness.COMPLETE, Completeness.UNKNOWN, Completeness.HANGING
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", COMPLETE),
+        ("...", COMPLETE),
+        ("I want a flight.", COMPLETE),
+        ('He said "no."', COMPLETE),
+        ("Really?!", COMPLETE),
+        ("yes", COMPLETE),
+        ("No thanks", COMPLETE),
+        ("transfer me", UNKNOWN),
+        ("no I want", UNKNOWN),
+        ("a flight to", HANGING),
+        ("I want a flight, ", HANGING),
+        ("well...", HANGING),
+        ("I'd like, um.", HANGING),
+        ("five five five", HANGING),
+        ("my number is 5 5 5", HANGING),
+        ("it is 555", HANGING),
+        ("it is 555.", COMPLETE),
+        ("two", UNKNOWN),
+    ],
+)
+def test_how_done_english_looks(text: str, expected: Completeness) -> None:
+    assert turn_words("en-US").completeness(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de-DE", "ich möchte nach", UNKNOWN),
+        ("de-DE", "ich möchte einen Flug und", HANGING),
+        ("es-419", "quiero un vuelo a", HANGING),
+        ("fr-FR", "d'accord", COMPLETE),
+        ("ja-JP", "はい。", COMPLETE),
+        ("hi-IN", "हाँ।", COMPLETE),
+        ("ar-SA", "نعم؟", COMPLETE),
+        ("pt-BR", "sim", UNKNOWN),
+        ("multi", "yes", UNKNOWN),
+    ],
+)
+def test_other_languages_have_words_or_at_least_punctuation(language: str, text: str, expected: Completeness) -> None:
+    assert turn_words(language).completeness(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "stop"),
+    [
+        ("uh huh", 0, False),
+        ("Uh-huh.", 0, False),
+        ("Yeah, okay, I see.", 0, False),
+        ("yeah but", 1, False),
+        ("No!", 1, True),
+        ("hang on a minute", 4, True),
+        ("I know", 2, False),
+        ("", 0, False),
+    ],
+)
+def test_a_nod_is_told_from_words_of_ones_own_and_from_a_stop(text: str, own: int, stop: bool) -> None:
+    words = turn_words("en")
+    assert words.own_words(text) == own
+    assert words.is_stop(text) is stop
+
+
+@given(st.text(max_size=60), st.text(max_size=8))
+def test_any_text_in_any_language_is_something(text: str, language: str) -> None:
+    words = turn_words(language)
+    assert isinstance(words.completeness(text), Completeness)
+    assert words.own_words(text) >= 0
+    assert words.is_stop(text) in {True, False}
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.text(max_size=20))
+def test_a_more_responsive_agent_never_waits_longer_nor_a_more_sensitive_one_for_more(
+    one: float, other: float, text: str
+) -> None:
+    low, high = sorted((one, other))
+    slow, fast = TurnSettings(responsiveness=low), TurnSettings(responsiveness=high)
+    assert 300 <= fast.silence_ms <= slow.silence_ms <= 1000
+    assert fast.silence_ms <= fast.wait_ms(text) <= slow.wait_ms(text) <= 2400
+    deaf, keen = TurnSettings(interruption_sensitivity=low), TurnSettings(interruption_sensitivity=high)
+    assert 160 <= keen.min_voice_ms <= deaf.min_voice_ms <= 800
+    assert keen.min_words <= deaf.min_words
+    assert keen.needs_words <= deaf.needs_words
+    assert keen.cuts_at_once >= deaf.cuts_at_once
