@@ -28,18 +28,18 @@ from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.outbound_desk import OutboundDesk
-from ari_agent.calls.reception import Reception
-from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.originator import Originator
+from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session import SessionServices
+from ari_agent.calls.session import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
-from ari_agent.calls.trunk_keeper import TrunkKeeper
-from ari_agent.calls.web.web_entrance import WebEntrance
-from ari_agent.chats.desk import ChatDesk
+from ari_agent.calls.trunk_sync import TrunkSync
+from ari_agent.calls.web.web_acceptor import WebAcceptor
+from ari_agent.chats.chat_router import ChatRouter
+from ari_agent.chats.chat_service import ChatService
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
-from ari_agent.chats.reception import ChatReception
-from ari_agent.chats.services import ChatServices
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
@@ -143,7 +143,7 @@ async def controller(
 
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordKeeper(store, account_webhook_url=settings.webhook_url)
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(_started_speech(settings, http))
         registrar = Registrar(
@@ -156,7 +156,7 @@ async def controller(
         wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
         switchboard = Switchboard(
-            SessionServices(
+            SessionDependencies(
                 ari=ari,
                 app=settings.app,
                 records=records,
@@ -167,7 +167,7 @@ async def controller(
                 now_ms=now_ms,
                 speech=speech,
             ),
-            Reception(
+            InboundRouter(
                 ari=ari,
                 store=store,
                 inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
@@ -177,8 +177,8 @@ async def controller(
             ),
             new_call_id=new_call_id,
         )
-        trunks = TrunkKeeper(store, Trunks(ari, app=settings.app))
-        desk = OutboundDesk(
+        trunks = TrunkSync(store, Trunks(ari, app=settings.app))
+        originator = Originator(
             store=store,
             slots=slots,
             dialler=switchboard,
@@ -190,14 +190,14 @@ async def controller(
         )
         batches = BatchScheduler(
             store=store,
-            desk=desk,
+            originator=originator,
             slots=slots,
             calls_per_second=settings.calls_per_second,
             new_batch_id=new_batch_id,
             now_ms=now_ms,
         )
-        chats = ChatDesk(
-            ChatServices(
+        chats = ChatService(
+            ChatDependencies(
                 store=store,
                 http=http,
                 send=ari.send_message,
@@ -206,7 +206,7 @@ async def controller(
                 account_webhook_url=settings.webhook_url,
                 notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
             ),
-            ChatReception(
+            ChatRouter(
                 store=store,
                 inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
                 dice=random.SystemRandom().random,
@@ -232,10 +232,10 @@ async def controller(
                     lambda: samples.of_delivery(delivery),
                 ),
                 now_ms=now_ms,
-                outbound=desk,
+                outbound=originator,
                 batches=batches,
                 registrar=registrar,
-                audio_websockets=WebEntrance(registrar, switchboard),
+                audio_websockets=WebAcceptor(registrar, switchboard),
                 chats=chats,
                 number_changed=trunks.refresh,
             )

@@ -74,8 +74,8 @@ class _Wire:
 
 async def audio_websocket(request: web.Request) -> web.StreamResponse:
     """Open the audio of a registered call."""
-    entrance = request.app[DEPENDENCIES].audio_websockets
-    if entrance is None:
+    acceptor = request.app[DEPENDENCIES].audio_websockets
+    if acceptor is None:
         raise ApiError(501, "this server has no audio websockets")
     fallback = _audio(request)
     offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
@@ -91,7 +91,7 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
     await websocket.prepare(request)
     wire = _Wire(websocket, request)
     try:
-        front = await entrance.join(
+        front = await acceptor.join(
             request.match_info["call_id"],
             wire,
             access_token=request.query.get("access_token"),

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_list, answer_nothing, answer_page
 from ari_agent.api.body import path_id, read_body, read_query
-from ari_agent.api.dependencies import DEPENDENCIES, ChatDesk
+from ari_agent.api.dependencies import DEPENDENCIES, ChatService
 from ari_agent.api.route import delete, get, patch, post, put
 from ari_agent.contract.chat import (
     Chat,
@@ -33,13 +33,13 @@ COMPLETION_TIMEOUT_S: Final = 60.0
 async def create_sms_chat(request: web.Request) -> web.Response:
     """Begin a chat in which the agent writes first: its opening goes out as a text message."""
     wanted = await read_body(request, SmsChatCreate)
-    return answer(await _desk(request).create_sms_chat(wanted))
+    return answer(await _service(request).create_sms_chat(wanted))
 
 
 async def create_chat(request: web.Request) -> web.Response:
     """Begin a chat over the API; it is answered with the agent's opening, if that comes within 10 s."""
     wanted = await read_body(request, ChatCreate)
-    return answer(await _desk(request).create(wanted), status=201)
+    return answer(await _service(request).create(wanted), status=201)
 
 
 async def create_chat_completion(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def create_chat_completion(request: web.Request) -> web.Response:
     wanted = await read_body(request, ChatCompletionCreate)
     try:
         async with asyncio.timeout(COMPLETION_TIMEOUT_S):
-            messages = await _desk(request).complete(wanted)
+            messages = await _service(request).complete(wanted)
     except TimeoutError:
         raise ApiError(
             504,
@@ -69,7 +69,7 @@ async def update_chat(request: web.Request) -> web.Response:
     """Change metadata, attributes or dynamic variables, of an ongoing chat too."""
     chat_id = path_id(request, "chat_id", "chat")
     wanted = await read_body(request, ChatUpdate)
-    return answer(await _desk(request).update(chat_id, wanted))
+    return answer(await _service(request).update(chat_id, wanted))
 
 
 async def rerun_chat_analysis(request: web.Request) -> web.Response:
@@ -82,13 +82,13 @@ async def rerun_chat_analysis(request: web.Request) -> web.Response:
 
 async def end_chat(request: web.Request) -> web.Response:
     """End an ongoing chat."""
-    await _desk(request).end(path_id(request, "chat_id", "chat"))
+    await _service(request).end(path_id(request, "chat_id", "chat"))
     return answer_nothing()
 
 
 async def delete_chat(request: web.Request) -> web.Response:
     """Delete a chat's record; an ongoing one ends first."""
-    await _desk(request).delete(path_id(request, "chat_id", "chat"))
+    await _service(request).delete(path_id(request, "chat_id", "chat"))
     return answer_nothing()
 
 
@@ -138,11 +138,11 @@ async def _stored(request: web.Request) -> Chat:
     return chat
 
 
-def _desk(request: web.Request) -> ChatDesk:
-    desk = request.app[DEPENDENCIES].chats
-    if desk is None:
+def _service(request: web.Request) -> ChatService:
+    service = request.app[DEPENDENCIES].chats
+    if service is None:
         raise ApiError(501, "this server leads no chats")
-    return desk
+    return service
 
 
 def _without_messages(chat: Chat) -> dict[str, object]:

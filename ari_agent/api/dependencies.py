@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.web.web_entrance import WebEntrance
+from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
@@ -68,14 +68,14 @@ class Batches(Protocol):
         """Take a batch, or raise a CallError."""
 
 
-class OutboundDesk(Protocol):
+class Originator(Protocol):
     """Places calls."""
 
     async def place(self, request: PhoneCallCreate) -> Call:
         """Place a call, or raise a CallError, or AsteriskUnreachable; returns its record."""
 
 
-class ChatDesk(Protocol):
+class ChatService(Protocol):
     """Leads chats. Raises UnknownAsset, ChatNotStarted and ChatNotOngoing, which are CallErrors."""
 
     async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
@@ -137,11 +137,11 @@ class ApiDependencies:
     metrics: Sequence[MetricsSource] = ()
     transfer_timeout_s: float = 330.0
     now_ms: Callable[[], int] = now_ms
-    outbound: OutboundDesk | None = None
+    outbound: Originator | None = None
     batches: Batches | None = None
     registrar: Registrar | None = None
-    audio_websockets: WebEntrance | None = None
-    chats: ChatDesk | None = None
+    audio_websockets: WebAcceptor | None = None
+    chats: ChatService | None = None
     number_changed: Callable[[str], Awaitable[None]] = _nothing_depends_on
     slots: Slots | None = None
 

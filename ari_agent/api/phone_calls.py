@@ -26,10 +26,10 @@ async def create_phone_call_v1(request: web.Request) -> web.Response:
 
 
 async def _place(request: web.Request, wanted: PhoneCallCreate) -> web.Response:
-    desk = request.app[DEPENDENCIES].outbound
-    if desk is None:
+    originator = request.app[DEPENDENCIES].outbound
+    if originator is None:
         raise ApiError(501, "this server places no calls")
-    return answer(await desk.place(wanted), status=201)
+    return answer(await originator.place(wanted), status=201)
 
 
 ROUTES: Final = (

@@ -13,7 +13,7 @@ from typing import Final
 
 from ari_agent.calls.call_window import opens_ms
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.outbound_desk import OutboundDesk
+from ari_agent.calls.originator import Originator
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, ConcurrencyLimitReached, StoreError
@@ -35,7 +35,7 @@ class BatchScheduler:
         self,
         *,
         store: Store,
-        desk: OutboundDesk,
+        originator: Originator,
         slots: Slots,
         calls_per_second: float,
         new_batch_id: Callable[[], str],
@@ -43,7 +43,7 @@ class BatchScheduler:
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._store = store
-        self._desk = desk
+        self._originator = originator
         self._slots = slots
         self._interval_s = 1 / calls_per_second
         self._new_batch_id = new_batch_id
@@ -57,8 +57,8 @@ class BatchScheduler:
         Raises:
             UnknownAsset, CallNotPlaced: it could never be placed as it is asked for.
         """
-        number = await self._desk.number(request.from_number)
-        await self._desk.check_agents(number, request.tasks)
+        number = await self._originator.number(request.from_number)
+        await self._originator.check_agents(number, request.tasks)
         if request.reserved_concurrency >= self._slots.limit - self._slots.reserved_inbound:
             free = self._slots.limit - self._slots.reserved_inbound
             raise CallNotPlaced(
@@ -141,7 +141,7 @@ class BatchScheduler:
             return None if placed else call  # another controller was faster: it dials
 
         try:
-            await self._desk.place_task(
+            await self._originator.place_task(
                 pending.task,
                 from_number=batch.from_number,
                 register=register,
@@ -154,7 +154,7 @@ class BatchScheduler:
             await self._refuse(batch, pending, str(error))
 
     async def _refuse(self, batch: BatchCall, pending: PendingTask, why: str) -> None:
-        record = await self._desk.unplaced(
+        record = await self._originator.unplaced(
             pending.task, from_number=batch.from_number, batch_call_id=batch.batch_call_id, why=why
         )
         log.warning(

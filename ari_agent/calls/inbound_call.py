@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
 from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
-from ari_agent.calls.reception import Arrival, CallRefused, Reception
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
-from ari_agent.calls.session import Departure, SessionServices
+from ari_agent.calls.session import Departure, SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -39,22 +39,22 @@ class InboundCall(PhoneCall):
 
     def __init__(
         self,
-        services: SessionServices,
-        reception: Reception,
+        services: SessionDependencies,
+        router: InboundRouter,
         *,
         call_id: str,
         channel: Channel,
         arguments: tuple[str, ...],
     ) -> None:
         super().__init__(services, call_id=call_id, channel_id=channel.id, sip_call_id=channel.sip_call_id)
-        self._reception = reception
+        self._router = router
         self._channel = channel
         self._arguments = arguments
 
     async def _connect(self) -> None:
         self._log.info("call arrived", extra={"to": self._channel.dialplan.exten})
         try:
-            arrival = await self._reception.receive(self._channel, self._arguments, self.call_id)
+            arrival = await self._router.receive(self._channel, self._arguments, self.call_id)
         except CallRefused as error:
             self._refuse(error)
             return

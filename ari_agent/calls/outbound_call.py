@@ -35,9 +35,9 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import Departure, SessionEvent, SessionServices
+from ari_agent.calls.session import Departure, SessionDependencies, SessionEvent
 from ari_agent.calls.state import CallState, Routed
-from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.wishes import CallerGone, RingingTooLong
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
@@ -78,11 +78,11 @@ class OutboundCall(PhoneCall):
 
     def __init__(
         self,
-        services: SessionServices,
+        services: SessionDependencies,
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        trunks: TrunkKeeper,
+        trunks: TrunkSync,
     ) -> None:
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))

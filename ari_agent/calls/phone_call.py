@@ -21,7 +21,7 @@ from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.media.call_media import MediaSpec
 from ari_agent.calls.media.media_session import MediaSession
-from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.session import CallSession, Departure, SessionDependencies
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.transfer import TellOutcome, Transfers
 from ari_agent.calls.wishes import CallerGone
@@ -35,7 +35,7 @@ class PhoneCall(CallSession):
     """One phone call; each direction has a class of its own."""
 
     def __init__(
-        self, services: SessionServices, *, call_id: str, channel_id: str, sip_call_id: str | None = None
+        self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
     ) -> None:
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)

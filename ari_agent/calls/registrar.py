@@ -1,7 +1,7 @@
 """Registers calls that begin when their caller turns up, hands each to the one who does, and ends those nobody takes.
 
 A registered call waits in the store, so it survives a crash, and may be taken in another process than it was made in.
-Two ways lead to it: its audio websocket (web_entrance.py), and an INVITE to `sip:CALL_ID@pbx` (reception.py).
+Two ways lead to it: its audio websocket (web_acceptor.py), and an INVITE to `sip:CALL_ID@pbx` (chat_router.py).
 """
 
 from __future__ import annotations

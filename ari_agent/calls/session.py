@@ -48,7 +48,7 @@ from ari_agent.calls.media.call_media import (
     TransferAsked,
 )
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.state import (
     Answered,
     CallEvent,
@@ -127,7 +127,7 @@ SessionEvent = (
 
 
 @dataclass(frozen=True, slots=True)
-class SessionServices:
+class SessionDependencies:
     """What every call shares.
 
     app: our Stasis application. now_ms: milliseconds since the epoch. speech: ears and voice of text agents, if any.
@@ -135,7 +135,7 @@ class SessionServices:
 
     ari: Ari
     app: str
-    records: RecordKeeper
+    records: RecordWriter
     slots: Slots
     rtp: RtpPorts
     wheel: Wheel
@@ -156,7 +156,7 @@ class CallSession(ABC):
     """The channel is in Asterisk, as far as events tell."""
 
     def __init__(
-        self, services: SessionServices, *, call_id: str, channel_id: str, sip_call_id: str | None = None
+        self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
     ) -> None:
         self.call_id = call_id
         self.channel_id = channel_id

@@ -24,13 +24,13 @@ from ari_agent.asterisk.names import (
     call_of_outbound_channel,
 )
 from ari_agent.calls.inbound_call import InboundCall
+from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
-from ari_agent.calls.reception import Reception
 from ari_agent.calls.registrar import TakenCall, is_call_id
-from ari_agent.calls.session import CallSession, SessionServices
+from ari_agent.calls.session import CallSession, SessionDependencies
 from ari_agent.calls.state import CallState
-from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_call import WebCall
 from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish, UpdateWish
@@ -59,9 +59,9 @@ class _Orphan:
 class Switchboard:
     """Owner of all calls of this process. new_call_id: makes `call_...` ids."""
 
-    def __init__(self, services: SessionServices, reception: Reception, *, new_call_id: Callable[[], str]) -> None:
+    def __init__(self, services: SessionDependencies, router: InboundRouter, *, new_call_id: Callable[[], str]) -> None:
         self._services = services
-        self._reception = reception
+        self._router = router
         self._new_call_id = new_call_id
         self._by_channel: dict[str, CallSession] = {}
         self._by_call: dict[str, CallSession] = {}
@@ -120,7 +120,7 @@ class Switchboard:
         dialled = event.channel.dialplan.exten
         session = InboundCall(
             self._services,
-            self._reception,
+            self._router,
             # Who dials a registered call is that call; one that lives already is not begun twice.
             call_id=dialled if is_call_id(dialled) and dialled not in self._by_call else self._new_call_id(),
             channel=event.channel,
@@ -160,7 +160,7 @@ class Switchboard:
         order: OutboundOrder,
         *,
         slot: AsyncExitStack,
-        trunks: TrunkKeeper,
+        trunks: TrunkSync,
     ) -> None:
         """Dial a call whose record is stored. slot: closed with the call."""
         self._begin(OutboundCall(self._services, order, slot=slot, trunks=trunks))

@@ -16,8 +16,8 @@ from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.chats.conversation import Conversation, Said
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.record import ChatRecord
-from ari_agent.chats.services import ChatServices
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
 from ari_agent.routing.variables import render_url
@@ -32,7 +32,7 @@ class Dialogue:
 
     def __init__(
         self,
-        services: ChatServices,
+        services: ChatDependencies,
         record: ChatRecord,
         engine: ResponseEngine,
         *,

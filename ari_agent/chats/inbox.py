@@ -14,12 +14,12 @@ from typing import Final
 
 from ari_agent.asterisk.events import AriEvent, TextMessageReceived
 from ari_agent.asterisk.messages import IncomingMessage, incoming_message
+from ari_agent.chats.chat_router import ChatRefused, ChatRouter
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import UserWrote
 from ari_agent.chats.live import LiveChats
 from ari_agent.chats.notices import Pair, pair_of
-from ari_agent.chats.reception import ChatReception, ChatRefused
 from ari_agent.chats.sender import send_text
-from ari_agent.chats.services import ChatServices
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.chat import Chat
 from ari_agent.errors import ChatNotStarted, MalformedMessage, StoreError
@@ -35,10 +35,10 @@ class TextInbox:
     """One for all chats. new_chat_id: makes `chat_...`."""
 
     def __init__(
-        self, services: ChatServices, reception: ChatReception, live: LiveChats, *, new_chat_id: Callable[[], str]
+        self, services: ChatDependencies, router: ChatRouter, live: LiveChats, *, new_chat_id: Callable[[], str]
     ) -> None:
         self._services = services
-        self._reception = reception
+        self._router = router
         self._live = live
         live.on_left_over = self._again
         self._new_chat_id = new_chat_id
@@ -117,12 +117,12 @@ class TextInbox:
         return session
 
     async def _chat_of(self, message: IncomingMessage, pair: Pair) -> ChatSession:
-        number = await self._reception.number_of(message)
+        number = await self._router.number_of(message)
         chats = self._services.store.chats
         senders = number_spellings(message.from_number)
         if session := await self._live.take_up(lambda: chats.ongoing_between(number.phone_number, senders)):
             return session
-        chat, agent = await self._reception.receive(message, number, self._new_chat_id())
+        chat, agent = await self._router.receive(message, number, self._new_chat_id())
         if session := self._live.between(pair):
             return session  # begun by the API, while the webhook was asked
         return await self._live.begin(ChatSession(self._services, chat, agent, destination=message.answer_to))
@@ -131,7 +131,7 @@ class TextInbox:
         """Asterisk has confirmed the message: without a word its sender would wait for an answer."""
         facts = _facts(message)
         try:
-            await self._reception.number_of(message)
+            await self._router.number_of(message)
         except (ChatRefused, StoreError) as error:
             log.warning("text message is not answered: %s", error, extra=facts)
             return

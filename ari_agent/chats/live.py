@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import UserWrote
 from ari_agent.chats.notices import Pair
 from ari_agent.chats.record import ChatRecord
-from ari_agent.chats.services import ChatServices
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.errors import ChatNotOngoing, UnknownAsset
@@ -32,7 +32,7 @@ class LiveChats:
 
     on_left_over: Callable[[Chat, UserWrote], None]
 
-    def __init__(self, services: ChatServices) -> None:
+    def __init__(self, services: ChatDependencies) -> None:
         self.untouched = asyncio.Lock()
         self._services = services
         self._by_id: dict[str, ChatSession] = {}

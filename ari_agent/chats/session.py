@@ -27,12 +27,12 @@ from ari_agent.agents.llm import (
 )
 from ari_agent.agents.llm_line import LineGone
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.dialogue import Dialogue
 from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.sender import send_text
-from ari_agent.chats.services import ChatServices
 from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
@@ -53,7 +53,7 @@ class ChatSession:
 
     def __init__(
         self,
-        services: ChatServices,
+        services: ChatDependencies,
         chat: Chat,
         agent: AnyAgent,
         *,

@@ -10,9 +10,9 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.originator import Originator
 from ari_agent.calls.outbound_call import OutboundOrder
-from ari_agent.calls.outbound_desk import OutboundDesk
-from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.store.store import Store
 
 
@@ -24,7 +24,7 @@ class Lines:
     orders: list[OutboundOrder] = field(default_factory=list)
     slots: list[AsyncExitStack] = field(default_factory=list)
 
-    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkKeeper) -> None:
+    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkSync) -> None:
         """Write down an order; its slot is held until `hang_up_all`."""
         del trunks
         self.orders.append(order)
@@ -36,27 +36,27 @@ class Lines:
             await self.slots.pop().aclose()
 
 
-def desk(store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0) -> OutboundDesk:
-    """A desk that dials on these lines."""
+def originator(store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0) -> Originator:
+    """A originator that dials on these lines."""
     ids = itertools.count(1)
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
-    return OutboundDesk(
+    return Originator(
         store=store,
         slots=slots,
         dialler=lines,
-        trunks=TrunkKeeper(store, Trunks(ari, app="ari_agent")),
+        trunks=TrunkSync(store, Trunks(ari, app="ari_agent")),
         dice=lambda: dice,
         new_call_id=lambda: f"call_{next(ids)}",
         now_ms=lambda: now_ms,
     )
 
 
-def batches(store: Store, of_desk: OutboundDesk, slots: Slots, *, now_ms: int) -> BatchScheduler:
+def batches(store: Store, of_originator: Originator, slots: Slots, *, now_ms: int) -> BatchScheduler:
     """A scheduler that takes batches; it is for the test to run it."""
     ids = itertools.count(1)
     return BatchScheduler(
         store=store,
-        desk=of_desk,
+        originator=of_originator,
         slots=slots,
         calls_per_second=150,
         new_batch_id=lambda: f"batch_call_{next(ids)}",

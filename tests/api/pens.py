@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from ari_agent.asterisk.messages import MessageDestination
-from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.chat_router import ChatRouter
+from ari_agent.chats.chat_service import ChatService
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
-from ari_agent.chats.reception import ChatReception
-from ari_agent.chats.services import ChatServices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.fakes.llm_server import until
 
-_desks = itertools.count(1)  # a desk after another makes no id twice
+_services_made = itertools.count(1)  # a service after another makes no id twice
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Pens:
 
 
 @asynccontextmanager
-async def chat_desk(
+async def chat_service(
     store: Store,
     pens: Pens,
     *,
@@ -46,12 +46,12 @@ async def chat_desk(
     silence_ms: int = 3_600_000,
     notices: Notices | None = None,
     account_webhook_url: str | None = None,
-) -> AsyncIterator[ChatDesk]:
-    """A desk that writes with these."""
-    ids = itertools.count(next(_desks) * 1000)
+) -> AsyncIterator[ChatService]:
+    """A service that writes with these."""
+    ids = itertools.count(next(_services_made) * 1000)
     async with aiohttp.ClientSession() as http:
-        desk = ChatDesk(
-            ChatServices(
+        service = ChatService(
+            ChatDependencies(
                 store=store,
                 http=http,
                 send=pens.send,
@@ -62,7 +62,7 @@ async def chat_desk(
                 silence_ms=silence_ms,
                 retry_after_s=0.01,
             ),
-            ChatReception(
+            ChatRouter(
                 store=store,
                 inbound_webhook=InboundWebhook(http, "key", now_ms=lambda: now_ms),
                 dice=lambda: 0.0,
@@ -73,5 +73,5 @@ async def chat_desk(
             dice=lambda: 0.0,
             new_chat_id=lambda: f"chat_{next(ids)}",
         )
-        yield desk
-        await desk.close()
+        yield service
+        await service.close()

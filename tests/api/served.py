@@ -54,15 +54,15 @@ async def _serve(database_url: str, ready: Future[tuple[str, str]], stop: thread
         await store.phone_numbers.create(number.number(now_ms=NOW_MS))
         await store.calls.save(ENDED)
         slots = Slots(20)
-        desk = lines.desk(store, lines.Lines(), slots, now_ms=NOW_MS)
+        originator = lines.originator(store, lines.Lines(), slots, now_ms=NOW_MS)
         registrar = Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS)
-        chats = pens.chat_desk(store, pens.Pens(), now_ms=NOW_MS)
+        chats = pens.chat_service(store, pens.Pens(), now_ms=NOW_MS)
         dependencies = ApiDependencies(
             store=store,
             switchboard=Board([LIVE]),
             api_key=API_KEY,
-            outbound=desk,
-            batches=lines.batches(store, desk, slots, now_ms=NOW_MS),
+            outbound=originator,
+            batches=lines.batches(store, originator, slots, now_ms=NOW_MS),
             registrar=registrar,
             chats=await chats.__aenter__(),
         )

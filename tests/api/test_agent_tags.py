@@ -45,7 +45,7 @@ class Tagged:
 @pytest.fixture
 async def tagged(start_api: StartApi, store: Store) -> AsyncIterator[Tagged]:
     own = lines.Lines()
-    api = await start_api(outbound=lines.desk(store, own, Slots(20), now_ms=NOW_MS))
+    api = await start_api(outbound=lines.originator(store, own, Slots(20), now_ms=NOW_MS))
     response = await api.post("/create-agent", json={"voice_id": "voice", "response_engine": AUDIO})
     agent_id = (await response.json())["agent_id"]
     made = Tagged(api, agent_id)

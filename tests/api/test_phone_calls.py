@@ -35,8 +35,8 @@ class Office:
 @pytest.fixture
 async def office(start_api: StartApi, store: Store) -> AsyncIterator[Office]:
     own, slots = lines.Lines(), Slots(3, 1)
-    desk = lines.desk(store, own, slots, now_ms=NOW_MS)
-    api = await start_api(outbound=desk, batches=lines.batches(store, desk, slots, now_ms=NOW_MS))
+    originator = lines.originator(store, own, slots, now_ms=NOW_MS)
+    api = await start_api(outbound=originator, batches=lines.batches(store, originator, slots, now_ms=NOW_MS))
     agent = await make_agent(api)
     number = {
         "phone_number": FROM,

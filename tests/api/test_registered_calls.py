@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.record_writer import RecordWriter
 from tests.api.conftest import make_agent, refused
 from tests.api.web_house import NOW_MS, TWILIO, WEB, House, Json
 from tests.fakes.agent_server import Refusal
@@ -83,7 +83,7 @@ async def test_web_calls_wait_as_long_as_their_ticket_says(house: House) -> None
 
 async def test_registered_calls_outlive_a_restart(house: House) -> None:
     call_id = await house.register(house.agents.agent())
-    assert await RecordKeeper(house.store, account_webhook_url=None).close_abandoned(NOW_MS) == 0
+    assert await RecordWriter(house.store, account_webhook_url=None).close_abandoned(NOW_MS) == 0
     assert (await house.call(call_id))["call_status"] == "registered"
 
 

@@ -16,12 +16,12 @@ from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.reception import Reception
-from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session import SessionServices
+from ari_agent.calls.session import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
-from ari_agent.calls.web.web_entrance import WebEntrance
+from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from ari_agent.store.store import Store
@@ -109,10 +109,10 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
         store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK, speaks=speech is not None
     )
     slots = Slots(20)
-    services = SessionServices(
+    services = SessionDependencies(
         ari=ari,
         app="ari_agent",
-        records=RecordKeeper(store, account_webhook_url=HOOK),
+        records=RecordWriter(store, account_webhook_url=HOOK),
         slots=slots,
         rtp=RtpPorts("127.0.0.1", first=0, last=0),
         wheel=Wheel(),
@@ -122,7 +122,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
     )
     client: Api
     async with AgentServer() as agents, ClientSession() as session:
-        reception = Reception(
+        router = InboundRouter(
             ari=ari,
             store=store,
             inbound_webhook=InboundWebhook(session, API_KEY),
@@ -130,14 +130,14 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
             dice=lambda: 0.0,
             now_ms=now_ms,
         )
-        switchboard = Switchboard(services, reception, new_call_id=new_call_id)
+        switchboard = Switchboard(services, router, new_call_id=new_call_id)
         dependencies = ApiDependencies(
             store=store,
             switchboard=switchboard,
             api_key=API_KEY,
             now_ms=now_ms,
             registrar=registrar,
-            audio_websockets=WebEntrance(registrar, switchboard),
+            audio_websockets=WebAcceptor(registrar, switchboard),
         )
         client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})
         await client.start_server()

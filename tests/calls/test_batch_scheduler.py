@@ -15,14 +15,14 @@ from sqlalchemy import update
 
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.outbound_desk import OutboundDesk
+from ari_agent.calls.originator import Originator
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.store.outbound_tables import batch_tasks
 from ari_agent.store.store import Store
-from tests.api.lines import Lines, desk
+from tests.api.lines import Lines, originator
 
 NOW_MS = 1_800_000_000_000  # a Friday, 08:00 UTC
 FROM = "+14155550100"
@@ -49,7 +49,7 @@ class Office:
     store: Store
     lines: Lines
     slots: Slots
-    desk: OutboundDesk
+    originator: Originator
     scheduler: BatchScheduler
     clock: Clock
     agent_id: str
@@ -99,10 +99,10 @@ async def an_office(store: Store, *, slots: Slots, calls_per_second: float = 100
         "allowed_outbound_country_list": ["US"],
     }
     await store.phone_numbers.create(PhoneNumberImport.model_validate(number).number(now_ms=NOW_MS))
-    made = desk(store, lines, slots, now_ms=NOW_MS)
+    made = originator(store, lines, slots, now_ms=NOW_MS)
     scheduler = BatchScheduler(
         store=store,
-        desk=made,
+        originator=made,
         slots=slots,
         calls_per_second=calls_per_second,
         new_batch_id=iter(f"batch_call_{number}" for number in range(100)).__next__,
@@ -216,11 +216,11 @@ async def test_nothing_is_placed_outside_its_window(store: Store) -> None:
 async def an_office_again(office: Office) -> Office:
     """After a restart, on the same database."""
     lines, slots, clock = Lines(), Slots(20), Clock()
-    made = desk(office.store, lines, slots, now_ms=NOW_MS)
+    made = originator(office.store, lines, slots, now_ms=NOW_MS)
     made._new_call_id = iter(f"call_again_{number}" for number in range(100)).__next__
     scheduler = BatchScheduler(
         store=office.store,
-        desk=made,
+        originator=made,
         slots=slots,
         calls_per_second=100,
         new_batch_id=lambda: "none",
@@ -238,7 +238,7 @@ async def test_what_one_controller_has_placed_another_does_not(store: Store) -> 
     async with running(office), running(other):
         await office.until_calls(20)
     third = await an_office_again(office)
-    third.desk._new_call_id = iter(f"call_third_{number}" for number in range(100)).__next__
+    third.originator._new_call_id = iter(f"call_third_{number}" for number in range(100)).__next__
     async with running(third):
         calls = await third.until_calls(30)
     dialled = [order.call.to_number for each in (office, other, third) for order in each.lines.orders]

@@ -13,9 +13,9 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.calls import switchboard as module
 from ari_agent.calls.concurrency import Slots
-from ari_agent.calls.reception import Arrival, Reception
-from ari_agent.calls.record_keeper import RecordKeeper
-from ari_agent.calls.session import SessionServices
+from ari_agent.calls.inbound_router import Arrival, InboundRouter
+from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.session import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -31,7 +31,7 @@ CALLER: dict[str, Any] = {
 SOON_S = 20.0
 
 
-class StillRinging(Reception):
+class StillRinging(InboundRouter):
     """Nobody is ever put through."""
 
     def __init__(self) -> None:
@@ -42,12 +42,12 @@ class StillRinging(Reception):
         raise AssertionError
 
 
-def services(ari: Ari, folder: Path) -> SessionServices:
+def services(ari: Ari, folder: Path) -> SessionDependencies:
     """Nothing but Asterisk is used."""
-    return SessionServices(
+    return SessionDependencies(
         ari=ari,
         app=APP,
-        records=RecordKeeper(Store(f"sqlite:///{folder}/unused.db"), account_webhook_url=None),
+        records=RecordWriter(Store(f"sqlite:///{folder}/unused.db"), account_webhook_url=None),
         slots=Slots(20),
         rtp=RtpPorts("127.0.0.1", first=0, last=0),
         wheel=Wheel(),

@@ -16,7 +16,7 @@ from ari_agent.contract.chat import ChatCreate
 from ari_agent.contract.phone_number import PhoneNumberUpdate
 from ari_agent.errors import ChatNotStarted
 from ari_agent.store.store import Store
-from tests.api.pens import Pens, chat_desk
+from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, NUMBER, USER, a_number, an_agent, bound, text_from, the_chats, written
 from tests.fakes.llm_server import LlmServer, LlmTalk, Message, until
 
@@ -32,10 +32,10 @@ async def test_texts_at_once_stay_in_order_and_users_do_not_mix(store: Store, ll
     await a_number(store, **bound(await an_agent(store, llms.agent(answer_each).engine)))
     users = [f"+1415555{number:04d}" for number in range(20)]
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
         for number in range(10):
             for user in users:
-                desk.on_event(text_from(user, f"{user} says {number}"))
+                service.on_event(text_from(user, f"{user} says {number}"))
         last = {f"10: {user} says 9" for user in users}
         await until(lambda: last <= {text for _, text in pens.sent})
     for chat in await the_chats(store):
@@ -51,23 +51,23 @@ async def test_texts_at_once_stay_in_order_and_users_do_not_mix(store: Store, ll
 async def test_of_a_flood_of_texts_only_some_wait_for_a_chat(store: Store, llms: LlmServer) -> None:
     await a_number(store, **bound(await an_agent(store, llms.agent(answer_each).engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "first"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "first"))
         await pens.sent_by_now(1)
         for number in range(3 * MOST_WAITING_MESSAGES):  # in one turn of the loop: the chat takes up none meanwhile
-            desk.on_event(text_from(USER, str(number)))
+            service.on_event(text_from(USER, str(number)))
         last = f"{MOST_WAITING_MESSAGES + 1}: {MOST_WAITING_MESSAGES - 1}"
         await until(lambda: last in [text for _, text in pens.sent])
-        desk.on_event(text_from(USER, "later"))
+        service.on_event(text_from(USER, "later"))
         await until(lambda: f"{MOST_WAITING_MESSAGES + 2}: later" in [text for _, text in pens.sent])
 
 
 async def test_spellings_of_a_number_are_one_user(store: Store, llms: LlmServer) -> None:
     await a_number(store, **bound(await an_agent(store, llms.agent(answer_each).engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
         for index, user in enumerate((USER, USER.removeprefix("+"), USER.replace("+", "00"))):
-            desk.on_event(text_from(user, user))
+            service.on_event(text_from(user, user))
             await pens.sent_by_now(index + 1)
     assert len(await the_chats(store)) == 1
 
@@ -77,9 +77,9 @@ async def test_an_empty_text_is_no_text(store: Store, llms: LlmServer, body: str
     agent = llms.agent(answer_each)
     await a_number(store, **bound(await an_agent(store, agent.engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, body))
-        desk.on_event(text_from(USER, "hello"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, body))
+        service.on_event(text_from(USER, "hello"))
         await until(lambda: bool(pens.sent))
     assert [text for _, text in pens.sent] == ["1: hello"]
 
@@ -94,9 +94,9 @@ async def test_the_list_of_countries_holds_for_texts(
     agent = llms.agent(answer_each)
     await a_number(store, allowed_inbound_country_list=allowed, **bound(await an_agent(store, agent.engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(user, "hello"))
-        desk.on_event(text_from(user, "x", size=2000))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(user, "hello"))
+        service.on_event(text_from(user, "x", size=2000))
         for _ in range(100):
             await asyncio.sleep(0.005)
             if pens.sent:
@@ -109,11 +109,11 @@ async def test_who_writes_too_much_is_told_so_once(store: Store, llms: LlmServer
     agent = llms.agent(answer_each)
     await a_number(store, **bound(await an_agent(store, agent.engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS, notices=Notices(too_long="Too long.")) as desk:
-        desk.on_event(text_from(USER, "", size=1500))
+    async with chat_service(store, pens, now_ms=NOW_MS, notices=Notices(too_long="Too long.")) as service:
+        service.on_event(text_from(USER, "", size=1500))
         await until(lambda: len(pens.sent) == 1)
-        desk.on_event(text_from(USER, "", size=1500))
-        desk.on_event(text_from(USER, "short"))
+        service.on_event(text_from(USER, "", size=1500))
+        service.on_event(text_from(USER, "short"))
         await until(lambda: len(pens.sent) == 2)
     assert [text for _, text in pens.sent] == ["Too long.", "1: short"]
     (chat,) = await the_chats(store)
@@ -140,23 +140,23 @@ async def test_a_text_in_the_moment_of_the_end_begins_the_next_chat(store: Store
 
     await a_number(store, **bound(await an_agent(store, llms.agent(bye).engine)))
     pens = Pestered()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        pens.again.append(lambda: desk.on_event(text_from(USER, "wait")))
-        desk.on_event(text_from(USER, "hello"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        pens.again.append(lambda: service.on_event(text_from(USER, "wait")))
+        service.on_event(text_from(USER, "hello"))
         await until(lambda: len(pens.sent) == 2)
-        await until(lambda: not desk.live())
+        await until(lambda: not service.live())
     assert sorted(tuple(written(chat)) for chat in await the_chats(store)) == [("hello", "bye"), ("wait", "bye")]
 
 
 async def test_a_sender_who_is_refused_is_judged_again(store: Store, llms: LlmServer) -> None:
     await a_number(store)
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "anybody?"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "anybody?"))
         await asyncio.sleep(0.05)
         agent_id = await an_agent(store, llms.agent(answer_each).engine)
         await store.phone_numbers.update(NUMBER, PhoneNumberUpdate.model_validate(bound(agent_id)))
-        desk.on_event(text_from(USER, "now?"))
+        service.on_event(text_from(USER, "now?"))
         await until(lambda: bool(pens.sent))
     assert [text for _, text in pens.sent] == ["1: now?"]
 
@@ -169,12 +169,12 @@ async def test_a_chat_that_waits_makes_room_for_another_and_goes_on_later(
     await a_number(store, **bound(await an_agent(store, agent.engine)))
     users = [f"+1415555{number:04d}" for number in range(4)]
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
         for index, user in enumerate([*users, *users]):
-            desk.on_event(text_from(user, user))
+            service.on_event(text_from(user, user))
             await pens.sent_by_now(index + 1)
-            await until(lambda: all(session.is_idle for session in desk.live()))
-            assert len(desk.live()) <= 2
+            await until(lambda: all(session.is_idle for session in service.live()))
+            assert len(service.live()) <= 2
     assert [text for _, text in pens.sent] == [f"{count}: {user}" for count in (1, 2) for user in users]
     assert {len(written(chat)) for chat in await the_chats(store)} == {4}
     assert len(agent.talks) == 8
@@ -189,11 +189,11 @@ async def test_chats_that_are_being_answered_make_no_room(
     monkeypatch.setattr(live, "MOST_CHATS", 1)
     agent = llms.agent(thinks)
     await a_number(store, **bound(await an_agent(store, agent.engine)))
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "one"))
-        desk.on_event(text_from("+14155550111", "two"))
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "one"))
+        service.on_event(text_from("+14155550111", "two"))
         await until(lambda: bool(agent.talks and agent.talks[0].heard))
-        desk.on_event(text_from("+14155550112", "three"))
+        service.on_event(text_from("+14155550112", "three"))
         with pytest.raises(ChatNotStarted, match="too many agents"):
-            await desk.create(ChatCreate(agent_id=await an_agent(store, agent.engine)))
+            await service.create(ChatCreate(agent_id=await an_agent(store, agent.engine)))
     assert [chat.from_number for chat in await the_chats(store)] == [USER]

@@ -12,7 +12,7 @@ from ari_agent.contract.agent_versions import TagAssign
 from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, ChatStatus, SmsChatCreate
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChatNotOngoing, ChatNotStarted
 from ari_agent.store.store import Store
-from tests.api.pens import Pens, chat_desk
+from tests.api.pens import Pens, chat_service
 from tests.chats.paper import (
     NOW_MS,
     NUMBER,
@@ -54,9 +54,9 @@ async def test_a_user_whose_agent_is_dead_is_told_so_once(store: Store) -> None:
     await a_number(store, **bound(await an_agent(store, DEAD)))
     pens = Pens()
     notices = Notices(failure="Sorry.")
-    async with chat_desk(store, pens, now_ms=NOW_MS, notices=notices, account_webhook_url=HOOK) as desk:
+    async with chat_service(store, pens, now_ms=NOW_MS, notices=notices, account_webhook_url=HOOK) as service:
         for count, text in enumerate(("one", "two"), start=1):
-            desk.on_event(text_from(USER, text))
+            service.on_event(text_from(USER, text))
             await ended(store, count)
     assert [text for _, text in pens.sent] == ["Sorry."]
     first, second = await the_chats(store)
@@ -69,13 +69,13 @@ async def test_nobody_is_told_who_has_not_written(store: Store) -> None:
     agent_id = await a_chat_agent(store, DEAD)
     await a_number(store, outbound_sms_agents=[{"agent_id": agent_id, "weight": 1}])
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS, notices=Notices(failure="Sorry.")) as desk:
-        await desk.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
+    async with chat_service(store, pens, now_ms=NOW_MS, notices=Notices(failure="Sorry.")) as service:
+        await service.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
         await ended(store, 1)
-        chat = await desk.create(ChatCreate(agent_id=agent_id))
+        chat = await service.create(ChatCreate(agent_id=agent_id))
         assert chat.chat_status is ChatStatus.ERROR
         with pytest.raises(ChatNotOngoing):
-            await desk.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello?"))
+            await service.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello?"))
     assert pens.sent == []
 
 
@@ -96,9 +96,9 @@ async def test_a_chat_agent_is_told_what_it_asked_to_be_told(
     opening = {"response_id": 0, "content": "Hi", "content_complete": True}
     engine = llms.agent(bye, opening=(opening,)).engine
     agent_id = await a_chat_agent(store, engine, webhook_url=HOOK, webhook_events=events)
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
-        chat = await desk.create(ChatCreate(agent_id=agent_id))
-        await desk.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello"))
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
+        chat = await service.create(ChatCreate(agent_id=agent_id))
+        await service.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello"))
         await ended(store, 1)
     assert await told(store) == expected
 
@@ -115,11 +115,11 @@ async def test_a_text_that_asterisk_refuses_is_not_sent_again(store: Store, llms
 
     await a_number(store, **bound(await an_agent(store, llms.agent().engine)))
     pens = Refusing()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "hello"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "hello"))
         await until(lambda: pens.tries == 2)
-        (session,) = desk.live()
-        await desk.end(session.chat_id)
+        (session,) = service.live()
+        await service.end(session.chat_id)
     (chat,) = await the_chats(store)
     assert (written(chat), pens.tries) == (["hello"], 2)
 
@@ -130,8 +130,8 @@ async def test_the_record_shows_the_tag_of_the_agents_version(store: Store, llms
     await store.agents.assign_tag(agent_id, tag.tag, tag.version)
     agents = [{"agent_id": agent_id, "agent_version": "prod", "weight": 1}]
     await a_number(store, inbound_sms_agents=agents, outbound_sms_agents=agents)
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
-        chat = await desk.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
+        chat = await service.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
     assert (chat.agent_tag, chat.agent_name, chat.version) == ("prod", "Ada", 0)
 
 
@@ -142,11 +142,11 @@ async def test_the_list_of_countries_holds_for_texts(
     agent_id = await a_chat_agent(store, llms.agent().engine)
     agents = [{"agent_id": agent_id, "weight": 1}]
     await a_number(store, outbound_sms_agents=agents, allowed_outbound_country_list=["US"])
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
         request = SmsChatCreate(from_number=NUMBER, to_number=to_number)
         if is_allowed:
-            assert (await desk.create_sms_chat(request)).chat_status is ChatStatus.ONGOING
+            assert (await service.create_sms_chat(request)).chat_status is ChatStatus.ONGOING
         else:
             with pytest.raises(ChatNotStarted, match="may not reach"):
-                await desk.create_sms_chat(request)
+                await service.create_sms_chat(request)
             assert await the_chats(store) == []

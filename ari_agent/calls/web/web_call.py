@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.registrar import TakenCall
-from ari_agent.calls.session import CallSession, Departure, SessionServices
+from ari_agent.calls.session import CallSession, Departure, SessionDependencies
 from ari_agent.calls.state import Routed
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_media import WebMedia
@@ -39,7 +39,7 @@ class WebCall(CallSession):
     direction = CallDirection.INBOUND
     has_channel = False
 
-    def __init__(self, services: SessionServices, taken: TakenCall, front: FrontEnd) -> None:
+    def __init__(self, services: SessionDependencies, taken: TakenCall, front: FrontEnd) -> None:
         call_id = taken.call.call_id
         super().__init__(services, call_id=call_id, channel_id=f"audio-websocket/{call_id}")
         self._taken = taken

@@ -1,4 +1,4 @@
-"""Chats across a restart: one desk after another on the same store."""
+"""Chats across a restart: one service after another on the same store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from ari_agent.chats.desk import ChatDesk
+from ari_agent.chats.chat_service import ChatService
 from ari_agent.contract.agent import AgentUpdate
 from ari_agent.contract.chat import Chat, ChatStatus, ChatUpdate, SmsChatCreate
 from ari_agent.errors import ChatNotOngoing
 from ari_agent.store.store import Store
-from tests.api.pens import Pens, chat_desk
+from tests.api.pens import Pens, chat_service
 from tests.chats.paper import (
     NOW_MS,
     NUMBER,
@@ -66,9 +66,9 @@ async def mute(talk: LlmTalk, message: Message) -> None:
 
 
 @asynccontextmanager
-async def looked_after(desk: ChatDesk) -> AsyncIterator[None]:
-    """The desk looks after chats of earlier meanwhile."""
-    looking = asyncio.create_task(desk.run())
+async def looked_after(service: ChatService) -> AsyncIterator[None]:
+    """The service looks after chats of earlier meanwhile."""
+    looking = asyncio.create_task(service.run())
     try:
         yield
     finally:
@@ -79,21 +79,21 @@ async def looked_after(desk: ChatDesk) -> AsyncIterator[None]:
 async def test_an_answer_that_is_owed_still_comes(store: Store, llms: LlmServer) -> None:
     agent = llms.agent(mute)
     await a_number(store, **bound(await an_agent(store, agent.engine)))
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "are you there?"))
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "are you there?"))
         await until(lambda: bool(agent.talks and agent.talks[0].heard))
     agent.script = echo
     pens = Pens(can_send=False)
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk, looked_after(desk):
+    async with chat_service(store, pens, now_ms=NOW_MS) as service, looked_after(service):
         await asyncio.sleep(0.05)
         assert pens.sent == []  # there is no Asterisk yet
         pens.can_send = True
         await pens.sent_by_now(1)
-        await until(lambda: bool(desk.live()))
+        await until(lambda: bool(service.live()))
     ((destination, text),) = pens.sent
     assert (destination.to, text) == (f"pjsip:carrier/sip:{USER}@192.0.2.7:5060", "you said are you there?")
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk, looked_after(desk):
-        desk.on_event(text_from(USER, "again"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service, looked_after(service):
+        service.on_event(text_from(USER, "again"))
         await pens.sent_by_now(2)
     (chat,) = await the_chats(store)
     assert written(chat) == ["are you there?", "you said are you there?", "again", "you said again"]
@@ -103,12 +103,12 @@ async def test_an_opening_that_is_owed_still_comes(store: Store, llms: LlmServer
     agent = llms.agent()
     agent_id = await a_chat_agent(store, agent.engine)
     await a_number(store, outbound_sms_agents=[{"agent_id": agent_id, "weight": 1}])
-    async with chat_desk(store, Pens(), now_ms=NOW_MS) as desk:
-        await desk.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
+    async with chat_service(store, Pens(), now_ms=NOW_MS) as service:
+        await service.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number=USER))
         await until(lambda: bool(agent.talks))
     agent.opening = ({"response_id": 0, "content": "Hi", "content_complete": True},)
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk, looked_after(desk):
+    async with chat_service(store, pens, now_ms=NOW_MS) as service, looked_after(service):
         await pens.sent_by_now(1)
     assert pens.sent[0][0].to == f"pjsip:ari_agent-trunk-14152000001/sip:{USER}@sip.example.com;transport=tcp"
 
@@ -126,16 +126,16 @@ async def test_a_chat_goes_on_with_the_agent_it_began_with(
     hook = receiver.hook(Answer(200, json.dumps({"chat_inbound": answer}).encode()))
     await a_number(store, inbound_sms_webhook_url=hook.url, **bound(agent_id))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "one"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "one"))
         await pens.sent_by_now(1)
     await store.agents.update(agent_id, AgentUpdate.model_validate({"agent_name": "Changed"}))
     await store.agents.delete(agent_id)
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "two"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "two"))
         await pens.sent_by_now(2)
         (chat,) = await the_chats(store)
-        await desk.end(chat.chat_id)
+        await service.end(chat.chat_id)
     assert [text for _, text in pens.sent] == ["you said one", "you said two"]
     assert len(hook.deliveries) == 1
     assert {talk.path.partition("?")[2] for talk in agent.talks} == {"for=Bob"}
@@ -158,23 +158,23 @@ async def test_a_chat_that_fell_silent_ends_after_the_restart(
     )
     await a_number(store, **bound(agent_id))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "hello"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "hello"))
         await pens.sent_by_now(1)
         (chat,) = await the_chats(store)
-        await desk.update(chat.chat_id, ChatUpdate(override_dynamic_variables={"name": "Bob"}))
+        await service.update(chat.chat_id, ChatUpdate(override_dynamic_variables={"name": "Bob"}))
     clock.now_ms += HOUR_MS
-    async with chat_desk(store, pens, now_ms=clock.now_ms) as desk, looked_after(desk):
+    async with chat_service(store, pens, now_ms=clock.now_ms) as service, looked_after(service):
         await asyncio.sleep(0.05)
         assert (await the_chats(store))[0].chat_status is ChatStatus.ONGOING
     clock.now_ms += HOUR_MS
-    async with chat_desk(store, pens, now_ms=clock.now_ms) as desk, looked_after(desk):
+    async with chat_service(store, pens, now_ms=clock.now_ms) as service, looked_after(service):
         for _ in range(500):
             if (await the_chats(store))[0].chat_status is not ChatStatus.ONGOING:
                 break
             await asyncio.sleep(0.01)
         with pytest.raises(ChatNotOngoing):
-            await desk.end(chat.chat_id)
+            await service.end(chat.chat_id)
     assert [text for _, text in pens.sent[1:]] == (["Bye Bob."] if last_words else [])
     assert (await the_chats(store))[0].chat_status is ChatStatus.ENDED
 
@@ -182,21 +182,21 @@ async def test_a_chat_that_fell_silent_ends_after_the_restart(
 async def test_a_chat_is_ended_and_taken_up_by_one_at_a_time(store: Store, llms: LlmServer) -> None:
     await a_number(store, **bound(await an_agent(store, llms.agent().engine)))
     pens = Pens()
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "hello"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "hello"))
         await pens.sent_by_now(1)
     (chat,) = await the_chats(store)
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
-        desk.on_event(text_from(USER, "more"))
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
+        service.on_event(text_from(USER, "more"))
         wishes: list[Any] = []
         for _ in range(3):
-            wishes += desk.end(chat.chat_id), desk.update(chat.chat_id, ChatUpdate(metadata={"k": "v"}))
+            wishes += service.end(chat.chat_id), service.update(chat.chat_id, ChatUpdate(metadata={"k": "v"}))
         results: list[Any] = await asyncio.gather(*wishes, return_exceptions=True)
         assert all(isinstance(result, Chat | ChatNotOngoing | None) for result in results)
-        desk.on_event(text_from(USER, "after"))
+        service.on_event(text_from(USER, "after"))
         await until(lambda: "you said after" in [text for _, text in pens.sent])
         found = await store.chats.get(chat.chat_id)
         assert found is not None
         assert (found.chat_status, found.metadata) == (ChatStatus.ENDED, {"k": "v"})
-        await desk.delete(chat.chat_id)
+        await service.delete(chat.chat_id)
     assert await store.chats.get(chat.chat_id) is None

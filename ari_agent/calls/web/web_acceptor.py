@@ -20,7 +20,7 @@ class Host(Protocol):
         """Begin a call whose websocket is open. CallNotJoined when no calls begin any more."""
 
 
-class WebEntrance:
+class WebAcceptor:
     """One for all audio websockets."""
 
     def __init__(self, registrar: Registrar, host: Host) -> None:

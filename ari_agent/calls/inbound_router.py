@@ -75,7 +75,7 @@ class CallRefused(AriAgentError):
         self.refusal, self.from_number, self.to_number, self.agent = refusal, from_number, to_number, agent
 
 
-class Reception:
+class InboundRouter:
     """Receives inbound callers; one for all calls.
 
     dice: uniform in [0, 1), drawn once a call. now_ms: milliseconds since the epoch.

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import FellSilent, TakenUp
 from ari_agent.chats.live import LiveChats
-from ari_agent.chats.services import ChatServices
 from ari_agent.contract.chat import Chat
 from ari_agent.errors import ChatNotOngoing, StoreError, UnknownAsset
 
@@ -19,10 +19,10 @@ SWEEP_EVERY_S: Final = 60.0
 LOOK_FOR_ASTERISK_EVERY_S: Final = 1.0
 
 
-class ChatKeeper:
+class ChatRecovery:
     """One for all. can_send: Asterisk is within reach."""
 
-    def __init__(self, services: ChatServices, live: LiveChats, *, can_send: Callable[[], bool]) -> None:
+    def __init__(self, services: ChatDependencies, live: LiveChats, *, can_send: Callable[[], bool]) -> None:
         self._services = services
         self._live = live
         self._can_send = can_send

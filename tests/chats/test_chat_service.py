@@ -1,4 +1,4 @@
-"""The desk without an Asterisk: chats that fall silent, and what cannot be begun."""
+"""The service without an Asterisk: chats that fall silent, and what cannot be begun."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, SmsChatCre
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
 from ari_agent.store.store import Store
-from tests.api.pens import Pens, chat_desk
+from tests.api.pens import Pens, chat_service
 from tests.fakes.llm_server import LlmServer, until
 
 NUMBER = "+14152000001"
@@ -36,22 +36,22 @@ async def agent_id(store: Store, engine: dict[str, object]) -> str:
 
 async def test_a_silent_chat_ends(store: Store) -> None:
     opening = {"response_id": 0, "content": "Hi", "content_complete": True}
-    async with LlmServer() as llms, chat_desk(store, Pens(), now_ms=NOW_MS, silence_ms=300) as desk:
-        chat = await desk.create(ChatCreate(agent_id=await agent_id(store, llms.agent(opening=(opening,)).engine)))
-        await until(lambda: not desk.live())
+    async with LlmServer() as llms, chat_service(store, Pens(), now_ms=NOW_MS, silence_ms=300) as service:
+        chat = await service.create(ChatCreate(agent_id=await agent_id(store, llms.agent(opening=(opening,)).engine)))
+        await until(lambda: not service.live())
         found = await store.chats.get(chat.chat_id)
         assert found is not None
         assert found.chat_status == "ended"
         with pytest.raises(ChatNotOngoing):
-            await desk.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello?"))
+            await service.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="hello?"))
 
 
 async def test_the_agent_writes_first_through_the_trunk(store: Store) -> None:
     opening = {"response_id": 0, "content": "Hi", "content_complete": True}
     pens = Pens()
-    async with LlmServer() as llms, chat_desk(store, pens, now_ms=NOW_MS) as desk:
+    async with LlmServer() as llms, chat_service(store, pens, now_ms=NOW_MS) as service:
         override = await agent_id(store, llms.agent(opening=(opening,)).engine)
-        await desk.create_sms_chat(
+        await service.create_sms_chat(
             SmsChatCreate(from_number=NUMBER, to_number="+14155550100", override_agent_id=override)
         )
         await until(lambda: bool(pens.sent))
@@ -62,18 +62,18 @@ async def test_the_agent_writes_first_through_the_trunk(store: Store) -> None:
 
 async def test_what_cannot_be_is_refused(store: Store) -> None:
     pens = Pens(can_send=False)
-    async with chat_desk(store, pens, now_ms=NOW_MS) as desk:
+    async with chat_service(store, pens, now_ms=NOW_MS) as service:
         speaks = await agent_id(store, {"type": "audio-websocket", "audio_websocket_url": "wss://h/"})
         writes = await agent_id(store, {"type": "custom-llm", "llm_websocket_url": "wss://h/"})
         with pytest.raises(ChatNotStarted, match="audio-websocket, which writes no text"):
-            await desk.create(ChatCreate(agent_id=speaks))
+            await service.create(ChatCreate(agent_id=speaks))
         with pytest.raises(UnknownAsset):
-            await desk.create(ChatCreate(agent_id="agent_unknown"))
+            await service.create(ChatCreate(agent_id="agent_unknown"))
         with pytest.raises(ChatNotStarted, match="no agent for text messages"):
-            await desk.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number="+14155550100"))
+            await service.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number="+14155550100"))
         with pytest.raises(AsteriskUnreachable):
-            await desk.create_sms_chat(
+            await service.create_sms_chat(
                 SmsChatCreate(from_number=NUMBER, to_number="+14155550100", override_agent_id=writes)
             )
         with pytest.raises(UnknownAsset):
-            await desk.end("chat_unknown")
+            await service.end("chat_unknown")

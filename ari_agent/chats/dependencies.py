@@ -15,7 +15,7 @@ from ari_agent.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class ChatServices:
+class ChatDependencies:
     """send: hands a SIP MESSAGE to Asterisk. new_message_id: unique.
 
     silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: between

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.trunk_keeper import TrunkKeeper
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -48,11 +48,11 @@ class Dialler(Protocol):
     def can_dial(self) -> bool:
         """Asterisk is within reach."""
 
-    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkKeeper) -> None:
+    def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkSync) -> None:
         """Dial a call whose record is stored; closes the slot at its end."""
 
 
-class OutboundDesk:
+class Originator:
     """Places outbound calls; one for all.
 
     dice: uniform in [0, 1), drawn once a call. new_call_id: makes `call_...` ids. account_webhook_url: for agents
@@ -65,7 +65,7 @@ class OutboundDesk:
         store: Store,
         slots: Slots,
         dialler: Dialler,
-        trunks: TrunkKeeper,
+        trunks: TrunkSync,
         dice: Callable[[], float],
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],

@@ -10,12 +10,12 @@ from typing import Final
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.messages import MessageDestination, destination
 from ari_agent.asterisk.trunks import trunk
+from ari_agent.chats.chat_recovery import ChatRecovery
+from ari_agent.chats.chat_router import ChatRouter, check_writes, new_chat
+from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
-from ari_agent.chats.keeper import ChatKeeper
 from ari_agent.chats.live import LiveChats
-from ari_agent.chats.reception import ChatReception, check_writes, new_chat
-from ari_agent.chats.services import ChatServices
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import (
@@ -39,7 +39,7 @@ OPENING_TIMEOUT_S: Final = 10.0
 """How long POST /create-chat waits for what the agent begins with."""
 
 
-class ChatDesk:
+class ChatService:
     """One for all chats.
 
     app: the name that trunks in Asterisk begin with. can_send: Asterisk is within reach. new_chat_id: makes `chat_...`.
@@ -47,8 +47,8 @@ class ChatDesk:
 
     def __init__(
         self,
-        services: ChatServices,
-        reception: ChatReception,
+        services: ChatDependencies,
+        router: ChatRouter,
         *,
         app: str,
         can_send: Callable[[], bool],
@@ -61,8 +61,8 @@ class ChatDesk:
         self._dice = dice
         self._new_chat_id = new_chat_id
         self._live = LiveChats(services)
-        self._inbox = TextInbox(services, reception, self._live, new_chat_id=new_chat_id)
-        self._keeper = ChatKeeper(services, self._live, can_send=can_send)
+        self._inbox = TextInbox(services, router, self._live, new_chat_id=new_chat_id)
+        self._recovery = ChatRecovery(services, self._live, can_send=can_send)
 
     def live(self) -> Sequence[ChatSession]:
         """The chats that are in this process's hands."""
@@ -190,7 +190,7 @@ class ChatDesk:
 
     async def run(self) -> None:
         """Look after the chats of earlier, until cancelled."""
-        await self._keeper.run()
+        await self._recovery.run()
 
     async def close(self) -> None:
         """Let go of every chat; they stay ongoing in the store."""

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.record_keeper import RecordKeeper
+from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
@@ -70,7 +70,7 @@ def a_call(agent: Agent) -> Call:
 
 async def closed_at_the_next_start(store: Store) -> Sequence[QueuedEvent]:
     """What the next run owes, in the order in which it goes out."""
-    assert await RecordKeeper(store, account_webhook_url=ACCOUNT).close_abandoned(2_000) == 1
+    assert await RecordWriter(store, account_webhook_url=ACCOUNT).close_abandoned(2_000) == 1
     found: list[QueuedEvent] = []
     while due := await store.outbox.due(LATER_MS, 1):
         found += due
@@ -88,7 +88,7 @@ async def test_an_override_outlives_the_process(store: Store) -> None:
     )
     record = CallRecord(a_call(agent), agent=agent, account_webhook_url=ACCOUNT)
     record.answered(1_000)
-    assert await RecordKeeper(store, account_webhook_url=ACCOUNT).save(record)
+    assert await RecordWriter(store, account_webhook_url=ACCOUNT).save(record)
     (queued,) = await closed_at_the_next_start(store)
     assert queued.event.url == "https://override.example/t%207/1"
     assert (queued.event.event.value, queued.event.timeout_ms) == ("call_ended", 2_500)
@@ -124,7 +124,7 @@ async def test_a_transfer_that_died_with_the_process_is_cancelled_before_the_cal
     record = CallRecord(a_call(agent), agent=agent, account_webhook_url=None)
     record.answered(1_000)
     record.transfer_started(TransferRequest(to="+14155559999"))
-    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    assert await RecordWriter(store, account_webhook_url=None).save(record)
     bodies = [json.loads(queued.event.body) for queued in await closed_at_the_next_start(store)]
     assert [body["event"] for body in bodies] == ["transfer_started", "transfer_cancelled", "call_ended"]
     assert bodies[1]["transfer_destination"] == {"number": "+14155559999"}
@@ -137,7 +137,7 @@ async def test_a_transfer_that_was_over_is_not_cancelled_again(store: Store) -> 
     record.answered(1_000)
     record.transfer_started(TransferRequest(to="+14155559999"))
     record.transfer_cancelled()
-    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    assert await RecordWriter(store, account_webhook_url=None).save(record)
     events = [queued.event.event.value for queued in await closed_at_the_next_start(store)]
     assert events == ["transfer_cancelled", "call_ended"]
 
@@ -168,7 +168,7 @@ async def test_who_was_at_the_fallback_number_had_no_slot(store: Store) -> None:
     agent = await stored_agent(store)
     record = CallRecord(a_call(agent), agent=agent, account_webhook_url=None)
     record.diverted()
-    assert await RecordKeeper(store, account_webhook_url=None).save(record)
+    assert await RecordWriter(store, account_webhook_url=None).save(record)
     ended, _ = (json.loads(queued.event.body)["call"] for queued in await closed_at_the_next_start(store))
     assert (ended["disconnection_reason"], ended["call_status"]) == ("concurrency_limit_reached", "error")
     assert "diverted" not in ended
@@ -194,12 +194,12 @@ class SlowCalls:
 
 async def test_what_is_older_is_never_stored_last_also_where_whoever_waited_has_gone() -> None:
     store, record = SlowCalls(), a_record(agent())
-    keeper = RecordKeeper(cast(Store, store), account_webhook_url=ACCOUNT)
-    ringing = asyncio.create_task(keeper.save(record))
+    writer = RecordWriter(cast(Store, store), account_webhook_url=ACCOUNT)
+    ringing = asyncio.create_task(writer.save(record))
     first = await store.begun.get()
     ringing.cancel()
     record.answered(1_000)
-    talking = asyncio.create_task(keeper.save(record))
+    talking = asyncio.create_task(writer.save(record))
     for _ in range(10):
         await asyncio.sleep(0)
     assert store.begun.empty()
@@ -211,13 +211,13 @@ async def test_what_is_older_is_never_stored_last_also_where_whoever_waited_has_
 
 async def test_what_is_owed_is_stored_once_also_where_whoever_waited_has_gone() -> None:
     store, record = SlowCalls(), a_record(agent())
-    keeper = RecordKeeper(cast(Store, store), account_webhook_url=ACCOUNT)
+    writer = RecordWriter(cast(Store, store), account_webhook_url=ACCOUNT)
     record.answered(1_000)
-    answered = asyncio.create_task(keeper.save(record))
+    answered = asyncio.create_task(writer.save(record))
     first = await store.begun.get()
     answered.cancel()
     first.set_result(None)
-    again = asyncio.create_task(keeper.save(record))
+    again = asyncio.create_task(writer.save(record))
     (await store.begun.get()).set_result(None)
     assert await again
     assert store.saved == [("ongoing", 1), ("ongoing", 0)]

@@ -42,7 +42,7 @@ class ChatRefused(AriAgentError):
     """The message gets no answer; the text says why."""
 
 
-class ChatReception:
+class ChatRouter:
     """Decides about text messages that belong to no chat in progress; one for all.
 
     dice: uniform in [0, 1), drawn once a chat. now_ms: milliseconds since the epoch.

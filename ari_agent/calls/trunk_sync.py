@@ -17,7 +17,7 @@ _DIAGNOSIS_EVERY_S: Final = 60.0
 """A batch of thousands on a dead trunk asks once a minute."""
 
 
-class TrunkKeeper:
+class TrunkSync:
     """One for all numbers. Trunks change one after the other, each as its number is stored at that moment."""
 
     def __init__(self, store: Store, trunks: Trunks) -> None:
