@@ -23,12 +23,12 @@
     │   ├── AgentCorruptPayload       a message that the protocol does not know
     │   └── UnservedAgent             an agent of a kind that takes no calls here
     ├── SpeechFailed                  speech to text or text to speech failed in a call; knows its disconnection_reason
-    ├── AgentVersionError             a wish that an agent's versions cannot fulfil; knows its HTTP status
+    ├── AgentVersionError             a request that an agent's versions cannot fulfil; knows its HTTP status
     │   ├── StaleDraft                412: an update of a version that is not the latest
     │   ├── VersionUnknown            404: the agent has no such version
     │   ├── VersionFrozen             a published version cannot be changed
     │   └── VersionInUse              the only version of an agent cannot be deleted
-    ├── CallError                     a wish that the call cannot fulfil; knows its HTTP status
+    ├── CallError                     a request that the call cannot fulfil; knows its HTTP status
     │   ├── UnknownCall               no such call
     │   ├── UnknownAsset              no such agent or phone number
     │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
@@ -238,7 +238,7 @@ class SpeechFailed(AriAgentError):
 
 
 class AgentVersionError(AriAgentError):
-    """A wish that an agent's versions cannot fulfil; `http_status` is the verdict for the API."""
+    """A request that an agent's versions cannot fulfil; `http_status` is the verdict for the API."""
 
     http_status: ClassVar[int] = 400
 
@@ -280,7 +280,7 @@ class VersionInUse(AgentVersionError):
 
 
 class CallError(AriAgentError):
-    """A wish that the call cannot fulfil; `http_status` is the verdict for the API."""
+    """A request that the call cannot fulfil; `http_status` is the verdict for the API."""
 
     http_status: ClassVar[int] = 400
 

@@ -23,13 +23,13 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
-from ari_agent.calls.session import Departure, SessionDependencies
+from ari_agent.calls.session import SessionDependencies, Teardown
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
 
-_NO_SLOT = Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
+_NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
 
 
 class InboundCall(PhoneCall):
@@ -124,7 +124,7 @@ class InboundCall(PhoneCall):
             self._log.info("fallback number not reached", extra={"dial_status": came_back(event.args)})
             await self._end(_NO_SLOT)
         elif (event.variable, event.value) == (DIAL_STATUS, "ANSWER"):
-            await self._end(Departure(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
+            await self._end(Teardown(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
 
     def _refuse(self, error: CallRefused) -> None:
         refusal = error.refusal
@@ -137,7 +137,7 @@ class InboundCall(PhoneCall):
                 to_number=error.to_number,
             )
             self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
-        self.post(Departure(refusal.reason, refusal.q850_cause))
+        self.post(Teardown(refusal.reason, refusal.q850_cause))
 
     async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:
         """Dial the agent and set up the audio while the caller rings; answer once the agent is there.

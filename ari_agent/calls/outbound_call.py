@@ -32,13 +32,13 @@ from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.responses import was_heard
 from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.calls.call_requests import CallerGone, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import Departure, SessionDependencies, SessionEvent
+from ari_agent.calls.session import SessionDependencies, SessionEvent, Teardown
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.trunk_sync import TrunkSync
-from ari_agent.calls.wishes import CallerGone, RingingTooLong
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
@@ -104,7 +104,7 @@ class OutboundCall(PhoneCall):
     async def run(self) -> None:
         """Live through the call; then, where nobody could be reached, say in the log what is in the way."""
         await super().run()
-        if self._departure.reason is not DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE or self._rang:
+        if self._teardown.reason is not DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE or self._rang:
             return
         try:
             diagnosis = await self._trunks.diagnose(self._call.from_number or "")
@@ -134,7 +134,7 @@ class OutboundCall(PhoneCall):
             channel = await self._make_channel(call)
         except AsteriskRefused as error:
             self._log.error("no channel to dial on: %s", error)
-            self.post(Departure(DisconnectionReason.DIAL_FAILED))
+            self.post(Teardown(DisconnectionReason.DIAL_FAILED))
             return
         self.has_channel = True
         self._channel_name = channel.name
@@ -185,7 +185,7 @@ class OutboundCall(PhoneCall):
             came = "100 Trying, but neither 180 nor 183," if heard else "no provisional response"
             self._log.warning("%s came from the trunk while it should have rung", came)
         reason = reason_for_dial(None, timed_out=True, heard=heard)
-        await self._end(Departure(reason, q850_cause(reason, answered=False)))
+        await self._end(Teardown(reason, q850_cause(reason, answered=False)))
 
     async def _was_heard(self) -> bool:
         try:
@@ -200,11 +200,11 @@ class OutboundCall(PhoneCall):
         ours = isinstance(event, ChannelHangupRequest) and event.soft  # Asterisk's backstop, or an administrator
         reason = reason_for_dial(event.tech_cause, cause=event.cause, rang=self._rang, timed_out=ours)
         self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
-        await self._end(Departure(reason))
+        await self._end(Teardown(reason))
 
     async def _vanished(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
-            self._in_ms(_VERDICT_MS, Departure(DisconnectionReason.DIAL_FAILED))
+            self._in_ms(_VERDICT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
         elif isinstance(event, StasisEnd):
             await self._left_stasis(event)
         else:
@@ -238,9 +238,9 @@ class OutboundCall(PhoneCall):
     async def _machine_answered(self) -> None:
         option = self._agent.voicemail_option
         if self._drop_machines:
-            await self._end(Departure(DisconnectionReason.MACHINE_DETECTED, NORMAL_CLEARING))
+            await self._end(Teardown(DisconnectionReason.MACHINE_DETECTED, NORMAL_CLEARING))
         elif option and option.action.type == "hangup":
-            await self._end(Departure(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
+            await self._end(Teardown(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
         else:
             self._in_voicemail = self._in_greeting = True
             self._outbound_record.reached_voicemail()
@@ -256,22 +256,22 @@ class OutboundCall(PhoneCall):
         self._log.info("agent told of voicemail", extra={"voicemail_status": status})
         self.media.voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered))
 
-    async def _end(self, departure: Departure) -> None:
-        if self._in_voicemail and departure.reason in _ENDS_OF_A_MESSAGE:
-            departure = replace(departure, reason=DisconnectionReason.VOICEMAIL_REACHED)
-        await super()._end(departure)
+    async def _end(self, teardown: Teardown) -> None:
+        if self._in_voicemail and teardown.reason in _ENDS_OF_A_MESSAGE:
+            teardown = replace(teardown, reason=DisconnectionReason.VOICEMAIL_REACHED)
+        await super()._end(teardown)
 
-    async def _part(self, departure: Departure) -> None:
+    async def _part(self, teardown: Teardown) -> None:
         """There is no dialplan behind this channel: whoever would go on in one is hung up."""
-        if departure.goes_on and departure.reason:
+        if teardown.goes_on and teardown.reason:
             answered = self._outbound_record.call.start_timestamp is not None
-            cause = departure.q850_cause or q850_cause(departure.reason, answered=answered)
-            departure = replace(departure, goes_on=False, q850_cause=cause)
-        await super()._part(departure)
+            cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)
+            teardown = replace(teardown, goes_on=False, q850_cause=cause)
+        await super()._part(teardown)
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **PhoneCall._effects,
-        Departure: _end,
+        Teardown: _end,
         Dial: _dial_went_on,
         ChannelStateChange: _state_changed,
         RingingTooLong: _rings_too_long,

@@ -18,13 +18,13 @@ from ari_agent.asterisk.events import (
     StasisStart,
 )
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.media.call_media import MediaSpec
 from ari_agent.calls.media.media_session import MediaSession
-from ari_agent.calls.session import CallSession, Departure, SessionDependencies
+from ari_agent.calls.session import CallSession, SessionDependencies, Teardown
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.transfer import TellOutcome, Transfers
-from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
@@ -57,9 +57,9 @@ class PhoneCall(CallSession):
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
-            await self._end(Departure(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
+            await self._end(Teardown(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
         else:
-            await self._end(Departure(DisconnectionReason.USER_HANGUP))
+            await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
     async def _left_stasis(self, event: StasisEnd) -> None:
         if self.state is not CallState.TRANSFERRING:  # there it is our own doing
@@ -121,7 +121,7 @@ class PhoneCall(CallSession):
             await self._leg.come_back()
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
-            await self._end(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
+            await self._end(Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True))
         if self.media:
             self.media.resume()
 
@@ -137,22 +137,22 @@ class PhoneCall(CallSession):
             self._record.transferred(destination, self._services.now_ms())
             await self._save()  # should we die before the call's end is stored, no transfer is told to be cancelled
         # The far end may leave the BYE to us (RFC 5589 section 6.1); where it has sent its own, ours is not needed.
-        await self._end(Departure(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
+        await self._end(Teardown(DisconnectionReason.CALL_TRANSFER, NORMAL_CLEARING))
 
     # The end.
 
-    async def _part(self, departure: Departure) -> None:
-        if departure.q850_cause is None and not departure.goes_on:  # gone already
+    async def _part(self, teardown: Teardown) -> None:
+        if teardown.q850_cause is None and not teardown.goes_on:  # gone already
             return
         variables = {
             "ARI_AGENT_CALL_ID": self.call_id,
-            "ARI_AGENT_DISCONNECTION_REASON": departure.reason.value if departure.reason else "",
+            "ARI_AGENT_DISCONNECTION_REASON": teardown.reason.value if teardown.reason else "",
         }
         try:
-            if departure.goes_on or departure.q850_cause is None:
+            if teardown.goes_on or teardown.q850_cause is None:
                 await self._leg.go_on_in_dialplan(variables)
             else:
-                await self._leg.hang_up(departure.q850_cause, variables)
+                await self._leg.hang_up(teardown.q850_cause, variables)
         except ChannelGone:
             pass  # the caller was faster
         except AsteriskError as error:

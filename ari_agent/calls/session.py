@@ -1,6 +1,6 @@
 """One call: a queue of events, fed through the transition table, and the effects of each.
 
-Everything that happens to a call (Asterisk's events, the agent's wishes, the API's wishes, timers) is posted to one
+Everything that happens to a call (Asterisk's events, the requests of agent and API, timers) is posted to one
 ordered queue and handled by one loop. Only the set-up runs beside it, so that a caller who hangs up while the inbound
 webhook is asked, or while the agent is dialled, ends the call at once.
 
@@ -29,6 +29,15 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.causes import NORMAL_CLEARING
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.call_requests import (
+    CallerGone,
+    DtmfRequested,
+    RingingTooLong,
+    ShuttingDown,
+    StopRequested,
+    TransferRequested,
+    UpdateRequested,
+)
 from ari_agent.calls.concurrency import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
@@ -59,15 +68,6 @@ from ari_agent.calls.state import (
 )
 from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfer import TellOutcome, failed
-from ari_agent.calls.wishes import (
-    CallerGone,
-    DtmfWish,
-    RingingTooLong,
-    ShuttingDown,
-    StopAsked,
-    TransferWish,
-    UpdateWish,
-)
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
@@ -99,7 +99,7 @@ class _TranscriptDue:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class Teardown:
     """How the call ends. reason: None leaves no record. q850_cause: of our BYE; None where there is none to send.
 
     goes_on: the caller is sent on in the dialplan instead.
@@ -113,16 +113,16 @@ class Departure:
 SessionEvent = (
     AriEvent
     | MediaEvent
-    | StopAsked
-    | TransferWish
-    | DtmfWish
-    | UpdateWish
+    | StopRequested
+    | TransferRequested
+    | DtmfRequested
+    | UpdateRequested
     | CallerGone
     | ShuttingDown
     | RingingTooLong
     | _MaxDurationReached
     | _TranscriptDue
-    | Departure
+    | Teardown
 )
 
 
@@ -169,10 +169,10 @@ class CallSession(ABC):
         self._timers: list[asyncio.TimerHandle] = []
         self._transcript = TranscriptWriter(on_due=lambda: self.post(_TranscriptDue()), save=self._save)
         self._record: CallRecord | None = None
-        self._agent_left: Departure | None = None  # the agent ended while the caller rang, or was away in a transfer
-        self._departure = Departure(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
+        self._agent_left: Teardown | None = None  # the agent ended while the caller rang, or was away in a transfer
+        self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
         self._beside: set[asyncio.Task[None]] = set()
-        self._wishes: set[asyncio.Future[Any]] = set()  # that have no answer yet
+        self._unanswered: set[asyncio.Future[Any]] = set()  # that have no answer yet
         self._log = CallLog(
             logging.getLogger(__name__),
             {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
@@ -202,7 +202,7 @@ class CallSession(ABC):
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._departure = Departure(DisconnectionReason.ERROR_RETELL, goes_on=True)
+            self._teardown = Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True)
             self.state = CallState.ENDED
         await self._wind_up()
 
@@ -231,7 +231,7 @@ class CallSession(ABC):
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(Departure(DisconnectionReason.ERROR_RETELL, goes_on=True))
+            self.post(Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True))
 
     @abstractmethod
     async def _connect(self) -> None:
@@ -315,27 +315,27 @@ class CallSession(ABC):
         effect = self._effects.get(type(event))
         if effect is None:
             return  # an event of Asterisk's that changes nothing here
-        if isinstance(event, TransferWish | DtmfWish | UpdateWish):
-            self._wishes.add(event.answer)
-            event.answer.add_done_callback(self._wishes.discard)
+        if isinstance(event, TransferRequested | DtmfRequested | UpdateRequested):
+            self._unanswered.add(event.answer)
+            event.answer.add_done_callback(self._unanswered.discard)
         try:
             await effect(self, event)
         except IllegalTransition as error:
             self._log.warning("event refused: %s", error)
 
-    async def _end(self, departure: Departure) -> None:
-        self._departure = departure
-        self._advance(Ended(departure.reason))
+    async def _end(self, teardown: Teardown) -> None:
+        self._teardown = teardown
+        self._advance(Ended(teardown.reason))
 
     async def _caller_gone(self, _: CallerGone) -> None:
-        await self._end(Departure(DisconnectionReason.USER_HANGUP))
+        await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
     async def _agent_is_ready(self, _: AgentReady) -> None:
         self._agent_ready.set()
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(Departure(event.reason, goes_on=True))
+        await self._agent_gone(Teardown(event.reason, goes_on=True))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
         """Its last words are played out first, while the caller may still hang up.
@@ -343,38 +343,38 @@ class CallSession(ABC):
         An agent that names a cause wants a BYE with it; without one the caller goes on in the dialplan.
         """
         goes_on = event.q850_cause == NORMAL_CLEARING
-        departure = Departure(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
+        teardown = Teardown(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
         if self.media and self.state is CallState.TALKING:
-            self._start(self._drain(self.media, departure))
+            self._start(self._drain(self.media, teardown))
         elif self.media and self.state is CallState.CONNECTING and self.media.stats.queued_ms:
-            self._agent_left = departure  # it spoke to a caller who still rings: answered first, to hear it
+            self._agent_left = teardown  # it spoke to a caller who still rings: answered first, to hear it
         else:
-            await self._agent_gone(departure)
+            await self._agent_gone(teardown)
 
-    async def _drain(self, media: CallMedia, departure: Departure) -> None:
+    async def _drain(self, media: CallMedia, teardown: Teardown) -> None:
         await media.close(drain=True)
-        self.post(departure)
+        self.post(teardown)
 
-    async def _agent_gone(self, departure: Departure) -> None:
+    async def _agent_gone(self, teardown: Teardown) -> None:
         if self.state is CallState.TRANSFERRING:
-            self._agent_left = departure  # it may well leave once it has asked for the transfer
+            self._agent_left = teardown  # it may well leave once it has asked for the transfer
         else:
-            await self._end(departure)
+            await self._end(teardown)
 
     async def _no_audio(self, _: NoAudioReceived) -> None:
-        await self._end(Departure(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
+        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
 
     async def _inactive(self, _: CallerInactive) -> None:
-        await self._end(Departure(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
+        await self._end(Teardown(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
 
     async def _too_long(self, _: _MaxDurationReached) -> None:
-        await self._end(Departure(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
+        await self._end(Teardown(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
 
-    async def _stopped(self, event: StopAsked) -> None:
-        await self._end(Departure(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
+    async def _stopped(self, event: StopRequested) -> None:
+        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
 
     async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(Departure(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
+        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
 
     # What the agent and the API ask for.
 
@@ -385,13 +385,13 @@ class CallSession(ABC):
             if self.media:
                 self.media.control_error("dtmf", str(error))
 
-    async def _api_sends_dtmf(self, wish: DtmfWish) -> None:
+    async def _api_sends_dtmf(self, event: DtmfRequested) -> None:
         try:
-            await self._send_dtmf(wish.request)
+            await self._send_dtmf(event.request)
         except (CallError, AsteriskError) as error:
-            _answer(wish.answer, error)
+            _answer(event.answer, error)
         else:
-            _answer(wish.answer, None)
+            _answer(event.answer, None)
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
         """Press keys towards the caller.
@@ -405,8 +405,8 @@ class CallSession(ABC):
         if self.media:
             await self._begin_transfer(event.request, self.media.transfer_result)
 
-    async def _api_transfers(self, wish: TransferWish) -> None:
-        await self._begin_transfer(wish.request, lambda outcome: _answer(wish.answer, outcome))
+    async def _api_transfers(self, event: TransferRequested) -> None:
+        await self._begin_transfer(event.request, lambda outcome: _answer(event.answer, outcome))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
         """Send the caller elsewhere; the outcome is told once it is known."""
@@ -414,14 +414,14 @@ class CallSession(ABC):
 
     # The record.
 
-    async def _api_updates(self, wish: UpdateWish) -> None:
+    async def _api_updates(self, event: UpdateRequested) -> None:
         try:
-            self._update(wish.update)
+            self._update(event.update)
         except (CallError, ValueError) as error:
-            _answer(wish.answer, error)
+            _answer(event.answer, error)
             return
         await self._save()
-        _answer(wish.answer, None)
+        _answer(event.answer, None)
 
     def _update(self, update: LiveCallUpdate) -> None:
         record, media, control = self._record, self.media, update.call_control
@@ -466,34 +466,34 @@ class CallSession(ABC):
     # The end.
 
     async def _wind_up(self) -> None:
-        departure = self._departure
+        teardown = self._teardown
         for timer in self._timers:
             timer.cancel()
         closing = asyncio.create_task(self.media.close()) if self.media else None
-        await self._part(departure)
+        await self._part(teardown)
         if closing:
             await closing
         await self._release()
         await self._exit.aclose()
         ended = CallNotOngoing(self.call_id, "ended")
-        for wish in tuple(self._wishes):
-            _answer(wish, ended)
+        for answer in tuple(self._unanswered):
+            _answer(answer, ended)
         while not self._queue.empty():
             event = self._queue.get_nowait()
-            if isinstance(event, TransferWish | DtmfWish | UpdateWish):
+            if isinstance(event, TransferRequested | DtmfRequested | UpdateRequested):
                 _answer(event.answer, ended)
             elif isinstance(event, TranscriptTold | KeyHeard):
                 await self._handle(event)  # the last words
         await self._transcript.close()
-        if self._record and departure.reason:
+        if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency)
-            self._record.ended(departure.reason, self._services.now_ms())
+            self._record.ended(teardown.reason, self._services.now_ms())
             await self._services.records.save_for_certain(self._record)
-        self._log.info("call is over", extra={"disconnection_reason": departure.reason})
+        self._log.info("call is over", extra={"disconnection_reason": teardown.reason})
 
     @abstractmethod
-    async def _part(self, departure: Departure) -> None:
+    async def _part(self, teardown: Teardown) -> None:
         """Send the caller on, or away."""
 
     @abstractmethod
@@ -501,7 +501,7 @@ class CallSession(ABC):
         """Give back what the caller's side holds, once nothing uses it any more."""
 
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        Departure: _end,
+        Teardown: _end,
         CallerGone: _caller_gone,
         AgentReady: _agent_is_ready,
         AgentFailed: _agent_failed,
@@ -513,10 +513,10 @@ class CallSession(ABC):
         _TranscriptDue: _transcript_due,
         CallerInactive: _inactive,
         NoAudioReceived: _no_audio,
-        StopAsked: _stopped,
-        TransferWish: _api_transfers,
-        DtmfWish: _api_sends_dtmf,
-        UpdateWish: _api_updates,
+        StopRequested: _stopped,
+        TransferRequested: _api_transfers,
+        DtmfRequested: _api_sends_dtmf,
+        UpdateRequested: _api_updates,
         ShuttingDown: _shutting_down,
         _MaxDurationReached: _too_long,
     }

@@ -1,4 +1,4 @@
-"""All live calls: hands each event to its call, passes on what the API wishes, and keeps Asterisk and us in step.
+"""All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
 After every (re)connection the channels and bridges that Asterisk has are compared with the calls we have. Events that
 happened while we were away are lost, so a call whose channel is gone ends now; what carries our name and belongs to no
@@ -23,6 +23,14 @@ from ari_agent.asterisk.names import (
     call_of_media_channel,
     call_of_outbound_channel,
 )
+from ari_agent.calls.call_requests import (
+    CallerGone,
+    DtmfRequested,
+    ShuttingDown,
+    StopRequested,
+    TransferRequested,
+    UpdateRequested,
+)
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
@@ -33,7 +41,6 @@ from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_call import WebCall
-from ari_agent.calls.wishes import CallerGone, DtmfWish, ShuttingDown, StopAsked, TransferWish, UpdateWish
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
@@ -177,7 +184,7 @@ class Switchboard:
             raise CallNotJoined("the server is about to stop")
         self._begin(WebCall(self._services, taken, front))
 
-    # Wishes of the API.
+    # What the API asks for.
 
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
         """End a call; returns once it is asked for.
@@ -185,7 +192,7 @@ class Switchboard:
         Raises:
             UnknownCall: no live call has this id.
         """
-        self._session(call_id).post(StopAsked(request))
+        self._session(call_id).post(StopRequested(request))
 
     async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
         """Transfer a call and wait for the outcome.
@@ -195,7 +202,7 @@ class Switchboard:
             CallNotOngoing: it ended before the outcome was known.
         """
         answer: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(TransferWish(request, answer))
+        self._session(call_id).post(TransferRequested(request, answer))
         return await answer
 
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
@@ -207,7 +214,7 @@ class Switchboard:
             AsteriskError: Asterisk did not take the digits.
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(DtmfWish(request, answer))
+        self._session(call_id).post(DtmfRequested(request, answer))
         await answer
 
     async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
@@ -219,7 +226,7 @@ class Switchboard:
             ValueError: what cannot be, by the name of its field; nothing is changed then.
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(UpdateWish(update, answer))
+        self._session(call_id).post(UpdateRequested(update, answer))
         await answer
 
     def _session(self, call_id: str) -> CallSession:

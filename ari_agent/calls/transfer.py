@@ -1,4 +1,4 @@
-"""The transfers of one call, one at a time: from the wish to its outcome.
+"""The transfers of one call, one at a time: from the request to its outcome.
 
 Each way to transfer has a file of its own beside this one (`cold_transfer`: by REFER). What they share is here: when a
 call can be transferred at all, who is told how it went, and what becomes of the caller.

@@ -1,4 +1,4 @@
-"""All chats, and what the API wishes of them."""
+"""All chats, and what the API asks for of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ChatService:
         """Take a text message; never waits. Other events are none of its business."""
         self._inbox.on_event(event)
 
-    # Wishes of the API.
+    # What the API asks for.
 
     async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
         """Begin a chat in which the agent writes first. One that the two numbers lead already ends.

@@ -106,8 +106,8 @@ class Conversation:
                 await self.wire.mark("long tone")
                 self._samples_to_cut = self.wire.rate_hz
             case "9":
-                wish = {"to": self.transfer_to, "mode": "sip_refer", "headers": {"X-Transferred-By": "demo agent"}}
-                await self.wire.control("transfer", wish)
+                request = {"to": self.transfer_to, "mode": "sip_refer", "headers": {"X-Transferred-By": "demo agent"}}
+                await self.wire.control("transfer", request)
             case "0":
                 await self.wire.control("hangup", {"q850_cause": 16})
 

@@ -85,7 +85,7 @@ class Wire(Protocol):
     async def play(self, samples: Samples) -> None: ...
     async def mark(self, name: str) -> None: ...
     async def clear(self) -> None: ...
-    async def control(self, event: str, wish: dict[str, Any]) -> None: ...
+    async def control(self, event: str, request: dict[str, Any]) -> None: ...
 
 
 class TwilioWire:
@@ -119,8 +119,8 @@ class TwilioWire:
     async def clear(self) -> None:
         await self._send({"event": "clear"})
 
-    async def control(self, event: str, wish: dict[str, Any]) -> None:
-        await self._send({"event": event, event: wish})
+    async def control(self, event: str, request: dict[str, Any]) -> None:
+        await self._send({"event": event, event: request})
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._websocket.send(json.dumps({**message, "streamSid": self._stream_sid}))
@@ -155,5 +155,5 @@ class WebWire:
     async def clear(self) -> None:
         await self._websocket.send("clear")
 
-    async def control(self, event: str, wish: dict[str, Any]) -> None:
-        await self._websocket.send(json.dumps({"event": event, event: wish}))
+    async def control(self, event: str, request: dict[str, Any]) -> None:
+        await self._websocket.send(json.dumps({"event": event, event: request}))

@@ -75,7 +75,7 @@ def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Sam
 
 
 def speech(name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
-    """The demo's recording `{name}.wav`, at the wished rate."""
+    """The demo's recording `{name}.wav`, at the wanted rate."""
     with files("ari_agent.demo").joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as recording:
         samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").astype(np.int16)
         return at_rate(samples, recording.getframerate(), rate_hz)

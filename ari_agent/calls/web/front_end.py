@@ -19,9 +19,9 @@ from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.message import Audio, Mark, Ping
 from ari_agent.agents.twilio import Connected, Digit, Started, Stopped, TwilioServer
 from ari_agent.agents.web import WebServer
+from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.web.front_end_writer import FrontEndWriter, Outgoing, Sound, Wire
-from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import AgentCorruptPayload
 

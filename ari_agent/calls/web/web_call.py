@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.registrar import TakenCall
-from ari_agent.calls.session import CallSession, Departure, SessionDependencies
+from ari_agent.calls.session import CallSession, SessionDependencies, Teardown
 from ari_agent.calls.state import Routed
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_media import WebMedia
@@ -58,7 +58,7 @@ class WebCall(CallSession):
             await self._exit.enter_async_context(self._services.slots.outbound())
         except ConcurrencyLimitReached as error:
             self._log.info("no slot: %s", error)
-            self.post(Departure(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
+            self.post(Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
             return
         spec = self._media_spec(
             agent,
@@ -76,11 +76,11 @@ class WebCall(CallSession):
 
     async def _front_end_corrupt(self, event: FrontEndCorrupt) -> None:
         self._log.warning("front end failed: %s", event.message)
-        await self._end(Departure(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, goes_on=True))
+        await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, goes_on=True))
 
-    async def _part(self, departure: Departure) -> None:
+    async def _part(self, teardown: Teardown) -> None:
         """Close the websocket, with the reason as its text."""
-        await self._front.close(_close_code(departure.reason), departure.reason.value if departure.reason else "")
+        await self._front.close(_close_code(teardown.reason), teardown.reason.value if teardown.reason else "")
 
     async def _release(self) -> None:
         """Nothing is left: the websocket is closed."""

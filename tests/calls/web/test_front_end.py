@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.registrar import WEB_AUDIO
 from ari_agent.calls.web.front_end import TWILIO_AUDIO, FrontEnd, FrontEndEvent, FrontEndOptions
 from ari_agent.calls.web.front_end_writer import UNREAD_BYTES_LIMIT, UNREAD_LIMIT
-from ari_agent.calls.wishes import CallerGone
 from ari_agent.contract.registered_call import AudioFormat
 from tests.agents.test_message import JSON
 

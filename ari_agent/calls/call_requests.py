@@ -1,6 +1,6 @@
 """What the API, the switchboard and the controller itself may post to a call, beside Asterisk's and the agent's events.
 
-A wish that has an `answer` gets it exactly once, at the latest when the call ends.
+A request that has an `answer` gets it exactly once, at the latest when the call ends.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ari_agent.contract.call_update import LiveCallUpdate
 
 
 @dataclass(frozen=True, slots=True)
-class StopAsked:
+class StopRequested:
     """The API stops the call."""
 
     request: HangupRequest
 
 
 @dataclass(frozen=True, slots=True)
-class TransferWish:
+class TransferRequested:
     """The API transfers the call; `answer` gets the outcome."""
 
     request: TransferRequest
@@ -28,7 +28,7 @@ class TransferWish:
 
 
 @dataclass(frozen=True, slots=True)
-class DtmfWish:
+class DtmfRequested:
     """The API sends digits to the caller."""
 
     request: DtmfRequest
@@ -36,7 +36,7 @@ class DtmfWish:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateWish:
+class UpdateRequested:
     """The API changes the record, or asks something of the agent."""
 
     update: LiveCallUpdate
