@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ari_agent import samples
+from ari_agent import metric_samples
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
@@ -26,7 +26,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
-from ari_agent.calls.concurrency import INBOUND_WAIT_S, Slots
+from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
@@ -43,13 +43,13 @@ from ari_agent.chats.notices import Notices
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.gather import gather
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, settle_garbage_collector
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.store.store import Store
-from ari_agent.together import together
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
 from ari_agent.webhooks.retention import Retention
@@ -225,11 +225,11 @@ async def controller(
                 slots=slots,
                 probes=_probes(ari, store),
                 metrics=(
-                    lambda: samples.of_calls(switchboard),
-                    lambda: samples.of_slots(slots),
-                    lambda: samples.of_wheel(wheel),
-                    lambda: samples.of_ari(ari),
-                    lambda: samples.of_delivery(delivery),
+                    lambda: metric_samples.of_calls(switchboard),
+                    lambda: metric_samples.of_slots(slots),
+                    lambda: metric_samples.of_wheel(wheel),
+                    lambda: metric_samples.of_ari(ari),
+                    lambda: metric_samples.of_delivery(delivery),
                 ),
                 now_ms=now_ms,
                 outbound=originator,
@@ -245,7 +245,7 @@ async def controller(
         settle_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
-            await together(switchboard.reconcile(), trunks.refresh_all())
+            await gather(switchboard.reconcile(), trunks.refresh_all())
 
         def heard(event: AriEvent) -> None:
             switchboard.on_event(event)
@@ -304,7 +304,7 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
         await synthesizer.start()
         yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms)
     finally:
-        await together(recognizer.close(), synthesizer.close())
+        await gather(recognizer.close(), synthesizer.close())
 
 
 def _retention(store: Store, settings: Settings) -> Retention:

@@ -24,10 +24,10 @@ from typing import Final, Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.connection import Connection, Destination
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
 log = logging.getLogger(__name__)
@@ -84,13 +84,13 @@ class AudioSocket:
         events: AgentEvents,
         *,
         ping_idle_s: float = 10.0,
-        allowance: Allowance | None = None,
+        budget: TokenBucket | None = None,
     ) -> None:
         """ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
 
-        allowance: of what the agent sends.
+        budget: of what the agent sends.
         """
-        self._allowance = allowance or Allowance(BURST_BYTES, BYTES_PER_S)
+        self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
         self._rest: asyncio.TimerHandle | None = None
         self._protocol = protocol
         self._events = events
@@ -287,7 +287,7 @@ class AudioSocket:
         """So much payload has come; told every _LOOK_EACH_BYTES. After too much, nothing is read for a while."""
         if self._transport is None or self._closing:
             return
-        rest_s = self._allowance.take(size_bytes, asyncio.get_running_loop().time())
+        rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())
         if rest_s and self._rest is None:
             self._transport.underlying_transport.pause_reading()
             self._look_again_in(rest_s)
@@ -296,7 +296,7 @@ class AudioSocket:
         self._rest = asyncio.get_running_loop().call_later(min(rest_s, _LOOK_AGAIN_S), self._look_again)
 
     def _look_again(self) -> None:
-        rest_s = self._allowance.take(0, asyncio.get_running_loop().time())
+        rest_s = self._budget.take(0, asyncio.get_running_loop().time())
         if rest_s:
             self._look_again_in(rest_s)
             return

@@ -24,7 +24,7 @@ from ari_agent.contract.agent_versions import (
     VersionSummary,
 )
 from ari_agent.contract.chat_agent import EitherAgent
-from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.errors import ApiError, VersionFrozen
 from ari_agent.store.agents import AgentPage, Agents
 

@@ -14,7 +14,7 @@ from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.store.agents import Agents
 
 

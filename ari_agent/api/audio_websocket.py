@@ -114,7 +114,7 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
 async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
     """Hand over what comes in, until the websocket is closed by either side.
 
-    A client that says more than its allowance is not read for a while: its TCP connection then holds it back, and the
+    A client that says more than its budget is not read for a while: its TCP connection then holds it back, and the
     other calls hear nothing of it.
     """
     loop, came_bytes = asyncio.get_running_loop(), 0
@@ -129,7 +129,7 @@ async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
                 continue
             came_bytes += len(message.data)
             if came_bytes >= LOOK_EACH_BYTES:
-                rest_s = front.allowance.take(came_bytes, loop.time())
+                rest_s = front.budget.take(came_bytes, loop.time())
                 came_bytes = 0
                 if rest_s:
                     await asyncio.sleep(rest_s)

@@ -15,7 +15,7 @@ from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import refuse_missing
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.chat_agent import ChatAgent, ChatAgentCreate, ChatAgentUpdate
-from ari_agent.contract.page import MAX_PAGE
+from ari_agent.contract.paging import MAX_PAGE
 from ari_agent.store.agents import Agents
 
 

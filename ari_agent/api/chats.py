@@ -22,7 +22,7 @@ from ari_agent.contract.chat import (
     SmsChatCreate,
 )
 from ari_agent.contract.chat_list import MESSAGES, ChatFilters, ChatListRequest, ChatPage
-from ari_agent.contract.page import PageQuery
+from ari_agent.contract.paging import PageQuery
 from ari_agent.errors import ApiError, UnknownAsset
 from ari_agent.store.chats import ChatPage as StoredPage
 

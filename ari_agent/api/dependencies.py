@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms

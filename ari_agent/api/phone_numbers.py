@@ -12,7 +12,7 @@ from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.page import MAX_PAGE, PageQuery
+from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.contract.parsing.e164 import require_pseudo_number
 from ari_agent.contract.phone_number import (
     AgentWeight,

@@ -18,7 +18,7 @@ from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.errors import AsteriskError, TransferNotSetUp
-from ari_agent.together import together
+from ari_agent.gather import gather
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class CallerLeg:
     async def join_media(self, host: str, port: int) -> tuple[str, int]:
         """Put the caller in a bridge with external media that sends to host:port; returns where ours must go."""
         self._has_media = True  # from here on there may be something to release, whatever fails
-        media, _ = await together(
+        media, _ = await gather(
             self._ari.external_media(channel_id=self._media_id, external_host=f"{host}:{port}"),
             self._ari.create_bridge(self._bridge_id),
         )

@@ -24,6 +24,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.gather import gather
 from ari_agent.routing import variables
 from ari_agent.routing.inbound import (
     ANONYMOUS,
@@ -44,7 +45,6 @@ from ari_agent.routing.inbound import (
 )
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
-from ari_agent.together import together
 from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class InboundRouter:
         from_number, to_number = channel.caller.number or ANONYMOUS, channel.dialplan.exten
         if is_call_id(to_number):
             return await self._receive_registered(channel, stasis, call_id)
-        _, sip, from_dialplan, number = await together(
+        _, sip, from_dialplan, number = await gather(
             self._ari.ring(channel.id),
             self._headers(channel.id),
             read_agent_variables(self._ari, channel),
@@ -148,7 +148,7 @@ class InboundRouter:
         """
         dialled, from_number = channel.dialplan.exten, channel.caller.number or ANONYMOUS
         await self._ari.ring(channel.id)
-        sip, from_dialplan = await together(self._headers(channel.id), read_agent_variables(self._ari, channel))
+        sip, from_dialplan = await gather(self._headers(channel.id), read_agent_variables(self._ari, channel))
         # Taken last: a caller who hangs up before leaves the call to the next one.
         # call_id is another's when the call that was dialled goes on already.
         taken = await self._registrar.take(dialled) if dialled == call_id else None

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.trunk_sync import TrunkSync

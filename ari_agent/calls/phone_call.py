@@ -24,7 +24,7 @@ from ari_agent.calls.media.call_media import MediaSpec
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession, SessionDependencies, Teardown
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
-from ari_agent.calls.transfer import TellOutcome, Transfers
+from ari_agent.calls.transfers import TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone

@@ -38,7 +38,7 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
@@ -67,7 +67,7 @@ from ari_agent.calls.state import (
     advance,
 )
 from ari_agent.calls.transcript_writer import TranscriptWriter
-from ari_agent.calls.transfer import TellOutcome, failed
+from ari_agent.calls.transfers import TellOutcome, failed
 from ari_agent.contract.agent import Agent, AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest

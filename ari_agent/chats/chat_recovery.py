@@ -9,7 +9,7 @@ from typing import Final
 
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import FellSilent, TakenUp
-from ari_agent.chats.live import LiveChats
+from ari_agent.chats.live_chats import LiveChats
 from ari_agent.contract.chat import Chat
 from ari_agent.errors import ChatNotOngoing, StoreError, UnknownAsset
 

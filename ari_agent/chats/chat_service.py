@@ -15,7 +15,7 @@ from ari_agent.chats.chat_router import ChatRouter, check_writes, new_chat
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
-from ari_agent.chats.live import LiveChats
+from ari_agent.chats.live_chats import LiveChats
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import (

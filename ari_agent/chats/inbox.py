@@ -17,7 +17,7 @@ from ari_agent.asterisk.messages import IncomingMessage, incoming_message
 from ari_agent.chats.chat_router import ChatRefused, ChatRouter
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import UserWrote
-from ari_agent.chats.live import LiveChats
+from ari_agent.chats.live_chats import LiveChats
 from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.sender import send_text
 from ari_agent.chats.session import ChatSession

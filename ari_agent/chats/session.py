@@ -27,8 +27,8 @@ from ari_agent.agents.llm import (
 )
 from ari_agent.agents.llm_line import LineGone
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.agent_line import Dialogue
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.dialogue import Dialogue
 from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.record import ChatRecord

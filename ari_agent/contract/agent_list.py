@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.page import Page
+from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many, StringMap, Timestamp
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.page import Page
+from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many, Timestamp
 
 TAG_PATTERN = r"^[a-z0-9_-]{1,20}$"

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Sentiment, Text
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.page import CountedPage, PageLimit, PageQuery, PageRequest, PaginationKey, SortOrder
+from ari_agent.contract.paging import CountedPage, PageLimit, PageQuery, PageRequest, PaginationKey, SortOrder
 from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)

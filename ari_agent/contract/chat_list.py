@@ -15,7 +15,7 @@ from ari_agent.contract.call_filters import (
     StringFilter,
 )
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
-from ari_agent.contract.page import CountedPage, PageRequest
+from ari_agent.contract.paging import CountedPage, PageRequest
 from ari_agent.contract.parsing.model import ContractModel, Many
 
 MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ari_agent.contract.page import MAX_PAGE, Page
+from ari_agent.contract.paging import MAX_PAGE, Page
 from ari_agent.contract.parsing.model import ContractModel, Count, JsonObject, Timestamp
 from ari_agent.contract.webhook_event import WebhookEventName
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from ari_agent.contract.page import Page
+from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.codec import Codec
 from ari_agent.contract.parsing.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
 from ari_agent.contract.parsing.model import (

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.audio_socket import AudioSocket
 from ari_agent.agents.connection import tls_context
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, CallFacts, Clear, Mark
+from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
@@ -75,11 +75,11 @@ async def talking(
     *,
     ping_idle_s: float = 10.0,
     also: bytes = b"",
-    allowance: Allowance | None = None,
+    budget: TokenBucket | None = None,
 ) -> AsyncIterator[tuple[AudioSocket, Ear, RawConnection]]:
     """A socket and its agent, both open."""
     ear = Ear()
-    socket = AudioSocket(protocol or twilio(), ear, ping_idle_s=ping_idle_s, allowance=allowance)
+    socket = AudioSocket(protocol or twilio(), ear, ping_idle_s=ping_idle_s, budget=budget)
     dialling = asyncio.create_task(socket.connect(agent.url))
     connection = await agent.connection()
     await connection.accept(also=also)
@@ -347,20 +347,20 @@ async def test_an_agent_that_does_not_read_costs_old_audio_and_nothing_else(agen
 
 
 async def test_an_agent_that_sends_too_much_is_not_read_for_a_while_and_nothing_is_lost(agent: RawAgent) -> None:
-    allowance = Allowance(burst_bytes=1024 * 1024, bytes_per_s=1)
-    async with talking(agent, WebClient(FACTS), allowance=allowance) as (socket, ear, connection):
+    budget = TokenBucket(burst_bytes=1024 * 1024, bytes_per_s=1)
+    async with talking(agent, WebClient(FACTS), budget=budget) as (socket, ear, connection):
         for number in range(320):
             connection.frame(BINARY, number.to_bytes(2, "big") * 50_000)
         await ear.until(lambda: socket.rests)
         assert sum(map(len, ear.audio)) < 16_000_000  # of 32: what was received already is heard
         assert ear.closed == []
-        allowance.bytes_per_s = 1e9
+        budget.bytes_per_s = 1e9
         await ear.until(lambda: len(ear.audio) == 320)
         assert [int.from_bytes(audio[:2], "big") for audio in ear.audio] == list(range(320))
 
 
 async def test_an_agent_that_is_not_read_can_be_hung_up_on(agent: RawAgent) -> None:
-    async with talking(agent, WebClient(FACTS), allowance=Allowance(1024, 1)) as (socket, ear, connection):
+    async with talking(agent, WebClient(FACTS), budget=TokenBucket(1024, 1)) as (socket, ear, connection):
         connection.frame(BINARY, bytes(500_000))
         await ear.until(lambda: socket.rests)
         await socket.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.trunk_sync import TrunkSync

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport

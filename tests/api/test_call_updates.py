@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import CallNotOngoing
 from ari_agent.store.store import Store

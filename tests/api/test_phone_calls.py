@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.store.store import Store
 from tests.api import lines
 from tests.api.conftest import NOW_MS, Api, StartApi, make_agent, refused

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.record_writer import RecordWriter

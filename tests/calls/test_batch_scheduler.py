@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from ari_agent.calls.batch_scheduler import BatchScheduler
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.originator import Originator
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.batch_call import BatchCallCreate

@@ -12,7 +12,7 @@ import pytest
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.calls import switchboard as module
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.session import SessionDependencies

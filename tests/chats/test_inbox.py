@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ari_agent.asterisk.messages import MessageDestination
-from ari_agent.chats import live
+from ari_agent.chats import live_chats as live
 from ari_agent.chats.inbox import MOST_WAITING_MESSAGES
 from ari_agent.chats.notices import Notices
 from ari_agent.contract.chat import ChatCreate

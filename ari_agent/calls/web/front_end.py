@@ -3,7 +3,7 @@
 Two protocols (agents/web.py and agents/twilio.py, server role). Where the registration does not say which, the first
 message does: Twilio begins with a JSON object, everything else is taken for the web protocol.
 
-What it says is read as far as its allowance goes, by whoever holds the websocket.
+What it says is read as far as its budget goes, by whoever holds the websocket.
 What it hears goes out through front_end_writer.py, but nothing before the stream can be named (Twilio's `start`).
 """
 
@@ -15,8 +15,8 @@ from typing import Final, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
-from ari_agent.agents.allowance import Allowance
 from ari_agent.agents.message import Audio, Mark, Ping
+from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.agents.twilio import Connected, Digit, Started, Stopped, TwilioServer
 from ari_agent.agents.web import WebServer
 from ari_agent.calls.call_requests import CallerGone
@@ -63,7 +63,7 @@ FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
 class FrontEnd:
     """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
 
-    messages_in: counted without control frames. allowance: of what it says; whoever reads it takes from that.
+    messages_in: counted without control frames. budget: of what it says; whoever reads it takes from that.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class FrontEnd:
         self.tell: Callable[[FrontEndEvent], None] = _to_nobody
         self.user: User | None = None
         self.messages_in = 0
-        self.allowance = Allowance(BURST_BYTES, BYTES_PER_S)
+        self.budget = TokenBucket(BURST_BYTES, BYTES_PER_S)
         self.writer = FrontEndWriter(wire, encoded=self._encoded, on_gone=self.gone)
         self._fallback = fallback
         self._audio: AudioFormat | None = None

@@ -3,8 +3,8 @@
     front end -> pieces of 20 ms -> encoding and rate of the agent -> agent
     front end <- encoding and rate of the front end <- agent
 
-Nothing paces here: the front end sends in real time (user_voice.py), and plays in real time what it gets in bursts
-(hearing.py knows how far).
+Nothing paces here: the front end sends in real time (user_audio.py), and plays in real time what it gets in bursts
+(playback_position.py knows how far).
 
 | what happens                                             | event             |
 |----------------------------------------------------------|-------------------|
@@ -23,10 +23,10 @@ from ari_agent.agents.message import Mark
 from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import CallerInactive, MediaEvent, MediaSpec, MediaStats, NoAudioReceived
-from ari_agent.calls.web.early_words import EarlySound, EarlyWords
 from ari_agent.calls.web.front_end import FrontEnd
-from ari_agent.calls.web.hearing import AHEAD_LIMIT_S, Hearing
-from ari_agent.calls.web.user_voice import BYTES_PER_SAMPLE, UserVoice, level
+from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
+from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
+from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
@@ -54,13 +54,13 @@ class WebMedia:
         self._spec, self._front, self._on_event = spec, front, on_event
         self._loop = asyncio.get_running_loop()
         self._agent = new_agent(spec, self, on_event)
-        self._voice: UserVoice | None = None
+        self._voice: UserAudio | None = None
         self._to_user: Transcoder | None = None
         self._encoding, self._bytes_per_s = "mulaw", 8000
         # From before the front end's format was known.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
-        self._early = EarlyWords(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
-        self._hearing = Hearing(self._loop.time())
+        self._pre_answer = PreAnswerAudio(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
+        self._position = PlaybackPosition(self._loop.time())
         self._mark_timer: asyncio.TimerHandle | None = None
         self._second: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -163,9 +163,9 @@ class WebMedia:
             filled_ms=0,
             underruns=0,
             trimmed_ms=0,
-            cleared_ms=int(self._hearing.cleared_s * 1000),
+            cleared_ms=int(self._position.cleared_s * 1000),
             overflow_ms=int(self._overflow_s * 1000),
-            queued_ms=int(self._hearing.remaining_s(self._loop.time()) * 1000) if self._closing is None else 0,
+            queued_ms=int(self._position.remaining_s(self._loop.time()) * 1000) if self._closing is None else 0,
             agent_messages_received=agent.messages_in,
             agent_messages_sent=agent.messages_out,
             agent_messages_ignored=self._agent.ignored,
@@ -181,15 +181,15 @@ class WebMedia:
         agent = self._agent
         self._encoding = audio.audio_encoding
         self._bytes_per_s = audio.sample_rate * BYTES_PER_SAMPLE[audio.audio_encoding]
-        self._voice = UserVoice(audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS)
+        self._voice = UserAudio(audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS)
         self._to_user = Transcoder(
             from_encoding=agent.encoding,
             from_hz=agent.rate_hz,
             to_encoding=audio.audio_encoding,
             to_hz=audio.sample_rate,
         )
-        for word in self._early.take():
-            if isinstance(word, EarlySound):
+        for word in self._pre_answer.take():
+            if isinstance(word, PreAnswerSound):
                 self.play(word.payload)
             else:
                 self.mark(word.name)
@@ -211,7 +211,7 @@ class WebMedia:
 
     def mark_heard(self, name: str) -> None:
         """Twilio sent a mark back; once for each that went out."""
-        if self._hearing.take_returned(name):
+        if self._position.take_returned(name):
             self._agent.marks_played([name])
 
     # what the agent says: see Listener
@@ -219,31 +219,31 @@ class WebMedia:
     def play(self, payload: bytes) -> None:
         """Agent audio, in the agent's encoding."""
         if self._to_user is None:
-            self._early.play(payload)
+            self._pre_answer.play(payload)
             return
         sound = self._to_user.process(payload)
         if not sound:
             return
         lasts_s, now_s = len(sound) / self._bytes_per_s, self._loop.time()
-        if not self._hearing.has_room(lasts_s, now_s) or not self._front.play(sound):
+        if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
             self._overflow_s += lasts_s
             return
-        self._hearing.send(lasts_s, now_s)
+        self._position.send(lasts_s, now_s)
         self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
-            self._spoken_s = self._hearing.until_s
+            self._spoken_s = self._position.until_s
 
     def mark(self, name: str) -> bool:
         """Come back when what was sent before has been played."""
         if self._to_user is None:
-            return self._early.mark(name)
+            return self._pre_answer.mark(name)
         now_s = self._loop.time()
-        if not self._hearing.mark(name, now_s):
+        if not self._position.mark(name, now_s):
             if not self._front.is_twilio:
                 return False
             # Some that speak like Twilio send no mark back.
-            self._agent.marks_played(self._hearing.take_all())
-            self._hearing.mark(name, now_s)
+            self._agent.marks_played(self._position.take_all())
+            self._position.mark(name, now_s)
         if self._front.is_twilio:
             self._front.mark(name)
         else:
@@ -253,14 +253,14 @@ class WebMedia:
     def clear(self) -> list[str]:
         """The user interrupted: nothing of what was said before is heard from now on."""
         now_s = self._loop.time()
-        self._hearing.clear(now_s)
+        self._position.clear(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
-        early = [word.name for word in self._early.take() if isinstance(word, Mark)]
+        early = [word.name for word in self._pre_answer.take() if isinstance(word, Mark)]
         if self._to_user is not None:
             self._to_user.reset()
         unsent = self._front.clear()
         # Twilio sends back itself what it had got.
-        marks = self._hearing.take_unsent(unsent) if self._front.is_twilio else self._hearing.take_all()
+        marks = self._position.take_unsent(unsent) if self._front.is_twilio else self._position.take_all()
         return early + marks
 
     def tell(self, event: str, message: bytes) -> None:
@@ -277,11 +277,11 @@ class WebMedia:
         """Until the first one is due, which after `clear` is sooner than it was."""
         if self._mark_timer is not None:
             self._mark_timer.cancel()
-        due_s = self._hearing.next_mark_s
+        due_s = self._position.next_mark_s
         self._mark_timer = None if due_s is None else self._loop.call_at(due_s, self._marks_due)
 
     def _marks_due(self) -> None:
-        played = self._hearing.take_due(self._loop.time())
+        played = self._position.take_due(self._loop.time())
         self._wait_for_mark()
         self._agent.marks_played(played)
 
@@ -307,7 +307,7 @@ class WebMedia:
             if timer is not None:
                 timer.cancel()
         await self._agent.close()
-        remaining_s = min(self._hearing.remaining_s(self._loop.time()), DRAIN_LIMIT_S)
+        remaining_s = min(self._position.remaining_s(self._loop.time()), DRAIN_LIMIT_S)
         if remaining_s > 0 and not self._drained.is_set():
             try:
                 await asyncio.wait_for(self._drained.wait(), remaining_s)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from ari_agent.asterisk.events import ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.cold_transfer import ColdTransfer
+from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.errors import AsteriskError, CallError
@@ -64,7 +64,7 @@ class Transfers:
     def __init__(self, call: TransferringCall, log: CallLog) -> None:
         self._call = call
         self._log = log
-        self._transfer: ColdTransfer | None = None
+        self._transfer: ReferTransfer | None = None
         self._refer_unanswered = False
 
     async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
@@ -72,7 +72,7 @@ class Transfers:
         if why_not := self._why_not(request):
             tell(failed(why_not))
             return
-        transfer = ColdTransfer(request, tell)
+        transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
@@ -109,11 +109,11 @@ class Transfers:
         await self._succeeded(transfer, heard)
         return True
 
-    async def _succeeded(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+    async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         transfer.finish(outcome)
         await self._call.hand_over(transfer.request.to)
 
-    async def _failed(self, transfer: ColdTransfer, outcome: TransferOutcome) -> None:
+    async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
         # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
@@ -122,6 +122,6 @@ class Transfers:
         await self._call.transfer_is_over()
 
 
-def _summary(transfer: ColdTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
+def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
     """For the log."""
     return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}

@@ -21,7 +21,7 @@ def level(sound: bytes, encoding: str) -> float:
     return level_dbfs(ulaw_to_linear(sound) if encoding == "mulaw" else sound)
 
 
-class UserVoice:
+class UserAudio:
     """One user's. dbfs: the latest level. spoke: that the latest call of `hear` found speech."""
 
     def __init__(self, audio: AudioFormat, *, agent_encoding: str, agent_hz: int, speech_dbfs: float) -> None:

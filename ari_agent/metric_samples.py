@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ari_agent.api.dependencies import Sample
 from ari_agent.asterisk.ari import Ari
-from ari_agent.calls.concurrency import Slots
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.wheel import Wheel
 from ari_agent.webhooks.delivery import Delivery

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Allowance:
+class TokenBucket:
     """burst_bytes: at once, after a pause; bytes_per_s: from then on."""
 
     burst_bytes: float

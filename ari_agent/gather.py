@@ -13,16 +13,16 @@ D = TypeVar("D")
 
 
 @overload
-async def together(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], /) -> tuple[A, B]: ...
+async def gather(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], /) -> tuple[A, B]: ...
 @overload
-async def together(
+async def gather(
     first: Coroutine[Any, Any, A],
     second: Coroutine[Any, Any, B],
     third: Coroutine[Any, Any, C],
     fourth: Coroutine[Any, Any, D],
     /,
 ) -> tuple[A, B, C, D]: ...
-async def together(*work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+async def gather(*work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     """The results, in order. The first failure cancels the rest and is raised as itself."""
     try:
         async with asyncio.TaskGroup() as group:

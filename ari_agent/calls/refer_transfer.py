@@ -26,7 +26,7 @@ _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
 
 
 @dataclass(slots=True)
-class ColdTransfer:
+class ReferTransfer:
     """One REFER on its way. tell: who asked, the agent or the API, hears the outcome exactly once."""
 
     request: TransferRequest

@@ -15,8 +15,8 @@ from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
 from ari_agent.agents.llm_requests import OPENING
-from ari_agent.chats.conversation import Conversation, Said
 from ari_agent.chats.dependencies import ChatDependencies
+from ari_agent.chats.exchange import Conversation, Said
 from ari_agent.chats.record import ChatRecord
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
 from ari_agent.errors import AgentLost, AgentUnreachable

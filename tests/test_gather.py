@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ari_agent.together import together
+from ari_agent.gather import gather
 
 
 async def number(value: int) -> int:
@@ -13,7 +13,7 @@ async def number(value: int) -> int:
 
 
 async def test_the_results_come_in_order() -> None:
-    assert await together(number(1), number(2)) == (1, 2)
+    assert await gather(number(1), number(2)) == (1, 2)
 
 
 async def test_the_first_failure_is_raised_as_itself_and_nothing_goes_on() -> None:
@@ -30,5 +30,5 @@ async def test_the_first_failure_is_raised_as_itself_and_nothing_goes_on() -> No
             stopped.set()
 
     with pytest.raises(ConnectionError, match="gone"):
-        await together(fails(), waits())
+        await gather(fails(), waits())
     assert stopped.is_set()

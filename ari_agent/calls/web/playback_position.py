@@ -26,7 +26,7 @@ class _PendingMark:
     heard_at_s: float
 
 
-class Hearing:
+class PlaybackPosition:
     """One user's. All times are in seconds, of the same clock, and never go back.
 
     until_s: when all that was sent will have been heard. cleared_s: what was taken back, in all.

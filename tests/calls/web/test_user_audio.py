@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls.web.user_voice import BYTES_PER_SAMPLE, UserVoice
+from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio
 from ari_agent.contract.registered_call import AudioFormat
 from tests.fakes.sound import silence, tone, ulaw_encode
 
@@ -19,7 +19,7 @@ SPEECH = tone(440, 0.08).astype("<i2").tobytes()
 
 @given(st.sampled_from([WEB, ULAW]), st.binary(max_size=2000), st.lists(st.integers(0, 2000), max_size=20))
 def test_where_messages_are_cut_makes_no_difference(audio: AudioFormat, said: bytes, cuts: list[int]) -> None:
-    voice = UserVoice(audio, agent_encoding=audio.audio_encoding, agent_hz=8000, speech_dbfs=-50.0)
+    voice = UserAudio(audio, agent_encoding=audio.audio_encoding, agent_hz=8000, speech_dbfs=-50.0)
     edges = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
     pieces = [piece for start, end in itertools.pairwise(edges) for piece in voice.hear(said[start:end])]
     size = 160 * BYTES_PER_SAMPLE[audio.audio_encoding]
@@ -29,7 +29,7 @@ def test_where_messages_are_cut_makes_no_difference(audio: AudioFormat, said: by
 
 @pytest.mark.parametrize("chunk", [2, 256, 320, 4096, 100_000])
 def test_speech_is_found_and_silence_is_not(chunk: int) -> None:
-    voice = UserVoice(WEB, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
+    voice = UserAudio(WEB, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
     for said, expected in ((silence(0.08).tobytes(), False), (SPEECH, True), (silence(0.08).tobytes(), False)):
         spoke = False
         for start in range(0, len(said), chunk):
@@ -41,7 +41,7 @@ def test_speech_is_found_and_silence_is_not(chunk: int) -> None:
 
 @pytest.mark.parametrize(("audio", "said"), [(WEB, SPEECH), (ULAW, ulaw_encode(tone(440, 0.08)))])
 def test_a_muted_user_is_silent_to_the_agent(audio: AudioFormat, said: bytes) -> None:
-    voice = UserVoice(audio, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
+    voice = UserAudio(audio, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
     heard = b"".join(voice.hear(said, muted=True))
     assert heard == bytes(len(heard))
     assert len(heard) == len(SPEECH)

@@ -6,7 +6,7 @@ import tracemalloc
 
 from ari_agent.agents.llm import EndCall, LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_requests import LONGEST_TEXT
-from ari_agent.chats.conversation import Conversation, Said
+from ari_agent.chats.exchange import Conversation, Said
 
 
 def piece(response_id: int, content: str, *, last: bool = False, end_call: bool = False) -> LlmResponse:

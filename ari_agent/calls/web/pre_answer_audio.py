@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ari_agent.agents.message import Mark
-from ari_agent.calls.web.hearing import MARKS_LIMIT
+from ari_agent.calls.web.playback_position import MARKS_LIMIT
 
 MESSAGES_LIMIT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class EarlySound:
+class PreAnswerSound:
     """In the agent's encoding."""
 
     payload: bytes
 
 
-EarlyWord: TypeAlias = EarlySound | Mark
+EarlyWord: TypeAlias = PreAnswerSound | Mark
 
 
-class EarlyWords:
+class PreAnswerAudio:
     """limit_bytes: of sound; what exceeds it is dropped."""
 
     def __init__(self, *, limit_bytes: int) -> None:
@@ -33,7 +33,7 @@ class EarlyWords:
         """Sound. False: no room."""
         if len(payload) > self._left_bytes or len(self._words) >= MESSAGES_LIMIT:
             return False
-        self._words.append(EarlySound(payload))
+        self._words.append(PreAnswerSound(payload))
         self._left_bytes -= len(payload)
         return True
 
