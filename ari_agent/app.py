@@ -45,7 +45,7 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.media.socket import RtpPorts
-from ari_agent.media.wheel import Wheel, settle_garbage_collector
+from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -242,7 +242,7 @@ async def controller(
         )
         await _listen(stack, api, settings)
         await run_beside("registrar", registrar.run())
-        settle_garbage_collector()  # everything is loaded, and no call runs yet
+        freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
             await gather(switchboard.reconcile(), trunks.refresh_all())

@@ -30,7 +30,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ari_agent.agents.message import Asked, Refused, Said
+from ari_agent.agents.message import Asked, Refused, TranscriptMessage
 from ari_agent.contract.call_control import (
     DtmfRequest,
     HangupRequest,
@@ -61,7 +61,7 @@ def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
         return Refused(event, explain(error, given, root=event)[:_MAX_EXPLANATION_CHARACTERS])
 
 
-def read_update(text: bytes, message: Mapping[str, object]) -> Said | Refused:
+def read_update(text: bytes, message: Mapping[str, object]) -> TranscriptMessage | Refused:
     """A message whose event is UPDATE. text: the message as it came."""
     given = message.get(UPDATE, message)
     try:
@@ -70,7 +70,7 @@ def read_update(text: bytes, message: Mapping[str, object]) -> Said | Refused:
         return Refused(UPDATE, explain(error, given, root=UPDATE)[:_MAX_EXPLANATION_CHARACTERS])
     if UPDATE in message or "event_type" not in message:
         text = b'{"event_type":"update",' + update.model_dump_json(exclude_unset=True).encode()[1:]
-    return Said(update, text)
+    return TranscriptMessage(update, text)
 
 
 def transfer_answer(outcome: TransferOutcome) -> dict[str, object]:

@@ -77,7 +77,7 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ScreenMessage:
     """Something for the user's screen: `metadata`. text: the whole message."""
 
     event: str
@@ -85,14 +85,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TranscriptMessage:
     """What was said so far. text: the same for the user's screen, as Retell's web client reads it."""
 
     update: TranscriptUpdate
     text: bytes
 
 
-AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Told | Said | Ignored
+AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | ScreenMessage | TranscriptMessage | Ignored
 
 
 def read_object(text: bytes) -> dict[str, object]:

@@ -43,7 +43,7 @@ from ari_agent.agents.message import (
     Clear,
     Ignored,
     Ping,
-    Told,
+    ScreenMessage,
     read_mark,
     read_object,
     write_object,
@@ -122,7 +122,7 @@ class WebClient:
         if event == UPDATE:
             return read_update(text, message)
         if event == "metadata" and "event_type" in message:
-            return Told(event, text)
+            return ScreenMessage(event, text)
         return _EVENTS.get(event) or Ignored(event[:80])
 
     def read_binary(self, data: bytes) -> AgentMessage:

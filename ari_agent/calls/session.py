@@ -40,7 +40,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.media.agent_leg import AgentLeg, Listener, NewAgentLeg, takes_calls
+from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput, NewAgentLeg, takes_calls
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import (
     AgentFailed,
@@ -279,10 +279,10 @@ class CallSession(ABC):
         """Makes the agent's side of the call."""
         speech = self._services.speech
 
-        def new(spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
+        def new(spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
             if speech and isinstance(spec.engine, CustomLlmEngine):
-                return speech.new_leg(spec, listener, on_event)
-            return AudioAgentLeg(spec, listener, on_event)
+                return speech.new_leg(spec, output, on_event)
+            return AudioAgentLeg(spec, output, on_event)
 
         return new
 

@@ -16,7 +16,7 @@ from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.exchange import Conversation, Said
+from ari_agent.chats.exchange import AgentText, Exchange
 from ari_agent.chats.record import ChatRecord
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 REDIALS: Final = 2
 
 
-class Dialogue:
+class AgentLine:
     """With the agent of one chat. on_event: called with what the agent says and does, and with its end."""
 
     def __init__(
@@ -42,14 +42,14 @@ class Dialogue:
         self._record = record
         self._engine = engine
         self._on_event = on_event
-        self._conversation = Conversation()
+        self._exchange = Exchange()
         self._line: LlmLine | None = None
         self._lost_in_a_row = 0
 
     @property
     def is_awaited(self) -> bool:
         """The agent has still something to say."""
-        return self._conversation.requests.open_id is not None
+        return self._exchange.requests.open_id is not None
 
     async def open(self) -> None:
         """Let the agent begin.
@@ -57,7 +57,7 @@ class Dialogue:
         Raises:
             AgentError: it cannot be reached.
         """
-        self._conversation.requests.await_opening()
+        self._exchange.requests.await_opening()
         await self._dial()
 
     async def ask(self) -> None:
@@ -69,9 +69,9 @@ class Dialogue:
         self._lost_in_a_row = 0
         await self._ask()
 
-    def take(self, message: LlmResponse | LlmInterrupt) -> Said | None:
+    def take(self, message: LlmResponse | LlmInterrupt) -> AgentText | None:
         """A piece of what the agent says; the whole once it is complete."""
-        said = self._conversation.take(message)
+        said = self._exchange.take(message)
         if said:
             self._lost_in_a_row = 0
         return said
@@ -82,7 +82,7 @@ class Dialogue:
         Raises:
             AgentError: once too often.
         """
-        asked = self._conversation.requests.open_id
+        asked = self._exchange.requests.open_id
         if asked is None or (self._line and self._line.is_open):
             return
         self._lost_in_a_row += 1
@@ -101,7 +101,7 @@ class Dialogue:
 
     async def _ask(self) -> None:
         line = await self._dial()
-        response_id = self._conversation.requests.ask()
+        response_id = self._exchange.requests.ask()
         tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
         line.post(llm.response_required(response_id, self._record.transcript(), tools))
 

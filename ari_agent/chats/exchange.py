@@ -12,21 +12,21 @@ from ari_agent.agents.llm_requests import Requests
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AgentText:
     """A complete text. action: what the agent wants to be done after it."""
 
     content: str
     action: Action | None = None
 
 
-class Conversation:
+class Exchange:
     """One chat's. requests: what is asked."""
 
     def __init__(self) -> None:
         self.requests = Requests()
         self._answer = self._interruption = _Text(0)
 
-    def take(self, message: LlmResponse | LlmInterrupt) -> Said | None:
+    def take(self, message: LlmResponse | LlmInterrupt) -> AgentText | None:
         """A piece of what the agent says. None: there is more to come, or nobody wants it any more."""
         speech = self.requests.take(message)
         if speech is None:
@@ -37,7 +37,7 @@ class Conversation:
             text = self._interruption = self._interruption.of(speech.turn)
         if speech.text:
             text.pieces.append(speech.text)
-        return Said("".join(text.pieces), self.requests.spoken(speech.turn)) if speech.complete else None
+        return AgentText("".join(text.pieces), self.requests.spoken(speech.turn)) if speech.complete else None
 
 
 class _Text:

@@ -27,7 +27,7 @@ from ari_agent.agents.llm import (
 )
 from ari_agent.agents.llm_line import LineGone
 from ari_agent.asterisk.messages import MessageDestination
-from ari_agent.chats.agent_line import Dialogue
+from ari_agent.chats.agent_line import AgentLine
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
@@ -68,7 +68,7 @@ class ChatSession:
         self._destination = destination
         self._awaited = awaited
         self._queue: asyncio.Queue[object] = asyncio.Queue()
-        self._dialogue = Dialogue(services, self.record, agent.response_engine, on_event=self.post)
+        self._agent_line = AgentLine(services, self.record, agent.response_engine, on_event=self.post)
         self._busy = False
         self._asked_at = 0  # how many items there were
         self._waiting: list[Answer] = []
@@ -130,7 +130,7 @@ class ChatSession:
                 await self._take(event)
                 self._busy = False
         finally:
-            await self._dialogue.close()
+            await self._agent_line.close()
             for future in self._waiting:
                 self._refuse(future)
             self.ended.set()
@@ -210,17 +210,17 @@ class ChatSession:
             self._log.warning("the chat is as long as one may be")
             await self._end(ChatStatus.ENDED)
             return
-        await self._dialogue.ask()
+        await self._agent_line.ask()
 
     async def _open(self, event: Opening) -> None:
         if event.answered:
             self._waiting.append(event.answered)
         self._awaited = True
-        await self._dialogue.open()
+        await self._agent_line.open()
 
     async def _taken_up(self, _: TakenUp) -> None:
         if self.record.user_waits:
-            await self._dialogue.ask()
+            await self._agent_line.ask()
         elif not self.record.items:
             await self._open(Opening())
 
@@ -236,10 +236,10 @@ class ChatSession:
     # The agent.
 
     async def _agent_said(self, message: LlmResponse | LlmInterrupt) -> None:
-        said = self._dialogue.take(message)
+        said = self._agent_line.take(message)
         if said is None:
             return
-        self._awaited = self._dialogue.is_awaited
+        self._awaited = self._agent_line.is_awaited
         if said.content.strip():
             await self._say(said.content)
         else:
@@ -263,7 +263,7 @@ class ChatSession:
         if event.error is None:
             await self._end(ChatStatus.ENDED)
         elif isinstance(event.error, AgentLost):
-            await self._dialogue.lost(event.error)
+            await self._agent_line.lost(event.error)
         else:
             raise event.error
 

@@ -39,7 +39,7 @@ from ari_agent.demo.agent_wire import (
     WebWire,
     Wire,
 )
-from ari_agent.demo.sounds import Samples, melody, silence, speech, sweep, tone
+from ari_agent.demo.sounds import Samples, chirp, melody, silence, speech, tone
 
 GREETING_NOTES_HZ = (523.25, 659.25, 783.99)
 RISING_TONE_HZ = (400.0, 1600.0)
@@ -67,7 +67,7 @@ class Conversation:
             case Pressed(digit):
                 await self.press(digit)
             case TransferEnded("failed"):
-                await self.say(sweep(RISING_TONE_HZ[1], RISING_TONE_HZ[0], 600, self.wire.rate_hz))
+                await self.say(chirp(RISING_TONE_HZ[1], RISING_TONE_HZ[0], 600, self.wire.rate_hz))
 
     def _greeting(self) -> Samples:
         rate_hz = self.wire.rate_hz
@@ -99,7 +99,7 @@ class Conversation:
         """Answer a key."""
         match digit:
             case "1":
-                await self.say(sweep(RISING_TONE_HZ[0], RISING_TONE_HZ[1], 600, self.wire.rate_hz))
+                await self.say(chirp(RISING_TONE_HZ[0], RISING_TONE_HZ[1], 600, self.wire.rate_hz))
                 await self.wire.mark("rising tone")
             case "2":
                 await self.say(tone(LONG_TONE_HZ, 5000, self.wire.rate_hz))

@@ -280,7 +280,7 @@ class Pbx:
     def _make_run_directory(self) -> None:
         runs = self._cache / "runs"
         runs.mkdir(parents=True, exist_ok=True)
-        _sweep(runs)
+        _remove_old_runs(runs)
         self._run = Path(tempfile.mkdtemp(prefix="pbx-", dir=runs))
         self._run_lock = os.open(self._run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._run_lock, fcntl.LOCK_EX)
@@ -442,7 +442,7 @@ def any_port() -> int:
     return 20_000 + secrets.randbelow(12_000)
 
 
-def _sweep(runs: Path) -> None:
+def _remove_old_runs(runs: Path) -> None:
     """Remove the run directories whose Pbx is dead: nobody holds their lock any more."""
     for stale in _unlocked(runs):
         shutil.rmtree(stale, ignore_errors=True)

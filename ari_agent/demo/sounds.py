@@ -51,7 +51,7 @@ def silence(duration_ms: float, rate_hz: int) -> Samples:
     return np.zeros(round(duration_ms * rate_hz / 1000), np.int16)
 
 
-def sweep(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, level_dbfs: float = -12.0) -> Samples:
+def chirp(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, level_dbfs: float = -12.0) -> Samples:
     """A tone that glides from one frequency to another; its level is that of a sine, with 5 ms of fade at both ends."""
     count = round(duration_ms * rate_hz / 1000)
     frequency_hz = np.linspace(from_hz, to_hz, count)
@@ -66,7 +66,7 @@ def sweep(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, lev
 
 def tone(frequency_hz: float, duration_ms: float, rate_hz: int) -> Samples:
     """A steady tone."""
-    return sweep(frequency_hz, frequency_hz, duration_ms, rate_hz)
+    return chirp(frequency_hz, frequency_hz, duration_ms, rate_hz)
 
 
 def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Samples:

@@ -26,7 +26,7 @@ from ari_agent.demo.measure import Match, find_in_pieces, level_dbfs, tone_dbfs
 from ari_agent.demo.receiver import Receiver
 from ari_agent.demo.report import Report, StepFailed
 from ari_agent.demo.sip import uri_of, user_of
-from ari_agent.demo.sounds import Samples, melody, speech, sweep
+from ari_agent.demo.sounds import Samples, chirp, melody, speech
 
 RATE_HZ: Final = 8000
 OPERATOR_RATE_HZ: Final = 16000
@@ -129,7 +129,7 @@ async def _press_keys(stage: Stage, call: PhoneCall, agent_call: AgentCall) -> N
         position = call.audio.heard_samples
         await call.audio.press("1")
         await stage.agent_log.wait_for(lambda one: one is agent_call and "1" in one.digits)
-        tone = sweep(agent.RISING_TONE_HZ[0], agent.RISING_TONE_HZ[1], 600, RATE_HZ)
+        tone = chirp(agent.RISING_TONE_HZ[0], agent.RISING_TONE_HZ[1], 600, RATE_HZ)
         match = await _heard(tone, lambda: call.audio.heard[position:])
         await stage.agent_log.wait_for(lambda one: one is agent_call and "rising tone" in one.marks)
         seen(f"1 answered by a rising tone (correlation {match.correlation:.3f}), its mark came back")

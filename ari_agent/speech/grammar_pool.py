@@ -26,7 +26,7 @@ _DEATHS_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 10.0
 
 
-class Listener(Protocol):
+class UtteranceListener(Protocol):
     """An utterance in a worker."""
 
     def on_so_far(self, text: str) -> None:
@@ -47,7 +47,7 @@ class Worker:
         self._orders = cast(asyncio.StreamWriter, process.stdin)
         self._reports = cast(asyncio.StreamReader, process.stdout)
         self._on_lost = on_lost
-        self._listeners: dict[int, Listener] = {}
+        self._listeners: dict[int, UtteranceListener] = {}
         self._last_id = 0
         self._reading: asyncio.Task[None] | None = None
 
@@ -97,7 +97,7 @@ class Worker:
         worker._reading = asyncio.create_task(worker._read(), name=f"grammar worker {process.pid}")
         return worker
 
-    def begin(self, listener: Listener) -> int:
+    def begin(self, listener: UtteranceListener) -> int:
         """An utterance: its id for `send`."""
         self._last_id = (self._last_id + 1) % 2**32
         self._listeners[self._last_id] = listener

@@ -108,7 +108,7 @@ class Batches:
         """Store the record of a task's call. False: the task was placed already, and nothing is stored."""
 
         def write(connection: Connection) -> bool:
-            if not _settle(connection, batch_call_id, position, state="placed", call_id=call.call_id):
+            if not _finish_task(connection, batch_call_id, position, state="placed", call_id=call.call_id):
                 return False
             self._calls.put(connection, call)
             return True
@@ -124,7 +124,7 @@ class Batches:
         """
 
         def write(connection: Connection) -> bool:
-            if not _settle(connection, batch_call_id, position, state="refused", call_id=call.call_id, why=why):
+            if not _finish_task(connection, batch_call_id, position, state="refused", call_id=call.call_id, why=why):
                 return False
             self._calls.put(connection, call)
             self._outbox.add(connection, events)
@@ -160,7 +160,7 @@ def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:
         return PendingTask(position, task, unreadable=explain(error, document))
 
 
-def _settle(connection: Connection, batch_call_id: str, position: int, **values: str) -> bool:
+def _finish_task(connection: Connection, batch_call_id: str, position: int, **values: str) -> bool:
     statement = (
         update(batch_tasks)
         .where(

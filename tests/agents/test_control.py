@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.agents.control import REQUESTS, read_request, read_update, refusal, transfer_answer
-from ari_agent.agents.message import Asked, CallFacts, Refused, Said
+from ari_agent.agents.message import Asked, CallFacts, Refused, TranscriptMessage
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
@@ -76,7 +76,7 @@ def test_a_transcript_is_read_in_every_form_and_protocol(message: dict[str, obje
     facts = CallFacts("call_1", "+15551230000", "+15559990000", "inbound")
     for protocol in (TwilioClient(facts, stream_sid="MZ1"), WebClient(facts)):
         said = protocol.read_text(json.dumps(message).encode())
-        assert isinstance(said, Said)
+        assert isinstance(said, TranscriptMessage)
         assert said.update == SAID
         shown = {"event_type": "update", "transcript": [HELLO], "turntaking": "user_turn"}
         assert json.loads(said.text) == shown
@@ -104,7 +104,7 @@ def test_a_malformed_transcript_says_what_was_wrong(body: object, named: str) ->
 def test_any_body_is_a_transcript_or_refused_in_one_line(body: object) -> None:
     for message in ({"event": "update", "update": body}, {"event_type": "update", "transcript": body}):
         answer = read_update(b"{}", message)
-        assert isinstance(answer, Said) or ("\n" not in answer.message and len(answer.message) <= 500)
+        assert isinstance(answer, TranscriptMessage) or ("\n" not in answer.message and len(answer.message) <= 500)
 
 
 def test_the_outcome_of_a_transfer_leaves_out_what_is_unknown() -> None:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.message import Asked, Audio, CallFacts, Clear, Ignored, Mark, Ping, Said, Told
+from ari_agent.agents.message import (
+    Asked,
+    Audio,
+    CallFacts,
+    Clear,
+    Ignored,
+    Mark,
+    Ping,
+    ScreenMessage,
+    TranscriptMessage,
+)
 from ari_agent.agents.web import WebClient, WebServer
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.contract.transcript import TranscriptUpdate
@@ -49,10 +59,13 @@ def test_metadata_that_was_not_given_is_left_out() -> None:
         (b'{"event_type":"ping"}', Ping()),
         (b'{"event":"mark","mark":{"name":"m"}}', Mark("m")),
         (b'{"event":"hangup","hangup":{"q850_cause":17}}', Asked(HangupRequest(q850_cause=17))),
-        (b'{"event_type":"metadata","metadata":{}}', Told("metadata", b'{"event_type":"metadata","metadata":{}}')),
+        (
+            b'{"event_type":"metadata","metadata":{}}',
+            ScreenMessage("metadata", b'{"event_type":"metadata","metadata":{}}'),
+        ),
         (
             b'{"event_type":"update","transcript":[],"new":1}',
-            Said(TranscriptUpdate(transcript=()), b'{"event_type":"update","transcript":[],"new":1}'),
+            TranscriptMessage(TranscriptUpdate(transcript=()), b'{"event_type":"update","transcript":[],"new":1}'),
         ),
     ],
 )

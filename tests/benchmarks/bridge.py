@@ -22,7 +22,7 @@ from ari_agent.calls.media.call_media import AgentReady, MediaEvent, MediaSpec
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.media.socket import RtpPorts
-from ari_agent.media.wheel import Wheel, settle_garbage_collector
+from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 
 _DIALLED_AT_ONCE = 50
 
@@ -94,7 +94,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             await ready.acquire()
     for _ in range(min(arguments.calls, _DIALLED_AT_ONCE)):
         await ready.acquire()
-    settle_garbage_collector()
+    freeze_garbage_collector()
     for session in sessions:
         session.start()
     print("READY", flush=True)

@@ -6,7 +6,7 @@ import tracemalloc
 
 from ari_agent.agents.llm import EndCall, LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_requests import LONGEST_TEXT
-from ari_agent.chats.exchange import Conversation, Said
+from ari_agent.chats.exchange import AgentText, Exchange
 
 
 def piece(response_id: int, content: str, *, last: bool = False, end_call: bool = False) -> LlmResponse:
@@ -14,59 +14,59 @@ def piece(response_id: int, content: str, *, last: bool = False, end_call: bool 
 
 
 def test_pieces_become_one_text() -> None:
-    conversation = Conversation()
-    assert conversation.requests.ask() == 1
-    assert conversation.take(piece(1, "a")) is None
-    assert conversation.take(piece(1, "b", last=True)) == Said("ab")
-    assert conversation.take(piece(1, "late", last=True)) is None
-    assert conversation.requests.open_id is None
+    exchange = Exchange()
+    assert exchange.requests.ask() == 1
+    assert exchange.take(piece(1, "a")) is None
+    assert exchange.take(piece(1, "b", last=True)) == AgentText("ab")
+    assert exchange.take(piece(1, "late", last=True)) is None
+    assert exchange.requests.open_id is None
 
 
 def test_a_newer_request_discards_the_older() -> None:
-    conversation = Conversation()
-    conversation.requests.ask()
-    conversation.take(piece(1, "old"))
-    assert conversation.requests.ask() == 2
-    assert conversation.take(piece(1, "old", last=True)) is None
-    assert conversation.take(piece(2, "new", last=True, end_call=True)) == Said("new", EndCall())
+    exchange = Exchange()
+    exchange.requests.ask()
+    exchange.take(piece(1, "old"))
+    assert exchange.requests.ask() == 2
+    assert exchange.take(piece(1, "old", last=True)) is None
+    assert exchange.take(piece(2, "new", last=True, end_call=True)) == AgentText("new", EndCall())
 
 
 def test_an_opening_counts_only_where_it_is_awaited() -> None:
-    conversation = Conversation()
-    assert conversation.take(piece(0, "hi", last=True)) is None
-    conversation.requests.await_opening()
-    assert conversation.take(piece(0, "hi", last=True)) == Said("hi")
+    exchange = Exchange()
+    assert exchange.take(piece(0, "hi", last=True)) is None
+    exchange.requests.await_opening()
+    assert exchange.take(piece(0, "hi", last=True)) == AgentText("hi")
 
 
 def test_an_interruption_cancels_the_answer() -> None:
-    conversation = Conversation()
-    conversation.requests.ask()
-    conversation.take(piece(1, "never"))
+    exchange = Exchange()
+    exchange.requests.ask()
+    exchange.take(piece(1, "never"))
     first = LlmInterrupt(interrupt_id=1, content="x", content_complete=False)
-    assert conversation.take(first) is None
-    assert conversation.take(piece(1, " said", last=True)) is None
+    assert exchange.take(first) is None
+    assert exchange.take(piece(1, " said", last=True)) is None
     other = LlmInterrupt(interrupt_id=2, content="stop", content_complete=True)
-    assert conversation.take(other) == Said("stop")
+    assert exchange.take(other) == AgentText("stop")
 
 
 def test_an_endless_answer_is_cut() -> None:
-    conversation = Conversation()
-    conversation.requests.ask()
+    exchange = Exchange()
+    exchange.requests.ask()
     for _ in range(3):
-        conversation.take(piece(1, "x" * LONGEST_TEXT))
-    said = conversation.take(piece(1, "y", last=True))
+        exchange.take(piece(1, "x" * LONGEST_TEXT))
+    said = exchange.take(piece(1, "y", last=True))
     assert said is not None
     assert said.content == "x" * LONGEST_TEXT
 
 
 def test_an_agent_that_never_completes_an_answer_takes_no_memory() -> None:
-    conversation = Conversation()
-    conversation.requests.ask()
-    conversation.take(piece(1, "x" * LONGEST_TEXT))
+    exchange = Exchange()
+    exchange.requests.ask()
+    exchange.take(piece(1, "x" * LONGEST_TEXT))
     tracemalloc.start()
     try:
         for content in ("y", "") * 10_000:
-            conversation.take(piece(1, content))
+            exchange.take(piece(1, content))
         assert tracemalloc.get_traced_memory()[0] < 10_000
     finally:
         tracemalloc.stop()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.media.wheel import CATCH_UP_TURNS, SLOT_S, SLOTS, TURN_S, Wheel, settle_garbage_collector
+from ari_agent.media.wheel import CATCH_UP_TURNS, SLOT_S, SLOTS, TURN_S, Wheel, freeze_garbage_collector
 from tests.fakes.timers import FakeTimers
 
 
@@ -222,7 +222,7 @@ async def test_it_runs_on_the_event_loop() -> None:
 def test_settling_freezes_what_is_loaded() -> None:
     before = gc.get_threshold()
     try:
-        settle_garbage_collector()
+        freeze_garbage_collector()
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] == 50_000
     finally:

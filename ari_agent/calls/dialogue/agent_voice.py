@@ -39,7 +39,7 @@ class _Stream:
 
 
 @dataclass(slots=True)
-class _Said:
+class _Synthesized:
     """What waits to be made."""
 
     texts: deque[tuple[int, str]] = field(default_factory=deque)
@@ -69,7 +69,7 @@ class AgentVoice:
         self._on_sound, self._on_whole, self._on_failed = on_sound, on_whole, on_failed
         self._unheard_ms, self._took_ms = unheard_ms, took_ms
         self._loop = asyncio.get_running_loop()
-        self._said = _Said()
+        self._synthesized = _Synthesized()
         self._gate, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._playing: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -79,10 +79,10 @@ class AgentVoice:
         """A sentence, after those before it."""
         if self._closed:
             return
-        self._said.texts.append((number, text))
+        self._synthesized.texts.append((number, text))
         self._fill()
         if self._playing is None:
-            self._playing = self._loop.create_task(self._play(self._said), name="agent's voice")
+            self._playing = self._loop.create_task(self._play(self._synthesized), name="agent's voice")
 
     def let(self, speak: bool) -> None:
         """Open or shut the gate."""
@@ -97,7 +97,7 @@ class AgentVoice:
 
     def silence(self) -> None:
         """Forget all that was not handed over."""
-        said, self._said = self._said, _Said()
+        said, self._synthesized = self._synthesized, _Synthesized()
         tasks = [stream.task for stream in said.streams]
         if self._playing is not None:
             tasks.append(self._playing)
@@ -115,7 +115,7 @@ class AgentVoice:
             await asyncio.wait(self._ending)
 
     def _fill(self) -> None:
-        said = self._said
+        said = self._synthesized
         while said.texts and len(said.streams) < STREAMS:
             number, text = said.texts.popleft()
             pieces: asyncio.Queue[_Piece] = asyncio.Queue()
@@ -143,7 +143,7 @@ class AgentVoice:
         else:
             pieces.put_nowait(None)
 
-    async def _play(self, said: _Said) -> None:
+    async def _play(self, said: _Synthesized) -> None:
         while True:
             while not said.streams:
                 self._news.clear()

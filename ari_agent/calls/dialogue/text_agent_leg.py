@@ -40,7 +40,7 @@ from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.speech_of_agent import dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.calls.dialogue.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
-from ari_agent.calls.media.agent_leg import Listener
+from ari_agent.calls.media.agent_leg import CallerOutput
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -95,9 +95,9 @@ class Speech:
     now_ms: Callable[[], int]
     habits: LineHabits = OF_CALLS
 
-    def new_leg(self, spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
+    def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """The agent's side of one call."""
-        return TextAgentLeg(self, spec, listener, on_event)
+        return TextAgentLeg(self, spec, output, on_event)
 
 
 class TextAgentLeg:
@@ -107,13 +107,13 @@ class TextAgentLeg:
     rate_hz = SAMPLE_RATE_HZ
 
     def __init__(
-        self, speech: Speech, spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]
+        self, speech: Speech, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]
     ) -> None:
         """spec: with a CustomLlmEngine and its agent."""
         if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
-        self._listener, self._on_event = listener, on_event
+        self._output, self._on_event = output, on_event
         self._loop = asyncio.get_running_loop()
         self.hear: Callable[[bytes], None] = self._hear
         self.ignored = self.messages_in = self.messages_out = 0
@@ -288,7 +288,7 @@ class TextAgentLeg:
                 self._dialogue.configure(event, now_ms)
                 self._activity.silence_ms = self._dialogue.silence_ms
             case LlmMetadata(metadata=metadata):
-                self._listener.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
+                self._output.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
             case LineBack():
                 self._dialogue.line_is_back(now_ms)
             case LineGone(error=None):
@@ -318,9 +318,9 @@ class TextAgentLeg:
         self._told_ms, self._told_due_ms = self._now_ms, None
         speech = transcript.speech_json()
         self._post(llm.update_only(speech, self._woven(), turntaking=order.turntaking))
-        if self._listener.shows_updates:
+        if self._output.shows_updates:
             turn = {"turntaking": order.turntaking} if order.turntaking else {}
-            self._listener.tell("update", _json({"event_type": "update", "transcript": speech, **turn}))
+            self._output.tell("update", _json({"event_type": "update", "transcript": speech, **turn}))
         update = TranscriptUpdate.model_construct(
             transcript=tuple(transcript.utterances()), turntaking=order.turntaking
         )
@@ -398,13 +398,13 @@ class TextAgentLeg:
 
     def _hand_over(self, piece: _Handed) -> None:
         self._handed.append(piece)
-        self._listener.play(piece.pcm)
-        self._listener.mark(f"{self._clears}:{piece.number}:{piece.end_ms:g}")
+        self._output.play(piece.pcm)
+        self._output.mark(f"{self._clears}:{piece.number}:{piece.end_ms:g}")
 
     def _clear(self) -> None:
         """Marks of before come back from some front ends, as if they had been heard."""
         self._clears += 1
-        self._listener.clear()
+        self._output.clear()
 
     def _go_on(self, order: GoOn) -> None:
         """What was handed over and not heard, once more."""

@@ -20,7 +20,7 @@ from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 
 
-class Listener(Protocol):
+class CallerOutput(Protocol):
     """Where the agent's sound goes: the caller's side of the call."""
 
     def play(self, payload: bytes) -> None:
@@ -112,5 +112,5 @@ def takes_calls(engine: ResponseEngine, *, speaks: bool) -> bool:
     return isinstance(engine, AudioWebsocketEngine) or (speaks and isinstance(engine, CustomLlmEngine))
 
 
-NewAgentLeg: TypeAlias = Callable[[MediaSpec, Listener, Callable[[MediaEvent], None]], AgentLeg]
+NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent], None]], AgentLeg]
 """Makes the agent's side of one call, of the kind that the specification's engine is."""

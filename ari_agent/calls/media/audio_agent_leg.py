@@ -18,10 +18,20 @@ from typing import Final
 
 from ari_agent.agents.audio_socket import AudioSocket
 from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
-from ari_agent.agents.message import AgentMessage, Asked, CallFacts, Clear, Mark, Ping, Refused, Said, Told
+from ari_agent.agents.message import (
+    AgentMessage,
+    Asked,
+    CallFacts,
+    Clear,
+    Mark,
+    Ping,
+    Refused,
+    ScreenMessage,
+    TranscriptMessage,
+)
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
-from ari_agent.calls.media.agent_leg import Listener
+from ari_agent.calls.media.agent_leg import CallerOutput
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -51,12 +61,12 @@ NORMAL_CLEARING: Final = 16  # Q.850
 class AudioAgentLeg:
     """See AgentLeg. Audio goes to the websocket as it is."""
 
-    def __init__(self, spec: MediaSpec, listener: Listener, on_event: Callable[[MediaEvent], None]) -> None:
+    def __init__(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> None:
         """spec: with an AudioWebsocketEngine."""
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
         engine = self._engine = spec.engine
-        self._spec, self._listener, self._on_event = spec, listener, on_event
+        self._spec, self._output, self._on_event = spec, output, on_event
         self.encoding: str = engine.audio_encoding
         self.rate_hz = engine.sample_rate
         facts = CallFacts(
@@ -169,22 +179,22 @@ class AudioAgentLeg:
 
     def on_agent_audio(self, payload: bytes) -> None:
         """See AgentEvents."""
-        self._listener.play(payload)
+        self._output.play(payload)
 
     def on_agent_message(self, message: AgentMessage) -> None:
         """See AgentEvents."""
         match message:
             case Mark(name):
-                if not self._listener.mark(name):
+                if not self._output.mark(name):
                     raise AgentCorruptPayload("more marks are waiting than any audio could need")
             case Clear():
-                self.marks_played(self._listener.clear())
+                self.marks_played(self._output.clear())
             case Ping():
                 self._socket.send(self._protocol.pong())
-            case Told(event, text):
-                self._listener.tell(event, text)
-            case Said(update, text):
-                self._listener.tell("update", text)
+            case ScreenMessage(event, text):
+                self._output.tell(event, text)
+            case TranscriptMessage(update, text):
+                self._output.tell("update", text)
                 self._on_event(TranscriptTold(update))
             case Refused(event, why):
                 self.control_error(event, why)

@@ -197,23 +197,23 @@ class MediaSession:
     # what the agent says
 
     def play(self, payload: bytes) -> None:
-        """See Listener."""
+        """See CallerOutput."""
         self._bridge.play(payload)
 
     def mark(self, name: str) -> bool:
-        """See Listener."""
+        """See CallerOutput."""
         return self._bridge.playout.mark(name)
 
     def clear(self) -> list[str]:
-        """See Listener."""
+        """See CallerOutput."""
         return self._bridge.clear()
 
     def tell(self, event: str, message: bytes) -> None:
-        """See Listener. A phone has no screen."""
+        """See CallerOutput. A phone has no screen."""
 
     @property
     def shows_updates(self) -> bool:
-        """See Listener."""
+        """See CallerOutput."""
         return False
 
     # what the bridge tells

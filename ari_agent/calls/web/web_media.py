@@ -214,7 +214,7 @@ class WebMedia:
         if self._position.take_returned(name):
             self._agent.marks_played([name])
 
-    # what the agent says: see Listener
+    # what the agent says: see CallerOutput
 
     def play(self, payload: bytes) -> None:
         """Agent audio, in the agent's encoding."""
@@ -270,7 +270,7 @@ class WebMedia:
 
     @property
     def shows_updates(self) -> bool:
-        """See Listener."""
+        """See CallerOutput."""
         return self._front.options.updates
 
     def _wait_for_mark(self) -> None:

@@ -108,7 +108,9 @@ words = st.lists(st.binary(max_size=30) | st.text(max_size=3), max_size=30)
 
 
 @given(words, st.integers(0, 200))
-def test_early_words_come_out_as_they_went_in_up_to_their_limit(words: list[bytes | str], limit_bytes: int) -> None:
+def test_pre_answer_audio_come_out_as_they_went_in_up_to_their_limit(
+    words: list[bytes | str], limit_bytes: int
+) -> None:
     early, room = PreAnswerAudio(limit_bytes=limit_bytes), limit_bytes
     kept: list[EarlyWord] = []
     for word in words:
@@ -124,7 +126,7 @@ def test_early_words_come_out_as_they_went_in_up_to_their_limit(words: list[byte
     assert early.take() == []
 
 
-def test_early_words_are_bounded_in_number_too() -> None:
+def test_pre_answer_audio_are_bounded_in_number_too() -> None:
     early = PreAnswerAudio(limit_bytes=10)
     assert all(early.mark("a") for _ in range(MARKS_LIMIT))
     assert not early.mark("a")
