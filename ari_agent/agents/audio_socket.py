@@ -24,9 +24,9 @@ from typing import Final, Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ari_agent.agents.connection import Connection, Destination
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.tcp_connection import Destination, TcpConnection
 from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
@@ -96,7 +96,7 @@ class AudioSocket:
         self._events = events
         self._ping_idle_s = ping_idle_s
         self._transport: WSTransport | None = None
-        self._connection = Connection()
+        self._connection = TcpConnection()
         self._audio_type = _BINARY if protocol.audio_is_binary else _TEXT
         self._backlog: deque[tuple[WSMsgType, bytes, bool]] = deque()  # type, message, whether it may be dropped
         self._congested = False

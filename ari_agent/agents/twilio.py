@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ari_agent.agents.control import REQUESTS, UPDATE, read_request, read_update
-from ari_agent.agents.media_shape import MediaShape
+from ari_agent.agents.media_template import MediaTemplate
 from ari_agent.agents.message import (
     AgentMessage,
     Audio,
@@ -63,7 +63,7 @@ class TwilioClient:
             b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d","timestamp":"%d",'
             b'"payload":"%b"},"streamSid":"' + stream_sid.encode() + b'"}'
         )
-        self._shape = MediaShape(
+        self._template = MediaTemplate(
             b'{"event":"media","streamSid":"' + stream_sid.encode() + b'","media":{"payload":"', b'"}}'
         )
 
@@ -127,7 +127,7 @@ class TwilioClient:
 
     def read_audio(self, text: bytes) -> bytes | None:
         """The audio of a plain media message, or None: then `read_text` knows what it is."""
-        return self._shape.audio(text)
+        return self._template.audio(text)
 
     def read_text(self, text: bytes) -> AgentMessage:
         """Any text message. Raises: AgentCorruptPayload."""
@@ -136,7 +136,7 @@ class TwilioClient:
         if not isinstance(event, str):
             raise AgentCorruptPayload(f"a message has no event: {text[:60]!r}")
         if event == "media":
-            return Audio(self._shape.read(text, message))
+            return Audio(self._template.read(text, message))
         if event == UPDATE:
             return read_update(text, message)
         if event == "mark":
@@ -214,18 +214,18 @@ class TwilioServer:
         self._encoding, self._rate_hz = encoding, rate_hz
         self._prefix = b""
         self._stream_sid = ""
-        self._shape = MediaShape(b'{"event":"media","media":{"payload":"', b'"}}')
+        self._template = MediaTemplate(b'{"event":"media","media":{"payload":"', b'"}}')
 
     def read_text(self, text: bytes) -> TwilioMessage:
         """Any text message. Raises: AgentCorruptPayload."""
-        if (audio := self._shape.audio(text)) is not None:
+        if (audio := self._template.audio(text)) is not None:
             return Audio(audio)
         message = read_object(text)
         event = message.get("event")
         if not isinstance(event, str):
             raise AgentCorruptPayload(f"a message has no event: {text[:60]!r}")
         if event == "media":
-            return Audio(self._shape.read(text, message))
+            return Audio(self._template.read(text, message))
         if event == "start":
             return self._start(message)
         return _PLAIN_EVENTS[event](message) if event in _PLAIN_EVENTS else Ignored(event[:80])

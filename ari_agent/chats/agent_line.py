@@ -13,7 +13,7 @@ from typing import Final
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmResponse
-from ari_agent.agents.llm_line import OF_CHATS, LineEvent, LlmLine
+from ari_agent.agents.llm_connection import CHAT_POLICY, LlmConnection, LlmEvent
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.exchange import AgentText, Exchange
@@ -36,14 +36,14 @@ class AgentLine:
         record: ChatRecord,
         engine: ResponseEngine,
         *,
-        on_event: Callable[[LineEvent], None],
+        on_event: Callable[[LlmEvent], None],
     ) -> None:
         self._services = services
         self._record = record
         self._engine = engine
         self._on_event = on_event
         self._exchange = Exchange()
-        self._line: LlmLine | None = None
+        self._line: LlmConnection | None = None
         self._lost_in_a_row = 0
 
     @property
@@ -105,12 +105,12 @@ class AgentLine:
         tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
         line.post(llm.response_required(response_id, self._record.transcript(), tools))
 
-    async def _dial(self) -> LlmLine:
+    async def _dial(self) -> LlmConnection:
         if self._line is None:
-            self._line = LlmLine(
+            self._line = LlmConnection(
                 self._services.http,
                 self._url(),
-                replace(OF_CHATS, retry_after_s=self._services.retry_after_s),
+                replace(CHAT_POLICY, retry_after_s=self._services.retry_after_s),
                 details=self._details,
                 on_event=self._on_event,
                 now_ms=self._services.now_ms,

@@ -25,7 +25,7 @@ from ari_agent.agents.llm import (
     LlmToolInvocation,
     LlmToolResult,
 )
-from ari_agent.agents.llm_line import LineGone
+from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.agent_line import AgentLine
 from ari_agent.chats.dependencies import ChatDependencies
@@ -259,7 +259,7 @@ class ChatSession:
     async def _of_calls(self, message: LlmAgentConfig | LlmMetadata) -> None:
         self._log.debug("text agent sent %s, which means nothing in a chat", type(message).__name__)
 
-    async def _agent_gone(self, event: LineGone) -> None:
+    async def _agent_gone(self, event: LlmDisconnected) -> None:
         if event.error is None:
             await self._end(ChatStatus.ENDED)
         elif isinstance(event.error, AgentLost):
@@ -322,5 +322,5 @@ class ChatSession:
         LlmToolResult: _tool_used,
         LlmAgentConfig: _of_calls,
         LlmMetadata: _of_calls,
-        LineGone: _agent_gone,
+        LlmDisconnected: _agent_gone,
     }

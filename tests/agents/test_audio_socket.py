@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from ari_agent.agents.audio_socket import AudioSocket
-from ari_agent.agents.connection import tls_context
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, CallFacts, Clear, Mark
+from ari_agent.agents.tcp_connection import tls_context
 from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient

@@ -131,7 +131,7 @@ def test_media_is_read_in_every_spelling() -> None:
         for separators in ((",", ":"), (", ", ": ")):
             text = json.dumps(spelling, separators=separators).encode()
             assert stream.read_text(text) == Audio(b"\x11" * 160)
-            assert stream.read_audio(text) == b"\x11" * 160, "once seen, a shape is known"
+            assert stream.read_audio(text) == b"\x11" * 160, "once seen, a template is known"
 
 
 def test_what_twilio_itself_would_not_take_is_corrupt() -> None:

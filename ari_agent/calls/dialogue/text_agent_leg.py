@@ -35,7 +35,14 @@ from ari_agent.agents.llm import (
     LlmToolInvocation,
     LlmToolResult,
 )
-from ari_agent.agents.llm_line import OF_CALLS, LineBack, LineEvent, LineGone, LineHabits, LlmLine
+from ari_agent.agents.llm_connection import (
+    CALL_POLICY,
+    LlmConnection,
+    LlmDisconnected,
+    LlmEvent,
+    LlmReconnected,
+    ReconnectPolicy,
+)
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.speech_of_agent import dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
@@ -93,7 +100,7 @@ class Speech:
     detector: VoiceDetector
     http: aiohttp.ClientSession
     now_ms: Callable[[], int]
-    habits: LineHabits = OF_CALLS
+    habits: ReconnectPolicy = CALL_POLICY
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """The agent's side of one call."""
@@ -122,7 +129,7 @@ class TextAgentLeg:
             url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
-        self._line = LlmLine(
+        self._line = LlmConnection(
             speech.http, url, speech.habits, details=spec.details, on_event=self._line_tells, now_ms=speech.now_ms
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
@@ -275,7 +282,7 @@ class TextAgentLeg:
         else:
             self._tell_event(AgentReady())
 
-    def _line_tells(self, event: LineEvent) -> None:
+    def _line_tells(self, event: LlmEvent) -> None:
         if self._over:
             return
         now_ms = self._now_ms
@@ -289,11 +296,11 @@ class TextAgentLeg:
                 self._activity.silence_ms = self._dialogue.silence_ms
             case LlmMetadata(metadata=metadata):
                 self._output.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
-            case LineBack():
+            case LlmReconnected():
                 self._dialogue.line_is_back(now_ms)
-            case LineGone(error=None):
+            case LlmDisconnected(error=None):
                 self._dialogue.hang_up_when_done(now_ms)
-            case LineGone(error=AgentError() as error):
+            case LlmDisconnected(error=AgentError() as error):
                 self._failed(error.disconnection_reason, str(error))
             case _:
                 self.ignored += 1

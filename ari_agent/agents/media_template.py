@@ -8,12 +8,12 @@ from typing import Final
 
 from ari_agent.errors import AgentCorruptPayload
 
-_MAX_SHAPE_BYTES: Final = 1024
+_MAX_TEMPLATE_BYTES: Final = 1024
 _SHORTEST_PAYLOAD: Final = 8
 """A shorter payload might stand elsewhere in the message as well."""
 
 
-class MediaShape:
+class MediaTemplate:
     """Recognises media messages that differ from an earlier one in their payload alone, without parsing JSON.
 
     Such a message is prefix + base64 + suffix. Strict base64 holds no quote and no backslash, so the whole text means
@@ -23,11 +23,11 @@ class MediaShape:
     __slots__ = ("_prefix", "_prefix_size", "_suffix", "_suffix_size")
 
     def __init__(self, prefix: bytes, suffix: bytes) -> None:
-        """prefix, suffix: the shape expected first; neither may be empty."""
+        """prefix, suffix: the template expected first; neither may be empty."""
         self._expect(prefix, suffix)
 
     def audio(self, text: bytes) -> bytes | None:
-        """The decoded payload of a message of this shape; None for any other text."""
+        """The decoded payload of a message of this template; None for any other text."""
         if text.startswith(self._prefix) and text.endswith(self._suffix):
             try:
                 return binascii.a2b_base64(text[self._prefix_size : -self._suffix_size], strict_mode=True) or None
@@ -36,7 +36,7 @@ class MediaShape:
         return None
 
     def read(self, text: bytes, message: Mapping[str, object]) -> bytes:
-        """The audio of a media message that was parsed, whose shape is expected from now on.
+        """The audio of a media message that was parsed, whose template is expected from now on.
 
         Raises: AgentCorruptPayload.
         """
@@ -51,7 +51,8 @@ class MediaShape:
             raise AgentCorruptPayload(f"media.payload is not base64: {error}") from None
         if len(payload) >= _SHORTEST_PAYLOAD:
             head, _, tail = text.partition(payload.encode("ascii"))
-            if head.endswith((b'"payload":"', b'"payload": "')) and tail and len(head) + len(tail) <= _MAX_SHAPE_BYTES:
+            fits = len(head) + len(tail) <= _MAX_TEMPLATE_BYTES
+            if head.endswith((b'"payload":"', b'"payload": "')) and tail and fits:
                 self._expect(head, tail)
         return audio
 

@@ -1,16 +1,16 @@
-"""The line to a text agent: dialled, kept alive, and dialled again when it is lost.
+"""The connection to a text agent's server: dialled, kept alive, and dialled again when it is lost.
 
-    open ─── 3 attempts ──▶ connected ──────── 1000 ──────────────────▶ LineGone(None)
-                              ▲  │  └────── what no re-dial mends ────▶ LineGone(error)
-                              │  ├─ cut off (1006), 4 times ─┐
-                              │  └─ no ping_pong, twice ─────┤
-                              └── LineBack ◀── dialled again ┴─ out of times, or not reached ──▶ LineGone(error)
+    open ─── 3 attempts ──▶ connected ──────── close code 1000 ───────▶ LlmDisconnected(None)
+                              ▲  │  └── an error that is not redialled ▶ LlmDisconnected(error)
+                              │  ├─ cut off (1006): up to 4 redials ─┐
+                              │  └─ no ping_pong: up to 2 redials ───┤
+                              └─── LlmReconnected ◀── redialled ─────┴─ none, or not reached ─▶ LlmDisconnected(error)
 
-Source: Retell, "LLM WebSocket" (2026-08). A call's agent is needed until the call ends, so its line is dialled again at
-once; a chat's only when there is something to say, so whoever has it dials again (`LineHabits.redials`).
+Source: Retell, "LLM WebSocket" (2026-08). A call needs its agent until it ends, so its connection is redialled at once.
+A chat needs its agent only when there is something to say, so its owner redials (`ReconnectPolicy.redials` is empty).
 
-Each connection begins anew: its server sends its config again, and is told the call's details again if it asks. What
-was posted while there was no connection is not sent later: whoever gets LineBack asks again, with all that was said.
+Each websocket begins anew: the server sends its config again, and is told the call's details again if it asks. What was
+posted while there was no websocket is not sent later: whoever gets LlmReconnected asks again, with all that was said.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST_UNSENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class LineHabits:
+class ReconnectPolicy:
     """redials: of each kind of loss, how often the line is dialled again by itself before that counts as its end.
 
     A connection that has lasted a minute starts that count anew. silent_for_s: a server that asked for `auto_reconnect`
@@ -52,32 +52,32 @@ class LineHabits:
     silent_for_s: float = 5.0
 
 
-OF_CALLS: Final = LineHabits(redials={AgentLost: 2, AgentCutOff: 4})
+CALL_POLICY: Final = ReconnectPolicy(redials={AgentLost: 2, AgentCutOff: 4})
 """AgentLost itself is the missing ping_pong."""
-OF_CHATS: Final = LineHabits(redials={})
+CHAT_POLICY: Final = ReconnectPolicy(redials={})
 
 
 @dataclass(frozen=True, slots=True)
-class LineGone:
+class LlmDisconnected:
     """The agent hung up (error: None), or was lost; the error knows its disconnection_reason."""
 
     error: AgentError | None
 
 
 @dataclass(frozen=True, slots=True)
-class LineBack:
+class LlmReconnected:
     """Dialled again after a loss: what the agent was asked before is to be asked again."""
 
 
-LineEvent: TypeAlias = LlmMessage | LineBack | LineGone
+LlmEvent: TypeAlias = LlmMessage | LlmReconnected | LlmDisconnected
 
 
-class LlmLine:
+class LlmConnection:
     """One call's or chat's line.
 
     url: with the call's id, see llm.llm_url. details: what the agent's server is told of the call if it asks for
     `call_details`. on_event: called in the event loop's thread with every message but config and ping_pong, with
-    LineBack, and, once for each `open`, with LineGone.
+    LlmReconnected, and, once for each `open`, with LlmDisconnected.
     config: of the connection there is, or was. round_trips_ms: how long the server took to answer each ping.
     """
 
@@ -85,17 +85,17 @@ class LlmLine:
         self,
         http: aiohttp.ClientSession,
         url: str,
-        habits: LineHabits,
+        policy: ReconnectPolicy,
         *,
         details: Callable[[], Mapping[str, object]],
-        on_event: Callable[[LineEvent], None],
+        on_event: Callable[[LlmEvent], None],
         now_ms: Callable[[], int],
     ) -> None:
         self.config = LlmConfig()
         self.round_trips_ms: list[float] = []
-        self._http, self._url, self._habits = http, url, habits
+        self._http, self._url, self._policy = http, url, policy
         self._details, self._on_event, self._now_ms = details, on_event, now_ms
-        self._connection: _Connection | None = None
+        self._connection: _OpenConnection | None = None
         self._living: asyncio.Task[None] | None = None
 
     @property
@@ -114,17 +114,17 @@ class LlmLine:
             try:
                 socket = await self._dial()
             except AgentError as error:
-                log.warning("text agent: attempt %d of %d: %s", attempt, self._habits.attempts, error)
-                if attempt >= self._habits.attempts:
+                log.warning("text agent: attempt %d of %d: %s", attempt, self._policy.attempts, error)
+                if attempt >= self._policy.attempts:
                     raise
                 attempt += 1
-                await asyncio.sleep(self._habits.retry_after_s)
+                await asyncio.sleep(self._policy.retry_after_s)
             else:
                 connection = self._take_up(socket)
                 self._living = asyncio.create_task(self._live(connection))
 
     def post(self, text: str) -> None:
-        """Send a message, in order; never waits. Without a connection it is dropped: LineBack or LineGone tells."""
+        """Queue a message, in order, without waiting; while there is no connection it is dropped."""
         if self._connection:
             self._connection.post(text)
 
@@ -139,14 +139,14 @@ class LlmLine:
             await connection.close()
 
     async def _dial(self) -> LlmSocket:
-        return await LlmSocket.connect(self._http, self._url, timeout_s=self._habits.connect_timeout_s)
+        return await LlmSocket.connect(self._http, self._url, timeout_s=self._policy.connect_timeout_s)
 
-    def _take_up(self, socket: LlmSocket) -> _Connection:
+    def _take_up(self, socket: LlmSocket) -> _OpenConnection:
         self.config = LlmConfig()
-        self._connection = _Connection(socket, self._habits, self.round_trips_ms, self._now_ms)
+        self._connection = _OpenConnection(socket, self._policy, self.round_trips_ms, self._now_ms)
         return self._connection
 
-    async def _live(self, connection: _Connection) -> None:
+    async def _live(self, connection: _OpenConnection) -> None:
         loop = asyncio.get_running_loop()
         redials: Counter[type[AgentError]] = Counter()
         while True:
@@ -165,10 +165,10 @@ class LlmLine:
             except AgentError as final:
                 error = final
                 break
-            self._on_event(LineBack())
-        self._on_event(LineGone(error))
+            self._on_event(LlmReconnected())
+        self._on_event(LlmDisconnected(error))
 
-    async def _listen(self, connection: _Connection) -> AgentError | None:
+    async def _listen(self, connection: _OpenConnection) -> AgentError | None:
         try:
             while (message := await connection.socket.receive()) is not None:
                 connection.heard()
@@ -190,11 +190,11 @@ class LlmLine:
     async def _redial(self, error: AgentError, redials: Counter[type[AgentError]]) -> LlmSocket:
         """A new connection. Raises: AgentError, the line's end."""
         kind, final = type(error), error
-        limit = self._habits.redials.get(kind, 0)
+        limit = self._policy.redials.get(kind, 0)
         while redials[kind] < limit:
             redials[kind] += 1
             if redials[kind] > 1:
-                await asyncio.sleep(self._habits.retry_after_s)
+                await asyncio.sleep(self._policy.retry_after_s)
             log.warning("text agent: dialling again, %d of %d: %s", redials[kind], limit, error)
             try:
                 return await self._dial()
@@ -203,14 +203,14 @@ class LlmLine:
         raise final
 
 
-class _Connection:
+class _OpenConnection:
     """One connection: what is sent goes through one queue, so that it stays in order."""
 
     def __init__(
-        self, socket: LlmSocket, habits: LineHabits, round_trips_ms: list[float], now_ms: Callable[[], int]
+        self, socket: LlmSocket, policy: ReconnectPolicy, round_trips_ms: list[float], now_ms: Callable[[], int]
     ) -> None:
         self.socket = socket
-        self._habits, self._round_trips_ms, self._now_ms = habits, round_trips_ms, now_ms
+        self._policy, self._round_trips_ms, self._now_ms = policy, round_trips_ms, now_ms
         self._loop = asyncio.get_running_loop()
         self._unsent: asyncio.Queue[str] = asyncio.Queue(_MOST_UNSENT)
         self._tasks = [asyncio.create_task(self._send())]
@@ -256,12 +256,12 @@ class _Connection:
         ping_at_s = self._loop.time()
         while True:
             now_s = self._loop.time()
-            lost_at_s = self._heard_s + self._habits.silent_for_s
+            lost_at_s = self._heard_s + self._policy.silent_for_s
             if now_s >= lost_at_s:
                 break
             if now_s >= ping_at_s:
                 self.post(llm.ping(self._now_ms()))
                 self._pinged_s = self._pinged_s or now_s
-                ping_at_s += self._habits.ping_every_s
+                ping_at_s += self._policy.ping_every_s
             await asyncio.sleep(min(ping_at_s, lost_at_s) - now_s)
-        await self.socket.give_up(AgentLost(1006, f"nothing heard for {self._habits.silent_for_s:g} s"))
+        await self.socket.give_up(AgentLost(1006, f"nothing heard for {self._policy.silent_for_s:g} s"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.media_shape import MediaShape
+from ari_agent.agents.media_template import MediaTemplate
 from ari_agent.agents.message import read_object
 from ari_agent.errors import AgentCorruptPayload
 
@@ -15,8 +15,8 @@ FRAME = bytes(range(160))
 OTHER = bytes(reversed(FRAME))
 
 
-def shape() -> MediaShape:
-    return MediaShape(b'{"event":"media","media":{"payload":"', b'"}}')
+def template() -> MediaTemplate:
+    return MediaTemplate(b'{"event":"media","media":{"payload":"', b'"}}')
 
 
 def media(audio: bytes, **more: object) -> bytes:
@@ -26,11 +26,11 @@ def media(audio: bytes, **more: object) -> bytes:
 
 @given(st.binary(min_size=1))
 def test_the_expected_shape_is_decoded_at_once(audio: bytes) -> None:
-    assert shape().audio(media(audio)) == audio
+    assert template().audio(media(audio)) == audio
 
 
 def test_a_shape_is_learned_from_a_parsed_message() -> None:
-    known = shape()
+    known = template()
     spaced = json.dumps(json.loads(media(FRAME, streamSid="MZ1"))).encode()
     assert known.audio(spaced) is None
     assert known.read(spaced, read_object(spaced)) == FRAME
@@ -40,7 +40,7 @@ def test_a_shape_is_learned_from_a_parsed_message() -> None:
 
 @given(st.binary() | st.binary(max_size=20).map(lambda middle: media(FRAME)[:37] + middle + b'"}}'))
 def test_the_fast_way_agrees_with_json_on_every_text(text: bytes) -> None:
-    audio = shape().audio(text)
+    audio = template().audio(text)
     if audio is not None:
         message = json.loads(text)
         assert base64.b64decode(message["media"]["payload"], validate=True) == audio
@@ -50,14 +50,14 @@ def test_the_fast_way_agrees_with_json_on_every_text(text: bytes) -> None:
 def test_a_payload_that_stands_elsewhere_too_teaches_nothing() -> None:
     twin = base64.b64encode(FRAME).decode()
     text = json.dumps({"event": "media", "note": twin, "media": {"payload": twin}}, separators=(",", ":")).encode()
-    known = shape()
+    known = template()
     assert known.read(text, read_object(text)) == FRAME
-    assert known.audio(media(OTHER)) == OTHER, "the old shape still holds"
+    assert known.audio(media(OTHER)) == OTHER, "the old template still holds"
 
 
 def test_an_escaped_slash_is_base64_all_the_same() -> None:
     text = media(b"\xff" * 12).replace(b"/", b"\\/")
-    known = shape()
+    known = template()
     assert known.audio(text) is None
     assert known.read(text, read_object(text)) == b"\xff" * 12
 
@@ -80,4 +80,4 @@ def test_an_escaped_slash_is_base64_all_the_same() -> None:
 )
 def test_media_that_is_no_base64_is_corrupt(given_media: object) -> None:
     with pytest.raises(AgentCorruptPayload, match=r"media\.payload"):
-        shape().read(b"", {"event": "media", "media": given_media})
+        template().read(b"", {"event": "media", "media": given_media})

@@ -67,7 +67,7 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class Connection:
+class TcpConnection:
     """One TCP connection, or the attempt at it."""
 
     def __init__(self) -> None:

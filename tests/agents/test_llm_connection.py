@@ -1,4 +1,4 @@
-"""The line to a text agent: every way in which a connection begins, goes on and ends."""
+"""The connection to a text agent: every way in which a connection begins, goes on and ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ import pytest
 
 from ari_agent.agents import llm, llm_socket
 from ari_agent.agents.llm import LlmResponse, LlmToolInvocation
-from ari_agent.agents.llm_line import OF_CALLS, OF_CHATS, LineBack, LineEvent, LineGone, LineHabits, LlmLine
+from ari_agent.agents.llm_connection import (
+    CALL_POLICY,
+    CHAT_POLICY,
+    LlmConnection,
+    LlmDisconnected,
+    LlmEvent,
+    LlmReconnected,
+    ReconnectPolicy,
+)
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import (
     AgentClosed,
@@ -31,7 +39,7 @@ from tests.fakes.llm_server import LlmServer, LlmTalk, Message, echo, until
 from tests.fakes.raw_agent import RawAgent, RawConnection
 from tests.fakes.retell_servers import BEGIN, NODE_OPENING, PYTHON_OPENING, node_server, python_server
 
-CALLS: Final = replace(OF_CALLS, retry_after_s=0.01)
+CALLS: Final = replace(CALL_POLICY, retry_after_s=0.01)
 DETAILS: Final = {"call_id": "call_1", "call_type": "web_call"}
 SAID: Final = [{"role": "user", "content": "hello", "words": []}]
 NOW_MS: Final = 1_760_000_000_000
@@ -39,22 +47,22 @@ NOW_MS: Final = 1_760_000_000_000
 
 @dataclass(slots=True)
 class Call:
-    """A line, and what it told."""
+    """A connection, and what it told."""
 
-    line: LlmLine
-    events: list[LineEvent] = field(default_factory=list)
+    connection: LlmConnection
+    events: list[LlmEvent] = field(default_factory=list)
 
     @property
     def gone(self) -> list[AgentError | None]:
-        return [event.error for event in self.events if isinstance(event, LineGone)]
+        return [event.error for event in self.events if isinstance(event, LlmDisconnected)]
 
     def count(self, kind: type) -> int:
         return sum(isinstance(event, kind) for event in self.events)
 
     async def end(self) -> AgentError | None:
-        """Why the line is gone."""
+        """Why the connection is gone."""
         await until(lambda: bool(self.gone))
-        assert not self.line.is_open
+        assert not self.connection.is_open
         return self.gone[0]
 
     def text(self) -> str:
@@ -63,22 +71,22 @@ class Call:
 
 @asynccontextmanager
 async def a_call(
-    url: str, habits: LineHabits = CALLS, *, on_event: Callable[[LineEvent], None] | None = None
+    url: str, policy: ReconnectPolicy = CALLS, *, on_event: Callable[[LlmEvent], None] | None = None
 ) -> AsyncIterator[Call]:
     async with aiohttp.ClientSession() as http:
-        events: list[LineEvent] = []
-        line = LlmLine(
+        events: list[LlmEvent] = []
+        connection = LlmConnection(
             http,
             llm.llm_url(url, "call_1"),
-            habits,
+            policy,
             details=lambda: DETAILS,
             on_event=on_event or events.append,
             now_ms=lambda: NOW_MS,
         )
         try:
-            yield Call(line, events)
+            yield Call(connection, events)
         finally:
-            await line.close()
+            await connection.close()
 
 
 @pytest.fixture
@@ -103,8 +111,8 @@ async def silence(talk: LlmTalk, message: Message) -> None:
 async def test_the_call_is_the_last_segment_and_the_agent_is_asked(llms: LlmServer) -> None:
     agent = llms.agent()
     async with a_call(agent.url) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         await until(lambda: call.text() == "you said hello")
     assert agent.talks[0].path == "/agent-1/call_1"
 
@@ -112,8 +120,8 @@ async def test_the_call_is_the_last_segment_and_the_agent_is_asked(llms: LlmServ
 async def test_a_server_that_is_not_there_yet_is_dialled_three_times(llms: LlmServer) -> None:
     agent = llms.agent(refusals=2)
     async with a_call(agent.url) as call:
-        await call.line.open()
-        assert call.line.is_open
+        await call.connection.open()
+        assert call.connection.is_open
     assert (agent.refusals, len(agent.talks)) == (0, 1)
 
 
@@ -121,7 +129,7 @@ async def test_a_server_that_refuses_is_given_up(llms: LlmServer) -> None:
     agent = llms.agent(refusals=10)
     async with a_call(agent.url) as call:
         with pytest.raises(AgentRefused) as refused:
-            await call.line.open()
+            await call.connection.open()
         assert (agent.refusals, call.events) == (7, [])
     assert refused.value.disconnection_reason is DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
@@ -129,7 +137,7 @@ async def test_a_server_that_refuses_is_given_up(llms: LlmServer) -> None:
 async def test_a_server_that_never_answers_is_given_up(raw: RawAgent) -> None:
     async with a_call(raw.url, replace(CALLS, connect_timeout_s=0.05)) as call:
         with pytest.raises(AgentUnreachable, match="no answer within") as unreachable:
-            await call.line.open()
+            await call.connection.open()
     assert unreachable.value.disconnection_reason is DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
     assert [await raw.connection() for _ in range(3)]
 
@@ -137,7 +145,7 @@ async def test_a_server_that_never_answers_is_given_up(raw: RawAgent) -> None:
 async def test_secrets_in_the_url_are_in_no_error() -> None:
     async with a_call("ws://me:password@127.0.0.1:9/llm?key=secret", replace(CALLS, attempts=1)) as call:
         with pytest.raises(AgentUnreachable) as unreachable:
-            await call.line.open()
+            await call.connection.open()
     assert "127.0.0.1:9/llm" in str(unreachable.value)
     assert not any(secret in str(unreachable.value) for secret in ("password", "secret"))
 
@@ -179,13 +187,13 @@ async def test_an_end_that_no_dialling_mends(
     raw: RawAgent, end: Callable[[RawConnection], None], expected: type[AgentError], reason: DisconnectionReason
 ) -> None:
     async with a_call(raw.url) as call:
-        opening = asyncio.create_task(call.line.open())
+        opening = asyncio.create_task(call.connection.open())
         connection = await raw.connection()
         await connection.accept()
         await opening
         end(connection)
         error = await call.end()
-        assert (type(error), call.count(LineBack)) == (expected, 0)
+        assert (type(error), call.count(LlmReconnected)) == (expected, 0)
     assert error is not None
     assert error.disconnection_reason is reason
 
@@ -195,15 +203,15 @@ async def test_an_agent_that_says_goodbye_hangs_up(llms: LlmServer) -> None:
         await talk.connection.close()
 
     async with a_call(llms.agent(bye).url) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         assert await call.end() is None
-        assert call.count(LineBack) == 0
+        assert call.count(LlmReconnected) == 0
 
 
 async def test_a_binary_message_is_answered_with_1007(raw: RawAgent) -> None:
     async with a_call(raw.url) as call:
-        opening = asyncio.create_task(call.line.open())
+        opening = asyncio.create_task(call.connection.open())
         connection = await raw.connection()
         await connection.accept()
         await opening
@@ -216,8 +224,8 @@ async def test_a_script_that_fails_closes_with_1011(llms: LlmServer, caplog: pyt
         raise RuntimeError("as the demo does")
 
     async with a_call(llms.agent(fail).url) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         error = await call.end()
     assert isinstance(error, AgentClosed)
     assert error.code == 1011
@@ -226,13 +234,13 @@ async def test_a_script_that_fails_closes_with_1011(llms: LlmServer, caplog: pyt
 async def test_we_hang_up_with_1000_and_nothing_follows(llms: LlmServer) -> None:
     agent = llms.agent()
     async with a_call(agent.url) as call:
-        await call.line.close()
-        await call.line.open()
+        await call.connection.close()
+        await call.connection.open()
         await until(lambda: bool(agent.talks))
-        await call.line.close()
-        await call.line.close()
-        assert (call.events, call.line.is_open) == ([], False)
-        call.line.post(llm.update_only(SAID))
+        await call.connection.close()
+        await call.connection.close()
+        assert (call.events, call.connection.is_open) == ([], False)
+        call.connection.post(llm.update_only(SAID))
     await until(lambda: agent.talks[0].connection.close_code == 1000)
 
 
@@ -244,21 +252,21 @@ async def test_a_connection_that_is_cut_off_is_dialled_again(
     raw: RawAgent, cut: Callable[[RawConnection], None]
 ) -> None:
     async with a_call(raw.url) as call:
-        opening = asyncio.create_task(call.line.open())
+        opening = asyncio.create_task(call.connection.open())
         first = await raw.connection()
         await first.accept()
         await opening
         first.frame(raw_agent.TEXT, b'{"response_type":"config","config":{"transcript_with_tool_calls":true}}')
-        await until(lambda: call.line.config.transcript_with_tool_calls is True)
+        await until(lambda: call.connection.config.transcript_with_tool_calls is True)
         cut(first)
         second = await raw.connection()
         await second.accept()
-        await until(lambda: call.count(LineBack) == 1)
-        assert call.line.config.transcript_with_tool_calls is False
-        call.line.post(llm.response_required(2, SAID))
+        await until(lambda: call.count(LlmReconnected) == 1)
+        assert call.connection.config.transcript_with_tool_calls is False
+        call.connection.post(llm.response_required(2, SAID))
         _, payload = await second.read_frame()
         assert json.loads(payload)["response_id"] == 2
-        assert call.line.is_open
+        assert call.connection.is_open
         assert call.gone == []
 
 
@@ -274,11 +282,11 @@ async def test_each_connection_is_configured_anew_and_told_the_details(llms: Llm
     details = {"response_type": "config", "config": {"call_details": True, "transcript_with_tool_calls": True}}
     agent = llms.agent(vanish_once, opening=(details,))
     async with a_call(agent.url) as call:
-        await call.line.open()
-        await until(lambda: call.line.config.transcript_with_tool_calls is True)
-        call.line.post(llm.response_required(1, SAID))
-        await until(lambda: call.count(LineBack) == 1)
-        call.line.post(llm.response_required(2, SAID))
+        await call.connection.open()
+        await until(lambda: call.connection.config.transcript_with_tool_calls is True)
+        call.connection.post(llm.response_required(1, SAID))
+        await until(lambda: call.count(LlmReconnected) == 1)
+        call.connection.post(llm.response_required(2, SAID))
         await until(lambda: call.text().endswith("a whole one"))
     first, second = ([message["interaction_type"] for message in talk.heard] for talk in agent.talks)
     assert first == ["call_details", "response_required"]
@@ -292,9 +300,9 @@ async def test_an_agent_that_is_always_cut_off_is_given_up_after_four_times(llms
 
     agent = llms.agent(vanish, opening=({"response_type": "config", "config": {"call_details": True}},))
     async with a_call(agent.url) as call:
-        await call.line.open()
+        await call.connection.open()
         error = await call.end()
-        assert (type(error), call.count(LineBack), len(agent.talks)) == (AgentCutOff, 4, 5)
+        assert (type(error), call.count(LlmReconnected), len(agent.talks)) == (AgentCutOff, 4, 5)
     assert error is not None
     assert error.disconnection_reason is RUNTIME
 
@@ -306,10 +314,10 @@ async def test_an_agent_that_cannot_be_reached_again_is_lost(llms: LlmServer) ->
 
     agent = llms.agent(vanish)
     async with a_call(agent.url) as call:
-        await call.line.open()
-        call.line.post(llm.update_only(SAID))
+        await call.connection.open()
+        call.connection.post(llm.update_only(SAID))
         error = await call.end()
-        assert (type(error), agent.refusals, call.count(LineBack)) == (AgentLost, 96, 0)
+        assert (type(error), agent.refusals, call.count(LlmReconnected)) == (AgentLost, 96, 0)
     assert error is not None
     assert error.disconnection_reason is LOST
 
@@ -321,12 +329,12 @@ async def test_a_chats_line_is_left_to_whoever_has_something_to_say(llms: LlmSer
         await echo(talk, message)
 
     agent = llms.agent(vanish_once)
-    async with a_call(agent.url, OF_CHATS) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+    async with a_call(agent.url, CHAT_POLICY) as call:
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         assert isinstance(await call.end(), AgentCutOff)
-        await call.line.open()
-        call.line.post(llm.response_required(2, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(2, SAID))
         await until(lambda: call.text() == "you said hello")
     assert len(agent.talks) == 2
 
@@ -338,10 +346,10 @@ async def test_a_server_that_answers_pings_is_kept(llms: LlmServer) -> None:
     agent = llms.agent(node_server, opening=NODE_OPENING)
     # Longer than three connections of a silent server last; a machine that stands still for 0.2 s is forgiven twice.
     async with a_call(agent.url, replace(CALLS, ping_every_s=0.02, silent_for_s=0.2)) as call:
-        await call.line.open()
-        await until(lambda: len(call.line.round_trips_ms) > 40 or bool(call.gone))
+        await call.connection.open()
+        await until(lambda: len(call.connection.round_trips_ms) > 40 or bool(call.gone))
         assert call.gone == []
-        assert all(round_trip_ms >= 0 for round_trip_ms in call.line.round_trips_ms)
+        assert all(round_trip_ms >= 0 for round_trip_ms in call.connection.round_trips_ms)
     pings = [message for message in agent.talks[0].heard if message["interaction_type"] == "ping_pong"]
     assert pings[0] == {"interaction_type": "ping_pong", "timestamp": NOW_MS}
 
@@ -349,9 +357,9 @@ async def test_a_server_that_answers_pings_is_kept(llms: LlmServer) -> None:
 async def test_a_server_that_does_not_answer_pings_is_dialled_again_twice(llms: LlmServer) -> None:
     agent = llms.agent(silence, opening=({"response_type": "config", "config": {"auto_reconnect": True}},))
     async with a_call(agent.url, replace(CALLS, ping_every_s=0.02, silent_for_s=0.05)) as call:
-        await call.line.open()
+        await call.connection.open()
         error = await call.end()
-        assert (type(error), call.count(LineBack), len(agent.talks)) == (AgentLost, 2, 3)
+        assert (type(error), call.count(LlmReconnected), len(agent.talks)) == (AgentLost, 2, 3)
     assert error is not None
     assert error.disconnection_reason is LOST
 
@@ -359,8 +367,8 @@ async def test_a_server_that_does_not_answer_pings_is_dialled_again_twice(llms: 
 async def test_nobody_is_pinged_who_did_not_ask_for_it(llms: LlmServer) -> None:
     agent = llms.agent(echo, opening=({"response_type": "config", "config": {"auto_reconnect": None}},))
     async with a_call(agent.url, replace(CALLS, ping_every_s=0.001, silent_for_s=0.001)) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         await until(lambda: call.text() == "you said hello")
         assert call.gone == []
     assert [message["interaction_type"] for message in agent.talks[0].heard] == ["response_required"]
@@ -368,14 +376,14 @@ async def test_nobody_is_pinged_who_did_not_ask_for_it(llms: LlmServer) -> None:
 
 async def test_a_server_that_reads_nothing_is_lost(raw: RawAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llm_socket, "_SEND_TIMEOUT_S", 0.05)
-    async with a_call(raw.url, OF_CHATS) as call:
-        opening = asyncio.create_task(call.line.open())
+    async with a_call(raw.url, CHAT_POLICY) as call:
+        opening = asyncio.create_task(call.connection.open())
         connection = await raw.connection()
         await connection.accept()
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await opening
         for _ in range(1000):  # more than waits to be sent: the rest is dropped
-            call.line.post("x" * 200_000)
+            call.connection.post("x" * 200_000)
         assert isinstance(await call.end(), AgentCutOff)
 
 
@@ -398,26 +406,26 @@ async def test_what_is_no_message_is_dropped_and_the_call_goes_on(
         await talk.respond(1, "right")
 
     async with a_call(llms.agent(nonsense).url) as call:
-        await call.line.open()
-        call.line.post(llm.response_required(1, SAID))
+        await call.connection.open()
+        call.connection.post(llm.response_required(1, SAID))
         await until(lambda: bool(call.events))
         assert call.text() == "right"
     assert sum("dropped" in record.message for record in caplog.records) == 10
 
 
 async def test_a_defect_here_ends_the_call_and_is_seen(llms: LlmServer, caplog: pytest.LogCaptureFixture) -> None:
-    seen: list[LineEvent] = []
+    seen: list[LlmEvent] = []
 
-    def take(event: LineEvent) -> None:
+    def take(event: LlmEvent) -> None:
         seen.append(event)
         if isinstance(event, LlmToolInvocation):
             raise ZeroDivisionError
 
     tool = {"response_type": "tool_call_invocation", "tool_call_id": "t", "name": "n", "arguments": "{}"}
     async with a_call(llms.agent(silence, opening=(tool,)).url, on_event=take) as call:
-        await call.line.open()
+        await call.connection.open()
         await until(lambda: len(seen) == 2)
-    assert isinstance(seen[1], LineGone)
+    assert isinstance(seen[1], LlmDisconnected)
     assert seen[1].error is not None
     assert "ZeroDivisionError" in caplog.text
 
@@ -426,9 +434,9 @@ async def test_a_config_that_comes_again_and_again_is_answered_once(llms: LlmSer
     config: Message = {"response_type": "config", "config": {"call_details": True}}
     agent = llms.agent(echo, opening=(config,) * 10)
     async with a_call(agent.url) as call:
-        await call.line.open()
+        await call.connection.open()
         await until(lambda: bool(agent.talks and agent.talks[0].heard))
-        call.line.post(llm.response_required(1, SAID))
+        call.connection.post(llm.response_required(1, SAID))
         await until(lambda: call.text() == "you said hello")
     assert [message["interaction_type"] for message in agent.talks[0].heard] == ["call_details", "response_required"]
 
@@ -436,9 +444,9 @@ async def test_a_config_that_comes_again_and_again_is_answered_once(llms: LlmSer
 async def test_the_node_example_begins_once_it_knows_the_call(llms: LlmServer) -> None:
     agent = llms.agent(node_server, opening=NODE_OPENING)
     async with a_call(agent.url) as call:
-        await call.line.open()
+        await call.connection.open()
         await until(lambda: call.text() == BEGIN)
-        call.line.post(llm.reminder_required(1, SAID))
+        call.connection.post(llm.reminder_required(1, SAID))
         await until(lambda: call.text() == BEGIN + "I hear you. ")
     assert next(iter(agent.talks[0].heard))["call"] == DETAILS
 
@@ -446,10 +454,10 @@ async def test_the_node_example_begins_once_it_knows_the_call(llms: LlmServer) -
 async def test_the_python_example_finds_an_utterance_in_every_request(llms: LlmServer) -> None:
     agent = llms.agent(python_server, opening=PYTHON_OPENING)
     async with a_call(agent.url) as call:
-        await call.line.open()
+        await call.connection.open()
         await until(lambda: call.text() == BEGIN)
-        call.line.post(llm.update_only([], turntaking="agent_turn"))
-        call.line.post(llm.reminder_required(1, []))
-        call.line.post(llm.response_required(2, SAID))
+        call.connection.post(llm.update_only([], turntaking="agent_turn"))
+        call.connection.post(llm.reminder_required(1, []))
+        call.connection.post(llm.response_required(2, SAID))
         await until(lambda: call.text().endswith("I hear you. hello"))
         assert (call.gone, call.text()) == ([], BEGIN + "Are you there? (unintelligible audio)I hear you. hello")
