@@ -32,8 +32,8 @@ def of_slots(slots: Slots) -> Iterator[Sample]:
 
 def of_wheel(wheel: Wheel) -> Iterator[Sample]:
     """How well the 20 ms pace is kept."""
-    yield Sample("wheel_late_turns_total", "Frames sent late, after a stall.", wheel.late_turns, "counter")
-    yield Sample("wheel_skipped_turns_total", "Frames never sent, after a long stall.", wheel.skipped_turns, "counter")
+    yield Sample("wheel_late_turns_total", "Frames sent late, after a stall.", wheel.late_ticks, "counter")
+    yield Sample("wheel_skipped_turns_total", "Frames never sent, after a long stall.", wheel.skipped_ticks, "counter")
     yield Sample("wheel_worst_stall_seconds", "Longest stall since the start.", wheel.worst_stall_s)
 
 

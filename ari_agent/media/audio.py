@@ -1,4 +1,4 @@
-"""Audio as bytes: G.711 in both laws, byte order, levels, silence.
+"""Audio as bytes: G.711 in both laws, byte order, levels, fades. Pure.
 
 Linear audio is mono, signed 16 bit, little-endian ("s16le") unless a name says otherwise.
 `audioop` (in C, part of Python until 3.12, the package audioop-lts after it) is three to thirteen times as fast
@@ -29,32 +29,38 @@ SILENCE_DBFS: Final = -96.0  # what `level_dbfs` calls digital silence; below on
 
 
 def ulaw_to_linear(ulaw: bytes) -> bytes:
-    """mu-law bytes as s16le: two bytes for each."""
+    """Decode mu-law (ITU-T G.711) to s16le: two bytes of output for each byte."""
     return audioop.ulaw2lin(ulaw, 2)
 
 
 def linear_to_ulaw(pcm: bytes) -> bytes:
-    """s16le as mu-law. Whole samples only: half a sample raises ValueError."""
+    """Encode s16le as mu-law, one byte a sample. ValueError when `pcm` is not a whole number of samples."""
     return audioop.lin2ulaw(_whole(pcm), 2)
 
 
 def alaw_to_linear(alaw: bytes) -> bytes:
-    """A-law bytes as s16le: two bytes for each."""
+    """Decode A-law (ITU-T G.711) to s16le: two bytes of output for each byte."""
     return audioop.alaw2lin(alaw, 2)
 
 
 def linear_to_alaw(pcm: bytes) -> bytes:
-    """s16le as A-law. Whole samples only: half a sample raises ValueError."""
+    """Encode s16le as A-law, one byte a sample. ValueError when `pcm` is not a whole number of samples."""
     return audioop.lin2alaw(_whole(pcm), 2)
 
 
 def swap_bytes(pcm: bytes) -> bytes:
-    """s16le as s16be (what RTP calls L16, RFC 3551 section 4.5.11) and back. Whole samples only."""
+    """Swap the byte order of 16-bit samples, for example s16le to L16 (RFC 3551 section 4.5.11).
+
+    ValueError on half a sample.
+    """
     return audioop.byteswap(_whole(pcm), 2)
 
 
 def level_dbfs(pcm: bytes) -> float:
-    """RMS level of s16le against full scale: a full-scale square wave is 0, a sine -3.0; silence SILENCE_DBFS."""
+    """Return the RMS level of s16le in dB relative to full scale; digital silence is SILENCE_DBFS.
+
+    A full-scale square wave is 0, a full-scale sine -3.0. ValueError when `pcm` is not a whole number of samples.
+    """
     rms = audioop.rms(_whole(pcm), 2)
     return 20 * math.log10(rms / 32768) if rms else SILENCE_DBFS
 
@@ -64,18 +70,18 @@ _QUIET_ULAW: Final = bytes(code for code in range(256) if audioop.max(audioop.ul
 
 
 def is_quiet_ulaw(ulaw: bytes) -> bool:
-    """Whether every sample is within -59 dBFS, so that nobody misses the frame when it is left out."""
+    """Return whether every mu-law sample is within -59 dBFS, so that nobody misses the frame when it is left out."""
     return not ulaw.translate(None, _QUIET_ULAW)
 
 
 def amplify(pcm: bytes, factor: float) -> bytes:
-    """s16le made louder (factor above 1) or quieter; what exceeds full scale is clipped. Whole samples only."""
+    """Multiply s16le by `factor`, clipping at full scale. ValueError when `pcm` is not a whole number of samples."""
     return audioop.mul(_whole(pcm), 2, factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """One of the two laws of G.711. silence: the byte of an idle line."""
+    """One of the two companding laws of G.711, as conversions to and from s16le. silence: the byte of an idle line."""
 
     to_linear: Callable[[bytes], bytes]
     from_linear: Callable[[bytes], bytes]
@@ -87,7 +93,10 @@ ALAW: Final = Law(alaw_to_linear, linear_to_alaw, ALAW_SILENCE)
 
 
 def fade_out(audio: bytes, law: Law = ULAW, *, over_samples: int = 40) -> bytes:
-    """The same audio with its last `over_samples` (40: 5 ms) falling to silence: no click where sound stops."""
+    """Return the same audio with its last `over_samples` falling to silence, so that its end does not click.
+
+    over_samples: at 8 kHz; the default of 40 is 5 ms. Shorter audio is faded from its beginning.
+    """
     samples = _samples_of(audio, law)
     over = min(over_samples, len(samples))
     samples[len(samples) - over :] *= _falling(over)
@@ -95,7 +104,10 @@ def fade_out(audio: bytes, law: Law = ULAW, *, over_samples: int = 40) -> bytes:
 
 
 def crossfade(old: bytes, new: bytes, law: Law = ULAW, *, over_samples: int = FRAME_SAMPLES) -> bytes:
-    """`new` with its beginning faded in while that of `old` fades out, over as many samples as both have."""
+    """Return `new` with its beginning mixed into the fading beginning of `old`.
+
+    over_samples: length of the mix, at most; it is as short as the shorter of the two. The length is that of `new`.
+    """
     over = min(over_samples, len(old), len(new))
     weight = _falling(over)
     mixed = _samples_of(old[:over], law) * weight + _samples_of(new[:over], law) * (1 - weight)

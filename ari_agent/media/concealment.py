@@ -1,4 +1,4 @@
-"""Packet loss concealment for G.711: what is heard where a packet is missing.
+"""Packet loss concealment for G.711: what is heard where a packet is missing. Pure.
 
 After ITU-T G.711 Appendix I: the last pitch period goes on, unchanged for 10 ms, then falling by a fifth every 10 ms,
 silent from 60 ms on; real audio is faded in over 5 ms when it comes back. Unlike the appendix it adds no delay: what
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from ari_agent.media.audio import ULAW, Law, crossfade
 
-SILENT_AFTER: Final = 480  # samples: 60 ms
+SILENT_AFTER: Final = 480
+"""Samples at 8 kHz (60 ms) after which a gap is filled with silence alone."""
 _UNCHANGED: Final = 80  # 10 ms
 _SHORTEST_PERIOD: Final = 40  # samples: a voice of 200 Hz; higher ones are taken two periods at a time
 _LONGEST_PERIOD: Final = 120  # 66 Hz
@@ -29,7 +30,11 @@ _LEVELLING: Final = 1 - np.arange(_SMOOTHED) / _SMOOTHED
 
 
 class Concealer:
-    """Continues one caller's audio over gaps. `hear` what is real, `conceal` what is missing, `resume` at the end."""
+    """Fills the gaps in one caller's audio with a continuation of what was heard before.
+
+    Call `hear` with each piece of real audio, `conceal` for each missing piece, and `resume` with the first real piece
+    after a gap.
+    """
 
     __slots__ = ("_cycle", "_heard", "_law", "_made", "_step", "hear")
 
@@ -43,11 +48,11 @@ class Concealer:
 
     @property
     def silent(self) -> bool:
-        """Whether the gap has lasted so long that silence is all there is to say."""
+        """Return whether the gap has lasted for 60 ms, after which `conceal` gives nothing but silence."""
         return self._made >= SILENT_AFTER
 
     def conceal(self, samples: int) -> bytes:
-        """The next piece of the gap, in the law of the stream."""
+        """Return the next `samples` of the gap, one byte each, in the law of the stream."""
         start, self._made = self._made, self._made + samples
         if start >= SILENT_AFTER:
             return bytes([self._law.silence]) * samples
@@ -56,7 +61,10 @@ class Concealer:
         return self._continued(start, samples)
 
     def resume(self, payload: bytes) -> bytes:
-        """The first real audio after a gap, faded in over what the gap ended with."""
+        """Return the first real audio after a gap, crossfaded with 5 ms of concealment.
+
+        Without a gap it is unchanged.
+        """
         if not self._made:
             return payload
         start, self._made = self._made, 0
@@ -65,10 +73,11 @@ class Concealer:
         return self.splice(self._continued(start, _FADE_IN), payload)
 
     def splice(self, old: bytes, new: bytes) -> bytes:
-        """`new` in the place of `old`, without a click."""
+        """Return `new`, its first 5 ms crossfaded with those of `old`, whose place it takes, so that nothing clicks."""
         return crossfade(old, new, self._law, over_samples=_FADE_IN)
 
     def _continued(self, start: int, count: int) -> bytes:
+        """Return `count` samples of concealment from the gap's sample `start` on."""
         sounding = min(count, max(0, SILENT_AFTER - start))
         silence = bytes([self._law.silence]) * (count - sounding)
         if self._cycle is None or not sounding:
@@ -81,7 +90,7 @@ class Concealer:
         return self._law.from_linear(samples.clip(-32768, 32767).astype("<i2").tobytes()) + silence
 
     def _last_periods(self) -> npt.NDArray[np.float64] | None:
-        """One or more periods to repeat, and the step from the past into them; None if too little was heard."""
+        """Return the pitch periods to repeat, and note the step at the joint. None when too little was heard."""
         past = b"".join(self._heard)[-_HISTORY:]
         if len(past) < _HISTORY:
             return None

@@ -35,7 +35,7 @@ Payloads = tuple[bytes, ...]
 LAWS: Final[dict[int, Law]] = {PCMU: ULAW, PCMA: ALAW}
 
 PATIENCE_LEAST_S: Final = 0.018
-"""Filling starts when the next sample is this late: one look later, 20 ms on, it would be more than 38 ms."""
+"""Concealment starts when the next sample is this late: one look later, 20 ms on, it would be more than 38 ms."""
 
 _RELEASE_S: Final = 0.030  # lateness at which a hole is given up where a timer of its own asks
 _RELEASE_AT_ONCE_S: Final = 0.022  # the same on the arrival of a packet: one packet behind, and not in time
@@ -61,7 +61,7 @@ _PAYLOAD_MAX: Final = 3200  # 400 ms: nobody's packets are longer
 
 @dataclass(slots=True)
 class JitterCounters:
-    """What became of a caller's packets. Packets, unless the name says milliseconds."""
+    """What became of a caller's packets: counts of packets, unless the name says milliseconds."""
 
     received: int = 0  # RTP packets of any kind
     lost: int = 0  # given up: never came, or too late to be told from that
@@ -80,7 +80,11 @@ class JitterCounters:
 
 
 class JitterBuffer:
-    """Puts one call's packets in order. payload_type: 0 (mu-law) or 8 (A-law), the only one that is audio."""
+    """Puts one call's RTP packets in order and conceals what is missing.
+
+    payload_type: 0 (mu-law) or 8 (A-law), the only one that is taken for audio.
+    due_s: when the agent's next sample is due, by the clock that is passed in; inf before the stream begins.
+    """
 
     __slots__ = (
         "_ahead",
@@ -136,27 +140,28 @@ class JitterBuffer:
 
     @property
     def next_deadline_s(self) -> float:
-        """Before this moment `poll` has nothing to do. inf while the stream has not begun."""
+        """Return the time before which `poll` has nothing to conceal; inf while the stream has not begun."""
         return self.due_s + PATIENCE_LEAST_S + self._patience_s
 
     @property
     def release_at_s(self) -> float:
-        """When a missing packet is given up, if `poll` is called then; inf while nothing waits behind a hole."""
+        """Return when `poll` should give up a missing packet; inf while no packet waits behind a hole."""
         if not self._held:
             return inf
         return min(self.due_s + _RELEASE_S + self._patience_s, self._held_since_s + _WAIT_MAX_S)
 
     def start(self, now_s: float) -> None:
-        """Begin the agent's timeline now, even if no packet comes. Without it the first packet begins it."""
+        """Begin the agent's timeline at `now_s`, unless it has begun; without this call the first packet begins it."""
         if self.due_s == inf:
             self.due_s = self._looked_s = now_s
 
     # packets
 
     def pass_at_once(self, datagram: bytes, now_s: float) -> bytes | None:
-        """The audio of a datagram about which there is nothing to decide, as of nearly all; None: parse and push it.
+        """Return the audio of a datagram that needs no decision, as nearly all do; for None, parse it and call `push`.
 
-        That is: a plain RTP packet, the next of its stream, in time. Much cheaper than `push`, and the same.
+        It needs none when it is a plain RTP packet (no padding, extension or CSRC), the next of its stream, and in
+        time. The result is that of `push`, at a fraction of the cost.
         """
         if (
             datagram[:HEADER_BYTES] != self._next_header
@@ -172,7 +177,7 @@ class JitterBuffer:
         return payload
 
     def push(self, packet: Packet, now_s: float) -> Payloads:
-        """Take a packet that has just arrived; the audio that can be given to the agent because of it, in order."""
+        """Take a packet that arrived at `now_s`; return the audio that can now go to the agent, in order."""
         counters = self.counters
         counters.received += 1
         if packet.ssrc != self._ssrc:
@@ -192,7 +197,7 @@ class JitterBuffer:
         return self._sort_in(packet, now_s)
 
     def _pass(self, payload: bytes, now_s: float) -> None:
-        """The next packet in order goes to the agent as it is."""
+        """Count the next packet in order, whose audio goes to the agent as it is."""
         size = len(payload)
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = timestamp = (self._timestamp + size) & 0xFFFFFFFF
@@ -218,7 +223,7 @@ class JitterBuffer:
         return tuple(out)
 
     def _begin_at(self, packet: Packet) -> None:
-        """Its numbers are the right ones, whatever came before."""
+        """Expect this packet's sequence number and timestamp, whatever came before."""
         self._sequence, self._timestamp = packet.sequence, packet.timestamp
         self._next_header = None
         self._candidate = -1
@@ -266,7 +271,7 @@ class JitterBuffer:
             self._release(out, now_s)
 
     def _release(self, out: list[bytes], now_s: float) -> None:
-        """Give up what is missing and take all that waited behind it."""
+        """Count the missing packets as lost, and take all packets that waited behind them."""
         while self._held:
             first = min(self._held, key=lambda sequence: (sequence - self._sequence) & 0xFFFF)
             hole = (first - self._sequence) & 0xFFFF
@@ -279,7 +284,7 @@ class JitterBuffer:
             self._take_held(now_s, out)
 
     def _take_held(self, now_s: float, out: list[bytes]) -> None:
-        """What follows the last packet without a hole."""
+        """Take the held packets that follow the last one without a hole."""
         while self._held:
             packet = self._held.pop(self._sequence, None)
             if packet is None:
@@ -287,7 +292,10 @@ class JitterBuffer:
             self._take(packet, now_s, out, lost=False)
 
     def _take(self, packet: Packet, now_s: float, out: list[bytes], *, lost: bool) -> None:
-        """Its turn has come: the hole before it, then its audio, unless it is no audio or surplus."""
+        """Take the packet whose turn it is: conceal the hole before it, then append its audio unless it is surplus.
+
+        lost: packets before it were given up, so the hole is concealed even ahead of real time.
+        """
         payload = packet.payload
         self._sequence = (packet.sequence + 1) & 0xFFFF
         self._next_header = None
@@ -339,7 +347,10 @@ class JitterBuffer:
     # time
 
     def poll(self, now_s: float) -> Payloads:
-        """What is due by now although no packet brought it. Call it every 20 ms, and at `release_at_s` if you can."""
+        """Return the audio that is due by `now_s` although no packet brought it.
+
+        Call it every 20 ms and at `release_at_s`.
+        """
         active_s, self._looked_s = max(self._arrived_s, self._looked_s), now_s
         if now_s < self.due_s + PATIENCE_LEAST_S + self._patience_s and now_s < self.release_at_s:
             return ()
@@ -360,7 +371,7 @@ class JitterBuffer:
         return tuple(out)
 
     def _fill(self, samples: int, out: list[bytes]) -> None:
-        """Continue the timeline without the caller, in pieces of at most 20 ms."""
+        """Append concealment or silence to the timeline, in pieces of at most 20 ms."""
         self._filled += samples
         self.due_s += samples / CLOCK_HZ
         for start in range(0, samples, _FRAME):

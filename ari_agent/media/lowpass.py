@@ -1,4 +1,4 @@
-"""The low-pass filter of the resampler, as a function of time.
+"""The low-pass filter of the resampler, as a function of time. Pure.
 
 It is 4 ms long where the lower rate is 8 kHz (shorter in proportion where it is higher), flat within 0.5 dB up to
 3.4 kHz and 66 dB down from 4 kHz on. It is a sum of cosines over its 4 ms, so it can be sampled at the phases of any
@@ -28,17 +28,20 @@ _UNITS: Final = 2.0**20
 
 
 def span_s(from_hz: int, to_hz: int) -> float:
-    """Its length; what goes through it comes out half of that later."""
+    """Return the length of the filter between two rates, in seconds; it delays what passes by half of that."""
     return _SPAN_S * 8000 / min(from_hz, to_hz)
 
 
 def history(from_hz: int, to_hz: int) -> int:
-    """Input samples before the newest that an output depends on."""
+    """Return how many input samples before the newest one an output sample depends on."""
     return ceil(span_s(from_hz, to_hz) * from_hz)
 
 
 def weights(into_filter_s: Samples, from_hz: int, to_hz: int) -> Samples:
-    """What an input sample counts in an output that is so much later: whole multiples of 2**-20, gain 1 in all."""
+    """Return the weight of an input sample in an output sample that is `into_filter_s` seconds later.
+
+    Weights are whole multiples of 2**-20 and outside the filter's span 0; those of one output add up to about 1.
+    """
     span = span_s(from_hz, to_hz)
     angle = 2 * np.pi * (into_filter_s / span - 0.5)
     response = np.zeros_like(angle)

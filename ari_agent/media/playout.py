@@ -36,7 +36,9 @@ from typing import Final
 from ari_agent.media.audio import FRAME_SAMPLES, ULAW_SILENCE, crossfade, fade_out, is_quiet_ulaw
 
 LIMIT_BYTES: Final = 10 * 60 * 8000
+"""Ten minutes of mu-law at 8 kHz: audio above that is dropped."""
 MARKS_LIMIT: Final = 10_000
+"""Marks that may wait in one queue; more are refused."""
 
 _BYTES_PER_MS: Final = 8
 _WINDOW_TICKS: Final = 25  # 0.5 s: twice the longest time between two messages of a live agent
@@ -55,7 +57,7 @@ _PAUSE_WINDOWS: Final = 6  # 3 s
 
 @dataclass(slots=True)
 class PlayoutCounters:
-    """What became of the agent's audio."""
+    """What became of one agent's audio: counts of frames or events, unless the name says milliseconds."""
 
     played_frames: int = 0
     silent_frames: int = 0  # ticks with nothing to say
@@ -68,10 +70,10 @@ class PlayoutCounters:
 
 
 class Playout:
-    """One call's queue towards the caller.
+    """One call's queue of agent audio for the caller.
 
-    idle: nothing is queued and nothing was played at the last tick: the next push starts a talkspurt.
-    has_played_marks: `take_played_marks` would give some.
+    idle: nothing is queued and nothing was played at the last tick, so the next `push` starts a talkspurt.
+    has_played_marks: whether `take_played_marks` would return any.
     """
 
     __slots__ = (
@@ -121,7 +123,7 @@ class Playout:
         self._live = False  # nothing has begun
 
     def _begin_stream(self, first_chunk: int) -> None:
-        """A new reckoning of the agent's lead: all in samples."""
+        """Start to measure the agent's lead anew, in samples. first_chunk: size of the stream's first message."""
         self._lead = 0
         self._usual_lead = self._chunk = min(first_chunk, _LIVE_CHUNK_MAX)
         self._allowed = 0  # silence put in, plus how far the usual lead was followed, minus what was trimmed
@@ -141,7 +143,7 @@ class Playout:
     # the agent's side
 
     def push(self, ulaw: bytes) -> None:
-        """Queue agent audio, mu-law at 8 kHz, any length."""
+        """Queue agent audio: mu-law at 8 kHz, of any length."""
         size = len(ulaw)
         if not size:
             return
@@ -181,7 +183,10 @@ class Playout:
         self._tail = audio[whole:]
 
     def mark(self, name: str) -> bool:
-        """Have `name` come back once all audio pushed so far has been handed out. False: too many are waiting."""
+        """Have `name` come back once all audio pushed so far has been played.
+
+        False when MARKS_LIMIT marks wait already.
+        """
         if not self._frames and not self._tail:
             self._due_marks.append(name)
             self.has_played_marks = True
@@ -193,7 +198,7 @@ class Playout:
         return True
 
     def clear(self) -> list[str]:
-        """Drop everything queued, at once; the marks that were waiting for it come back, in order."""
+        """Drop all queued audio at once; return the names of the marks that were waiting for it, in order."""
         queued = self.queued_bytes
         self.counters.cleared_ms += queued // _BYTES_PER_MS
         self._handed_bytes += queued
@@ -206,35 +211,35 @@ class Playout:
         return names
 
     def take_played_marks(self) -> list[str]:
-        """The marks whose audio has been handed out since the last call, in order."""
+        """Return the marks whose audio has been played since the last call, in order."""
         names, self._due_marks = self._due_marks, []
         self.has_played_marks = False
         return names
 
     @property
     def queued_bytes(self) -> int:
-        """Audio that waits: bytes of mu-law, 8 to the millisecond."""
+        """Return how much audio waits, in bytes of mu-law: 8 to the millisecond."""
         return len(self._frames) * FRAME_SAMPLES + len(self._tail)
 
     @property
     def ready(self) -> bool:
-        """A whole frame waits."""
+        """Return whether a whole frame waits."""
         return bool(self._frames)
 
     @property
     def starved(self) -> bool:
-        """Nothing is queued in the middle of a talkspurt: something was played at the last tick."""
+        """Return whether the queue is empty in the middle of a talkspurt: the last tick still played something."""
         return not self._silent_run and not self._frames and not self._tail
 
     # the wheel's side
 
     def pass_time(self, samples: int) -> None:
-        """The next tick comes so much later than 20 ms after the last one; negative: earlier."""
+        """Note that the next tick comes `samples` later than 20 ms after the last one. Negative is earlier."""
         self._lead -= samples
         self._allowed += samples
 
     def skip(self, ticks: int) -> None:
-        """`ticks` times 20 ms have passed in which the wheel was held up and nothing could be played."""
+        """Note that `ticks` times 20 ms have passed in which the wheel was held up and nothing could be played."""
         time = FRAME_SAMPLES * ticks
         self._lead -= time
         self._allowed += time
@@ -244,7 +249,7 @@ class Playout:
         self._since_trim = _WINDOW_TICKS_MAX * 10  # running dry now is our doing, not the stream's
 
     def next_frame(self) -> bytes | None:
-        """The frame for this tick: 160 bytes of mu-law, or None where there is nothing to say and silence is due."""
+        """Return the frame for this tick, 160 bytes of mu-law; None when nothing is queued and silence is due."""
         self._lead -= FRAME_SAMPLES
         self._since_input += 1
         self._ticks += 1
@@ -290,7 +295,7 @@ class Playout:
     # surplus
 
     def _judge_window(self) -> None:
-        """At the end of a window: is what stands in the queue surplus, intended, or needed?"""
+        """Decide at the end of a window which part of the queue is surplus, and trim it."""
         lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
         follows = -(-time // _LEAD_FOLLOWS)
         peak = self._lead_peak
@@ -331,7 +336,7 @@ class Playout:
         self._release_marks()
 
     def _corrected(self, frame: bytes) -> bytes:
-        """The frame to play instead, right after a piece was left out or where a pause may be shortened."""
+        """Return the frame to play instead of `frame`, after a trim or where a pause may be shortened."""
         if self._fading:
             frame, self._fading = crossfade(self._fading, frame, over_samples=_CROSSFADE_SAMPLES), b""
         while self._shorten and is_quiet_ulaw(frame):

@@ -1,10 +1,11 @@
-"""Streaming conversion between sample rates: a polyphase FIR with 2 ms of delay and aliases 66 dB down (lowpass.py).
+"""Streaming conversion between sample rates: a polyphase FIR with 2 ms of delay and aliases 66 dB down. Pure.
 
-With from_hz : to_hz shortened to M : L, every M samples in give L samples out with the same weights. Some such periods
-are a block, and its output is its input, and the 4 ms before that, times one matrix: a frame is one matrix product.
-Weights are whole multiples of 2**-20, so that in float64 every product and sum is exact and the output does not
-depend, not by one bit, on how the input was cut. A block that has come in part gives the outputs that it can, and is
-computed again for the others when the rest is there: no sample waits for a block to fill.
+The filter is that of lowpass.py. With from_hz : to_hz shortened to M : L, every M samples in give L samples out with
+the same weights. Some such periods are a block, and its output is its input, and the 4 ms before that, times one
+matrix: a frame is one matrix product. Weights are whole multiples of 2**-20, so that in float64 every product and sum
+is exact and the output does not depend, not by one bit, on how the input was cut. A block that has come in part gives
+the outputs that it can, and is computed again for the others when the rest is there: no sample waits for a block to
+fill.
 
 Of a frame's time, numpy's calls are more than its arithmetic. So each call's own state is a few bytes, and the arrays
 are made once and shared by all calls between two rates: all resamplers belong to one thread.
@@ -46,10 +47,10 @@ _SAMPLE_WORD: Final = 2  # of the four 16-bit words of a float64
 
 
 class Resampler:
-    """Converts one stream of s16le from one rate to another; keeps what it needs between chunks.
+    """Converts one stream of s16le from one sample rate to another, chunk by chunk.
 
-    Rates: whole numbers of Hz from 8000 to 48000, else ValueError. n input samples in all give
-    ceil(n * to_hz / from_hz) samples of output, whatever the chunks. What exceeds full scale is clipped.
+    Rates: whole numbers of Hz from 8000 to 48000, else ValueError. n input samples in all give ceil(n * to_hz /
+    from_hz) samples of output, however they are cut into chunks. What exceeds full scale is clipped.
     delay_ms: how much later a sound is in the output than in the input.
     """
 
@@ -70,7 +71,10 @@ class Resampler:
         self._half_sample = b""
 
     def process(self, pcm: bytes) -> bytes:
-        """All output that this chunk completes, as s16le. A chunk may be of any length, even end within a sample."""
+        """Return all output that this chunk completes, as s16le.
+
+        A chunk may be of any length and end within a sample.
+        """
         if self._half_sample or len(pcm) % 2:
             pcm = self._half_sample + pcm
             whole = len(pcm) & ~1
@@ -83,7 +87,7 @@ class Resampler:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What all calls between two rates share; see the module's text."""
+    """What all calls between two rates share: sizes, weights and arrays; see the module's text."""
 
     block_in: int
     block_out: int
@@ -91,21 +95,21 @@ class _Plan:
     weights: Samples  # (history + block_in + 1, block_out); the last row is for the rounding
     harmless: int  # no output of samples up to this is beyond full scale
     usual_blocks: int  # in a frame of 20 ms
-    benches: dict[int, _Bench] = field(default_factory=dict)
+    workspaces: dict[int, _Workspace] = field(default_factory=dict)
 
-    def bench(self, blocks: int) -> _Bench:
-        """The arrays for so many blocks."""
-        bench = self.benches.get(blocks)
-        if bench is None:
-            bench = _Bench(self, blocks)
+    def workspace(self, blocks: int) -> _Workspace:
+        """Return the arrays for a chunk of so many blocks."""
+        workspace = self.workspaces.get(blocks)
+        if workspace is None:
+            workspace = _Workspace(self, blocks)
             if blocks <= _KEPT_BLOCKS:
-                self.benches[blocks] = bench
-        return bench
+                self.workspaces[blocks] = workspace
+        return workspace
 
 
 @lru_cache(maxsize=64)
 def _plan(from_hz: int, to_hz: int) -> _Plan | None:
-    """None where the ratio has no short period."""
+    """Return the plan for two rates; None when their ratio has no short period and the matrix would be too large."""
     shared = gcd(from_hz, to_hz)
     period_in, period_out = from_hz // shared, to_hz // shared
     periods = ceil(_BLOCK_SAMPLES / min(period_in, period_out))
@@ -120,8 +124,8 @@ def _plan(from_hz: int, to_hz: int) -> _Plan | None:
     return _Plan(block_in, block_out, history, weights, int(32767 / gain), ceil(from_hz / 50 / block_in))
 
 
-class _Bench:
-    """The arrays for some blocks. Nothing stays in them from one chunk to the next."""
+class _Workspace:
+    """The arrays in which some blocks are converted; nothing stays in them from one chunk to the next."""
 
     __slots__ = ("_harmless", "_inputs", "_multiply", "_samples", "_shape", "_strides", "_sums", "_weights", "_words")
 
@@ -137,7 +141,7 @@ class _Bench:
         self._samples = np.empty(blocks * plan.block_out, _S16LE)
 
     def convert(self, pcm: bytes) -> bytes:
-        """The output of the blocks in `pcm`, which begins with the history before them."""
+        """Return the output of the blocks in `pcm`, which begins with the history before them."""
         # Each block with its history, one block on from row to row, straight from the bytes.
         self._inputs[...] = np.ndarray(self._shape, _S16LE, pcm, 0, self._strides)
         sums = self._sums
@@ -152,9 +156,9 @@ class _Bench:
 
 
 class _Periodic:
-    """The fast way: blocks times a matrix."""
+    """The fast way, for ratios with a short period: blocks times one matrix."""
 
-    __slots__ = ("_given", "_past", "_plan", "_usual_bench", "_usual_bytes", "_waiting")
+    __slots__ = ("_given", "_past", "_plan", "_usual_bytes", "_usual_workspace", "_waiting")
 
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
@@ -162,17 +166,17 @@ class _Periodic:
         self._waiting = 0  # samples of that block
         self._given = 0  # how many of that block's outputs have been given already
         self._usual_bytes = 2 * plan.usual_blocks * plan.block_in
-        self._usual_bench = plan.bench(plan.usual_blocks)
+        self._usual_workspace = plan.workspace(plan.usual_blocks)
 
     def convert(self, pcm: bytes) -> bytes:
         joined = self._past + pcm
         if len(pcm) == self._usual_bytes and not self._waiting:  # nearly always: whole blocks
             self._past = joined[self._usual_bytes :]
-            return self._usual_bench.convert(joined)
+            return self._usual_workspace.convert(joined)
         return self._convert_odd(joined)
 
     def _convert_odd(self, joined: bytes) -> bytes:
-        """What begins or ends within a block."""
+        """Convert a chunk that begins or ends within a block."""
         plan = self._plan
         ready = len(joined) // 2 - plan.history
         begun, self._waiting = divmod(ready, plan.block_in)  # the number of the block that the next chunk goes on with
@@ -183,19 +187,19 @@ class _Periodic:
         if not blocks:
             return b""
         padded = joined.ljust(2 * (plan.history + blocks * plan.block_in), b"\0")
-        return plan.bench(blocks).convert(padded)[2 * given : 2 * available]
+        return plan.workspace(blocks).convert(padded)[2 * given : 2 * available]
 
 
 @lru_cache(maxsize=16)
 def _phases(from_hz: int, to_hz: int) -> Samples:
-    """For each phase that an output can have between two input samples: the weights, oldest sample first."""
+    """Return the weights for each of 4096 phases between two input samples, oldest sample first."""
     history = lowpass.history(from_hz, to_hz)
     into_filter_s = (np.arange(_PHASES)[:, None] / _PHASES + history - np.arange(history + 1)) / from_hz
     return lowpass.weights(into_filter_s, from_hz, to_hz)
 
 
 class _OddRatio:
-    """The slow way, for ratios without a short period (8000 : 12345): every output by one of 4096 phases."""
+    """The slow way, for ratios without a short period (8000 : 12345): every output by the nearest of 4096 phases."""
 
     __slots__ = ("_buffer", "_from_hz", "_given", "_taken", "_to_hz")
 

@@ -39,10 +39,10 @@ class Packet:
 
 
 def parse(datagram: bytes) -> Packet:
-    """The packet in one UDP datagram (RFC 3550 section 5.1, checks of appendix A.1).
+    """Return the packet in one UDP datagram (RFC 3550 section 5.1, with the checks of appendix A.1).
 
-    Raises MalformedPacket whose reason is one of: truncated-header, version, rtcp, truncated-csrc,
-    truncated-extension, padding.
+    Raises MalformedPacket whose reason is one of: truncated-header, version, rtcp, truncated-csrc, truncated-extension,
+    padding.
     """
     try:
         first, second, sequence, timestamp, ssrc = HEADER.unpack_from(datagram)
@@ -75,15 +75,15 @@ def _payload_behind_options(datagram: bytes, first: int) -> bytes:
 
 
 def build(packet: Packet) -> bytes:
-    """The datagram of a packet: no CSRC, no extension, no padding."""
+    """Return the datagram of a packet, without CSRC, extension or padding."""
     second = packet.payload_type | (0x80 if packet.marker else 0)
     return HEADER.pack(PLAIN, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
 
 
 class RtpStream:
-    """The packets we send on one stream: numbers them, stamps them, wraps both.
+    """The packets that we send on one stream: gives them their sequence numbers and timestamps, and wraps both.
 
-    Start values come from outside and ought to be random (RFC 3550 section 5.1).
+    The start values come from outside and ought to be random (RFC 3550 section 5.1).
     """
 
     __slots__ = ("_marked_type", "_payload_type", "sequence", "ssrc", "timestamp")
@@ -96,7 +96,10 @@ class RtpStream:
         self._marked_type = self._payload_type | 0x80
 
     def packet(self, payload: bytes, marker: bool = False) -> bytes:
-        """The next datagram. marker: the first packet after a time without packets (RFC 3551 section 4.1)."""
+        """Return the next datagram.
+
+        marker: set on the first packet after a time without packets (RFC 3551 section 4.1).
+        """
         sequence, timestamp = self.sequence, self.timestamp
         self.sequence = (sequence + 1) & 0xFFFF
         self.timestamp = (timestamp + len(payload)) & 0xFFFFFFFF
@@ -104,15 +107,15 @@ class RtpStream:
         return HEADER.pack(PLAIN, kind, sequence, timestamp, self.ssrc) + payload
 
     def skip(self, ticks: int) -> None:
-        """Time passes without a packet: the timestamp goes on, the sequence number does not."""
+        """Let `ticks` of the RTP clock pass without a packet: the timestamp goes on, the sequence number does not."""
         self.timestamp = (self.timestamp + ticks) & 0xFFFFFFFF
 
 
 def sequence_delta(later: int, earlier: int) -> int:
-    """later - earlier on the 16-bit circle: -32768..32767."""
+    """Return later - earlier of two sequence numbers that wrap at 2**16: -32768..32767."""
     return ((later - earlier + 0x8000) & 0xFFFF) - 0x8000
 
 
 def timestamp_delta(later: int, earlier: int) -> int:
-    """later - earlier on the 32-bit circle, in ticks: -2**31..2**31-1."""
+    """Return later - earlier of two timestamps that wrap at 2**32, in ticks: -2**31..2**31-1."""
     return ((later - earlier + 0x80000000) & 0xFFFFFFFF) - 0x80000000

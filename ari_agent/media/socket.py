@@ -28,21 +28,22 @@ from ari_agent.errors import NoRtpPort
 log = logging.getLogger(__name__)
 
 _DATAGRAM_LIMIT_BYTES: Final = 2048
-"""More than any RTP packet that fits an Ethernet frame; a longer datagram is cut."""
+"""A longer datagram is cut; no RTP packet that fits an Ethernet frame is as long."""
 
 _WAITING_LIMIT: Final = 100
-"""Two seconds of audio; more than the kernel holds of a flood is not worth reading at once."""
+"""Datagrams read in one go, two seconds of audio: what a flood leaves beyond that is not worth reading."""
 
 _RECEIVE_BUFFER_BYTES: Final = 256 * 1024
-"""Room for about two seconds of one call while the loop is busy; the kernel may grant less."""
+"""Kernel buffer of one call: about two seconds of audio while the loop is busy. The kernel may grant less."""
 
 _Address: TypeAlias = tuple[str, int]
 _Source: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
 class RtpSocket:
-    """One call's UDP socket. Made by `RtpPorts.open`.
+    """One call's UDP socket, made by `RtpPorts.open`.
 
+    address: where it is bound, host and port.
     foreign: datagrams from any other address than the accepted one.
     send_errors: packets that the kernel would not take (no peer yet, full buffer, nobody listening any more).
     faults: datagrams whose handler raised.
@@ -62,7 +63,7 @@ class RtpSocket:
         self.send_errors = 0
 
     def accept_from(self, host: str, port: int) -> None:
-        """Take datagrams from this address only, and send to it. host: numeric IPv4 or IPv6.
+        """Take datagrams from this address only, and send to it. host: numeric IPv4 or IPv6; port: UDP.
 
         Raises: ValueError when host is no address.
         """
@@ -71,7 +72,7 @@ class RtpSocket:
         self._peer = socket.getaddrinfo(numeric, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
     def send(self, packet: bytes) -> None:
-        """Send to the accepted address; when the kernel refuses, the packet is lost and counted."""
+        """Send a packet to the accepted address; one that the kernel refuses is lost and counted in `send_errors`."""
         try:
             sendto = self._sendto
             sendto(packet, self._peer)
@@ -79,7 +80,7 @@ class RtpSocket:
             self.send_errors += 1
 
     def read(self) -> bool:
-        """Read one datagram; called when the socket is readable. False: there was none."""
+        """Read one datagram, when the socket is readable; return whether there was one."""
         try:
             datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
         except OSError:  # nothing there after all, or an ICMP error of an earlier send
@@ -95,7 +96,7 @@ class RtpSocket:
         return True
 
     def read_waiting(self) -> None:
-        """Read whatever the kernel holds: after a stall, several datagrams."""
+        """Read all datagrams that the kernel holds, at most 100: after a stall there are several."""
         for _ in range(_WAITING_LIMIT):
             if not self.read():
                 return
@@ -106,15 +107,16 @@ class RtpSocket:
             log.exception("reading RTP failed", extra={"local_port": self.address[1]})
 
     def close(self) -> None:
-        """Release the port. Idempotent."""
+        """Close the socket and release its port. Does nothing the second time."""
         self._ports.release(self._socket)
 
 
 class RtpPorts:
-    """The UDP ports that calls may use, and the reader of all their sockets. One for each event loop.
+    """The UDP ports that calls may use, and the one reader of all their sockets; one object for each event loop.
 
-    host: numeric address to bind, which is the one Asterisk sends to; first, last: the port range, 0 and 0 for any
-    free port; step: from one port of the range to the next, 2 because RFC 3550 section 11 wants RTP on even ports.
+    host: numeric address to bind, which is the one Asterisk sends to.
+    first, last: the port range; 0 and 0 for any free port.
+    step: from one port of the range to the next; 2 because RFC 3550 section 11 wants RTP on even ports.
     """
 
     def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2) -> None:
@@ -131,7 +133,7 @@ class RtpPorts:
         return f"RtpPorts({self._host}, {self._first}-{self._last}, {len(self._sockets)} open)"
 
     def open(self, on_datagram: Callable[[bytes], None]) -> RtpSocket:
-        """Bind the next free port; `on_datagram` gets each accepted datagram. Needs the running loop.
+        """Bind the next free port; `on_datagram` then gets each accepted datagram. Needs a running event loop.
 
         Raises: NoRtpPort when every port of the range is taken.
         """
@@ -146,7 +148,7 @@ class RtpPorts:
         return opened
 
     def release(self, bound: socket.socket) -> None:
-        """Close a socket that `open` made; with the last one the epoll goes too. Idempotent."""
+        """Close a socket that `open` made, and the epoll with the last one. Does nothing the second time."""
         descriptor = bound.fileno()
         if self._sockets.pop(descriptor, None) is None or self._epoll is None or self._loop is None:
             return

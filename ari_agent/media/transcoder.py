@@ -1,4 +1,4 @@
-"""One stream of audio from one encoding and rate to another: mu-law at 8 kHz, or s16le at 8 to 48 kHz. Pure."""
+"""Converts one stream of audio between encodings and rates: mu-law at 8 kHz, or s16le at 8 to 48 kHz. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ari_agent.media.resampler import Resampler
 
 
 class Transcoder:
-    """Converts a stream chunk by chunk; what is equal on both sides passes untouched.
+    """Converts a stream of audio chunk by chunk; what is equal on both sides passes untouched.
 
-    from_encoding, to_encoding: `mulaw` (its rate is 8000) or `s16le`. Rates in Hz. Output is always whole samples: half
-    a sample waits for its other half.
+    from_encoding, to_encoding: `mulaw` (its rate is 8000) or `s16le`. Rates in Hz. The output is always whole samples:
+    half a sample of input waits for its other half.
     """
 
     __slots__ = ("_from_ulaw", "_odd", "_resampler", "_to_ulaw")
@@ -21,7 +21,7 @@ class Transcoder:
         self._odd = b""
 
     def process(self, payload: bytes) -> bytes:
-        """All output that this chunk completes."""
+        """Return all output that this chunk completes."""
         if self._from_ulaw:
             if self._to_ulaw:
                 return payload
@@ -33,7 +33,7 @@ class Transcoder:
         return linear_to_ulaw(pcm) if self._to_ulaw else pcm
 
     def reset(self) -> None:
-        """The stream was cut: what comes next does not continue it."""
+        """Forget the past, because the stream was cut and the next chunk does not continue it."""
         self._odd = b""
         if self._resampler is not None:
             self._resampler.reset()

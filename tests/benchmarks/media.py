@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ari_agent.media import audio, rtp
 from ari_agent.media.concealment import Concealer
-from ari_agent.media.jitter import JitterBuffer
+from ari_agent.media.jitter_buffer import JitterBuffer
 from ari_agent.media.playout import Playout
 from ari_agent.media.resampler import Resampler
 

@@ -63,10 +63,10 @@ class Rig:
     def _on_marks(self, names: Sequence[str]) -> None:
         self.marks += names
 
-    def turn(self, times: int = 1) -> None:
+    def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.now_s += 0.02
-            self.bridge.turn(self.now_s)
+            self.bridge.tick(self.now_s)
 
     def caller_says(self, payload: bytes, *, lost: bool = False) -> None:
         packet = rtp.Packet(rtp.PCMU, False, self.sequence & 0xFFFF, (self.sequence * 160) & 0xFFFFFFFF, 99, payload)
@@ -81,15 +81,15 @@ def test_mulaw_passes_untouched_both_ways() -> None:
     frame = bytes(range(160))
     rig.caller_says(frame)
     rig.bridge.play(frame)
-    rig.turn()
+    rig.tick()
     assert rig.to_agent == [frame]
     assert rig.to_caller[0].payload == frame
 
 
-def test_the_caller_gets_a_frame_every_turn_and_silence_when_nothing_is_said() -> None:
+def test_the_caller_gets_a_frame_every_tick_and_silence_when_nothing_is_said() -> None:
     rig = Rig()
     rig.bridge.start()
-    rig.turn(10)
+    rig.tick(10)
     assert [packet.payload for packet in rig.to_caller] == [ULAW_SILENCE_FRAME] * 10
     assert [packet.sequence for packet in rig.to_caller] == [*range(65530, 65536), 0, 1, 2, 3], "wraps"
     stamps = [packet.timestamp for packet in rig.to_caller]
@@ -101,14 +101,14 @@ def test_the_caller_gets_a_frame_every_turn_and_silence_when_nothing_is_said() -
 def test_nothing_flows_before_the_start_and_after_the_stop() -> None:
     rig = Rig()
     rig.caller_says(ulaw_tone())
-    rig.turn(3)
+    rig.tick(3)
     assert (rig.to_agent, rig.to_caller) == ([], [])
     rig.bridge.start()
-    rig.turn()
+    rig.tick()
     rig.bridge.stop()
     flowed = len(rig.to_agent), len(rig.to_caller)
     rig.caller_says(ulaw_tone())
-    rig.turn(3)
+    rig.tick(3)
     assert (len(rig.to_agent), len(rig.to_caller)) == flowed
 
 
@@ -116,18 +116,18 @@ def test_a_greeting_from_before_the_start_waits_for_it() -> None:
     rig = Rig()
     greeting = ulaw_tone(1.0)
     rig.bridge.play(greeting)
-    rig.turn(50)
+    rig.tick(50)
     rig.bridge.start()
-    rig.turn(50)
+    rig.tick(50)
     assert b"".join(packet.payload for packet in rig.to_caller) == greeting
 
 
-def test_skipped_turns_leap_in_the_timestamp_and_set_the_marker() -> None:
+def test_skipped_ticks_leap_in_the_timestamp_and_set_the_marker() -> None:
     rig = Rig()
     rig.bridge.start()
-    rig.turn(2)
+    rig.tick(2)
     rig.bridge.skip(17)
-    rig.turn(2)
+    rig.tick(2)
     stamps = [packet.timestamp for packet in rig.to_caller]
     assert [(later - earlier) % 2**32 for earlier, later in itertools.pairwise(stamps)] == [
         160,
@@ -143,9 +143,9 @@ def test_clear_is_heard_in_the_very_next_frame() -> None:
     rig.bridge.start()
     rig.bridge.play(ulaw_tone(5.0))
     rig.bridge.playout.mark("end")
-    rig.turn(3)
+    rig.tick(3)
     assert rig.bridge.clear() == ["end"]
-    rig.turn(2)
+    rig.tick(2)
     assert [packet.payload == ULAW_SILENCE_FRAME for packet in rig.to_caller] == [False] * 3 + [True] * 2
 
 
@@ -155,9 +155,9 @@ def test_marks_come_back_when_their_audio_was_sent() -> None:
     rig.bridge.playout.mark("at once")
     rig.bridge.play(ulaw_tone(0.04))
     rig.bridge.playout.mark("after two")
-    rig.turn()
+    rig.tick()
     assert rig.marks == ["at once"]
-    rig.turn()
+    rig.tick()
     assert rig.marks == ["at once", "after two"]
 
 
@@ -165,7 +165,7 @@ def test_a_mark_on_an_empty_queue_comes_back_without_any_audio() -> None:
     rig = Rig()
     rig.bridge.start()
     rig.bridge.playout.mark("now")
-    rig.turn()
+    rig.tick()
     assert rig.marks == ["now"]
 
 
@@ -181,7 +181,7 @@ def test_linear_audio_keeps_its_tone_and_level_both_ways(rate_hz: int) -> None:
     assert len(heard) == rate_hz
     assert strongest_hz(heard, rate_hz) == pytest.approx(TONE_HZ, abs=2)
     rig.bridge.play(tone(1.0, rate_hz=rate_hz))
-    rig.turn(50)
+    rig.tick(50)
     back = np.frombuffer(ulaw_to_linear(b"".join(p.payload for p in rig.to_caller[-50:])), "<i2").astype(float)
     assert strongest_hz(back, 8000) == pytest.approx(TONE_HZ, abs=2)
     for sound in (heard, back):
@@ -231,7 +231,7 @@ def test_the_agent_hears_silence_when_no_rtp_comes() -> None:
     rig = Rig()
     rig.bridge.start()
     rig.caller_says(ULAW_SILENCE_FRAME)
-    rig.turn(50)
+    rig.tick(50)
     heard = b"".join(rig.to_agent)
     assert set(heard) == {0xFF}
     assert 1.0 - len(heard) / 8000 == pytest.approx(0, abs=0.041)
@@ -240,13 +240,13 @@ def test_the_agent_hears_silence_when_no_rtp_comes() -> None:
 def test_a_caller_who_never_sends_is_silent_from_the_first_second_on() -> None:
     rig = Rig()
     rig.bridge.start()
-    rig.turn(100)
+    rig.tick(100)
     heard = b"".join(rig.to_agent)
     assert set(heard) == {0xFF}
     assert 1.0 - len(heard) / 8000 == pytest.approx(0, abs=0.041)
 
 
-def test_a_talkspurt_gets_a_turn_of_its_own_and_timestamps_follow_the_clock() -> None:
+def test_a_talkspurt_gets_a_tick_of_its_own_and_timestamps_follow_the_clock() -> None:
     rig = Rig()
     rig.bridge.start()
     asked: list[float] = []
@@ -256,21 +256,21 @@ def test_a_talkspurt_gets_a_turn_of_its_own_and_timestamps_follow_the_clock() ->
         asked.append(delay_s)
         return next(moves)
 
-    rig.bridge.move_turn = move
+    rig.bridge.move_tick = move
     for _ in range(4):
-        rig.turn(20)
+        rig.tick(20)
         rig.bridge.play(ulaw_tone(0.04))
         rig.bridge.play(ulaw_tone(0.04))
-    rig.turn(20)
+    rig.tick(20)
     assert asked == [0.0125] * 4, "once for each talkspurt"
     stamps = [packet.timestamp for packet in rig.to_caller]
     steps = [(later - earlier) % 2**32 for earlier, later in itertools.pairwise(stamps)]
     assert sorted(steps) == [160] * (len(steps) - 1) + [200]
     assert rig.to_caller[steps.index(200) + 1].marker
-    assert len(rig.to_caller) == 99, "the turns that came earlier add up to one frame, which a pause gives back"
+    assert len(rig.to_caller) == 99, "the ticks that came earlier add up to one frame, which a pause gives back"
 
 
-def test_a_lost_packet_is_given_up_at_its_moment_not_at_the_next_turn() -> None:
+def test_a_lost_packet_is_given_up_at_its_moment_not_at_the_next_tick() -> None:
     rig = Rig()
     rig.bridge.start()
     rig.caller_says(ulaw_tone())
@@ -291,7 +291,7 @@ def test_no_datagram_crashes_it(datagram: bytes) -> None:
     rig = Rig()
     rig.bridge.start()
     rig.bridge.receive(datagram)
-    rig.turn(3)
+    rig.tick(3)
     assert len(rig.to_caller) == 3
 
 
@@ -315,16 +315,16 @@ def test_either_side_speaking_is_heard() -> None:
     rig = Rig()
     rig.bridge.start()
     began_s = rig.bridge.heard_s
-    rig.turn(20)
+    rig.tick(20)
     assert rig.bridge.heard_s == began_s, "silence is not speech"
     for _ in range(8):
         rig.caller_says(ulaw_tone())
-        rig.turn()
+        rig.tick()
     caller_s = rig.bridge.heard_s
     assert caller_s > began_s
-    rig.turn(20)
+    rig.tick(20)
     rig.bridge.play(ulaw_tone(0.2))
-    rig.turn(10)
+    rig.tick(10)
     assert rig.bridge.heard_s > caller_s + 0.4
 
 
@@ -335,7 +335,7 @@ def test_levels_are_those_of_the_latest_frames() -> None:
     for _ in range(8):
         rig.caller_says(ulaw_tone(dbfs=-20))
         rig.bridge.play(ulaw_tone(dbfs=-15))
-        rig.turn()
+        rig.tick()
     assert rig.bridge.caller_dbfs == pytest.approx(-20, abs=0.5)
     assert rig.bridge.agent_dbfs == pytest.approx(-15, abs=0.5)
 
@@ -343,5 +343,5 @@ def test_levels_are_those_of_the_latest_frames() -> None:
 def test_seconds_are_told_by_the_wheel() -> None:
     rig = Rig()
     rig.bridge.start()
-    rig.turn(150)
+    rig.tick(150)
     assert rig.seconds == pytest.approx([101, 102, 103])

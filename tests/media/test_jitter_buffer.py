@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ari_agent.media.jitter import JitterBuffer, JitterCounters
+from ari_agent.media.jitter_buffer import JitterBuffer, JitterCounters
 from ari_agent.media.rtp import COMFORT_NOISE, PCMA, PCMU, Packet, build, parse
 
 FRAME = 160
@@ -74,7 +74,7 @@ def play(
     buffer, heard = JitterBuffer(), Heard()
     heard.counters = buffer.counters
     polls: list[tuple[float, Packet | None]] = [
-        (poll_from_s + turn * FRAME_S, None) for turn in range(int((until_s - poll_from_s) / FRAME_S) + 1)
+        (poll_from_s + tick * FRAME_S, None) for tick in range(int((until_s - poll_from_s) / FRAME_S) + 1)
     ]
     for now_s, arrived in sorted([*arrivals, *polls], key=lambda event: event[0]):
         while timer and buffer.release_at_s < now_s:
@@ -148,7 +148,7 @@ def test_nothing_happens_before_the_first_packet() -> None:
 def test_a_started_timeline_goes_on_without_any_packet() -> None:
     buffer = JitterBuffer()
     buffer.start(5.0)
-    given = sum(len(piece) for turn in range(1, 51) for piece in buffer.poll(5.0 + turn * FRAME_S))
+    given = sum(len(piece) for tick in range(1, 51) for piece in buffer.poll(5.0 + tick * FRAME_S))
     assert given / 8000 == pytest.approx(1.0, abs=0.04)
     assert buffer.counters.received == 0
 
@@ -298,7 +298,7 @@ def test_when_we_were_stalled_ourselves_what_waited_is_heard() -> None:
     buffer, heard = JitterBuffer(), Heard()
     for n in range(20):
         heard.take(n * FRAME_S, buffer.push(packet(n), n * FRAME_S))
-    for _ in range(3):  # the wheel makes up for lost turns, all at the same moment
+    for _ in range(3):  # the wheel makes up for lost ticks, all at the same moment
         heard.take(0.8, buffer.poll(0.8))
     for n in range(20, 41):
         heard.take(0.801, buffer.push(packet(n), 0.801))

@@ -35,7 +35,7 @@ def number_of(audio: bytes | None) -> int | None:
 def run(arrivals: Iterable[tuple[float, bytes]], *, until_s: float, phase_s: float = 0.01) -> tuple[Playout, list[int]]:
     """Push what arrives, tick every 20 ms; the numbers of the frames in the order played, and their depths."""
     playout = Playout()
-    ticks = ((phase_s + turn * FRAME_S, b"") for turn in range(int(until_s / FRAME_S)))
+    ticks = ((phase_s + tick * FRAME_S, b"") for tick in range(int(until_s / FRAME_S)))
     played: list[int] = []
     for _, audio in heapq.merge(arrivals, ticks, key=lambda event: event[0]):
         if audio:
@@ -298,7 +298,7 @@ def test_a_stall_after_a_pause_is_noticed_too() -> None:
     assert played == sorted(set(played))
 
 
-def test_turns_that_the_wheel_left_out_are_a_stall_too() -> None:
+def test_ticks_that_the_wheel_left_out_are_a_stall_too() -> None:
     playout = Playout()
     for number in range(100):
         playout.push(frame(number))
@@ -314,7 +314,7 @@ def test_turns_that_the_wheel_left_out_are_a_stall_too() -> None:
 
 @pytest.mark.parametrize("lost", [0, 1, 5])
 def test_the_backlog_of_every_one_of_many_stalls_is_gone_soon(lost: int) -> None:
-    """Stalls of our own, of 200 ms each and then two late turns that find nothing; part of the audio may be lost."""
+    """Stalls of our own, of 200 ms each and then two late ticks that find nothing; part of the audio may be lost."""
     playout = Playout()
     for _ in range(12):
         for _ in range(100):

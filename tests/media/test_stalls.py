@@ -18,7 +18,7 @@ from tests.fakes.timers import FakeTimers
 FRAME_S = 0.02
 ECHO_S = 0.001
 WORD = 0x10  # the first byte of a frame that is no silence; its number follows
-HEARD_WITHIN_S = 0.026  # a turn at most 20 ms away, another 5 ms for its slot on the wheel, and the echo
+HEARD_WITHIN_S = 0.026  # a tick at most 20 ms away, another 5 ms for its slot on the wheel, and the echo
 
 
 def word(number: int) -> bytes:
@@ -49,8 +49,8 @@ class EchoedCall:
             on_second=lambda _: None,
         )
         self.bridge.send_rtp = self.hear
-        turning = Wheel(self.timers).add(self.bridge.turn, self.bridge.late, self.bridge.skip)
-        self.bridge.move_turn = turning.move
+        ticker = Wheel(self.timers).add(self.bridge.tick, self.bridge.late, self.bridge.skip)
+        self.bridge.move_tick = ticker.move
         self.bridge.start()
 
     def echo(self, audio: bytes) -> None:

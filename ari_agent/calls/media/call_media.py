@@ -124,7 +124,7 @@ MediaEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Counters of one call so far, in words of media/jitter.py and media/playout.py. Levels are the latest, in dBFS.
+    """Counters of one call so far, named as in media/jitter_buffer.py and media/playout.py. Levels are in dBFS.
 
     A call without RTP counts the messages of its front end as packets.
     """

@@ -36,7 +36,7 @@ from ari_agent.contract.call_update import CallControl
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
-from ari_agent.media.wheel import TURN_S, Turning, Wheel
+from ari_agent.media.wheel import TICK_S, Ticker, Wheel
 
 NO_AUDIO_AFTER_S: Final = 30.0
 DRAIN_LIMIT_S: Final = 10.0
@@ -70,7 +70,7 @@ class MediaSession:
             on_second=self._each_second,
         )
         self._socket: RtpSocket | None = None
-        self._turning: Turning | None = None
+        self._ticker: Ticker | None = None
         self._closing: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
         self._started_s: float | None = None
@@ -104,8 +104,8 @@ class MediaSession:
         if self._started_s is None and self._closing is None:
             self._started_s = self._loop.time()
             self._bridge.start()
-            self._turning = self._wheel.add(self._bridge.turn, self._catch_up, self._bridge.skip)
-            self._bridge.move_turn = self._turning.move
+            self._ticker = self._wheel.add(self._bridge.tick, self._catch_up, self._bridge.skip)
+            self._bridge.move_tick = self._ticker.move
             self._agent.start()
 
     def pause(self) -> None:
@@ -242,8 +242,8 @@ class MediaSession:
         if self._started_s is not None and not self._drained.is_set():
             await self._drain()
         self._bridge.stop()
-        if self._turning is not None:
-            self._turning.remove()
+        if self._ticker is not None:
+            self._ticker.remove()
         if self._socket is not None:
             self._socket.close()
 
@@ -251,6 +251,6 @@ class MediaSession:
         deadline_s = self._loop.time() + DRAIN_LIMIT_S
         while self._bridge.playout.queued_bytes and self._loop.time() < deadline_s and not self._drained.is_set():
             try:
-                await asyncio.wait_for(self._drained.wait(), TURN_S)
+                await asyncio.wait_for(self._drained.wait(), TICK_S)
             except TimeoutError:
                 continue
