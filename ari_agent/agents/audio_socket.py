@@ -33,49 +33,55 @@ from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRe
 log = logging.getLogger(__name__)
 
 BACKLOG_AUDIO_MESSAGES: Final = 50
-"""One second of 20 ms frames: an agent that reads again after a pause wants to hear now, not then."""
+"""One second of 20 ms frames: an agent that reads again after a pause wants to hear now, not what was said before."""
 BACKLOG_MESSAGES: Final = 1000
-"""Marks and answers are not dropped; an agent that lets so many wait is not reading at all."""
+"""Marks and answers are never dropped; an agent that lets this many wait is not reading at all and is closed."""
 CLOSE_TIMEOUT_S: Final = 0.3
 """How long the agent has for its half of the closing handshake."""
 
 BURST_BYTES: Final = 32 * 1024 * 1024
-"""Of payload. Speech is made faster than it is spoken: ten minutes of 24 kHz PCM are 29 MB."""
+"""Payload that an agent may send at once.
+
+Speech is made faster than it is spoken: ten minutes of 24 kHz PCM are 29 MB.
+"""
 BYTES_PER_S: Final = 4 * 1024 * 1024
-"""After that. To take in 1 MiB keeps the event loop busy for 17 to 38 ms."""
+"""Payload that an agent may send per second after its burst.
+
+To take in 1 MiB keeps the event loop busy for 17 to 38 ms.
+"""
 
 _LOOK_EACH_BYTES: Final = 256 * 1024
-"""How often the clock is asked: of what comes in real time, every few seconds."""
+"""Payload between two looks at the clock: every few seconds, of an agent that sends in real time."""
 _LOOK_AGAIN_S: Final = 0.25
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
-"""Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done."""
+"""Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done, and nothing is wrong."""
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
 
 
 class AgentEvents(Protocol):
-    """Who listens to an AudioSocket. Called from the event loop, never from a task."""
+    """What the owner of an AudioSocket is told, from the event loop and never from a task."""
 
     def on_agent_ready(self) -> None:
-        """The websocket is open and the protocol's opening messages are sent."""
+        """The websocket is open, and the protocol's opening messages are sent."""
 
     def on_agent_audio(self, payload: bytes) -> None:
-        """Audio in the protocol's encoding."""
+        """The agent sent a piece of audio, in the encoding and rate of the protocol."""
 
     def on_agent_message(self, message: AgentMessage) -> None:
-        """Everything but audio."""
+        """The agent sent a message that is not audio."""
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """The websocket is gone, and we did not close it. error: None when the agent closed it normally."""
 
 
 class AudioSocket:
-    """One agent's websocket, from dialling to the end.
+    """The websocket of one audio agent, from dialling to the end.
 
-    messages_in, messages_out: counted without control frames; audio_dropped: audio messages given up because the agent
-    did not read.
+    messages_in, messages_out: counted without control frames.
+    audio_dropped: audio messages given up because the agent did not read.
     """
 
     def __init__(
@@ -86,9 +92,10 @@ class AudioSocket:
         ping_idle_s: float = 10.0,
         budget: TokenBucket | None = None,
     ) -> None:
-        """ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
+        """Take the protocol that turns values into messages, and the owner that is told what happens.
 
-        budget: of what the agent sends.
+        ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
+        budget: of the bytes that the agent may send; BURST_BYTES and BYTES_PER_S when left out.
         """
         self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
         self._rest: asyncio.TimerHandle | None = None
@@ -112,16 +119,16 @@ class AudioSocket:
 
     @property
     def rests(self) -> bool:
-        """Whether the agent has sent so much that it is not read for a while."""
+        """Return whether the agent has sent so much that it is not read for a while."""
         return self._rest is not None
 
     @property
     def is_open(self) -> bool:
-        """Whether messages can be sent."""
+        """Return whether messages can be sent."""
         return self._transport is not None and not self._closing
 
     async def connect(self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 10.0) -> None:
-        """Dial, shake hands, send the protocol's opening messages.
+        """Dial the agent, shake hands, and send the protocol's opening messages.
 
         url: ws or wss; user and password in it become Basic authorization. wss checks the certificate against the
         system's authorities, or SSL_CERT_FILE. Redirects are not followed: the headers may hold a secret.
@@ -167,7 +174,7 @@ class AudioSocket:
             raise AgentUnreachable(shown, "the connection was closed during the handshake")
 
     async def wait_closed(self) -> None:
-        """Return when the websocket is gone, whoever closed it."""
+        """Wait until the websocket is gone, whoever closed it."""
         if self._transport is not None:
             try:
                 await self._transport.wait_disconnected()
@@ -175,7 +182,10 @@ class AudioSocket:
                 log.debug("websocket ended with %r", error)
 
     def send_audio(self, payload: bytes) -> None:
-        """The caller's audio. Dropped, oldest first, while the agent does not read; ignored when there is no agent."""
+        """Send a piece of the caller's audio, in the protocol's encoding.
+
+        While the agent does not read, audio is held back and dropped, oldest first. Without an agent nothing is sent.
+        """
         transport = self._transport
         if transport is None or self._closing:
             return
@@ -187,7 +197,7 @@ class AudioSocket:
         transport.send(self._audio_type, message)
 
     def send(self, message: bytes) -> None:
-        """A text message of the protocol. Ignored when there is no agent."""
+        """Send a text message of the protocol, in order and never dropped; without an agent nothing is sent."""
         if self._transport is None or self._closing:
             return
         if self._congested:
@@ -197,7 +207,10 @@ class AudioSocket:
         self._transport.send(_TEXT, message)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, close with this code, and be gone within CLOSE_TIMEOUT_S. Idempotent; no event follows."""
+        """Send the closing messages and this close code, and wait for the agent's, up to CLOSE_TIMEOUT_S.
+
+        No event follows.
+        """
         self.hang_up(code, reason)
         if self._transport is None:
             return
@@ -209,7 +222,7 @@ class AudioSocket:
             await self.wait_closed()
 
     def hang_up(self, code: int = 1000, reason: str = "") -> None:
-        """The part of `close` that does not wait."""
+        """Send the close frame, after the closing messages if the code is 1000, without waiting for the agent's."""
         if self._closing:
             return
         if self._transport is not None and code == 1000:
@@ -234,7 +247,7 @@ class AudioSocket:
     # What the websocket tells us, through _Listener.
 
     def opened(self, transport: WSTransport) -> None:
-        """The handshake is done."""
+        """Take the transport of a finished handshake, and send the opening messages."""
         self._transport = transport
         transport.underlying_transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         if self._closing:
@@ -245,7 +258,7 @@ class AudioSocket:
         self._events.on_agent_ready()
 
     def text(self, text: bytes) -> None:
-        """A whole text message."""
+        """Pass on the value of a whole text message."""
         self.messages_in += 1
         audio = self._protocol.read_audio(text)
         if audio is not None:
@@ -254,7 +267,7 @@ class AudioSocket:
             self._deliver(self._protocol.read_text(text))
 
     def binary(self, data: bytes) -> None:
-        """A whole binary message."""
+        """Pass on the value of a whole binary message."""
         self.messages_in += 1
         if self._protocol.audio_is_binary:
             self._events.on_agent_audio(data)
@@ -262,11 +275,11 @@ class AudioSocket:
             self._deliver(self._protocol.read_binary(data))
 
     def corrupt(self, error: AgentCorruptPayload, code: int) -> None:
-        """A message that cannot be understood: close, and say why."""
+        """Close the websocket with this code because of a message that cannot be understood, and tell the owner why."""
         self._end(error, code=code)
 
     def congested(self, now: bool) -> None:
-        """The agent reads too slowly, or reads again."""
+        """Hold messages back because the agent reads too slowly, or send those held back because it reads again."""
         self._congested = now
         while self._backlog and not self._congested and self._transport is not None:
             kind, message, _ = self._backlog.popleft()
@@ -274,7 +287,10 @@ class AudioSocket:
             self._transport.send(kind, message)  # may turn self._congested on again
 
     def closed(self, code: int, reason: str) -> None:
-        """The websocket is gone. code: the agent's, 1005 when it gave none, 1006 when it just vanished."""
+        """Tell the owner that the websocket is gone.
+
+        code: the agent's; 1005 when it gave none, 1006 when it just vanished.
+        """
         if self._rest is not None:
             self._rest.cancel()
         if self._closing:
@@ -284,7 +300,7 @@ class AudioSocket:
         self._events.on_agent_closed(None if code in _NORMAL_CODES else AgentLost(code, reason))
 
     def came(self, size_bytes: int) -> None:
-        """So much payload has come; told every _LOOK_EACH_BYTES. After too much, nothing is read for a while."""
+        """Count payload that the agent sent, every _LOOK_EACH_BYTES; over the budget, stop reading for a while."""
         if self._transport is None or self._closing:
             return
         rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())
@@ -320,7 +336,7 @@ class AudioSocket:
 
 
 class _Listener(WSListener):
-    """Joins fragments, answers the closing handshake, and passes whole messages on."""
+    """The callbacks of picows: joins fragments, answers the closing handshake, and passes whole messages on."""
 
     def __init__(self, owner: AudioSocket, protocol: AgentProtocol, events: AgentEvents) -> None:
         self._owner = owner

@@ -47,12 +47,17 @@ REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[
     "hangup": HangupRequest,
     "dtmf": DtmfRequest,
 }
+"""The model of each call control request, by the name of its event."""
 UPDATE: Final = "update"
+"""The event of a transcript."""
 _MAX_EXPLANATION_CHARACTERS: Final = 500
 
 
 def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
-    """A message whose event is one of REQUESTS."""
+    """Read a call control request: a message whose event is one of REQUESTS.
+
+    A request that does not fit its model comes back as Refused, with the reason in at most 500 characters.
+    """
     body = message.get(event)
     given = {} if body is None else body
     try:
@@ -62,7 +67,10 @@ def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
 
 
 def read_update(text: bytes, message: Mapping[str, object]) -> TranscriptMessage | Refused:
-    """A message whose event is UPDATE. text: the message as it came."""
+    """Read a transcript: a message whose event is UPDATE. text: the message as it came.
+
+    One that does not fit its model comes back as Refused.
+    """
     given = message.get(UPDATE, message)
     try:
         update = TranscriptUpdate.model_validate(given)
@@ -74,23 +82,26 @@ def read_update(text: bytes, message: Mapping[str, object]) -> TranscriptMessage
 
 
 def transfer_answer(outcome: TransferOutcome) -> dict[str, object]:
-    """How the transfer ended, for the agent."""
+    """Return the message that tells the agent how its transfer ended."""
     return {"event": "transfer", "transfer": outcome.model_dump(exclude_none=True)}
 
 
 def voicemail_notice(notice: VoicemailNotice) -> dict[str, object]:
-    """A machine has answered, for the agent."""
+    """Return the message that tells the agent that a machine has answered."""
     return {"event": "voicemail", "voicemail": notice.model_dump(exclude_none=True)}
 
 
 def live_control(control: CallControl) -> dict[str, object]:
-    """What the API asks of the agent."""
+    """Return the message that tells the agent what the API asks of it."""
     asked = {"trigger_response": control.trigger_response or None, "additional_context": control.additional_context}
     return {"event": "call_control", "call_control": {key: value for key, value in asked.items() if value is not None}}
 
 
 def refusal(event: str, message: str) -> dict[str, object]:
-    """Why a request was not done. A transfer's is a failed transfer, so that agents wait for one kind of answer."""
+    """Return the message that tells the agent why a request was not done.
+
+    That of a transfer is a failed transfer, so that agents wait for one kind of answer.
+    """
     if event == "transfer":
         return transfer_answer(TransferOutcome(status="failed", message=message))
     return {"event": "error", "error": {"event": event, "message": message}}

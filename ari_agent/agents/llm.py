@@ -25,7 +25,7 @@ from ari_agent.errors import AgentCorruptPayload
 _WEBSOCKET_SCHEMES: Final[Mapping[str, str]] = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 UNINTELLIGIBLE: Final = "(unintelligible audio)"
-"""What stands in a transcript for speech of which nothing was understood."""
+"""Stands in a transcript for speech of which nothing was understood."""
 _NOT_UNDERSTOOD: Final = {"role": "user", "content": UNINTELLIGIBLE, "words": ()}
 
 Turntaking: TypeAlias = Literal["agent_turn", "user_turn"]
@@ -41,7 +41,12 @@ class _Received(BaseModel):
 
 
 class LlmConfig(_Received):
-    """What the agent's server wants to be told."""
+    """The `config` message: which messages the agent's server wants to get.
+
+    auto_reconnect: `ping_pong` every 2 s; a server that then falls silent is redialled. call_details: the call object,
+    once.
+    transcript_with_tool_calls: the transcript with tool calls beside the plain one.
+    """
 
     auto_reconnect: _Flag | None = False
     call_details: _Flag | None = False
@@ -53,7 +58,7 @@ class _ConfigMessage(_Received):
 
 
 class LlmPong(_Received):
-    """The answer to a ping. Its timestamp is the server's own clock or an echo of ours, and tells nothing."""
+    """The answer to a ping. Its timestamp is not read: servers send their own clock or an echo of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,10 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class TransferTo:
-    """A cold transfer. number: as the agent wrote it. show_transferee_as_caller: the callee sees the caller's."""
+    """A cold transfer. number: as the agent wrote it.
+
+    show_transferee_as_caller: whether the callee sees the user's number.
+    """
 
     number: str
     show_transferee_as_caller: bool = False
@@ -71,13 +79,13 @@ class TransferTo:
 
 @dataclass(frozen=True, slots=True)
 class PressDigits:
-    """DTMF. digits: one or more, as the agent wrote them."""
+    """DTMF to send. digits: one or more, as the agent wrote them."""
 
     digits: str
 
 
 Action: TypeAlias = EndCall | TransferTo | PressDigits
-"""What is done once the content that it came with has been spoken; what was written is not checked yet."""
+"""What is done once the content that it came with has been spoken. Its values are not checked yet."""
 
 
 class _Words(_Received):
@@ -91,7 +99,10 @@ class _Words(_Received):
 
     @property
     def action(self) -> Action | None:
-        """The one that counts: a call that is to end needs no transfer, and one that is transferred no digits."""
+        """Return the action that counts: ending the call wins over a transfer, and a transfer over digits.
+
+        None without any.
+        """
         if self.end_call:
             return EndCall()
         if self.transfer_number:
@@ -100,19 +111,19 @@ class _Words(_Received):
 
 
 class LlmResponse(_Words):
-    """A piece of the answer to the request `response_id`; 0 is the opening."""
+    """A piece of the answer to the request `response_id`; 0 is what the agent says first."""
 
     response_id: _Integer
 
 
 class LlmInterrupt(_Words):
-    """A piece of something that nobody asked for."""
+    """A piece of something that the agent says unasked, and that cuts off whoever is speaking."""
 
     interrupt_id: _Integer
 
 
 class LlmToolInvocation(_Received):
-    """The agent's server uses a tool; for the record."""
+    """The agent's server calls a tool; this goes into the transcript and nowhere else. arguments: JSON as text."""
 
     tool_call_id: _Text
     name: _Text
@@ -120,7 +131,7 @@ class LlmToolInvocation(_Received):
 
 
 class LlmToolResult(_Received):
-    """What came of it."""
+    """The result of a tool call, for the transcript; `tool_call_id` is that of the invocation."""
 
     tool_call_id: _Text
     content: _Text
@@ -128,7 +139,7 @@ class LlmToolResult(_Received):
 
 
 class LlmAgentConfig(_Received):
-    """`update_agent`: how the agent listens from now on; None leaves a setting as it is.
+    """The `update_agent` message: how the agent listens from now on; None leaves a setting as it is.
 
     responsiveness, interruption_sensitivity: 0..1. reminder_trigger_ms: above 0. reminder_max_count: 0 reminds never.
     """
@@ -144,7 +155,7 @@ class _UpdateAgentMessage(_Received):
 
 
 class LlmMetadata(_Received):
-    """For the page of a web call: forwarded as it is."""
+    """A value for the page of a web call, which is forwarded as it is."""
 
     metadata: dict[str, Any]
 
@@ -166,7 +177,7 @@ _KINDS: Final[Mapping[str, type[_Received]]] = {
 
 
 def parse_llm_message(text: str | bytes) -> LlmMessage:
-    """One message of the agent's server.
+    """Read one message of the agent's server.
 
     Raises:
         AgentCorruptPayload: no JSON object, of no known kind, or with a field of the wrong type; to be dropped.
@@ -197,12 +208,15 @@ def parse_llm_message(text: str | bytes) -> LlmMessage:
 
 
 def ping(now_ms: int) -> str:
-    """Every two seconds, if the server asked for `auto_reconnect`."""
+    """Return the `ping_pong` message, which goes out every two seconds if the server asked for `auto_reconnect`."""
     return _dump({"interaction_type": "ping_pong", "timestamp": now_ms})
 
 
 def call_details(call: Mapping[str, object]) -> str:
-    """Once after the connection, if the server asked for it. call: the object that stands for the call."""
+    """Return the `call_details` message, which goes out once per connection if the server asked for it.
+
+    call: the call object of the API.
+    """
     return _dump({"interaction_type": "call_details", "call": call})
 
 
@@ -212,10 +226,10 @@ def update_only(
     *,
     turntaking: Turntaking | None = None,
 ) -> str:
-    """Something was said, or the turn went over: to be known, not to be answered.
+    """Return the `update_only` message: something was said, or the turn changed; it is to be known, not to be answered.
 
     transcript: whole; empty before the first word. with_tool_calls: if the server asked for it. turntaking: only when
-    the turn goes over: `user_turn` as the user begins to speak, `agent_turn` just before the agent does.
+    the turn changes, `user_turn` as the user begins to speak, `agent_turn` just before the agent does.
     """
     more = {"turntaking": turntaking} if turntaking else {}
     return _dump({"interaction_type": "update_only", **_so_far(transcript, with_tool_calls), **more})
@@ -226,10 +240,10 @@ def response_required(
     transcript: Sequence[Mapping[str, object]],
     with_tool_calls: Sequence[Mapping[str, object]] | None = None,
 ) -> str:
-    """The agent is to say something.
+    """Return the `response_required` message: the agent is to say something.
 
-    transcript: whole; where there is none yet, something unintelligible is said to have been said. with_tool_calls: if
-    the server asked for it.
+    transcript: whole; an empty one is sent as one entry of UNINTELLIGIBLE, because Retell's own servers read the last
+    one. with_tool_calls: if the server asked for it.
     """
     return _request("response_required", response_id, transcript, with_tool_calls)
 
@@ -239,14 +253,17 @@ def reminder_required(
     transcript: Sequence[Mapping[str, object]],
     with_tool_calls: Sequence[Mapping[str, object]] | None = None,
 ) -> str:
-    """The user has been silent for long; see response_required."""
+    """Return the `reminder_required` message: the user has been silent for long.
+
+    The transcripts are those of `response_required`.
+    """
     return _request("reminder_required", response_id, transcript, with_tool_calls)
 
 
 def llm_url(configured: str, conversation_id: str) -> str:
-    """Where to dial: the id as the last segment of the path, before the query; https means wss.
+    """Return the URL to dial: the call's id becomes the last segment of the path, and https means wss.
 
-    ValueError if what came of the template is no URL.
+    Raises: ValueError, when `configured` is no ws, wss, http or https URL with a host.
     """
     parts = urlsplit(configured)
     scheme = _WEBSOCKET_SCHEMES.get(parts.scheme.lower())

@@ -38,10 +38,11 @@ _MOST_UNSENT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ReconnectPolicy:
-    """redials: of each kind of loss, how often the line is dialled again by itself before that counts as its end.
+    """How often and how fast a connection to a text agent is dialled, and when it counts as lost.
 
-    A connection that has lasted a minute starts that count anew. silent_for_s: a server that asked for `auto_reconnect`
-    and sent nothing for so long is lost.
+    redials: for each kind of loss, how often it is redialled before the loss counts as the end; a connection that has
+    lasted a minute starts that count anew. attempts: for the first connection, retry_after_s apart.
+    silent_for_s: a server that asked for `auto_reconnect` and sent nothing for so long is lost.
     """
 
     redials: Mapping[type[AgentError], int]
@@ -53,32 +54,35 @@ class ReconnectPolicy:
 
 
 CALL_POLICY: Final = ReconnectPolicy(redials={AgentLost: 2, AgentCutOff: 4})
-"""AgentLost itself is the missing ping_pong."""
+"""The policy of calls, as Retell documents it; AgentLost itself stands for the missing ping_pong."""
 CHAT_POLICY: Final = ReconnectPolicy(redials={})
+"""The policy of chats, whose owner redials when there is something to say."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlmDisconnected:
-    """The agent hung up (error: None), or was lost; the error knows its disconnection_reason."""
+    """The agent hung up (error: None), or was lost for good; the error knows its disconnection_reason."""
 
     error: AgentError | None
 
 
 @dataclass(frozen=True, slots=True)
 class LlmReconnected:
-    """Dialled again after a loss: what the agent was asked before is to be asked again."""
+    """The connection was redialled after a loss: what the agent was asked before is to be asked again."""
 
 
 LlmEvent: TypeAlias = LlmMessage | LlmReconnected | LlmDisconnected
 
 
 class LlmConnection:
-    """One call's or chat's line.
+    """One call's or chat's connection to its text agent, which outlives a lost websocket.
 
-    url: with the call's id, see llm.llm_url. details: what the agent's server is told of the call if it asks for
-    `call_details`. on_event: called in the event loop's thread with every message but config and ping_pong, with
-    LlmReconnected, and, once for each `open`, with LlmDisconnected.
-    config: of the connection there is, or was. round_trips_ms: how long the server took to answer each ping.
+    url: with the call's id, see llm.llm_url. details: returns the call object for a server that asks for
+    `call_details`.
+    on_event: called from the event loop with every message but config and ping_pong, with LlmReconnected, and, once for
+    each `open`, with LlmDisconnected.
+    now_ms: the time that pings carry, in ms.
+    config: of the websocket there is, or was. round_trips_ms: how long the server took to answer each ping.
     """
 
     def __init__(
@@ -100,14 +104,14 @@ class LlmConnection:
 
     @property
     def is_open(self) -> bool:
-        """There is a connection, as far as is known."""
+        """Return whether there is a websocket, as far as is known."""
         return self._connection is not None
 
     async def open(self) -> None:
-        """Dial, unless there is a connection: three attempts, a pause between them.
+        """Dial, unless there is a websocket already; the policy says how often and how far apart.
 
         Raises:
-            AgentError: why the last one failed.
+            AgentError: why the last attempt failed.
         """
         attempt = 1
         while self._connection is None:
@@ -124,12 +128,12 @@ class LlmConnection:
                 self._living = asyncio.create_task(self._live(connection))
 
     def post(self, text: str) -> None:
-        """Queue a message, in order, without waiting; while there is no connection it is dropped."""
+        """Queue a message, in order, without waiting; while there is no websocket it is dropped."""
         if self._connection:
             self._connection.post(text)
 
     async def close(self) -> None:
-        """Hang up, with close code 1000. Idempotent; no event follows."""
+        """Hang up with close code 1000. Does nothing the second time; no event follows."""
         living, self._living = self._living, None
         if living:
             living.cancel()
@@ -188,7 +192,7 @@ class LlmConnection:
         return None
 
     async def _redial(self, error: AgentError, redials: Counter[type[AgentError]]) -> LlmSocket:
-        """A new connection. Raises: AgentError, the line's end."""
+        """Return a new websocket, or raise the AgentError with which the connection ends."""
         kind, final = type(error), error
         limit = self._policy.redials.get(kind, 0)
         while redials[kind] < limit:
@@ -204,7 +208,7 @@ class LlmConnection:
 
 
 class _OpenConnection:
-    """One connection: what is sent goes through one queue, so that it stays in order."""
+    """One websocket of a connection: all that is sent goes through one queue, so that it stays in order."""
 
     def __init__(
         self, socket: LlmSocket, policy: ReconnectPolicy, round_trips_ms: list[float], now_ms: Callable[[], int]
@@ -231,7 +235,7 @@ class _OpenConnection:
             self._pinged_s = None
 
     def configure(self, config: LlmConfig, details: Callable[[], Mapping[str, object]]) -> None:
-        """What the server wants, once: it cannot make us say it again and again."""
+        """Do what the server's config asks for, each thing once: it cannot make us say it again and again."""
         if config.call_details and not self._has_details:
             self._has_details = True
             self.post(llm.call_details(details()))

@@ -8,11 +8,11 @@ Source: Retell, "LLM WebSocket" (2026-08).
     a piece of an unknown agent_interrupt  ──▶ Speech(cuts_in): the open answer is dropped, the interruption is open
 
 Only the newest request is answered, and only until its content is complete; what is older or was never asked is
-dropped. An interruption comes unasked; pieces with the same id go on with it, another id takes its place.
+dropped. An interruption comes unasked; pieces with the same id continue it, another id replaces it.
 
-An action (hang up, transfer, press digits) is done once the content it came with has been spoken: `spoken` hands it
-out. Whoever cuts the agent off, newer requests included, makes it forget the action, for good. What is to be spoken has
-a `turn`, a number that grows: sound that was heard late cannot set off the action of a later turn.
+An action (hang up, transfer, press digits) is done once the content it came with has been spoken: `spoken` returns it.
+Whoever cuts the agent off, newer requests included, cancels the action for good. Each answer or interruption is a turn
+with a number that grows: a late report that an older turn was heard cannot set off the action of a newer one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OPENING: Final = 0
 LONGEST_TEXT: Final = 16_384
 """Characters of one turn, a quarter of an hour of speech; what is beyond is cut."""
 _CUT_INTERRUPTIONS: Final = 100
-"""How many ids of interruptions that were cut off before their end are known."""
+"""How many ids of interruptions that were cut off before their end are remembered."""
 _PRECEDENCE: Final[Sequence[type[Action]]] = (EndCall, TransferTo, PressDigits)
 
 
@@ -38,8 +38,9 @@ class Speech:
     """A piece of what the agent says, in order.
 
     turn: one number for all pieces of one answer or interruption; grows. text: may be empty. complete: the last piece.
-    no_interruption: the user cannot cut the agent off from here to the end of the turn. cuts_in: whoever is talking is
-    cut off now; only in an interruption's first piece. response_id or interrupt_id: where it belongs.
+    no_interruption: the user cannot cut the agent off from here to the end of the turn.
+    cuts_in: whoever is talking is cut off now; only in an interruption's first piece.
+    response_id or interrupt_id: which answer or interruption it belongs to.
     """
 
     turn: int
@@ -76,7 +77,7 @@ class _Turn:
 
 
 class Requests:
-    """Of one call or chat. Requests are numbered from 1 on, reminders among them."""
+    """The requests to one call's or chat's text agent, numbered from 1 on, reminders among them."""
 
     def __init__(self) -> None:
         self._last_id = OPENING
@@ -88,26 +89,26 @@ class Requests:
 
     @property
     def open_id(self) -> int | None:
-        """The request whose answer is not complete; None when no answer is awaited. OPENING counts."""
+        """Return the id of the request whose answer is not complete; None when no answer is awaited. OPENING counts."""
         return self._answer.response_id if self._answer else None
 
     @property
     def is_open(self) -> bool:
-        """More may come of an answer or an interruption: no time for another request or a reminder."""
+        """Return whether more may come of an answer or an interruption: no time for another request or a reminder."""
         return self._answer is not None or self._interruption is not None
 
     def await_opening(self) -> None:
-        """The agent is to begin, with an answer to OPENING."""
+        """Expect the agent to begin, with an answer to OPENING."""
         self._answer = self._begin(response_id=OPENING)
 
     def ask(self) -> int:
-        """The id of a new request; the one before it, and its action, are of no interest any more."""
+        """Return the id of a new request; the one before it, and its action, are dropped."""
         self._last_id += 1
         self._answer = self._begin(response_id=self._last_id)
         return self._last_id
 
     def take(self, message: LlmResponse | LlmInterrupt) -> Speech | None:
-        """A piece of the agent's. None: nobody wants it any more."""
+        """Return the speech of a message, or None when nobody wants it any more."""
         if isinstance(message, LlmInterrupt):
             return self._interrupted(message)
         turn = self._answer
@@ -118,14 +119,17 @@ class Requests:
         return turn.add(message)
 
     def spoken(self, turn: int) -> Action | None:
-        """All of this turn was heard, or there was nothing to hear: what is to be done now, once."""
+        """Return the action to do now that this turn was heard, once; None when there is none.
+
+        To be called when all of the turn was heard, or when there was nothing to hear in it.
+        """
         if self._unspoken is None or self._unspoken.number != turn:
             return None
         action, self._unspoken = self._unspoken.action, None
         return action
 
     def cut(self) -> None:
-        """The user cuts the agent off: what still comes is dropped, and nothing is done."""
+        """Drop what still comes of the open answer or interruption, and its action: the user cuts the agent off."""
         self._answer = self._unspoken = None
         self._drop_interruption()
 
@@ -156,7 +160,7 @@ class Requests:
 
 
 def _first_of(one: Action | None, other: Action | None) -> Action | None:
-    """A turn has one action: the strongest, and of two that are as strong the first."""
+    """Return the action of a turn that has two: the one that comes first in _PRECEDENCE, or else the first."""
     if one is None or other is None:
         return one or other
     return min(one, other, key=lambda action: _PRECEDENCE.index(type(action)))

@@ -47,7 +47,7 @@ _NORMAL, _NO_CODE, _ABNORMAL, _CORRUPT = 1000, 1005, 1006, 1007  # RFC 6455 sect
 
 
 class LlmSocket:
-    """One open connection; made by `connect`."""
+    """One open websocket to a text agent's server, made by `connect`."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, shown_url: str) -> None:
         self._socket = socket
@@ -83,7 +83,7 @@ class LlmSocket:
         return cls(socket, shown)
 
     async def send(self, text: str) -> None:
-        """One message.
+        """Send one text message.
 
         Raises:
             AgentLost: the connection is gone, or takes nothing any more.
@@ -95,10 +95,10 @@ class LlmSocket:
             raise AgentCutOff(_ABNORMAL, type(error).__name__) from None
 
     async def receive(self) -> LlmMessage | None:
-        """The next message; None when the agent has hung up.
+        """Return the next message; None when the agent has hung up.
 
         Raises:
-            AgentLost, AgentCorruptPayload: as the table says; the websocket is closed.
+            AgentLost, AgentCorruptPayload: as the table at the top says; the websocket is closed.
         """
         while True:
             frame = await self._socket.receive()
@@ -124,7 +124,7 @@ class LlmSocket:
                     raise self._given_up or AgentCutOff(_ABNORMAL)
 
     async def give_up(self, why: AgentError) -> None:
-        """Close it, and let `receive` raise that."""
+        """Close the websocket, and have `receive` raise this error."""
         self._given_up = self._given_up or why
         await self._socket.close()
 
@@ -139,11 +139,11 @@ class LlmSocket:
             log.warning("%s: dropped: %s", self._shown_url, error)
 
     async def close(self) -> None:
-        """Hang up, normally. Idempotent."""
+        """Hang up with close code 1000. Does nothing the second time."""
         await self._socket.close()
 
 
 def _shown(url: str) -> str:
-    """For logs: without credentials and query."""
+    """Return the URL without credentials and query, for logs."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -10,7 +10,7 @@ from ari_agent.errors import AgentCorruptPayload
 
 _MAX_TEMPLATE_BYTES: Final = 1024
 _SHORTEST_PAYLOAD: Final = 8
-"""A shorter payload might stand elsewhere in the message as well."""
+"""Characters of base64; a shorter payload might stand elsewhere in the message as well."""
 
 
 class MediaTemplate:
@@ -23,11 +23,11 @@ class MediaTemplate:
     __slots__ = ("_prefix", "_prefix_size", "_suffix", "_suffix_size")
 
     def __init__(self, prefix: bytes, suffix: bytes) -> None:
-        """prefix, suffix: the template expected first; neither may be empty."""
+        """Expect messages of this prefix and suffix at first; neither may be empty."""
         self._expect(prefix, suffix)
 
     def audio(self, text: bytes) -> bytes | None:
-        """The decoded payload of a message of this template; None for any other text."""
+        """Return the decoded payload of a message that fits the template; None for any other text."""
         if text.startswith(self._prefix) and text.endswith(self._suffix):
             try:
                 return binascii.a2b_base64(text[self._prefix_size : -self._suffix_size], strict_mode=True) or None
@@ -36,9 +36,9 @@ class MediaTemplate:
         return None
 
     def read(self, text: bytes, message: Mapping[str, object]) -> bytes:
-        """The audio of a media message that was parsed, whose template is expected from now on.
+        """Return the audio of a media message that was parsed, and take its text as the template from now on.
 
-        Raises: AgentCorruptPayload.
+        Raises: AgentCorruptPayload, when it has no payload or no base64 in it.
         """
         match message.get("media"):
             case {"payload": str(payload)}:

@@ -20,7 +20,7 @@ MAX_MARK_NAME_CHARACTERS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What an agent is told when its websocket opens. metadata: any JSON value, or None."""
+    """What an agent is told about its call when its websocket opens. metadata: any JSON value, or None."""
 
     call_id: str
     from_number: str
@@ -32,38 +32,41 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Agent audio in the encoding and rate that the protocol was set up with."""
+    """A piece of agent audio, in the encoding and rate that the protocol was set up with."""
 
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Name a place in the audio: it comes back when all audio before it has been heard, or was cleared."""
+    """A name for a place in the audio: it comes back when all audio before it has been heard, or was cleared."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Drop the audio that has not been heard yet: the caller interrupted."""
+    """The agent drops its audio that has not been heard yet, because the caller interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """An application ping; it wants a pong."""
+    """An application ping, which wants a pong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Call control."""
+    """A call control request of the agent: transfer, hang up or send DTMF."""
 
     request: TransferRequest | HangupRequest | DtmfRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Call control that cannot be done as asked. event: which; message: what was wrong and what would be right."""
+    """A request that cannot be done as it was written.
+
+    event: which; message: what was wrong and what would be right.
+    """
 
     event: str
     message: str
@@ -71,14 +74,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message whose event this version does not know: protocols grow. event: at most 80 characters."""
+    """A message whose event this version does not know, because protocols grow. event: at most 80 characters."""
 
     event: str
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenMessage:
-    """Something for the user's screen: `metadata`. text: the whole message."""
+    """A `metadata` message for the screen of a web call's user. text: the whole message, forwarded as it is."""
 
     event: str
     text: bytes
@@ -96,7 +99,7 @@ AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | Screen
 
 
 def read_object(text: bytes) -> dict[str, object]:
-    """A text message as a JSON object. Raises: AgentCorruptPayload."""
+    """Read a text message as a JSON object. Raises: AgentCorruptPayload."""
     try:
         message = parse_json(text)
     except MalformedJson as error:
@@ -107,7 +110,7 @@ def read_object(text: bytes) -> dict[str, object]:
 
 
 def read_mark(message: Mapping[str, object]) -> Mark:
-    """The mark in `{"event":"mark","mark":{"name":...}}`. Raises: AgentCorruptPayload."""
+    """Read the mark in `{"event":"mark","mark":{"name":...}}`. Raises: AgentCorruptPayload."""
     match message.get("mark"):
         case {"name": str(name)} if len(name) <= MAX_MARK_NAME_CHARACTERS:
             return Mark(name)
@@ -115,5 +118,5 @@ def read_mark(message: Mapping[str, object]) -> Mark:
 
 
 def write_object(message: Mapping[str, object]) -> bytes:
-    """Compact JSON in ASCII; reads back with `read_object`."""
+    """Write compact JSON in ASCII, which `read_object` reads back."""
     return json.dumps(message, separators=(",", ":")).encode()

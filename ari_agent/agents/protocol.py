@@ -1,4 +1,4 @@
-"""What the client role of an audio protocol offers: TwilioClient and WebClient. Pure."""
+"""The interface of an audio protocol's client role, which TwilioClient and WebClient have. Pure."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ class AgentProtocol(Protocol):
 
     @property
     def audio_is_binary(self) -> bool:
-        """Whether audio travels in binary messages."""
+        """Return whether audio travels in binary messages."""
 
     def opening(self) -> Sequence[bytes]:
-        """The first messages."""
+        """Return the messages that open the conversation."""
 
     def closing(self) -> Sequence[bytes]:
-        """The last messages."""
+        """Return the messages that end the conversation."""
 
     def audio(self, payload: bytes) -> bytes:
-        """The caller's audio as a message."""
+        """Return the message that carries a piece of the caller's audio."""
 
     def dtmf(self, digit: str, duration_ms: int) -> bytes:
-        """A key the caller pressed."""
+        """Return the message that a key was pressed."""
 
     def mark(self, name: str) -> bytes:
-        """A mark was reached."""
+        """Return the message that a mark was reached."""
 
     def control(self, message: Mapping[str, object]) -> bytes:
-        """An answer to call control."""
+        """Return a message of control.py as this protocol writes it."""
 
     def pong(self) -> bytes:
-        """The answer to an application ping."""
+        """Return the answer to an application ping."""
 
     def read_audio(self, text: bytes, /) -> bytes | None:
-        """The audio in a plain text message, or None."""
+        """Return the audio of a plain text message; None when `read_text` is to read it."""
 
     def read_text(self, text: bytes) -> AgentMessage:
-        """Any text message. Raises: AgentCorruptPayload."""
+        """Read any text message. Raises: AgentCorruptPayload."""
 
     def read_binary(self, data: bytes) -> AgentMessage:
-        """Any binary message. Raises: AgentCorruptPayload."""
+        """Read any binary message. Raises: AgentCorruptPayload."""

@@ -1,6 +1,6 @@
 """The TCP connection under an agent's websocket: where it goes, its certificates, and how it is cut.
 
-It is of our own making, so that it can be cut whatever stage the websocket's handshake is in.
+It is made here rather than by the websocket library, so that it can be cut at any stage of the websocket's handshake.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ log = logging.getLogger(__name__)
 _ADDRESS_TIMEOUT_S: Final = 3.0
 """For one address of a name that has several: one that swallows packets must not use up the time of the others."""
 _SEND_BUFFER_BYTES: Final = 64 * 1024
-"""In the kernel: what lies there cannot be dropped any more. Enough for 300 ms of round trip at 48 kHz PCM."""
+"""Of the kernel: what lies there cannot be dropped any more. Enough for 300 ms of round trip at 48 kHz PCM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """An agent's URL, taken apart.
 
-    target: the URL to dial; shown: the one to show, which holds no secrets (neither user nor query);
-    authorization: the header that its user and password make.
+    target: the URL to dial.
+    shown: the one to show in logs and errors, without secrets (neither user nor query).
+    authorization: the header that user and password of the URL make; empty without them.
     """
 
     target: str = field(repr=False)
@@ -39,7 +40,7 @@ class Destination:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Raises: AgentUnreachable."""
+        """Take a URL apart. Raises: AgentUnreachable, when it is no URL."""
         try:
             parts = urlsplit(url)
         except ValueError as error:
@@ -57,13 +58,16 @@ class Destination:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """None without TLS."""
+        """Return the TLS settings for a wss URL; None without TLS."""
         return tls_context() if self.target.startswith("wss:") else None
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Certificates and host names are checked. Made once: loading the authorities takes 20 ms."""
+    """Return the TLS settings of all connections, which check certificates and host names.
+
+    They are made once, because loading the authorities takes 20 ms.
+    """
     return ssl.create_default_context()
 
 
@@ -74,7 +78,7 @@ class TcpConnection:
         self._socket: socket.socket | None = None
 
     async def open(self, host: str, port: int) -> socket.socket:
-        """Connected to the first of the host's addresses that answers. Raises: OSError."""
+        """Return a socket that is connected to the first of the host's addresses that answers. Raises: OSError."""
         loop = asyncio.get_running_loop()
         failure: OSError = OSError(f"{host} has no address")
         for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -95,7 +99,7 @@ class TcpConnection:
         raise failure
 
     def cut(self) -> None:
-        """Under whatever uses it: its transport then closes itself."""
+        """Shut the connection down under whatever uses it, whose transport then closes itself."""
         if self._socket is not None and self._socket.fileno() >= 0:
             try:
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class TokenBucket:
-    """burst_bytes: at once, after a pause; bytes_per_s: from then on."""
+    """A budget of bytes that refills with time.
+
+    burst_bytes: may come at once, after a pause. bytes_per_s: may come from then on.
+    """
 
     burst_bytes: float
     bytes_per_s: float
@@ -18,7 +21,10 @@ class TokenBucket:
         self._left = self.burst_bytes
 
     def take(self, size_bytes: int, now_s: float) -> float:
-        """So much has come; for how many seconds no more should be read. 0: as before. Nothing taken asks again."""
+        """Count bytes that have come by `now_s`; return for how many seconds no more should be read, 0 for none.
+
+        size_bytes: 0 asks again without counting anything.
+        """
         if self._at_s is not None:
             self._left = min(self.burst_bytes, self._left + (now_s - self._at_s) * self.bytes_per_s)
         self._at_s = now_s

@@ -40,14 +40,14 @@ from ari_agent.agents.message import (
 from ari_agent.errors import AgentCorruptPayload
 
 ACCOUNT_SID: Final = "AC" + "0" * 32
-"""There is no Twilio account; the shape is kept for agents that check it."""
+"""There is no Twilio account; the id has the form of one, for agents that check it."""
 
 _MEDIA_ENCODINGS: Final[Mapping[str, str]] = {"mulaw": "audio/x-mulaw", "s16le": "audio/x-l16"}
 _BYTES_PER_SAMPLE: Final[Mapping[str, int]] = {"mulaw": 1, "s16le": 2}
 
 
 class TwilioClient:
-    """Writes what Twilio would say, reads what the agent answers. One for each connection."""
+    """Writes what Twilio would say, and reads what the agent answers; one for each connection."""
 
     audio_is_binary: Final = False
 
@@ -68,7 +68,7 @@ class TwilioClient:
         )
 
     def opening(self) -> Sequence[bytes]:
-        """`connected` and `start`, the first two messages."""
+        """Return `connected` and `start`, the first two messages."""
         facts = self._facts
         parameters = dict(facts.dynamic_variables)
         if facts.metadata is not None:
@@ -95,7 +95,7 @@ class TwilioClient:
         return connected, self._numbered({"event": "start", "start": start})
 
     def audio(self, payload: bytes) -> bytes:
-        """`media` with the caller's audio; timestamp is the milliseconds of audio sent before it."""
+        """Return `media` with a piece of the caller's audio; its timestamp is the ms of audio sent before it."""
         self._sequence += 1
         self._chunk += 1
         timestamp_ms = self._audio_bytes * 1000 // self._bytes_per_s
@@ -104,33 +104,33 @@ class TwilioClient:
         return self._media % (self._sequence, self._chunk, timestamp_ms, encoded)
 
     def dtmf(self, digit: str, duration_ms: int) -> bytes:
-        """`dtmf`: a key the caller pressed. Twilio gives no duration; ours is one key more."""
+        """Return `dtmf`: a key the caller pressed. Twilio gives no duration; ours is an additional field."""
         body = {"track": "inbound_track", "digit": digit, "duration_ms": duration_ms}
         return self._numbered({"event": "dtmf", "dtmf": body})
 
     def mark(self, name: str) -> bytes:
-        """`mark`: the audio before it has been heard, or was cleared."""
+        """Return `mark`: the audio before it has been heard, or was cleared."""
         return self._numbered({"event": "mark", "mark": {"name": name}})
 
     def control(self, message: Mapping[str, object]) -> bytes:
-        """An answer of control.py."""
+        """Return a message of control.py with the fields that all of Twilio's messages have."""
         return self._numbered(message)
 
     def pong(self) -> bytes:
-        """Twilio has no application ping; an agent that sent one gets its answer all the same."""
+        """Return `pong`. Twilio has no application ping; an agent that sent one gets its answer all the same."""
         return self._numbered({"event": "pong"})
 
     def closing(self) -> Sequence[bytes]:
-        """`stop`, the last message."""
+        """Return `stop`, the last message."""
         body = {"accountSid": ACCOUNT_SID, "callSid": self._facts.call_id}
         return (self._numbered({"event": "stop", "stop": body}),)
 
     def read_audio(self, text: bytes) -> bytes | None:
-        """The audio of a plain media message, or None: then `read_text` knows what it is."""
+        """Return the audio of a plain media message; None for any other, which `read_text` reads."""
         return self._template.audio(text)
 
     def read_text(self, text: bytes) -> AgentMessage:
-        """Any text message. Raises: AgentCorruptPayload."""
+        """Read any text message. Raises: AgentCorruptPayload."""
         message = read_object(text)
         event = message.get("event", message.get("event_type"))
         if not isinstance(event, str):
@@ -148,7 +148,7 @@ class TwilioClient:
         return Ignored(event[:80])
 
     def read_binary(self, data: bytes) -> AgentMessage:
-        """Twilio's protocol has no binary messages. Raises: AgentCorruptPayload, always."""
+        """Raise AgentCorruptPayload, because Twilio's protocol has no binary messages."""
         raise AgentCorruptPayload(f"a binary message of {len(data)} bytes; Twilio media is base64 in JSON text")
 
     def _numbered(self, message: Mapping[str, object]) -> bytes:
@@ -159,12 +159,12 @@ class TwilioClient:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """First message of Twilio: nothing to know but that it is Twilio."""
+    """Twilio's first message, which says only that the peer is Twilio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Twilio's stream: ids, the TwiML's <Parameter> values, and how audio travels."""
+    """Twilio's stream begins: its ids, the values of the TwiML's <Parameter> elements, and how audio travels."""
 
     stream_sid: str
     call_sid: str
@@ -175,7 +175,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A key the caller pressed."""
+    """A key that the caller pressed."""
 
     digit: str
 
@@ -205,7 +205,7 @@ _PLAIN_EVENTS: Final[Mapping[str, Callable[[Mapping[str, object]], TwilioMessage
 
 
 class TwilioServer:
-    """Reads what Twilio says, writes what an agent may say to it. One for each connection.
+    """Reads what Twilio says, and writes what an agent may say to it; one for each connection.
 
     encoding, rate_hz: of a stream whose `start` has no mediaFormat.
     """
@@ -217,7 +217,7 @@ class TwilioServer:
         self._template = MediaTemplate(b'{"event":"media","media":{"payload":"', b'"}}')
 
     def read_text(self, text: bytes) -> TwilioMessage:
-        """Any text message. Raises: AgentCorruptPayload."""
+        """Read any text message. Raises: AgentCorruptPayload."""
         if (audio := self._template.audio(text)) is not None:
             return Audio(audio)
         message = read_object(text)
@@ -231,15 +231,15 @@ class TwilioServer:
         return _PLAIN_EVENTS[event](message) if event in _PLAIN_EVENTS else Ignored(event[:80])
 
     def audio(self, payload: bytes) -> bytes:
-        """`media`; Twilio plays it after everything sent before."""
+        """Return `media` with a piece of audio, which Twilio plays after everything sent before."""
         return self._prefix + binascii.b2a_base64(payload, newline=False) + b'"}}'
 
     def mark(self, name: str) -> bytes:
-        """`mark`; it comes back when played or cleared."""
+        """Return `mark`, which comes back when the audio before it was played or cleared."""
         return write_object({"event": "mark", "streamSid": self._stream_sid, "mark": {"name": name}})
 
     def clear(self) -> bytes:
-        """`clear`; Twilio drops what it has not played, and marks come back."""
+        """Return `clear`, which makes Twilio drop what it has not played; its marks come back."""
         return write_object({"event": "clear", "streamSid": self._stream_sid})
 
     def _start(self, message: Mapping[str, object]) -> Started:

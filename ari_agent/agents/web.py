@@ -55,7 +55,7 @@ _EVENTS: Final[Mapping[str, AgentMessage]] = {"clear": Clear(), "ping": Ping()}
 
 
 class WebClient:
-    """Writes what a web client would say, reads what the agent answers. One for each connection."""
+    """Writes what a web client would say, and reads what the agent answers; one for each connection."""
 
     audio_is_binary: Final = True
 
@@ -64,7 +64,7 @@ class WebClient:
         self._encoding, self._rate_hz = encoding, rate_hz
 
     def opening(self) -> Sequence[bytes]:
-        """The metadata message."""
+        """Return the metadata message, the first one."""
         facts = self._facts
         metadata: dict[str, object] = {
             "call_id": facts.call_id,
@@ -80,35 +80,35 @@ class WebClient:
         return (write_object({"event_type": "metadata", "metadata": metadata}),)
 
     def audio(self, payload: bytes) -> bytes:
-        """The caller's audio, as it is."""
+        """Return a piece of the caller's audio as it is."""
         return payload
 
     def dtmf(self, digit: str, duration_ms: int) -> bytes:
-        """A key the caller pressed."""
+        """Return the message that the caller pressed a key."""
         return write_object({"event": "dtmf", "dtmf": {"digit": digit, "duration_ms": duration_ms}})
 
     def mark(self, name: str) -> bytes:
-        """The audio before the mark has been heard, or was cleared."""
+        """Return the message that the audio before the mark has been heard, or was cleared."""
         return write_object({"event": "mark", "mark": {"name": name}})
 
     def control(self, message: Mapping[str, object]) -> bytes:
-        """An answer of control.py."""
+        """Return a message of control.py as JSON."""
         return write_object(message)
 
     def pong(self) -> bytes:
-        """The answer to a ping."""
+        """Return the answer to a ping."""
         return b"pong"
 
     def closing(self) -> Sequence[bytes]:
-        """Nothing: closing the websocket says it."""
+        """Return no message: closing the websocket says it."""
         return ()
 
     def read_audio(self, _text: bytes, /) -> bytes | None:
-        """Text never carries audio here."""
+        """Return None, because text never carries audio here."""
         return None
 
     def read_text(self, text: bytes) -> AgentMessage:
-        """Any text message. Raises: AgentCorruptPayload."""
+        """Read any text message. Raises: AgentCorruptPayload."""
         if (word := _WORDS.get(text)) is not None:
             return word
         message = read_object(text)
@@ -126,42 +126,42 @@ class WebClient:
         return _EVENTS.get(event) or Ignored(event[:80])
 
     def read_binary(self, data: bytes) -> AgentMessage:
-        """Audio."""
+        """Read a binary message, which is always audio."""
         return Audio(data)
 
 
 class WebServer:
-    """Reads what a web client says, writes what it may hear. Holds nothing, but is one object as its peers are."""
+    """Reads what a web client says, and writes what it may hear. It has no state, but is an object as its peers are."""
 
     def read_text(self, text: bytes) -> Ping:
-        """The only text of a web client is `ping`. Raises: AgentCorruptPayload."""
+        """Read the only text of a web client, `ping`. Raises: AgentCorruptPayload."""
         if text == b"ping":
             return Ping()
         raise AgentCorruptPayload(f"a web client sends audio and the text ping, not {text[:60]!r}")
 
     def read_binary(self, data: bytes) -> Audio:
-        """The user's audio."""
+        """Read a binary message, which is always the user's audio."""
         return Audio(data)
 
     def pong(self) -> bytes:
-        """Wanted within 3 s of a ping."""
+        """Return the answer to a ping, which the client wants within 3 s."""
         return b"pong"
 
     def clear(self) -> bytes:
-        """The user interrupted: the client drops what it has not played."""
+        """Return the message that the user interrupted: the client drops what it has not played."""
         return b"clear"
 
     def update(self, transcript: Sequence[Mapping[str, object]], *, turntaking: str | None = None) -> bytes:
-        """The transcript so far; only for clients that asked with `enable_update`."""
+        """Return the transcript so far; only for clients that asked with `enable_update`."""
         message: dict[str, object] = {"event_type": "update", "transcript": [dict(part) for part in transcript]}
         if turntaking is not None:
             message["turntaking"] = turntaking
         return write_object(message)
 
     def metadata(self, metadata: Mapping[str, object]) -> bytes:
-        """Whatever the text agent wants its front end to know."""
+        """Return the message with a value that the text agent has for its front end."""
         return write_object({"event_type": "metadata", "metadata": dict(metadata)})
 
     def aligned_audio(self, payload: bytes, text: str) -> bytes:
-        """Audio with its words; only for clients that asked with `enable_audio_alignment`."""
+        """Return a piece of audio with its words; only for clients that asked with `enable_audio_alignment`."""
         return write_object({"audio": binascii.b2a_base64(payload, newline=False).decode(), "text": text})
