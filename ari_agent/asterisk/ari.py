@@ -27,7 +27,7 @@ from ari_agent.errors import AsteriskRefused, ChannelGone
 log = logging.getLogger(__name__)
 
 ADD_PATIENCE_S: Final = 10.0
-"""How long a new channel may take to enter the application where Asterisk has too much to do: its caller rings on."""
+"""How long a new channel may take to enter the application where Asterisk has too much to do; its caller rings on."""
 _FIRST_ADD_RETRY_S: Final = 0.02
 _LAST_ADD_RETRY_S: Final = 1.0
 # Asterisk takes 128 names a request, and a request line of about 4 kB.
@@ -41,7 +41,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class ExternalMedia:
-    """An external media channel. host and port: where its RTP goes, and the only address its RTP comes from."""
+    """An external media channel. host and port: where its RTP goes, and the only address that its RTP comes from."""
 
     channel_id: str
     host: str
@@ -49,7 +49,7 @@ class ExternalMedia:
 
 
 class Ari:
-    """One Asterisk, one application.
+    """One application in one Asterisk: its requests, and its events.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
@@ -80,26 +80,26 @@ class Ari:
 
     @property
     def connected(self) -> bool:
-        """The event websocket is open now."""
+        """Return whether the event websocket is open now."""
         return self._events.connected
 
     @property
     def rest_seconds(self) -> Mapping[tuple[str, str], RequestTotals]:
-        """Requests by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`)."""
+        """Return the number and time of requests, by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`)."""
         return self._rest.totals
 
     @property
     def event_counters(self) -> EventCounters:
-        """Events received, dropped, and how often the websocket was opened."""
+        """Return how many events were received and dropped, and how often the websocket was opened."""
         return self._events.counters
 
     @property
     def reconnects(self) -> int:
-        """How often the event websocket was opened again."""
+        """Return how often the event websocket was opened again."""
         return self._events.counters.reconnects
 
     async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
-        """Receive events until cancelled; see EventSocket.run."""
+        """Receive events until cancelled; on_event and on_connected are those of `EventSocket.run`."""
 
         async def connected() -> None:
             await self.asterisk_info()
@@ -113,30 +113,33 @@ class Ari:
         await self._events.run(received, connected)
 
     async def catch_up(self) -> None:
-        """Wait until every event has been handed over that Asterisk has sent so far."""
+        """Wait until every event that Asterisk has sent so far has been handed over."""
         await self._events.catch_up()
 
     async def subscribe_channel(self, channel_id: str) -> None:
-        """Hear of a channel also while it is not in the application."""
+        """Ask for a channel's events also while it is not in the application."""
         path = path_of("applications", self.app, "subscription")
         await self._rest.request("subscribe", "POST", path, body={"eventSource": f"channel:{channel_id}"})
 
     async def close(self) -> None:
-        """Close the pool; cancel `run` first."""
+        """Close the connection pool; `run` is to be cancelled first."""
         await self._rest.close()
 
     # --- the caller's channel
 
     async def ring(self, channel_id: str) -> None:
-        """180 Ringing to the caller."""
+        """Send 180 Ringing to the caller."""
         await self._rest.request("ring", "POST", path_of("channels", channel_id, "ring"))
 
     async def answer(self, channel_id: str) -> None:
-        """200 OK to the caller."""
+        """Send 200 OK to the caller."""
         await self._rest.request("answer", "POST", path_of("channels", channel_id, "answer"))
 
     async def hang_up(self, channel_id: str, *, q850_cause: int | None = None) -> None:
-        """End a channel; before the answer the cause becomes a SIP failure status. A channel that is gone is fine."""
+        """End a channel; before the answer the cause becomes a SIP failure status.
+
+        A channel that is gone is no error.
+        """
         parameters = {} if q850_cause is None else {"reason_code": str(q850_cause)}
         try:
             await self._rest.request("hangup", "DELETE", path_of("channels", channel_id), parameters=parameters)
@@ -152,24 +155,24 @@ class Ari:
         priority: int | None = None,
         label: str | None = None,
     ) -> None:
-        """Leave the application; without arguments at the line after `Stasis()`."""
+        """Have a channel leave the application; without arguments it goes on at the line after `Stasis()`."""
         wanted = {"context": context, "extension": extension, "priority": priority, "label": label}
         body = {name: value for name, value in wanted.items() if value is not None}
         await self._rest.request("continueInDialplan", "POST", path_of("channels", channel_id, "continue"), body=body)
 
     async def send_dtmf(self, channel_id: str, digits: str, *, duration_ms: int = 100, between_ms: int = 100) -> None:
-        """RFC 4733 digits to the far end of a channel; returns before they are played."""
+        """Send RFC 4733 digits to the far end of a channel; returns before they are played."""
         body = {"dtmf": digits, "duration": duration_ms, "between": between_ms}
         await self._rest.request("sendDTMF", "POST", path_of("channels", channel_id, "dtmf"), body=body)
 
     async def play(self, channel_id: str, media: str, playback_id: str) -> None:
-        """Play `sound:...` or `tone:...`; PlaybackFinished follows."""
+        """Play `sound:...` or `tone:...` to a channel; PlaybackFinished follows."""
         await self._rest.request(
             "playWithId", "POST", path_of("channels", channel_id, "play", playback_id), body={"media": media}
         )
 
     async def stop_playback(self, playback_id: str) -> None:
-        """Stop a sound. One that is over is fine."""
+        """Stop a sound. One that is over is no error."""
         try:
             await self._rest.request("stop", "DELETE", path_of("playbacks", playback_id))
         except ChannelGone:
@@ -178,7 +181,7 @@ class Ari:
     # --- calls of our own
 
     async def create_channel(self, channel_id: str, endpoint: str, variables: Mapping[str, str]) -> Channel:
-        """A channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
+        """Make a channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
 
         variables: channel variables and functions such as `PJSIP_HEADER(add,X-Name)`, set before the INVITE is made.
         AsteriskRefused with status 500 when there is no such endpoint.
@@ -188,11 +191,14 @@ class Ari:
         return _read(Channel, "POST", path, await self._rest.request("create", "POST", path, body=body))
 
     async def dial(self, channel_id: str, *, timeout_s: int) -> None:
-        """INVITE; returns at once. Events tell what comes of it; CANCEL follows after timeout_s."""
+        """Send the INVITE of a channel and return at once.
+
+        Events tell what comes of it; CANCEL follows after timeout_s.
+        """
         await self._rest.request("dial", "POST", path_of("channels", channel_id, "dial"), body={"timeout": timeout_s})
 
     async def snoop(self, channel_id: str, snoop_id: str) -> None:
-        """A second channel, in our application, that hears what comes from a channel; it ends with it."""
+        """Make a second channel, in our application, that hears what comes from a channel; it ends with it."""
         path = path_of("channels", channel_id, "snoop", snoop_id)
         await self._rest.request("snoopChannelWithId", "POST", path, body={"spy": "in", "app": self.app})
 
@@ -214,14 +220,14 @@ class Ari:
         await self._rest.request("updateObject", "PUT", _object_path(kind, object_id), body=body)
 
     async def delete_object(self, kind: str, object_id: str) -> None:
-        """Remove a live SIP object. One that is gone is fine."""
+        """Remove a live SIP object. One that is gone is no error."""
         try:
             await self._rest.request("deleteObject", "DELETE", _object_path(kind, object_id))
         except ChannelGone:
             log.debug("already gone", extra={"object_id": object_id})
 
     async def endpoints(self, technology: str = "PJSIP") -> list[str]:
-        """Names of all endpoints, also those of others."""
+        """Return the names of all endpoints, also those of other applications."""
         path = path_of("endpoints", technology)
         answer = await self._rest.request("listByTech", "GET", path)
         items: Iterable[Any] = answer if isinstance(answer, list) else ()
@@ -230,7 +236,7 @@ class Ari:
     # --- media and bridges
 
     async def external_media(self, *, channel_id: str, external_host: str, audio_format: str = "ulaw") -> ExternalMedia:
-        """A channel that exchanges RTP with external_host (`host:port`), in our application.
+        """Make a channel, in our application, that exchanges RTP with external_host (`host:port`).
 
         Its StasisStart comes on the event websocket, sometimes after this returns.
         """
@@ -247,14 +253,14 @@ class Ari:
         return ExternalMedia(channel.id, host, int(port))
 
     async def create_bridge(self, bridge_id: str) -> None:
-        """A mixing bridge. AsteriskRefused with status 409 when there is one of this name."""
+        """Make a mixing bridge. AsteriskRefused with status 409 when there is one of this name."""
         await self._rest.request("createWithId", "POST", path_of("bridges", bridge_id), body={"type": "mixing"})
 
     async def add_to_bridge(self, bridge_id: str, *channel_ids: str) -> None:
         """Put channels into a bridge, taking them out of the one they are in.
 
         A fresh external media channel is refused with 422 until it has entered the application: asked again when it
-        has, for up to ADD_PATIENCE_S. Its StasisStart says when; for one that is lost, we ask now and then, but ever
+        has, for up to ADD_PATIENCE_S. Its StasisStart says when. For one that is lost, we ask now and then, but ever
         more rarely: a burst of calls that all ask again at once would slow the very Asterisk that is to answer.
         """
         path = path_of("bridges", bridge_id, "addChannel")
@@ -281,7 +287,7 @@ class Ari:
         await self._rest.request("removeChannel", "POST", path, body={"channel": list(channel_ids)})
 
     async def destroy_bridge(self, bridge_id: str) -> None:
-        """Dissolve a bridge; its channels stay. One that is gone is fine."""
+        """Dissolve a bridge; its channels stay. One that is gone is no error."""
         try:
             await self._rest.request("destroy", "DELETE", path_of("bridges", bridge_id))
         except ChannelGone:
@@ -290,7 +296,10 @@ class Ari:
     # --- variables
 
     async def read_variable(self, channel_id: str, name: str) -> str | None:
-        """A channel variable, or a dialplan function such as `CHANNEL(pjsip,call-id)`; None when it cannot be read."""
+        """Return a channel variable, or a dialplan function such as `CHANNEL(pjsip,call-id)`.
+
+        None when it cannot be read.
+        """
         path = path_of("channels", channel_id, "variable")
         try:
             answer = await self._rest.request("getChannelVar", "GET", path, parameters={"variable": name})
@@ -306,7 +315,7 @@ class Ari:
         return value if isinstance(value, str) else None
 
     async def read_variables(self, channel_id: str, names: Sequence[str]) -> dict[str, str]:
-        """Those of the variables and functions that can be read."""
+        """Return those of the channel variables and dialplan functions that can be read, by name."""
         found: dict[str, str] = {}
         for some in _portions(names):
             many = await self._read_many(channel_id, some) if self._bulk is not False and len(some) > 1 else None
@@ -317,7 +326,10 @@ class Ari:
         return found
 
     async def _read_many(self, channel_id: str, names: Sequence[str]) -> dict[str, str] | None:
-        """None: they must be read one by one, because Asterisk is too old or one of them cannot be read."""
+        """Read variables in one request; None when they must be read one by one.
+
+        That is when Asterisk is too old for it, or one of the variables cannot be read.
+        """
         path = path_of("channels", channel_id, "variables")
         try:
             answer = await self._rest.request("getChannelVars", "GET", path, parameters={"variables": ",".join(names)})
@@ -350,7 +362,10 @@ class Ari:
         await asyncio.gather(*(self.set_variable(channel_id, name, value) for name, value in variables.items()))
 
     def _judge_bulk(self, error: AsteriskRefused) -> None:
-        """Raise, unless one by one may do better; remember when Asterisk does not know the request at all."""
+        """Raise the error unless setting or reading one by one may do better.
+
+        Remembers when Asterisk does not know the bulk request at all.
+        """
         if isinstance(error, ChannelGone):
             if error.message == "Resource not found":
                 self._bulk = False
@@ -363,15 +378,15 @@ class Ari:
     # --- what there is
 
     async def channels(self) -> list[Channel]:
-        """All channels of this Asterisk, also those of others."""
+        """Return all channels of this Asterisk, also those of other applications."""
         return _read_all(Channel, "/channels", await self._rest.request("list", "GET", "/channels"))
 
     async def bridges(self) -> list[Bridge]:
-        """All bridges of this Asterisk, also those of others."""
+        """Return all bridges of this Asterisk, also those of other applications."""
         return _read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
 
     async def asterisk_info(self) -> str:
-        """Asterisk's version, kept in `asterisk_version`."""
+        """Return Asterisk's version, and keep it in `asterisk_version`."""
         answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system"})
         system = answer.get("system") if isinstance(answer, dict) else None
         version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"
@@ -386,11 +401,12 @@ def _object_path(kind: str, object_id: str) -> str:
 
 
 def _lacks_variable(error: ChannelGone) -> bool:
-    """404 says either that the channel or that the variable is not there."""
+    """Return whether a 404 says that the variable, and not the channel, is not there."""
     return "variable" in error.message.lower()
 
 
 def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the names in portions that fit one request."""
     portion: list[str] = []
     characters = 0
     for name in names:

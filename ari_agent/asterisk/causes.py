@@ -88,7 +88,7 @@ _OWN_CAUSES: Final[Mapping[Reason, int]] = {
 
 
 def reason_for_hangup(cause: int | None, tech_cause: int | None = None, *, soft: bool = False) -> Reason:
-    """Why the caller's channel ended, when it was not we who ended it.
+    """Return why the caller's channel ended, when it was not we who ended it.
 
     cause, tech_cause, soft: of ChannelHangupRequest. A plain BYE has neither cause; CANCEL before the answer has 127
     and 487; a BYE with `Reason: Q.850;cause=31` has 31 and 480. All of these are the user hanging up.
@@ -104,16 +104,16 @@ def reason_for_dial(
     cause: int | None = None,
     rang: bool = False,
     timed_out: bool = False,
-    heard: bool = True,
+    provisional: bool = True,
 ) -> Reason:
-    """Why an outgoing call was not answered.
+    """Return why an outgoing call was not answered.
 
-    sip_status: `tech_cause` of its ChannelHangupRequest. cause: Q.850, asked when there is no status. rang: the far
-    end answered with 180 or 183 before. timed_out: we cancelled it when the ringing time was over. heard: until then
-    some provisional response had come; without one nobody rang, and timer B (RFC 3261 section 17.1.1.2: 32 s) would
-    have made it a 408.
+    sip_status: `tech_cause` of its ChannelHangupRequest. cause: Q.850, used when there is no status.
+    rang: the far end answered with 180 or 183 before. timed_out: we cancelled it when the ringing time was over.
+    provisional: until then some provisional response had come. Without one nobody rang, and timer B (RFC 3261 section
+    17.1.1.2: 32 s) would have made it a 408.
     """
-    if timed_out and not heard:
+    if timed_out and not provisional:
         sip_status = 408
     elif timed_out or (rang and sip_status == 408):
         return Reason.DIAL_NO_ANSWER
@@ -123,7 +123,7 @@ def reason_for_dial(
 
 
 def q850_cause(reason: Reason, *, answered: bool = True) -> int:
-    """With which cause we hang up, 1..127.
+    """Return the Q.850 cause with which we hang up, 1..127.
 
     Before the answer Asterisk makes a SIP status of it: 38 becomes 500, 34 becomes 503, 21 becomes 403, 1 becomes 404,
     while 41 would become 603, as if somebody had declined.

@@ -14,13 +14,13 @@ from ari_agent.asterisk.events import AriEvent, StasisStart
 
 
 class Entries:
-    """Wakes those who wait when a channel enters the application."""
+    """Wakes those who wait for a channel to enter the application."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Event, frozenset[str]] = {}
 
     def observe(self, event: AriEvent) -> None:
-        """Notice a channel that enters."""
+        """Wake those who wait for the channel of this event, if it enters."""
         if isinstance(event, StasisStart):
             for entered, channel_ids in self._waiting.items():
                 if event.channel.id in channel_ids:
@@ -28,7 +28,7 @@ class Entries:
 
     @contextlib.contextmanager
     def of(self, *channel_ids: str) -> Iterator[asyncio.Event]:
-        """Set when any of the channels enters from now on."""
+        """Give an asyncio.Event that is set when any of the channels enters while the context is open."""
         entered = asyncio.Event()
         self._waiting[entered] = frozenset(channel_ids)
         try:

@@ -7,7 +7,7 @@ happened meanwhile.
 Two things can go wrong with a connection that is open. The peer may be gone: pings find out. And it may be deaf: an
 Asterisk that cleans up after the previous websocket in the same millisecond takes the application's name from the new
 one too (seen in up to 7 % of immediate reconnections to Asterisk 22.10), and then neither says so nor sends anything.
-Asking it to send a user event, and hearing that, is the only proof to the contrary. It proves also that whoever had
+Asking it to send a user event, and receiving that, is the only proof to the contrary. It proves also that whoever had
 entered the application before has been announced: both go through the application's one topic (res_stasis.c,
 `stasis_app_user_event` and `stasis_app_exec`).
 
@@ -57,14 +57,16 @@ _PATIENCE_ONCE_HEARD: Final = 5
 PROBE_NAME: Final = "AriAgentProbe"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
-_DICE: Final = random.SystemRandom()
+_RANDOM: Final = random.SystemRandom()
 
 
 @dataclass(slots=True)
 class EventCounters:
-    """events: handed over, by type. unknown: of kinds that no call needs. malformed: dropped.
+    """What became of the events and connections of one event websocket.
 
-    replaced: connections taken over by another controller. deaf: connections that were open and heard nothing.
+    events: handed over, by type. unknown: of kinds that no call needs. malformed: dropped.
+    connections: opened. replaced: connections taken over by another controller.
+    deaf: connections that were open but received nothing.
     """
 
     events: Counter[str] = field(default_factory=Counter)
@@ -76,12 +78,12 @@ class EventCounters:
 
     @property
     def reconnects(self) -> int:
-        """Connections after the first."""
+        """Return the number of connections after the first."""
         return max(0, self.connections - 1)
 
 
 class EventSocket:
-    """Events of one application, in the order in which Asterisk sent them."""
+    """The events of one application, in the order in which Asterisk sent them."""
 
     def __init__(
         self,
@@ -104,19 +106,21 @@ class EventSocket:
         """Connect and listen until cancelled.
 
         on_event is called from the reading loop, one event after the other, and must not wait. on_connected runs as a
-        task after every connection, again with growing pauses while Asterisk fails it, and is cancelled with the
-        connection it belongs to.
+        task after every connection, again with growing pauses while Asterisk fails it, and is cancelled with its
+        connection.
         """
         attempt = 0
         while True:
             replaced = False
             try:
-                async with _Dialled(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
+                async with _EventWebsocket(
+                    self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s
+                ) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected = True
                     log.info("connected to Asterisk", extra={"url": self._rest.url, "app": self._app})
-                    attending = asyncio.create_task(self._attend(socket, on_connected), name="ari-connected")
+                    supervising = asyncio.create_task(self._supervise(socket, on_connected), name="ari-connected")
                     try:
                         replaced = await self._listen(socket, on_event)
                         log.warning(
@@ -127,8 +131,8 @@ class EventSocket:
                             attempt = 0  # it was a connection, not one more of a series that ends at once
                     finally:
                         self.connected = False
-                        attending.cancel()
-                        await asyncio.gather(attending, return_exceptions=True)
+                        supervising.cancel()
+                        await asyncio.gather(supervising, return_exceptions=True)
             except AsteriskError as error:
                 log.warning("no event websocket", extra={"url": self._rest.url, "why": str(error)})
             pause_s = REPLACED_RETRY_S if replaced else retry_s(attempt)
@@ -136,7 +140,7 @@ class EventSocket:
             await asyncio.sleep(pause_s)
 
     async def catch_up(self) -> None:
-        """Wait until every event has been handed over that Asterisk has sent so far.
+        """Wait until every event that Asterisk has sent so far has been handed over.
 
         Raises:
             AsteriskError: Asterisk cannot be asked, or its events are too far behind.
@@ -149,7 +153,7 @@ class EventSocket:
             ) from None
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, on_event: Callable[[AriEvent], None]) -> bool:
-        """Hand over events until the connection ends. True: another websocket took the application over."""
+        """Hand over events until the connection ends; return whether another websocket took the application over."""
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
@@ -173,16 +177,16 @@ class EventSocket:
                     "another controller took over this application name; give each its own ARI_AGENT_APP",
                     extra={"app": self._app, "retry_s": REPLACED_RETRY_S},
                 )
-                _give(on_event, event)
+                _hand_over(on_event, event)
                 return True
-            _give(on_event, event)
+            _hand_over(on_event, event)
         return False
 
-    async def _attend(
+    async def _supervise(
         self, socket: aiohttp.ClientWebSocketResponse, on_connected: Callable[[], Awaitable[None]]
     ) -> None:
-        """Make sure that the connection hears, tell the owner, and go on making sure."""
-        hears = await self._prepare() and await self._tell(on_connected)
+        """Make sure that the connection receives events, notify the owner, and close the connection once it is deaf."""
+        hears = await self._prepare() and await self._notify_owner(on_connected)
         while hears:
             await asyncio.sleep(self._heartbeat_s)
             hears = await self._hears(self._patience_s)
@@ -191,7 +195,7 @@ class EventSocket:
         await socket.close()
 
     async def _prepare(self) -> bool:
-        """Ask for the events that calls need. False: the connection is deaf."""
+        """Ask for the events that calls need; return whether the connection receives events."""
         attempt = 0
         while True:
             try:
@@ -205,11 +209,12 @@ class EventSocket:
             attempt += 1
 
     async def _choose_events(self) -> None:
-        """The kinds that calls need, of all channels; Asterisk forgets the latter with the connection.
+        """Subscribe to the kinds of events that calls need, of all channels.
 
         Of all channels, because the application otherwise hears nothing of a channel before Stasis() and after it: the
         variables that the dialplan set, and a hang-up during a REFER. `endpoint:PJSIP` would do as well, but bring the
-        events of the application's own channels twice, DTMF included; `channel:` does not.
+        events of the application's own channels twice, DTMF included; `channel:` does not. Asterisk forgets the
+        subscription with the connection.
         """
         messages = TextMessageReceived.type
         await self._filter(self._app, [kind for kind in EVENTS if kind != messages])
@@ -231,9 +236,9 @@ class EventSocket:
         await self._rest.request("subscribe", "POST", path, body={"eventSource": source})
 
     async def _hears(self, timeout_s: float) -> bool:
-        """Whether an event that Asterisk is asked for arrives, for each of the applications.
+        """Return whether an event that Asterisk is asked for arrives, for each of the two applications.
 
-        Requests that fail tell nothing about what is heard.
+        A request that fails says nothing about the websocket, so it counts as an arrival.
         """
         for app in (self._app, self._messages_app):
             try:
@@ -245,7 +250,7 @@ class EventSocket:
         return True
 
     async def _probe(self, app: str, timeout_s: float) -> None:
-        """Ask for an event and wait for it: for this one, not for one that was given up and comes late.
+        """Ask for an event and wait for it: for this one, not for an earlier one that comes late.
 
         Raises:
             AsteriskError: Asterisk cannot be asked. TimeoutError: the event did not come.
@@ -264,8 +269,8 @@ class EventSocket:
     def _patience_s(self) -> float:
         return _PATIENCE_ONCE_HEARD * self._probe_timeout_s
 
-    async def _tell(self, on_connected: Callable[[], Awaitable[None]]) -> bool:
-        """Have the owner look, until that succeeds. False: the connection has turned deaf meanwhile."""
+    async def _notify_owner(self, on_connected: Callable[[], Awaitable[None]]) -> bool:
+        """Call on_connected until it succeeds; return False when the connection has turned deaf meanwhile."""
         attempt = 0
         while True:
             try:
@@ -283,19 +288,22 @@ class EventSocket:
 
 
 def retry_s(attempt: int) -> float:
-    """0.2 s, doubled with every attempt up to 5 s, less up to half: many controllers do not come back in step."""
+    """Return the pause before the next attempt, in seconds: 0.2 doubled with every attempt, up to 5.
+
+    A random part of up to half is taken off, so that many controllers do not come back in step.
+    """
     longest_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(attempt, 10))
-    return longest_s * _DICE.uniform(0.5, 1.0)
+    return longest_s * _RANDOM.uniform(0.5, 1.0)
 
 
-def _give(on_event: Callable[[AriEvent], None], event: AriEvent) -> None:
+def _hand_over(on_event: Callable[[AriEvent], None], event: AriEvent) -> None:
     try:
         on_event(event)
     except Exception:  # a fault in the handling of one call must not deafen all the others
         log.exception("an event could not be handled", extra={"event": event.type, "channel_id": event.channel_id})
 
 
-class _Dialled:
+class _EventWebsocket:
     """The websocket as a context: foreign errors become ours, and it is closed in every case."""
 
     def __init__(self, rest: Rest, apps: str, heartbeat_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Events of the Asterisk REST Interface, as far as calls need them.
+"""Events of the Asterisk REST Interface, as far as calls need them. Pure.
 
 Source: Asterisk's own description, `/usr/share/asterisk/rest-api/events.json`; a test compares. A call brings some
 fourteen events, most of them of kinds nobody here needs: those are told apart before any model is built.
@@ -16,13 +16,13 @@ from ari_agent.errors import MalformedEvent
 
 
 class _Model(BaseModel):
-    """Frozen; keys that a newer Asterisk adds are ignored, names are Asterisk's own."""
+    """A frozen model with Asterisk's own names, which ignores keys that a newer Asterisk adds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class CallerId(_Model):
-    """Name and number, both as received: written by the far end, `""` when withheld."""
+    """Name and number as received, which the far end wrote; `""` when withheld."""
 
     name: str = ""
     number: str = ""
@@ -59,12 +59,12 @@ class Channel(_Model):
 
     @property
     def sip_call_id(self) -> str | None:
-        """For the log and `telephony_identifier`; None when Asterisk did not tell."""
+        """Return the SIP Call-ID, for the log and `telephony_identifier`; None when Asterisk did not tell."""
         return self.protocol_id or None
 
 
 class Bridge(_Model):
-    """A bridge. channels: ids of the channels in it."""
+    """A bridge of Asterisk. channels: ids of the channels in it."""
 
     id: str
     technology: str = ""
@@ -74,7 +74,10 @@ class Bridge(_Model):
 
 
 class Playback(_Model):
-    """target_uri: `channel:ID` or `bridge:ID`. state: queued, playing, continuing, done or failed."""
+    """A sound that is played. target_uri: `channel:ID` or `bridge:ID`.
+
+    state: queued, playing, continuing, done or failed.
+    """
 
     id: str
     media_uri: str = ""
@@ -90,10 +93,12 @@ class Endpoint(_Model):
 
 
 class TextMessage(_Model):
-    """A SIP MESSAGE (RFC 3428). from_: the From header without its parameters; to: `pjsip:USER@HOST` of the request.
+    """A SIP MESSAGE (RFC 3428).
 
-    body: at most 1023 bytes: Asterisk hands over a longer one as `""`. variables: every header by name, and
-    PJSIP_RECVADDR (`address:port` that it came from) and PJSIP_TRANSPORT (`udp`, `tcp`, `tls`, `ws`, `wss`).
+    from_: the From header without its parameters. to: `pjsip:USER@HOST` of the request.
+    body: at most 1023 bytes; Asterisk hands over a longer one as `""`.
+    variables: every header by name, and PJSIP_RECVADDR (`address:port` that it came from) and PJSIP_TRANSPORT (`udp`,
+    `tcp`, `tls`, `ws`, `wss`).
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -110,7 +115,7 @@ class TextMessage(_Model):
 
 
 class AriEvent(_Model):
-    """Base of all events. timestamp: Asterisk's clock, ISO 8601 with milliseconds."""
+    """The base of all events. timestamp: Asterisk's clock, ISO 8601 with milliseconds."""
 
     type: ClassVar[str]
     application: str = ""
@@ -118,7 +123,7 @@ class AriEvent(_Model):
 
     @property
     def channel_id(self) -> str | None:
-        """The channel whose call this event belongs to; None when it concerns no one channel."""
+        """Return the channel whose call this event belongs to; None when it concerns no one channel."""
         return None
 
 
@@ -144,7 +149,7 @@ class StasisEnd(_ChannelEvent):
 
 
 class ChannelHangupRequest(_ChannelEvent):
-    """Somebody hangs up.
+    """Somebody hangs up a channel.
 
     cause: Q.850; None on a plain BYE. tech_cause: the SIP status; None on a plain BYE. soft: Asterisk itself asks.
     """
@@ -165,7 +170,7 @@ class ChannelDestroyed(_ChannelEvent):
 
 
 class ChannelDtmfReceived(_ChannelEvent):
-    """A digit ended. digit: one of 0-9 A-D * #."""
+    """A key on the far end's phone was released. digit: one of 0-9 A-D * #."""
 
     type: ClassVar[str] = "ChannelDtmfReceived"
     digit: str
@@ -186,7 +191,7 @@ class ChannelUnhold(_ChannelEvent):
 
 
 class ChannelStateChange(_ChannelEvent):
-    """`channel.state` changed."""
+    """The state of a channel changed; `channel.state` is the new one."""
 
     type: ClassVar[str] = "ChannelStateChange"
 
@@ -204,7 +209,10 @@ class ChannelUserevent(AriEvent):
 
 
 class ChannelVarset(AriEvent):
-    """A variable was set. Names as written in the dialplan, with the underscores that make them inherited."""
+    """A channel variable was set.
+
+    variable: as written in the dialplan, with the underscores that make channels inherit it.
+    """
 
     type: ClassVar[str] = "ChannelVarset"
     variable: str
@@ -275,10 +283,11 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         TextMessageReceived,
     )
 }
+"""The model of each kind of event that calls need, by its type."""
 
 
 def parse_event(text: str | bytes) -> AriEvent | None:
-    """One message of the event websocket; None when it is of a kind that no call needs.
+    """Read one message of the event websocket; None when it is of a kind that no call needs.
 
     Raises MalformedEvent when it is no JSON object with a type, or lacks what its type promises.
     """

@@ -1,12 +1,12 @@
-"""A caller for whom no slot came free goes to another number, through the dialplan, which knows how to reach it. Pure.
+"""Sends a caller for whom no concurrency slot came free to the fallback number, through the dialplan. Pure.
 
     continue_in_dialplan(context=FALLBACK_CONTEXT, extension=FALLBACK_EXTENSION)
       -> Dial(PJSIP/number@trunk) or Dial(Local/number@the PBX's own context)
            answered: DIALSTATUS is ANSWER, and the caller is the dialplan's from then on
            not:      Stasis(app,fallback,${DIALSTATUS})    a new StasisStart: `came_back`
 
-An E.164 number goes out through the trunk of the number that was dialled; every other one is inside the PBX, and so is
-an E.164 one where there is no trunk.
+The dialplan knows how to reach the number. An E.164 number goes out through the trunk of the number that was dialled;
+every other one is inside the PBX, and so is an E.164 one where there is no trunk. "Fallback number" is the API's word.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _NUMBER: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
 
 
 def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapping[str, str] | None:
-    """Channel variables that make the dialplan dial the fallback number of `number`; None where it has none.
+    """Return the channel variables that make the dialplan dial the fallback number of `number`; None where it has none.
 
-    trunk: the endpoint of that number's trunk, if it has one. ring_ms: how long the fallback may ring.
-    Raises InvalidTransferTarget: it could mean more than a number in a dialplan.
+    trunk: the endpoint of that number's trunk, if it has one. ring_ms: how long the fallback number may ring.
+    Raises InvalidTransferTarget: a number that could mean more than a number in a dialplan.
     """
     fallback = number.fallback_number
     if fallback is None:
@@ -51,7 +51,7 @@ def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapp
 
 
 def came_back(arguments: Sequence[str]) -> str | None:
-    """DIALSTATUS from the arguments of the StasisStart that ends the detour; None: this is another StasisStart."""
+    """Return DIALSTATUS from the arguments of the StasisStart that ends the detour; None for any other StasisStart."""
     if arguments[:1] != (FALLBACK_EXTENSION,):
         return None
     return arguments[1] if len(arguments) > 1 else ""

@@ -54,7 +54,7 @@ class SipHeaders:
 
 
 async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
-    """Read them; before the answer as well as after it.
+    """Read the headers of a channel's INVITE, before the answer or after it.
 
     A channel that is no PJSIP channel has none. Raises AsteriskUnreachable, AsteriskRefused or ChannelGone.
     """
@@ -83,13 +83,13 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
 
 
 async def read_far_end(ari: Ari, channel_id: str) -> SipHeaders:
-    """What a REFER of a call that we placed needs to know; such a channel has no headers of an INVITE to read."""
+    """Return what a REFER of a call that we placed needs to know; its channel has no INVITE headers to read."""
     facts = await ari.read_variables(channel_id, (_REMOTE_URI, _LOCAL_URI))
     return SipHeaders(caller_host=callers_host(facts.get(_REMOTE_URI), None), local_uri=facts.get(_LOCAL_URI))
 
 
 async def _names_under(ari: Ari, channel_id: str, prefix: str) -> list[str]:
-    """Names of the readable headers that begin with a prefix, although a long line may be among them."""
+    """Return the names of readable headers that begin with a prefix, although a long line may be among them."""
     listed = await ari.read_variable(channel_id, f"PJSIP_HEADERS({prefix})")
     if listed is not None:
         return listed.split(",")
@@ -102,7 +102,7 @@ async def _names_under(ari: Ari, channel_id: str, prefix: str) -> list[str]:
 
 
 async def _some_readable(ari: Ari, channel_id: str, prefix: str) -> bool:
-    """Whether any header under the prefix can be read: the list fails alike for none and for a long one."""
+    """Return whether any header under the prefix can be read: the list fails alike for none and for a long one."""
     values = await asyncio.gather(
         *(ari.read_variable(channel_id, f"PJSIP_HEADER(read,{prefix}*,{number})") for number in range(1, 4))
     )
@@ -110,7 +110,7 @@ async def _some_readable(ari: Ari, channel_id: str, prefix: str) -> bool:
 
 
 async def _with_repeats(ari: Ari, channel_id: str, reads: Sequence[HeaderRead]) -> list[HeaderRead]:
-    """The same without those that are not there, and with further lines of the names that were not listed."""
+    """Return the reads without those of missing headers, and with further lines of the names that were not listed."""
     found: list[HeaderRead] = []
     for read in reads:
         if read.name not in HEADER_NAMES:

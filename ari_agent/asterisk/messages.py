@@ -1,4 +1,4 @@
-"""SIP MESSAGE (RFC 3428), the text message of this system: who wrote to whom, and where an answer goes.
+"""SIP MESSAGE (RFC 3428), the text message of this system: who wrote to whom, and where an answer goes. Pure.
 
 An answer goes back the way the message came: out of the same endpoint, to the address it came from. That reaches a
 softphone behind NAT as well as a carrier, whatever contact either is configured with. A message that answers none goes
@@ -34,7 +34,7 @@ _OTHER_TRANSPORTS: Final = frozenset({"tcp", "tls", "ws", "wss"})
 
 @dataclass(frozen=True, slots=True)
 class MessageDestination:
-    """to: `pjsip:ENDPOINT/URI`. from_uri: becomes the From header."""
+    """Where a SIP MESSAGE goes. to: `pjsip:ENDPOINT/URI`. from_uri: becomes the From header."""
 
     to: str
     from_uri: str
@@ -42,9 +42,10 @@ class MessageDestination:
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """from_number, to_number: the user parts of From and of the request's URI.
+    """A text message that came in.
 
-    sip_call_id: for SIP traces. is_cut_off: the text was longer than the 1023 bytes that Asterisk takes; it is lost.
+    from_number, to_number: the user parts of From and of the request's URI. sip_call_id: for SIP traces.
+    is_cut_off: the text was longer than the 1023 bytes that Asterisk takes, and is lost.
     """
 
     from_number: str
@@ -56,7 +57,7 @@ class IncomingMessage:
 
 
 def incoming_message(event: TextMessageReceived) -> IncomingMessage:
-    """The message of an event.
+    """Read the message of an event.
 
     Raises:
         MalformedMessage: a party that is no number and no account, or withholds it; nowhere to answer to.
@@ -83,7 +84,10 @@ def incoming_message(event: TextMessageReceived) -> IncomingMessage:
 
 
 def destination(endpoint: str, *, to_number: str, from_number: str, address: str) -> MessageDestination:
-    """To somebody who has not written: out of an endpoint, to its address (`host[:port][;transport=...]`)."""
+    """Return where a message to somebody who has not written goes: out of an endpoint, to its address.
+
+    address: `host[:port][;transport=...]`.
+    """
     host = re.split(r":[0-9]+(?=;|$)|;", address, maxsplit=1)[0]
     return MessageDestination(
         f"pjsip:{endpoint}/sip:{_escaped(to_number)}@{address}", f"sip:{_escaped(from_number)}@{host}"
@@ -91,7 +95,10 @@ def destination(endpoint: str, *, to_number: str, from_number: str, address: str
 
 
 def parts(text: str, limit_bytes: int = LONGEST_PART_BYTES) -> list[str]:
-    """The text in pieces that fit a message each, cut between words where there are any. limit_bytes: 4 or more."""
+    """Return the text in pieces that fit a message each, cut between words where there are any.
+
+    limit_bytes: 4 or more.
+    """
     found = []
     rest = text.strip()
     while len(rest.encode("utf-8", "replace")) > limit_bytes:
@@ -105,7 +112,10 @@ def parts(text: str, limit_bytes: int = LONGEST_PART_BYTES) -> list[str]:
 
 
 def _sender(uri: str) -> str:
-    """The number or account of From. Whoever withholds it cannot be told from others who do: their chats would mix."""
+    """Return the number or account of a From URI.
+
+    Whoever withholds it cannot be told from others who do, and their chats would mix: MalformedMessage.
+    """
     if match := _TEL.match(uri):
         return _VISUAL.sub("", match["number"])
     user, host = _party("From", uri)
@@ -115,7 +125,7 @@ def _sender(uri: str) -> str:
 
 
 def _party(header: str, uri: str) -> tuple[str, str]:
-    """User part, unescaped and without parameters, and host."""
+    """Return the user part of a URI, unescaped and without parameters, and its host."""
     match = _ADDRESS.match(uri)
     user = unquote(match["user"]).partition(";")[0] if match else ""
     if match is None or not _PARTY.fullmatch(user):

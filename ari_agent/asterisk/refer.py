@@ -1,4 +1,4 @@
-"""Cold transfer by REFER (RFC 3515), through the dialplan, because only there does Asterisk wait for the outcome.
+"""Cold transfer by REFER (RFC 3515), through the dialplan, because only there does Asterisk wait for the outcome. Pure.
 
     set_variables(refer_variables(...)); continue_in_dialplan(context=REFER_CONTEXT, extension=REFER_EXTENSION)
       -> Transfer(PJSIP/${ARI_AGENT_REFER_TO})     REFER, 202, NOTIFY ...
@@ -57,7 +57,7 @@ _REASONS: Final = {
 def refer_variables(
     request: TransferRequest, *, default_host: str | None, referred_by: str | None = None
 ) -> dict[str, str]:
-    """Channel variables that make the detour send this REFER.
+    """Return the channel variables that make the detour send this REFER.
 
     default_host: `host` or `host:port` for a destination that is a bare number, see `sip_headers.callers_host`.
     referred_by: our own URI (`SipHeaders.local_uri`); one that is no plain SIP URI is left to Asterisk, which then
@@ -80,9 +80,10 @@ def refer_variables(
 
 
 def parse_outcome(args: Sequence[str]) -> TransferOutcome:
-    """The outcome from the arguments of the StasisStart that ends the detour, with or without the leading `refer`.
+    """Return the outcome of a transfer from the arguments of the StasisStart that ends the detour.
 
-    TRANSFERSTATUS is SUCCESS, FAILURE or UNSUPPORTED; TRANSFERSTATUSPROTOCOL the SIP status, 0 after a success.
+    They may begin with `refer` or without it. TRANSFERSTATUS is SUCCESS, FAILURE or UNSUPPORTED; TRANSFERSTATUSPROTOCOL
+    the SIP status, 0 after a success.
     """
     status, protocol, *_ = (*(args[1:] if args and args[0] == REFER_EXTENSION else args), "", "")
     sip_status = int(protocol) if re.fullmatch(r"[1-6][0-9]{2}", protocol) else None

@@ -1,4 +1,4 @@
-"""SIP header names and values: what is read of an INVITE, and what becomes of it.
+"""SIP header names and values: what is read of an INVITE, and what becomes of it. Pure.
 
 Every `X-*` header and `Diversion`, `History-Info`, `User-To-User` and `P-Asserted-Identity` counts. `X-Caller: abc`
 becomes the dynamic variable `x-caller`: the name in lower case, the value untouched. The dialplan sees it as the
@@ -34,28 +34,31 @@ _SIP_PORT: Final = 5060
 
 @dataclass(frozen=True, slots=True)
 class HeaderRead:
-    """One header line to read. occurrence: 1 for the first line of this name."""
+    """A header line to read. occurrence: 1 for the first line of this name."""
 
     name: str
     occurrence: int = 1
 
     @property
     def function(self) -> str:
-        """The dialplan function that reads it."""
+        """Return the dialplan function that reads the line."""
         return f"PJSIP_HEADER(read,{self.name},{self.occurrence})"
 
 
-def counts(name: str) -> bool:
-    """Whether a header of this name becomes a dynamic variable."""
+def becomes_variable(name: str) -> bool:
+    """Return whether a header of this name becomes a dynamic variable."""
     return name.lower() in _WANTED or _CUSTOM_NAME.fullmatch(name) is not None
 
 
 def header_reads(names: str) -> list[HeaderRead]:
-    """What to read, in the order of the INVITE. names: the answer of PJSIP_HEADERS(). At most MAX_HEADERS."""
+    """Return the lines to read, in the order of the INVITE, at most MAX_HEADERS.
+
+    names: the answer of PJSIP_HEADERS().
+    """
     seen: Counter[str] = Counter()
     reads: list[HeaderRead] = []
     for name in (part.strip() for part in names.split(",")):
-        if not counts(name):
+        if not becomes_variable(name):
             continue
         seen[name.lower()] += 1
         reads.append(HeaderRead(name, seen[name.lower()]))
@@ -63,9 +66,10 @@ def header_reads(names: str) -> list[HeaderRead]:
 
 
 def custom_sip_headers(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Names in lower case, values as received; lines of one name joined with `, ` (RFC 3261 section 7.3.1).
+    """Return header values by their names in lower case.
 
-    lines: name and value of each, in the order of the INVITE.
+    lines: name and value of each, in the order of the INVITE. Values of one name are joined with `, ` (RFC 3261 section
+    7.3.1).
     """
     headers: dict[str, str] = {}
     for name, value in lines:
@@ -75,12 +79,12 @@ def custom_sip_headers(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def channel_variable_name(header: str) -> str:
-    """`x-caller` -> `ARI_AGENT_HDR_X_CALLER`."""
+    """Return the channel variable of a header: `x-caller` -> `ARI_AGENT_HDR_X_CALLER`."""
     return CHANNEL_VARIABLE_PREFIX + _NOT_IN_A_VARIABLE.sub("_", header.upper())
 
 
 def channel_variables(headers: Mapping[str, str]) -> dict[str, str]:
-    """Channel variables of the headers.
+    """Return the channel variables of the headers, by name.
 
     `x-a.b` and `x-a-b` would share a variable: the first keeps the name, later ones get `_2`, `_3` and so on.
     """
@@ -96,7 +100,7 @@ def channel_variables(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def callers_host(remote_uri: str | None, remote_address: str | None) -> str | None:
-    """The host of the caller's own domain, where a number without a host is to be understood.
+    """Return the host where a number without a host is to be understood: that of the caller's own domain.
 
     remote_uri: the From URI, `CHANNEL(pjsip,remote_uri)`. Its host is a carrier's own for a call from a trunk, and the
     PBX's for a call from one of its telephones: in both cases who knows the number. A withheld From

@@ -1,7 +1,8 @@
-"""Why the far end of a trunk cannot be reached, for the log: Asterisk makes 503 of all such failures, without a word.
+"""Finds out, for the log, why the far end of a trunk cannot be reached.
 
-What Asterisk tried is tried once more from here: the name, the connection, the TLS handshake. Nothing is sent. Where
-the controller runs on another machine than Asterisk, the answer is that of this machine.
+Asterisk makes 503 of all such failures and says no more. So what it tried is tried once more from here: the name, the
+connection, the TLS handshake. Nothing is sent. Where the controller runs on another machine than Asterisk, the answer
+is that of the controller's machine.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from ari_agent.asterisk.trunks import trunk_address
 from ari_agent.contract.phone_number import TrunkConfig
 
 PATIENCE_S: Final = 2.0
-"""For each of the three."""
+"""Time for each of the three steps: the name, the connection and the TLS handshake."""
 
 
 async def why_unreachable(config: TrunkConfig) -> str:
-    """What is wrong on the way to a trunk's far end, as half a sentence. Never raises."""
+    """Return what is wrong on the way to a trunk's far end, as half a sentence. Never raises."""
     address = trunk_address(config)
     if address is None:
         return "it has no termination_uri"

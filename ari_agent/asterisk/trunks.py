@@ -30,13 +30,16 @@ log = logging.getLogger(__name__)
 _KINDS: Final = ("auth", "aor", "endpoint")
 _CODECS: Final[Mapping[str, str]] = {"PCMU": "ulaw", "PCMA": "alaw", "G722": "g722", "opus": "opus"}
 DEFAULT_CODECS: Final = ("ulaw", "alaw", "g722")
-"""The one that the agents' side speaks stands first: nothing is converted."""
+"""The codec that the agents' side speaks stands first, so that nothing is converted."""
 _URI: Final = re.compile(r"(?:sip(?P<secure>s)?:)?(?P<host>[^;]+)(?:;transport=(?P<transport>\w+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """What Asterisk is to hold. auth: None where the far end knows us by our address. Fields by attribute name."""
+    """The SIP objects that Asterisk is to hold for a trunk, as fields by attribute name.
+
+    auth: None where the far end knows us by our address.
+    """
 
     id: str
     aor: Mapping[str, str]
@@ -45,20 +48,20 @@ class Trunk:
 
 
 def trunk_id(app: str, phone_number: str) -> str:
-    """The name of a number's trunk in Asterisk: `{app}-trunk-` and the digits; other numbers are spelt in hex."""
+    """Return the name of a number's trunk in Asterisk: `{app}-trunk-` and the digits, or hex for other names."""
     if re.fullmatch(r"\+[0-9]+", phone_number):
         return f"{app}-trunk-{phone_number[1:]}"
     return f"{app}-trunk-x{phone_number.encode().hex()}"
 
 
 def codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Asterisk's names for those of the list that it has, in order; the default where it has none of them."""
+    """Return Asterisk's names for those codecs of the list that it has, in order; without any, DEFAULT_CODECS."""
     known = (codec for name in names or () if (codec := codec_of(name)))
     return tuple(dict.fromkeys(_CODECS[codec] for codec in known)) or DEFAULT_CODECS
 
 
 def trunk_address(config: TrunkConfig) -> tuple[str, str] | None:
-    """Where a trunk's calls go: `host` or `host:port`, and `udp`, `tcp` or `tls`; None where nothing says so.
+    """Return where a trunk's calls go: `host` or `host:port`, and `udp`, `tcp` or `tls`; None where nothing says so.
 
     `termination_uri` may name a transport of its own, which wins over `transport`; `sips:` is never less than TLS.
     """
@@ -69,7 +72,7 @@ def trunk_address(config: TrunkConfig) -> tuple[str, str] | None:
 
 
 def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
-    """The trunk of a number; None where nothing says where to send its calls."""
+    """Return the trunk of a number; None where nothing says where to send its calls."""
     address = trunk_address(config)
     if address is None:
         return None
@@ -101,7 +104,7 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
 
 
 class Trunks:
-    """The trunks of one application in one Asterisk. Raises (all methods): AsteriskError."""
+    """The trunks of one application in one Asterisk. All methods raise AsteriskError."""
 
     def __init__(self, ari: Ari, *, app: str) -> None:
         self._ari = ari
@@ -129,7 +132,7 @@ class Trunks:
         )
 
     async def remove(self, phone_number: str) -> None:
-        """Remove a number's trunk. One that is not there is fine."""
+        """Remove a number's trunk. One that is not there is no error."""
         await self._remove(trunk_id(self._app, phone_number))
 
     async def remove_others(self, phone_numbers: frozenset[str]) -> None:

@@ -30,7 +30,7 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
-from ari_agent.asterisk.responses import was_heard
+from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
@@ -180,16 +180,18 @@ class OutboundCall(PhoneCall):
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
             return
-        heard = self._rang or await self._was_heard()
+        provisional = self._rang or await self._had_provisional_response()
         if not self._rang:
-            came = "100 Trying, but neither 180 nor 183," if heard else "no provisional response"
+            came = "100 Trying, but neither 180 nor 183," if provisional else "no provisional response"
             self._log.warning("%s came from the trunk while it should have rung", came)
-        reason = reason_for_dial(None, timed_out=True, heard=heard)
+        reason = reason_for_dial(None, timed_out=True, provisional=provisional)
         await self._end(Teardown(reason, q850_cause(reason, answered=False)))
 
-    async def _was_heard(self) -> bool:
+    async def _had_provisional_response(self) -> bool:
         try:
-            return await was_heard(self._services.ari, channel_id=self.channel_id, channel_name=self._channel_name)
+            return await had_provisional_response(
+                self._services.ari, channel_id=self.channel_id, channel_name=self._channel_name
+            )
         except AsteriskError:
             return True  # nobody to ask any more
 

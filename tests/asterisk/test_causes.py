@@ -55,7 +55,7 @@ def test_a_call_that_we_gave_up_was_not_answered_whatever_asterisk_makes_of_it()
 
 
 def test_nobody_rang_where_not_even_a_provisional_response_came() -> None:
-    assert reason_for_dial(None, timed_out=True, heard=False) is Reason.TELEPHONY_PROVIDER_UNAVAILABLE
+    assert reason_for_dial(None, timed_out=True, provisional=False) is Reason.TELEPHONY_PROVIDER_UNAVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ _codes = st.none() | st.integers()
 
 @given(_codes, _codes, st.booleans(), st.booleans(), st.booleans())
 def test_no_cause_is_without_a_reason(
-    cause: int | None, tech_cause: int | None, one: bool, other: bool, heard: bool
+    cause: int | None, tech_cause: int | None, one: bool, other: bool, provisional: bool
 ) -> None:
     assert reason_for_hangup(cause, tech_cause, soft=one) in Reason
-    assert reason_for_dial(tech_cause, cause=cause, rang=one, timed_out=other, heard=heard) in Reason
+    assert reason_for_dial(tech_cause, cause=cause, rang=one, timed_out=other, provisional=provisional) in Reason

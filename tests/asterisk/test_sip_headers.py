@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ari_agent.asterisk.sip_headers import (
     MAX_HEADERS,
     HeaderRead,
+    becomes_variable,
     callers_host,
     channel_variable_name,
     channel_variables,
-    counts,
     custom_sip_headers,
     header_reads,
 )
@@ -45,7 +45,7 @@ def test_a_header_is_read_with_the_number_of_its_line() -> None:
 
 @pytest.mark.parametrize("name", ["X-A", "x-a", "X-Twilio-CallSid", "DIVERSION", "user-to-user", "X-a.b%c!d~e+f_g"])
 def test_names_that_count(name: str) -> None:
-    assert counts(name)
+    assert becomes_variable(name)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_names_that_count(name: str) -> None:
     ],
 )
 def test_names_that_do_not_count(name: str) -> None:
-    assert not counts(name)
+    assert not becomes_variable(name)
 
 
 def test_a_flood_of_headers_is_cut() -> None:
