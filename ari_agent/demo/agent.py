@@ -31,13 +31,13 @@ from websockets.exceptions import ConnectionClosed
 
 from ari_agent.demo.agent_wire import (
     AgentEvent,
-    Heard,
-    Pressed,
-    Started,
+    AgentWire,
+    AudioHeard,
+    CallStarted,
+    KeyPressed,
     TransferEnded,
     TwilioWire,
     WebWire,
-    Wire,
 )
 from ari_agent.demo.sounds import Samples, chirp, melody, silence, speech, tone
 
@@ -47,10 +47,13 @@ LONG_TONE_HZ = 620.0
 
 
 @dataclass(slots=True)
-class Conversation:
-    """One call, from greeting to goodbye."""
+class AudioConversation:
+    """The agent's side of one call, from greeting to goodbye.
 
-    wire: Wire
+    wire: the call's websocket. transfer_to: number or SIP URI for key 9.
+    """
+
+    wire: AgentWire
     transfer_to: str
     is_operator: bool = False
     _memory: Samples = field(default_factory=lambda: silence(0, 8000))
@@ -58,13 +61,13 @@ class Conversation:
     _samples_to_cut: int | None = None
 
     async def answer(self, event: AgentEvent) -> None:
-        """What the agent does about one event."""
+        """Do what the agent does about one event."""
         match event:
-            case Started():
+            case CallStarted():
                 await self.say(self._greeting())
-            case Heard(samples):
+            case AudioHeard(samples):
                 await self.hear(samples)
-            case Pressed(digit):
+            case KeyPressed(digit):
                 await self.press(digit)
             case TransferEnded("failed"):
                 await self.say(chirp(RISING_TONE_HZ[1], RISING_TONE_HZ[0], 600, self.wire.rate_hz))
@@ -75,7 +78,7 @@ class Conversation:
         return np.concatenate([melody(GREETING_NOTES_HZ, 120, rate_hz), silence(100, rate_hz), words])
 
     async def say(self, samples: Samples) -> None:
-        """Send a whole sound at once: it is played out at the caller's pace, until `clear`."""
+        """Send a whole sound at once: it is played at the caller's pace, until `clear`."""
         self._samples_to_play += len(samples)
         await self.wire.play(samples)
 
@@ -96,7 +99,7 @@ class Conversation:
                 await self.wire.play(echo)
 
     async def press(self, digit: str) -> None:
-        """Answer a key."""
+        """Do what a key asks for; keys without a meaning are ignored."""
         match digit:
             case "1":
                 await self.say(chirp(RISING_TONE_HZ[0], RISING_TONE_HZ[1], 600, self.wire.rate_hz))
@@ -112,7 +115,7 @@ class Conversation:
                 await self.wire.control("hangup", {"q850_cause": 16})
 
 
-def _wire(websocket: ServerConnection, path: str, query: dict[str, str]) -> Wire | None:
+def _wire(websocket: ServerConnection, path: str, query: dict[str, str]) -> AgentWire | None:
     if path == "/twilio":
         return TwilioWire(websocket)
     rate = query.get("sample_rate", "16000")
@@ -129,7 +132,10 @@ async def serve_agent(
     transfer_to: str,
     on_event: Callable[[str, AgentEvent], None] | None = None,
 ) -> AsyncIterator[Server]:
-    """The agent as a websocket server. on_event sees all that happens, with the call's id, in order."""
+    """Serve the agent as a websocket server, for as long as the context is open.
+
+    transfer_to: number or SIP URI for key 9. on_event: gets all that happens, with the call's id, in order.
+    """
 
     async def converse(websocket: ServerConnection) -> None:
         url = urlsplit(websocket.request.path if websocket.request else "")
@@ -138,11 +144,11 @@ async def serve_agent(
         if wire is None:
             await websocket.close(1008, "dial /twilio or /web?sample_rate=8000..48000")
             return
-        conversation = Conversation(wire, transfer_to, is_operator=query.get("role") == "operator")
+        conversation = AudioConversation(wire, transfer_to, is_operator=query.get("role") == "operator")
         call_id = ""
         try:
             async for event in wire.events():
-                call_id = event.call_id if isinstance(event, Started) else call_id
+                call_id = event.call_id if isinstance(event, CallStarted) else call_id
                 if on_event:
                     on_event(call_id, event)
                 await conversation.answer(event)
@@ -156,7 +162,7 @@ async def serve_agent(
 
 
 def _show(call_id: str, event: AgentEvent) -> None:
-    if not isinstance(event, Heard):
+    if not isinstance(event, AudioHeard):
         print(call_id, event, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What the demo agent saw of each call, for those who check it."""
+"""Keeps what the demo's agent was told about each call, for those who check it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ari_agent.demo.agent_wire import AgentEvent, Heard, MarkReturned, Pressed, Started
+from ari_agent.demo.agent_wire import AgentEvent, AudioHeard, CallStarted, KeyPressed, MarkReturned
 from ari_agent.demo.sounds import Samples
 
-MAX_HEARD_FRAMES = 3000  # a minute of 20 ms frames
+MAX_HEARD_FRAMES = 3000
+"""Frames kept of each call: a minute of 20 ms frames."""
 
 
 @dataclass(slots=True)
 class AgentCall:
-    """One call as its agent saw it."""
+    """One call as its agent saw it: how it began, keys, marks that came back, and the caller's audio."""
 
-    started: Started
+    started: CallStarted
     digits: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     frames: list[Samples] = field(default_factory=list)
 
     @property
     def heard(self) -> Samples:
-        """The caller's first minute, at the wire's rate."""
+        """Return the caller's first minute, at the rate of the agent's wire."""
         return np.concatenate(self.frames) if self.frames else np.zeros(0, np.int16)
 
 
 class AgentLog:
-    """Give `note` to `serve_agent` as on_event."""
+    """Records the events of all calls, by call_id. Give `note` to `serve_agent` as on_event."""
 
     def __init__(self, on_event: Callable[[str, AgentEvent], None] | None = None) -> None:
         self.calls: dict[str, AgentCall] = {}
@@ -38,23 +39,23 @@ class AgentLog:
         self._changed = asyncio.Event()
 
     def note(self, call_id: str, event: AgentEvent) -> None:
-        """Take one event."""
-        if isinstance(event, Started):
+        """Record one event, and pass it on to this log's own on_event unless it is audio."""
+        if isinstance(event, CallStarted):
             self.calls[call_id] = AgentCall(event)
         call = self.calls.get(call_id)
         match event:
-            case Heard(samples) if call and len(call.frames) < MAX_HEARD_FRAMES:
+            case AudioHeard(samples) if call and len(call.frames) < MAX_HEARD_FRAMES:
                 call.frames.append(samples)
-            case Pressed(digit) if call:
+            case KeyPressed(digit) if call:
                 call.digits.append(digit)
             case MarkReturned(name) if call:
                 call.marks.append(name)
-        if self._on_event and not isinstance(event, Heard):
+        if self._on_event and not isinstance(event, AudioHeard):
             self._on_event(call_id, event)
         self._changed.set()
 
     async def wait_for(self, found: Callable[[AgentCall], bool]) -> AgentCall:
-        """The first call of which this is true. Waits for ever: give it a timeout."""
+        """Return the first call of which `found` is true. Waits without end: give it a timeout."""
         while True:
             for call in self.calls.values():
                 if found(call):

@@ -43,7 +43,7 @@ class CallFailed(Exception):
 class Refer:
     """The PBX asks this phone to call somebody else (RFC 3515).
 
-    refer_to: the URI, its embedded headers included.
+    refer_to: the URI, its embedded headers included. referred_by: that header, None when it is absent.
     """
 
     refer_to: str
@@ -51,22 +51,25 @@ class Refer:
 
     @property
     def target(self) -> str:
-        """The URI without its embedded headers."""
+        """Return the URI without its embedded headers."""
         return self.refer_to.partition("?")[0]
 
 
-class Phone(asyncio.DatagramProtocol):
-    """One SIP account on one UDP socket; any number of calls."""
+class Softphone(asyncio.DatagramProtocol):
+    """One SIP account on one UDP socket, with any number of calls.
+
+    server: host and port of the PBX. malformed: datagrams that were no SIP messages.
+    """
 
     def __init__(self, *, account: str, password: str, server: tuple[str, int]) -> None:
         self.account, self.password, self.server = account, password, server
         self.host, self.port = "", 0
         self.malformed = 0
-        self._calls: dict[str, PhoneCall] = {}
+        self._calls: dict[str, SoftphoneCall] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
     async def open(self) -> None:
-        """Bind to the address from which the server is reached."""
+        """Bind the socket to the address from which the server is reached."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(*self.server, family=socket.AF_INET, type=socket.SOCK_DGRAM)
         self.server = (str(found[0][4][0]), self.server[1])
@@ -77,26 +80,26 @@ class Phone(asyncio.DatagramProtocol):
         self.port = int(self._transport.get_extra_info("sockname")[1])
 
     async def close(self) -> None:
-        """Hang up what is left and close the socket."""
+        """Hang up the calls that are left, and close the socket."""
         for call in list(self._calls.values()):
             await call.hang_up()
         if self._transport:
             self._transport.close()
 
-    async def dial(self, number: str, *, headers: Sequence[tuple[str, str]] = ()) -> PhoneCall:
+    async def dial(self, number: str, *, headers: Sequence[tuple[str, str]] = ()) -> SoftphoneCall:
         """Send an INVITE for a number at the server, or for a SIP URI; ringing and answer are the call's events."""
         uri = number if number.startswith("sip:") else f"sip:{number}@{self.server[0]}:{self.server[1]}"
-        call = PhoneCall(self, uri, headers)
+        call = SoftphoneCall(self, uri, headers)
         self._calls[call.call_id] = call
         await call.start()
         return call
 
-    def forget(self, call: PhoneCall) -> None:
-        """The call is over: its messages are nobody's any more."""
+    def forget(self, call: SoftphoneCall) -> None:
+        """Remove a call that is over: its messages are nobody's any more."""
         self._calls.pop(call.call_id, None)
 
     def send(self, message: SipMessage) -> None:
-        """Put one message on the wire, towards the server."""
+        """Send one message to the server."""
         if self._transport and not self._transport.is_closing():
             self._transport.sendto(message.encode(), self.server)
 
@@ -118,10 +121,13 @@ class Phone(asyncio.DatagramProtocol):
             self.send(sip.response(message, 481, "Call/Transaction Does Not Exist", to_tag=secrets.token_hex(4)))
 
 
-class PhoneCall:
-    """One outgoing call. `ringing`, `answer`, `ended` and `refers` tell what the other side did."""
+class SoftphoneCall:
+    """One outgoing call. `ringing`, `answer`, `ended` and `refers` tell what the other side did.
 
-    def __init__(self, phone: Phone, uri: str, headers: Sequence[tuple[str, str]]) -> None:
+    answer: the 200 to INVITE, or CallFailed. ended: the BYE that ended the call, None when we ended it.
+    """
+
+    def __init__(self, phone: Softphone, uri: str, headers: Sequence[tuple[str, str]]) -> None:
         self.audio = CallerAudio()
         self.ringing = asyncio.Event()
         self.refers: asyncio.Queue[Refer] = asyncio.Queue()
@@ -141,7 +147,7 @@ class PhoneCall:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Open the audio socket and send the INVITE."""
+        """Open the audio socket, and send the INVITE."""
         port = await self.audio.open(self._phone.host)
         offer = sip.audio_offer(host=self._phone.host, port=port, session_id=secrets.randbelow(2**31))
         self._tasks.append(asyncio.create_task(self._dial(offer), name="caller dials"))
@@ -176,7 +182,7 @@ class PhoneCall:
             self.answer.set_result(final)
 
     async def hang_up(self) -> None:
-        """BYE after the answer, CANCEL before; does nothing when the call is over."""
+        """Send BYE after the answer, CANCEL before it; does nothing when the call is over."""
         if self.ended.done():
             return
         if self.answer.done():
@@ -193,13 +199,13 @@ class PhoneCall:
         self._finish(None)
 
     async def notify(self, status_line: str, *, final: bool) -> None:
-        """Report how a REFER goes, for example `SIP/2.0 200 OK` (RFC 3515 section 2.4.4)."""
+        """Report how a REFER goes, for example `SIP/2.0 200 OK` (RFC 3515 section 2.4.4). final: the last report."""
         state = "terminated;reason=noresource" if final else "active;expires=60"
         extra = (("Event", "refer"), ("Subscription-State", state), ("Content-Type", "message/sipfrag;version=2.0"))
         await self._request("NOTIFY", extra, f"{status_line}\r\n".encode())
 
     async def _request(self, method: str, extra: Sequence[tuple[str, str]] = (), body: bytes = b"") -> SipMessage:
-        """Send a request, again and again until something comes back; returns the final response."""
+        """Send a request, again and again until something comes back; return the final response."""
         phone = self._phone
         self._sequence += 1
         number = self._sequence
@@ -232,7 +238,7 @@ class PhoneCall:
         return final.result()
 
     def receive(self, message: SipMessage) -> None:
-        """Everything that carries this call's Call-ID."""
+        """Take a message that carries this call's Call-ID."""
         if message.status is not None:
             self._receive_response(message, message.status)
         elif message.method and message.method != "ACK":
@@ -254,7 +260,7 @@ class PhoneCall:
             final.set_result(message)
 
     def _acknowledge(self, message: SipMessage, number: int, status: int) -> None:
-        """ACK every final response to INVITE: of a failure in its own transaction, of a success in the dialog."""
+        """Send ACK for a final response to INVITE: of a failure in its own transaction, of a success in the dialog."""
         if self._invite is None:
             return
         via = self._invite.header("via") or ""

@@ -1,4 +1,4 @@
-"""The caller's ear and mouth: one RTP stream each way, mu-law and telephone-event (RFC 3550, RFC 4733)."""
+"""The caller's audio: one RTP stream each way, mu-law and telephone-event (RFC 3550, RFC 4733)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MAX_RECORDING_SAMPLES = 600 * RATE_HZ
 class CallerAudio(asyncio.DatagramProtocol):
     """One UDP socket that sends 20 ms frames without a break and records what comes back.
 
-    Voice that was given to `say` goes first, silence otherwise; a key pressed puts voice on hold, as phones do.
-    Once it is closed, nothing more is said and `say` and `press` return at once.
+    Voice that was given to `say` goes first, silence otherwise; a key pressed puts voice on hold, as phones do. Once it
+    is closed, nothing more is said and `say` and `press` return at once.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class CallerAudio(asyncio.DatagramProtocol):
         self._source: tuple[str, int] | None = None
 
     async def open(self, host: str) -> int:
-        """Bind the socket; returns its UDP port."""
+        """Bind the socket; return its UDP port."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, 0))
         return int(self._transport.get_extra_info("sockname")[1])
@@ -63,16 +63,16 @@ class CallerAudio(asyncio.DatagramProtocol):
 
     @property
     def heard(self) -> Samples:
-        """All that was received so far, silence where packets are missing."""
+        """Return all that was received so far, at 8 kHz, with silence where packets are missing."""
         return from_ulaw(bytes(self._recording))
 
     @property
     def heard_samples(self) -> int:
-        """The length of `heard`."""
+        """Return the length of `heard` in samples."""
         return len(self._recording)
 
     async def say(self, samples: Samples) -> int:
-        """Speak; returns when the last frame is sent, with the length of `heard` at the time of the first."""
+        """Speak until the last frame is sent; return the length of `heard` at the time of the first frame."""
         began_at = self.heard_samples
         ulaw = to_ulaw(samples)
         if self._closed:
@@ -114,7 +114,10 @@ class CallerAudio(asyncio.DatagramProtocol):
         return due_s
 
     async def _send_key(self, key: str, duration_ms: int, due_s: float) -> float:
-        """RFC 4733 section 2.5.1: one timestamp for the whole event, growing duration, the end sent three times."""
+        """Send the packets of one key (RFC 4733 section 2.5.1), and return when the next frame is due.
+
+        All have one timestamp and a growing duration; the end is sent three times.
+        """
         updates = max(1, duration_ms // 20)
         for number in range(updates + 2):
             duration = min(number + 1, updates) * FRAME_SAMPLES
@@ -134,7 +137,7 @@ class CallerAudio(asyncio.DatagramProtocol):
             self._transport.sendto(header + payload, self._remote)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Write a packet's audio to its place on the timeline; anything else, and any second sender, is passed over."""
+        """Write a packet's audio to its place on the timeline; anything else, and any second sender, is ignored."""
         self._source = self._source or addr
         if addr != self._source or len(data) < 12 or data[0] != 0x80 or data[1] & 0x7F != PCMU:
             return

@@ -19,12 +19,12 @@ READY_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
-class ControllerFailed(AriAgentError):
+class ControllerUnavailable(AriAgentError):
     """The controller did not start, or answered the API with something unexpected."""
 
 
 class ControllerApi:
-    """The HTTP API. address: host and port."""
+    """The controller's HTTP API. address: host and port."""
 
     def __init__(self, address: str, api_key: str) -> None:
         self.address, self.api_key = address, api_key
@@ -41,27 +41,27 @@ class ControllerApi:
         await self._session.close()
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One request; the JSON object of its answer, {} for an empty one.
+        """Send one request; return the JSON object of its answer, {} for an empty one.
 
         Raises:
-            ControllerFailed: no answer, a status of 400 or more, or something else than a JSON object.
+            ControllerUnavailable: no answer, a status of 400 or more, or something else than a JSON object.
         """
         try:
             async with self._session.request(method, path, json=body) as response:
                 if response.status >= 400:
-                    raise ControllerFailed(f"{method} {path} answered {response.status}: {await response.text()}")
+                    raise ControllerUnavailable(f"{method} {path} answered {response.status}: {await response.text()}")
                 answer = await response.json() if response.status != 204 else {}
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ControllerFailed(f"{method} {path} failed: {error or 'no answer in time'}") from None
+            raise ControllerUnavailable(f"{method} {path} failed: {error or 'no answer in time'}") from None
         if not isinstance(answer, dict):
-            raise ControllerFailed(f"{method} {path} answered no JSON object")
+            raise ControllerUnavailable(f"{method} {path} answered no JSON object")
         return answer
 
     async def ready(self) -> None:
         """Wait until /readyz says that Asterisk and the database are there.
 
         Raises:
-            ControllerFailed: they were not within READY_TIMEOUT_S; the text says what was missing.
+            ControllerUnavailable: they were not within READY_TIMEOUT_S; the text says what was missing.
         """
         missing = ""
         try:
@@ -69,17 +69,18 @@ class ControllerApi:
                 while True:
                     try:
                         await self.ask("GET", "/readyz")
-                    except ControllerFailed as error:
+                    except ControllerUnavailable as error:
                         missing = str(error)
                     else:
                         return
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise ControllerFailed(f"the controller was not ready after {READY_TIMEOUT_S:g} s: {missing}") from None
+            why = f"the controller was not ready after {READY_TIMEOUT_S:g} s: {missing}"
+            raise ControllerUnavailable(why) from None
 
 
 class ControllerProcess:
-    """One `ari-agent serve`.
+    """One process of `ari-agent serve`, for as long as the context is open.
 
     settings: names without their prefix (`ARI_URL`, `API_KEY`, ...); nothing else of the product's settings reaches it.
     folder: where it runs; its database, recordings and log lie there.
@@ -117,7 +118,7 @@ class ControllerProcess:
             )
 
     async def _stop(self) -> None:
-        """SIGTERM, and SIGKILL if that is not enough."""
+        """Send SIGTERM, and SIGKILL if that is not enough."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -129,19 +130,19 @@ class ControllerProcess:
             await process.wait()
 
     async def ready(self, api: ControllerApi) -> None:
-        """Wait until its API is ready.
+        """Wait until the controller's API is ready.
 
         Raises:
-            ControllerFailed: it ended, or took too long; the text has the end of its log.
+            ControllerUnavailable: it ended, or took too long; the text has the end of its log.
         """
         ready, ended = asyncio.create_task(api.ready()), asyncio.create_task(self.ended())
         try:
             await asyncio.wait((ready, ended), return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
-                raise ControllerFailed(f"the controller ended at its start; it said:\n{log_tail(self.log_path)}")
+                raise ControllerUnavailable(f"the controller ended at its start; it said:\n{log_tail(self.log_path)}")
             await ready
-        except ControllerFailed as error:
-            raise ControllerFailed(f"{error}\nIts log ends:\n{log_tail(self.log_path)}") from None
+        except ControllerUnavailable as error:
+            raise ControllerUnavailable(f"{error}\nIts log ends:\n{log_tail(self.log_path)}") from None
         finally:
             ready.cancel()
             ended.cancel()
@@ -153,5 +154,5 @@ class ControllerProcess:
 
 
 def log_tail(path: Path, lines: int = 20) -> str:
-    """The last lines of a file that may not be there yet."""
+    """Return the last lines of a file; nothing when it does not exist."""
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""

@@ -22,7 +22,7 @@ def _parameters(challenge: str) -> dict[str, str]:
 
 
 def answer(challenge: str, *, username: str, password: str, method: str, uri: str, client_nonce: str) -> str:
-    """The value of Authorization or Proxy-Authorization for one challenge.
+    """Return the value of Authorization or Proxy-Authorization for one challenge.
 
     client_nonce: fresh randomness, used when the server asks for qop=auth.
 

@@ -1,4 +1,4 @@
-"""What was heard, in numbers: level, the place of one sound in another, the strength of a tone."""
+"""Measures what was heard: level, the place of one sound in another, the strength of a tone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ SILENCE_DBFS = -96.0
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a sound was found.
+    """Where a sound was found in a recording.
 
-    correlation: normalised, 1.0 = the same shape, 0 = unrelated.
-    offset: in samples, where it begins in the recording.
+    correlation: normalised, 1.0 = the same shape, 0 = unrelated. offset: in samples, where it begins in the recording.
     gain_db: how much louder it is there than the original.
     """
 
@@ -26,7 +25,7 @@ class Match:
 
 
 def level_dbfs(samples: Samples) -> float:
-    """RMS level against a full-scale square wave; SILENCE_DBFS for nothing at all."""
+    """Return the RMS level in dB relative to a full-scale square wave; SILENCE_DBFS for nothing at all."""
     if not len(samples):
         return SILENCE_DBFS
     rms = float(np.sqrt(np.mean(np.square(samples.astype(np.float64)))))
@@ -34,7 +33,7 @@ def level_dbfs(samples: Samples) -> float:
 
 
 def find(sound: Samples, recording: Samples) -> Match:
-    """The place in the recording that resembles the sound most, by normalised cross-correlation."""
+    """Return the place in the recording that resembles the sound most, by normalised cross-correlation."""
     count = len(sound)
     if not count or len(recording) < count:
         return Match(0.0, 0, SILENCE_DBFS)
@@ -55,7 +54,7 @@ def find(sound: Samples, recording: Samples) -> Match:
 
 
 def find_in_pieces(sound: Samples, recording: Samples, *, piece: int = 3200, slack: int = 1600) -> Match:
-    """As `find`, for a sound that may have been stretched a little on its way.
+    """Find a sound that may have been stretched a little on its way.
 
     A frame that a busy machine lost or repeated shifts all that follows, and the whole no longer correlates although
     every word was heard. So each piece (samples) is looked for round its place, up to slack samples away, and the
@@ -83,7 +82,7 @@ def find_in_pieces(sound: Samples, recording: Samples, *, piece: int = 3200, sla
 
 
 def tone_dbfs(samples: Samples, frequency_hz: float, rate_hz: int) -> float:
-    """The level of one frequency (a single DFT bin, as in Goertzel's algorithm), as RMS dBFS."""
+    """Return the level of one frequency (a single DFT bin, as in Goertzel's algorithm), as RMS dBFS."""
     if not len(samples):
         return SILENCE_DBFS
     angles = 2j * np.pi * frequency_hz / rate_hz * np.arange(len(samples))

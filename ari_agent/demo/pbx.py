@@ -17,14 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
-import secrets
-import shutil
 import socket
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -32,7 +28,9 @@ from typing import Final, Self
 
 import aiohttp
 
-from ari_agent.errors import PbxError, PortBusy
+from ari_agent.demo.ports import TCP_AND_UDP, free_port
+from ari_agent.demo.run_directory import RunDirectory
+from ari_agent.errors import PbxError
 
 log = logging.getLogger(__name__)
 
@@ -126,34 +124,34 @@ class Pbx:
         self._cache = cache or cache_folder()
         self._asterisk: asyncio.subprocess.Process | None = None
         self._run = Path()
-        self._run_lock: int | None = None
+        self._run_directory: RunDirectory | None = None
 
     # ---- what it is -------------------------------------------------------------------------------------------
 
     @property
     def ari_url(self) -> str:
-        """What ARI_AGENT_ARI_URL takes."""
+        """Return what ARI_AGENT_ARI_URL takes."""
         host = "127.0.0.1" if ip_address(self.ari_bind).is_unspecified else self.ari_bind
         return f"http://{host}:{self.ari_port}/ari"
 
     @property
     def work_path(self) -> Path:
-        """The directory that tools start in, seen from outside: put scenarios and WAV files there, find logs there."""
+        """Return the directory that tools start in, seen from outside: put scenarios there, find logs there."""
         return self._run / "work"
 
     @property
     def log_path(self) -> Path:
-        """Asterisk's log: notices, warnings and errors."""
+        """Return the path of Asterisk's log: notices, warnings and errors."""
         return self._run / "log" / "messages.log"
 
     @property
     def certificate_path(self) -> Path:
-        """The self-made certificate of SIP over TLS, for clients to trust."""
+        """Return the path of the self-made certificate of SIP over TLS, for clients to trust."""
         return self._run / "etc" / "keys" / "asterisk.crt"
 
     @property
     def running(self) -> bool:
-        """Whether the Asterisk process lives."""
+        """Return whether the Asterisk process lives."""
         return self._asterisk is not None and self._asterisk.returncode is None
 
     # ---- life -------------------------------------------------------------------------------------------------
@@ -170,8 +168,9 @@ class Pbx:
         if self.running:
             return
         self.root = Path((await self._install("root")).strip())
-        if self._run_lock is None:
-            self._make_run_directory()
+        if self._run_directory is None:
+            self._run_directory = RunDirectory.make(self._cache / "runs")
+            self._run = self._run_directory.path
         try:
             self._choose_ports()
             await self._configure()
@@ -181,12 +180,11 @@ class Pbx:
             raise
 
     async def stop(self) -> None:
-        """End Asterisk (its callers get a BYE) and remove the run directory. Does no harm twice."""
+        """End Asterisk (its callers get a BYE) and remove the run directory. Does nothing the second time."""
         await self._end()
-        if self._run_lock is not None:
-            shutil.rmtree(self._run, ignore_errors=True)
-            os.close(self._run_lock)
-            self._run_lock = None
+        if self._run_directory is not None:
+            self._run_directory.remove()
+            self._run_directory = None
 
     async def restart(self) -> None:
         """End Asterisk and start it again with the same ports, passwords and files; what ARI pushed is lost."""
@@ -194,7 +192,7 @@ class Pbx:
         await self._launch()
 
     async def kill(self) -> None:
-        """SIGKILL: no BYE, no closing handshake, as in a crash. `restart` starts it again."""
+        """End Asterisk by SIGKILL: no BYE, no closing handshake, as in a crash. `restart` starts it again."""
         if self._asterisk is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -277,23 +275,12 @@ class Pbx:
             raise PbxError(f"docker/install.sh {arguments[0]} failed: see above")
         return output.decode()
 
-    def _make_run_directory(self) -> None:
-        runs = self._cache / "runs"
-        runs.mkdir(parents=True, exist_ok=True)
-        _remove_old_runs(runs)
-        self._run = Path(tempfile.mkdtemp(prefix="pbx-", dir=runs))
-        self._run_lock = os.open(self._run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._run_lock, fcntl.LOCK_EX)
-        for folder in ("etc", "lib", "log", "spool", "run", "work"):
-            (self._run / folder).mkdir()
-
     def _choose_ports(self) -> None:
         if self.network_namespace:
             return
-        self.ari_port = _free_port(self.ari_bind, self.ari_port, (socket.SOCK_STREAM,), "ARI_AGENT_ARI_PORT")
-        both = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-        self.sip_port = _free_port(self.bind, self.sip_port, both, "ARI_AGENT_SIP_PORT")
-        self.tls_port = _free_port(self.bind, self.tls_port, (socket.SOCK_STREAM,), "ARI_AGENT_SIP_TLS_PORT")
+        self.ari_port = free_port(self.ari_bind, self.ari_port, "ARI_PORT")
+        self.sip_port = free_port(self.bind, self.sip_port, "SIP_PORT", TCP_AND_UDP)
+        self.tls_port = free_port(self.bind, self.tls_port, "SIP_TLS_PORT")
 
     async def _configure(self) -> None:
         uid, gid = _asterisk_user(self.root)
@@ -373,7 +360,7 @@ class Pbx:
 
 
 def cache_folder() -> Path:
-    """ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent: as docker/install.sh has it."""
+    """Return ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent, as docker/install.sh does."""
     if cache := os.environ.get("ARI_AGENT_CACHE"):
         return Path(cache).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -395,13 +382,16 @@ match = {",".join(networks)}
 
 
 def _hosts() -> str:
-    """Asterisk looks its own host name up for each call: without an answer here that is a question to the network."""
+    """Return the text of Asterisk's /etc/hosts.
+
+    Asterisk looks its own host name up for each call: without an answer here that is a question to the network.
+    """
     known = Path("/etc/hosts")
     return f"{known.read_text() if known.exists() else ''}\n127.0.0.1 localhost {socket.gethostname()}\n"
 
 
 def _asterisk_user(root: Path) -> tuple[int, int]:
-    """User and group number of the root's own user `asterisk`, which may be somebody else's number outside."""
+    """Return user and group number of the root's own user `asterisk`, which may be somebody else's number outside."""
     for line in (root / "etc" / "passwd").read_text().splitlines():
         name, _, uid, gid, *_ = line.split(":")
         if name == "asterisk":
@@ -410,58 +400,9 @@ def _asterisk_user(root: Path) -> tuple[int, int]:
 
 
 def _without_product_settings() -> dict[str, str]:
-    """This process's environment, without what would change the configuration behind the Pbx's back."""
+    """Return this process's environment, without what would change the configuration behind the Pbx's back."""
     kept = ("ARI_AGENT_DEBIAN_MIRROR",)
     return {name: value for name, value in os.environ.items() if name in kept or not name.startswith("ARI_AGENT_")}
-
-
-def _free_port(bind: str, port: int, kinds: Sequence[int], variable: str) -> int:
-    """The port, if all kinds of socket can have it; for 0 one that they can. Raises PortBusy."""
-    for _ in range(100):
-        with contextlib.ExitStack() as held:
-            try:
-                return _bind_all(bind, port or any_port(), kinds, held)
-            except OSError as error:
-                if port:
-                    raise PortBusy(variable, bind, port, error.strerror or str(error)) from None
-    raise PortBusy(variable, bind, port, "no free port was found in 100 tries")
-
-
-def _bind_all(bind: str, port: int, kinds: Sequence[int], held: contextlib.ExitStack) -> int:
-    for kind in kinds:
-        candidate = held.enter_context(socket.socket(socket.AF_INET, kind))
-        if kind == socket.SOCK_STREAM:
-            # As Asterisk does: connections of an earlier run that linger are no reason to refuse.
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        candidate.bind((bind, port))
-    return port
-
-
-def any_port() -> int:
-    """Below the system's ephemeral ports: of those, any connection may take it before its owner does."""
-    return 20_000 + secrets.randbelow(12_000)
-
-
-def _remove_old_runs(runs: Path) -> None:
-    """Remove the run directories whose Pbx is dead: nobody holds their lock any more."""
-    for stale in _unlocked(runs):
-        shutil.rmtree(stale, ignore_errors=True)
-
-
-def _unlocked(runs: Path) -> Iterator[Path]:
-    for directory in runs.glob("pbx-*"):
-        try:
-            lock = os.open(directory / "lock", os.O_RDWR)
-        except FileNotFoundError:
-            continue  # being made, or being removed, by another process
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            yield directory
-        finally:
-            os.close(lock)
 
 
 def _tail(log: Path, lines: int = 15) -> str:

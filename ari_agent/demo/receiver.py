@@ -28,7 +28,10 @@ FRESH_MS = 300_000
 
 
 def is_signed(body: bytes, signature: str, api_key: str, *, now_ms: int) -> bool:
-    """Whether `X-Retell-Signature: v=<ms>,d=<hex>` was made with this key over this body, at most 5 minutes ago."""
+    """Return whether a signature was made with this key over this body, at most 5 minutes ago.
+
+    signature: the header `X-Retell-Signature: v=<ms>,d=<hex>`.
+    """
     match = re.fullmatch(r"v=([0-9]{1,15}),d=([0-9a-f]{64})", signature)
     if not match or abs(now_ms - int(match[1])) > FRESH_MS:
         return False
@@ -38,20 +41,20 @@ def is_signed(body: bytes, signature: str, api_key: str, *, now_ms: int) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One webhook whose signature was right."""
+    """One webhook whose signature was right. message: its whole JSON object."""
 
     event: str
     message: dict[str, Any]
 
     @property
     def call(self) -> dict[str, Any]:
-        """The call object of call events, the `call_inbound` object of the inbound webhook."""
+        """Return the call object of call events, or the `call_inbound` object of the inbound webhook."""
         found = self.message.get("call") or self.message.get("call_inbound")
         return found if isinstance(found, dict) else {}
 
 
 def inbound_answer(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What the demo tells the controller about a call that rings: variables for the agent, metadata for the record."""
+    """Return the answer to the inbound webhook: variables for the agent, metadata for the record."""
     headers = asked.get("custom_sip_headers")
     caller = headers.get("x-caller") if isinstance(headers, dict) else None
     return {
@@ -66,7 +69,7 @@ class Receiver:
     """The HTTP server and what it has received.
 
     think_s: how long the inbound webhook waits with its answer; the caller rings meanwhile.
-    received: in order; refused: how many had no right signature; inbound_answers: how many calls were let in.
+    received: in order. refused: how many had no right signature. inbound_answers: how many calls were let in.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Receiver:
         self._runner = web.AppRunner(application)
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, which the system chooses when 0 is given."""
+        """Listen; return the port, which the system chooses when 0 is given."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
@@ -92,7 +95,10 @@ class Receiver:
         await self._runner.cleanup()
 
     async def wait_for(self, event: str, call_id: str | None = None) -> Received:
-        """The first webhook of this name, for this call if one is named. Waits for ever: give it a timeout."""
+        """Return the first webhook of this name, for this call if one is named.
+
+        Waits without end: give it a timeout.
+        """
         async with self._changed:
             while True:
                 for received in self.received:

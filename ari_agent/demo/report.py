@@ -1,4 +1,4 @@
-"""What the demo saw, step by step: printed as it happens, and as a table and JSON at the end."""
+"""Reports what the demo saw, step by step: printed as it happens, and as a table and JSON at the end."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ STEPS: Final[Mapping[str, str]] = {
     "record": "the call is on record",
     "webhooks": "the call's webhooks arrive, signed",
 }
+"""The steps of the scripted call, in order, each with the sentence that is printed for it."""
 
 
 class StepFailed(Exception):
@@ -33,7 +34,7 @@ class StepFailed(Exception):
 
 
 class Report:
-    """Steps in the order of STEPS. A step that was never reached counts as not seen."""
+    """The outcome of each step, in the order of STEPS. A step that was never reached counts as not seen."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,16 +43,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every step was seen."""
+        """Return whether every step was seen and none failed."""
         return all(name in self._seen and name not in self._failed for name in STEPS)
 
     def say(self, text: str) -> None:
-        """A line beside the steps."""
+        """Print a line beside the steps."""
         self._console.print(f"[dim]  {escape(text)}[/dim]", highlight=False)
 
     @asynccontextmanager
     async def step(self, name: str, *, timeout_s: float) -> AsyncIterator[Callable[[str], None]]:
-        """One step; what it yields takes the description of what was seen, which makes the step seen.
+        """Run one step; it yields a function that takes the description of what was seen, which makes the step seen.
 
         Raises:
             StepFailed: the time is over, or the body raised it.
@@ -80,7 +81,7 @@ class Report:
         return ("[green]✓[/green]", self._seen[name]) if name in self._seen else ("[yellow]-[/yellow]", "not reached")
 
     def table(self) -> Table:
-        """The summary."""
+        """Return the summary of all steps as a table."""
         table = Table(title="The scripted call", title_justify="left")
         table.add_column("")
         table.add_column("step", no_wrap=True)
@@ -91,7 +92,7 @@ class Report:
         return table
 
     def as_json(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        """The last line of `demo --once`. call: the call object, empty if it was never got."""
+        """Return the last line of `demo --once` as an object. call: the call object, empty if it was never got."""
         return {
             "ok": self.ok,
             "steps": {name: name in self._seen and name not in self._failed for name in STEPS},

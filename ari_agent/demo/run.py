@@ -4,7 +4,7 @@ run_demo            signals, exit status, the last line of --once
 └── _demonstrate    starts everything, in an order that ends it backwards whatever happens
     ├── system.py   Asterisk and the controller
     ├── _bound      agents and numbers over the HTTP API, as anybody would; removed at the end
-    ├── story.py    the scripted call
+    ├── scripted_call.py
     └── _invitation what a softphone needs to know
 """
 
@@ -28,13 +28,14 @@ from rich.table import Table
 from ari_agent.config import PREFIX
 from ari_agent.demo.agent import serve_agent
 from ari_agent.demo.agent_log import AgentLog
-from ari_agent.demo.agent_wire import AgentEvent, Pressed, Started, TransferEnded
-from ari_agent.demo.caller import Phone
-from ari_agent.demo.controller import ControllerApi, ControllerFailed, log_tail
+from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded
+from ari_agent.demo.caller import Softphone
+from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_tail
+from ari_agent.demo.ports import free_port
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
-from ari_agent.demo.settings import DemoSettings, address_towards, free_port
-from ari_agent.demo.story import OPERATOR_RATE_HZ, Stage, scripted_call
+from ari_agent.demo.scripted_call import OPERATOR_RATE_HZ, Participants, scripted_call
+from ari_agent.demo.settings import DemoSettings, address_towards
 from ari_agent.demo.system import System, system
 from ari_agent.errors import AriAgentError
 
@@ -50,7 +51,7 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_demo(once: bool) -> int:
-    """Run the demo; returns the exit status. With `once`, 0 only if every step of the scripted call was seen.
+    """Run the demo; return the exit status. With `once`, it is 0 only if every step of the scripted call was seen.
 
     Raises:
         ConfigurationError: a setting is wrong, before anything was started.
@@ -110,13 +111,13 @@ async def _demonstrate(
         )
         url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
         await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, url, "web", webhooks=webhooks))
-        phone = Phone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
+        phone = Softphone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
         await phone.open()
         stack.push_async_callback(phone.close)
 
         console.rule("The scripted call")
-        stage = Stage(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
-        call.update(await scripted_call(stage))
+        participants = Participants(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
+        call.update(await scripted_call(participants))
         console.print(report.table())
         if not report.ok:
             for who, log in pbx.logs.items():
@@ -126,12 +127,12 @@ async def _demonstrate(
         console.print(_invitation(pbx))
         who = await pbx.broken()
         its_log = f"; its log ends:\n{log_tail(pbx.logs[who])}" if who in pbx.logs else ""
-        raise ControllerFailed(f"{who} has ended{its_log}")
+        raise ControllerUnavailable(f"{who} has ended{its_log}")
 
 
 @asynccontextmanager
 async def _bound(api: ControllerApi, number: str, url: str, protocol: str, *, webhooks: str) -> AsyncIterator[None]:
-    """An agent, and the number that it answers."""
+    """Have an agent, and the number that it answers, for as long as the context is open."""
     engine = {"type": "audio-websocket", "audio_websocket_url": url, "audio_websocket_protocol": protocol}
     agent = await api.ask(
         "POST",
@@ -140,7 +141,7 @@ async def _bound(api: ControllerApi, number: str, url: str, protocol: str, *, we
     )
     path = f"/delete-phone-number/{quote(number)}"
     try:
-        with suppress(ControllerFailed):  # what a demo that was killed has left in a database that lives on
+        with suppress(ControllerUnavailable):  # what a demo that was killed has left in a database that lives on
             await api.ask("DELETE", path)
         await api.ask(
             "POST",
@@ -155,7 +156,7 @@ async def _bound(api: ControllerApi, number: str, url: str, protocol: str, *, we
         yield
     finally:
         for removed in (path, f"/delete-agent/{agent['agent_id']}"):
-            with suppress(ControllerFailed):
+            with suppress(ControllerUnavailable):
                 await api.ask("DELETE", removed)
 
 
@@ -167,9 +168,9 @@ def _tell_webhook(report: Report, received: Received) -> None:
 
 def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
     match event:
-        case Started():
+        case CallStarted():
             report.say(f"agent: {call_id} begins")
-        case Pressed(digit):
+        case KeyPressed(digit):
             report.say(f"agent: {call_id} pressed {digit}")
         case TransferEnded(status, sip_status):
             report.say(f"agent: {call_id} transfer {status} {sip_status or ''}".rstrip())

@@ -20,8 +20,8 @@ import numpy as np
 
 from ari_agent.demo import agent
 from ari_agent.demo.agent_log import AgentCall, AgentLog
-from ari_agent.demo.caller import CallFailed, Phone, PhoneCall
-from ari_agent.demo.controller import ControllerApi, ControllerFailed
+from ari_agent.demo.caller import CallFailed, Softphone, SoftphoneCall
+from ari_agent.demo.controller import ControllerApi, ControllerUnavailable
 from ari_agent.demo.measure import Match, find_in_pieces, level_dbfs, tone_dbfs
 from ari_agent.demo.receiver import Receiver
 from ari_agent.demo.report import Report, StepFailed
@@ -33,16 +33,24 @@ OPERATOR_RATE_HZ: Final = 16000
 # The same sound is at 1.00, with a frame lost each half second at 0.9, with its second half missing at 0.75, backwards
 # at 0.2.
 SAME_SOUND: Final = 0.85
+"""Correlation from which a sound counts as heard.
+
+The same sound is at 1.00, with a frame lost each half second at 0.9, with its second half missing at 0.75, backwards at
+0.2.
+"""
 GAIN_LIMIT_DB: Final = 3.0
 HEARD_TIMEOUT_S: Final = 12.0
 CALL_EVENTS: Final = ("call_started", "call_ended", "call_analyzed")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Who takes part. number and operator_number: what the caller dials, and what the agent transfers to."""
+class Participants:
+    """Who takes part in the scripted call.
 
-    phone: Phone
+    number and operator_number: what the caller dials, and what the agent transfers to.
+    """
+
+    phone: Softphone
     receiver: Receiver
     agent_log: AgentLog
     api: ControllerApi
@@ -51,32 +59,32 @@ class Stage:
     operator_number: str
 
 
-async def scripted_call(stage: Stage) -> dict[str, Any]:
-    """Place the call and check every step; returns the call object as the API shows it, {} if it came to none.
+async def scripted_call(participants: Participants) -> dict[str, Any]:
+    """Place the call and check every step; return the call object as the API shows it, {} if it came to none.
 
     A failed step ends the script: what depends on it could only fail as well.
     """
     record: dict[str, Any] = {}
     token = f"demo {secrets.token_hex(4)}"
-    call = await stage.phone.dial(stage.number, headers=[("X-Caller", token)])
+    call = await participants.phone.dial(participants.number, headers=[("X-Caller", token)])
     try:
-        agent_call = await _begin(stage, call, token)
-        await _talk(stage.report, call, agent_call)
-        await _press_keys(stage, call, agent_call)
-        operator_call = await _transfer(stage, call)
-        await _hang_up(stage, call, operator_call)
+        agent_call = await _begin(participants, call, token)
+        await _talk(participants.report, call, agent_call)
+        await _press_keys(participants, call, agent_call)
+        operator_call = await _transfer(participants, call)
+        await _hang_up(participants, call, operator_call)
         call_id = agent_call.started.call_id
-        record = await read_record(stage, call_id, token)
-        await count_webhooks(stage, call_id)
+        record = await read_record(participants, call_id, token)
+        await count_webhooks(participants, call_id)
     except StepFailed as error:
-        stage.report.say(f"the script ends here: {error}")
+        participants.report.say(f"the script ends here: {error}")
     finally:
         await call.hang_up()
     return record
 
 
-async def _begin(stage: Stage, call: PhoneCall, token: str) -> AgentCall:
-    report, began_s = stage.report, time.monotonic()
+async def _begin(participants: Participants, call: SoftphoneCall, token: str) -> AgentCall:
+    report, began_s = participants.report, time.monotonic()
     async with report.step("ring", timeout_s=10) as seen:
         ringing, answer = asyncio.create_task(call.ringing.wait()), call.answer
         await asyncio.wait((ringing, answer), return_when=asyncio.FIRST_COMPLETED)
@@ -85,14 +93,14 @@ async def _begin(stage: Stage, call: PhoneCall, token: str) -> AgentCall:
             raise StepFailed(f"{answer.exception() or 'answered without ringing'}")
         seen(f"180 Ringing {(time.monotonic() - began_s) * 1000:.0f} ms after the INVITE")
     async with report.step("webhook", timeout_s=15) as seen:
-        asked = await stage.receiver.wait_for("call_inbound")
-        if call.answer.done() and not stage.receiver.inbound_answers:
+        asked = await participants.receiver.wait_for("call_inbound")
+        if call.answer.done() and not participants.receiver.inbound_answers:
             raise StepFailed("the call was answered before the webhook had its say")
-        if asked.call.get("to_number") != stage.number:
-            raise StepFailed(f"to_number is {asked.call.get('to_number')}, dialled was {stage.number}")
-        seen(f"call_inbound from {asked.call.get('from_number')} to {stage.number}, signature right")
+        if asked.call.get("to_number") != participants.number:
+            raise StepFailed(f"to_number is {asked.call.get('to_number')}, dialled was {participants.number}")
+        seen(f"call_inbound from {asked.call.get('from_number')} to {participants.number}, signature right")
     async with report.step("headers", timeout_s=5) as seen:
-        agent_call = await stage.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
+        agent_call = await participants.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
         headers = asked.call.get("custom_sip_headers") or {}
         if headers.get("x-caller") != token:
             raise StepFailed(f"the webhook's custom_sip_headers are {headers}, expected x-caller: {token}")
@@ -107,7 +115,7 @@ async def _begin(stage: Stage, call: PhoneCall, token: str) -> AgentCall:
     return agent_call
 
 
-async def _talk(report: Report, call: PhoneCall, agent_call: AgentCall) -> None:
+async def _talk(report: Report, call: SoftphoneCall, agent_call: AgentCall) -> None:
     greeting = np.concatenate([melody(agent.GREETING_NOTES_HZ, 120, RATE_HZ), np.zeros(800, np.int16)])
     greeting = np.concatenate([greeting, speech("greeting")])
     async with report.step("audio_to_caller", timeout_s=20) as seen:
@@ -124,19 +132,19 @@ async def _talk(report: Report, call: PhoneCall, agent_call: AgentCall) -> None:
         seen(f"the question came back after {delay_ms:.0f} ms, correlation {match.correlation:.3f}")
 
 
-async def _press_keys(stage: Stage, call: PhoneCall, agent_call: AgentCall) -> None:
-    async with stage.report.step("dtmf", timeout_s=20) as seen:
+async def _press_keys(participants: Participants, call: SoftphoneCall, agent_call: AgentCall) -> None:
+    async with participants.report.step("dtmf", timeout_s=20) as seen:
         position = call.audio.heard_samples
         await call.audio.press("1")
-        await stage.agent_log.wait_for(lambda one: one is agent_call and "1" in one.digits)
+        await participants.agent_log.wait_for(lambda one: one is agent_call and "1" in one.digits)
         tone = chirp(agent.RISING_TONE_HZ[0], agent.RISING_TONE_HZ[1], 600, RATE_HZ)
         match = await _heard(tone, lambda: call.audio.heard[position:])
-        await stage.agent_log.wait_for(lambda one: one is agent_call and "rising tone" in one.marks)
+        await participants.agent_log.wait_for(lambda one: one is agent_call and "rising tone" in one.marks)
         seen(f"1 answered by a rising tone (correlation {match.correlation:.3f}), its mark came back")
-    async with stage.report.step("clear", timeout_s=15) as seen:
+    async with participants.report.step("clear", timeout_s=15) as seen:
         position = call.audio.heard_samples
         await call.audio.press("2")
-        await stage.agent_log.wait_for(lambda one: one is agent_call and "long tone" in one.marks)
+        await participants.agent_log.wait_for(lambda one: one is agent_call and "long tone" in one.marks)
         await asyncio.sleep(1.0)
         heard = call.audio.heard[position:]
         window = RATE_HZ // 50
@@ -147,17 +155,17 @@ async def _press_keys(stage: Stage, call: PhoneCall, agent_call: AgentCall) -> N
         seen(f"2 began a tone of 5000 ms; after clear it had sounded for {sounding_ms} ms, its mark came back")
 
 
-async def _transfer(stage: Stage, call: PhoneCall) -> PhoneCall:
+async def _transfer(participants: Participants, call: SoftphoneCall) -> SoftphoneCall:
     token = f"operator {secrets.token_hex(4)}"
-    async with stage.report.step("transfer", timeout_s=30) as seen:
+    async with participants.report.step("transfer", timeout_s=30) as seen:
         await call.audio.press("9")
         refer = await call.refers.get()
-        wanted = (stage.operator_number in user_of(refer.target), "X-Transferred-By" in refer.refer_to)
+        wanted = (participants.operator_number in user_of(refer.target), "X-Transferred-By" in refer.refer_to)
         if not all(wanted) or not refer.referred_by:
             raise StepFailed(f"REFER to {refer.refer_to}, referred by {refer.referred_by}")
         await call.notify("SIP/2.0 100 Trying", final=False)
-        operator_call = await stage.phone.dial(stage.operator_number, headers=[("X-Caller", token)])
-        operator = await stage.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
+        operator_call = await participants.phone.dial(participants.operator_number, headers=[("X-Caller", token)])
+        operator = await participants.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
         await _answered(operator_call)
         await call.notify("SIP/2.0 200 OK", final=True)
         match = await _heard(speech("operator"), lambda: operator_call.audio.heard)
@@ -168,8 +176,8 @@ async def _transfer(stage: Stage, call: PhoneCall) -> PhoneCall:
     return operator_call
 
 
-async def _hang_up(stage: Stage, call: PhoneCall, operator_call: PhoneCall) -> None:
-    async with stage.report.step("hang_up", timeout_s=15) as seen:
+async def _hang_up(participants: Participants, call: SoftphoneCall, operator_call: SoftphoneCall) -> None:
+    async with participants.report.step("hang_up", timeout_s=15) as seen:
         bye = await asyncio.shield(call.ended)
         if bye is None:
             raise StepFailed("the transferred call got no BYE")
@@ -182,21 +190,21 @@ async def _hang_up(stage: Stage, call: PhoneCall, operator_call: PhoneCall) -> N
         seen(f"the operator's BYE has Reason: {reason}")
 
 
-async def read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]:
-    """The step `record`: wait for the call's end in the API, and compare the call object with what was done."""
-    async with stage.report.step("record", timeout_s=10) as seen:
+async def read_record(participants: Participants, call_id: str, token: str) -> dict[str, Any]:
+    """Run the step `record`: wait for the call's end in the API, and compare the call object with what was done."""
+    async with participants.report.step("record", timeout_s=10) as seen:
         record: dict[str, Any] = {}
         while "end_timestamp" not in record:
             try:
-                record = await stage.api.ask("GET", f"/v2/get-call/{call_id}")
-            except ControllerFailed as error:
+                record = await participants.api.ask("GET", f"/v2/get-call/{call_id}")
+            except ControllerUnavailable as error:
                 raise StepFailed(str(error)) from None
             await asyncio.sleep(0.1)
         expected = {
             "call_status": "ended",
             "disconnection_reason": "call_transfer",
             "direction": "inbound",
-            "to_number": stage.number,
+            "to_number": participants.number,
             "metadata": {"answered_by": "ari_agent.demo.receiver"},
         }
         wrong = [
@@ -214,24 +222,24 @@ async def read_record(stage: Stage, call_id: str, token: str) -> dict[str, Any]:
     return record
 
 
-async def count_webhooks(stage: Stage, call_id: str) -> None:
-    """The step `webhooks`: each event once, in order, signed."""
-    async with stage.report.step("webhooks", timeout_s=15) as seen:
+async def count_webhooks(participants: Participants, call_id: str) -> None:
+    """Run the step `webhooks`: each event must come once, in order and signed."""
+    async with participants.report.step("webhooks", timeout_s=15) as seen:
         for event in CALL_EVENTS:
-            await stage.receiver.wait_for(event, call_id)
-        events = [one.event for one in stage.receiver.received if one.call.get("call_id") == call_id]
+            await participants.receiver.wait_for(event, call_id)
+        events = [one.event for one in participants.receiver.received if one.call.get("call_id") == call_id]
         events = [event for event in events if event in CALL_EVENTS]
         if events != list(CALL_EVENTS):
             raise StepFailed(f"expected {', '.join(CALL_EVENTS)}, once each and in order; got {', '.join(events)}")
-        ended = await stage.receiver.wait_for("call_ended", call_id)
+        ended = await participants.receiver.wait_for("call_ended", call_id)
         if ended.call.get("disconnection_reason") != "call_transfer":
             raise StepFailed(f"call_ended says {ended.call.get('disconnection_reason')}")
-        if stage.receiver.refused:
-            raise StepFailed(f"{stage.receiver.refused} webhooks had a wrong signature")
+        if participants.receiver.refused:
+            raise StepFailed(f"{participants.receiver.refused} webhooks had a wrong signature")
         seen(f"{', '.join(events)}, once each, signatures right")
 
 
-async def _answered(call: PhoneCall) -> None:
+async def _answered(call: SoftphoneCall) -> None:
     try:
         await asyncio.shield(call.answer)
     except (CallFailed, ValueError) as error:
@@ -239,7 +247,7 @@ async def _answered(call: PhoneCall) -> None:
 
 
 async def _heard(sound: Samples, recording: Callable[[], Samples]) -> Match:
-    """Wait until the sound is in the recording, whole and as loud as it was."""
+    """Wait until the sound is in the recording, whole and as loud as it was; return where."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + HEARD_TIMEOUT_S
     best = Match(0.0, 0, 0.0)

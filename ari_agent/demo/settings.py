@@ -1,4 +1,4 @@
-"""What the demo can be told by environment: addresses and ports, each with the variable that changes it."""
+"""The demo's settings from the environment: addresses and ports, each with the variable that changes it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Final, Self
 
 from ari_agent.config import PREFIX
-from ari_agent.demo.pbx import any_port
-from ari_agent.errors import ConfigurationError, PortBusy
+from ari_agent.errors import ConfigurationError
 
 # Field of DemoSettings: (its variable without the prefix, its default).
 PORTS: Final[Mapping[str, tuple[str, int]]] = {
@@ -21,16 +20,17 @@ PORTS: Final[Mapping[str, tuple[str, int]]] = {
     "agent_port": ("DEMO_AGENT_PORT", 8765),
     "webhook_port": ("DEMO_WEBHOOK_PORT", 8766),
 }
+"""Field of DemoSettings: its variable without the prefix, and its default."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """Ports are 1..65535, or 0 for one that the system chooses.
+    """The settings of the demo. Ports are 1..65535, or 0 for one that the system chooses.
 
     sip_bind: the IPv4 address that SIP and the caller's audio use; another machine's phone needs one of the network's.
     rtp_ports: first and last UDP port of Asterisk's audio.
-    running: use the Asterisk and the controller that these settings describe, instead of starting some; only then
-        are api_key and the softphone's account asked for.
+    running: use the Asterisk and the controller that these settings describe, instead of starting some; only then are
+    api_key and the softphone's account asked for.
     """
 
     running: bool
@@ -94,12 +94,12 @@ class DemoSettings:
 
     @property
     def sip_host(self) -> str:
-        """The address to dial: `sip_bind`, or this machine's own one where that means all of them."""
+        """Return the address to dial: `sip_bind`, or this machine's own address where that means all of them."""
         return address_towards("192.0.2.1") if IPv4Address(self.sip_bind).is_unspecified else self.sip_bind
 
     @property
     def api_client_host(self) -> str:
-        """Where the API is reached from here."""
+        """Return the host at which the API is reached from this machine."""
         try:
             return "127.0.0.1" if IPv4Address(self.api_host).is_unspecified else self.api_host
         except AddressValueError:  # a name
@@ -107,7 +107,7 @@ class DemoSettings:
 
 
 def _port(text: str) -> int:
-    """The port, -1 for what is none."""
+    """Return the port, or -1 for text that is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535 else -1
 
 
@@ -116,30 +116,10 @@ def _wrong(name: str, given: str, expected: str) -> ConfigurationError:
 
 
 def address_towards(host: str) -> str:
-    """The address of ours from which a host is reached; nothing is sent. 127.0.0.1 where there is no network."""
+    """Return our address from which a host is reached; nothing is sent. 127.0.0.1 where there is no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((host, 9))
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
-
-
-def free_port(host: str, port: int, variable: str) -> int:
-    """The TCP port if it is free, for 0 one that is.
-
-    Raises:
-        PortBusy: it is taken; the text names the variable that chooses another one.
-    """
-    tries = (port,) if port else tuple(any_port() for _ in range(100))
-    why = ""
-    for candidate in tries:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, candidate))
-            except OSError as error:
-                why = error.strerror or str(error)
-            else:
-                return candidate
-    raise PortBusy(PREFIX + variable, host, port, why)

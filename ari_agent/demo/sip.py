@@ -33,7 +33,7 @@ _ADDR_SPEC = re.compile(r"<([^<>]*)>")
 
 
 class MalformedSip(ValueError):
-    """A datagram that is no SIP message; the text says what was wrong."""
+    """A datagram that is no SIP message, or SDP that names no audio; the text says what was wrong."""
 
 
 def _full_name(name: str) -> str:
@@ -43,7 +43,7 @@ def _full_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
-    """One request or response.
+    """One SIP request or response.
 
     start_line: `INVITE sip:... SIP/2.0` or `SIP/2.0 200 OK`.
     headers: names as written, values without folding, in order; Content-Length is left out (`encode` writes it).
@@ -55,31 +55,31 @@ class SipMessage:
 
     @property
     def method(self) -> str | None:
-        """The request's method, None for a response."""
+        """Return the request's method; None for a response."""
         match = _REQUEST_LINE.fullmatch(self.start_line)
         return match[1] if match else None
 
     @property
     def status(self) -> int | None:
-        """The response's status, 100..699; None for a request."""
+        """Return the response's status, 100..699; None for a request."""
         match = _STATUS_LINE.fullmatch(self.start_line)
         return int(match[1]) if match else None
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, None if it is absent. Compact forms count."""
+        """Return the first value of a header, None if it is absent. Compact forms count."""
         return next(iter(self.all(name)), None)
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header, in order."""
+        """Return every value of a header, in order. Compact forms count."""
         wanted = _full_name(name)
         return [value for written, value in self.headers if _full_name(written) == wanted]
 
     def with_headers(self, *headers: tuple[str, str]) -> SipMessage:
-        """The same message with more headers at its end."""
+        """Return the same message with more headers at its end."""
         return SipMessage(self.start_line, (*self.headers, *headers), self.body)
 
     def encode(self) -> bytes:
-        """The datagram, Content-Length included."""
+        """Return the datagram, Content-Length included."""
         lines = [self.start_line, *(f"{name}: {value}" for name, value in self.headers)]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
         return "\r\n".join(lines).encode() + self.body
@@ -121,7 +121,10 @@ def parse(datagram: bytes) -> SipMessage:
 
 
 def response(request: SipMessage, status: int, reason: str, *, to_tag: str = "") -> SipMessage:
-    """Answer a request: RFC 3261 section 8.2.6 says which headers are copied. to_tag is added where To has none."""
+    """Return the response to a request, with the headers that RFC 3261 section 8.2.6 copies.
+
+    to_tag: added where To has none.
+    """
     headers: list[tuple[str, str]] = [("Via", value) for value in request.all("via")]
     for name in ("From", "To", "Call-ID", "CSeq"):
         value = request.header(name) or ""
@@ -132,25 +135,25 @@ def response(request: SipMessage, status: int, reason: str, *, to_tag: str = "")
 
 
 def uri_of(header: str) -> str:
-    """The URI of a From, To, Contact, Refer-To or Referred-By value."""
+    """Return the URI of a From, To, Contact, Refer-To or Referred-By value."""
     match = _ADDR_SPEC.search(header)
     return match[1] if match else header.split(";", 1)[0].strip()
 
 
 def tag_of(header: str) -> str | None:
-    """The tag parameter of a From or To value."""
+    """Return the tag parameter of a From or To value; None when it has none."""
     match = re.search(r";\s*tag=([^;\s]+)", header.rpartition(">")[2] or header)
     return match[1] if match else None
 
 
 def user_of(uri: str) -> str:
-    """The user part of a SIP URI, empty where there is none."""
+    """Return the user part of a SIP URI, empty where there is none."""
     match = re.match(r"sips?:([^@;?]*)@", uri)
     return match[1] if match else ""
 
 
 def audio_offer(*, host: str, port: int, session_id: int, rtp_payload_types: Sequence[int] = (0,)) -> bytes:
-    """An SDP offer of mu-law audio and telephone-event 101 (RFC 4566, RFC 4733). port: UDP, for RTP."""
+    """Return an SDP offer of mu-law audio and telephone-event 101 (RFC 4566, RFC 4733). port: UDP, for RTP."""
     types = " ".join(str(number) for number in (*rtp_payload_types, 101))
     lines = [
         "v=0",
@@ -169,7 +172,7 @@ def audio_offer(*, host: str, port: int, session_id: int, rtp_payload_types: Seq
 
 
 def audio_address(sdp: bytes) -> tuple[str, int]:
-    """Where an SDP answer wants its audio: IPv4 address and UDP port.
+    """Return where an SDP answer wants its audio: IPv4 address and UDP port.
 
     Raises:
         MalformedSip: no audio line, or no address for it.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.int16]
 
 SPEECH_RATE_HZ: Final = 8000
+"""The sample rate of the demo's recordings."""
 
 # ITU-T G.711: a bias of 33 in 13 bits is 132 in 16 bits; the largest magnitude that fits is 32635.
 _BIAS, _CLIP = 132, 32635
@@ -37,22 +38,25 @@ _ENCODE, _DECODE = _ulaw_tables()
 
 
 def to_ulaw(samples: Samples) -> bytes:
-    """G.711 mu-law, one byte a sample."""
+    """Encode samples as G.711 mu-law, one byte a sample."""
     return bytes(_ENCODE[samples.astype(np.int32) + 32768].tobytes())
 
 
 def from_ulaw(ulaw: bytes) -> Samples:
-    """The samples of G.711 mu-law bytes."""
+    """Decode G.711 mu-law bytes, one sample a byte."""
     return _DECODE[np.frombuffer(ulaw, np.uint8)]
 
 
 def silence(duration_ms: float, rate_hz: int) -> Samples:
-    """So many milliseconds of nothing."""
+    """Return so many milliseconds of silence."""
     return np.zeros(round(duration_ms * rate_hz / 1000), np.int16)
 
 
 def chirp(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, level_dbfs: float = -12.0) -> Samples:
-    """A tone that glides from one frequency to another; its level is that of a sine, with 5 ms of fade at both ends."""
+    """Return a tone that glides from one frequency to another, faded over 5 ms at both ends.
+
+    level_dbfs: peak relative to full scale.
+    """
     count = round(duration_ms * rate_hz / 1000)
     frequency_hz = np.linspace(from_hz, to_hz, count)
     wave_form: NDArray[np.float64] = np.sin(2 * np.pi * np.cumsum(frequency_hz) / rate_hz)
@@ -65,24 +69,24 @@ def chirp(from_hz: float, to_hz: float, duration_ms: float, rate_hz: int, *, lev
 
 
 def tone(frequency_hz: float, duration_ms: float, rate_hz: int) -> Samples:
-    """A steady tone."""
+    """Return a steady tone, faded over 5 ms at both ends."""
     return chirp(frequency_hz, frequency_hz, duration_ms, rate_hz)
 
 
 def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Samples:
-    """One tone after another."""
+    """Return one tone after another, each `note_ms` long."""
     return np.concatenate([tone(frequency_hz, note_ms, rate_hz) for frequency_hz in frequencies_hz])
 
 
 def speech(name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
-    """The demo's recording `{name}.wav`, at the wanted rate."""
+    """Return the demo's recording `{name}.wav`, at the wanted rate."""
     with files("ari_agent.demo").joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as recording:
         samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").astype(np.int16)
         return at_rate(samples, recording.getframerate(), rate_hz)
 
 
 def at_rate(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """The same sound at another rate, by linear interpolation: good enough for a demo's own speech."""
+    """Return the same sound at another rate, by linear interpolation: good enough for a demo's own speech."""
     if from_hz == to_hz:
         return samples
     count = len(samples) * to_hz // from_hz

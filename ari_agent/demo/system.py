@@ -1,4 +1,4 @@
-"""What the demo's call goes through: an Asterisk and a controller, started for it or already running."""
+"""The system that the demo's call goes through: an Asterisk and a controller, started for it or already running."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from ari_agent.config import PREFIX
-from ari_agent.demo.controller import ControllerApi, ControllerFailed, ControllerProcess
+from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
 from ari_agent.demo.pbx import INSTALL, Pbx
+from ari_agent.demo.ports import free_port
 from ari_agent.demo.report import Report
-from ari_agent.demo.settings import DemoSettings, free_port
+from ari_agent.demo.settings import DemoSettings
 from ari_agent.errors import PbxError
 
 LOOK_AGAIN_S: Final = 2.0
@@ -24,7 +25,8 @@ LOOK_AGAIN_S: Final = 2.0
 class System:
     """Where to dial, and whom to ask.
 
-    logs: the files that tell why something went wrong. broken: returns when a part has ended by itself, saying which.
+    logs: the files that tell why something went wrong, by the name of the part that writes them.
+    broken: returns when a part has ended by itself, saying which.
     """
 
     api: ControllerApi
@@ -39,11 +41,11 @@ class System:
 
 @asynccontextmanager
 async def system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
-    """The running one if there is one (ARI_AGENT_DEMO_RUNNING), else one that lives as long as the context.
+    """Give the running system if there is one (ARI_AGENT_DEMO_RUNNING), else one that lives as long as the context.
 
     Raises:
         PbxError: Asterisk cannot be made or started; PortBusy names the variable of a port that is taken.
-        ControllerFailed: the controller did not start.
+        ControllerUnavailable: the controller did not start.
     """
     make = running_system if settings.running else own_system
     async with make(settings, report) as made:
@@ -52,7 +54,7 @@ async def system(settings: DemoSettings, report: Report) -> AsyncIterator[System
 
 @asynccontextmanager
 async def running_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
-    """What runs already, by its settings."""
+    """Give the system that runs already and that these settings describe."""
     address = f"{settings.api_client_host}:{settings.api_port}"
     async with ControllerApi(address, settings.api_key) as api:
         await api.ready()
@@ -74,13 +76,13 @@ async def _unanswered(api: ControllerApi) -> str:
         while True:
             await api.ask("GET", "/healthz")
             await asyncio.sleep(LOOK_AGAIN_S)
-    except ControllerFailed:
+    except ControllerUnavailable:
         return "the controller"
 
 
 @asynccontextmanager
 async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
-    """An Asterisk in a private root, and a controller with an empty database."""
+    """Start an Asterisk in a private root, and a controller with an empty database; both end with the context."""
     if not INSTALL.exists():
         raise PbxError(
             f"{INSTALL} is missing: run the demo in a clone of the repository, or set {PREFIX}DEMO_RUNNING=yes"

@@ -46,7 +46,11 @@ _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven",
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """text: what is spoken. fields: of the response beside it. listening: how the agent listens from now on."""
+    """What the agent does about something the user said.
+
+    text: what is spoken. fields: of the `response` message beside it. listening: how the agent listens from now on.
+    transfers: whether the user is transferred. uses_tool: whether a tool call goes into the transcript.
+    """
 
     text: str
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -65,11 +69,11 @@ RULES: Final = (
     ("yes|yeah", Answer("That is a yes.")),
     ("no", Answer("That is a no.")),
 )
-"""What the caller said, as a regular expression of whole words; the first that is found counts."""
+"""What the user said, as a regular expression of whole words, and the answer; the first that is found counts."""
 
 
 def answer_to(heard: str, *, said: str = "") -> Answer:
-    """heard: what the caller said, in any spelling. said: what the agent said last."""
+    """Return the agent's answer. heard: what the user said, in any spelling. said: what the agent said last."""
     words = re.sub(r"[^a-z0-9' ]+", " ", heard.lower()).strip()
     if words in ("", "unintelligible audio"):
         return Answer("Sorry, I did not understand that.")
@@ -84,8 +88,11 @@ def answer_to(heard: str, *, said: str = "") -> Answer:
     return Answer(f"I understood: {heard.strip()}")
 
 
-class Conversation:
-    """One call. send: a message to ari-agent. word_pause_s: between the words of an answer."""
+class TextConversation:
+    """The agent's side of one call.
+
+    send: sends a message to ari-agent. word_pause_s: between the words of an answer.
+    """
 
     def __init__(self, send: Callable[[str], Any], *, transfer_to: str, word_pause_s: float) -> None:
         self._send, self._transfer_to, self._word_pause_s = send, transfer_to, word_pause_s
@@ -93,11 +100,11 @@ class Conversation:
         self._tools, self._prefix = 0, f"tool_{secrets.token_hex(4)}"  # unique across connections
 
     async def begin(self) -> None:
-        """Tell what we want to be told."""
+        """Send the config: which messages the agent wants to get."""
         await self._write(response_type="config", config=CONFIG)
 
     async def take(self, message: Mapping[str, Any]) -> None:
-        """One message of ari-agent's."""
+        """Do what one message of ari-agent's asks for."""
         match message:
             case {"interaction_type": "ping_pong", "timestamp": timestamp}:
                 await self._write(response_type="ping_pong", timestamp=timestamp)
@@ -109,13 +116,13 @@ class Conversation:
                 await self._say(response_id, answer_to(_last(said, "user"), said=_last(said, "agent")))
 
     async def close(self) -> None:
-        """The call is over."""
+        """Stop speaking, because the call is over."""
         if self._speaking:
             self._speaking.cancel()
             await asyncio.wait([self._speaking])
 
     async def _say(self, response_id: int, answer: Answer) -> None:
-        """In a task of its own: pings are answered meanwhile. Whatever was being said is not wanted any more."""
+        """Speak in a task of its own, so that pings are answered meanwhile; what was being said is cut off."""
         await self.close()
         self._speaking = asyncio.create_task(self._speak(response_id, answer))
 
@@ -169,7 +176,11 @@ async def serve_text_agent(
     word_pause_s: float = 0.02,
     on_message: Callable[[str, Mapping[str, Any]], None] | None = None,
 ) -> AsyncIterator[Server]:
-    """The agent as a websocket server. on_message sees every message of ari-agent's, with the call's id, in order."""
+    """Serve the agent as a websocket server, for as long as the context is open.
+
+    transfer_to: the number that users are transferred to. word_pause_s: between the words of an answer.
+    on_message: gets every message of ari-agent's, with the call's id, in order.
+    """
 
     async def converse(websocket: ServerConnection) -> None:
         path = urlsplit(websocket.request.path if websocket.request else "").path
@@ -177,7 +188,7 @@ async def serve_text_agent(
         if call is None:
             await websocket.close(1008, "give ws://HOST:PORT/llm as llm_websocket_url")
             return
-        conversation = Conversation(websocket.send, transfer_to=transfer_to, word_pause_s=word_pause_s)
+        conversation = TextConversation(websocket.send, transfer_to=transfer_to, word_pause_s=word_pause_s)
         try:
             await conversation.begin()
             async for text in websocket:

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from ari_agent.demo.agent import GREETING_NOTES_HZ, LONG_TONE_HZ, serve_agent
-from ari_agent.demo.agent_wire import AgentEvent, Heard, MarkReturned, Pressed, Started, TransferEnded
+from ari_agent.demo.agent_wire import AgentEvent, AudioHeard, CallStarted, KeyPressed, MarkReturned, TransferEnded
 from ari_agent.demo.measure import find, level_dbfs, tone_dbfs
 from ari_agent.demo.sounds import Samples, from_ulaw, silence, speech, to_ulaw, tone
 
@@ -131,8 +131,8 @@ async def _greeted(line: Line) -> None:
 
 async def test_the_agent_learns_who_calls_and_greets(line: Line, stage: Stage) -> None:
     await line.listen(4 * line.rate_hz)
-    started = await stage.saw(Started)
-    assert isinstance(started, Started)
+    started = await stage.saw(CallStarted)
+    assert isinstance(started, CallStarted)
     assert (started.call_id, started.variables["x-caller"]) == ("call_1", "abc")
     assert find(speech("greeting", line.rate_hz), line.played).correlation > 0.95
     first_note = line.played[: line.rate_hz // 10]
@@ -171,7 +171,7 @@ async def test_key_1_is_answered_by_a_rising_tone_and_a_mark(line: Line, stage: 
     assert mark.get("streamSid") == ("MZ1" if line.protocol == "twilio" else None)
     await line.tell({"event": "mark", "streamSid": "MZ1", "mark": {"name": "rising tone"}})
     assert await stage.saw(MarkReturned) == MarkReturned("rising tone")
-    assert await stage.saw(Pressed) == Pressed("1")
+    assert await stage.saw(KeyPressed) == KeyPressed("1")
 
 
 async def test_key_2_is_answered_by_a_long_tone_that_is_cleared_after_a_second(line: Line) -> None:
@@ -207,8 +207,8 @@ async def test_what_the_agent_hears_is_told(line: Line, stage: Stage) -> None:
     question = speech("caller_question", line.rate_hz)
     await line.speak(question)
     await line.tell({"event": "dtmf", "dtmf": {"digit": "#"}})
-    await stage.saw(Pressed)
-    heard = np.concatenate([event.samples for event in stage.events if isinstance(event, Heard)])
+    await stage.saw(KeyPressed)
+    heard = np.concatenate([event.samples for event in stage.events if isinstance(event, AudioHeard)])
     assert find(question[: len(heard)], heard).correlation > 0.99
 
 

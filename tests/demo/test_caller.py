@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ari_agent.demo.caller import CallFailed, Phone
+from ari_agent.demo.caller import CallFailed, Softphone
 from ari_agent.demo.pbx import Pbx
 
 EXTENSIONS = """
@@ -43,15 +43,17 @@ async def pbx() -> AsyncIterator[Pbx]:
 
 
 @pytest.fixture
-async def phone(pbx: Pbx) -> AsyncIterator[Phone]:
-    phone = Phone(account=pbx.softphone_account, password=pbx.softphone_password, server=("127.0.0.1", pbx.sip_port))
+async def phone(pbx: Pbx) -> AsyncIterator[Softphone]:
+    phone = Softphone(
+        account=pbx.softphone_account, password=pbx.softphone_password, server=("127.0.0.1", pbx.sip_port)
+    )
     await phone.open()
     yield phone
     await phone.close()
 
 
 @pytest.mark.asterisk
-async def test_the_phone_lives_through_the_calls_of_a_day(pbx: Pbx, phone: Phone) -> None:
+async def test_the_phone_lives_through_the_calls_of_a_day(pbx: Pbx, phone: Softphone) -> None:
     """One Asterisk for all of these: its start takes longer than the calls."""
     async with asyncio.timeout(60):
         await _it_rings_is_answered_and_hangs_up(pbx, phone)
@@ -66,7 +68,7 @@ async def test_the_phone_lives_through_the_calls_of_a_day(pbx: Pbx, phone: Phone
     assert "0 active channels" in await pbx.cli("core show channels count")
 
 
-async def _it_rings_is_answered_and_hangs_up(pbx: Pbx, phone: Phone) -> None:
+async def _it_rings_is_answered_and_hangs_up(pbx: Pbx, phone: Softphone) -> None:
     call = await phone.dial("answer")
     await call.ringing.wait()
     await call.answer
@@ -75,14 +77,14 @@ async def _it_rings_is_answered_and_hangs_up(pbx: Pbx, phone: Phone) -> None:
     assert call.ended.result() is None
 
 
-async def _it_hears_the_cause_of_a_bye(phone: Phone) -> None:
+async def _it_hears_the_cause_of_a_bye(phone: Softphone) -> None:
     call = await phone.dial("end")
     bye = await call.ended
     assert bye is not None
     assert bye.header("Reason") == "Q.850;cause=31"
 
 
-async def _it_is_refused(phone: Phone) -> None:
+async def _it_is_refused(phone: Softphone) -> None:
     call = await phone.dial("busy")
     with pytest.raises(CallFailed) as refused:
         await call.answer
@@ -90,7 +92,7 @@ async def _it_is_refused(phone: Phone) -> None:
     assert not call.ringing.is_set()
 
 
-async def _it_cancels(phone: Phone) -> None:
+async def _it_cancels(phone: Softphone) -> None:
     call = await phone.dial("ring")
     await call.ringing.wait()
     await call.hang_up()
@@ -99,13 +101,13 @@ async def _it_cancels(phone: Phone) -> None:
     assert cancelled.value.status == 487
 
 
-async def _it_sends_headers(phone: Phone) -> None:
+async def _it_sends_headers(phone: Softphone) -> None:
     call = await phone.dial("named", headers=[("X-Caller", "Bob + 100 %")])
     await call.answer
     await call.hang_up()
 
 
-async def _it_follows_a_refer(phone: Phone) -> None:
+async def _it_follows_a_refer(phone: Softphone) -> None:
     call = await phone.dial("refer")
     refer = await call.refers.get()
     assert (refer.target, refer.refer_to) == ("sip:answer@127.0.0.1", "sip:answer@127.0.0.1?X-Foo=bar")
@@ -120,7 +122,7 @@ async def _it_follows_a_refer(phone: Phone) -> None:
     await moved.hang_up()
 
 
-async def _it_reports_a_refer_that_failed(phone: Phone) -> None:
+async def _it_reports_a_refer_that_failed(phone: Softphone) -> None:
     call = await phone.dial("refer")
     await call.refers.get()
     await call.notify("SIP/2.0 486 Busy Here", final=True)
@@ -130,7 +132,7 @@ async def _it_reports_a_refer_that_failed(phone: Phone) -> None:
 
 
 async def _a_wrong_password_is_told(pbx: Pbx) -> None:
-    stranger = Phone(account=pbx.softphone_account, password="wrong", server=("127.0.0.1", pbx.sip_port))
+    stranger = Softphone(account=pbx.softphone_account, password="wrong", server=("127.0.0.1", pbx.sip_port))
     await stranger.open()
     call = await stranger.dial("answer")
     with pytest.raises(CallFailed) as refused:
@@ -142,7 +144,7 @@ async def _a_wrong_password_is_told(pbx: Pbx) -> None:
 async def test_nobody_at_the_other_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ari_agent.demo.caller.GIVE_UP_S", 0.3)
     monkeypatch.setattr("ari_agent.demo.caller.T1_S", 0.1)
-    phone = Phone(account="softphone", password="x", server=("127.0.0.1", 9))
+    phone = Softphone(account="softphone", password="x", server=("127.0.0.1", 9))
     await phone.open()
     call = await phone.dial("answer")
     with pytest.raises(CallFailed) as silence:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ari_agent.demo.controller import ControllerApi, ControllerFailed, ControllerProcess, log_tail
+from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable, log_tail
 
 KEY = "key_test"
 
@@ -49,13 +49,13 @@ async def test_a_request_has_the_key_and_the_body(api: ControllerApi) -> None:
     ("path", "said"), [("/other", "422: .*no such thing"), ("/list", "no JSON"), ("/text", "failed")]
 )
 async def test_an_answer_that_is_no_object_is_an_error_with_its_text(api: ControllerApi, path: str, said: str) -> None:
-    with pytest.raises(ControllerFailed, match=said):
+    with pytest.raises(ControllerUnavailable, match=said):
         await api.ask("GET", path)
 
 
 async def test_nobody_there_is_an_error(unused_tcp_port: int) -> None:
     async with ControllerApi(f"127.0.0.1:{unused_tcp_port}", KEY) as api:
-        with pytest.raises(ControllerFailed, match="GET /healthz failed"):
+        with pytest.raises(ControllerUnavailable, match="GET /healthz failed"):
             await api.ask("GET", "/healthz")
 
 
@@ -65,7 +65,7 @@ async def test_a_controller_that_ends_at_once_is_told_with_its_log(tmp_path: Pat
         ControllerProcess({"BIND": address, "API_KEY": KEY, "ARI_URL": "nonsense"}, folder=tmp_path) as process,
         ControllerApi(address, KEY) as api,
     ):
-        with pytest.raises(ControllerFailed, match=r"(?s)ended at its start.*ARI_AGENT_ARI_URL") as failure:
+        with pytest.raises(ControllerUnavailable, match=r"(?s)ended at its start.*ARI_AGENT_ARI_URL") as failure:
             await process.ready(api)
     assert KEY not in str(failure.value)
 

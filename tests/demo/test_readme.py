@@ -14,7 +14,8 @@ from websockets.asyncio.client import connect
 
 from ari_agent.api.routes import ROUTES
 from ari_agent.config import PREFIX, Settings
-from ari_agent.demo.settings import PORTS, free_port
+from ari_agent.demo.ports import free_port
+from ari_agent.demo.settings import PORTS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
-from ari_agent.demo.settings import DemoSettings, free_port
-from ari_agent.errors import ConfigurationError, PortBusy
+from ari_agent.demo.settings import DemoSettings
+from ari_agent.errors import ConfigurationError
 
 
 def test_an_empty_environment_gives_the_known_ports() -> None:
@@ -85,15 +83,3 @@ def test_a_running_system_needs_its_secrets(name: str) -> None:
     given = {"ARI_AGENT_DEMO_RUNNING": "yes", "ARI_AGENT_API_KEY": "a", "ARI_AGENT_SOFTPHONE_PASSWORD": "b"}
     with pytest.raises(ConfigurationError, match=f"{name}: not set"):
         DemoSettings.from_environment(given | {name: ""})
-
-
-def test_a_busy_port_names_the_variable_that_chooses_another() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(PortBusy, match=rf"127\.0\.0\.1:{port} .*ARI_AGENT_DEMO_AGENT_PORT"):
-            free_port("127.0.0.1", port, "DEMO_AGENT_PORT")
-
-
-def test_zero_finds_a_free_port() -> None:
-    port = free_port("127.0.0.1", 0, "BIND")
-    assert free_port("127.0.0.1", port, "BIND") == port

@@ -10,7 +10,7 @@ from aiohttp import web
 from rich.console import Console
 
 from ari_agent.demo import system as demo_system
-from ari_agent.demo.controller import ControllerFailed
+from ari_agent.demo.controller import ControllerUnavailable
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings
 from ari_agent.demo.system import system
@@ -54,6 +54,6 @@ async def test_it_is_used_as_it_is_and_watched(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_one_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
     monkeypatch.setattr("ari_agent.demo.controller.READY_TIMEOUT_S", 0.2)
-    with pytest.raises(ControllerFailed, match=r"not ready after 0\.2 s: GET /readyz failed"):
+    with pytest.raises(ControllerUnavailable, match=r"not ready after 0\.2 s: GET /readyz failed"):
         async with system(_settings(unused_tcp_port), Report(Console(file=io.StringIO()))):
             pass
