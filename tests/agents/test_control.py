@@ -6,11 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.control import REQUESTS, read_request, read_update, refusal, transfer_answer
+from ari_agent.agents.control import (
+    REQUESTS,
+    live_control,
+    read_request,
+    read_update,
+    refusal,
+    transfer_answer,
+    voicemail_notice,
+)
 from ari_agent.agents.message import Asked, CallFacts, Refused, TranscriptMessage
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import (
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+    VoicemailNotice,
+)
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
 from tests.agents.test_message import JSON
 
@@ -121,3 +136,22 @@ def test_the_outcome_of_a_transfer_leaves_out_what_is_unknown() -> None:
 def test_a_refused_transfer_is_a_failed_transfer_and_the_rest_are_errors() -> None:
     assert refusal("transfer", "no") == {"event": "transfer", "transfer": {"status": "failed", "message": "no"}}
     assert refusal("dtmf", "no") == {"event": "error", "error": {"event": "dtmf", "message": "no"}}
+
+
+def test_a_machine_is_announced_without_what_is_unknown() -> None:
+    assert voicemail_notice(VoicemailNotice(status="greeting", action="static_text", text="Call us back.")) == {
+        "event": "voicemail",
+        "voicemail": {"status": "greeting", "action": "static_text", "text": "Call us back."},
+    }
+    assert voicemail_notice(VoicemailNotice(status="recording", action="prompt")) == {
+        "event": "voicemail",
+        "voicemail": {"status": "recording", "action": "prompt"},
+    }
+
+
+def test_live_control_says_only_what_is_asked() -> None:
+    assert live_control(CallControl(trigger_response=True, additional_context="The card expired.")) == {
+        "event": "call_control",
+        "call_control": {"trigger_response": True, "additional_context": "The card expired."},
+    }
+    assert live_control(CallControl(trigger_response=False)) == {"event": "call_control", "call_control": {}}

@@ -211,3 +211,36 @@ def test_a_refused_request_names_its_event() -> None:
     answer = client().read_text(b'{"event":"transfer","transfer":{"to":"a,b"}}')
     assert isinstance(answer, Refused)
     assert answer.event == "transfer"
+
+
+def test_an_application_ping_of_the_agent_gets_its_answer() -> None:
+    assert said(client().pong()) == {"event": "pong", "sequenceNumber": "1", "streamSid": SID}
+
+
+def test_the_server_reads_media_whose_form_it_has_seen() -> None:
+    stream = client()
+    server = server_after_start(stream)
+    for _ in range(2):  # the numbers of the second differ from those of the first
+        assert server.read_text(stream.audio(b"\x01" * 160)) == Audio(b"\x01" * 160)
+    again = stream.audio(b"\x02" * 160)
+    assert server.read_text(again) == Audio(b"\x02" * 160)
+    assert server.read_text(again) == Audio(b"\x02" * 160)
+
+
+@pytest.mark.parametrize(("digit", "read"), [("#", "#"), (7, "7"), (0, "0")])
+def test_the_server_takes_digits_as_strings_and_as_integers(digit: object, read: str) -> None:
+    message = json.dumps({"event": "dtmf", "dtmf": {"digit": digit}}).encode()
+    assert TwilioServer().read_text(message) == Digit(read)
+
+
+@pytest.mark.parametrize("digit", ["", "12", 10, -1, True, None])
+def test_what_is_no_digit_is_corrupt(digit: object) -> None:
+    with pytest.raises(AgentCorruptPayload, match=r"dtmf\.digit"):
+        TwilioServer().read_text(json.dumps({"event": "dtmf", "dtmf": {"digit": digit}}).encode())
+
+
+def test_a_stream_without_a_media_format_has_the_servers_own() -> None:
+    message = json.dumps({"event": "start", "start": {"streamSid": SID}}).encode()
+    started = TwilioServer(encoding="s16le", rate_hz=16000).read_text(message)
+    assert isinstance(started, Started)
+    assert (started.encoding, started.rate_hz, started.parameters) == ("s16le", 16000, {})

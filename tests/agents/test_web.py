@@ -101,6 +101,7 @@ def test_what_the_client_says_is_json_that_reads_back(name: str, digit: str) -> 
     web = WebClient(FACTS)
     assert json.loads(web.mark(name)) == {"event": "mark", "mark": {"name": name}}
     assert json.loads(web.dtmf(digit, 90)) == {"event": "dtmf", "dtmf": {"digit": digit, "duration_ms": 90}}
+    assert json.loads(web.control({"event": "hangup", "name": name})) == {"event": "hangup", "name": name}
     assert web.pong() == b"pong"
     assert web.closing() == ()
 

@@ -98,6 +98,15 @@ def test_a_dial_event_belongs_to_the_channel_that_is_dialled() -> None:
 
 
 @pytest.mark.parametrize(
+    ("about", "channel_id"), [({"channel": {"id": "7.1", "name": "n", "state": "Up"}}, "7.1"), ({}, None)]
+)
+def test_a_user_event_may_belong_to_a_channel(about: dict[str, Any], channel_id: str | None) -> None:
+    event = parse_event(json.dumps({"type": "ChannelUserevent", "eventname": "e", **about}))
+    assert event is not None
+    assert event.channel_id == channel_id
+
+
+@pytest.mark.parametrize(
     ("target", "channel_id"), [("channel:123.4", "123.4"), ("bridge:b", None), ("channel:", None), ("", None)]
 )
 def test_a_playback_belongs_to_its_channel(target: str, channel_id: str | None) -> None:

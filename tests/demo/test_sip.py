@@ -121,3 +121,16 @@ def test_no_sdp_breaks_the_reader(sdp: bytes) -> None:
         sip.audio_address(sdp)
     except MalformedSip as error:
         assert str(error)
+
+
+def test_an_answer_without_an_address_is_refused() -> None:
+    with pytest.raises(MalformedSip, match="c= line"):
+        sip.audio_address(b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n")
+
+
+def test_headers_are_added_at_the_end() -> None:
+    message = SipMessage("SIP/2.0 200 OK", (("Via", "a"),), b"body").with_headers(
+        ("Allow", "BYE"), ("Contact", "<sip:c>")
+    )
+    assert message.headers == (("Via", "a"), ("Allow", "BYE"), ("Contact", "<sip:c>"))
+    assert (message.status, message.body) == (200, b"body")

@@ -124,3 +124,9 @@ def test_a_crossfade_passes_from_old_to_new() -> None:
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_a_crossfade_is_as_long_as_the_new_audio(old: bytes, new: bytes) -> None:
     assert len(audio.crossfade(old, new)) == len(new)
+
+
+def test_amplified_sound_is_louder_and_clipped_at_full_scale() -> None:
+    quiet = struct.pack("<4h", 100, -100, 0, 20_000)
+    assert samples(audio.amplify(quiet, 2.0)) == (200, -200, 0, 32767)
+    assert samples(audio.amplify(quiet, 0.5)) == (50, -50, 0, 10_000)

@@ -138,3 +138,12 @@ def test_odd_rates_work_too(rate_hz: int) -> None:
         frequencies, level_db = spectrum_db(Resampler(from_hz, to_hz).process(tone(1000, from_hz)), to_hz)
         assert abs(level_db[np.abs(frequencies - 1000) < 20].max()) < 0.6
         assert level_db[np.abs(frequencies - 1000) > 50].max() < -60
+
+
+@pytest.mark.parametrize("rate_hz", [12345, 16000])
+def test_an_empty_chunk_gives_nothing_and_changes_nothing(rate_hz: int) -> None:
+    sound = tone(1000, 8000)
+    one, other = Resampler(8000, rate_hz), Resampler(8000, rate_hz)
+    first = one.process(sound[:500])
+    assert one.process(b"") == b""
+    assert first + one.process(sound[500:]) == other.process(sound)
