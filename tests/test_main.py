@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ari_agent import __main__ as command_line
+from ari_agent import logs
 from ari_agent.__main__ import main
 from ari_agent.errors import ControllerFailed
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
@@ -111,7 +112,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
         raise failure
 
     monkeypatch.setattr(command_line, "serve", fails)
-    monkeypatch.setattr(command_line.logs, "set_up", lambda _: None)
+    monkeypatch.setattr(logs, "set_up", lambda _: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text
 
