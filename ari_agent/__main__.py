@@ -24,7 +24,7 @@ FAILED, WRONG_SETTING = 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run the command that the arguments (by default those of the process) name, and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options) or 0)

@@ -1,4 +1,4 @@
-"""The time of day. Who decides is told the time; who waits is given this function."""
+"""The time of day. A pure module gets the time as an argument; a module that waits gets this function."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import time
 
 
 def now_ms() -> int:
-    """Milliseconds since the epoch."""
+    """The time now, in milliseconds since 1970 (UTC)."""
     return time.time_ns() // 1_000_000

@@ -22,14 +22,14 @@ _MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a pa
 
 
 class Address(NamedTuple):
-    """A host and a TCP port, 0..65535 (0 = chosen by the system)."""
+    """A host name or address, and a TCP port from 0 to 65535; with 0 the system chooses the port."""
 
     host: str
     port: int
 
 
 class PortRange(NamedTuple):
-    """UDP ports, both ends included. 0-0: chosen by the system."""
+    """A range of UDP ports, both ends included; with 0-0 the system chooses each port."""
 
     first: int
     last: int
@@ -73,7 +73,7 @@ def _app_name(value: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Everything that an administrator may set; `ari-agent serve` reads it once at start."""
+    """All settings of the controller, which `ari-agent serve` reads once at its start with `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
@@ -81,8 +81,8 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8088/ari", description="Asterisk's REST interface, up to and including /ari"
     )
     ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
-    ari_password: SecretStr = Field(SecretStr(""), description="its password; required")
-    app: Annotated[str, AfterValidator(_app_name)] = Field("ari_agent", description="name in Stasis(...)")
+    ari_password: SecretStr = Field(SecretStr(""), description="the password of this user of ari.conf; required")
+    app: Annotated[str, AfterValidator(_app_name)] = Field("ari_agent", description="name as in Stasis(ari_agent)")
     bind: Annotated[Address, NoDecode, BeforeValidator(_address)] = Field(
         Address("127.0.0.1", 8080), description="where the HTTP API listens"
     )
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite+aiosqlite:///ari-agent.db", description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
     )
-    rtp_host: str = Field("127.0.0.1", min_length=1, description="address of ours that Asterisk sends audio to")
+    rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
     )
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
-    reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, kept for inbound calls")
+    reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, slots kept for inbound calls")
     calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")
     chat_failure_text: str = Field(
         "Sorry, we cannot answer at the moment. Please try again later.",
@@ -115,24 +115,26 @@ class Settings(BaseSettings):
         description="what is written to a user whose text was longer than Asterisk takes; empty = nothing",
     )
     speech_to_text: Literal["none", "openai", "deepgram", "grammar"] = Field(
-        "none", description="who listens for text agents (custom-llm)"
+        "none", description="speech-to-text provider of text agents"
     )
-    text_to_speech: Literal["none", "openai", "elevenlabs", "flite"] = Field("none", description="who speaks for them")
-    openai_api_key: SecretStr = Field(SecretStr(""), description="of OpenAI, or of a server that speaks its API")
+    text_to_speech: Literal["none", "openai", "elevenlabs", "flite"] = Field(
+        "none", description="text-to-speech provider of text agents"
+    )
+    openai_api_key: SecretStr = Field(SecretStr(""), description="key of OpenAI, or of a server that has the same API")
     openai_base_url: Annotated[str, AfterValidator(_http_url)] = Field(
-        "https://api.openai.com/v1", description="up to and including /v1"
+        "https://api.openai.com/v1", description="URL of the API of OpenAI or a like server, up to and including /v1"
     )
-    openai_stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="for speech to text")
-    openai_tts_model: str = Field("gpt-4o-mini-tts", min_length=1, description="for text to speech")
-    deepgram_api_key: SecretStr = Field(SecretStr(""), description="of Deepgram")
-    deepgram_url: str = Field("wss://api.deepgram.com", min_length=1, description="of Deepgram, or of a server like it")
-    deepgram_model: str = Field("nova-3", min_length=1, description="a name of Deepgram's")
-    elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="of ElevenLabs")
-    elevenlabs_url: str = Field("https://api.elevenlabs.io", min_length=1, description="of ElevenLabs")
-    elevenlabs_model: str = Field("eleven_flash_v2_5", min_length=1, description="a name of ElevenLabs'")
-    flite: str = Field("flite", min_length=1, description="the program flite, or its path")
+    openai_stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="OpenAI model for speech to text")
+    openai_tts_model: str = Field("gpt-4o-mini-tts", min_length=1, description="OpenAI model for text to speech")
+    deepgram_api_key: SecretStr = Field(SecretStr(""), description="key of Deepgram")
+    deepgram_url: str = Field("wss://api.deepgram.com", min_length=1, description="URL of Deepgram or a like server")
+    deepgram_model: str = Field("nova-3", min_length=1, description="Deepgram model for speech to text")
+    elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="key of ElevenLabs")
+    elevenlabs_url: str = Field("https://api.elevenlabs.io", min_length=1, description="URL of ElevenLabs")
+    elevenlabs_model: str = Field("eleven_flash_v2_5", min_length=1, description="ElevenLabs model for text to speech")
+    flite: str = Field("flite", min_length=1, description="name or path of the program flite")
     grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
-        None, description="a JSGF grammar or a list of phrases; none: a few intents, built in"
+        None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
@@ -145,12 +147,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then .env, then what `load` read from the TOML file."""
+        """The sources in order of precedence: the environment, `.env`, then what `load` read from the TOML file."""
         del settings_cls, file_secret_settings  # the base class fixes the signature
         return env_settings, dotenv_settings, init_settings
 
 
 def _complaint(error: ValidationError) -> str:
+    """One line that names each wrong variable and says what it may be; values that may hold a secret are left out."""
     lines = []
     for problem in error.errors():
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
@@ -161,6 +164,7 @@ def _complaint(error: ValidationError) -> str:
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
+    """The settings of the file, by their names without the prefix; raises ConfigurationError for an unknown one."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -175,7 +179,7 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 
 
 def load(config_file: Path | None = None) -> Settings:
-    """Read the settings.
+    """Read the settings from the environment, `.env` and the TOML file, and check those that depend on one another.
 
     Raises:
         ConfigurationError: a value is wrong, the file is unreadable, or a required secret is missing.
@@ -193,9 +197,9 @@ def load(config_file: Path | None = None) -> Settings:
             f"{PREFIX}RESERVED_INBOUND_CONCURRENCY: {settings.reserved_inbound_concurrency} must be less than "
             f"{PREFIX}CONCURRENCY_LIMIT, which is {settings.concurrency_limit}"
         )
-    ears, voice = settings.speech_to_text, settings.text_to_speech
-    if (ears == "none") != (voice == "none"):
+    recognizer, synthesizer = settings.speech_to_text, settings.text_to_speech
+    if (recognizer == "none") != (synthesizer == "none"):
         raise ConfigurationError(
-            f"{PREFIX}SPEECH_TO_TEXT is {ears} and {PREFIX}TEXT_TO_SPEECH is {voice}: set both, or neither"
+            f"{PREFIX}SPEECH_TO_TEXT is {recognizer} and {PREFIX}TEXT_TO_SPEECH is {synthesizer}: set both, or neither"
         )
     return settings

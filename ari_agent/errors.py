@@ -1,58 +1,59 @@
-"""Every error the product raises on purpose, in one tree.
+"""The tree of errors that the modules of the product raise for one another.
 
     AriAgentError
-    ├── ConfigurationError            a setting is wrong: exit status 2
-    │   └── SpeechUnavailable         a speech provider lacks what it needs: a package, a program, a key
-    ├── ControllerFailed              a part of the controller ended by a defect: exit status 1
-    ├── AsteriskError                 the PBX
-    │   ├── AsteriskUnreachable       no answer on ARI
-    │   ├── AsteriskRefused           ARI answered with an error status
-    │   ├── ChannelGone               404: the channel or bridge does not exist any more
-    │   ├── MalformedEvent            a message of the event websocket that is no event
-    │   └── MalformedMessage          a text message that cannot be answered
-    ├── MediaError                    audio between the two ends
-    │   ├── MalformedPacket           a datagram that is no RTP packet
-    │   └── NoRtpPort                 every port of the configured range is taken
-    ├── AgentError                    the agent's websocket; knows its disconnection_reason
-    │   ├── AgentUnreachable          no TCP, TLS or handshake in time
-    │   ├── AgentRefused              the handshake was answered with something other than 101
-    │   ├── AgentLost                 the connection broke during the call
-    │   │   ├── AgentCutOff           without a close frame
-    │   │   ├── AgentClosed           with a close code that is no goodbye
-    │   │   └── AgentClosedWithoutCode  with none
-    │   ├── AgentCorruptPayload       a message that the protocol does not know
-    │   └── UnservedAgent             an agent of a kind that takes no calls here
-    ├── SpeechFailed                  speech to text or text to speech failed in a call; knows its disconnection_reason
-    ├── AgentVersionError             a request that an agent's versions cannot fulfil; knows its HTTP status
-    │   ├── StaleDraft                412: an update of a version that is not the latest
-    │   ├── VersionUnknown            404: the agent has no such version
-    │   ├── VersionFrozen             a published version cannot be changed
-    │   └── VersionInUse              the only version of an agent cannot be deleted
-    ├── CallError                     a request that the call cannot fulfil; knows its HTTP status
-    │   ├── UnknownCall               no such call
-    │   ├── UnknownAsset              no such agent or phone number
-    │   ├── CallNotPlaced             an outbound call that cannot be as it is asked for
-    │   ├── ChatNotStarted            a chat that cannot be as it is asked for
-    │   ├── ChatNotOngoing            the chat has ended
-    │   ├── ConcurrencyLimitReached   no slot is free for an outbound call
-    │   ├── CallNotOngoing            the call has ended, or not begun
-    │   ├── CallNotRegistered         a registration that cannot be as it is asked for
-    │   ├── CallNotJoined             an audio websocket that no registered call waits for
-    │   ├── NoPhoneLine               a transfer or DTMF in a web call
-    │   ├── TransferNotSetUp          the dialplan lacks a context that callers leave through
-    │   └── InvalidTransferTarget     a destination that is no number and no SIP URI, or hides more than one
-    ├── WebhookError
-    │   └── InboundWebhookFailed      no valid answer from the inbound webhook after every attempt
-    ├── StoreError                    the database
-    │   ├── AlreadyStored             a record with this key exists
-    │   ├── UnreadableRecord          what is stored is no such object
-    │   └── FallbackChain             a fallback number would fall back itself
-    ├── PbxError                      the Asterisk of the demo and the tests did not start
-    │   └── PortBusy                  a port it needs is taken
-    └── ApiError                      an HTTP answer: status and message
+    ├── ConfigurationError              a setting is wrong: exit status 2
+    │   └── SpeechUnavailable           a speech provider lacks a package, a program or a key
+    ├── ControllerFailed                a part of the controller stopped because of a defect: exit status 1
+    ├── AsteriskError                   the PBX
+    │   ├── AsteriskUnreachable         no answer on ARI
+    │   ├── AsteriskRefused             ARI answered with an error status
+    │   │   └── ChannelGone             404: the channel or bridge does not exist any more
+    │   ├── MalformedEvent              a message of the event websocket that is not an event
+    │   └── MalformedMessage            a SIP MESSAGE whose sender or recipient cannot be used
+    ├── MediaError                      audio between the caller and the agent
+    │   ├── MalformedPacket             a datagram that is not an RTP packet
+    │   └── NoRtpPort                   every port of the configured range is taken
+    ├── AgentError                      the agent's websocket; knows its disconnection_reason
+    │   ├── AgentUnreachable            no TCP connection, TLS session or handshake in time
+    │   ├── AgentRefused                the handshake was answered with something other than 101
+    │   ├── AgentLost                   the connection broke during the call
+    │   │   ├── AgentCutOff             without a close frame
+    │   │   ├── AgentClosed             with a close code other than 1000
+    │   │   └── AgentClosedWithoutCode  with a close frame that has no code
+    │   ├── AgentCorruptPayload         a message that the protocol does not know
+    │   └── UnservedAgent               an agent of a kind that takes no calls here
+    ├── SpeechFailed                    speech failed in a call; knows its disconnection_reason
+    ├── AgentVersionError               a request that an agent's versions cannot fulfil; knows its HTTP status
+    │   ├── StaleDraft                  412: an update of a version that is not the latest
+    │   ├── VersionUnknown              404: the agent has no such version
+    │   ├── VersionFrozen               a published version cannot be changed
+    │   └── VersionInUse                the only version of an agent cannot be deleted
+    ├── CallError                       a request that cannot be fulfilled; knows its HTTP status
+    │   ├── UnknownCall                 422: no such call
+    │   ├── UnknownAsset                422: no such agent, chat or phone number
+    │   ├── CallNotPlaced               an outbound call that cannot be placed as requested
+    │   ├── ChatNotStarted              a chat that cannot be started or continued as requested
+    │   ├── ChatNotOngoing              the chat has ended
+    │   ├── ConcurrencyLimitReached     429: no concurrency slot is free for an outbound call
+    │   ├── CallNotOngoing              the call has ended, or has not been answered yet
+    │   ├── CallNotRegistered           a call that cannot be registered as requested
+    │   ├── CallNotJoined               an audio websocket that no registered call is waiting for
+    │   ├── NoPhoneLine                 a transfer or DTMF in a web call
+    │   ├── TransferNotSetUp            the dialplan lacks a context that transferred callers go through
+    │   └── InvalidTransferTarget       a destination that is neither a number nor a SIP URI, or hides more than one
+    ├── WebhookError                    a webhook
+    │   └── InboundWebhookFailed        no attempt got a valid answer from the inbound webhook
+    ├── StoreError                      the database: 503
+    │   ├── UnreadableRecord            what is stored does not have the form it should have
+    │   ├── AlreadyStored               400: a record with this key exists
+    │   └── FallbackChain               400: a fallback number would itself have a fallback
+    ├── PbxError                        the Asterisk of the demo and the tests did not start
+    │   └── PortBusy                    a port it needs is taken
+    └── ApiError                        an HTTP answer: status and message
 
-An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason
-by the call, into a status by the API.
+An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason by the call,
+into an HTTP status by the API (`api/errors.py`), into an exit status by the command line (`__main__.py`). An error that
+only one module and its callers know stands in that module.
 """
 
 from __future__ import annotations
@@ -65,19 +66,19 @@ from ari_agent.contract.disconnection import DisconnectionReason
 
 
 class AriAgentError(Exception):
-    """Root of the tree."""
+    """Base class of every error in this tree. The command line exits with status 1 for one that reaches it."""
 
 
 class ConfigurationError(AriAgentError):
-    """A setting is wrong; the message names it and says what it may be."""
+    """Raised when a setting is wrong. The message names the setting and says what it may be; the exit status is 2."""
 
 
 class SpeechUnavailable(ConfigurationError):
-    """Speech to text or text to speech cannot start; the message names what is missing and what would be right."""
+    """Raised when speech to text or text to speech cannot start; the message says what is missing. Exit status 2."""
 
 
 class ControllerFailed(AriAgentError):
-    """A part that must always run ended by a defect of ours; the log has its traceback."""
+    """Raised when a part that must always run (part: its name) has stopped because of a defect: exit status 1."""
 
     def __init__(self, part: str) -> None:
         super().__init__(f"stopped, because its {part} failed; the log says why")
@@ -85,11 +86,11 @@ class ControllerFailed(AriAgentError):
 
 
 class AsteriskError(AriAgentError):
-    """Something on the PBX side."""
+    """Base class of errors on the side of the PBX: an answer or a message of Asterisk, or the lack of one."""
 
 
 class AsteriskUnreachable(AsteriskError):
-    """ARI did not answer: connection refused, reset or timed out."""
+    """Raised when a request to ARI gets no answer: refused, reset or timed out. The API answers 503."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"{url} is not reachable: {why}")
@@ -97,7 +98,7 @@ class AsteriskUnreachable(AsteriskError):
 
 
 class AsteriskRefused(AsteriskError):
-    """ARI answered a request with a status of 400 or more."""
+    """Raised when ARI answers with an error status, or without what was asked for. The API answers 502."""
 
     def __init__(self, method: str, path: str, status: int, message: str) -> None:
         super().__init__(f"{method} {path} answered {status}: {message}")
@@ -105,11 +106,11 @@ class AsteriskRefused(AsteriskError):
 
 
 class ChannelGone(AsteriskRefused):
-    """ARI answered 404: the channel, bridge or playback is not there any more."""
+    """Raised when ARI answers 404: the channel, bridge or playback does not exist any more. The API answers 400."""
 
 
 class MalformedEvent(AsteriskError):
-    """A message of the event websocket is no JSON, or lacks what its type promises."""
+    """Raised for a message of the event websocket that is not JSON or lacks a field of its type; it is skipped."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"not an ARI event: {reason}")
@@ -117,7 +118,7 @@ class MalformedEvent(AsteriskError):
 
 
 class MalformedMessage(AsteriskError):
-    """A SIP MESSAGE from nobody who could be answered, or to nobody."""
+    """Raised for a SIP MESSAGE whose sender or recipient is no number or account; it gets no answer."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"a text message was not taken: {why}")
@@ -125,11 +126,11 @@ class MalformedMessage(AsteriskError):
 
 
 class MediaError(AriAgentError):
-    """Audio between the two ends of a call."""
+    """Base class of errors about the audio between the caller and the agent."""
 
 
 class MalformedPacket(MediaError):
-    """A datagram that RFC 3550 does not allow. reason: a short name, used as a counter's label."""
+    """Raised for a datagram that is not an RTP packet (RFC 3550). reason: a short name, such as `truncated-header`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"not an RTP packet: {reason}")
@@ -137,7 +138,7 @@ class MalformedPacket(MediaError):
 
 
 class NoRtpPort(MediaError):
-    """Every port of RTP_PORTS is in use."""
+    """Raised when every UDP port of ARI_AGENT_RTP_PORTS (first to last) is taken; the call ends with `error_retell`."""
 
     def __init__(self, first: int, last: int) -> None:
         super().__init__(f"no free UDP port in {first}-{last}: widen ARI_AGENT_RTP_PORTS")
@@ -145,13 +146,13 @@ class NoRtpPort(MediaError):
 
 
 class AgentError(AriAgentError):
-    """The agent's websocket failed; `disconnection_reason` is the verdict for the call."""
+    """Base class of failures of the agent's websocket. disconnection_reason: why the call ends then."""
 
     disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
 
 
 class AgentUnreachable(AgentError):
-    """No TCP connection, TLS session or handshake answer in time."""
+    """Raised when the agent's URL is not valid, or there is no TCP connection, TLS session or handshake in time."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
@@ -161,7 +162,7 @@ class AgentUnreachable(AgentError):
 
 
 class AgentRefused(AgentError):
-    """The agent's websocket answered the handshake with something other than 101."""
+    """Raised when the agent's server answers the websocket handshake with an HTTP status other than 101."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
@@ -171,7 +172,7 @@ class AgentRefused(AgentError):
 
 
 class AgentLost(AgentError):
-    """The connection broke, or was closed with a code that means failure (RFC 6455 section 7.4.1)."""
+    """Raised when the agent's connection breaks or is closed with a code that means failure (RFC 6455, 7.4.1)."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION
 
@@ -181,25 +182,25 @@ class AgentLost(AgentError):
 
 
 class AgentCutOff(AgentLost):
-    """A text agent's connection ended without a close frame: 1006."""
+    """Raised when a text agent's connection ends without a close frame (code 1006)."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
 
 
 class AgentClosed(AgentLost):
-    """A text agent's server closed with another code than 1000: it gave up."""
+    """Raised when a text agent's server closes the connection with a code other than 1000."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME
 
 
 class AgentClosedWithoutCode(AgentLost):
-    """A text agent's server closed without a code: 1005. The reason is Retell's, in the midst of a call too."""
+    """Raised when a text agent's server closes without a code (1005). Retell has this reason during a call too."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
 
 class AgentCorruptPayload(AgentError):
-    """The agent sent something that its protocol does not know."""
+    """Raised when the agent sends a message that its protocol does not know."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
 
@@ -209,7 +210,7 @@ class AgentCorruptPayload(AgentError):
 
 
 class UnservedAgent(AgentError):
-    """The agent's response_engine is stored, and cannot take calls."""
+    """Raised when a call reaches an agent whose response_engine is of a type that is stored but takes no calls."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
 
@@ -224,10 +225,9 @@ class UnservedAgent(AgentError):
 
 
 class SpeechFailed(AriAgentError):
-    """Speech to text or text to speech failed in a call, past what it mends by itself; no secret is in the message.
+    """Raised when speech to text or text to speech fails in a call and retries do not help; the message has no secret.
 
-    disconnection_reason: `error_asr` where nobody listens any more, `error_retell` where nobody speaks. Retell has no
-    reason of its own for text to speech.
+    disconnection_reason: `error_asr` for speech to text, `error_retell` for text to speech (Retell has none for it).
     """
 
     def __init__(
@@ -238,13 +238,13 @@ class SpeechFailed(AriAgentError):
 
 
 class AgentVersionError(AriAgentError):
-    """A request that an agent's versions cannot fulfil; `http_status` is the verdict for the API."""
+    """Base class of requests that an agent's versions cannot fulfil; the API answers `http_status`, 400 by default."""
 
     http_status: ClassVar[int] = 400
 
 
 class StaleDraft(AgentVersionError):
-    """An update of a version that is not the latest: somebody has made another one since."""
+    """Raised by an update of a version that is not the agent's latest, since somebody made another one: 412."""
 
     http_status = 412
 
@@ -254,7 +254,7 @@ class StaleDraft(AgentVersionError):
 
 
 class VersionUnknown(AgentVersionError):
-    """The agent is there, the version is not. Retell answers 404 on its paths about versions (its OpenAPI, 2026-08)."""
+    """Raised when the agent exists and the version does not: 404, as Retell's OpenAPI has it (2026-08)."""
 
     http_status = 404
 
@@ -264,7 +264,7 @@ class VersionUnknown(AgentVersionError):
 
 
 class VersionFrozen(AgentVersionError):
-    """A published version never changes."""
+    """Raised by a request to change a published version, which never changes: 400."""
 
     def __init__(self, agent_id: str, version: int) -> None:
         super().__init__(f"version {version} of agent {agent_id} is published and never changes; name a draft")
@@ -272,7 +272,7 @@ class VersionFrozen(AgentVersionError):
 
 
 class VersionInUse(AgentVersionError):
-    """The only version of an agent."""
+    """Raised by a request to delete the only version of an agent: 400."""
 
     def __init__(self, agent_id: str, version: int) -> None:
         super().__init__(f"version {version} is the only one of agent {agent_id}: delete the agent instead")
@@ -280,13 +280,13 @@ class VersionInUse(AgentVersionError):
 
 
 class CallError(AriAgentError):
-    """A request that the call cannot fulfil; `http_status` is the verdict for the API."""
+    """Base class of requests about calls and chats that cannot be fulfilled; the API answers `http_status`."""
 
     http_status: ClassVar[int] = 400
 
 
 class UnknownCall(CallError):
-    """No call has this id. Retell answers 422 for an unknown asset (its OpenAPI, 2026-08)."""
+    """Raised when no call has this id: 422, as Retell answers for an unknown asset (its OpenAPI, 2026-08)."""
 
     http_status = 422
 
@@ -296,7 +296,7 @@ class UnknownCall(CallError):
 
 
 class UnknownAsset(CallError):
-    """No agent or phone number has this id. kind: what it would be, for people."""
+    """Raised when no agent, chat or phone number has this id: 422. kind: which of these, for people."""
 
     http_status = 422
 
@@ -306,15 +306,15 @@ class UnknownAsset(CallError):
 
 
 class CallNotPlaced(CallError):
-    """An outbound call that cannot be as it is asked for; the message says what would be right."""
+    """Raised when an outbound call cannot be placed as requested: 400. The message says what would be right."""
 
 
 class ChatNotStarted(CallError):
-    """A chat that cannot be as it is asked for; the message says what would be right."""
+    """Raised when a chat cannot be started or continued as requested: 400. The message says what would be right."""
 
 
 class ChatNotOngoing(CallError):
-    """The chat has ended already."""
+    """Raised by a message to a chat that has ended: 400. status: its chat_status."""
 
     def __init__(self, chat_id: str, status: str) -> None:
         super().__init__(f"chat {chat_id} is not ongoing: its chat_status is {status}")
@@ -322,7 +322,7 @@ class ChatNotOngoing(CallError):
 
 
 class ConcurrencyLimitReached(CallError):
-    """Every slot that outbound calls may use is taken. in_use, limit: of these, now."""
+    """Raised when `in_use` of the `limit` concurrency slots that an outbound call may use are taken: 429."""
 
     http_status = 429
 
@@ -332,7 +332,7 @@ class ConcurrencyLimitReached(CallError):
 
 
 class CallNotOngoing(CallError):
-    """The call has ended already, or has not been answered yet."""
+    """Raised by a request to a call that has ended or has not been answered yet: 400. status: its call_status."""
 
     def __init__(self, call_id: str, status: str) -> None:
         super().__init__(f"call {call_id} is not ongoing: its call_status is {status}")
@@ -340,15 +340,15 @@ class CallNotOngoing(CallError):
 
 
 class CallNotRegistered(CallError):
-    """A registration that cannot be as it is asked for; the message says what would be right."""
+    """Raised when a call cannot be registered as requested: 400. The message says what would be right."""
 
 
 class CallNotJoined(CallError):
-    """No registered call waits for this audio websocket; the message says why."""
+    """Raised when no registered call is waiting for an audio websocket, which is closed with the message."""
 
 
 class NoPhoneLine(CallError):
-    """What was asked for needs a phone line, and the call is a web call."""
+    """Raised by a transfer or DTMF in a web call, which has no phone line for it: 400."""
 
     def __init__(self, call_id: str) -> None:
         super().__init__(f"call {call_id} is a web call: it has no phone line to transfer or to send DTMF on")
@@ -356,7 +356,7 @@ class NoPhoneLine(CallError):
 
 
 class TransferNotSetUp(CallError):
-    """The PBX's dialplan lacks the context that callers go through to somewhere else; they stay where they are."""
+    """Raised when the dialplan lacks the context that sends callers elsewhere: 400, and the caller stays."""
 
     def __init__(self, context: str) -> None:
         super().__init__(f"the dialplan has no context {context}: copy it from asterisk-conf/extensions.conf")
@@ -364,7 +364,7 @@ class TransferNotSetUp(CallError):
 
 
 class InvalidTransferTarget(CallError):
-    """A transfer destination or header that is malformed or would reach further than one INVITE."""
+    """Raised when a transfer's destination or headers are malformed or would reach further than one INVITE: 400."""
 
     def __init__(self, value: str, expected: str) -> None:
         super().__init__(f"cannot transfer to {value!r}: expected {expected}")
@@ -372,11 +372,11 @@ class InvalidTransferTarget(CallError):
 
 
 class WebhookError(AriAgentError):
-    """A webhook."""
+    """Base class of errors about webhooks."""
 
 
 class InboundWebhookFailed(WebhookError):
-    """The inbound webhook gave no valid answer. attempts: how many were made; why: the last failure."""
+    """Raised when no attempt got a valid answer: the number's own agent answers, else `error_inbound_webhook`."""
 
     def __init__(self, url: str, attempts: int, why: str) -> None:
         super().__init__(f"inbound webhook {url} failed {attempts} times; last: {why}")
@@ -384,11 +384,11 @@ class InboundWebhookFailed(WebhookError):
 
 
 class StoreError(AriAgentError):
-    """The database could not be opened, migrated or written."""
+    """Raised when the database cannot be opened, migrated, read or written: the API answers 503."""
 
 
 class UnreadableRecord(StoreError):
-    """What is stored is no such object. what: for people, `the record of call ...`; error: of pydantic or json."""
+    """Raised when a stored record (what: which) does not have the form it should have: 503. Values are not shown."""
 
     def __init__(self, what: str, error: Exception) -> None:
         super().__init__(f"{what} cannot be read: {_first_problem(error)}")
@@ -396,7 +396,7 @@ class UnreadableRecord(StoreError):
 
 
 class AlreadyStored(StoreError):
-    """A record with this key exists. kind: what it is of, for people."""
+    """Raised when a record with this key exists: 400. kind: what the record is, such as `phone number`."""
 
     def __init__(self, kind: str, key: str) -> None:
         super().__init__(f"{kind} {key} exists already")
@@ -404,15 +404,15 @@ class AlreadyStored(StoreError):
 
 
 class FallbackChain(StoreError):
-    """A phone number's fallback_number would lead in a circle, or to a number that falls back itself."""
+    """Raised when a fallback_number would lead in a circle or to a number that has a fallback of its own: 400."""
 
 
 class PbxError(AriAgentError):
-    """The Asterisk that the demo and the tests start themselves could not be made, started or spoken to."""
+    """Raised when the Asterisk of the demo and the tests cannot be installed, started or controlled: exit status 1."""
 
 
 class PortBusy(PbxError):
-    """A port that it needs is taken. variable: the setting that chooses another one."""
+    """Raised when a port that the demo needs is taken. variable: the setting that chooses another one."""
 
     def __init__(self, variable: str, bind: str, port: int, why: str) -> None:
         super().__init__(f"{bind}:{port} cannot be used ({why}): choose another port with {variable}")
@@ -420,7 +420,7 @@ class PortBusy(PbxError):
 
 
 class ApiError(AriAgentError):
-    """An HTTP answer: `status`, and a message that says what was wrong and what would be right."""
+    """Raised to answer an HTTP request with `status` and a message that says what is wrong and what would be right."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -428,7 +428,7 @@ class ApiError(AriAgentError):
 
 
 def _first_problem(error: Exception) -> str:
-    """Without what it was found in, which is somebody's call."""
+    """The field and the message of the first problem, without the value: it may be something said in a call."""
     if not isinstance(error, ValidationError):
         return str(error)
     problem = error.errors(include_input=False, include_url=False)[0]

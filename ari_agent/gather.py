@@ -23,7 +23,10 @@ async def gather(
     /,
 ) -> tuple[A, B, C, D]: ...
 async def gather(*work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-    """The results, in order. The first failure cancels the rest and is raised as itself."""
+    """Run the coroutines at the same time and return their results in order.
+
+    The first failure cancels the others and is raised as itself, not inside an ExceptionGroup.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in work]

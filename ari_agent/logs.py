@@ -11,20 +11,23 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
-    """What the line was given as `extra`; nothing that is None."""
+    """The fields that the caller passed as `extra`, by name, without those that are None."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
 
 
 def _one_line(text: str) -> str:
-    """Line ends and other control characters escaped: what a caller sent must not forge a log line."""
+    """The text with control characters, such as line ends, escaped, so that no caller can forge a log line."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31 12:00:00,000 INFO  calls.session: call routed call_id=call_1 agent_id=agent_1`."""
+    """Formats records for people, with every fact as `name=value` behind the message.
+
+    Example: `2026-01-31 12:00:00,000 INFO    calls.session: call routed call_id=call_1 agent_id=agent_1`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line; a traceback follows on lines of its own."""
+        """The record as one line; a traceback follows on lines of its own."""
         facts = "".join(f" {name}={_one_line(str(value))}" for name, value in _facts(record).items())
         name = record.name.removeprefix("ari_agent.")
         line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {_one_line(record.getMessage())}{facts}"
@@ -32,10 +35,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and every fact under its own name."""
+    """Formats each record as one JSON object on one line: time, level, logger, message, and every fact by its name."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, the traceback inside it."""
+        """The record as one line of JSON, with a traceback as its `traceback`."""
         entry: dict[str, Any] = {
             "time": self.formatTime(record),
             "level": record.levelname,
@@ -49,10 +52,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(log_format: Literal["text", "json"]) -> None:
-    """Log to standard error from INFO upwards."""
+    """Send log records of level INFO and above to standard error, as text for people or as JSON for machines."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Libraries that tell each of their steps; the call itself says what came of them.
+    # These log each of their steps at INFO; what matters of them is in the log lines of the call.
     for name in ("alembic", "ari_agent.agents.audio_socket"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What /metrics shows of the calls, their audio, Asterisk and the webhooks: read at the moment of a scrape."""
+"""The metrics of calls, their audio, Asterisk and webhooks that /metrics shows, read at the moment of each scrape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ari_agent.webhooks.delivery import Delivery
 
 
 def of_calls(switchboard: Switchboard) -> Iterator[Sample]:
-    """Calls that ended, and the media counters of all calls of this process."""
+    """How many calls ended, and the media counters summed over all calls of this process."""
     yield Sample("calls_ended_total", "Calls that ended.", switchboard.ended_calls, "counter")
     for name, value in switchboard.media_totals().items():
         if name == "queued_ms":
@@ -24,34 +24,34 @@ def of_calls(switchboard: Switchboard) -> Iterator[Sample]:
 
 
 def of_slots(slots: Slots) -> Iterator[Sample]:
-    """The workspace's concurrency."""
+    """How many concurrency slots there are, are taken, and are waited for."""
     yield Sample("slots_in_use", "Calls that hold a concurrency slot.", slots.in_use)
     yield Sample("slots_limit", "Concurrency slots in all.", slots.limit)
-    yield Sample("slots_waiting", "Callers who ring for a slot.", slots.waiting)
+    yield Sample("slots_waiting", "Callers who wait, ringing, for a slot.", slots.waiting)
 
 
 def of_wheel(wheel: Wheel) -> Iterator[Sample]:
-    """How well the 20 ms pace is kept."""
+    """How well the wheel, which sends all audio, keeps its pace of one frame every 20 ms."""
     yield Sample("wheel_late_turns_total", "Frames sent late, after a stall.", wheel.late_ticks, "counter")
     yield Sample("wheel_skipped_turns_total", "Frames never sent, after a long stall.", wheel.skipped_ticks, "counter")
     yield Sample("wheel_worst_stall_seconds", "Longest stall since the start.", wheel.worst_stall_s)
 
 
 def of_ari(ari: Ari) -> Iterator[Sample]:
-    """Requests to Asterisk, and its events."""
+    """The connection to Asterisk: requests by operation and outcome, and events by type."""
     yield Sample("asterisk_connected", "1 while the event websocket is open.", int(ari.connected))
-    yield Sample("asterisk_reconnects_total", "Times it was opened again.", ari.reconnects, "counter")
+    yield Sample("asterisk_reconnects_total", "Times the event websocket was opened again.", ari.reconnects, "counter")
     for (operation, outcome), totals in ari.rest_seconds.items():
         labels = {"operation": operation, "outcome": outcome}
         yield Sample("ari_requests_total", "Requests to Asterisk.", totals.count, "counter", labels)
-        yield Sample("ari_request_seconds_total", "Time they took.", totals.seconds, "counter", labels)
+        yield Sample("ari_request_seconds_total", "Time these requests took.", totals.seconds, "counter", labels)
     for event, count in ari.event_counters.events.items():
         yield Sample("ari_events_total", "Events of Asterisk.", count, "counter", {"event": event})
 
 
 def of_delivery(delivery: Delivery) -> Iterator[Sample]:
-    """Webhooks."""
+    """Webhook requests: how many succeeded, failed and were given up, and how many are in progress."""
     for outcome in ("delivered", "failed", "died"):
         value = getattr(delivery, outcome)
         yield Sample("webhook_attempts_total", "Webhook requests, by outcome.", value, "counter", {"outcome": outcome})
-    yield Sample("webhooks_in_flight", "Webhook requests on their way.", delivery.in_flight)
+    yield Sample("webhooks_in_flight", "Webhook requests in progress.", delivery.in_flight)

@@ -72,6 +72,11 @@ def test_a_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -
         load()
 
 
+def test_without_a_range_the_system_chooses_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_RTP_PORTS", " 0 ")
+    assert load().rtp_ports == PortRange(0, 0)
+
+
 def test_secrets_are_not_shown() -> None:
     assert "p4ss" not in repr(load())
     assert "k3y" not in repr(load())

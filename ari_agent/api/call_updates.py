@@ -12,7 +12,7 @@ from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, patch, post, put
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, amended
+from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, changes_to_ended_call
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.errors import ApiError, UnknownCall
 
@@ -28,7 +28,7 @@ async def update_call(request: web.Request) -> web.Response:
     def change(call: Call) -> dict[str, Any]:
         _require_over(call, _LIVE_CHANGE)
         try:
-            return amended(call, wanted)
+            return changes_to_ended_call(call, wanted)
         except ValueError as error:
             raise ApiError(400, str(error)) from None
 

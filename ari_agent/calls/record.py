@@ -21,7 +21,7 @@ from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
-from ari_agent.contract.call_update import LiveFields, overridden
+from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
@@ -113,7 +113,7 @@ class CallRecord:
 
     def override(self, fields: LiveFields) -> None:
         """The API changes it. ValueError says what cannot be."""
-        self._change(**overridden(self.call, fields, self._given_variables))
+        self._change(**changes_to_live_call(self.call, fields, self._given_variables))
 
     @property
     def has_news(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS
 from ari_agent.contract.chat import (
-    UPDATED,
+    UPDATABLE_KEYS,
     Chat,
     ChatAnalysis,
     ChatItem,
@@ -90,7 +90,7 @@ class ChatRecord:
     def updated(self, update: ChatUpdate) -> Callable[[], None]:
         """The API changed it. The function that is answered undoes that, and nothing that happened since."""
         before, self.chat = self.chat, update.apply(self.chat)
-        return lambda: self._change(**{name: getattr(before, name) for name in UPDATED})
+        return lambda: self._change(**{name: getattr(before, name) for name in UPDATABLE_KEYS})
 
     def ended(self, status: ChatStatus, now_ms: int) -> None:
         """The chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""

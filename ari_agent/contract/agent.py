@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ari_agent.contract.agent_kinds import AgentIdentity, CommonSettings, EngineUpdate
+from ari_agent.contract.agent_base import AgentIdentity, CommonSettings, EngineUpdate
 from ari_agent.contract.agent_options import (
     CallScreeningOption,
     CustomSttConfig,
@@ -64,10 +64,14 @@ AgentWebhookEvent = Literal[
     "transfer_ended",
 ]
 DEFAULT_WEBHOOK_EVENTS: Final[tuple[AgentWebhookEvent, ...]] = ("call_started", "call_ended", "call_analyzed")
+"""The events of an agent whose `webhook_events` is null or left out."""
 
 
 class AgentSettings(CommonSettings):
-    """Every setting of an agent. Times in milliseconds; volumes 1 = unchanged; sensitivities 0 = never, 1 = at once."""
+    """All settings of an agent for calls, each with its default.
+
+    Times are in milliseconds. A volume of 1 leaves audio unchanged. A sensitivity of 0 means never, 1 means at once.
+    """
 
     voice_id: Identifier | None = Field(
         default=None, description="Required, except for an audio-websocket agent: that one brings its own voice."
@@ -133,7 +137,7 @@ class AgentSettings(CommonSettings):
 
 
 class _WholeAgent(AgentSettings):
-    """The rules that tie settings to one another; they hold for a whole agent, not for a change to one."""
+    """Settings of a whole agent, checked against one another; an update of an agent is checked once it is applied."""
 
     response_engine: ResponseEngine
     is_transfer_agent: Flag = False
@@ -156,7 +160,7 @@ class AgentCreate(_WholeAgent):
     """Body of POST /create-agent."""
 
     def agent(self, *, agent_id: str, now_ms: int, version: int = 0) -> Agent:
-        """The agent that this makes."""
+        """Make a new agent with these settings. now_ms: the time, in milliseconds since 1970."""
         return Agent.model_validate(
             {**self.changes(), "agent_id": agent_id, "version": version, "last_modification_timestamp": now_ms}
         )
@@ -165,20 +169,24 @@ class AgentCreate(_WholeAgent):
 class AgentUpdate(EngineUpdate, AgentSettings):
     """Body of PATCH /update-agent.
 
-    Only `changes()` has a meaning: what was not given stays as the agent has it, whatever the attribute here says.
+    Read `changes()` only: an attribute that was not given has a default here, and the agent keeps its own value.
     """
 
     def apply(self, agent: Agent, *, now_ms: int) -> Agent:
-        """The agent with these changes. pydantic.ValidationError if the settings do not fit one another any more."""
+        """Return a copy of the agent with these changes. now_ms: the time, in milliseconds since 1970.
+
+        Raises:
+            pydantic.ValidationError: with the changes, the settings contradict one another.
+        """
         return Agent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
 
 
 class Agent(AgentIdentity, _WholeAgent):
-    """An agent as the API answers it."""
+    """An agent for calls, as the API answers it and the database stores it."""
 
 
 def _converted(given: dict[Any, Any]) -> dict[Any, Any]:
-    """Keys of older clients in today's words. Where both are given, today's key wins."""
+    """The settings with the keys of older clients translated to today's; where both are given, today's key wins."""
     settings = dict(given)
     url = settings.pop("llm_websocket_url", None)
     if url is not None:

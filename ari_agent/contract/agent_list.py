@@ -15,7 +15,7 @@ from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, 
 
 
 class ChannelFilter(ContractModel):
-    """Voice or chat agents."""
+    """Condition on the channel of an agent; only `ne` (not equal) negates, every other `op` compares for equality."""
 
     type: Literal["string"]
     op: Literal["eq", "ne", "sw", "ew", "co"]
@@ -23,7 +23,7 @@ class ChannelFilter(ContractModel):
 
 
 class TransferAgentFilter(ContractModel):
-    """Transfer agents, or all others."""
+    """Condition that holds for transfer agents (true) or for all other agents (false)."""
 
     type: Literal["boolean"]
     op: Literal["eq"]
@@ -31,14 +31,14 @@ class TransferAgentFilter(ContractModel):
 
 
 class AgentFilters(ContractModel):
-    """All conditions must hold. query: part of the name or id, in any case."""
+    """Conditions on an agent, all of which must hold. query: a part of its name or id, in upper or lower case."""
 
     channel: ChannelFilter | None = None
     is_transfer_agent: TransferAgentFilter | None = None
     query: Annotated[str, Field(max_length=1000)] | None = None
 
     def match(self, agent: AnyAgent) -> bool:
-        """Whether the agent is wanted."""
+        """Whether all conditions hold for the agent."""
         if self.channel is not None and (_channel(agent) == self.channel.value) is (self.channel.op == "ne"):
             return False
         if self.is_transfer_agent is not None and _is_transfer_agent(agent) is not self.is_transfer_agent.value:
@@ -56,20 +56,20 @@ def _is_transfer_agent(agent: AnyAgent) -> bool:
 
 
 class AgentListRequest(ContractModel):
-    """The body; the page is asked for in the query string."""
+    """Body of POST /v2/list-agents, whose page is chosen in the query string."""
 
     filter_criteria: AgentFilters | None = None
 
 
 class TagAssignment(ContractModel):
-    """Which version a tag stands for."""
+    """The version of an agent that a tag stands for."""
 
     version: AgentVersionNumber | None = None
     dynamic_variables: StringMap | None = None
 
 
 class AgentSummary(ContractModel):
-    """An agent in a list."""
+    """An agent as an item of a list. channel: `voice` for agents for calls, `chat` for chat agents."""
 
     agent_id: str
     agent_name: str
@@ -81,7 +81,7 @@ class AgentSummary(ContractModel):
 
     @classmethod
     def of(cls, agent: AnyAgent, tags: Mapping[str, int] = MappingProxyType({})) -> AgentSummary:
-        """What a list says of this agent. tags: the version of each."""
+        """Make the list item of an agent. tags: the version that each of its tags stands for."""
         return cls(
             agent_id=agent.agent_id,
             agent_name=agent.agent_name or "",
@@ -93,6 +93,6 @@ class AgentSummary(ContractModel):
 
 
 class AgentPage(Page):
-    """The answer."""
+    """Answer of POST /v2/list-agents."""
 
     items: Many[AgentSummary]

@@ -12,7 +12,7 @@ ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class PronunciationEntry(ContractModel):
-    """How one word is spoken."""
+    """How the agent pronounces one word: its `phoneme` in this phonetic alphabet."""
 
     word: str
     alphabet: Literal["ipa", "cmu", "pinyin", "jyutping"]
@@ -20,27 +20,27 @@ class PronunciationEntry(ContractModel):
 
 
 class VoicemailPrompt(ContractModel):
-    """Say something generated from `text`."""
+    """Leave a message that is generated from the prompt in `text`."""
 
     type: Literal["prompt"]
     text: str
 
 
 class VoicemailStaticText(ContractModel):
-    """Say `text`."""
+    """Leave `text` as the message."""
 
     type: Literal["static_text"]
     text: str
 
 
 class VoicemailHangup(ContractModel):
-    """End the call at once."""
+    """End the call at once, without a message."""
 
     type: Literal["hangup"]
 
 
 class VoicemailBridgeTransfer(ContractModel):
-    """Connect the transfer all the same (transfer agents)."""
+    """Complete the transfer although voicemail answered (for transfer agents)."""
 
     type: Literal["bridge_transfer"]
 
@@ -51,34 +51,34 @@ VoicemailAction = Annotated[
 
 
 class VoicemailOption(ContractModel):
-    """What to do when voicemail answers within the first 3 minutes."""
+    """What the agent does when voicemail answers within the first 3 minutes of a call."""
 
     action: VoicemailAction
     detection_prompt: Annotated[str, Field(max_length=2000)] | None = None
 
 
 class IvrAction(ContractModel):
-    """The only action there is: end the call."""
+    """End the call, which is the only action for a phone menu."""
 
     type: Literal["hangup"]
 
 
 class IvrOption(ContractModel):
-    """What to do when a phone menu answers within the first 3 minutes."""
+    """What the agent does when a phone menu (IVR) answers within the first 3 minutes of a call."""
 
     action: IvrAction
     detection_prompt: Annotated[str, Field(max_length=2000)] | None = None
 
 
 class CallScreeningOption(ContractModel):
-    """What to answer when a call screen asks who is calling and why."""
+    """What the agent answers when a call screener asks who is calling and why."""
 
     agent_identity: str
     call_purpose: str
 
 
 class UserDtmfOptions(ContractModel):
-    """When a caller's digits are complete: the first of these conditions wins."""
+    """When the digits that a caller enters are complete: as soon as one of these conditions holds."""
 
     digit_limit: Annotated[int, Field(strict=True, ge=1, le=50), INTEGRAL] | None = None
     termination_key: Annotated[str, Field(pattern=r"^[0-9#*]$")] | None = None
@@ -89,7 +89,7 @@ _SHORTEST_ENDPOINTING_MS: Final = {"azure": 100, "deepgram": 10, "soniox": 500, 
 
 
 class CustomSttConfig(ContractModel):
-    """A named recogniser. Used when stt_mode is `custom`."""
+    """The speech-to-text provider of an agent whose stt_mode is `custom`; endpointing_ms is in milliseconds."""
 
     provider: Literal["azure", "deepgram", "soniox", "assemblyai", "muse"]
     endpointing_ms: Annotated[int, Field(strict=True, ge=0, le=60_000), INTEGRAL]
@@ -103,7 +103,7 @@ class CustomSttConfig(ContractModel):
 
 
 class PiiConfig(ContractModel):
-    """What is scrubbed from transcripts and recordings; an empty list scrubs nothing."""
+    """Which personal data is removed from transcripts and recordings; with no categories nothing is removed."""
 
     mode: Literal["post_call"]
     categories: Many[
@@ -127,7 +127,7 @@ class PiiConfig(ContractModel):
 
 
 class GuardrailConfig(ContractModel):
-    """Prohibited topics."""
+    """The topics that the agent refuses: of what users say (input) and of what it says itself (output)."""
 
     input_topics: Many[Literal["platform_integrity_jailbreaking"]] | None = None
     output_topics: (
@@ -149,7 +149,7 @@ class GuardrailConfig(ContractModel):
 
 
 class HandbookConfig(ContractModel):
-    """Behaviour presets."""
+    """Presets of the agent's behaviour, each switched on by true."""
 
     ai_disclosure: Flag | None = None
     conversational_personality: Flag | None = None
@@ -164,7 +164,7 @@ class HandbookConfig(ContractModel):
 
 
 class ContactMemoryConfig(ContractModel):
-    """Whether what is known of a caller is read before the conversation, and rewritten after it."""
+    """Whether notes about a contact are read before the conversation and updated after it."""
 
     enable_read: Flag | None = None
     enable_update: Flag | None = None
@@ -178,33 +178,33 @@ class _AnalysisItem(ContractModel):
 
 
 class StringAnalysis(_AnalysisItem):
-    """A text to extract."""
+    """A text that post-call analysis extracts from the transcript."""
 
     type: Literal["string"]
     examples: Strings | None = None
 
 
 class EnumAnalysis(_AnalysisItem):
-    """One of `choices`."""
+    """One of `choices`, which post-call analysis selects from the transcript."""
 
     type: Literal["enum"]
     choices: Annotated[Many[str], Field(min_length=1)]
 
 
 class BooleanAnalysis(_AnalysisItem):
-    """Yes or no."""
+    """A yes-or-no question that post-call analysis answers from the transcript."""
 
     type: Literal["boolean"]
 
 
 class NumberAnalysis(_AnalysisItem):
-    """A number to extract."""
+    """A number that post-call analysis extracts from the transcript."""
 
     type: Literal["number"]
 
 
 class PresetAnalysis(ContractModel):
-    """Another prompt for one of the built-in results."""
+    """A prompt that replaces the one of a built-in result of post-call analysis."""
 
     type: Literal["system-presets"]
     name: Literal["call_summary", "call_successful", "user_sentiment"]
@@ -219,7 +219,7 @@ PostCallAnalysis = Annotated[
 
 
 class SessionTool(ContractModel):
-    """A step that runs before or after the conversation. Its own settings are kept as they came."""
+    """A tool that runs before or after the conversation; keys that its type defines are stored as they came."""
 
     model_config = ConfigDict(extra="allow")
 

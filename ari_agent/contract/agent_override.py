@@ -26,7 +26,7 @@ Temperature = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class KnowledgeBaseConfig(ContractModel):
-    """Retrieval: how many chunks at most, and how similar they must be."""
+    """Retrieval from knowledge bases: at most `top_k` chunks, of a similarity of at least `filter_score` (0 to 1)."""
 
     top_k: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None
     filter_score: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
@@ -45,7 +45,7 @@ class _ModelOverride(ContractModel):
 
 
 class RetellLlmOverride(_ModelOverride):
-    """Settings of a retell-llm engine. begin_message "" makes the user speak first."""
+    """Overrides of a retell-llm engine's settings. A begin_message of "" makes the user speak first."""
 
     model: Identifier | None = None
     s2s_model: Identifier | None = None
@@ -54,18 +54,22 @@ class RetellLlmOverride(_ModelOverride):
 
 
 class ConversationFlowOverride(_ModelOverride):
-    """Settings of a conversation-flow engine."""
+    """Overrides of a conversation-flow engine's settings."""
 
     model_choice: JsonObject | None = None
 
 
 class AgentOverride(ContractModel):
-    """Each part changes only what it names; the saved agent stays as it is."""
+    """Settings that replace those of the saved agent for one call or chat; what a part leaves out stays as saved."""
 
     agent: AgentUpdate | None = None
     retell_llm: RetellLlmOverride | None = None
     conversation_flow: ConversationFlowOverride | None = None
 
     def apply(self, agent: Agent) -> Agent:
-        """The agent of this call. pydantic.ValidationError if the settings do not fit one another."""
+        """Return the agent as it is for this call; its last_modification_timestamp stays.
+
+        Raises:
+            pydantic.ValidationError: with the override, the settings contradict one another.
+        """
         return self.agent.apply(agent, now_ms=agent.last_modification_timestamp) if self.agent else agent

@@ -16,13 +16,13 @@ _Text = Annotated[str, Field(max_length=10_000)]
 
 
 class VersionCreate(ContractModel):
-    """Body of POST /create-agent-version: the version that the new draft begins as."""
+    """Body of POST /create-agent-version. base_version: the version that the new draft is a copy of."""
 
     base_version: AgentVersionNumber
 
 
 class VersionPublish(ContractModel):
-    """Body of POST /publish-agent-version."""
+    """Body of POST /publish-agent-version, which publishes one version."""
 
     version: AgentVersionNumber
     version_title: _Text | None = None
@@ -30,7 +30,7 @@ class VersionPublish(ContractModel):
 
 
 class LatestPublish(ContractModel):
-    """Body of POST /publish-agent, all of which may be left out: then it is the latest version."""
+    """Body of POST /publish-agent, which may be empty. version: which one to publish; the latest if left out."""
 
     version: AgentVersionNumber | None = None
     version_title: _Text | None = None
@@ -38,14 +38,14 @@ class LatestPublish(ContractModel):
 
 
 class TagAssign(ContractModel):
-    """Body of POST /assign-agent-tag. version: that the tag stands for from now on; null: for none."""
+    """Body of POST /assign-agent-tag. version: what the tag stands for from now on; null removes the tag."""
 
     tag: Tag
     version: AgentVersionNumber | None
 
 
 class VersionSummary(ContractModel):
-    """A version in a list."""
+    """A version of an agent as an item of a list."""
 
     version: AgentVersionNumber
     is_published: Flag
@@ -56,7 +56,7 @@ class VersionSummary(ContractModel):
 
     @classmethod
     def of(cls, agent: AnyAgent) -> VersionSummary:
-        """What a list says of this version."""
+        """Make the list item of the version that `agent` is."""
         return cls(
             version=agent.version,
             is_published=agent.is_published,

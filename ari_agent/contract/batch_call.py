@@ -12,7 +12,7 @@ from ari_agent.contract.parsing.model import ContractModel, Count, Identifier, M
 from ari_agent.contract.phone_call import CallTask
 
 
-def _timezone(name: str) -> str:
+def _usable_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -20,13 +20,14 @@ def _timezone(name: str) -> str:
     return name
 
 
-Timezone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_timezone)]
+UsableTimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_usable_time_zone)]
+"""An IANA time zone that this system knows: unlike that of an agent, it is needed to tell when to call."""
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 MinuteOfDay = Annotated[float, Field(strict=True, ge=0, le=1440)]
 
 
 class TimeWindow(ContractModel):
-    """Minutes since local midnight; `end` is the first minute that does not belong to it."""
+    """A part of a day, in minutes since local midnight (0 to 1440): from `start` up to but not including `end`."""
 
     start: MinuteOfDay
     end: MinuteOfDay
@@ -39,18 +40,18 @@ class TimeWindow(ContractModel):
 
 
 class CallTimeWindow(ContractModel):
-    """When calls may be placed. day: none, or left out, is every day."""
+    """The times at which calls of a batch may be placed. day: the weekdays; empty or left out means every day."""
 
     windows: Annotated[Many[TimeWindow], Field(min_length=1, max_length=100)]
-    timezone: Timezone = "America/Los_Angeles"
+    timezone: UsableTimeZone = "America/Los_Angeles"
     day: Annotated[Many[Weekday], Field(max_length=7)] | None = None
 
 
 class BatchCallCreate(ContractModel):
     """Body of POST /create-batch-call.
 
-    trigger_timestamp: when the first call may be placed; now if left out. reserved_concurrency: slots that this
-    batch leaves to all other calls.
+    trigger_timestamp: the earliest time of the first call; now if left out. reserved_concurrency: how many concurrency
+    slots this batch leaves to all other calls.
     """
 
     from_number: DialledNumber
@@ -62,7 +63,7 @@ class BatchCallCreate(ContractModel):
 
 
 class BatchCall(ContractModel):
-    """Answer of POST /create-batch-call. scheduled_timestamp: milliseconds since 1970."""
+    """Answer of POST /create-batch-call. scheduled_timestamp: when the batch begins, in milliseconds since 1970."""
 
     batch_call_id: Identifier
     name: str

@@ -26,16 +26,19 @@ from ari_agent.contract.parsing.model import (
 from ari_agent.contract.transcript import TranscriptItem, Utterance
 from ari_agent.contract.webhook_plan import WebhookPlan
 
+Sentiment = Literal["Negative", "Positive", "Neutral", "Unknown"]
+"""The `user_sentiment` that analysis finds."""
+
 
 class CallDirection(StrEnum):
-    """Who called whom: `inbound` from the caller to us."""
+    """The direction of a call or chat: `inbound` if the user began it, `outbound` if the agent did."""
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
 
 
 class LatencySeries(ContractModel):
-    """Milliseconds; percentiles over the call's turns."""
+    """Percentiles of a latency over the turns of a call, in milliseconds. num: how many values there are."""
 
     p50: Number | None = None
     p90: Number | None = None
@@ -48,7 +51,7 @@ class LatencySeries(ContractModel):
 
 
 class Latency(ContractModel):
-    """e2e: from the end of the user's speech to the beginning of the agent's."""
+    """The latencies of a call, by part. e2e: from the end of the user's speech to the beginning of the agent's."""
 
     e2e: LatencySeries | None = None
     asr: LatencySeries | None = None
@@ -60,17 +63,17 @@ class Latency(ContractModel):
 
 
 class CallAnalysis(ContractModel):
-    """What post-call analysis found."""
+    """The results of post-call analysis."""
 
     call_summary: str | None = None
     in_voicemail: Flag | None = None
-    user_sentiment: Literal["Negative", "Positive", "Neutral", "Unknown"] | None = None
+    user_sentiment: Sentiment | None = None
     call_successful: Flag | None = None
     custom_analysis_data: JsonObject | None = None
 
 
 class ProductCost(ContractModel):
-    """Cents; unit_price in cents per second."""
+    """What one product contributes to the cost of a call or chat: cost in cents, unit_price in cents per second."""
 
     product: str
     cost: Number
@@ -79,7 +82,7 @@ class ProductCost(ContractModel):
 
 
 class CallCost(ContractModel):
-    """Cents."""
+    """The cost of a call in cents, in all and by product."""
 
     combined_cost: Number
     product_costs: Many[ProductCost] = ()
@@ -88,7 +91,7 @@ class CallCost(ContractModel):
 
 
 class LlmTokenUsage(ContractModel):
-    """Tokens of each request."""
+    """How many tokens each request to the language model used (`values`), and their average."""
 
     values: Many[Number]
     average: Number
@@ -96,18 +99,21 @@ class LlmTokenUsage(ContractModel):
 
 
 class TelephonyIdentifier(ContractModel):
-    """The call's name at its carrier. sip_call_id: the Call-ID header (RFC 3261 section 20.8), for SIP traces."""
+    """The call's id at its carrier. sip_call_id: the Call-ID header (RFC 3261 section 20.8), for SIP traces."""
 
     twilio_call_sid: str | None = None
     sip_call_id: str | None = None
 
 
 CustomAttributes = dict[str, Annotated[str, Field(strict=True)] | Flag | Number]
-"""Business context by name; a value is a string, number or boolean."""
+"""A client's own attributes of a call or chat, by name; each value is a string, a number or a boolean."""
 
 
 class Call(ContractModel):
-    """One phone or web call. Times in milliseconds since 1970, cost in cents."""
+    """A phone or web call, as the API answers it and the database stores it.
+
+    Timestamps are in milliseconds since 1970, costs in cents. A phone call needs its direction and both numbers.
+    """
 
     call_id: Identifier
     call_type: Literal["phone_call", "web_call"] = "phone_call"
@@ -123,7 +129,7 @@ class Call(ContractModel):
     access_token: str | None = Field(default=None, repr=False)
     telephony_identifier: TelephonyIdentifier | None = None
 
-    # Of calls that were registered with POST /register-call.
+    # These are set for calls that were registered with POST /register-call.
     audio_websocket_protocol: Literal["web", "twilio"] | None = None
     audio_encoding: Literal["s16le", "mulaw"] | None = None
     sample_rate: Count | None = None

@@ -46,13 +46,13 @@ _ALLOWED_IN_DESTINATION: Final = re.compile(r"[A-Za-z0-9_.!~*+:;=@%\[\]-]")
 
 
 def _trimmed(value: object) -> object:
-    """Without the blanks that copying leaves round a number; line ends stay, and are refused."""
+    """Strip the blanks that copying leaves around a number, but not line ends, which are refused later."""
     return value.strip(" \t") if isinstance(value, str) else value
 
 
 def _destination(value: str) -> str:
     if _TEMPLATE.search(value):
-        # What it will be is not known yet: `filled` looks again.
+        # The values of the variables are not known yet: `filled` checks the destination again.
         _number_or_uri(_TEMPLATE.sub("1", value))
         return value
     return _number_or_uri(value)
@@ -83,7 +83,11 @@ def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def refuse_unsendable(headers: Mapping[str, str]) -> None:
-    """ValueError for a value that would end its header line or is too long, and for a name that is there twice."""
+    """Check that SIP headers can be sent as they are.
+
+    Raises:
+        ValueError: a value has an unprintable character or is too long, or two names differ only in case.
+    """
     for name, value in headers.items():
         if unprintable := _UNPRINTABLE.search(value):
             raise ValueError(f"header {name} holds {unprintable[0]!r}; only printable characters are carried")
@@ -99,10 +103,10 @@ class _Request(BaseModel):
 
 
 class TransferRequest(_Request):
-    """Send the caller elsewhere.
+    """Transfer the caller to another destination.
 
-    to: where; see EXPECTED_DESTINATION. At most 256 characters. It may name dynamic variables, and so may the headers'
-    values: `filled` puts in what they stand for.
+    to: where to; see EXPECTED_DESTINATION; at most 256 characters. It may hold `{{dynamic_variables}}`, and so may the
+    values of headers: `filled` replaces them.
     mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first.
     headers: for the call to the destination; names `X-*` or `User-To-User`, at most 16 of them, values printable and
     at most 1024 bytes of UTF-8 each.
@@ -115,9 +119,12 @@ class TransferRequest(_Request):
     headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
 
     def filled(self, fill: Callable[[str], str]) -> Self:
-        """With every `{{name}}` replaced by `fill`. pydantic.ValidationError if it is no transfer then.
+        """Return the request with `fill` applied to the destination and the values of headers.
 
-        A name that is not known is no destination; in a header it stays as it is.
+        fill: replaces the `{{name}}` of known variables in a text; an unknown one may stay in a header, not in `to`.
+
+        Raises:
+            pydantic.ValidationError: the destination or a header is not valid any more.
         """
         if "{{" not in self.to and not any("{{" in value for value in self.headers.values()):
             return self
@@ -127,28 +134,28 @@ class TransferRequest(_Request):
 
 
 class _Destination(_Request):
-    """A destination that names no variables any more."""
+    """A destination without variables, checked as the final one."""
 
     to: Annotated[str, BeforeValidator(_trimmed), AfterValidator(_number_or_uri)]
 
 
 class HangupRequest(_Request):
-    """End the call. q850_cause: 1..127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
+    """End the call. q850_cause: from 1 to 127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
 
     q850_cause: Annotated[int, Field(strict=True, ge=1, le=127), INTEGRAL] = 16
 
 
 class DtmfRequest(_Request):
-    """Play digits to the caller: 1..64 of `0-9 A-D * #`; `w` waits half a second, `W` a whole one."""
+    """Send DTMF to the caller. digits: 1 to 64 of `0-9 A-D * #`; `w` pauses for half a second, `W` for a second."""
 
     digits: Annotated[str, Field(pattern=r"^[0-9A-D*#wW]{1,64}$")]
 
 
 class VoicemailNotice(_Request):
-    """An answering machine has taken the call, and the agent is to leave a message.
+    """Tells an agent that an answering machine has taken the call, and that it is to leave a message.
 
-    status: `greeting` while the machine still speaks, then `recording`. action and text: of the agent's
-    voicemail_option; the text is to be said (`static_text`) or says what to say (`prompt`).
+    status: `greeting` while the machine speaks, then `recording`. action, text: as in the agent's voicemail_option; the
+    text is the message (`static_text`) or a prompt for one (`prompt`).
     """
 
     status: Literal["greeting", "recording"]
@@ -157,10 +164,10 @@ class VoicemailNotice(_Request):
 
 
 class TransferOutcome(_Request):
-    """How a transfer ended.
+    """The result of a transfer, as its agent is told.
 
-    sip_status: of the final NOTIFY's message/sipfrag, or of the refused REFER (RFC 3515 section 2.4.5); None when
-    nothing was heard. message: for people.
+    sip_status: the status in the final NOTIFY's message/sipfrag, or that of the refused REFER (RFC 3515 section 2.4.5);
+    None if there was none. message: what went wrong, for people.
     """
 
     status: Literal["succeeded", "failed"]

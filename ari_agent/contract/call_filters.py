@@ -1,4 +1,7 @@
-"""`filter_criteria` of POST /v3/list-calls: `{type, op, value}`, with a `key` where values go by name (2026-08)."""
+"""`filter_criteria` of POST /v3/list-calls (Retell, List Calls, 2026-08).
+
+A condition is `{type, op, value}`; one on a map such as metadata has a `key` as well.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from ari_agent.contract.call import CallDirection
+from ari_agent.contract.call import CallDirection, Sentiment
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.parsing.model import (
     SAFE_INTEGER,
@@ -17,8 +20,6 @@ from ari_agent.contract.parsing.model import (
     Many,
 )
 
-Sentiment = Literal["Negative", "Positive", "Neutral", "Unknown"]
-
 
 def _storable(text: str) -> str:
     if "\0" in text:
@@ -26,16 +27,16 @@ def _storable(text: str) -> str:
     return text
 
 
-Chosen = TypeVar("Chosen")
-Choices = Annotated[tuple[Chosen, ...], Field(fail_fast=True, max_length=1000)]
-"""One of these; a database takes only so many."""
+Choice = TypeVar("Choice")
+Choices = Annotated[tuple[Choice, ...], Field(fail_fast=True, max_length=1000)]
+"""At most 1000 values, one of which must match; a database takes only so many parameters."""
 Text = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
 Key = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_storable)]
 Numeric = Annotated[float, Field(strict=True, ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
 
 
 class StringFilter(ContractModel):
-    """sw: starts with, ew: ends with, co: contains."""
+    """Condition on a text. op: equal, not equal, starts with (sw), ends with (ew) or contains (co)."""
 
     type: Literal["string"]
     op: Literal["eq", "ne", "sw", "ew", "co"]
@@ -43,7 +44,7 @@ class StringFilter(ContractModel):
 
 
 class NumberFilter(ContractModel):
-    """Compared with one number."""
+    """Condition that compares a number with `value`."""
 
     type: Literal["number"]
     op: Literal["eq", "ne", "gt", "ge", "lt", "le"]
@@ -51,7 +52,7 @@ class NumberFilter(ContractModel):
 
 
 class RangeFilter(ContractModel):
-    """Between two numbers, both included."""
+    """Condition that a number is between two numbers, both included."""
 
     type: Literal["range"]
     op: Literal["bt"]
@@ -59,56 +60,58 @@ class RangeFilter(ContractModel):
 
 
 class BooleanFilter(ContractModel):
-    """True or false; what is unknown is neither."""
+    """Condition that a flag is `value`; one that is not known is neither true nor false."""
 
     type: Literal["boolean"]
     op: Literal["eq"]
     value: Flag
 
 
-class _EnumFilter(ContractModel):
+class EnumFilter(ContractModel):
+    """Base class of conditions that a value is one of several."""
+
     type: Literal["enum"]
     op: Literal["in"]
 
 
-class TextEnumFilter(_EnumFilter):
-    """One of these texts."""
+class TextEnumFilter(EnumFilter):
+    """Condition that a text is one of these."""
 
     value: Choices[Text]
 
 
-class StatusFilter(_EnumFilter):
-    """One of these call_status."""
+class StatusFilter(EnumFilter):
+    """Condition that call_status is one of these."""
 
     value: Choices[CallStatus]
 
 
-class CallTypeFilter(_EnumFilter):
-    """Phone or web calls."""
+class CallTypeFilter(EnumFilter):
+    """Condition that call_type is one of these."""
 
     value: Choices[Literal["phone_call", "web_call"]]
 
 
-class DirectionFilter(_EnumFilter):
-    """Inbound or outbound."""
+class DirectionFilter(EnumFilter):
+    """Condition that direction is one of these."""
 
     value: Choices[CallDirection]
 
 
-class ReasonFilter(_EnumFilter):
-    """One of these disconnection_reason."""
+class ReasonFilter(EnumFilter):
+    """Condition that disconnection_reason is one of these."""
 
     value: Choices[DisconnectionReason]
 
 
-class StorageFilter(_EnumFilter):
-    """One of these data_storage_setting."""
+class StorageFilter(EnumFilter):
+    """Condition that data_storage_setting is one of these."""
 
     value: Choices[DataStorageSetting]
 
 
-class SentimentFilter(_EnumFilter):
-    """One of these user_sentiment."""
+class SentimentFilter(EnumFilter):
+    """Condition that user_sentiment is one of these."""
 
     value: Choices[Sentiment]
 
@@ -118,33 +121,33 @@ CallIdFilter = Annotated[StringFilter | TextEnumFilter, Field(discriminator="typ
 
 
 class _Keyed(ContractModel):
-    """key: the name of the value; its first 128 characters count, and 256 of a text."""
+    """A condition on the value under `key`; the first 128 characters of a key and 256 of a text are compared."""
 
     key: Key
 
 
 class KeyedStringFilter(_Keyed, StringFilter):
-    """A value as text: numbers and booleans as JSON writes them."""
+    """Condition on a value as text; numbers and booleans are compared as JSON writes them."""
 
 
 class KeyedNumberFilter(_Keyed, NumberFilter):
-    """A value as a number; a text that reads as one counts too."""
+    """Condition that compares a value, or a text that reads as a number, with a number."""
 
 
 class KeyedRangeFilter(_Keyed, RangeFilter):
-    """A value between two numbers."""
+    """Condition that a value, or a text that reads as a number, is between two numbers, both included."""
 
 
 class KeyedBooleanFilter(_Keyed, BooleanFilter):
-    """A value that is true or false; the texts `true` and `false` count too."""
+    """Condition that a value is true or false; the texts `true` and `false` count as such."""
 
 
 class KeyedEnumFilter(_Keyed, TextEnumFilter):
-    """A value that is one of these texts."""
+    """Condition that a value is one of these texts."""
 
 
 class KeyedPresentFilter(_Keyed):
-    """pr: there is a value that is not null; np: there is none."""
+    """Condition that there is a value other than null under the key (pr), or that there is none (np)."""
 
     type: Literal["present"]
     op: Literal["pr", "np"]
@@ -160,11 +163,11 @@ KeyedFilter = Annotated[
     Field(discriminator="type"),
 ]
 KeyedFilters = Annotated[Many[KeyedFilter], Field(max_length=8)]
-"""All must hold; each is one more table to join."""
+"""At most 8 conditions, all of which must hold; each of them joins one more table."""
 
 
 class ToolFilter(ContractModel):
-    """There is a tool call that fulfils all of these."""
+    """Condition that the call has a tool call which fulfils all of these."""
 
     name: Text | None = None
     type: Text | None = None
@@ -173,14 +176,14 @@ class ToolFilter(ContractModel):
 
 
 class AgentFilter(ContractModel):
-    """Calls of one agent; of all its versions when none is named."""
+    """Condition that the agent is this one, in one of these versions; in any version if none is named."""
 
     agent_id: Text
     version: Annotated[Many[AgentVersionNumber], Field(max_length=100)] | None = None
 
 
 class CallFilters(ContractModel):
-    """All conditions must hold; of `agent`, one."""
+    """Conditions on a call, all of which must hold; of those in `agent`, one is enough."""
 
     agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
     agent_tag: TextEnumFilter | None = None

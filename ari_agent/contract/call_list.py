@@ -6,14 +6,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Sentiment, Text
+from ari_agent.contract.call import Call, CallDirection, Sentiment
+from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Text
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.paging import CountedPage, PageLimit, PageQuery, PageRequest, PaginationKey, SortOrder
 from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
-"""Keys that list-calls v3 leaves out of its items."""
+"""The keys of a call that list-calls v3 leaves out of its items."""
 
 
 class CallListRequest(PageRequest):
@@ -29,7 +29,7 @@ class CallPage(CountedPage):
 
 
 class Threshold(ContractModel):
-    """Both included; either may be left out."""
+    """Condition that a number is between these two, both included; either may be left out."""
 
     lower_threshold: Numeric | None = None
     upper_threshold: Numeric | None = None
@@ -40,9 +40,10 @@ TextsByKey = Annotated[dict[Key, Texts], Field(max_length=8)]
 
 
 class OlderCallFilters(ContractModel):
-    """Filters of list-calls v1 and v2: of each list one must hold. after_... is included, before_... is not.
+    """Filters of list-calls v1 and v2. All must hold; a value must be one of those listed.
 
-    metadata, dynamic_variables: by key; clients write them flat, as `metadata.order` and `dynamic_variables.name`.
+    after_...: this time or later; before_...: earlier than this. metadata, dynamic_variables: values by key;
+    clients may write `metadata.order` and `dynamic_variables.name` instead.
     """
 
     call_id: Texts | None = None
@@ -71,8 +72,8 @@ class OlderCallFilters(ContractModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_dotted_keys(cls, given: Any) -> Any:
-        return _gathered(given) if isinstance(given, dict) else given
+    def _nest_dotted_keys(cls, given: Any) -> Any:
+        return _nested(given) if isinstance(given, dict) else given
 
 
 class OlderCallListRequest(ContractModel):
@@ -85,11 +86,11 @@ class OlderCallListRequest(ContractModel):
 
 
 class OlderCallListQuery(PageQuery):
-    """Query of GET /list-calls; beside these, `filter_criteria[...]` by the keys of OlderCallFilters."""
+    """Query of GET /list-calls, which also takes `filter_criteria[...]` for each key of OlderCallFilters."""
 
 
-def _gathered(given: dict[Any, Any]) -> dict[Any, Any]:
-    """`metadata.order` becomes `order` of `metadata`."""
+def _nested(given: dict[Any, Any]) -> dict[Any, Any]:
+    """The filters with `metadata.order` written as `order` inside `metadata`, and likewise for dynamic variables."""
     filters = dict(given)
     for dotted, values in given.items():
         name, dot, key = str(dotted).partition(".")

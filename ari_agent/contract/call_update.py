@@ -9,31 +9,30 @@ from pydantic import ConfigDict, Field
 from ari_agent.contract.call import Call, CustomAttributes
 from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.contract.parsing.model import (
+    MAX_METADATA_BYTES,
     SMALL,
-    SMALL_BYTES,
     ContractModel,
     DataStorageSetting,
     Flag,
     Metadata,
     StringMap,
-    small,
+    require_small,
     without_defaults,
 )
-
-"""Of metadata and of custom_attributes, as JSON."""
 
 _STRICTER: Final[tuple[str, ...]] = get_args(DataStorageSetting)
 
 
-def is_stricter(wanted: DataStorageSetting, present: DataStorageSetting | None) -> bool:
-    """Whether a setting keeps no more than the present one does; unset, that is everything."""
+def _keeps_no_more(wanted: DataStorageSetting, present: DataStorageSetting | None) -> bool:
+    """Whether `wanted` stores no more of a call than `present`, which means everything if it is None."""
     return _STRICTER.index(wanted) >= _STRICTER.index(present or _STRICTER[0])
 
 
 class CallUpdate(ContractModel):
-    """Body of PATCH /v2/update-call: a call that is over. Only what is given changes.
+    """Body of PATCH /v2/update-call, for a call that is over; what is left out stays as it is.
 
-    metadata: replaces what was there. data_storage_setting: only towards stricter. custom_attributes: each key alone.
+    metadata: replaces the call's. data_storage_setting: must not store more than before. custom_attributes: added
+    to the call's, or replacing those of the same name.
     """
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
@@ -44,9 +43,9 @@ class CallUpdate(ContractModel):
 
 
 class LiveFields(ContractModel):
-    """What changes on the record of a call in progress.
+    """Changes to the record of a call in progress; what is left out stays as it is.
 
-    override_dynamic_variables: those to add or replace; null takes earlier overrides back.
+    override_dynamic_variables: variables to add or replace; null restores those that the call began with.
     """
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
@@ -57,14 +56,14 @@ class LiveFields(ContractModel):
 
 
 class CallControl(ContractModel):
-    """What the agent of a call in progress is to do; an empty object asks for nothing."""
+    """What the agent of a call is asked to do: to speak now (trigger_response), and what it is to know."""
 
     trigger_response: Flag | None = None
-    additional_context: Annotated[str, Field(min_length=1, max_length=SMALL_BYTES)] | None = None
+    additional_context: Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES)] | None = None
 
     @property
     def asks(self) -> bool:
-        """Whether it asks for anything."""
+        """Whether the agent is asked for anything."""
         return bool(self.trigger_response) or self.additional_context is not None
 
 
@@ -76,7 +75,7 @@ class LiveCallUpdate(ContractModel):
 
 
 class Success(ContractModel):
-    """Done."""
+    """Answer of a request that succeeded and has nothing else to say."""
 
     success: Flag = True
 
@@ -87,17 +86,19 @@ class TakeOver(ContractModel):
     participant_id: str
 
 
-def overridden(call: Call, fields: LiveFields, given_variables: StringMap | None) -> dict[str, Any]:
-    """The attributes of a call object that change. given_variables: those that the call began with.
+def changes_to_live_call(call: Call, fields: LiveFields, given_variables: StringMap | None) -> dict[str, Any]:
+    """The new values of the attributes of a call in progress that change, by name.
+
+    given_variables: the dynamic variables that the call began with.
 
     Raises:
-        ValueError: data_storage_setting would keep more than before.
+        ValueError: data_storage_setting would store more than before.
     """
     changes: dict[str, Any] = {}
     if "metadata" in fields.model_fields_set:
         changes["metadata"] = fields.metadata
     if (setting := fields.data_storage_setting) is not None:
-        if not is_stricter(setting, call.data_storage_setting):
+        if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
         changes |= _stored_as(setting)
     if "override_dynamic_variables" in fields.model_fields_set:
@@ -107,26 +108,26 @@ def overridden(call: Call, fields: LiveFields, given_variables: StringMap | None
     return changes
 
 
-def amended(call: Call, update: CallUpdate) -> dict[str, Any]:
-    """The keys of a call object that change, as JSON.
+def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
+    """The new values of the keys of an ended call's JSON that change, by name.
 
     Raises:
-        ValueError: data_storage_setting would keep more than before, or there would be too many custom_attributes.
+        ValueError: data_storage_setting would store more than before, or custom_attributes would be too large.
     """
     changes = update.changes()
     if changes.get("data_storage_setting", ...) is None:
         del changes["data_storage_setting"]
-    if (setting := update.data_storage_setting) and not is_stricter(setting, call.data_storage_setting):
+    if (setting := update.data_storage_setting) and not _keeps_no_more(setting, call.data_storage_setting):
         raise ValueError(_not_looser(setting, call.data_storage_setting))
     if setting:
         changes |= _stored_as(setting)
     if update.custom_attributes is not None:
-        changes["custom_attributes"] = small({**(call.custom_attributes or {}), **update.custom_attributes})
+        changes["custom_attributes"] = require_small({**(call.custom_attributes or {}), **update.custom_attributes})
     return changes
 
 
 def _stored_as(setting: DataStorageSetting) -> dict[str, Any]:
-    """Basic attributes alone: nothing of what was said."""
+    """The change to this setting; with basic attributes only, all transcripts are removed."""
     return {"data_storage_setting": setting, **dict.fromkeys(TRANSCRIPTS if setting == "basic_attributes_only" else ())}
 
 

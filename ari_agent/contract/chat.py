@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.call import CallDirection, ProductCost
+from ari_agent.contract.call import CallDirection, CustomAttributes, ProductCost, Sentiment
 from ari_agent.contract.parsing.e164 import DialledNumber
 from ari_agent.contract.parsing.model import (
     AgentVersionNumber,
@@ -27,7 +27,6 @@ from ari_agent.contract.parsing.model import (
 from ari_agent.contract.transcript import Multimedia, ToolInvocation, ToolResult
 
 ChatText = Annotated[str, Field(min_length=1, max_length=16_384)]
-CustomAttributes = dict[str, Annotated[str, Field(strict=True)] | Flag | Number]
 
 
 class ChatStatus(StrEnum):
@@ -39,7 +38,7 @@ class ChatStatus(StrEnum):
 
 
 class ChatType(StrEnum):
-    """`chat_type`: SIP MESSAGE or POST /create-chat-completion."""
+    """`chat_type` of the chat object: text messages (SIP MESSAGE), or a chat over the API."""
 
     SMS = "sms_chat"
     API = "api_chat"
@@ -51,7 +50,7 @@ class _ChatItem(ContractModel):
 
 
 class ChatMessage(_ChatItem):
-    """What one side wrote."""
+    """A message of the agent or the user."""
 
     role: Literal["agent", "user"]
     content: str
@@ -59,37 +58,37 @@ class ChatMessage(_ChatItem):
 
 
 class ChatToolInvocation(_ChatItem, ToolInvocation):
-    """The agent's server uses a tool."""
+    """A tool call of the agent's server in a chat."""
 
 
 class ChatToolResult(_ChatItem, ToolResult):
-    """What came of it."""
+    """The result of a tool call in a chat."""
 
 
 ChatItem = Annotated[ChatMessage | ChatToolInvocation | ChatToolResult, Field(discriminator="role")]
-"""An entry of message_with_tool_calls; `role` tells the kinds apart."""
+"""An entry of message_with_tool_calls, whose `role` says which kind it is."""
 
 
 class ChatAnalysis(ContractModel):
-    """What post-chat analysis found."""
+    """The results of post-chat analysis."""
 
     chat_summary: str | None = None
-    user_sentiment: Literal["Negative", "Positive", "Neutral", "Unknown"] | None = None
+    user_sentiment: Sentiment | None = None
     chat_successful: Flag | None = None
     custom_analysis_data: JsonObject | None = None
 
 
 class ChatCost(ContractModel):
-    """Cents."""
+    """The cost of a chat in cents, in all and by product."""
 
     combined_cost: Number | None = None
     product_costs: Many[ProductCost] | None = None
 
 
 class Chat(ContractModel):
-    """One chat. Times in milliseconds since 1970.
+    """A chat, as the API answers it and the database stores it; timestamps are in milliseconds since 1970.
 
-    from_number, to_number, direction: of text messages, as in the call object; `inbound` was begun by the user.
+    from_number, to_number, direction: set for text messages, as in the call object; `inbound` if the user began it.
     """
 
     chat_id: Identifier
@@ -118,12 +117,12 @@ class Chat(ContractModel):
 
     @property
     def our_number(self) -> str | None:
-        """Of text messages: the number that the agent writes from."""
+        """The number that the agent writes from; None in a chat over the API."""
         return self.to_number if self.direction is CallDirection.INBOUND else self.from_number
 
     @property
     def user_number(self) -> str | None:
-        """Of text messages: the number that the user writes from."""
+        """The number that the user writes from; None in a chat over the API."""
         return self.from_number if self.direction is CallDirection.INBOUND else self.to_number
 
 
@@ -133,9 +132,10 @@ class _NewChat(ContractModel):
 
 
 class SmsChatCreate(_NewChat):
-    """Body of POST /create-sms-chat. honor_internal_dnc is taken for the sake of clients: there are no contacts here.
+    """Body of POST /create-sms-chat.
 
-    override_agent_version alone: another version of the number's own agent.
+    override_agent_version without override_agent_id: another version of the number's own agent. honor_internal_dnc is
+    accepted and has no effect, since there is no list of contacts here.
     """
 
     from_number: DialledNumber
@@ -152,12 +152,12 @@ class ChatCreate(_NewChat):
     agent_version: AgentVersionReference | None = None
 
 
-UPDATED: Final = ("metadata", "data_storage_setting", "retell_llm_dynamic_variables", "custom_attributes")
-"""What of a chat an update can change."""
+UPDATABLE_KEYS: Final = ("metadata", "data_storage_setting", "retell_llm_dynamic_variables", "custom_attributes")
+"""The keys of a chat that an update can change."""
 
 
 class ChatUpdate(ContractModel):
-    """Body of PATCH /update-chat; only `changes()` has a meaning. override_dynamic_variables: added to the chat's."""
+    """Body of PATCH /update-chat; what is left out stays. override_dynamic_variables: variables to add or replace."""
 
     metadata: Metadata | None = None
     data_storage_setting: DataStorageSetting | None = None
@@ -165,7 +165,7 @@ class ChatUpdate(ContractModel):
     custom_attributes: CustomAttributes | None = None
 
     def apply(self, chat: Chat) -> Chat:
-        """The chat with these changes."""
+        """Return a copy of the chat with these changes."""
         changes = {name: getattr(self, name) for name in self.model_fields_set}
         added = changes.pop("override_dynamic_variables", None)
         if added:
@@ -174,13 +174,13 @@ class ChatUpdate(ContractModel):
 
 
 class ChatCompletionCreate(ContractModel):
-    """Body of POST /create-chat-completion."""
+    """Body of POST /create-chat-completion, which sends a message of the user and waits for the agent."""
 
     chat_id: Identifier
     content: ChatText
 
 
 class ChatCompletion(ContractModel):
-    """What the agent wrote and did since."""
+    """Answer of POST /create-chat-completion: what the agent has written and done since the user's message."""
 
     messages: Many[ChatItem]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, RootModel
 
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.agent_kinds import AgentIdentity, CommonSettings, EngineUpdate
+from ari_agent.contract.agent_base import AgentIdentity, CommonSettings, EngineUpdate
 from ari_agent.contract.agent_options import (
     BooleanAnalysis,
     EnumAnalysis,
@@ -38,11 +38,11 @@ ChatWebhookEvent = Literal["chat_started", "chat_ended", "chat_analyzed", "trans
 DEFAULT_CHAT_WEBHOOK_EVENTS: Final[tuple[ChatWebhookEvent, ...]] = ("chat_started", "chat_ended", "chat_analyzed")
 
 _CHANNEL: Final = {"channel": "chat"}
-"""What tells the record of a chat agent from that of an agent of calls."""
+"""The key that marks the record of a chat agent in the database; that of an agent for calls lacks it."""
 
 
 class ChatPresetAnalysis(ContractModel):
-    """Another prompt for one of the built-in results."""
+    """A prompt that replaces the one of a built-in result of post-chat analysis."""
 
     type: Literal["system-presets"]
     name: Literal["chat_summary", "chat_successful", "user_sentiment"]
@@ -57,9 +57,9 @@ PostChatAnalysis = Annotated[
 
 
 class ChatAgentSettings(CommonSettings):
-    """Every setting of a chat agent. Times in milliseconds.
+    """All settings of a chat agent, each with its default; times are in milliseconds.
 
-    auto_close_message: the last text of a chat that ends because nobody wrote.
+    auto_close_message: the text that the agent sends when a chat ends because the user has not written.
     """
 
     auto_close_message: Annotated[str, Field(max_length=16_384)] | None = None
@@ -80,27 +80,27 @@ class ChatAgentCreate(ChatAgentSettings):
     response_engine: ResponseEngine
 
     def agent(self, *, agent_id: str, now_ms: int, version: int = 0) -> ChatAgent:
-        """The chat agent that this makes."""
+        """Make a new chat agent with these settings. now_ms: the time, in milliseconds since 1970."""
         return ChatAgent.model_validate(
             {**self.changes(), "agent_id": agent_id, "version": version, "last_modification_timestamp": now_ms}
         )
 
 
 class ChatAgentUpdate(EngineUpdate, ChatAgentSettings):
-    """Body of PATCH /update-chat-agent; only `changes()` has a meaning."""
+    """Body of PATCH /update-chat-agent. Read `changes()` only: an attribute that was not given has a default here."""
 
     def apply(self, agent: ChatAgent, *, now_ms: int) -> ChatAgent:
-        """The chat agent with these changes."""
+        """Return a copy of the chat agent with these changes. now_ms: the time, in milliseconds since 1970."""
         return ChatAgent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
 
 
 class ChatAgent(AgentIdentity, ChatAgentSettings):
-    """A chat agent as the API answers it."""
+    """A chat agent, as the API answers it."""
 
     response_engine: ResponseEngine
 
     def as_record(self) -> dict[str, Any]:
-        """As of any object, and what kind of agent it is."""
+        """The object as the database stores it, with a key that says that it is a chat agent."""
         return {**super().as_record(), **_CHANNEL}
 
 
@@ -108,16 +108,16 @@ AnyAgent = Agent | ChatAgent
 
 
 class EitherAgent(RootModel[AnyAgent]):
-    """What a path answers that serves agents of calls and chat agents alike."""
+    """Answer of the paths that serve agents for calls and chat agents alike."""
 
 
 def agent_of(record: Mapping[str, Any]) -> AnyAgent:
-    """The agent that a store has kept. pydantic.ValidationError if it is none."""
+    """The agent, of either kind, in a record of the database; raises pydantic.ValidationError if it is not one."""
     return kind_of(record).model_validate(record)
 
 
 def kind_of(record: Mapping[str, Any]) -> type[AnyAgent]:
-    """What kind of agent a store has kept."""
+    """The class of the agent in a record of the database."""
     return ChatAgent if _CHANNEL.items() <= record.items() else Agent
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from ari_agent.contract.call_filters import (
     CallIdFilter,
     Choices,
     DirectionFilter,
+    EnumFilter,
     NumericFilter,
     StringFilter,
 )
@@ -19,7 +20,7 @@ from ari_agent.contract.paging import CountedPage, PageRequest
 from ari_agent.contract.parsing.model import ContractModel, Many
 
 MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
-"""Keys that list-chats v3 leaves out of its items."""
+"""The keys of a chat that list-chats v3 leaves out of its items."""
 
 _NOT_SERVED: Final = frozenset(
     {
@@ -35,24 +36,23 @@ _NOT_SERVED: Final = frozenset(
 )
 
 
-class ChatStatusFilter(ContractModel):
-    """One of these chat_status."""
+class ChatStatusFilter(EnumFilter):
+    """Condition that chat_status is one of these."""
 
-    type: Literal["enum"]
-    op: Literal["in"]
     value: Choices[ChatStatus]
 
 
-class ChatTypeFilter(ContractModel):
-    """Text messages, or chats over the API."""
+class ChatTypeFilter(EnumFilter):
+    """Condition that chat_type is one of these."""
 
-    type: Literal["enum"]
-    op: Literal["in"]
     value: Choices[ChatType]
 
 
 class ChatFilters(ContractModel):
-    """All conditions must hold; of `agent`, one. agent_number, user_number: of text messages."""
+    """Conditions on a chat, all of which must hold; of those in `agent`, one is enough.
+
+    agent_number, user_number: conditions on the numbers of text messages; no chat over the API has them.
+    """
 
     agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
     agent_number: StringFilter | None = None
@@ -67,8 +67,8 @@ class ChatFilters(ContractModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_what_is_not_filtered(cls, given: Any) -> Any:
-        """A condition that is not looked at would answer chats that nobody asked for: refuse it."""
+    def _refuse_unserved_conditions(cls, given: Any) -> Any:
+        """Refuse a condition that is not served: ignored, it would answer chats that nobody asked for."""
         if isinstance(given, dict) and (unserved := sorted(str(key) for key in given if key in _NOT_SERVED)):
             raise ValueError(f"cannot filter by {', '.join(unserved)}")
         return given
@@ -81,6 +81,6 @@ class ChatListRequest(PageRequest):
 
 
 class ChatPage(CountedPage):
-    """Answer of POST /v3/list-chats; its items have no messages."""
+    """Answer of POST /v3/list-chats, whose items lack the keys in MESSAGES."""
 
     items: Many[Chat]

@@ -12,8 +12,10 @@ from ari_agent.contract.webhook_event import WebhookEventName
 
 
 class DeadWebhook(ContractModel):
-    """One of them. call_id: of the call, or of the chat; payload: the body as it was sent; last_error: why the last
-    attempt failed; created_timestamp: when the event happened.
+    """A webhook that no attempt delivered.
+
+    call_id: the id of the call or chat. attempts: how many failed; last_error: why the last one did.
+    created_timestamp: when the event happened; failed_timestamp: when it was given up. payload: the body as sent.
     """
 
     webhook_id: Count
@@ -28,25 +30,25 @@ class DeadWebhook(ContractModel):
 
 
 class DeadWebhookPage(Page):
-    """Some of them, oldest first."""
+    """Answer of the list of dead webhooks, oldest first."""
 
     items: tuple[DeadWebhook, ...]
 
 
 class DeadWebhookFilter(ContractModel):
-    """Which of them. call_id: of one call or chat only."""
+    """Which dead webhooks are meant. call_id: those of one call or chat only; all if left out."""
 
     call_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
 
 
 class DeadWebhookQuery(DeadWebhookFilter):
-    """Which page of them. pagination_key: as the page before answered it."""
+    """Which page of the list is wanted. pagination_key: as answered with the page before; left out for the first."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50  # a query string has no types to be strict about
     pagination_key: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")] | None = None
 
 
 class ReplayedWebhooks(ContractModel):
-    """How many became pending again."""
+    """Answer of a request to send dead webhooks again: how many will be."""
 
     replayed_count: Count

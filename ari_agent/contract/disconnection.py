@@ -71,7 +71,7 @@ class DisconnectionReason(StrEnum):
 
     @property
     def call_status(self) -> CallStatus:
-        """`ended`, `not_connected` or `error`."""
+        """The status of a call that ended for this reason: `ended`, `not_connected` or `error`."""
         return _STATUS[self]
 
 

@@ -17,9 +17,10 @@ from ari_agent.contract.parsing.model import (
 
 
 class CallInbound(ContractModel):
-    """The call that rings. agent_id, agent_version: of the number's own inbound agent, left out if it has none.
+    """The ringing call that the webhook is asked about.
 
-    call_id: the id that the call will have; the same in every attempt, to recognise repeats.
+    agent_id, agent_version: the inbound agent that was chosen for the number; left out if the number has none.
+    call_id: the id that the call will have, the same in every attempt, so that a receiver recognises repeats.
     """
 
     agent_id: str | None = None
@@ -31,9 +32,10 @@ class CallInbound(ContractModel):
 
 
 class ChatInbound(ContractModel):
-    """The text message that waits for an answer; `agent_...` as in CallInbound.
+    """The text message that the webhook is asked about.
 
-    chat_id: the id that the chat will have; the same in every attempt, to recognise repeats.
+    agent_id, agent_version: the inbound agent that was chosen for the number; left out if the number has none.
+    chat_id: the id that the chat will have, the same in every attempt, so that a receiver recognises repeats.
     """
 
     agent_id: str | None = None
@@ -44,7 +46,7 @@ class ChatInbound(ContractModel):
 
 
 class InboundWebhookRequest(ContractModel):
-    """Body of the POST."""
+    """Body of the POST that asks about a call."""
 
     event: Literal["call_inbound"] = "call_inbound"
     event_timestamp: Timestamp
@@ -60,7 +62,7 @@ class InboundChatWebhookRequest(ContractModel):
 
 
 class InboundWebhookAnswer(ContractModel):
-    """What stands under `call_inbound` or `chat_inbound` of the answer; every field may be left out or null.
+    """The decision under `call_inbound` or `chat_inbound` of an answer; every field may be left out or null.
 
     reject: only a literal `true` rejects. One invalid field makes the whole answer invalid, `reject` included.
     """
@@ -74,17 +76,17 @@ class InboundWebhookAnswer(ContractModel):
 
     @property
     def rejects(self) -> bool:
-        """Whether the call is refused outright."""
+        """Whether the call or text message is rejected."""
         return self.reject is True
 
 
 class InboundWebhookBody(ContractModel):
-    """The whole answer. An empty object, or one without what was asked about, overrides nothing."""
+    """The whole answer about a call. One without `call_inbound` overrides nothing."""
 
     call_inbound: InboundWebhookAnswer | None = None
 
 
 class InboundChatWebhookBody(ContractModel):
-    """The same, about a text message."""
+    """The whole answer about a text message. One without `chat_inbound` overrides nothing."""
 
     chat_inbound: InboundWebhookAnswer | None = None

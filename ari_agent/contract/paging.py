@@ -9,6 +9,7 @@ from pydantic import Field
 from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Flag
 
 MAX_PAGE: Final = 1000
+"""The largest `limit`: how many items a page may have."""
 
 PageLimit = Annotated[int, Field(strict=True, ge=1, le=MAX_PAGE), INTEGRAL]
 PaginationKey = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
@@ -16,7 +17,7 @@ SortOrder = Literal["ascending", "descending"]
 
 
 class PageQuery(ContractModel):
-    """Which page. pagination_key: as the page before answered it."""
+    """The query of a list. pagination_key: as answered with the page before; left out for the first page."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50  # a query string has no types to be strict about
     sort_order: SortOrder | None = None
@@ -24,7 +25,7 @@ class PageQuery(ContractModel):
 
 
 class PageRequest(ContractModel):
-    """Body of the v3 lists, beside their `filter_criteria`. skip: items left out before the first of the page."""
+    """What the bodies of all v3 lists have in common. skip: how many items to leave out before the page begins."""
 
     sort_order: SortOrder = "descending"
     limit: PageLimit = 50
@@ -34,13 +35,13 @@ class PageRequest(ContractModel):
 
 
 class Page(ContractModel):
-    """What every page says beside its items. pagination_key: of the next page; left out on the last one."""
+    """What every page has beside its items. pagination_key: asks for the next page; left out on the last one."""
 
     has_more: Flag
     pagination_key: str | None = None
 
 
 class CountedPage(Page):
-    """A page of a v3 list. total: how many the filters let through, if include_total asked for it."""
+    """What every page of a v3 list has. total: how many items pass the filters, if include_total asked for it."""
 
     total: Count | None = None

@@ -35,14 +35,15 @@ def _sip_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 CustomSipHeaders = Annotated[StringMap, AfterValidator(_sip_headers)]
-"""For the INVITE. Names `X-*`, at most 16; values printable, at most 1024 bytes of UTF-8."""
+"""SIP headers for the INVITE: at most 16, named `X-*`, with printable values of at most 1024 bytes of UTF-8."""
 
 
 class CallTask(ContractModel):
-    """Whom to call, who speaks, and what it is told: a call of its own, or one of a batch.
+    """An outbound call, on its own or in a batch: whom to call, which agent speaks, and what it is told.
 
-    override_agent_version alone: another version of the number's own agent. ignore_e164_validation: numbers inside the
-    PBX are called too. drop_call_if_machine_detected: hang up on answering machines (from Retell's first version).
+    override_agent_version without override_agent_id: another version of the number's own agent. ignore_e164_validation:
+    numbers inside the PBX may be called too. drop_call_if_machine_detected: hang up on answering machines (a key of the
+    first version of Retell's API).
     """
 
     to_number: DialledNumber
@@ -65,8 +66,8 @@ class CallTask(ContractModel):
 class PhoneCallCreate(CallTask):
     """Body of POST /v2/create-phone-call.
 
-    idempotency_key: within one hour the same key places no second call and answers the first. honor_internal_dnc is
-    taken for the sake of clients: there is no list of contacts here.
+    idempotency_key: within one hour, a second request with this key places no call and is answered with the first one.
+    honor_internal_dnc is accepted and has no effect, since there is no list of contacts here.
     """
 
     from_number: DialledNumber
@@ -81,7 +82,7 @@ class PhoneCallCreate(CallTask):
 
 
 class OlderPhoneCallCreate(PhoneCallCreate):
-    """Body of POST /create-phone-call. The oldest clients send both numbers in `phone_number: {from, to}`."""
+    """Body of POST /create-phone-call, where the oldest clients send both numbers as `phone_number: {from, to}`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -26,6 +26,7 @@ from ari_agent.contract.parsing.model import (
 from ari_agent.contract.parsing.url import WebhookUrl
 
 WEIGHT_TOLERANCE: Final = 1e-6
+"""How far the sum of the weights of a list of agents may be from 1."""
 
 _TERMINATION_URI: Final = re.compile(
     r"(sips?:)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?)(:(?P<port>[0-9]{1,5}))?"
@@ -35,7 +36,7 @@ _TERMINATION_URI: Final = re.compile(
 
 
 def _termination_uri(text: str) -> str:
-    uri = text.strip()  # copied and pasted with spaces, often
+    uri = text.strip()  # since people copy and paste it
     match = _TERMINATION_URI.fullmatch(uri)
     if match and 0 < int(match["port"] or 5060) < 65536:
         return uri
@@ -52,12 +53,12 @@ TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValida
 Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
 Transport = Literal["TLS", "TCP", "UDP"]
 StoredCodecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
-"""Also those that earlier versions took and passed over."""
+"""The codecs of a stored number, among them names that earlier versions accepted and ignored."""
 Nickname = Annotated[str, Field(max_length=1000)]
 
 
 class AgentWeight(ContractModel):
-    """One agent of a list; drawn for `weight` of the calls."""
+    """An agent of a number, which is drawn for this share of its calls. weight: more than 0, at most 1."""
 
     agent_id: Identifier
     agent_version: AgentVersionReference | None = None
@@ -72,7 +73,7 @@ def _weights(agents: Many[AgentWeight]) -> Many[AgentWeight]:
 
 
 AgentWeights = Annotated[Many[AgentWeight], Field(max_length=100), AfterValidator(_weights)]
-"""Null or empty: that direction is disabled."""
+"""The agents of a number for one direction, whose weights add up to 1; null or empty disables the direction."""
 Countries = Many[Country]
 
 _OLDER_AGENT_KEYS: Final[Mapping[str, str]] = {
@@ -84,10 +85,11 @@ _OLDER_AGENT_KEYS: Final[Mapping[str, str]] = {
 
 
 def _converted(given: Any) -> Any:
-    """`inbound_agent_id` (and `_version`) of clients before 2026-04 become a list of one; null disables, as before.
+    """The number with `inbound_agent_id` and the like of clients before 2026-04 written as a list of one agent.
 
-    Retell answers 400 to these keys since it removed them. Its guides still tell of them and its SDKs up to 4.x send
-    them, so here they go on working; beside today's key of the same direction they say nothing.
+    A null disables the direction, as before. Retell answers 400 to these keys since it removed them. Its guides still
+    have them and its SDKs up to 4.x send them, so here they work; beside today's key of the same direction they are
+    ignored.
     """
     if not isinstance(given, dict):
         return given
@@ -103,7 +105,7 @@ def _converted(given: Any) -> Any:
 
 
 class _NumberSettings(ContractModel):
-    """What import, create and update have in common."""
+    """The settings that the bodies of import, create and update have in common."""
 
     nickname: Nickname | None = None
     inbound_agents: AgentWeights | None = None
@@ -120,7 +122,7 @@ class _NumberSettings(ContractModel):
 
 
 class PhoneNumberImport(_NumberSettings):
-    """Body of POST /import-phone-number: a number on the customer's own trunk, or inside the PBX."""
+    """Body of POST /import-phone-number, for a number on the customer's own trunk or inside the PBX."""
 
     phone_number: DialledNumber
     termination_uri: TerminationUri
@@ -136,7 +138,7 @@ class PhoneNumberImport(_NumberSettings):
         return self
 
     def number(self, *, now_ms: int) -> PhoneNumber:
-        """The phone number that this makes."""
+        """Make a new phone number with these settings. now_ms: the time, in milliseconds since 1970."""
         settings = self.changes()
         trunk = {
             "termination_uri": self.termination_uri,
@@ -156,7 +158,7 @@ class PhoneNumberImport(_NumberSettings):
 
 
 class PhoneNumberCreate(_NumberSettings):
-    """Body of POST /create-phone-number. Retell buys the number; this system has none to sell, so it must be named."""
+    """Body of POST /create-phone-number. Retell buys a number; there is none to buy here, so the body must name it."""
 
     phone_number: E164
     area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
@@ -166,7 +168,7 @@ class PhoneNumberCreate(_NumberSettings):
     fallback_number: DialledNumber | None = None
 
     def number(self, *, now_ms: int) -> PhoneNumber:
-        """The phone number that this makes."""
+        """Make a new phone number with these settings. now_ms: the time, in milliseconds since 1970."""
         return PhoneNumber.model_validate(
             {
                 **self.changes(),
@@ -177,7 +179,10 @@ class PhoneNumberCreate(_NumberSettings):
 
 
 class PhoneNumberUpdate(_NumberSettings):
-    """Body of PATCH /update-phone-number; only `changes()` has a meaning. Trunk keys differ from those of import."""
+    """Body of PATCH /update-phone-number. Read `changes()` only: an attribute that was not given has a default here.
+
+    The keys of the trunk differ from those of import, as they do at Retell.
+    """
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
@@ -191,7 +196,11 @@ class PhoneNumberUpdate(_NumberSettings):
     codecs: Many[Codec] | None = None
 
     def apply(self, number: PhoneNumber, *, now_ms: int) -> PhoneNumber:
-        """The number with these changes. pydantic.ValidationError if they do not fit together."""
+        """Return a copy of the number with these changes. now_ms: the time, in milliseconds since 1970.
+
+        Raises:
+            pydantic.ValidationError: with the changes, the settings contradict one another.
+        """
         changes = self.changes()
         trunk_changes = {key: changes.pop(key) for key in _TRUNK_KEYS if key in changes}
         if trunk_changes.get("transport", "TCP") is None:
@@ -207,7 +216,7 @@ _TRUNK_KEYS: Final = ("termination_uri", "auth_username", "auth_password", "tran
 
 
 class TrunkConfig(ContractModel):
-    """The trunk of an outbound call. The password is never answered: `as_json` and `model_dump` leave it out."""
+    """The trunk of a number's outbound calls. The API never answers the password: `as_json` leaves it out."""
 
     termination_uri: TerminationUri | None = None
     auth_username: Credential | None = None
@@ -217,7 +226,7 @@ class TrunkConfig(ContractModel):
 
 
 class PhoneNumber(ContractModel):
-    """A phone number as the API answers it; `phone_number` is its key."""
+    """A phone number, as the API answers it; `phone_number` is its key in the database."""
 
     phone_number: DialledNumber
     phone_number_pretty: str = ""
@@ -254,7 +263,7 @@ class PhoneNumber(ContractModel):
         return self
 
     def as_record(self) -> dict[str, Any]:
-        """What a store keeps, the trunk's password in clear included."""
+        """The number as the database stores it, with the trunk's password in clear text."""
         record = self.changes()
         trunk = self.sip_outbound_trunk_config
         if trunk is not None and trunk.auth_password is not None:

@@ -1,4 +1,4 @@
-"""Calls that are registered first and begin when their caller turns up: requests, answers, and what is kept meanwhile.
+"""Calls that are registered first and begin when their caller joins: requests, answers, and what is stored meanwhile.
 
 Source: Retell, "Register Call" (deprecated, still in use), "Register Phone Call" and "Create Web Call" (2026-08).
 """
@@ -27,17 +27,18 @@ from ari_agent.contract.parsing.model import (
 )
 
 MULAW_HZ: Final = 8000
+"""The only sample rate of G.711."""
 
 Protocol = Literal["web", "twilio"]
 Encoding = Literal["s16le", "mulaw"]
 SampleRate = Annotated[int, Field(strict=True, ge=8000, le=48000), INTEGRAL]
 TrackedNumber = Annotated[str, Field(max_length=256)]
-"""Only kept, never dialled: any text."""
+"""A number that is stored and never dialled, so that any text may stand for it."""
 EndAfterSilence = Annotated[int, Field(strict=True, ge=10_000, le=2**31 - 1), INTEGRAL]
 
 
 class AudioFormat(ContractModel):
-    """How audio travels on the audio websocket, in both directions: mono, without a header."""
+    """The format of the audio on an audio websocket, the same in both directions: mono, without a header."""
 
     audio_websocket_protocol: Protocol
     audio_encoding: Encoding
@@ -53,7 +54,8 @@ class AudioFormat(ContractModel):
 class CallRegister(AudioFormat):
     """Body of POST /register-call.
 
-    end_call_after_silence_ms: instead of the agent's. from_number, to_number, direction: for the record alone.
+    end_call_after_silence_ms: used instead of the agent's. from_number, to_number, direction: stored with the call and
+    not used otherwise.
     """
 
     agent_id: Identifier
@@ -66,7 +68,7 @@ class CallRegister(AudioFormat):
 
     @property
     def audio(self) -> AudioFormat:
-        """The part that the websocket needs."""
+        """The audio format alone, without the rest of the request."""
         return AudioFormat(
             audio_websocket_protocol=self.audio_websocket_protocol,
             audio_encoding=self.audio_encoding,
@@ -75,7 +77,7 @@ class CallRegister(AudioFormat):
 
 
 class RegisteredCall(CallRegister):
-    """Answer of POST /register-call. call_id: names the call, and opens its audio websocket."""
+    """Answer of POST /register-call. call_id: the id of the call, with which the caller opens its audio websocket."""
 
     call_id: Identifier
     call_status: CallStatus
@@ -84,7 +86,7 @@ class RegisteredCall(CallRegister):
 
 
 class _AgentCall(ContractModel):
-    """Who speaks, and what it is told."""
+    """What requests of API version 2 have in common: which agent speaks, and what it is told."""
 
     agent_id: Identifier
     agent_version: AgentVersionReference | None = None
@@ -94,7 +96,7 @@ class _AgentCall(ContractModel):
 
 
 class PhoneCallRegister(_AgentCall):
-    """Body of POST /v2/register-phone-call. from_number, to_number, direction: for the record alone."""
+    """Body of POST /v2/register-phone-call. from_number, to_number, direction: stored with the call and not used."""
 
     from_number: TrackedNumber | None = None
     to_number: TrackedNumber | None = None
@@ -104,7 +106,7 @@ class PhoneCallRegister(_AgentCall):
 class WebCallCreate(_AgentCall):
     """Body of POST /v2/create-web-call and /v3/create-web-call.
 
-    current_node_id, current_state: where an agent of Retell's own kinds begins; an audio websocket has no such places.
+    current_node_id, current_state: where an agent of Retell's own kinds begins; other agents have no such places.
     """
 
     current_node_id: str | None = None
@@ -120,7 +122,7 @@ class IceServer(ContractModel):
 
 
 class WebCallTicket(ContractModel):
-    """Answer of POST /v3/create-web-call. expires_at: when the call must have been joined."""
+    """Answer of POST /v3/create-web-call. expires_at: until when the call can be joined, in milliseconds since 1970."""
 
     access_token: str = Field(repr=False)
     call_id: Identifier
@@ -130,10 +132,11 @@ class WebCallTicket(ContractModel):
 
 
 class Registration(ContractModel):
-    """What is kept of a call until its caller turns up; whoever takes it has the call.
+    """What the database stores of a registered call until its caller joins; taking it out begins the call.
 
-    agent: as of the registration, its override applied. audio: None when the first message of the audio websocket is to
-    tell. end_call_after_silence_ms: instead of the agent's. overdue: why the call ends that nobody took.
+    agent: as it was at the registration, with its override applied. audio: None if the first message of the audio
+    websocket decides. end_call_after_silence_ms: used instead of the agent's. expires_ms: until when the call can be
+    joined, in milliseconds since 1970. overdue: why the call ends if nobody has joined by then.
     """
 
     call_id: Identifier

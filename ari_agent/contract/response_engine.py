@@ -13,7 +13,7 @@ from ari_agent.contract.parsing.url import WebsocketUrl
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _RESERVED: Final = frozenset({"host", "connection", "upgrade", "content-length", "transfer-encoding"})
-"""The websocket handshake's own (RFC 6455 section 4.1), beside Sec-WebSocket-*."""
+"""Headers that the websocket handshake sets itself (RFC 6455 section 4.1), besides Sec-WebSocket-*."""
 
 
 def _handshake_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -28,7 +28,7 @@ def _handshake_headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 class RetellLlmEngine(ContractModel):
-    """A single- or multi-prompt language model."""
+    """A language model that Retell hosts, with one or several prompts."""
 
     type: Literal["retell-llm"]
     llm_id: Identifier
@@ -36,14 +36,14 @@ class RetellLlmEngine(ContractModel):
 
 
 class CustomLlmEngine(ContractModel):
-    """A text agent that speaks the custom-LLM websocket protocol."""
+    """A text agent, whose server speaks the custom-LLM websocket protocol."""
 
     type: Literal["custom-llm"]
     llm_websocket_url: WebsocketUrl
 
 
 class ConversationFlowEngine(ContractModel):
-    """A graph of prompts."""
+    """A graph of prompts that Retell hosts."""
 
     type: Literal["conversation-flow"]
     conversation_flow_id: Identifier
@@ -54,9 +54,9 @@ class AudioWebsocketEngine(ContractModel):
     """An audio agent: the call's audio goes to its websocket and comes back from it.
 
     audio_websocket_protocol: `twilio` (Media Streams messages) or `web` (Retell's binary frames).
-    audio_encoding, sample_rate: how audio travels, both ways. Left out, they are mulaw at 8000 Hz for `twilio` and
-    s16le at 16000 Hz for `web`. mulaw is 8000 Hz always.
-    audio_websocket_headers: sent with the handshake, for `Authorization` and the like.
+    audio_encoding, sample_rate: the format of the audio in both directions; by default mulaw at 8000 Hz for `twilio`
+    and s16le at 16000 Hz for `web`. mulaw is always 8000 Hz.
+    audio_websocket_headers: sent with the handshake, for `Authorization` and the like; at most 32.
     """
 
     type: Literal["audio-websocket"]
@@ -89,3 +89,4 @@ class AudioWebsocketEngine(ContractModel):
 ResponseEngine = Annotated[
     RetellLlmEngine | CustomLlmEngine | ConversationFlowEngine | AudioWebsocketEngine, Field(discriminator="type")
 ]
+"""What answers for an agent; `type` says which kind it is."""

@@ -10,13 +10,13 @@ from pydantic import BeforeValidator, Field
 from ari_agent.contract.parsing.model import ContractModel, Count, Flag, JsonObject, Many, Number
 
 MAX_UTTERANCES: Final = 5_000
-"""Of one transcript: more than 40 a minute in the longest call."""
+"""The limit for one transcript: more than 40 utterances a minute in the longest call."""
 MAX_WORDS: Final = 10_000
-"""With times, in one transcript: an hour of people who never pause. Each costs time that all calls share."""
+"""The limit of words with times in one transcript: an hour of speech; reading each takes time from all calls."""
 
 
 class Word(ContractModel):
-    """start, end: seconds since the call began."""
+    """A spoken word. start, end: when it was spoken, in seconds since the call began."""
 
     word: str | None = None
     start: Number | None = None
@@ -24,7 +24,7 @@ class Word(ContractModel):
 
 
 class UtteranceMetadata(ContractModel):
-    """Where in the conversation's bookkeeping an utterance belongs."""
+    """Which response or interruption an utterance belongs to, and how it was made."""
 
     response_id: Count | None = None
     interrupt_id: Count | None = None
@@ -33,7 +33,7 @@ class UtteranceMetadata(ContractModel):
 
 
 class Utterance(ContractModel):
-    """One turn of speech."""
+    """What one side said in one turn."""
 
     role: Literal["agent", "user", "transfer_target"]
     content: str
@@ -42,7 +42,7 @@ class Utterance(ContractModel):
 
 
 class ToolInvocation(ContractModel):
-    """A tool is used. arguments: a JSON object as text."""
+    """A tool call. arguments: a JSON object as text."""
 
     role: Literal["tool_call_invocation"]
     tool_call_id: str
@@ -53,7 +53,7 @@ class ToolInvocation(ContractModel):
 
 
 class ToolResult(ContractModel):
-    """What the tool answered."""
+    """The result of a tool call. content: what the tool answered."""
 
     role: Literal["tool_call_result"]
     tool_call_id: str
@@ -61,30 +61,30 @@ class ToolResult(ContractModel):
     successful: Flag | None = None
 
 
-def _light(given: object) -> object:
-    """Without what takes long to read: the times of too many words, and JSON of any depth."""
+def _without_slow_parts(given: object) -> object:
+    """The utterances without what takes long to validate: the times of too many words, and JSON of any depth."""
     if not isinstance(given, list):
         return given
     words = (utterance.get("words") for utterance in given if isinstance(utterance, dict))
-    heavy = {"metadata"}
+    slow = {"metadata"}
     if sum(len(several) for several in words if isinstance(several, list)) > MAX_WORDS:
-        heavy.add("words")
+        slow.add("words")
     return [
-        {key: value for key, value in utterance.items() if key not in heavy}
-        if isinstance(utterance, dict) and not heavy.isdisjoint(utterance)
+        {key: value for key, value in utterance.items() if key not in slow}
+        if isinstance(utterance, dict) and not slow.isdisjoint(utterance)
         else utterance
         for utterance in given
     ]
 
 
 class TranscriptUpdate(ContractModel):
-    """What an agent tells of a call in progress: the whole transcript so far, which grows and may be corrected.
+    """The transcript so far, as the agent of a call in progress sends it; each update replaces the one before.
 
-    transcript: at most MAX_UTTERANCES; times are kept of up to MAX_WORDS words, and of a longer one the text alone.
+    transcript: at most MAX_UTTERANCES utterances; with more than MAX_WORDS words, the times of words are dropped.
     turntaking: whose turn begins.
     """
 
-    transcript: Annotated[Many[Utterance], Field(max_length=MAX_UTTERANCES), BeforeValidator(_light)]
+    transcript: Annotated[Many[Utterance], Field(max_length=MAX_UTTERANCES), BeforeValidator(_without_slow_parts)]
     turntaking: Literal["agent_turn", "user_turn"] | None = None
 
 
@@ -92,24 +92,24 @@ _SPEAKERS: Final[Mapping[str, str]] = {"agent": "Agent", "user": "User", "transf
 
 
 def as_text(utterances: Iterable[Utterance]) -> str:
-    """One line for each: `Agent: Hello.`"""
+    """The transcript as text, with one line such as `Agent: Hello.` for each utterance."""
     return "".join(f"{_SPEAKERS[utterance.role]}: {utterance.content}\n" for utterance in utterances)
 
 
 class ToolCallInvocation(ToolInvocation):
-    """In a call."""
+    """A tool call of the agent in a phone or web call."""
 
     metadata: JsonObject | None = None
 
 
 class ToolCallResult(ToolResult):
-    """In a call. latency_ms: how long it took, where that is known."""
+    """The result of a tool call in a phone or web call. latency_ms: how long the tool took, if known."""
 
     latency_ms: Number | None = None
 
 
 class NodeTransition(ContractModel):
-    """A conversation flow moved on."""
+    """A conversation flow moved from one node to another."""
 
     role: Literal["node_transition"]
     former_node_id: str
@@ -120,21 +120,21 @@ class NodeTransition(ContractModel):
 
 
 class Dtmf(ContractModel):
-    """The caller pressed one key."""
+    """The caller pressed a key: one DTMF digit."""
 
     role: Literal["dtmf"]
     digit: str
 
 
 class Multimedia(ContractModel):
-    """A picture or file of a text message."""
+    """A picture or another file of a text message."""
 
     url: str
     summary: str | None = None
 
 
 class Sms(ContractModel):
-    """time_sec: seconds since the call began."""
+    """A text message during a call. time_sec: when it was sent, in seconds since the call began."""
 
     role: Literal["sms"]
     content: str
@@ -143,7 +143,7 @@ class Sms(ContractModel):
 
 
 class Injected(ContractModel):
-    """Context that the API added to a call in progress. time_sec: seconds since the call began."""
+    """Context that the API added to a call. time_sec: when it was added, in seconds since the call began."""
 
     role: Literal["injected"]
     content: str
@@ -154,4 +154,4 @@ TranscriptItem = Annotated[
     Utterance | ToolCallInvocation | ToolCallResult | NodeTransition | Dtmf | Sms | Injected,
     Field(discriminator="role"),
 ]
-"""An entry of transcript_with_tool_calls; `role` tells the kinds apart."""
+"""An entry of transcript_with_tool_calls, whose `role` says which kind it is."""

@@ -1,7 +1,7 @@
-"""What the webhooks about transfers say beside the call.
+"""The keys that webhooks about transfers have beside `call`.
 
 Source: Retell, "Retell webhooks overview" (2026-08): `transfer_destination` and `transfer_option` stand at top level,
-beside `call`; the option means what that of the transfer tool means, with its keys in camel case.
+beside `call`; the option is that of the transfer tool, with its keys in camel case.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ari_agent.contract.parsing.model import ContractModel
 
 
 class TransferDestination(ContractModel):
-    """Where a transfer goes. number: as it was asked for, a number, an extension or a SIP URI."""
+    """Where a transfer goes. number: a number, an extension or a SIP URI, as it was requested."""
 
     number: str
     extension: str | None = None
 
 
 class TransferOption(ContractModel):
-    """How it goes there."""
+    """How a caller is transferred: cold (by REFER, or by dialling and bridging) or warm."""
 
     type: Literal["cold_transfer", "warm_transfer"]
     cold_transfer_mode: Literal["sip_refer", "sip_invite"] | None = Field(default=None, alias="coldTransferMode")
@@ -36,7 +36,7 @@ class TransferFacts(ContractModel):
 
     @classmethod
     def of(cls, request: TransferRequest) -> TransferFacts:
-        """Of a transfer as it was asked for."""
+        """The keys for a transfer as it was requested."""
         if request.mode == "warm":
             option = TransferOption(type="warm_transfer")
         else:

@@ -1,4 +1,4 @@
-"""What is told to a webhook receiver, as it waits in the outbox.
+"""Webhook events: their names, their JSON, and the form in which they wait in the outbox.
 
 Source: Retell, "Retell webhooks overview" (2026-08). Body: `{"event": NAME, "call": {call object}}`.
 """
@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-DEFAULT_TIMEOUT_MS: Final = 10_000  # an agent's webhook_timeout_ms, unless set
+DEFAULT_TIMEOUT_MS: Final = 10_000
+"""How long one attempt may take where no agent says otherwise (its webhook_timeout_ms)."""
 
 
 class WebhookEventName(StrEnum):
@@ -35,7 +36,7 @@ class WebhookEventName(StrEnum):
 
     @property
     def once_per_call(self) -> bool:
-        """Lifecycle events happen once in a call; transfers and transcript updates may repeat."""
+        """Whether the event happens at most once in a call or chat; transfers and transcript updates may repeat."""
         return self in _ONCE_PER_CALL
 
 
@@ -49,17 +50,14 @@ _ONCE_PER_CALL: Final = frozenset(
         WebhookEventName.CHAT_ANALYZED,
     }
 )
-DEFAULT_EVENTS: Final = frozenset(
-    {WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED}
-)
 
 
 def compact_json(document: Mapping[str, object]) -> bytes:
-    """JSON as `JSON.stringify` and `json.dumps(separators=(",", ":"), ensure_ascii=False)` write it.
+    """The document as JSON, byte for byte as `JSON.stringify` and Python's `json.dumps` without spaces write it.
 
-    Receivers that parse and serialise again before they check the signature then get the same bytes. A whole float is
-    written without its fraction, as JavaScript does and Python reads back. What JSON or UTF-8 cannot say is replaced
-    rather than losing the event: NaN and infinities by null, as JSON.stringify does, halves of surrogate pairs by `?`.
+    Receivers that parse and serialise the body before they check the signature then get the same bytes. A whole float
+    is written without its fraction, as JavaScript does. What JSON or UTF-8 cannot express is replaced rather than
+    losing the event: NaN and infinities by null, as JSON.stringify does, and unpaired surrogates by `?`.
     """
     try:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -72,7 +70,7 @@ def compact_json(document: Mapping[str, object]) -> bytes:
 
 
 _UNLIKE_JAVASCRIPT: Final = re.compile(r"[0-9](?:\.0|e\+[0-9]+)[,}\]]")
-"""A number as JavaScript does not write it, or some text that looks like one."""
+"""Finds a number that JavaScript writes in another way; text that looks like one is found too, which does no harm."""
 _EXPONENT_FROM: Final = 1e21  # ECMA-262, Number::toString: smaller ones are written with all their digits
 
 
@@ -81,7 +79,7 @@ def _as_javascript(value: object) -> object:
         case float():
             if not math.isfinite(value):
                 return None
-            # the shortest digits that read back, and zeros after them
+            # as JavaScript: the shortest digits that read back as this number, then zeros
             return int(Decimal(repr(value))) if value.is_integer() and abs(value) < _EXPONENT_FROM else value
         case Mapping():
             return {key: _as_javascript(inner) for key, inner in value.items()}
@@ -93,9 +91,9 @@ def _as_javascript(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """One event for one receiver.
+    """An event for one receiver.
 
-    url: http or https.
+    call_id: the id of the call or chat. url: http or https.
     body: exactly the bytes that are signed and sent; not shown in logs, since it holds what was said.
     timeout_ms: how long one attempt may take.
     """
@@ -108,7 +106,7 @@ class WebhookEvent:
 
     @property
     def receiver(self) -> str:
-        """Host and port of the URL: what one dead receiver is told from the others by. Empty for a malformed URL."""
+        """Host and port of the URL, by which receivers are distinguished; empty for a malformed URL."""
         try:
             return urlsplit(self.url).netloc.rpartition("@")[2].lower()
         except ValueError:
@@ -117,7 +115,7 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
-    """An event in the outbox. attempts: how many have failed so far."""
+    """An event that waits in the outbox. attempts: how many have failed so far."""
 
     outbox_id: int
     event: WebhookEvent
@@ -126,7 +124,11 @@ class QueuedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that no attempt delivered. why: the last failure; created_ms, failed_ms: since the epoch."""
+    """An event that no attempt delivered.
+
+    attempts: how many failed; why: the last failure. created_ms, failed_ms: when the event happened and was given up,
+    in milliseconds since 1970.
+    """
 
     outbox_id: int
     event: WebhookEvent

@@ -6,7 +6,7 @@ from ari_agent.contract.parsing.model import ContractModel, Count, Flag
 
 
 class Concurrency(ContractModel):
-    """Answer of GET /get-concurrency. There is nothing to buy here: the limit is a setting."""
+    """Answer of GET /get-concurrency, in calls. The limit is a setting here, so that none can be bought."""
 
     current_concurrency: Count
     concurrency_limit: Count
@@ -20,7 +20,7 @@ class Concurrency(ContractModel):
 
 
 class ApiKeyInfo(ContractModel):
-    """Answer of GET /get-api-key-info: one workspace, one key."""
+    """Answer of GET /get-api-key-info: the one workspace and the one API key that there are."""
 
     org_id: str = "org_ari_agent"
     org_name: str = "ari-agent"

@@ -1,17 +1,17 @@
-"""Delivers what waits in the outbox: signed POSTs, retried, in order for each call, never lost.
+"""Delivers the webhooks that wait in the outbox: signed POSTs, retried, in order for each call, never lost.
 
 Source: Retell, "Retell webhooks overview" (2026-08): any 2xx is success, up to 3 retries otherwise, in order but not
 blocking. What that means here:
 
-- Of one call, one event at a time is on its way, the oldest that is due. A failed one waits for its next attempt
+- Only one event of a call is being sent at a time, the oldest that is due. A failed one waits for its next attempt
   without holding back the events after it: a failing call_started does not stop call_ended. Only while a receiver
   cannot be reached at all do the later events of a call wait for the older one, so that they keep their order.
 - Retries come 1 s, 5 s and 30 s after a failed attempt, each varied by up to a fifth so that receivers which come back
   are not met by all calls at once. The fourth failure makes a dead letter, which stays in the outbox.
-- An outcome is recorded before the event counts as settled; a process that dies between the 2xx and its record sends
-  again, which is why receivers see an event at least once. After a recorded 2xx it is never sent again.
-- A receiver, told by host and port, gets at most `PER_RECEIVER` requests at a time, and no more than a quarter of the
-  places that are free: however slow some are, those that have none on their way are served before those that have.
+- An outcome is recorded before the event counts as delivered or dead; a process that dies between the 2xx and its
+  record sends again, so that receivers get an event at least once. After a recorded 2xx it is never sent again.
+- A receiver, by host and port, gets at most `MAX_IN_FLIGHT_PER_RECEIVER` requests at a time, and no more than
+  a quarter of the places that are free. However slow some receivers are, those with no request in flight come first.
 """
 
 from __future__ import annotations
@@ -33,13 +33,19 @@ from ari_agent.webhooks.signed_post import PostFailed, SignedPost, shown
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S: Final = (1.0, 5.0, 30.0)
-JITTER: Final = 0.2  # of each of these
-AT_A_TIME: Final = 256
-PER_RECEIVER: Final = 16
-READ_AT_ONCE: Final = 32  # events with their bodies, of which only those are kept that are sent now
-IDLE_LOOK_S: Final = 30.0  # somebody else may have put something into the outbox
-STORE_RETRY_S: Final = 1.0  # after the database failed
-GRACE_S: Final = 2.0  # at the end
+"""How long to wait after each failed attempt; after one more failure the event is dead."""
+JITTER: Final = 0.2
+"""By which share each of these is varied at random, up and down."""
+MAX_IN_FLIGHT: Final = 256
+MAX_IN_FLIGHT_PER_RECEIVER: Final = 16
+BATCH_SIZE: Final = 32
+"""How many events, with their bodies, are read from the outbox at once; those that cannot be sent now are dropped."""
+POLL_INTERVAL_S: Final = 30.0
+"""The longest wait before the outbox is read again, since another process may have added an event to it."""
+STORE_RETRY_S: Final = 1.0
+"""How long to wait after the database failed."""
+GRACE_S: Final = 2.0
+"""How long requests in flight may take when the worker is stopped."""
 
 
 class OutboxPort(Protocol):
@@ -53,22 +59,26 @@ class OutboxPort(Protocol):
         except_calls: Collection[str] = (),
         except_receivers: Collection[str] = (),
     ) -> Sequence[QueuedEvent]:
-        """Pending events whose time has come, at most one of each call, none of the calls and receivers excepted."""
+        """At most `limit` pending events that are due: one of each call, none of the excepted calls and receivers."""
 
     async def next_due_ms(self, after_ms: int) -> int | None:
-        """When the next one becomes due."""
+        """When the next event after this time becomes due, in milliseconds since 1970; None if there is none."""
 
     async def delivered(self, outbox_id: int) -> None:
-        """It is never to be sent again."""
+        """Record that the event was delivered, so that it is never sent again."""
 
     async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
-        """To be sent again at that time, or never (None). not_reached: later events of its call wait until then."""
+        """Record a failed attempt, to be repeated at that time, or never if it is None.
+
+        not_reached: later events of its call wait until then, too.
+        """
 
 
 class Delivery:
-    """The worker. api_key: signs each request, at the moment it is sent.
+    """Delivers the events of an outbox until it is cancelled.
 
-    delivered, failed, died: how many attempts succeeded, failed and will be repeated, failed for good.
+    api_key: signs each request when it is sent. now_ms: returns milliseconds since 1970. dice: uniform in [0, 1).
+    delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
     """
 
     def __init__(
@@ -80,8 +90,8 @@ class Delivery:
         now_ms: Callable[[], int] = now_ms,
         dice: Callable[[], float] = random.random,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
-        at_a_time: int = AT_A_TIME,
-        per_receiver: int = PER_RECEIVER,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        max_in_flight_per_receiver: int = MAX_IN_FLIGHT_PER_RECEIVER,
         store_retry_s: float = STORE_RETRY_S,
         grace_s: float = GRACE_S,
     ) -> None:
@@ -90,52 +100,52 @@ class Delivery:
         self._now_ms = now_ms
         self._dice = dice
         self._retry_after_s = retry_after_s
-        self._at_a_time = at_a_time
-        self._per_receiver = per_receiver
+        self._max_in_flight = max_in_flight
+        self._max_in_flight_per_receiver = max_in_flight_per_receiver
         self._store_retry_s = store_retry_s
         self._grace_s = grace_s
-        self._something_changed = asyncio.Event()
-        self._on_their_way: dict[asyncio.Task[None], QueuedEvent] = {}
+        self._changed = asyncio.Event()
+        self._in_flight: dict[asyncio.Task[None], QueuedEvent] = {}
         self.delivered = self.failed = self.died = 0
 
     @property
     def in_flight(self) -> int:
-        """How many requests are on their way."""
-        return len(self._on_their_way)
+        """How many requests have been sent and not answered yet."""
+        return len(self._in_flight)
 
     def wake(self) -> None:
-        """Something was added to the outbox: look at once."""
-        self._something_changed.set()
+        """Read the outbox at once, since something was added to it."""
+        self._changed.set()
 
     async def run(self) -> None:
         """Deliver until cancelled.
 
-        Then what was added last is sent too and what is on its way may come back, for two seconds at most. What has
-        not by then is sent again by the next run.
+        Once cancelled, it still sends what was added last and waits for the requests in flight, for `grace_s` at most.
+        The next run sends those again that were not answered by then.
         """
         try:
             while True:
-                self._something_changed.clear()
+                self._changed.clear()
                 wait_s = await self._start_what_is_due()
                 await self._wait_for_change(wait_s)
         except asyncio.CancelledError:
             await self._start_what_is_due()
-            if self._on_their_way:
-                await asyncio.wait(self._on_their_way, timeout=self._grace_s)
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=self._grace_s)
             raise
         finally:
-            await self._give_up_the_rest()
+            await self._cancel_in_flight()
 
     async def _start_what_is_due(self) -> float:
-        """Begin as many requests as there is room for. How long, in seconds, nothing more will be due."""
+        """Send as many due events as may be in flight; returns how many seconds to wait for the next."""
         now_ms = self._now_ms()
         try:
-            while (room := self._at_a_time - self.in_flight) > 0:
-                share = max(1, min(self._per_receiver, room // 4))
-                busy_receivers = Counter(queued.event.receiver for queued in self._on_their_way.values())
-                busy_calls = {queued.event.call_id for queued in self._on_their_way.values()}
+            while (room := self._max_in_flight - self.in_flight) > 0:
+                share = max(1, min(self._max_in_flight_per_receiver, room // 4))
+                busy_receivers = Counter(queued.event.receiver for queued in self._in_flight.values())
+                busy_calls = {queued.event.call_id for queued in self._in_flight.values()}
                 full = [name for name, count in busy_receivers.items() if count >= share]
-                limit = min(room, READ_AT_ONCE)
+                limit = min(room, BATCH_SIZE)
                 due = await self._outbox.due(now_ms, limit, except_calls=busy_calls, except_receivers=full)
                 if not due:
                     break
@@ -147,35 +157,35 @@ class Delivery:
         except StoreError as error:
             log.error("the outbox cannot be read: %s", error)
             return self._store_retry_s
-        return IDLE_LOOK_S if next_ms is None else min(IDLE_LOOK_S, max(0.0, (next_ms - self._now_ms()) / 1000))
+        return POLL_INTERVAL_S if next_ms is None else min(POLL_INTERVAL_S, max(0.0, (next_ms - self._now_ms()) / 1000))
 
     def _start(self, queued: QueuedEvent) -> None:
         task = asyncio.create_task(self._attempt(queued), name=f"webhook {queued.event.event} {queued.event.call_id}")
-        self._on_their_way[task] = queued
+        self._in_flight[task] = queued
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._on_their_way[task]
-        self._something_changed.set()
+        del self._in_flight[task]
+        self._changed.set()
 
     async def _wait_for_change(self, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                await self._something_changed.wait()
+                await self._changed.wait()
         except TimeoutError:
-            pass  # something became due
+            pass  # an event became due
 
-    async def _give_up_the_rest(self) -> None:
-        rest = list(self._on_their_way)
-        for task in rest:
+    async def _cancel_in_flight(self) -> None:
+        tasks = list(self._in_flight)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _attempt(self, queued: QueuedEvent) -> None:
         event = queued.event
         facts = {"call_id": event.call_id, "event": event.event.value, "attempt": queued.attempts + 1}
         try:
-            await self._post.tell(event.url, event.body, timeout_s=event.timeout_ms / 1000)
+            await self._post.notify(event.url, event.body, timeout_s=event.timeout_ms / 1000)
         except PostFailed as failure:
             await self._record_failure(queued, failure, facts)
         else:
@@ -197,9 +207,7 @@ class Delivery:
         )
 
     async def _record(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Write the outcome down, however long the database is away: until then the event counts as on its way, so
-        that it is not sent again.
-        """
+        """Record an outcome, however long the database is away; until then the event counts as in flight."""
         while True:
             try:
                 return await write()
@@ -208,7 +216,7 @@ class Delivery:
             await asyncio.sleep(self._store_retry_s)
 
     def _retry_ms(self, failed_before: int) -> int | None:
-        """When to try again; None after the last retry."""
+        """When to try again, in milliseconds since 1970; None after the last retry."""
         if failed_before >= len(self._retry_after_s):
             return None
         varied_s = self._retry_after_s[failed_before] * (1 + JITTER * (2 * self._dice() - 1))

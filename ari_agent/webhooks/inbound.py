@@ -1,9 +1,9 @@
-"""The inbound webhook: asks the owner of a number what to do with a call, while the caller's phone rings, or with a
-text message, while nobody has answered it.
+"""The inbound webhook: asks the owner of a number what to do with a call while it rings, or with a text message
+before it is answered.
 
 Source: Retell, "Inbound call & SMS webhook" (2026-08): a signed POST, 10 s, retried up to 3 times unless a valid 2xx
-comes back. Between the attempts the caller waits, so the pauses are short: with a receiver that refuses at once the
-whole takes under 2 s, with one that never answers 42 s.
+comes back. The caller waits between the attempts, so the pauses are short: all attempts together take under 2 s with
+a receiver that refuses at once, and 42 s with one that never answers.
 """
 
 from __future__ import annotations
@@ -34,21 +34,22 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
+"""How long to wait before each further attempt."""
 
 Body = TypeVar("Body", InboundWebhookBody, InboundChatWebhookBody)
 
 
 def parse_answer(body: bytes) -> InboundWebhookAnswer:
-    """What a 2xx says about a call. An empty body, or one without `call_inbound`, overrides nothing.
+    """Read the body of a 2xx answer about a call. An empty one, or one without `call_inbound`, overrides nothing.
 
     Raises:
-        PostFailed: no JSON (RFC 8259: UTF-8, no NaN), or a field that is not what it should be.
+        PostFailed: it is not JSON (RFC 8259: UTF-8, no NaN), or a field is not valid.
     """
     return _parsed(body, InboundWebhookBody).call_inbound or InboundWebhookAnswer()
 
 
 def parse_chat_answer(body: bytes) -> InboundWebhookAnswer:
-    """What a 2xx says about a text message, under `chat_inbound`; else as `parse_answer`."""
+    """Read the body of a 2xx answer about a text message, as `parse_answer` does, from `chat_inbound`."""
     return _parsed(body, InboundChatWebhookBody).chat_inbound or InboundWebhookAnswer()
 
 
@@ -66,7 +67,10 @@ def _parsed(body: bytes, model: type[Body]) -> Body:
 
 
 class InboundWebhook:
-    """Asks. api_key: signs the question. retry_after_s: pauses before each further attempt, in seconds."""
+    """Sends the request of the inbound webhook, with retries.
+
+    api_key: signs the request. timeout_s: of each attempt. retry_after_s: how long to wait before each further attempt.
+    """
 
     def __init__(
         self,
@@ -82,20 +86,19 @@ class InboundWebhook:
         self._retry_after_s = retry_after_s
 
     async def ask(self, url: str, request: InboundWebhookRequest) -> InboundWebhookAnswer:
-        """The answer of the first attempt that gets a valid one. Cancelling it, when the caller hangs up, ends it at
-        once, whatever it waits for.
+        """Ask about a call and return the first valid answer. May be cancelled at any time: the caller has hung up.
 
         Raises:
-            InboundWebhookFailed: no attempt got one; says why the last did not.
+            InboundWebhookFailed: no attempt got a valid answer; the message says why the last one did not.
         """
         facts = {"call_id": request.call_inbound.call_id}
         return await self._ask(url, request.as_json(), parse_answer, facts)
 
     async def ask_about_chat(self, url: str, request: InboundChatWebhookRequest) -> InboundWebhookAnswer:
-        """The same about a text message.
+        """Ask about a text message and return the first valid answer.
 
         Raises:
-            InboundWebhookFailed: no attempt got an answer.
+            InboundWebhookFailed: no attempt got a valid answer; the message says why the last one did not.
         """
         facts = {"chat_id": request.chat_inbound.chat_id}
         return await self._ask(url, request.as_json(), parse_chat_answer, facts)

@@ -14,6 +14,7 @@ from typing import Final
 
 HEADER: Final = "X-Retell-Signature"
 FRESH_FOR_MS: Final = 300_000
+"""How far the time of a signature may be from now, in either direction, in milliseconds."""
 
 _HEADER_VALUE: Final = re.compile(r"v=([0-9]{1,20}),d=([0-9a-f]{64})")
 
@@ -23,12 +24,12 @@ def _digest(body: bytes, key: str, signed_ms: str) -> str:
 
 
 def sign(body: bytes, key: str, now_ms: int) -> str:
-    """The header's value for these exact bytes. now_ms: milliseconds since the epoch."""
+    """The value of the header for exactly these bytes. key: the API key; now_ms: milliseconds since 1970."""
     return f"v={now_ms},d={_digest(body, key, str(now_ms))}"
 
 
 def verify(body: bytes, key: str, header: str, now_ms: int) -> bool:
-    """Whether the header was made for these exact bytes with this key, at most five minutes from `now_ms`."""
+    """Whether `header` was made for exactly these bytes with this key, within five minutes of `now_ms`."""
     match = _HEADER_VALUE.fullmatch(header)
     if match is None or abs(now_ms - int(match[1])) > FRESH_FOR_MS:
         return False

@@ -1,4 +1,4 @@
-"""One signed POST of JSON to a webhook receiver, and what came back."""
+"""Sends a signed POST of JSON to a webhook receiver and reads what it answers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from ari_agent.webhooks import signature
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 IGNORED_BYTES: Final = 64 * 1024
 IGNORED_FOR_S: Final = 1.0
-"""As much of an answer that nobody reads is awaited, so that its connection can be used again."""
+"""How much of an answer that is not needed is read, and for how long, so that its connection can be used again."""
 _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
 class PostFailed(Exception):
-    """No 2xx came back. why: one line for people. hopeless: the same again cannot succeed.
+    """Raised when a POST is not answered with a 2xx, or with one that cannot be used.
 
-    not_reached: no connection, or one that broke before the answer; whoever comes next will find the same.
+    why: the cause in one line, for people. hopeless: the same request can never succeed. not_reached: there was no
+    connection, or it broke before the answer, so that the next request to this receiver will most likely fail too.
     """
 
     def __init__(self, why: str, *, hopeless: bool = False, not_reached: bool = False) -> None:
@@ -41,22 +42,22 @@ def shown(url: str) -> str:
 
 
 def check_url(url: str) -> None:
-    """Raise PostFailed unless the URL is http or https and names a host."""
+    """Raise PostFailed (hopeless) unless the URL is http or https and names a host."""
     try:
         parts = urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "{" not in parts.netloc:
             return
     except ValueError:
-        pass  # a port or an IPv6 address that is none
+        pass  # the port or the IPv6 address is not valid
     raise PostFailed("not a URL that begins with http:// or https:// and names a host", hopeless=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedPost:
-    """Posts bodies signed with `api_key`. now_ms: milliseconds since the epoch, for the signature.
+    """Sends bodies that are signed with `api_key`. now_ms: returns milliseconds since 1970, for the signature.
 
-    Redirects are not followed: the signed body, with what was said in the call, would go where nobody configured it
-    to go, and most clients turn a redirected POST into a GET. Proxies and `.netrc` are the session's business.
+    Redirects are not followed: the signed body, with what was said in the call, would go to a place that nobody
+    configured, and most clients turn a redirected POST into a GET. Proxies and `.netrc` are up to the session.
     """
 
     session: aiohttp.ClientSession
@@ -64,9 +65,9 @@ class SignedPost:
     now_ms: Callable[[], int]
 
     async def send(self, url: str, body: bytes, *, timeout_s: float, answer_limit_bytes: int) -> bytes:
-        """The body of the 2xx answer.
+        """Send a body and return the body of the 2xx answer.
 
-        timeout_s: for all of it, from the look-up of the name to the last byte of the answer.
+        timeout_s: for the whole exchange, from the look-up of the name to the last byte of the answer.
 
         Raises:
             PostFailed: no connection, no 2xx, no end in time, or an answer beyond the limit.
@@ -75,10 +76,13 @@ class SignedPost:
             async with asyncio.timeout(timeout_s), await self._accepted(url, body) as response:
                 return await _read(response.content, answer_limit_bytes)
 
-    async def tell(self, url: str, body: bytes, *, timeout_s: float) -> None:
-        """The same for a receiver whose answer is its status alone: any 2xx is success, whatever follows it.
+    async def notify(self, url: str, body: bytes, *, timeout_s: float) -> None:
+        """Send a body to a receiver that answers with its status alone: any 2xx is success, whatever its body is.
 
-        timeout_s: until the status. Raises PostFailed.
+        timeout_s: until the status has come.
+
+        Raises:
+            PostFailed: no connection, or no 2xx in time.
         """
         with _failures(timeout_s):
             async with asyncio.timeout(timeout_s):
@@ -89,7 +93,7 @@ class SignedPost:
                     await _read(response.content, IGNORED_BYTES)
 
     async def _accepted(self, url: str, body: bytes) -> aiohttp.ClientResponse:
-        """The beginning of a 2xx answer."""
+        """Send the request and return its answer once the status and headers are there; PostFailed if it is no 2xx."""
         check_url(url)
         headers = {
             "Content-Type": "application/json",
@@ -109,7 +113,7 @@ class SignedPost:
 
 @contextmanager
 def _failures(timeout_s: float) -> Iterator[None]:
-    """Every failure is a PostFailed whose text holds neither the URL, which may hold secrets, nor more than a line."""
+    """Turn every failure into a PostFailed of one line, without the URL, which may hold secrets."""
     try:
         yield
     except TimeoutError:
@@ -131,7 +135,7 @@ def _first_line(text: str, error: Exception) -> str:
 
 
 async def _read(content: aiohttp.StreamReader, limit_bytes: int) -> bytes:
-    """The whole answer, so that its connection can be used again."""
+    """Read the answer to its end, so that its connection can be used again; PostFailed beyond the limit."""
     parts: list[bytes] = []
     size_bytes = 0
     async for part in content.iter_any():

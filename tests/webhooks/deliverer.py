@@ -44,11 +44,16 @@ async def delivering(outbox: WakingOutbox, **settings: Any) -> AsyncIterator[Del
 
 
 def an_event(
-    url: str, call_id: str = "call_1", name: WebhookEventName = WebhookEventName.CALL_STARTED, **facts: Any
+    url: str,
+    call_id: str = "call_1",
+    name: WebhookEventName = WebhookEventName.CALL_STARTED,
+    *,
+    timeout_ms: int = 10_000,
+    **facts: Any,
 ) -> WebhookEvent:
     """One whose body tells what it is."""
     body = compact_json({"event": name, "call": {"call_id": call_id, "transcript": "Grüße", **facts}})
-    return WebhookEvent(call_id, name, url, body, 10_000)
+    return WebhookEvent(call_id, name, url, body, timeout_ms)
 
 
 async def until_settled(store: Store) -> None:

@@ -20,7 +20,7 @@ async def main(database_url: str) -> None:
     store = Store(database_url)
     await store.open()
     async with aiohttp.ClientSession() as session:
-        delivery = Delivery(store.outbox, session, API_KEY, retry_after_s=[0.05] * 10, at_a_time=8)
+        delivery = Delivery(store.outbox, session, API_KEY, retry_after_s=[0.05] * 10, max_in_flight=8)
         running = asyncio.create_task(delivery.run())
         while True:
             if not await store.outbox.depth():

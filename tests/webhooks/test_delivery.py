@@ -156,7 +156,7 @@ async def test_a_receiver_that_hangs_does_not_hold_back_the_others(store: Store)
     async with (
         Receiver(never) as dead,
         Receiver() as alive,
-        delivering(store.outbox, at_a_time=16, per_receiver=3, grace_s=0),
+        delivering(store.outbox, max_in_flight=16, max_in_flight_per_receiver=3, grace_s=0),
     ):
         for number in range(10):
             await store.calls.save(a_call(f"dead_{number}"), [an_event(dead.url, f"dead_{number}")])

@@ -10,19 +10,21 @@ from aiohttp import web
 
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.store.store import Store
-from ari_agent.webhooks.delivery import PER_RECEIVER
+from ari_agent.webhooks.delivery import MAX_IN_FLIGHT_PER_RECEIVER
 from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, delivering, until_settled
 from tests.webhooks.receiver import Arrival, Receiver, never
 
 NAMES = (WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
 CALLS = 200
+PATIENCE_MS = 600_000
+"""A receiver may take longer than the test does, so that no attempt is given up because this machine is slow."""
 
 
 async def save(store: Store, url: str, *call_ids: str) -> None:
     """Calls that end, with what is told about it."""
     for call_id in call_ids:
-        await store.calls.save(a_call(call_id), [an_event(url, call_id, name) for name in NAMES])
+        await store.calls.save(a_call(call_id), [an_event(url, call_id, name, timeout_ms=PATIENCE_MS) for name in NAMES])
 
 
 async def test_two_hundred_calls_of_a_slow_receiver_delay_no_other(store: Store) -> None:
@@ -35,10 +37,10 @@ async def test_two_hundred_calls_of_a_slow_receiver_delay_no_other(store: Store)
 
     async with Receiver(slowly) as slow, Receiver() as quick, delivering(store.outbox) as delivery:
         await save(store, slow.url, *(f"slow_{number}" for number in range(CALLS)))
-        await slow.wait_for(PER_RECEIVER)
+        await slow.wait_for(MAX_IN_FLIGHT_PER_RECEIVER)
         await save(store, quick.url, *(f"quick_{number}" for number in range(20)))
         await quick.wait_for(20 * len(NAMES))
-        assert len(slow.arrivals) == PER_RECEIVER
+        assert len(slow.arrivals) == MAX_IN_FLIGHT_PER_RECEIVER
         answered.set()
         await until_settled(store)
     assert delivery.delivered == (CALLS + 20) * len(NAMES)
@@ -55,7 +57,7 @@ async def test_however_many_receivers_hang_a_place_is_left_for_one_that_does_not
         alive = await stack.enter_async_context(Receiver())
         for number, receiver in enumerate(dead):
             await save(store, receiver.url, *(f"dead_{number}_{call}" for call in range(20)))
-        await stack.enter_async_context(delivering(store.outbox, at_a_time=16, grace_s=0))
+        await stack.enter_async_context(delivering(store.outbox, max_in_flight=16, grace_s=0))
         for receiver in dead:
             await receiver.wait_for(1)
         await save(store, alive.url, *(f"alive_{number}" for number in range(10)))

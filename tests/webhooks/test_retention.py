@@ -81,7 +81,7 @@ async def test_it_goes_on_until_nothing_old_is_left_and_looks_again_after_a_fail
 ) -> None:
     caplog.set_level("INFO", logger="ari_agent")
     away = Away()
-    worker = Retention(away, days=1, dead_days=1, now_ms=lambda: START_MS, look_s=0, pause_s=0)
+    worker = Retention(away, days=1, dead_days=1, now_ms=lambda: START_MS, interval_s=0, pause_s=0)
     running = asyncio.create_task(worker.run())
     await away.empty.wait()
     running.cancel()

@@ -57,26 +57,26 @@ async def answering(answer: bytes, *, then: bytes = b"", stay: bool = False) -> 
         await asyncio.gather(*filter(None, served))
 
 
-async def tell(url: str, *, timeout_s: float = 10) -> None:
+async def notify(url: str, *, timeout_s: float = 10) -> None:
     """A body, to that URL."""
     async with posting() as post:
-        await post.tell(url, b'{"event":"call_ended"}', timeout_s=timeout_s)
+        await post.notify(url, b'{"event":"call_ended"}', timeout_s=timeout_s)
 
 
 async def test_an_answer_that_never_ends_is_success_and_is_not_kept() -> None:
     async with answering(ENDLESS, then=CHUNK) as (url, written):
-        await tell(url)
+        await notify(url)
         assert sum(written) < 16 * 1024 * 1024
 
 
 async def test_an_answer_that_stops_after_its_status_is_success() -> None:
     async with answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nhalf", stay=True) as (url, _):
-        await tell(url, timeout_s=0.5)
+        await notify(url, timeout_s=0.5)
 
 
 async def test_an_answer_that_breaks_after_its_status_is_success() -> None:
     async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") as (url, _):
-        await tell(url)
+        await notify(url)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_an_answer_that_breaks_after_its_status_is_success() -> None:
 async def test_why_it_failed_is_told_without_the_url(answer: bytes, why: str) -> None:
     async with answering(answer) as (url, _):
         with pytest.raises(PostFailed, match=why) as failure:
-            await tell(url)
+            await notify(url)
     assert SECRET not in failure.value.why
     assert "\n" not in failure.value.why
 
@@ -102,7 +102,7 @@ async def test_nobody_listens_is_told_without_the_url() -> None:
     async with answering(b"") as (url, _):
         pass
     with pytest.raises(PostFailed) as failure:
-        await tell(url)
+        await notify(url)
     assert failure.value.not_reached
     assert SECRET not in failure.value.why
 
@@ -110,13 +110,13 @@ async def test_nobody_listens_is_told_without_the_url() -> None:
 @pytest.mark.parametrize("url", ["ftp://x/", "http://", "{{hook}}", "http://{{host}}/", "http://[::1/", "http://x:0/"])
 async def test_a_url_that_names_no_host_is_hopeless(url: str) -> None:
     with pytest.raises(PostFailed, match="not a URL") as failure:
-        await tell(url)
+        await notify(url)
     assert failure.value.hopeless
 
 
 async def test_credentials_in_the_url_go_to_the_receiver() -> None:
     async with Receiver() as receiver:
-        await tell(receiver.url.replace("http://", f"http://user:{SECRET}@"))
+        await notify(receiver.url.replace("http://", f"http://user:{SECRET}@"))
     assert receiver.arrivals[0].headers["authorization"] == "Basic dXNlcjpodW50ZXIy"
 
 
@@ -125,6 +125,6 @@ async def test_a_receiver_whose_certificate_nobody_vouches_for_is_not_told(tmp_p
     context.load_cert_chain(self_signed(tmp_path))
     async with Receiver(tls=context) as receiver:
         with pytest.raises(PostFailed, match="CERTIFICATE_VERIFY_FAILED") as failure:
-            await tell(receiver.url.replace("127.0.0.1", "localhost"))
+            await notify(receiver.url.replace("127.0.0.1", "localhost"))
     assert failure.value.not_reached
     assert receiver.arrivals == []

@@ -7,13 +7,14 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 CODECS: Final = ("PCMU", "PCMA", "G722", "opus")
-"""What an Asterisk as shipped can turn into the agents' audio."""
+"""The codecs that a trunk can be set to use, by their names in SDP."""
+
 _OTHER_NAMES: Final = {"ulaw": "PCMU", "g711u": "PCMU", "alaw": "PCMA", "g711a": "PCMA", "g.722": "G722"}
 _BY_NAME: Final = {name.lower(): name for name in CODECS} | _OTHER_NAMES
 
 
 def codec_of(name: str) -> str | None:
-    """One of CODECS, whatever case or name it is called by; None for every other codec."""
+    """The one of CODECS that is meant by `name`, in any case or by another usual name; None for any other codec."""
     return _BY_NAME.get(name.lower())
 
 
@@ -24,4 +25,4 @@ def _known(name: str) -> str:
 
 
 Codec = Annotated[str, Field(max_length=32, json_schema_extra={"examples": list(CODECS)}), AfterValidator(_known)]
-"""Kept as it was written."""
+"""The name of one of CODECS, kept as the client wrote it."""

@@ -15,7 +15,7 @@ _DIALLED: Final = re.compile(r"(?:\+|00)?([0-9]{3,20})")
 
 
 def is_e164(text: str) -> bool:
-    """Whether this is `+`, country code and number, possible in that country. Fictional numbers count as possible."""
+    """Whether the text is `+`, a country code and a number of a length possible there; it may be fictional."""
     if not _E164.fullmatch(text):
         return False
     try:
@@ -25,14 +25,19 @@ def is_e164(text: str) -> bool:
 
 
 def require_e164(text: str) -> str:
-    """The number without surrounding spaces. ValueError says what was wrong and, where it can, what was meant."""
+    """Return the E.164 number without surrounding spaces.
+
+    Raises:
+        ValueError: it is not one; the message says what was given and, where it can be guessed, what was meant.
+    """
     number = text.strip()
     if is_e164(number):
         return number
-    raise ValueError(f"must be an E.164 number such as +14157774444, not {number[:32]!r}{_meant(number)}")
+    raise ValueError(f"must be an E.164 number such as +14157774444, not {number[:32]!r}{_suggestion(number)}")
 
 
-def _meant(text: str) -> str:
+def _suggestion(text: str) -> str:
+    """`; did you mean +14157774444?` where the text reads as a valid number, of the US without a `+`; else nothing."""
     try:
         guess = phonenumbers.parse(text[:64], "US")
     except phonenumbers.NumberParseException:
@@ -43,7 +48,11 @@ def _meant(text: str) -> str:
 
 
 def require_pseudo_number(text: str) -> str:
-    """A number or name inside a PBX: `100`, `reception`, `*43`. ValueError if it could not stand in a SIP URI."""
+    """Return a number or a name inside a PBX, such as `100`, `reception` or `*43`, without surrounding spaces.
+
+    Raises:
+        ValueError: it could not be the user part of a SIP URI.
+    """
     number = text.strip()
     if _PSEUDO.fullmatch(number):
         return number
@@ -54,7 +63,7 @@ def require_pseudo_number(text: str) -> str:
 
 
 def all_spellings(number: str) -> Sequence[str]:
-    """The number as it is, and its digits bare and after `+` and `00`; a name inside a PBX has one spelling."""
+    """The number as given, then its digits after `+`, bare, and after `00`; a name inside a PBX has one spelling."""
     match = _DIALLED.fullmatch(number)
     if match is None:
         return (number,)
@@ -63,7 +72,7 @@ def all_spellings(number: str) -> Sequence[str]:
 
 
 def pretty(number: str) -> str:
-    """`+1 (415) 777-4444` as people of that country write it; pseudo numbers stay as they are."""
+    """The E.164 number as people write it, such as `+1 (415) 777-4444`; any other text is returned unchanged."""
     if not is_e164(number):
         return number
     parsed = phonenumbers.parse(number, None)
@@ -73,17 +82,17 @@ def pretty(number: str) -> str:
 
 
 def country_of(number: str) -> str | None:
-    """ISO 3166-1 alpha-2 code of an E.164 number; None for a pseudo number or one that no country owns."""
+    """The ISO 3166-1 alpha-2 code of an E.164 number's country; None for other text and for numbers of no country."""
     if not is_e164(number):
         return None
     return phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
 
 
 def country_of_caller(number: str, *, home: str | None) -> str | None:
-    """ISO 3166-1 alpha-2 code of a caller, however the trunk spells them; None for one that no country owns.
+    """The ISO 3166-1 alpha-2 code of a caller's country, however the trunk spells the number; None if there is none.
 
-    With `+` or `00` a number is international. Without, it is one of `home` (the country of the number that was
-    dialled) if it can be, and international otherwise.
+    A number with `+` or `00` is international. One without is read as a number of `home` (the country of the number
+    that was dialled) if it is valid there, and as an international number otherwise.
     """
     digits = number.removeprefix("+")
     if not re.fullmatch(r"[0-9]{4,20}", digits):
@@ -111,7 +120,7 @@ E164 = Annotated[str, Field(json_schema_extra={"examples": ["+14157774444"]}), A
 DialledNumber = Annotated[
     str, Field(json_schema_extra={"examples": ["+14157774444", "100"]}), AfterValidator(require_pseudo_number)
 ]
-"""E.164, or a pseudo number inside the PBX."""
+"""A number in E.164, or a number or name inside the PBX (1 to 64 letters, digits and `* # . _ -`)."""
 
 Country = Annotated[str, Field(min_length=2, max_length=2), AfterValidator(_country)]
-"""ISO 3166-1 alpha-2."""
+"""A country by its ISO 3166-1 alpha-2 code, in capitals."""

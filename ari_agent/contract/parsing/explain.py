@@ -1,4 +1,4 @@
-"""One line that says which field was wrong, and what would be right."""
+"""Turns pydantic's errors into one line that says which fields are wrong and what would be right."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 MAX_FIELDS: Final = 8
-_MAX_ERRORS: Final = 1000  # to look at each takes time that live calls need
+"""How many wrong fields are named; of the others only their number."""
+_MAX_ERRORS: Final = 1000  # explaining each of more would take time that live calls need
 _MAX_SHOWN_CHARACTERS: Final = 60
 _SECRET_WORDS: Final = ("password", "secret", "header", "token", "authorization")
-NOT_AT_HAND: Final = object()
+NOT_GIVEN: Final = object()
+"""Stands for input that is not known."""
 
 
-def explain(error: ValidationError, given: object = NOT_AT_HAND, *, root: str = "body") -> str:
-    """`voice_speed: must be less than or equal to 2, not 3; voice_id: required`.
+def explain(error: ValidationError, given: object = NOT_GIVEN, *, root: str = "body") -> str:
+    """One line about all wrong fields, as in `voice_speed: must be less than or equal to 2, not 3; voice_id: required`.
 
-    given: what was validated (needed to tell the fields of it from the names of union members in pydantic's
-    locations; without it they stay). root: how the whole object is called when the error is not about one field.
+    given: the input that was validated; pydantic's locations also name members of unions, and only the input tells
+    those from fields, so without it they are shown. root: what to call the whole object where an error is not about
+    one field. Values of fields that may hold a secret are left out.
     """
     if error.error_count() > _MAX_ERRORS:
         return f"{root}: {error.error_count()} values in it are wrong"
@@ -40,11 +43,11 @@ def _sentence(path: str, details: Sequence[ErrorDetails]) -> str:
 
 
 def _path(detail: ErrorDetails, given: object) -> str:
-    """The field as the client wrote it. The parts that pydantic adds for the members of a union are left out."""
+    """The path of the field as the client wrote it, without the names of union members that pydantic adds."""
     path = ""
     here = given
     for part in detail["loc"]:
-        if here is not NOT_AT_HAND and _is_union_member(part, here, detail):
+        if here is not NOT_GIVEN and _is_union_member(part, here, detail):
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{_name(part)}" if path else _name(part)
         here = _descend(part, here)
@@ -56,7 +59,7 @@ def _name(part: str) -> str:
 
 
 def _is_union_member(part: int | str, here: object, detail: ErrorDetails) -> bool:
-    """Whether a part of a location names a member of a union rather than something in the input, there or missing."""
+    """Whether this part of a location names a member of a union, and not a field of the input or a missing one."""
     if isinstance(here, dict):
         about_here = detail["input"] is here and detail["type"] != "missing"
         return part not in here and (about_here or here.get("type") == part)
@@ -65,10 +68,10 @@ def _is_union_member(part: int | str, here: object, detail: ErrorDetails) -> boo
 
 def _descend(part: int | str, here: object) -> object:
     if isinstance(here, dict):
-        return here.get(part, NOT_AT_HAND)
+        return here.get(part, NOT_GIVEN)
     if isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
         return here[part]
-    return NOT_AT_HAND
+    return NOT_GIVEN
 
 
 _WORDING: Final[Mapping[str, str]] = {
@@ -124,7 +127,7 @@ def _discriminator(context: Mapping[str, object]) -> str:
 
 
 def _shown(detail: ErrorDetails) -> str:
-    """`, not 3`: the value that was wrong, when it is short; our own messages show theirs themselves."""
+    """The wrong value, as in `, not 3`, if it is short; nothing for a message of our own, which shows it itself."""
     value = detail["input"]
     if detail["type"] in {"missing", "value_error"} or not isinstance(value, str | int | float | bool | None):
         return ""

@@ -8,17 +8,17 @@ from pydantic_core import from_json
 
 
 class MalformedJson(ValueError):
-    """Text that is no JSON, or no UTF-8; the message says where."""
+    """Raised for bytes that are not JSON in UTF-8; the message says what is wrong at which position."""
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value that these bytes are.
+    """Return the JSON value that these bytes encode.
 
-    Stricter than the standard library: NaN, Infinity, half surrogate pairs and more than 200 levels are refused, so
+    Stricter than the standard library: NaN, Infinity, unpaired surrogates and more than 200 levels are refused, so
     that whatever is read can be written again.
 
     Raises:
-        MalformedJson: it is none.
+        MalformedJson: the bytes are not JSON in UTF-8.
     """
     try:
         raw.decode("utf-8")

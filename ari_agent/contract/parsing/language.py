@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 
 Locale = Annotated[str, Field(pattern=r"^([a-z]{2,3}-([A-Z]{2}|[0-9]{3})|multi)$")]
-"""Language and region (`en-US`, `es-419`), or the older `multi`."""
+"""A language and its region, such as `en-US` or `es-419`, or the older value `multi`."""
 
 
 @cache
@@ -29,4 +29,4 @@ def _zone(name: str) -> str:
 
 
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)]
-"""A name of the IANA time zone database."""
+"""The name of a zone of the IANA time zone database, such as `America/New_York`."""

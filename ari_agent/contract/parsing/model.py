@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 SAFE_INTEGER: Final = 2**53 - 1
-"""Largest integer that every JSON implementation reads exactly (RFC 8259 section 6)."""
+"""The largest integer that every JSON implementation reads exactly (RFC 8259 section 6)."""
 
 
 def _integral(value: object) -> object:
@@ -20,7 +20,7 @@ def _integral(value: object) -> object:
 
 
 INTEGRAL: Final = BeforeValidator(_integral)
-"""JSON knows one number type: `1.0` is the integer 1 (JSON Schema 2020-12, section 4.2.3)."""
+"""Lets an integer field take `1.0`: JSON has one number type (JSON Schema 2020-12, section 4.2.3)."""
 
 Count = Annotated[int, Field(strict=True, ge=0, le=SAFE_INTEGER), INTEGRAL]
 Timestamp = Annotated[int, Field(strict=True, ge=0, le=SAFE_INTEGER, description="Milliseconds since 1970."), INTEGRAL]
@@ -31,14 +31,15 @@ UpToTwo = Annotated[float, Field(strict=True, ge=0, le=2)]
 Flag = Annotated[bool, Field(strict=True)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 
-# One wrong value is enough to refuse a list or a map. Were each of the 500 000 that fit into a body explained, the
-# event loop would stand still for seconds, and with it the audio of every call.
+# One wrong value is enough to refuse an array or a map. Explaining each of the 500 000 that fit into a body would stop
+# the event loop for seconds, and with it the audio of every call.
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], Field(fail_fast=True)]
-"""An array, read up to its first wrong item."""
+"""An array of any length, whose validation stops at the first wrong item."""
 
 
-def _up_to_first_wrong(given: object) -> object:
+def _only_first_wrong(given: object) -> object:
+    """The map, or only its first entry that is not a string under a string."""
     if isinstance(given, dict):
         for key, value in given.items():
             if not isinstance(key, str) or not isinstance(value, str):
@@ -46,60 +47,63 @@ def _up_to_first_wrong(given: object) -> object:
     return given
 
 
-STRINGS_ONLY: Final = BeforeValidator(_up_to_first_wrong)
-"""Beside a map of strings: makes the first wrong value its only one."""
+STRINGS_ONLY: Final = BeforeValidator(_only_first_wrong)
+"""Annotates a map of strings so that its validation stops at the first wrong value."""
 
 Strings = Many[str]
 StringMap = Annotated[dict[str, str], STRINGS_ONLY]
-"""Values must be strings: dynamic variables, SIP headers."""
+"""A map of strings by name, such as dynamic variables or SIP headers."""
 JsonObject = dict[str, JsonValue]
-"""Any JSON object; kept as it came."""
+"""Any JSON object, kept as it came."""
 
-SMALL_BYTES: Final = 50 * 1024
+MAX_METADATA_BYTES: Final = 50 * 1024
+"""The limit of what a client may store with a call, as compact JSON in UTF-8."""
 
 
-def _countable(value: Any) -> Any:
-    """Refuses what has more values than bytes are allowed, before time goes into reading each of them."""
-    left, values = SMALL_BYTES, [value]
+def _refuse_too_many_values(value: Any) -> Any:
+    """Refuse what has more values than bytes are allowed, before time is spent on validating each of them."""
+    left, values = MAX_METADATA_BYTES, [value]
     while values and left > 0:
         here = values.pop()
         if isinstance(here, dict | list):
             left -= len(here)
             values.extend(here.values() if isinstance(here, dict) else here)
     if left <= 0:
-        raise ValueError(f"must be at most {SMALL_BYTES} bytes of JSON")
+        raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON")
     return value
 
 
-def small(value: Any) -> Any:
-    """The value, if its JSON is small; ValueError else."""
+def require_small(value: Any) -> Any:
+    """Return the value; raises ValueError if its JSON has more than MAX_METADATA_BYTES."""
     size_bytes = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    if size_bytes > SMALL_BYTES:
-        raise ValueError(f"must be at most {SMALL_BYTES} bytes of JSON, not {size_bytes}")
+    if size_bytes > MAX_METADATA_BYTES:
+        raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON, not {size_bytes}")
     return value
 
 
-SMALL: Final = AfterValidator(small)
-Metadata = Annotated[JsonObject, BeforeValidator(_countable), SMALL]
-"""What a client notes about a call: it is read and written with every change of the record."""
+SMALL: Final = AfterValidator(require_small)
+"""Annotates a field whose JSON may have at most MAX_METADATA_BYTES."""
+Metadata = Annotated[JsonObject, BeforeValidator(_refuse_too_many_values), SMALL]
+"""A client's own notes about a call or chat; small, since every change of the record reads and writes them."""
 Variables = Annotated[StringMap, Field(max_length=1000)]
-"""Dynamic variables as a client gives them."""
+"""Dynamic variables of a request: at most 1000, by name."""
 
 AgentVersionNumber = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), INTEGRAL]
 AgentVersionReference = AgentVersionNumber | Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,20}$")]
-"""A version number, a tag, `latest` or `latest_published`."""
+"""Which version of an agent is meant: its number, a tag, `latest` or `latest_published`."""
 
 DataStorageSetting = Literal["everything", "everything_except_pii", "basic_attributes_only"]
+"""How much of a call or chat is stored, from most to least."""
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
-    """For the schema of a change: what is left out of one stays as it is, whatever the default of a new object."""
+    """Remove the defaults from the JSON Schema of an update, where a field that is left out keeps its present value."""
     for described in schema["properties"].values():
         described.pop("default", None)
 
 
 class ContractModel(BaseModel):
-    """An object of the API. Frozen; unknown keys are ignored; NaN and infinity are no numbers."""
+    """Base class of all objects of the API: frozen; unknown keys are ignored; NaN and infinity are not numbers."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -113,13 +117,13 @@ class ContractModel(BaseModel):
     )
 
     def as_json(self) -> dict[str, Any]:
-        """The object as clients see it: JSON values only, keys that are unset (null) left out."""
+        """The object as the API answers it: a dict of JSON values, without the keys whose value is null."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def changes(self) -> dict[str, Any]:
-        """Only what was given explicitly, nulls included: what a PATCH or an override is to change. JSON values."""
+        """The fields that were given explicitly, nulls included, as JSON: what a PATCH or an override changes."""
         return self.model_dump(mode="json", exclude_unset=True)
 
     def as_record(self) -> dict[str, Any]:
-        """What a store keeps: reads back, by `model_validate`, as an equal object."""
+        """The object as the database stores it; `model_validate` reads it back as an equal object."""
         return self.changes()

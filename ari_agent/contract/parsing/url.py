@@ -15,10 +15,11 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`|]")
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
+    """A validator that returns a URL of one of these schemes unchanged, and raises ValueError for any other text."""
     expected = f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
 
     def check(text: str) -> str:
-        # {{name}} is filled in when the call is known: any part of the URL may be one.
+        # {{name}} is replaced once the call is known, and may stand in any part of the URL.
         filled = _TEMPLATE.sub("1", text)
         if found := _FORBIDDEN.search(filled):
             raise ValueError(f"{expected}, without the character {found[0]!r}")
@@ -39,7 +40,7 @@ def _url(*schemes: str) -> Callable[[str], str]:
 _URL_FIELD: Final = Field(min_length=1, max_length=MAX_URL_CHARACTERS)
 
 WebhookUrl = Annotated[str, _URL_FIELD, AfterValidator(_url("http", "https"))]
-"""http or https; may hold `{{dynamic_variables}}`."""
+"""An http or https URL that names a host; it may hold `{{dynamic_variables}}`."""
 
 WebsocketUrl = Annotated[str, _URL_FIELD, AfterValidator(_url("ws", "wss"))]
-"""ws or wss; may hold `{{dynamic_variables}}`."""
+"""A ws or wss URL that names a host; it may hold `{{dynamic_variables}}`."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import parse_json
-from ari_agent.contract.parsing.model import SMALL_BYTES, ContractModel
+from ari_agent.contract.parsing.model import MAX_METADATA_BYTES, ContractModel
 from ari_agent.contract.registered_call import PhoneCallRegister
 from tests.contract.samples import SAMPLES
 
@@ -118,7 +118,7 @@ def test_a_required_field_that_is_missing_is_named(
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"a": "x" * SMALL_BYTES},
+        {"a": "x" * MAX_METADATA_BYTES},
         {"a": ["x"] * 20_000},
         {f"{number}": 1 for number in range(10_000)},
         {"a": [[[]]] * 60_000},
@@ -130,7 +130,7 @@ def test_metadata_of_a_call_has_a_limit(metadata: Any) -> None:
 
 
 def test_metadata_up_to_the_limit_is_kept() -> None:
-    metadata = {"a": "x" * (SMALL_BYTES - len('{"a":""}'))}
+    metadata = {"a": "x" * (MAX_METADATA_BYTES - len('{"a":""}'))}
     assert PhoneCallRegister.model_validate({"agent_id": "agent_1", "metadata": metadata}).metadata == metadata
 
 

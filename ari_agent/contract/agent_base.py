@@ -1,4 +1,4 @@
-"""What agents of every kind have, whether they answer calls or only texts (Retell, Create Agent, 2026-08)."""
+"""What agents for calls and chat agents have in common (Retell, Create Agent and Create Chat Agent, 2026-08)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AgentName = Annotated[str, Field(max_length=1000)]
 
 
 class CommonSettings(ContractModel):
-    """Settings that mean the same for every agent. Times in milliseconds."""
+    """The settings that agents for calls and chat agents have in common, with defaults; times in milliseconds."""
 
     agent_name: AgentName | None = None
     version_title: str | None = None
@@ -55,7 +55,7 @@ class CommonSettings(ContractModel):
 
 
 class AgentIdentity(ContractModel):
-    """What the API adds to the settings of an agent."""
+    """The keys of an agent that the API sets itself: its id, its version and when it was last modified."""
 
     agent_id: Identifier
     version: AgentVersionNumber = 0
@@ -66,7 +66,7 @@ class AgentIdentity(ContractModel):
 
 
 class EngineUpdate(ContractModel):
-    """A change to an agent may name another engine, and cannot take the engine away."""
+    """Base class of updates of an agent: response_engine may be left out or replaced, but not be null."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 

@@ -1,0 +1,134 @@
+"""The command line: which command runs, what it prints and with which status it exits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from ari_agent import __main__ as command_line
+from ari_agent import logs
+from ari_agent.__main__ import main
+from ari_agent.errors import ControllerFailed
+from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
+
+NOWHERE = "http://127.0.0.1:9/ari"
+"""A URL where no Asterisk listens."""
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARI_AGENT_ARI_URL", NOWHERE)
+    monkeypatch.setenv("ARI_AGENT_ARI_PASSWORD", PASSWORD)
+    monkeypatch.setenv("ARI_AGENT_API_KEY", "k3y")
+    monkeypatch.setenv("ARI_AGENT_BIND", "127.0.0.1:0")
+
+
+def test_version_prints_the_version_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"{version('ari-agent')}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "--twice"]])
+def test_an_unknown_command_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "usage: ari-agent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_wrong_setting_is_named_and_the_status_is_2(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARI_AGENT_LOG_FORMAT", "xml")
+    assert main([command]) == 2
+    assert capsys.readouterr().err.startswith("ari-agent: ARI_AGENT_LOG_FORMAT: ")
+
+
+def test_a_file_of_settings_that_is_not_there_is_named_and_the_status_is_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "--config", "nowhere.toml"]) == 2
+    assert capsys.readouterr().err == "ari-agent: --config nowhere.toml: No such file or directory\n"
+
+
+def test_check_names_what_is_wrong_and_the_status_is_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 1
+    database, asterisk = capsys.readouterr().out.splitlines()
+    assert database == "database: ok"
+    assert asterisk.startswith("asterisk: ")
+    assert "is not reachable" in asterisk
+
+
+async def test_check_finds_nothing_wrong_and_the_status_is_0(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with FakeAsterisk() as asterisk:
+        monkeypatch.setenv("ARI_AGENT_ARI_URL", f"http://127.0.0.1:{asterisk.port}/ari")
+        assert await asyncio.to_thread(main, ["check"]) == 0
+    assert capsys.readouterr().out == "database: ok\nasterisk: ok\n"
+
+
+async def test_serve_runs_until_it_is_asked_to_end_and_the_status_is_0(tmp_path: Path) -> None:
+    toml = tmp_path / "settings.toml"
+    toml.write_text('log_format = "json"\n')
+    async with FakeAsterisk() as asterisk:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "ari_agent", "serve", "--config", str(toml)),
+            env={**os.environ, "ARI_AGENT_ARI_URL": f"http://127.0.0.1:{asterisk.port}/ari"},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            await asyncio.wait_for(asterisk.opened.get(), 60)
+            process.send_signal(signal.SIGTERM)
+            _, log = await asyncio.wait_for(process.communicate(), 60)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert process.returncode == 0
+    assert all("level" in json.loads(line) for line in log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (ControllerFailed("webhooks"), "ari-agent: stopped, because its webhooks failed; the log says why\n"),
+        (KeyboardInterrupt(), ""),
+    ],
+)
+def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
+    failure: BaseException, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(command_line, "serve", fails)
+    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    assert main(["serve"]) == 1
+    assert capsys.readouterr().err == text
+
+
+def test_a_demo_without_its_packages_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "ari_agent.demo.run", raising=False)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert main(["demo"]) == 2
+    assert "pip install 'ari-agent[demo]'" in capsys.readouterr().err
+
+
+def test_the_demo_of_a_wrong_setting_names_it_and_the_status_is_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARI_AGENT_DEMO_AGENT_PORT", "many")
+    assert main(["demo", "--once"]) == 2
+    assert capsys.readouterr().err.startswith("ari-agent: ARI_AGENT_DEMO_AGENT_PORT: ")
