@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ari_agent.api.without_effect import HEADER
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.store.store import Store
 from tests.api import lines
@@ -58,7 +59,7 @@ async def test_a_call_that_is_registered_with_them(api: Api, path: str) -> None:
 async def test_calls_that_are_placed_with_them(start_api: StartApi, store: Store) -> None:
     number = {"phone_number": "+14155550100", "termination_uri": "sip.example.com"}
     await store.phone_numbers.create(PhoneNumberImport.model_validate(number).number(now_ms=NOW_MS))
-    slots = lines.Slots(20)
+    slots = Slots(20)
     originator = lines.originator(store, lines.Lines(), slots, now_ms=NOW_MS)
     api = await start_api(outbound=originator, batches=lines.batches(store, originator, slots, now_ms=NOW_MS))
     agent_id = (await make_agent(api))["agent_id"]
