@@ -1,9 +1,9 @@
 """A voice agent that is sent audio and sends audio: Twilio Media Streams, in one short file.
 
     pip install websockets
-    python examples/audio_agent.py --port 8765
+    python examples/audio_agent.py --port 8770
 
-The agent's `audio_websocket_url` is ws://127.0.0.1:8765. It greets the caller with a tone and says everything back.
+The agent's `audio_websocket_url` is ws://127.0.0.1:8770. It greets the caller with a tone and says everything back.
 Key 1 silences it, key 9 transfers the caller to --transfer-to, key 0 hangs up. A real agent puts speech recognition
 where `on_audio` is, and speech synthesis where `speak` is.
 """
@@ -81,6 +81,6 @@ async def main(host: str, port: int, transfer_to: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--port", type=int, default=8770)
     parser.add_argument("--transfer-to", default="+15551234567")
     asyncio.run(main(**vars(parser.parse_args())))

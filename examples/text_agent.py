@@ -1,9 +1,9 @@
 """A voice agent that reads and writes: ari-agent listens, speaks and takes turns. Retell's custom-LLM protocol.
 
     pip install websockets
-    python examples/text_agent.py --port 8766
+    python examples/text_agent.py --port 8771
 
-The agent's `llm_websocket_url` is ws://127.0.0.1:8766; ari-agent appends the call's id to it. The agent tells the time,
+The agent's `llm_websocket_url` is ws://127.0.0.1:8771; ari-agent appends the call's id to it. The agent tells the time,
 transfers, and says goodbye. A real agent asks a language model where `answer` is.
 """
 
@@ -56,5 +56,5 @@ async def main(host: str, port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8766)
+    parser.add_argument("--port", type=int, default=8771)
     asyncio.run(main(**vars(parser.parse_args())))

@@ -1,9 +1,9 @@
 """A receiver of webhooks, with nothing but the standard library.
 
-    ARI_AGENT_API_KEY=... python examples/webhook_receiver.py --port 8767
+    ARI_AGENT_API_KEY=... python examples/webhook_receiver.py --port 8772
 
-http://127.0.0.1:8767/inbound is for a number's `inbound_webhook_url`: it is asked while the caller's phone rings, and
-gives the agent a variable. http://127.0.0.1:8767/events is for an agent's `webhook_url`, or for ARI_AGENT_WEBHOOK_URL:
+http://127.0.0.1:8772/inbound is for a number's `inbound_webhook_url`: it is asked while the caller's phone rings, and
+gives the agent a variable. http://127.0.0.1:8772/events is for an agent's `webhook_url`, or for ARI_AGENT_WEBHOOK_URL:
 it prints each event. What is not signed with the API key is refused.
 """
 
@@ -56,7 +56,7 @@ class Webhooks(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8767)
+    parser.add_argument("--port", type=int, default=8772)
     options = parser.parse_args()
     with ThreadingHTTPServer((options.host, options.port), Webhooks) as server:
         print(f"webhook receiver: http://{options.host}:{options.port}", flush=True)
