@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ari_agent.api.route import Route
 from ari_agent.api.routes import ROUTES
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
@@ -51,15 +52,20 @@ def test_a_field_that_nothing_reads_and_nothing_writes_is_named_as_not_served(mo
 
 
 def _shown() -> Iterator[Any]:
-    """Every request with a body that a page shows: the path and the body."""
+    """Every request with a body that a page shows: method, path and body."""
+    request = re.compile(r"curl -sH \"\$auth\"( -X \w+)? http://127\.0\.0\.1:8080(/\S+) -d '(\{.*?\})'", re.DOTALL)
     for page in PAGES:
-        for path, body in re.findall(r"http://127\.0\.0\.1:8080(/\S+) -d '(\{.*?\})'", page.read_text(), re.DOTALL):
-            yield pytest.param(path, body, id=f"{name(page)} {path}")
+        for method, path, body in request.findall(page.read_text()):
+            yield pytest.param(method.removeprefix(" -X ") or "POST", path, body, id=f"{name(page)} {path}")
 
 
-@pytest.mark.parametrize(("path", "body"), [*_shown()])
-def test_a_request_that_a_page_shows_is_taken_as_it_is(path: str, body: str) -> None:
-    route = next(route for route in ROUTES if route.path == path and route.method == "POST")
+def _leads_to(path: str, route: Route) -> bool:
+    return bool(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path))
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [*_shown()])
+def test_a_request_that_a_page_shows_is_taken_as_it_is(method: str, path: str, body: str) -> None:
+    route = next(route for route in ROUTES if route.method == method and _leads_to(path, route))
     assert route.takes
     given = json.loads(body)
     route.takes.model_validate(given)
