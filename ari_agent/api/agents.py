@@ -11,6 +11,7 @@ from ari_agent.api.body import path_id, query_version, read_body, read_query, un
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import refuse_missing
 from ari_agent.api.route import delete, get, patch, post
+from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_list import AgentListRequest, AgentPage, AgentSummary
 from ari_agent.contract.chat_agent import AnyAgent
@@ -25,7 +26,7 @@ def _agents(request: web.Request) -> Agents:
 async def create_agent(request: web.Request) -> web.Response:
     """Make an agent; it has version 0."""
     wanted = await read_body(request, AgentCreate)
-    return answer(await _agents(request).create(wanted), status=201)
+    return answer_saved(await _agents(request).create(wanted), wanted, status=201)
 
 
 async def get_agent(request: web.Request) -> web.Response:
@@ -45,7 +46,7 @@ async def update_agent(request: web.Request) -> web.Response:
     changes = await read_body(request, AgentUpdate)
     version = query_version(request)
     agent = await _agents(request).update(agent_id, changes, version)
-    return answer(agent or await refuse_missing(request, "agent", agent_id, version))
+    return answer_saved(agent or await refuse_missing(request, "agent", agent_id, version), changes)
 
 
 async def delete_agent(request: web.Request) -> web.Response:

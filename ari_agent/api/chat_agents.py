@@ -14,6 +14,7 @@ from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import refuse_missing
 from ari_agent.api.route import delete, get, patch, post
+from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.chat_agent import ChatAgent, ChatAgentCreate, ChatAgentUpdate
 from ari_agent.contract.paging import MAX_PAGE
 from ari_agent.store.agents import Agents
@@ -26,7 +27,7 @@ def _agents(request: web.Request) -> Agents:
 async def create_chat_agent(request: web.Request) -> web.Response:
     """Make a chat agent; it has version 0."""
     wanted = await read_body(request, ChatAgentCreate)
-    return answer(await _agents(request).create(wanted), status=201)
+    return answer_saved(await _agents(request).create(wanted), wanted, status=201)
 
 
 async def get_chat_agent(request: web.Request) -> web.Response:
@@ -45,7 +46,7 @@ async def update_chat_agent(request: web.Request) -> web.Response:
     changes = await read_body(request, ChatAgentUpdate)
     version = query_version(request)
     agent = await _agents(request).update(agent_id, changes, version)
-    return answer(agent or await refuse_missing(request, "chat agent", agent_id, version))
+    return answer_saved(agent or await refuse_missing(request, "chat agent", agent_id, version), changes)
 
 
 async def delete_chat_agent(request: web.Request) -> web.Response:

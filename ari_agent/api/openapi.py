@@ -20,6 +20,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from ari_agent.api.answer import ErrorBody
 from ari_agent.api.route import Route
 from ari_agent.api.routes import RESOURCES
+from ari_agent.api.without_effect import HEADER
 
 _JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -54,6 +55,14 @@ _VERSION: Final[Mapping[str, Any]] = {
     "in": "query",
     "description": "A version number, a tag, `latest` or `latest_published`; the latest by default.",
     "schema": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[a-z0-9_-]{1,20}$"}]},
+}
+_SETS_AGENTS: Final = frozenset({"response_engine", "agent_override", "tasks"})
+"""A body with one of these fields holds settings of an agent."""
+_HEADERS: Final[Mapping[str, Any]] = {
+    HEADER: {
+        "description": "The settings that were sent and have no effect, if there are any: `ambient_sound, pii_config`.",
+        "schema": {"type": "string"},
+    }
 }
 
 
@@ -155,6 +164,11 @@ def _error_statuses(route: Route) -> set[int]:
 
 
 def _success(route: Route, refs: Refs) -> Mapping[str, Any]:
+    sets_agents = route.body is not None and not _SETS_AGENTS.isdisjoint(route.body.model_fields)
+    return {**_success_body(route, refs), **({"headers": _HEADERS} if sets_agents else {})}
+
+
+def _success_body(route: Route, refs: Refs) -> Mapping[str, Any]:
     if route.text:
         return {
             "description": "Done.",

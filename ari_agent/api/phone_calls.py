@@ -6,10 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer
 from ari_agent.api.body import read_body
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import post
+from ari_agent.api.without_effect import answer_overridden
 from ari_agent.contract.call import Call
 from ari_agent.contract.phone_call import OlderPhoneCallCreate, PhoneCallCreate
 from ari_agent.errors import ApiError
@@ -29,7 +29,8 @@ async def _place(request: web.Request, wanted: PhoneCallCreate) -> web.Response:
     originator = request.app[DEPENDENCIES].outbound
     if originator is None:
         raise ApiError(501, "this server places no calls")
-    return answer(await originator.place(wanted), status=201)
+    call = await originator.place(wanted)
+    return answer_overridden(call, wanted.agent_override, status=201, call_id=call.call_id)
 
 
 ROUTES: Final = (

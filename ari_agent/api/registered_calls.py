@@ -10,6 +10,7 @@ from ari_agent.api.answer import answer
 from ari_agent.api.body import read_body
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import post
+from ari_agent.api.without_effect import answer_overridden
 from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import (
@@ -30,17 +31,22 @@ async def register_call(request: web.Request) -> web.Response:
 async def register_phone_call(request: web.Request) -> web.Response:
     """Register a call that your own system dials: INVITE sip:{call_id}@pbx within five minutes."""
     wanted = await read_body(request, PhoneCallRegister)
-    return answer(await _registrar(request).register_phone_call(wanted), status=201)
+    call = await _registrar(request).register_phone_call(wanted)
+    return answer_overridden(call, wanted.agent_override, status=201, call_id=call.call_id)
 
 
 async def create_web_call(request: web.Request) -> web.Response:
     """Register a web call: open /audio-websocket/{call_id} within 30 seconds. There is no WebRTC."""
-    return answer(await _registrar(request).create_web_call(await read_body(request, WebCallCreate)), status=201)
+    wanted = await read_body(request, WebCallCreate)
+    call = await _registrar(request).create_web_call(wanted)
+    return answer_overridden(call, wanted.agent_override, status=201, call_id=call.call_id)
 
 
 async def create_web_call_v3(request: web.Request) -> web.Response:
     """The same; the answer holds what a client needs to join, and no more."""
-    return answer(await _registrar(request).web_call_ticket(await read_body(request, WebCallCreate)), status=201)
+    wanted = await read_body(request, WebCallCreate)
+    ticket = await _registrar(request).web_call_ticket(wanted)
+    return answer_overridden(ticket, wanted.agent_override, status=201, call_id=ticket.call_id)
 
 
 def _registrar(request: web.Request) -> Registrar:

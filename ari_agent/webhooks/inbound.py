@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from ari_agent.clock import now_ms
+from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.inbound import (
     InboundChatWebhookBody,
     InboundChatWebhookRequest,
@@ -27,6 +28,7 @@ from ari_agent.contract.inbound import (
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.webhook_event import compact_json
+from ari_agent.contract.without_effect import in_words, override_without_effect
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown
 
@@ -115,11 +117,20 @@ class InboundWebhook:
         while True:
             attempt += 1
             try:
-                return parse(
+                answer = parse(
                     await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
                 )
             except PostFailed as failure:
                 log.warning("inbound webhook %s: %s", shown(url), failure.why, extra={**facts, "attempt": attempt})
                 if failure.hopeless or attempt > len(self._retry_after_s):
                     raise InboundWebhookFailed(shown(url), attempt, failure.why) from None
+            else:
+                _log_without_effect(answer.agent_override, facts)
+                return answer
             await asyncio.sleep(self._retry_after_s[attempt - 1])
+
+
+def _log_without_effect(override: AgentOverride | None, facts: Mapping[str, object]) -> None:
+    """Name the settings of an override that change nothing. facts: the call or chat that it is for."""
+    if found := override_without_effect(override):
+        log.warning("settings without effect: %s", in_words(found), extra=facts)

@@ -1,8 +1,8 @@
 """Every method of Retell's clients that touches the phone side, and whether this server serves it.
 
-The tests call each as this list says, and the README's table is written from it:
+The tests call each as this list says, and the table of docs/http-api.md is written from it:
 
-    python -m tests.conformance.methods README.md
+    python -m tests.conformance.methods docs/http-api.md
 
 writes it there, or prints it where no file is named.
 """
@@ -13,8 +13,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
+
+from tests.made_part import renewed, write
 
 
 class Client(StrEnum):
@@ -163,12 +164,11 @@ def all_of(client: Client) -> set[str]:
     return beyond | {method.name for method in METHODS[client]}
 
 
-BEGIN: Final = "<!-- made by python -m tests.conformance.methods README.md -->"
-END: Final = "<!-- end of what it made -->"
+BEGIN: Final = "<!-- made by python -m tests.conformance.methods docs/http-api.md -->"
 
 
 def table() -> str:
-    """As the README shows it."""
+    """As docs/http-api.md shows it."""
     sends: dict[str, dict[Client, str]] = {}
     names: dict[str, str] = {}
     for client, methods in METHODS.items():
@@ -185,23 +185,13 @@ def table() -> str:
     for noun, verbs in BEYOND[Client.NEWEST_PYTHON].items():
         cells = " | ".join("404" if noun in BEYOND[client] else "" for client in METHODS)
         lines.append(f"| `{noun}`: {', '.join(f'`{name}`' for name in verbs)} | | {cells} |")
-    return "\n".join((BEGIN, *lines, END))
+    return "\n".join(lines)
 
 
 def renew(text: str) -> str:
     """The text with the table of today in the place of its table."""
-    before, after = text.split(BEGIN, maxsplit=1)[0], text.split(END)[1]
-    return before + table() + after
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Write the table into the file that is named, or print it."""
-    if arguments:
-        file = Path(arguments[0])
-        file.write_text(renew(file.read_text()))
-    else:
-        print(table())
+    return renewed(text, BEGIN, table())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write(sys.argv[1:], BEGIN, table)

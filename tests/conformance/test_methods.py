@@ -1,4 +1,4 @@
-"""Every method of Retell's clients against a running controller, good and bad; the README says what passes."""
+"""Every method of Retell's clients against a running controller, good and bad; docs/http-api.md says what passes."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ async def test_no_method_is_forgotten_and_what_is_not_served_says_so(
     assert {name: said for name, said in found.items() if _is_beyond(name) and not clear.fullmatch(said)} == {}
 
 
-def test_the_table_of_the_readme_is_this_list() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert renew(readme) == readme, "write it anew: python -m tests.conformance.methods README.md"
+def test_the_table_of_the_documentation_is_this_list() -> None:
+    page = (ROOT / "docs" / "http-api.md").read_text()
+    assert renew(page) == page, "write it anew: python -m tests.conformance.methods docs/http-api.md"

@@ -1,0 +1,193 @@
+"""Settings of agents that are kept and have no effect: which, for which agents, and what is said of each. Pure.
+
+A client may set everything that Retell's API has, and reads back what it set. So that nobody believes in what does not
+work yet, a request that sets one of these to something other than its default is answered with its name, in a header
+(api/without_effect.py), and logged. A setting that begins to work leaves WITHOUT_EFFECT; its test fails until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.contract.response_engine import AudioWebsocketEngine, ResponseEngine
+
+
+class AgentKind(Enum):
+    """What an agent hears and says: audio on its own websocket; text, spoken here; or text messages."""
+
+    AUDIO = auto()
+    TEXT = auto()
+    CHAT = auto()
+
+
+_EVERY_KIND: Final = frozenset(AgentKind)
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutEffect:
+    """One setting that changes nothing.
+
+    name: of the setting; a dotted one is inside an object. why: for people. kinds: the agents for which it changes
+    nothing. values: only these have no effect; None: no value has one.
+    """
+
+    name: str
+    why: str
+    kinds: frozenset[AgentKind] = _EVERY_KIND
+    values: frozenset[str] | None = None
+
+
+_NO_SPEECH_CHANGES: Final = "what the agent says is not changed on its way to the caller"
+_NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
+_NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
+_NO_DENOISING: Final = "the caller's audio is passed on as it is"
+_NO_EXPRESSION: Final = "no expressive mode is asked of the voice"
+_NO_ANALYSIS: Final = "calls and chats are not analysed by a model"
+_NO_SIGNED_URLS: Final = "there are no recordings and logs to sign a URL for"
+_NO_SESSION_TOOLS: Final = "nothing runs before or after a conversation"
+_NO_SPEECH: Final = "there is no speech here that it could apply to"
+_OWN_SPEECH: Final = "an audio agent listens and speaks itself"
+
+_AUDIO: Final = frozenset({AgentKind.AUDIO})
+_CHAT: Final = frozenset({AgentKind.CHAT})
+
+WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
+    WithoutEffect(
+        "response_engine.type",
+        "agents that Retell hosts take no calls and no texts here",
+        values=frozenset({"retell-llm", "conversation-flow"}),
+    ),
+    WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
+    WithoutEffect(
+        "data_storage_setting",
+        "personal data is not recognised: all of it is stored",
+        values=frozenset({"everything_except_pii"}),
+    ),
+    WithoutEffect(
+        "data_storage_setting",
+        "the texts of chats are stored until the chat is deleted",
+        kinds=_CHAT,
+        values=frozenset({"basic_attributes_only"}),
+    ),
+    WithoutEffect("data_storage_retention_days", "records are kept until they are deleted"),
+    WithoutEffect("pii_config", "personal data is not recognised"),
+    WithoutEffect("opt_in_signed_url", _NO_SIGNED_URLS),
+    WithoutEffect("signed_url_expiration_ms", _NO_SIGNED_URLS),
+    WithoutEffect("guardrail_config", "topics are not checked"),
+    WithoutEffect("handbook_config", "the agent's own server decides how it behaves"),
+    WithoutEffect("contact_memory_config", "there are no contacts"),
+    WithoutEffect("pre_session_tools", _NO_SESSION_TOOLS),
+    WithoutEffect("post_session_tools", _NO_SESSION_TOOLS),
+    WithoutEffect("is_transfer_agent", "no transfer is handed to an agent"),
+    WithoutEffect("voice_id", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("voice_model", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("fallback_voice_ids", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("voice_temperature", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("voice_speed", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("volume", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("enable_dynamic_voice_speed", "the voice does not follow the caller's speed"),
+    WithoutEffect("enable_dynamic_responsiveness", "responsiveness does not follow the caller"),
+    WithoutEffect("enable_expressive_mode", _NO_EXPRESSION),
+    WithoutEffect("expressive_mode_prompt", _NO_EXPRESSION),
+    WithoutEffect("expressive_emotion_tags", _NO_EXPRESSION),
+    WithoutEffect("pronunciation_dictionary", _NO_SPEECH_CHANGES),
+    WithoutEffect("normalize_for_speech", _NO_SPEECH_CHANGES),
+    WithoutEffect("responsiveness", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("interruption_sensitivity", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("enable_backchannel", _NO_BACKCHANNEL),
+    WithoutEffect("backchannel_frequency", _NO_BACKCHANNEL),
+    WithoutEffect("backchannel_words", _NO_BACKCHANNEL),
+    WithoutEffect("reminder_trigger_ms", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("reminder_max_count", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("ambient_sound", _NO_AMBIENT_SOUND),
+    WithoutEffect("ambient_sound_volume", _NO_AMBIENT_SOUND),
+    WithoutEffect("begin_message_delay_ms", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("stt_mode", "speech is recognised in one way only", values=frozenset({"accurate"})),
+    WithoutEffect("custom_stt_config.provider", "ARI_AGENT_SPEECH_TO_TEXT names the provider"),
+    WithoutEffect("custom_stt_config.endpointing_ms", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("vocab_specialization", "there is one vocabulary"),
+    WithoutEffect("boosted_keywords", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("denoising_mode", _NO_DENOISING),
+    WithoutEffect("denoising_enhancement_level", _NO_DENOISING),
+    WithoutEffect(
+        "voicemail_option.action.type", "there is no transfer to connect", values=frozenset({"bridge_transfer"})
+    ),
+    WithoutEffect("voicemail_option.detection_prompt", "machines are detected by their sound, without a model"),
+    WithoutEffect("voicemail_detection_timeout_ms", "Asterisk's AMD() decides for how long it listens"),
+    WithoutEffect("ivr_option", "phone menus are not detected"),
+    WithoutEffect("call_screening_option", "call screens are not detected"),
+    WithoutEffect("allow_dtmf_interruption", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("user_dtmf_options.digit_limit", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("user_dtmf_options.termination_key", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("user_dtmf_options.timeout_ms", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("enable_dnc_detection", "there is no list of people who are not to be called"),
+    WithoutEffect("post_call_analysis_data", _NO_ANALYSIS),
+    WithoutEffect("post_call_analysis_model", _NO_ANALYSIS),
+    WithoutEffect("post_chat_analysis_data", _NO_ANALYSIS),
+    WithoutEffect("post_chat_analysis_model", _NO_ANALYSIS),
+)
+
+OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
+    "retell_llm": "there is no engine of this type here",
+    "conversation_flow": "there is no engine of this type here",
+}
+"""The parts of an `agent_override` that are checked and change nothing."""
+
+
+def kind_of_agent(agent: AnyAgent) -> AgentKind:
+    """What this agent hears and says."""
+    return AgentKind.CHAT if isinstance(agent, ChatAgent) else _kind_of_engine(agent.response_engine)
+
+
+def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, str]:
+    """The settings that were given a value other than the default and have no effect, each with the reason.
+
+    settings: a request to create or update an agent. kind: of the agent; None: unknown, and then only what has no
+    effect for any agent is found.
+    """
+    return {
+        entry.name: entry.why
+        for entry in WITHOUT_EFFECT
+        if entry.kinds.issuperset(_EVERY_KIND if kind is None else {kind})
+        and any(entry.values is None or value in entry.values for value in _given(settings, entry.name.split(".")))
+    }
+
+
+def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]:
+    """The parts of an override, and the agent's settings in it, that have no effect, each with the reason."""
+    if override is None:
+        return {}
+    found = {name: why for name, why in OVERRIDES_WITHOUT_EFFECT.items() if getattr(override, name) is not None}
+    if override.agent is None:
+        return found
+    engine = override.agent.response_engine
+    return {**without_effect(override.agent, _kind_of_engine(engine) if engine else None), **found}
+
+
+def in_words(found: Mapping[str, str]) -> str:
+    """For a log line: every setting with its reason."""
+    return "; ".join(f"{name}: {why}" for name, why in found.items())
+
+
+def _kind_of_engine(engine: ResponseEngine) -> AgentKind:
+    return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
+
+
+def _given(settings: BaseModel, path: list[str]) -> Iterator[Any]:
+    """The value at this path if it was given and is not the default; nothing else."""
+    name, *rest = path
+    if name not in settings.model_fields_set:
+        return
+    value = getattr(settings, name)
+    if rest:
+        if isinstance(value, BaseModel):
+            yield from _given(value, rest)
+    elif value != type(settings).model_fields[name].default:
+        yield value
