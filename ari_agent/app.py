@@ -151,7 +151,7 @@ async def controller(
             new_call_id=new_call_id,
             now_ms=now_ms,
             account_webhook_url=settings.webhook_url,
-            speaks=speech is not None,
+            has_speech=speech is not None,
         )
         wheel = Wheel()
         slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)

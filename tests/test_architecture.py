@@ -61,17 +61,15 @@ PURE: Final = (
     "calls.web.playback_position",
     "calls.dialogue.keypad",
     "calls.record",
-    "routing.inbound",
+    "routing.*",
     "calls.dialogue.speech_of_agent",
     "calls.dialogue.spoken_dialogue",
     "calls.dialogue.spoken_orders",
     "calls.dialogue.spoken_sentence",
     "calls.dialogue.spoken_transcript",
     "calls.state",
-    "routing.system_variables",
     "calls.web.user_audio",
     "calls.transcript",
-    "routing.variables",
     "webhooks.signature",
 )
 """Bytes and decisions: time and dice are passed in. A star stands for every module of a folder."""

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from ari_agent.contract.disconnection import DisconnectionReason as Reason
-
-NORMAL_CLEARING: Final = 16
-UNALLOCATED_NUMBER: Final = 1
-CALL_REJECTED: Final = 21
-NO_CIRCUIT: Final = 34
-NETWORK_OUT_OF_ORDER: Final = 38
-TEMPORARY_FAILURE: Final = 41
+from ari_agent.contract.q850 import (
+    CALL_REJECTED,
+    NETWORK_OUT_OF_ORDER,
+    NO_CIRCUIT,
+    NORMAL_CLEARING,
+    TEMPORARY_FAILURE,
+    UNALLOCATED_NUMBER,
+)
 
 # Asterisk itself ends a channel (`soft`): the cause tells why. A far end's BYE or CANCEL is never soft, and whatever
 # cause it carries, the user hung up.
