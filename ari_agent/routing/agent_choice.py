@@ -118,7 +118,7 @@ def apply_override(found: AnyAgentT | None, choice: AgentChoice, override: Agent
     try:
         return overridden(found, override)
     except ValidationError as error:
-        raise OverrideUnfit(found.agent_id, explain(error)) from None
+        raise OverrideUnfit(found.agent_id, explain(error, root="settings")) from None
 
 
 def engine_for_call(agent: Agent, *, has_speech: bool) -> AudioWebsocketEngine | CustomLlmEngine:
