@@ -1,4 +1,4 @@
-"""Every error the product raises on purpose, in one tree.
+"""Every error the product raises on purpose, in one tree. Pure.
 
     AriAgentError
     ├── ConfigurationError            a setting is wrong: exit status 2

@@ -1,4 +1,4 @@
-"""Causes of hang-ups: Q.850, SIP statuses and Asterisk's own, to and from `disconnection_reason`.
+"""Causes of hang-ups: Q.850, SIP statuses and Asterisk's own, to and from `disconnection_reason`. Pure.
 
 Sources: Q.850 table 1, RFC 3261 section 21, Asterisk's hangup-cause mappings, and what an Asterisk 22 was seen to do.
 The SIP rows of outgoing calls follow Retell's documented names where it documents the codes (403), and common sense

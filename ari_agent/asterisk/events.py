@@ -1,4 +1,4 @@
-"""Events of the Asterisk REST Interface, as far as calls need them.
+"""Events of the Asterisk REST Interface, as far as calls need them. Pure.
 
 Source: Asterisk's own description, `/usr/share/asterisk/rest-api/events.json`; a test compares. A call brings some
 fourteen events, most of them of kinds nobody here needs: those are told apart before any model is built.

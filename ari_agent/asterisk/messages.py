@@ -1,4 +1,4 @@
-"""SIP MESSAGE (RFC 3428), the text message of this system: who wrote to whom, and where an answer goes.
+"""SIP MESSAGE (RFC 3428), the text message of this system: who wrote to whom, and where an answer goes. Pure.
 
 An answer goes back the way the message came: out of the same endpoint, to the address it came from. That reaches a
 softphone behind NAT as well as a carrier, whatever contact either is configured with. A message that answers none goes

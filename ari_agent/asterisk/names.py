@@ -1,4 +1,4 @@
-"""Names of our own objects in Asterisk.
+"""Names of our own objects in Asterisk. Pure.
 
 A channel or bridge that carries such a name and belongs to no live call is an orphan of an earlier run, and may be
 swept; whatever is named otherwise is somebody else's and never touched.

@@ -1,4 +1,4 @@
-"""Cold transfer by REFER (RFC 3515), through the dialplan, because only there does Asterisk wait for the outcome.
+"""Cold transfer by REFER (RFC 3515), through the dialplan, because only there does Asterisk wait for the outcome. Pure.
 
     set_variables(refer_variables(...)); continue_in_dialplan(context=REFER_CONTEXT, extension=REFER_EXTENSION)
       -> Transfer(PJSIP/${ARI_AGENT_REFER_TO})     REFER, 202, NOTIFY ...

@@ -1,4 +1,4 @@
-"""SIP header names and values: what is read of an INVITE, and what becomes of it.
+"""SIP header names and values: what is read of an INVITE, and what becomes of it. Pure.
 
 Every `X-*` header and `Diversion`, `History-Info`, `User-To-User` and `P-Asserted-Identity` counts. `X-Caller: abc`
 becomes the dynamic variable `x-caller`: the name in lower case, the value untouched. The dialplan sees it as the

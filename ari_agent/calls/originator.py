@@ -197,6 +197,7 @@ class Originator:
                     found[choice] = await self._store.agents.get(choice.agent_id, choice.version)
                 prepare_for_call(found[choice], choice, override, has_speech=self._has_speech)
                 checked.add((choice, changes))
+                await asyncio.sleep(0)  # a batch may have thousands of overrides, and live calls need the loop
 
     async def unplaced(self, task: CallTask, *, from_number: str, batch_call_id: str, why: str) -> CallRecord:
         """The record of a task that `place_task` refused, ended, with what is owed to webhooks. why: for people."""

@@ -1,4 +1,4 @@
-"""Audio as bytes: G.711 in both laws, byte order, levels, silence.
+"""Audio as bytes: G.711 in both laws, byte order, levels, fades. Pure.
 
 Linear audio is mono, signed 16 bit, little-endian ("s16le") unless a name says otherwise.
 `audioop` (in C, part of Python until 3.12, the package audioop-lts after it) is three to thirteen times as fast

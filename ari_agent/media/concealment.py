@@ -1,4 +1,4 @@
-"""Packet loss concealment for G.711: what is heard where a packet is missing.
+"""Packet loss concealment for G.711: what is heard where a packet is missing. Pure.
 
 After ITU-T G.711 Appendix I: the last pitch period goes on, unchanged for 10 ms, then falling by a fifth every 10 ms,
 silent from 60 ms on; real audio is faded in over 5 ms when it comes back. Unlike the appendix it adds no delay: what

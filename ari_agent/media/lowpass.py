@@ -1,4 +1,4 @@
-"""The low-pass filter of the resampler, as a function of time.
+"""The low-pass filter of the resampler, as a function of time. Pure.
 
 It is 4 ms long where the lower rate is 8 kHz (shorter in proportion where it is higher), flat within 0.5 dB up to
 3.4 kHz and 66 dB down from 4 kHz on. It is a sum of cosines over its 4 ms, so it can be sampled at the phases of any

@@ -1,4 +1,4 @@
-"""Streaming conversion between sample rates: a polyphase FIR with 2 ms of delay and aliases 66 dB down (lowpass.py).
+"""Streaming conversion between sample rates: a polyphase FIR with 2 ms of delay and aliases 66 dB down. Pure.
 
 With from_hz : to_hz shortened to M : L, every M samples in give L samples out with the same weights. Some such periods
 are a block, and its output is its input, and the 4 ms before that, times one matrix: a frame is one matrix product.
