@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -25,6 +24,7 @@ from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
+from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
@@ -44,11 +44,13 @@ from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
+from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
+from ari_agent.stop_signals import stop_signals
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -57,58 +59,29 @@ from ari_agent.webhooks.retention import Retention
 log = logging.getLogger(__name__)
 
 
-def new_chat_id() -> str:
-    """`chat_` and 32 random hexadecimal digits, as for calls."""
-    return f"chat_{secrets.token_hex(16)}"
-
-
-def new_message_id() -> str:
-    """`message_` and 24 random hexadecimal digits."""
-    return f"message_{secrets.token_hex(12)}"
-
-
-def new_call_id() -> str:
-    """`call_` and 32 random hexadecimal digits: unguessable, since it also names the call to its agent."""
-    return f"call_{secrets.token_hex(16)}"
-
-
-def new_batch_id() -> str:
-    """`batch_call_` and 32 random hexadecimal digits."""
-    return f"batch_call_{secrets.token_hex(16)}"
-
-
 async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
-    """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot.
+    """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot, in seconds.
 
     Raises:
         ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
-    stop = asyncio.Event()
     failed: list[str] = []
+    async with stop_signals() as signals:
 
-    def part_failed(part: str) -> None:
-        failed.append(part)
-        stop.set()
+        def part_failed(part: str) -> None:
+            failed.append(part)
+            signals.stop()
 
-    loop, serving, starting = asyncio.get_running_loop(), asyncio.current_task(), True
-
-    def asked_to_stop() -> None:
-        if starting and serving and not stop.is_set():
-            serving.cancel()  # the first start on the database of an older version takes minutes
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop)
-    try:
-        async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
-            starting = False
-            await stop.wait()
-            log.info("stopping")
-    except asyncio.CancelledError:
-        if not (starting and stop.is_set()):
-            raise
-        log.info("stopped before the start was done")
+        try:
+            async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
+                signals.started()
+                await signals.wait()
+                log.info("stopping")
+        except asyncio.CancelledError:
+            if not signals.ended_start:
+                raise
+            log.info("stopped before the start was done")
     if failed:
         raise ControllerFailed(failed[0])
 
@@ -120,143 +93,193 @@ async def controller(
     inbound_wait_s: float = INBOUND_WAIT_S,
     part_failed: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Switchboard]:
-    """Everything running, for as long as the context lasts.
+    """Run everything for as long as the context lasts.
 
     part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
 
     Raises:
         ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
     """
-    api_key = settings.api_key.get_secret_value()
     async with AsyncExitStack() as stack:
+
+        def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
+            run_beside(stack, part, work, part_failed)
+
         store = await stack.enter_async_context(_opened_store(settings.database_url))
-
         http = await stack.enter_async_context(_webhook_client())
-        delivery = Delivery(store.outbox, http, api_key, now_ms=now_ms)
-        store.outbox.on_added = delivery.wake
-
-        async def run_beside(part: str, work: Coroutine[Any, Any, None]) -> None:
-            await _run_beside(stack, part, work, part_failed)
-
-        await run_beside("webhook delivery", delivery.run())
-        await run_beside("webhook retention", _retention(store, settings).run())
-
+        delivery = _delivery(store, http, settings)
+        beside("webhook delivery", delivery.run())
+        beside("webhook retention", _retention(store, settings).run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
         records = RecordWriter(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(_started_speech(settings, http))
-        registrar = Registrar(
-            store,
-            new_call_id=new_call_id,
-            now_ms=now_ms,
-            account_webhook_url=settings.webhook_url,
-            speaks=speech is not None,
-        )
-        wheel = Wheel()
-        slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
-        switchboard = Switchboard(
-            SessionDependencies(
-                ari=ari,
-                app=settings.app,
-                records=records,
-                slots=slots,
-                rtp=RtpPorts(settings.rtp_host, first=settings.rtp_ports.first, last=settings.rtp_ports.last),
-                wheel=wheel,
-                account_webhook_url=settings.webhook_url,
-                now_ms=now_ms,
-                speech=speech,
-            ),
-            InboundRouter(
-                ari=ari,
-                store=store,
-                inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
-                registrar=registrar,
-                dice=random.SystemRandom().random,
-                now_ms=now_ms,
-            ),
-            new_call_id=new_call_id,
-        )
-        trunks = TrunkSync(store, Trunks(ari, app=settings.app))
-        originator = Originator(
-            store=store,
-            slots=slots,
-            dialler=switchboard,
-            trunks=trunks,
-            dice=random.SystemRandom().random,
-            new_call_id=new_call_id,
-            now_ms=now_ms,
-            account_webhook_url=settings.webhook_url,
-        )
-        batches = BatchScheduler(
-            store=store,
-            originator=originator,
-            slots=slots,
-            calls_per_second=settings.calls_per_second,
-            new_batch_id=new_batch_id,
-            now_ms=now_ms,
-        )
-        chats = ChatService(
-            ChatDependencies(
-                store=store,
-                http=http,
-                send=ari.send_message,
-                now_ms=now_ms,
-                new_message_id=new_message_id,
-                account_webhook_url=settings.webhook_url,
-                notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
-            ),
-            ChatRouter(
-                store=store,
-                inbound_webhook=InboundWebhook(http, api_key, now_ms=now_ms),
-                dice=random.SystemRandom().random,
-                now_ms=now_ms,
-            ),
-            app=settings.app,
-            can_send=lambda: ari.connected,
-            dice=random.SystemRandom().random,
-            new_chat_id=new_chat_id,
-        )
-        api = build_api(
-            ApiDependencies(
-                store=store,
-                switchboard=switchboard,
-                api_key=api_key,
-                slots=slots,
-                probes=_probes(ari, store),
-                metrics=(
-                    lambda: metric_samples.of_calls(switchboard),
-                    lambda: metric_samples.of_slots(slots),
-                    lambda: metric_samples.of_wheel(wheel),
-                    lambda: metric_samples.of_ari(ari),
-                    lambda: metric_samples.of_delivery(delivery),
-                ),
-                now_ms=now_ms,
-                outbound=originator,
-                batches=batches,
-                registrar=registrar,
-                audio_websockets=WebAcceptor(registrar, switchboard),
-                chats=chats,
-                number_changed=trunks.refresh,
-            )
-        )
-        await _listen(stack, api, settings)
-        await run_beside("registrar", registrar.run())
+
+        shared = _Shared(settings, store, http, ari, speech)
+        calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
+        chats = _chats(shared)
+        await _listen(stack, _api(shared, calls, chats, delivery), settings)
+        beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
-            await gather(switchboard.reconcile(), trunks.refresh_all())
+            await gather(calls.switchboard.reconcile(), calls.trunks.refresh_all())
 
         def heard(event: AriEvent) -> None:
-            switchboard.on_event(event)
+            calls.switchboard.on_event(event)
             chats.on_event(event)
 
         stack.push_async_callback(chats.close)
-        await run_beside("connection to Asterisk", ari.run(heard, connected))
-        await run_beside("chats", chats.run())
-        await run_beside("batch calls", batches.run())
-        stack.push_async_callback(switchboard.close)
-        yield switchboard
+        beside("connection to Asterisk", ari.run(heard, connected))
+        beside("chats", chats.run())
+        beside("batch calls", calls.batches.run())
+        stack.push_async_callback(calls.switchboard.close)
+        yield calls.switchboard
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What calls, chats and API are built upon. speech: ears and voice of text agents, where they are set."""
+
+    settings: Settings
+    store: Store
+    http: aiohttp.ClientSession
+    ari: Ari
+    speech: Speech | None
+
+    @property
+    def inbound_webhook(self) -> InboundWebhook:
+        """What asks the inbound webhooks of numbers."""
+        return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The parts that lead calls."""
+
+    slots: Slots
+    wheel: Wheel
+    trunks: TrunkSync
+    registrar: Registrar
+    switchboard: Switchboard
+    originator: Originator
+    batches: BatchScheduler
+
+
+def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> _Calls:
+    settings, store = shared.settings, shared.store
+    slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
+    wheel = Wheel()
+    trunks = TrunkSync(store, Trunks(shared.ari, app=settings.app))
+    registrar = Registrar(
+        store,
+        new_call_id=new_call_id,
+        now_ms=now_ms,
+        account_webhook_url=settings.webhook_url,
+        has_speech=shared.speech is not None,
+    )
+    switchboard = _switchboard(shared, records, slots, wheel, registrar)
+    originator = Originator(
+        store=store,
+        slots=slots,
+        dialler=switchboard,
+        trunks=trunks,
+        dice=random.SystemRandom().random,
+        new_call_id=new_call_id,
+        now_ms=now_ms,
+        account_webhook_url=settings.webhook_url,
+        has_speech=shared.speech is not None,
+    )
+    batches = BatchScheduler(
+        store=store,
+        originator=originator,
+        slots=slots,
+        calls_per_second=settings.calls_per_second,
+        new_batch_id=new_batch_id,
+        now_ms=now_ms,
+    )
+    return _Calls(slots, wheel, trunks, registrar, switchboard, originator, batches)
+
+
+def _switchboard(
+    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar
+) -> Switchboard:
+    settings = shared.settings
+    dependencies = SessionDependencies(
+        ari=shared.ari,
+        app=settings.app,
+        records=records,
+        slots=slots,
+        rtp=RtpPorts(settings.rtp_host, first=settings.rtp_ports.first, last=settings.rtp_ports.last),
+        wheel=wheel,
+        account_webhook_url=settings.webhook_url,
+        now_ms=now_ms,
+        speech=shared.speech,
+    )
+    router = InboundRouter(
+        ari=shared.ari,
+        store=shared.store,
+        inbound_webhook=shared.inbound_webhook,
+        registrar=registrar,
+        dice=random.SystemRandom().random,
+        now_ms=now_ms,
+        has_speech=shared.speech is not None,
+    )
+    return Switchboard(dependencies, router, new_call_id=new_call_id)
+
+
+def _chats(shared: _Shared) -> ChatService:
+    settings, ari = shared.settings, shared.ari
+    dependencies = ChatDependencies(
+        store=shared.store,
+        http=shared.http,
+        send=ari.send_message,
+        now_ms=now_ms,
+        new_message_id=new_message_id,
+        account_webhook_url=settings.webhook_url,
+        notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
+    )
+    router = ChatRouter(
+        store=shared.store,
+        inbound_webhook=shared.inbound_webhook,
+        dice=random.SystemRandom().random,
+        now_ms=now_ms,
+    )
+    return ChatService(
+        dependencies,
+        router,
+        app=settings.app,
+        can_send=lambda: ari.connected,
+        dice=random.SystemRandom().random,
+        new_chat_id=new_chat_id,
+    )
+
+
+def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery) -> web.Application:
+    return build_api(
+        ApiDependencies(
+            store=shared.store,
+            switchboard=calls.switchboard,
+            api_key=shared.settings.api_key.get_secret_value(),
+            slots=calls.slots,
+            probes=_probes(shared.ari, shared.store),
+            metrics=(
+                lambda: metric_samples.of_calls(calls.switchboard),
+                lambda: metric_samples.of_slots(calls.slots),
+                lambda: metric_samples.of_wheel(calls.wheel),
+                lambda: metric_samples.of_ari(shared.ari),
+                lambda: metric_samples.of_delivery(delivery),
+            ),
+            now_ms=now_ms,
+            outbound=calls.originator,
+            batches=calls.batches,
+            registrar=calls.registrar,
+            audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
+            chats=chats,
+            number_changed=calls.trunks.refresh,
+        )
+    )
 
 
 @asynccontextmanager
@@ -274,7 +297,7 @@ async def _opened_store(database_url: str) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
-    """Ears and voice of text agents; None where none are set.
+    """Start the speech to text and text to speech of text agents; None where they are not set.
 
     Raises:
         SpeechUnavailable: a provider lacks what it needs.
@@ -307,6 +330,12 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
         await gather(recognizer.close(), synthesizer.close())
 
 
+def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> Delivery:
+    delivery = Delivery(store.outbox, http, settings.api_key.get_secret_value(), now_ms=now_ms)
+    store.outbox.on_added = delivery.wake
+    return delivery
+
+
 def _retention(store: Store, settings: Settings) -> Retention:
     days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
     return Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms)
@@ -327,27 +356,6 @@ async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
         yield session
-
-
-async def _run_beside(
-    stack: AsyncExitStack, part: str, work: Coroutine[Any, Any, None], failed: Callable[[str], None]
-) -> None:
-    """Run until the context ends. A part that ends before is a defect, and must not go unseen."""
-    task = asyncio.create_task(work, name=part)
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical("%s has stopped", part, exc_info=task.exception())
-            failed(part)
-
-    async def end() -> None:
-        task.remove_done_callback(ended)
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):  # a failure is in the log already
-            await task
-
-    task.add_done_callback(ended)
-    stack.push_async_callback(end)
 
 
 def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
@@ -378,7 +386,7 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
 
 
 async def check(settings: Settings) -> Mapping[str, str | None]:
-    """Try database, Asterisk and speech as set; what is wrong with each, None where nothing is."""
+    """Try database, Asterisk and speech as they are set; returns what is wrong with each, None where nothing is."""
     found: dict[str, str | None] = {}
     try:
         async with _opened_store(settings.database_url):

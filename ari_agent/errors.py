@@ -1,4 +1,4 @@
-"""The tree of errors that the modules of the product raise for one another.
+"""The tree of errors that the modules of the product raise for one another. Pure.
 
     AriAgentError
     ├── ConfigurationError              a setting is wrong: exit status 2
@@ -20,8 +20,7 @@
     │   │   ├── AgentCutOff             without a close frame
     │   │   ├── AgentClosed             with a close code other than 1000
     │   │   └── AgentClosedWithoutCode  with a close frame that has no code
-    │   ├── AgentCorruptPayload         a message that the protocol does not know
-    │   └── UnservedAgent               an agent of a kind that takes no calls here
+    │   └── AgentCorruptPayload         a message that the protocol does not know
     ├── SpeechFailed                    speech failed in a call; knows its disconnection_reason
     ├── AgentVersionError               a request that an agent's versions cannot fulfil; knows its HTTP status
     │   ├── StaleDraft                  412: an update of a version that is not the latest
@@ -31,12 +30,16 @@
     ├── CallError                       a request that cannot be fulfilled; knows its HTTP status
     │   ├── UnknownCall                 422: no such call
     │   ├── UnknownAsset                422: no such agent, chat or phone number
+    │   │   └── UnknownAgent            422: no such agent, or not in this version; knows its disconnection_reason
+    │   ├── NoAgentBound                the request names no agent, and its number has none for this direction
+    │   ├── AgentNotUsable              an agent that cannot take this call or chat; knows its disconnection_reason
+    │   │   ├── OverrideUnfit           agent_override and the agent's own settings contradict one another
+    │   │   └── UnservedAgent           an agent of a kind that takes no calls, or writes no texts
     │   ├── CallNotPlaced               an outbound call that cannot be placed as requested
     │   ├── ChatNotStarted              a chat that cannot be started or continued as requested
     │   ├── ChatNotOngoing              the chat has ended
     │   ├── ConcurrencyLimitReached     429: no concurrency slot is free for an outbound call
     │   ├── CallNotOngoing              the call has ended, or has not been answered yet
-    │   ├── CallNotRegistered           a call that cannot be registered as requested
     │   ├── CallNotJoined               an audio websocket that no registered call is waiting for
     │   ├── NoPhoneLine                 a transfer or DTMF in a web call
     │   ├── TransferNotSetUp            the dialplan lacks a context that transferred callers go through
@@ -209,21 +212,6 @@ class AgentCorruptPayload(AgentError):
         self.why = why
 
 
-class UnservedAgent(AgentError):
-    """Raised when a call reaches an agent whose response_engine is of a type that is stored but takes no calls."""
-
-    disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
-
-    def __init__(self, agent_id: str, engine_type: str) -> None:
-        remedy = "use audio-websocket"
-        if engine_type == "custom-llm":
-            remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
-        super().__init__(
-            f"agent {agent_id} has a response_engine of type {engine_type}, which takes no calls; {remedy}"
-        )
-        self.agent_id, self.engine_type = agent_id, engine_type
-
-
 class SpeechFailed(AriAgentError):
     """Raised when speech to text or text to speech fails in a call and retries do not help; the message has no secret.
 
@@ -305,6 +293,59 @@ class UnknownAsset(CallError):
         self.kind, self.asset_id = kind, asset_id
 
 
+class UnknownAgent(UnknownAsset):
+    """No agent has this id, or it has no such version. version: as it was asked for; None is the latest."""
+
+    disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_UNKNOWN
+
+    def __init__(self, agent_id: str, version: int | str | None) -> None:
+        super().__init__("agent", agent_id if version is None else f"{agent_id} version {version}")
+        self.agent_id, self.version = agent_id, version
+
+
+class NoAgentBound(CallError):
+    """A request names no agent, and its number has none for what is asked.
+
+    agent: what kind of agent it would be, for people. field: the field of the number that names agents of this kind.
+    """
+
+    def __init__(self, number: str, agent: str, field: str) -> None:
+        super().__init__(
+            f"{number} has no {agent}: give override_agent_id, or set {field} with PATCH /update-phone-number"
+        )
+        self.number, self.field = number, field
+
+
+class AgentNotUsable(CallError):
+    """An agent that is there cannot have this call or chat; the message says what would be right.
+
+    disconnection_reason: the verdict for an inbound call, which has a record and no client to tell.
+    """
+
+    disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
+
+
+class OverrideUnfit(AgentNotUsable):
+    """Each setting of an agent_override is right, but together with the agent's own they are not.
+
+    The reason is the webhook's: of an inbound call nobody else overrides the agent.
+    """
+
+    disconnection_reason = DisconnectionReason.ERROR_INBOUND_WEBHOOK
+
+    def __init__(self, agent_id: str, why: str) -> None:
+        super().__init__(f"agent_override does not fit agent {agent_id}: {why}")
+        self.agent_id, self.why = agent_id, why
+
+
+class UnservedAgent(AgentNotUsable):
+    """The agent's response_engine is stored, and cannot do what is asked. why: what it does not do, and the remedy."""
+
+    def __init__(self, agent_id: str, engine_type: str, why: str) -> None:
+        super().__init__(f"agent {agent_id} has a response_engine of type {engine_type}, which {why}")
+        self.agent_id, self.engine_type, self.why = agent_id, engine_type, why
+
+
 class CallNotPlaced(CallError):
     """Raised when an outbound call cannot be placed as requested: 400. The message says what would be right."""
 
@@ -337,10 +378,6 @@ class CallNotOngoing(CallError):
     def __init__(self, call_id: str, status: str) -> None:
         super().__init__(f"call {call_id} is not ongoing: its call_status is {status}")
         self.call_id, self.status = call_id, status
-
-
-class CallNotRegistered(CallError):
-    """Raised when a call cannot be registered as requested: 400. The message says what would be right."""
 
 
 class CallNotJoined(CallError):

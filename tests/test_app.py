@@ -1,48 +1,13 @@
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from ari_agent.app import _run_beside, check, controller
+from ari_agent.app import check, controller
 from ari_agent.config import Settings
 from ari_agent.errors import SpeechUnavailable
-
-
-async def test_a_part_that_fails_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[str] = []
-    failed = asyncio.Event()
-
-    async def fails() -> None:
-        raise LookupError("a defect")
-
-    def part_failed(part: str) -> None:
-        told.append(part)
-        failed.set()
-
-    with caplog.at_level(logging.CRITICAL):
-        async with AsyncExitStack() as stack:
-            await _run_beside(stack, "chats", fails(), part_failed)
-            await asyncio.wait_for(failed.wait(), 5)
-    assert told == ["chats"]
-    assert "chats has stopped" in caplog.text
-    assert "a defect" in caplog.text
-
-
-async def test_a_part_that_is_ended_in_order_is_no_failure() -> None:
-    told: list[str] = []
-
-    async def waits() -> None:
-        await asyncio.Event().wait()
-
-    async with AsyncExitStack() as stack:
-        await _run_beside(stack, "chats", waits(), told.append)
-        await asyncio.sleep(0)
-    assert told == []
 
 
 async def test_a_provider_of_speech_that_lacks_something_is_named(tmp_path: Path) -> None:

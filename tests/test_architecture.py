@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import graphlib
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 PURE: Final = (
     "errors",
     "contract.*",
+    "routing.*",
     "asterisk.causes",
     "asterisk.events",
     "asterisk.fallback",
@@ -30,56 +33,152 @@ PURE: Final = (
     "media.resampler",
     "media.rtp",
     "media.transcoder",
-    "agents.token_bucket",
     "agents.control",
+    "agents.llm",
+    "agents.llm_requests",
     "agents.media_template",
     "agents.message",
     "agents.protocol",
+    "agents.token_bucket",
     "agents.twilio",
     "agents.web",
-    "agents.llm",
-    "demo.digest",
-    "demo.sip",
+    "speech.alignment",
     "speech.deepgram_messages",
     "speech.grammar",
     "speech.grammar_wire",
+    "speech.pcm_stream",
     "speech.recognizer",
-    "speech.utterance",
     "speech.sentences",
     "speech.speakable",
+    "speech.synthesizer",
     "speech.turn_settings",
     "speech.turn_words",
     "speech.turns",
+    "speech.utterance",
     "speech.voice_activity",
-    "speech.alignment",
-    "speech.pcm_stream",
-    "speech.synthesizer",
     "speech.voice_name",
-    "agents.llm_requests",
-    "chats.exchange",
-    "chats.notices",
-    "chats.record",
-    "calls.dialogue.call_latency",
-    "calls.web.pre_answer_audio",
-    "calls.web.playback_position",
-    "calls.dialogue.keypad",
+    "webhooks.signature",
+    "calls.call_window",
     "calls.record",
-    "routing.inbound",
+    "calls.state",
+    "calls.transcript",
+    "calls.dialogue.call_latency",
+    "calls.dialogue.keypad",
     "calls.dialogue.speech_of_agent",
     "calls.dialogue.spoken_dialogue",
     "calls.dialogue.spoken_orders",
     "calls.dialogue.spoken_sentence",
     "calls.dialogue.spoken_transcript",
-    "calls.state",
-    "routing.system_variables",
+    "calls.web.playback_position",
+    "calls.web.pre_answer_audio",
     "calls.web.user_audio",
-    "calls.transcript",
-    "routing.variables",
-    "webhooks.signature",
+    "chats.exchange",
+    "chats.notices",
+    "chats.record",
+    "demo.digest",
+    "demo.sip",
 )
-"""Bytes and decisions: time and dice are passed in. A star stands for every module of a folder."""
+"""The modules that decide: bytes and values in, values out, with time and dice passed in.
 
-WAITING: Final = frozenset(
+The docstring of each says "Pure". A star stands for every module of a folder, whose docstring says so.
+"""
+
+WAITING: Final = (
+    "__main__",
+    "app",
+    "background",
+    "clock",
+    "config",
+    "gather",
+    "ids",
+    "logs",
+    "metric_samples",
+    "stop_signals",
+    "asterisk.agent_variables",
+    "asterisk.ari",
+    "asterisk.entries",
+    "asterisk.event_socket",
+    "asterisk.header_reader",
+    "asterisk.trunk_diagnosis",
+    "asterisk.provisional_response",
+    "asterisk.rest",
+    "asterisk.trunks",
+    "media.bridge",
+    "media.socket",
+    "media.wheel",
+    "agents.audio_socket",
+    "agents.tcp_connection",
+    "agents.llm_connection",
+    "agents.llm_socket",
+    "speech.attempts",
+    "speech.deepgram_recognizer",
+    "speech.elevenlabs_synthesizer",
+    "speech.endpoint",
+    "speech.flite_synthesizer",
+    "speech.grammar_decoder",
+    "speech.grammar_pool",
+    "speech.grammar_recognizer",
+    "speech.grammar_worker",
+    "speech.openai_recognizer",
+    "speech.openai_synthesizer",
+    "speech.providers",
+    "speech.silero",
+    "speech.speech_cache",
+    "speech.utterances",
+    "webhooks.delivery",
+    "webhooks.inbound",
+    "webhooks.retention",
+    "webhooks.signed_post",
+    "store.*",
+    "calls.batch_scheduler",
+    "calls.call_log",
+    "calls.call_requests",
+    "calls.caller_leg",
+    "calls.concurrency_slots",
+    "calls.inbound_call",
+    "calls.inbound_router",
+    "calls.machine_detector",
+    "calls.originator",
+    "calls.outbound_call",
+    "calls.phone_call",
+    "calls.record_writer",
+    "calls.refer_transfer",
+    "calls.registrar",
+    "calls.session",
+    "calls.switchboard",
+    "calls.transcript_writer",
+    "calls.transfers",
+    "calls.trunk_sync",
+    "calls.dialogue.agent_voice",
+    "calls.dialogue.text_agent_leg",
+    "calls.media.agent_leg",
+    "calls.media.audio_agent_leg",
+    "calls.media.call_media",
+    "calls.media.media_session",
+    "calls.web.front_end",
+    "calls.web.front_end_writer",
+    "calls.web.web_acceptor",
+    "calls.web.web_call",
+    "calls.web.web_media",
+    "chats.agent_line",
+    "chats.chat_recovery",
+    "chats.chat_router",
+    "chats.chat_service",
+    "chats.dependencies",
+    "chats.events",
+    "chats.inbox",
+    "chats.live_chats",
+    "chats.sender",
+    "chats.session",
+    "api.*",
+    "demo.*",
+)
+"""All other modules: they wait, read a clock, throw dice, or belong to what does.
+
+A star stands for every module of a folder that PURE does not name.
+"""
+
+WAITING_LIBRARIES: Final = frozenset(
     {
         "aiohttp",
         "aiosqlite",
@@ -111,17 +210,25 @@ WAITING: Final = frozenset(
 """Sockets, clocks, dice, threads and files: what a pure module does not import."""
 
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
+    "clock": frozenset(),
+    "gather": frozenset(),
+    "ids": frozenset(),
+    "logs": frozenset(),
+    "background": frozenset(),
+    "stop_signals": frozenset(),
     "errors": frozenset({"contract"}),
     "config": frozenset({"contract", "errors"}),
     "contract": frozenset({"contract", "errors"}),
+    "routing": frozenset({"routing", "contract", "errors"}),
+    # Neighbours, which do not know one another: calls and chats bring them together.
     "asterisk": frozenset({"asterisk", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "agents": frozenset({"agents", "media.audio", "contract", "errors"}),
-    # providers of speech have rates of their own, and what a caller hears goes through one resampler
+    # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "media.audio", "media.resampler", "contract", "errors"}),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
     "store": frozenset({"store", "clock", "contract", "errors"}),
-    "routing": frozenset({"routing", "contract", "errors"}),
+    # Neighbours as well.
     "calls": frozenset(
         {
             "calls",
@@ -138,20 +245,23 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
-    "api": frozenset({"api", "clock", "calls", "store", "contract", "errors"}),
+    "api": frozenset({"api", "clock", "calls", "chats", "store", "contract", "errors"}),
 }
-"""Folder (or module) of the package -> what of the package it may import; the closest one counts.
+"""Folder or module of the package -> what of the package it may import; the longest name counts.
 
-Who is absent constructs: it knows all.
+Those of CONSTRUCTS are absent: they know all.
 """
+
+CONSTRUCTS: Final = frozenset({"__main__", "app", "demo", "metric_samples"})
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One file: its name inside the package, and the full names that it imports."""
+    """One file: its name inside the package, the full names that it imports, and whether its docstring says "Pure"."""
 
     name: str
     imports: frozenset[str]
+    says_pure: bool
 
     @property
     def folder(self) -> str:
@@ -169,7 +279,8 @@ def _module(path: Path) -> Module:
     relative = path.relative_to(PACKAGE).with_suffix("")
     parts = [part for part in relative.parts if part != "__init__"]
     imports: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -177,7 +288,8 @@ def _module(path: Path) -> Module:
             imports.add(node.module)
             # `from ari_agent.media import audio` names a module too
             imports.update(f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name))
-    return Module(".".join(parts), frozenset(imports))
+    says_pure = re.search(r"\bPure\b", ast.get_docstring(tree) or "") is not None
+    return Module(".".join(parts), frozenset(imports), says_pure)
 
 
 def _is_module(package: str, name: str) -> bool:
@@ -188,30 +300,64 @@ def _is_module(package: str, name: str) -> bool:
 MODULES: Final = {module.name: module for path in sorted(PACKAGE.rglob("*.py")) if (module := _module(path)).name}
 
 
-def _is_pure(name: str) -> bool:
-    return name in PURE or f"{name.partition('.')[0]}.*" in PURE
+PACKAGES: Final = {name.rpartition(".")[0] for name in MODULES}
+"""Folders: they hold no code of their own, or what brings a database up to date."""
+
+
+def _is_listed(name: str, names: Collection[str]) -> bool:
+    """By itself or by a star; a name that stands in the other list goes before a star."""
+    if name in PURE or name in WAITING:
+        return name in names
+    return any(listed.endswith(".*") and name.startswith(listed[:-1]) for listed in names)
 
 
 def _covers(allowed: str, name: str) -> bool:
     return name == allowed or name.startswith(f"{allowed}.")
 
 
-@pytest.mark.parametrize("name", [name for name in PURE if not name.endswith("*")])
-def test_every_pure_module_exists(name: str) -> None:
-    assert name in MODULES
+PURE_MODULES: Final = [name for name in MODULES if name not in PACKAGES and _is_listed(name, PURE)]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if _is_pure(name)])
+def test_every_module_is_listed_as_pure_or_as_waiting_and_every_name_in_the_lists_is_one() -> None:
+    unlisted = {name for name in MODULES if name not in PACKAGES and not _is_listed(name, PURE + WAITING)}
+    folders = {f"{package}.*" for package in PACKAGES}
+    gone = {name for name in PURE + WAITING if name not in MODULES and name not in folders}
+    assert (unlisted, gone) == (set(), set()), "not in PURE or WAITING, and there without being a module"
+    assert len(set(PURE + WAITING)) == len(PURE + WAITING)
+
+
+def test_the_docstrings_of_pure_modules_say_so_and_no_others_do() -> None:
+    should = {name for name in PURE if name in MODULES} | {name[:-2] for name in PURE if name.endswith(".*")}
+    silent = {name for name in should if not MODULES[name].says_pure}
+    wrong = {name for name, module in MODULES.items() if module.says_pure and not _is_listed(name, PURE)} - should
+    assert (silent, wrong) == (set(), set()), "pure but not saying so, and saying so but not in PURE"
+
+
+@pytest.mark.parametrize("name", PURE_MODULES)
 def test_a_pure_module_imports_nothing_that_waits(name: str) -> None:
-    waiting = {found for found in MODULES[name].imports if any(_covers(what, found) for what in WAITING)}
+    waiting = {found for found in MODULES[name].imports if any(_covers(what, found) for what in WAITING_LIBRARIES)}
     assert not waiting
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if _is_pure(name)])
+@pytest.mark.parametrize("name", PURE_MODULES)
 def test_a_pure_module_imports_only_pure_ones_of_the_package(name: str) -> None:
-    packages = {module.rpartition(".")[0] for module in MODULES}
-    impure = {found for found in MODULES[name].own_imports() if found not in packages and not _is_pure(found)}
+    impure = {found for found in MODULES[name].own_imports() if found not in PACKAGES and found not in PURE_MODULES}
     assert not impure
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports for types alone count too: two files that need each other are one."""
+    graph = {name: [found for found in module.own_imports() if found in MODULES] for name, module in MODULES.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        raise AssertionError(" imports ".join(reversed(error.args[1]))) from None
+
+
+def test_every_module_has_a_line_in_the_table_of_imports_or_constructs() -> None:
+    assert {module.folder for module in MODULES.values()} == CONSTRUCTS | {
+        name.partition(".")[0] for name in MAY_IMPORT
+    }
 
 
 @pytest.mark.parametrize("name", [name for name, module in MODULES.items() if module.folder in MAY_IMPORT])

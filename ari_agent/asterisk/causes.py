@@ -1,4 +1,4 @@
-"""Causes of hang-ups: Q.850, SIP statuses and Asterisk's own, to and from `disconnection_reason`.
+"""Causes of hang-ups: Q.850, SIP statuses and Asterisk's own, to and from `disconnection_reason`. Pure.
 
 Sources: Q.850 table 1, RFC 3261 section 21, Asterisk's hangup-cause mappings, and what an Asterisk 22 was seen to do.
 The SIP rows of outgoing calls follow Retell's documented names where it documents the codes (403), and common sense
@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from ari_agent.contract.disconnection import DisconnectionReason as Reason
-
-NORMAL_CLEARING: Final = 16
-UNALLOCATED_NUMBER: Final = 1
-CALL_REJECTED: Final = 21
-NO_CIRCUIT: Final = 34
-NETWORK_OUT_OF_ORDER: Final = 38
-TEMPORARY_FAILURE: Final = 41
+from ari_agent.contract.q850 import (
+    CALL_REJECTED,
+    NETWORK_OUT_OF_ORDER,
+    NO_CIRCUIT,
+    NORMAL_CLEARING,
+    TEMPORARY_FAILURE,
+    UNALLOCATED_NUMBER,
+)
 
 # Asterisk itself ends a channel (`soft`): the cause tells why. A far end's BYE or CANCEL is never soft, and whatever
 # cause it carries, the user hung up.

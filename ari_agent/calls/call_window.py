@@ -1,4 +1,4 @@
-"""When a batch may call: windows of local minutes on certain days (Retell, Create Batch Call, 2026-08)."""
+"""When a batch may call: windows of local minutes on certain days (Retell, Create Batch Call, 2026-08). Pure."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variabl
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
-from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
+from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session import SessionDependencies, Teardown
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.contract.call import CallDirection
@@ -59,20 +59,7 @@ class InboundCall(PhoneCall):
             self._refuse(error)
             return
         record = self._record = CallRecord(
-            registered_call(
-                call_id=self.call_id,
-                direction=arrival.direction,
-                agent=arrival.agent,
-                from_number=arrival.from_number,
-                to_number=arrival.to_number,
-                sip_headers=arrival.sip.headers,
-                sip_call_id=self._channel.sip_call_id,
-                dynamic_variables=arrival.dynamic_variables,
-                metadata=arrival.metadata,
-                agent_tag=arrival.agent_tag,
-            ),
-            agent=arrival.agent,
-            account_webhook_url=self._services.account_webhook_url,
+            arrival.call, agent=arrival.agent, account_webhook_url=self._services.account_webhook_url
         )
         self._sip = arrival.sip
         self._advance(Routed())
@@ -130,26 +117,23 @@ class InboundCall(PhoneCall):
         refusal = error.refusal
         self._log.info("call refused: %s", refusal.why)
         if refusal.reason:
-            call = turned_away_call(
-                call_id=self.call_id,
-                agent_id=error.agent.agent_id if error.agent else "",
-                from_number=error.from_number,
-                to_number=error.to_number,
+            self._record = CallRecord(
+                error.call, agent=error.agent, account_webhook_url=self._services.account_webhook_url
             )
-            self._record = CallRecord(call, agent=None, account_webhook_url=self._services.account_webhook_url)
-        self.post(Teardown(refusal.reason, refusal.q850_cause))
+        self.post(Teardown(refusal.reason, refusal.q850_cause, goes_on=refusal.goes_on))
 
     async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:
         """Dial the agent and set up the audio while the caller rings; answer once the agent is there.
 
         saving: the record, begun already.
         """
+        call = arrival.call
         spec = self._media_spec(
             arrival.agent,
-            from_number=arrival.from_number,
-            to_number=arrival.to_number,
-            dynamic_variables=arrival.dynamic_variables,
-            metadata=arrival.metadata,
+            from_number=call.from_number or "",
+            to_number=call.to_number or "",
+            dynamic_variables=call.retell_llm_dynamic_variables or {},
+            metadata=call.metadata,
         )
         media = self._new_media(spec)
         host, port = await media.open()

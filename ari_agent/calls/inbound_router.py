@@ -1,48 +1,36 @@
-"""What happens while an inbound caller rings: headers, number, inbound webhook, agent.
+"""Routes inbound calls while the caller rings: headers, number, inbound webhook, agent.
 
-Waits only; what the answers mean is decided in `routing`.
+This module only waits; what the answers mean is decided in routing/.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from pydantic import ValidationError
+from typing import Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
 from ari_agent.asterisk.sip_headers import channel_variables
-from ari_agent.calls.record import turned_away_call
+from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.contract.q850 import UNALLOCATED_NUMBER
+from ari_agent.errors import AriAgentError, InboundWebhookFailed, OverrideUnfit, UnknownAgent, UnservedAgent
 from ari_agent.gather import gather
 from ari_agent.routing import variables
-from ari_agent.routing.inbound import (
-    ANONYMOUS,
-    FAILED_Q850,
-    UNKNOWN_Q850,
-    AgentChoice,
-    Connect,
-    Refuse,
-    StasisArguments,
-    WebhookFailed,
-    agent_tag,
-    decide,
-    draw,
-    number_spellings,
-    parse_arguments,
-    refused_country,
-    sticky_dice,
-)
+from ari_agent.routing.ab_weights import draw, sticky_dice
+from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_override, engine_for_call
+from ari_agent.routing.caller_country import refused_country
+from ari_agent.routing.dialled_number import number_spellings
+from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, refused_agent
+from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -50,35 +38,40 @@ from ari_agent.webhooks.inbound import InboundWebhook
 log = logging.getLogger(__name__)
 
 
+ANONYMOUS: Final = "anonymous"
+"""The number of a caller who withholds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An inbound call that is to be connected, with all that is known of it before it is answered."""
+    """An inbound call that is to be connected, with all that is known of it before it is answered.
 
-    from_number: str
-    to_number: str
-    sip: SipHeaders
+    call: its record so far. agent: with the overrides of this call. number: the one that was dialled, where it is
+    stored. sip: of the INVITE.
+    """
+
+    call: Call
     agent: Agent
-    dynamic_variables: Mapping[str, str]
-    metadata: Mapping[str, object] | None
-    number: PhoneNumber | None
-    """The one that was dialled, where it is stored."""
-    agent_tag: str | None = None
-    direction: CallDirection = CallDirection.INBOUND
-    """As it was declared: the call of a caller who dialled a registered call may be an outbound one to them."""
+    sip: SipHeaders
+    number: PhoneNumber | None = None
 
 
 class CallRefused(AriAgentError):
-    """The caller is turned away; `refusal` says with which cause and whether a record is kept."""
+    """The caller is turned away.
 
-    def __init__(self, refusal: Refuse, *, from_number: str, to_number: str, agent: AgentChoice | None) -> None:
+    refusal: how, and whether a record is kept. call, agent: of that record; agent is None where none was found.
+    """
+
+    def __init__(self, refusal: Refuse, call: Call, agent: Agent | None = None) -> None:
         super().__init__(refusal.why)
-        self.refusal, self.from_number, self.to_number, self.agent = refusal, from_number, to_number, agent
+        self.refusal, self.call, self.agent = refusal, call, agent
 
 
 class InboundRouter:
-    """Receives inbound callers; one for all calls.
+    """Decides who takes an inbound call; one object serves the whole controller.
 
-    dice: uniform in [0, 1), drawn once a call. now_ms: milliseconds since the epoch.
+    dice: returns a number that is uniform in [0, 1), asked once a call. now_ms: milliseconds since the epoch.
+    has_speech: the controller can listen and speak for text agents.
     """
 
     def __init__(
@@ -90,6 +83,7 @@ class InboundRouter:
         registrar: Registrar,
         dice: Callable[[], float],
         now_ms: Callable[[], int],
+        has_speech: bool = False,
     ) -> None:
         self._ari = ari
         self._store = store
@@ -97,6 +91,7 @@ class InboundRouter:
         self._registrar = registrar
         self._dice = dice
         self._now_ms = now_ms
+        self._has_speech = has_speech
 
     async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
@@ -119,30 +114,39 @@ class InboundRouter:
         )
         to_number = number.phone_number if number else to_number
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
+        call = turned_away_call(
+            call_id=call_id, agent_id=own.agent_id if own else "", from_number=from_number, to_number=to_number
+        )
         if number and (refusal := refused_country(from_number, number)):
-            raise CallRefused(refusal, from_number=from_number, to_number=to_number, agent=own)
+            raise CallRefused(refusal, call)
         known = variables.merge(headers=sip.headers, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
-        call = turned_away_call(call_id=call_id, agent_id="", from_number=from_number, to_number=to_number)
-        call = call.model_copy(
+        asked_about = call.model_copy(
             update={"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known},
         )
-        decision = decide(own, await self._ask(number, own, call))
+        decision = decide(own, await self._ask(number, own, asked_about))
         if isinstance(decision, Refuse):
-            raise CallRefused(decision, from_number=from_number, to_number=to_number, agent=own)
-        agent = await self._agent(decision, from_number=from_number, to_number=to_number)
-        return Arrival(
-            from_number=from_number,
-            to_number=to_number,
+            raise CallRefused(decision, call)
+        choice = decision.agent
+        agent = await self._agent(decision, call.model_copy(update={"agent_id": choice.agent_id}))
+        return self._arrival(
+            registered_call(
+                call_id=call_id,
+                agent=agent,
+                from_number=from_number,
+                to_number=to_number,
+                sip_headers=sip.headers,
+                sip_call_id=channel.sip_call_id,
+                dynamic_variables={**known, **decision.webhook_variables},
+                metadata=decision.metadata,
+                agent_tag=agent_tag(agent, choice.version),
+            ),
+            agent,
             sip=sip,
-            agent=agent,
-            dynamic_variables={**known, **decision.webhook_variables},
-            metadata=decision.metadata,
             number=number,
-            agent_tag=agent_tag(agent, decision.agent.version),
         )
 
     async def _receive_registered(self, channel: Channel, stasis: StasisArguments, call_id: str) -> Arrival:
-        """The caller dialled the id of a registered call: its agent is known, and no webhook is asked.
+        """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.
 
         Numbers that were not told at the registration are the caller's, and none.
         """
@@ -153,25 +157,41 @@ class InboundRouter:
         # call_id is another's when the call that was dialled goes on already.
         taken = await self._registrar.take(dialled) if dialled == call_id else None
         if taken is None:
-            why = f"no registered call waits under {dialled}"
-            raise CallRefused(Refuse(UNKNOWN_Q850, why), from_number=from_number, to_number=dialled, agent=None)
-        call = taken.call
-        return Arrival(
-            from_number=call.from_number or from_number,
-            to_number=call.to_number or "",
-            sip=sip,
-            agent=taken.registration.agent,
-            dynamic_variables=variables.merge(
-                headers=sip.headers,
-                dialplan=from_dialplan,
-                arguments=stasis.variables,
-                webhook=call.retell_llm_dynamic_variables or {},
-            ),
-            metadata=call.metadata,
-            number=None,
-            agent_tag=call.agent_tag,
-            direction=call.direction or CallDirection.INBOUND,
+            raise CallRefused(
+                Refuse(UNALLOCATED_NUMBER, f"no registered call waits under {dialled}"),
+                turned_away_call(call_id=call_id, agent_id="", from_number=from_number, to_number=dialled),
+            )
+        call, agent = taken.call, taken.registration.agent
+        dynamic_variables = variables.merge(
+            headers=sip.headers,
+            dialplan=from_dialplan,
+            arguments=stasis.variables,
+            webhook=call.retell_llm_dynamic_variables or {},
         )
+        return self._arrival(
+            registered_call(
+                call_id=call_id,
+                direction=call.direction or CallDirection.INBOUND,
+                agent=agent,
+                from_number=call.from_number or from_number,
+                to_number=call.to_number or "",
+                sip_headers=sip.headers,
+                sip_call_id=channel.sip_call_id,
+                dynamic_variables=dynamic_variables,
+                metadata=call.metadata,
+                agent_tag=call.agent_tag,
+            ),
+            agent,
+            sip=sip,
+        )
+
+    def _arrival(self, call: Call, agent: Agent, *, sip: SipHeaders, number: PhoneNumber | None = None) -> Arrival:
+        """Raises CallRefused: the agent is of a kind that takes no calls; its record and webhooks tell so."""
+        try:
+            engine_for_call(agent, has_speech=self._has_speech)
+        except UnservedAgent as error:
+            raise CallRefused(refused_agent(error), call, agent) from None
+        return Arrival(call, agent, sip, number)
 
     def _draw(self, number: PhoneNumber, from_number: str, stasis: StasisArguments) -> AgentChoice | None:
         sticky = stasis.sticky and from_number != ANONYMOUS
@@ -211,28 +231,11 @@ class InboundRouter:
             log.warning("%s", error)
             return WebhookFailed(str(error))
 
-    async def _agent(self, decision: Connect, *, from_number: str, to_number: str) -> Agent:
+    async def _agent(self, decision: Connect, call: Call) -> Agent:
+        """Raises CallRefused: with the agent's id in `call`, and not more of it."""
         choice = decision.agent
-        agent = await self._store.agents.get(choice.agent_id, choice.version)
-        if agent is None:
-            version = "" if choice.version is None else f" version {choice.version}"
-            raise CallRefused(
-                Refuse(
-                    FAILED_Q850, f"agent {choice.agent_id}{version} does not exist", DisconnectionReason.ERROR_UNKNOWN
-                ),
-                from_number=from_number,
-                to_number=to_number,
-                agent=choice,
-            )
-        if decision.override is None:
-            return agent
+        found = await self._store.agents.get(choice.agent_id, choice.version)
         try:
-            return decision.override.apply(agent)
-        except ValidationError as error:
-            why = f"agent_override does not fit agent {agent.agent_id}: {error.errors()[0]['msg']}"
-            raise CallRefused(
-                Refuse(FAILED_Q850, why, DisconnectionReason.ERROR_INBOUND_WEBHOOK),
-                from_number=from_number,
-                to_number=to_number,
-                agent=choice,
-            ) from None
+            return apply_override(found, choice, decision.override)
+        except (UnknownAgent, OverrideUnfit) as error:
+            raise CallRefused(refused_agent(error), call) from None

@@ -1,8 +1,8 @@
-"""Decides how an outbound call is placed: number, agent, overrides, slot, record. Dialling is the call's own business.
+"""Places outbound calls: number, agent, overrides, slot, record. The call itself dials.
 
 Every refusal comes before there is a record, and costs no slot; a task of a batch, which nobody waits for, then gets a
-record of its own that says why. A request with an idempotency key is answered with the
-first call of that key, for an hour, also after a restart: key and record are stored in one transaction.
+record of its own that says why. A request with an idempotency key is answered with the first call of that key, for an
+hour, also after a restart: key and record are stored in one transaction.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
-from pydantic import ValidationError
-
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
@@ -23,11 +21,19 @@ from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, UnknownAsset
-from ari_agent.routing.inbound import AgentChoice, agent_tag, draw, refused_destination
+from ari_agent.routing.ab_weights import draw
+from ari_agent.routing.agent_choice import (
+    AgentChoice,
+    Outbound,
+    agent_tag,
+    apply_override,
+    choose_outbound,
+    prepare_for_call,
+)
+from ari_agent.routing.dial_policy import refused_destination
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import personal_headers
 from ari_agent.store.store import Store
@@ -38,7 +44,7 @@ IDEMPOTENCY_MS: Final = 3_600_000
 """How long an idempotency key is remembered (Retell, Create Phone Call, 2026-08: one hour)."""
 
 Register = Callable[[Call], Awaitable[Call | None]]
-"""Stores the record of a new call. Answers the call that was placed before instead of it, if there is one."""
+"""Stores the record of a new call, or returns the call that was placed before instead of it."""
 
 
 class Dialler(Protocol):
@@ -53,10 +59,11 @@ class Dialler(Protocol):
 
 
 class Originator:
-    """Places outbound calls; one for all.
+    """Places outbound calls; one object serves the whole controller.
 
-    dice: uniform in [0, 1), drawn once a call. new_call_id: makes `call_...` ids. account_webhook_url: for agents
-    without a URL of their own.
+    dice: returns a number that is uniform in [0, 1), asked once a call. new_call_id: makes `call_...` ids. now_ms:
+    milliseconds since the epoch. has_speech: the controller can listen and speak for text agents.
+    account_webhook_url: for agents without a URL of their own.
     """
 
     def __init__(
@@ -69,9 +76,11 @@ class Originator:
         dice: Callable[[], float],
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
+        has_speech: bool = False,
         account_webhook_url: str | None = None,
     ) -> None:
         self._store = store
+        self._has_speech = has_speech
         self._slots = slots
         self._dialler = dialler
         self._trunks = trunks
@@ -87,7 +96,7 @@ class Originator:
         """Place the call, or answer the one that was placed with the same idempotency key within the hour.
 
         Raises:
-            UnknownAsset, CallNotPlaced: it cannot be as it is asked for.
+            UnknownAsset, NoAgentBound, AgentNotUsable, CallNotPlaced: it cannot be as it is asked for.
             UnknownCall: the record of the key's call has been deleted.
             ConcurrencyLimitReached: no slot is free.
             AsteriskUnreachable: nobody to dial with.
@@ -127,7 +136,8 @@ class Originator:
         """
         number = await self.number(from_number)
         choice = self._choice(number, task)
-        agent = await self._agent(choice, task)
+        found = await self._store.agents.get(choice.agent_id, choice.version)
+        agent = prepare_for_call(found, choice, task.agent_override, has_speech=self._has_speech)
         if why := refused_destination(task.to_number, number):
             raise CallNotPlaced(why)
         if not self._dialler.can_dial:
@@ -168,13 +178,26 @@ class Originator:
         return number
 
     async def check_agents(self, number: PhoneNumber, tasks: Iterable[CallTask]) -> None:
-        """That every task names an agent that is there, or leaves it to the number, which has one.
+        """Check every agent that these tasks may get, with the override that it gets: all that can be known before.
 
         Raises:
-            UnknownAsset, CallNotPlaced.
+            UnknownAgent, NoAgentBound, AgentNotUsable: one of the calls could not be placed.
         """
-        for task in {(task.override_agent_id, task.override_agent_version): task for task in tasks}.values():
-            await self._agent(self._choice(number, task), task.model_copy(update={"agent_override": None}))
+        weights = number.outbound_agents or ()
+        own: list[AgentChoice | None] = [AgentChoice(bound.agent_id, bound.agent_version) for bound in weights]
+        found: dict[AgentChoice, Agent | None] = {}
+        checked: set[tuple[AgentChoice, str]] = set()
+        for task in tasks:
+            override = task.agent_override
+            changes = override.model_dump_json(exclude_unset=True) if override else ""
+            for choice in {_choice(bound, number, task) for bound in own or [None]}:
+                if (choice, changes) in checked:
+                    continue
+                if choice not in found:
+                    found[choice] = await self._store.agents.get(choice.agent_id, choice.version)
+                prepare_for_call(found[choice], choice, override, has_speech=self._has_speech)
+                checked.add((choice, changes))
+                await asyncio.sleep(0)  # a batch may have thousands of overrides, and live calls need the loop
 
     async def unplaced(self, task: CallTask, *, from_number: str, batch_call_id: str, why: str) -> CallRecord:
         """The record of a task that `place_task` refused, ended, with what is owed to webhooks. why: for people."""
@@ -182,7 +205,7 @@ class Originator:
         if number := await self._store.phone_numbers.get(from_number):
             with contextlib.suppress(CallError):
                 choice = self._choice(number, task)
-                agent = await self._agent(choice, task.model_copy(update={"agent_override": None}))
+                agent = apply_override(await self._store.agents.get(choice.agent_id, choice.version), choice, None)
         if agent:
             tag = agent_tag(agent, choice.version if choice else None)
             call = _registered(call_id, agent, task, from_number=from_number, batch_call_id=batch_call_id, tag=tag)
@@ -212,41 +235,18 @@ class Originator:
         return call.model_copy(update={"custom_sip_headers": headers or None})
 
     def _choice(self, number: PhoneNumber, task: CallTask) -> AgentChoice:
-        """Which agent the call gets.
+        return _choice(draw(number.outbound_agents or (), self._dice()), number, task)
 
-        Raises:
-            CallNotPlaced: neither the request nor the number names one.
-        """
-        choice: AgentChoice | None
-        if task.override_agent_id:
-            choice = AgentChoice(task.override_agent_id, task.override_agent_version)
-        else:
-            choice = draw(number.outbound_agents or (), self._dice())
-            if choice and task.override_agent_version is not None:
-                choice = AgentChoice(choice.agent_id, task.override_agent_version)
-        if choice is None:
-            raise CallNotPlaced(
-                f"{number.phone_number} has no outbound agent: "
-                "give override_agent_id, or set outbound_agents with PATCH /update-phone-number"
-            )
-        return choice
 
-    async def _agent(self, choice: AgentChoice, task: CallTask) -> Agent:
-        """The agent of this call, as overridden.
-
-        Raises:
-            UnknownAsset, CallNotPlaced.
-        """
-        agent = await self._store.agents.get(choice.agent_id, choice.version)
-        if agent is None:
-            version = "" if choice.version is None else f" version {choice.version}"
-            raise UnknownAsset("agent", f"{choice.agent_id}{version}")
-        if task.agent_override is None:
-            return agent
-        try:
-            return task.agent_override.apply(agent)
-        except ValidationError as error:
-            raise CallNotPlaced(f"agent_override does not fit agent {agent.agent_id}: {explain(error)}") from None
+def _choice(own: AgentChoice | None, number: PhoneNumber, task: CallTask) -> AgentChoice:
+    """own: of the number's outbound agents, as drawn. Raises NoAgentBound."""
+    return choose_outbound(
+        own,
+        agent_id=task.override_agent_id,
+        version=task.override_agent_version,
+        number=number.phone_number,
+        begins=Outbound.CALL,
+    )
 
 
 def _registered(

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
-from ari_agent.asterisk.causes import NORMAL_CLEARING, q850_cause, reason_for_dial
+from ari_agent.asterisk.causes import q850_cause, reason_for_dial
 from ari_agent.asterisk.events import (
     AriEvent,
     Channel,
@@ -43,6 +43,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
 

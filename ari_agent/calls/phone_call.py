@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar
 
-from ari_agent.asterisk.causes import NORMAL_CLEARING, reason_for_hangup
+from ari_agent.asterisk.causes import reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
     ChannelDestroyed,
@@ -27,6 +27,7 @@ from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.transfers import TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
 from ari_agent.routing.variables import render
 

@@ -1,4 +1,4 @@
-"""The record of one call: the call object as the API shows it, and the webhooks that each change of it owes.
+"""The record of one call: the call object as the API shows it, and the webhooks that each change of it owes. Pure.
 
 Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_started` only for a call that connected;
 `call_ended` and `call_analyzed` for every call that has a record; `call_ended` without `call_analysis`. An agent's

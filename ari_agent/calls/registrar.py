@@ -1,7 +1,7 @@
 """Registers calls that begin when their caller turns up, hands each to the one who does, and ends those nobody takes.
 
 A registered call waits in the store, so it survives a crash, and may be taken in another process than it was made in.
-Two ways lead to it: its audio websocket (web_acceptor.py), and an INVITE to `sip:CALL_ID@pbx` (chat_router.py).
+Two ways lead to it: its audio websocket (web_acceptor.py), and an INVITE to `sip:CALL_ID@pbx` (inbound_router.py).
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import ValidationError
-
-from ari_agent.calls.media.agent_leg import takes_calls
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.model import AgentVersionReference
 from ari_agent.contract.registered_call import (
     AudioFormat,
@@ -33,8 +29,8 @@ from ari_agent.contract.registered_call import (
     WebCallCreate,
     WebCallTicket,
 )
-from ari_agent.errors import CallNotRegistered, StoreError, UnknownAsset, UnreadableRecord, UnservedAgent
-from ari_agent.routing.inbound import agent_tag
+from ari_agent.errors import StoreError, UnreadableRecord
+from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_call
 from ari_agent.store.registrations import Overdue
 from ari_agent.store.store import Store
 
@@ -67,10 +63,10 @@ class TakenCall:
 
 
 class Registrar:
-    """One for all calls.
+    """Keeps registered calls; one object serves the whole controller.
 
-    new_call_id: makes `call_...` ids. account_webhook_url: for agents without their own. speaks: text agents take
-    calls.
+    new_call_id: makes `call_...` ids. now_ms: milliseconds since the epoch. account_webhook_url: for agents without a
+    URL of their own. has_speech: the controller can listen and speak for text agents.
     """
 
     def __init__(
@@ -80,10 +76,10 @@ class Registrar:
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
         account_webhook_url: str | None = None,
-        speaks: bool = False,
+        has_speech: bool = False,
     ) -> None:
         self._store = store
-        self._speaks = speaks
+        self._has_speech = has_speech
         self._new_call_id = new_call_id
         self._now_ms = now_ms
         self._account_webhook_url = account_webhook_url
@@ -95,8 +91,8 @@ class Registrar:
         It is a web call, unless Twilio carries it or the request tells of numbers or a direction.
 
         Raises:
-            UnknownAsset: the agent does not exist.
-            CallNotRegistered: it is of a kind that takes no calls.
+            UnknownAgent: the agent does not exist.
+            AgentNotUsable: it is of a kind that takes no calls.
         """
         agent = await self._agent(request.agent_id)
         call = self._phone_call(
@@ -140,8 +136,8 @@ class Registrar:
         Numbers that are not told are empty until the INVITE tells the caller's.
 
         Raises:
-            UnknownAsset: the agent, or this version of it, does not exist.
-            CallNotRegistered: the override does not fit it, or it is of a kind that takes no calls.
+            UnknownAgent: the agent, or this version of it, does not exist.
+            AgentNotUsable: the override does not fit it, or it is of a kind that takes no calls.
         """
         agent = await self._agent(request.agent_id, request.agent_version, request.agent_override)
         call = self._phone_call(
@@ -278,22 +274,10 @@ class Registrar:
         version: AgentVersionReference | None = None,
         override: AgentOverride | None = None,
     ) -> Agent:
-        """The agent as it will take the call, its override applied.
-
-        One that takes no calls is refused here, where whoever registers reads why, and not when the caller is there.
-        """
-        agent = await self._store.agents.get(agent_id, version)
-        if agent is None:
-            raise UnknownAsset("agent", agent_id if version is None else f"{agent_id} version {version}")
-        if override is not None:
-            try:
-                agent = override.apply(agent)
-            except ValidationError as error:
-                why = f"agent_override does not fit agent {agent_id}: {explain(error)}"
-                raise CallNotRegistered(why) from None
-        if not takes_calls(agent.response_engine, speaks=self._speaks):
-            raise CallNotRegistered(str(UnservedAgent(agent_id, agent.response_engine.type)))
-        return agent
+        """Prepare the agent now, when whoever registers reads why it cannot be, and not when the caller is there."""
+        choice = AgentChoice(agent_id, version)
+        found = await self._store.agents.get(agent_id, version)
+        return prepare_for_call(found, choice, override, has_speech=self._has_speech)
 
     def _phone_call(
         self,

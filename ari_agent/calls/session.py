@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.causes import NORMAL_CLEARING
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
@@ -40,7 +39,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput, NewAgentLeg, takes_calls
+from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput, NewAgentLeg
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import (
     AgentFailed,
@@ -68,23 +67,25 @@ from ari_agent.calls.state import (
 )
 from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfers import TellOutcome, failed
-from ari_agent.contract.agent import Agent, AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
+from ari_agent.contract.agent import Agent, CustomLlmEngine
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import (
     AgentError,
+    AgentNotUsable,
     AriAgentError,
     AsteriskError,
     CallError,
     CallNotOngoing,
     ChannelGone,
     NoPhoneLine,
-    UnservedAgent,
 )
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
 
 
@@ -227,7 +228,7 @@ class CallSession(ABC):
             await self._connect()
         except ChannelGone:
             self.post(CallerGone())
-        except AgentError as error:
+        except (AgentError, AgentNotUsable) as error:
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
@@ -252,9 +253,7 @@ class CallSession(ABC):
             UnservedAgent: the agent's kind takes no calls.
             AgentUnreachable: with this call's variables its URL or headers are none.
         """
-        engine = agent.response_engine
-        if not isinstance(engine, AudioWebsocketEngine | CustomLlmEngine) or not self._takes_calls(engine):
-            raise UnservedAgent(agent.agent_id, engine.type)
+        engine = engine_for_call(agent, has_speech=self._services.speech is not None)
         engine = personal_engine(engine, self._variables())
         return MediaSpec(
             call_id=self.call_id,
@@ -270,9 +269,6 @@ class CallSession(ABC):
             agent=agent,
             details=lambda: self._record.call.as_json() if self._record else {},
         )
-
-    def _takes_calls(self, engine: ResponseEngine) -> bool:
-        return takes_calls(engine, speaks=self._services.speech is not None)
 
     @property
     def _new_agent(self) -> NewAgentLeg:

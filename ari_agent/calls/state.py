@@ -1,4 +1,4 @@
-"""The states of one call, the events that move it, and the only table of what may follow what.
+"""The states of one call, the events that move it, and the only table of what may follow what. Pure.
 
     ARRIVED ──Routed──▶ CONNECTING ──Answered──▶ TALKING ──TransferBegun──▶ TRANSFERRING
        │                    │                      │ ▲                          │

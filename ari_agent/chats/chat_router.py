@@ -1,7 +1,9 @@
 """What happens when a text message begins a chat: number, inbound webhook, agent.
 
-Source: Retell, "Inbound call & SMS webhook" (2026-08). The decision is the one of calls, see `calls.routing`; who is
-refused gets no answer, and there is no record.
+The decision is the one of calls, see routing/inbound_decision.py. Whoever is refused gets no answer, and there is no
+record.
+
+Source: Retell, "Inbound call & SMS webhook" (2026-08).
 """
 
 from __future__ import annotations
@@ -9,27 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from ari_agent.asterisk.messages import IncomingMessage
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
-from ari_agent.contract.chat_agent import AnyAgent, overridden
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, InboundWebhookAnswer
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.contract.response_engine import CustomLlmEngine
-from ari_agent.errors import AriAgentError, ChatNotStarted, InboundWebhookFailed
-from ari_agent.routing.inbound import (
-    AgentChoice,
-    Refuse,
-    WebhookFailed,
-    agent_tag,
-    decide,
-    draw,
-    number_spellings,
-    refused_country,
-)
+from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.routing.ab_weights import draw
+from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_text
+from ari_agent.routing.caller_country import refused_country
+from ari_agent.routing.dialled_number import number_spellings
+from ari_agent.routing.inbound_decision import Refuse, WebhookFailed, decide
 from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
 from ari_agent.store.store import Store
@@ -76,28 +69,24 @@ class ChatRouter:
         return number
 
     async def receive(self, message: IncomingMessage, number: PhoneNumber, chat_id: str) -> tuple[Chat, AnyAgent]:
-        """A new chat, and the agent that leads it.
+        """Return a new chat, and the agent that leads it.
 
         Raises:
-            ChatRefused, ChatNotStarted: nobody answers.
+            ChatRefused, UnknownAgent, AgentNotUsable: nobody answers.
             StoreError: the database is away.
         """
         own = draw(number.inbound_sms_agents or (), self._dice())
         decision = decide(own, await self._ask(number, own, message, chat_id))
         if isinstance(decision, Refuse):
             raise ChatRefused(decision.why)
-        agent = await self._agent(decision.agent)
-        if decision.override:
-            try:
-                agent = overridden(agent, decision.override)
-            except ValidationError as error:
-                raise ChatRefused(f"agent_override does not fit agent {agent.agent_id}: {explain(error)}") from None
-        check_writes(agent)
+        choice = decision.agent
+        found = await self._store.agents.any(choice.agent_id, choice.version)
+        agent = prepare_for_text(found, choice, decision.override)
         chat = new_chat(
             chat_id=chat_id,
             chat_type=ChatType.SMS,
             agent=agent,
-            chosen=decision.agent,
+            chosen=choice,
             now_ms=self._now_ms(),
             direction=CallDirection.INBOUND,
             from_number=message.from_number,
@@ -138,22 +127,6 @@ class ChatRouter:
         except InboundWebhookFailed as error:
             log.warning("%s", error)
             return WebhookFailed(str(error))
-
-    async def _agent(self, choice: AgentChoice) -> AnyAgent:
-        agent = await self._store.agents.any(choice.agent_id, choice.version)
-        if agent is None:
-            version = "" if choice.version is None else f" version {choice.version}"
-            raise ChatRefused(f"agent {choice.agent_id}{version} does not exist")
-        return agent
-
-
-def check_writes(agent: AnyAgent) -> None:
-    """Raises ChatNotStarted if the agent is of a kind that writes no text."""
-    if not isinstance(agent.response_engine, CustomLlmEngine):
-        raise ChatNotStarted(
-            f"agent {agent.agent_id} has a response_engine of type {agent.response_engine.type}, which writes no text; "
-            "use custom-llm"
-        )
 
 
 def new_chat(

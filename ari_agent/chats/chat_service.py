@@ -11,7 +11,7 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.messages import MessageDestination, destination
 from ari_agent.asterisk.trunks import trunk
 from ari_agent.chats.chat_recovery import ChatRecovery
-from ari_agent.chats.chat_router import ChatRouter, check_writes, new_chat
+from ari_agent.chats.chat_router import ChatRouter, new_chat
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
@@ -31,7 +31,10 @@ from ari_agent.contract.chat import (
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
-from ari_agent.routing.inbound import AgentChoice, draw, number_spellings, refused_destination
+from ari_agent.routing.ab_weights import draw
+from ari_agent.routing.agent_choice import AgentChoice, Outbound, choose_outbound, prepare_for_text
+from ari_agent.routing.dial_policy import refused_destination
+from ari_agent.routing.dialled_number import number_spellings
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class ChatService:
         """Begin a chat in which the agent writes first. One that the two numbers lead already ends.
 
         Raises:
-            UnknownAsset, ChatNotStarted: it cannot be as it is asked for.
+            UnknownAsset, NoAgentBound, AgentNotUsable, ChatNotStarted: it cannot be as it is asked for.
             AsteriskUnreachable: nobody to send with.
         """
         number = await self._services.store.phone_numbers.get(request.from_number)
@@ -87,7 +90,13 @@ class ChatService:
         way = self._way_to(number, request.to_number)
         if why := refused_destination(request.to_number, number):
             raise ChatNotStarted(why)
-        chosen = self._outbound_choice(number, request)
+        chosen = choose_outbound(
+            draw(number.outbound_sms_agents or (), self._dice()),
+            agent_id=request.override_agent_id,
+            version=request.override_agent_version,
+            number=number.phone_number,
+            begins=Outbound.TEXT,
+        )
         agent = await self._agent(chosen)
         if not self._can_send():
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
@@ -115,7 +124,7 @@ class ChatService:
         """Begin a chat over the API; answered with what the agent begins with, if that comes in time.
 
         Raises:
-            UnknownAsset, ChatNotStarted: it cannot be as it is asked for.
+            UnknownAgent, AgentNotUsable, ChatNotStarted: it cannot be as it is asked for.
         """
         chosen = AgentChoice(request.agent_id, request.agent_version)
         agent = await self._agent(chosen)
@@ -223,28 +232,8 @@ class ChatService:
             address=wanted.aor["contact"].removeprefix("sip:"),
         )
 
-    def _outbound_choice(self, number: PhoneNumber, request: SmsChatCreate) -> AgentChoice:
-        choice: AgentChoice | None
-        if request.override_agent_id:
-            choice = AgentChoice(request.override_agent_id, request.override_agent_version)
-        else:
-            choice = draw(number.outbound_sms_agents or (), self._dice())
-            if choice and request.override_agent_version is not None:
-                choice = AgentChoice(choice.agent_id, request.override_agent_version)
-        if choice is None:
-            raise ChatNotStarted(
-                f"{number.phone_number} has no agent for text messages: "
-                "give override_agent_id, or set outbound_sms_agents with PATCH /update-phone-number"
-            )
-        return choice
-
     async def _agent(self, choice: AgentChoice) -> AnyAgent:
-        agent = await self._services.store.agents.any(choice.agent_id, choice.version)
-        if agent is None:
-            version = "" if choice.version is None else f" version {choice.version}"
-            raise UnknownAsset("agent", f"{choice.agent_id}{version}")
-        check_writes(agent)
-        return agent
+        return prepare_for_text(await self._services.store.agents.any(choice.agent_id, choice.version), choice)
 
 
 async def _end(session: ChatSession) -> None:

@@ -22,8 +22,8 @@ from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.sender import send_text
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.chat import Chat
-from ari_agent.errors import ChatNotStarted, MalformedMessage, StoreError
-from ari_agent.routing.inbound import number_spellings
+from ari_agent.errors import CallError, MalformedMessage, StoreError
+from ari_agent.routing.dialled_number import number_spellings
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class TextInbox:
         facts = _facts(message)
         try:
             session = await self._chat_of(message, pair)
-        except (ChatRefused, ChatNotStarted) as refusal:
+        except (ChatRefused, CallError) as refusal:
             log.warning("text message is not answered: %s", refusal, extra=facts)
             return None
         except StoreError as error:

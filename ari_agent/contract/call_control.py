@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY
+from ari_agent.contract.q850 import NORMAL_CLEARING
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
@@ -142,7 +143,7 @@ class _Destination(_Request):
 class HangupRequest(_Request):
     """End the call. q850_cause: from 1 to 127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
 
-    q850_cause: Annotated[int, Field(strict=True, ge=1, le=127), INTEGRAL] = 16
+    q850_cause: Annotated[int, Field(strict=True, ge=1, le=127), INTEGRAL] = NORMAL_CLEARING
 
 
 class DtmfRequest(_Request):

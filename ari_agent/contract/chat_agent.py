@@ -11,7 +11,7 @@ ChatAgentSettings     every setting, each with its default
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from pydantic import Field, RootModel
 
@@ -105,6 +105,7 @@ class ChatAgent(AgentIdentity, ChatAgentSettings):
 
 
 AnyAgent = Agent | ChatAgent
+AnyAgentT = TypeVar("AnyAgentT", bound=AnyAgent)
 
 
 class EitherAgent(RootModel[AnyAgent]):
@@ -121,14 +122,14 @@ def kind_of(record: Mapping[str, Any]) -> type[AnyAgent]:
     return ChatAgent if _CHANNEL.items() <= record.items() else Agent
 
 
-def overridden(agent: AnyAgent, override: AgentOverride) -> AnyAgent:
-    """The agent of this chat. pydantic.ValidationError if the settings do not fit one another.
+def overridden(agent: AnyAgentT, override: AgentOverride) -> AnyAgentT:
+    """The agent of this call or chat. pydantic.ValidationError if the settings do not fit one another.
 
     An override has the settings of agents of calls; of those, a chat agent takes the ones that it has too, but for
     `webhook_events`, which name calls.
     """
     if isinstance(agent, Agent):
-        return override.apply(agent)
+        return cast(AnyAgentT, override.apply(agent))
     changes = override.agent.changes() if override.agent else {}
     own = {key: value for key, value in changes.items() if key in ChatAgent.model_fields and key != "webhook_events"}
-    return ChatAgent.model_validate({**agent.changes(), **own})
+    return cast(AnyAgentT, ChatAgent.model_validate({**agent.changes(), **own}))

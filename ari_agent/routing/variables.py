@@ -1,4 +1,4 @@
-"""Dynamic variables: where a call's come from, and `{{name}}` templates.
+"""Dynamic variables: where a call's come from, and `{{name}}` templates. Pure.
 
 Source: Retell, "Dynamic variables" and "Inbound call webhook" (2026-08). Values are strings. A name in a template is
 trimmed; an unknown one stays literally `{{name}}`; an empty value replaces it with nothing. Inner names are

@@ -1,4 +1,4 @@
-"""The times of characters, as ElevenLabs tells them with its audio, made into times of words.
+"""The times of characters, as ElevenLabs tells them with its audio, made into times of words. Pure.
 
 Source: ElevenLabs' API reference, Text to Speech WebSocket (2026-08): `alignment` has `chars`, `charStartTimesMs` and
 `charDurationsMs` (older: `charsDurationsMs`), of the audio that comes with it. A word may go on in the next message.

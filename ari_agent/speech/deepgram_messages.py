@@ -1,4 +1,4 @@
-"""Deepgram's live transcription: the address of a stream, and what its server says.
+"""Deepgram's live transcription: the address of a stream, and what its server says. Pure.
 
 Source: Deepgram's API reference "Live Audio" and its pages Finalize, KeepAlive, CloseStream, Endpointing and Keyterm
 (2026-11).

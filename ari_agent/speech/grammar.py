@@ -1,4 +1,4 @@
-"""A grammar of what callers may say: JSGF, or a list of phrases, and the pronunciations that its words need.
+"""A grammar of what callers may say: JSGF, or a list of phrases, and the pronunciations that its words need. Pure.
 
 JSGF is the Java Speech Grammar Format (W3C note of 2000-06-05), as pocketsphinx reads it; `import` is not served. A
 file that does not begin with `#JSGF` is a list: one phrase on a line, `#` begins a comment.

@@ -1,4 +1,4 @@
-"""What the controller and a grammar worker say to each other over the worker's stdin and stdout.
+"""What the controller and a grammar worker say to each other over the worker's stdin and stdout. Pure.
 
 Each message: kind (1 byte), utterance (4 bytes), length of the payload (4 bytes), payload; numbers in network order.
 The first message to a worker is GRAMMAR, and it answers READY or UNUSABLE. The end of its stdin is its end.

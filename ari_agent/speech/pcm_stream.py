@@ -1,4 +1,4 @@
-"""A provider's audio as it arrives, turned into what the bridge plays: s16le, mono, 16 kHz.
+"""A provider's audio as it arrives, turned into what the bridge plays: s16le, mono, 16 kHz. Pure.
 
 It comes either bare, at a rate that was asked for, or as a WAV file (RIFF, RFC 2361 for its formats), which then says
 its rate itself: some servers that are compatible with OpenAI's answer so whatever they are asked for. Chunks may be

@@ -1,4 +1,4 @@
-"""Speech to text: what every provider offers, whoever it is.
+"""Speech to text: what every provider offers, whoever it is. Pure.
 
     recognizer = OpenAiRecognizer(settings)             one for the process
     await recognizer.start()

@@ -1,4 +1,4 @@
-"""Text to speech: what a text agent says, as the bridge plays it. Audio is s16le, mono, 16 kHz everywhere.
+"""Text to speech: what a text agent says, as the bridge plays it. Audio is s16le, mono, 16 kHz everywhere. Pure.
 
 One Synthesizer serves the process. `speak` is asked for a sentence at a time, and may be asked for the next one while
 the last still streams: each stream stands alone.

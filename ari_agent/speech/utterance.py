@@ -1,4 +1,4 @@
-"""One utterance's audio and words, and the audio just before it."""
+"""One utterance's audio and words, and the audio just before it. Pure."""
 
 from __future__ import annotations
 

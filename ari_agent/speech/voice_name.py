@@ -1,4 +1,4 @@
-"""Retell's voice ids, and what they are called at the provider: "openai-Alloy" is OpenAI's "alloy"."""
+"""Retell's voice ids, and what they are called at the provider: "openai-Alloy" is OpenAI's "alloy". Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `X-Retell-Signature` header: `v=<unix ms>,d=<hex>`, HMAC-SHA256 over the body and the time.
+"""The `X-Retell-Signature` header: `v=<unix ms>,d=<hex>`, HMAC-SHA256 over the body and the time. Pure.
 
 Source: Retell, "Secure the webhook" (2026-08), and the verifiers of its SDKs: Python 6.2.13 takes exactly
 `v=(\\d+),d=([0-9a-f]{64})`, so no spaces and lower-case hex. The key is the API key, the message is the raw

@@ -36,8 +36,10 @@ class Lines:
             await self.slots.pop().aclose()
 
 
-def originator(store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0) -> Originator:
-    """A originator that dials on these lines."""
+def originator(
+    store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0, has_speech: bool = False
+) -> Originator:
+    """An originator that dials on these lines."""
     ids = itertools.count(1)
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
     return Originator(
@@ -48,6 +50,7 @@ def originator(store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: f
         dice=lambda: dice,
         new_call_id=lambda: f"call_{next(ids)}",
         now_ms=lambda: now_ms,
+        has_speech=has_speech,
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from ari_agent.calls.record import registered_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.phone_number import AgentWeight
-from ari_agent.routing.inbound import draw, sticky_dice
+from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from tests.api.conftest import AUDIO, Api, Json

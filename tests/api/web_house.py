@@ -106,7 +106,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
 
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
     registrar = Registrar(
-        store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK, speaks=speech is not None
+        store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK, has_speech=speech is not None
     )
     slots = Slots(20)
     services = SessionDependencies(

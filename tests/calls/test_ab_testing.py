@@ -7,7 +7,9 @@ from pathlib import Path
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.inbound import InboundWebhookAnswer
 from ari_agent.contract.phone_number import AgentWeight
-from ari_agent.routing.inbound import AgentChoice, Connect, decide, draw
+from ari_agent.routing.ab_weights import draw
+from ari_agent.routing.agent_choice import AgentChoice
+from ari_agent.routing.inbound_decision import Connect, decide
 from ari_agent.store.store import Store
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.originator import Originator
-from ari_agent.contract.agent import AgentCreate
+from ari_agent.contract.agent import AgentCreate, AgentUpdate
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.phone_number import PhoneNumberImport
@@ -154,6 +154,19 @@ async def test_what_is_deleted_meanwhile_is_told_in_the_record(store: Store, gon
     assert "not found" in (refused.call_analysis.call_summary or "")
     assert office.lines.orders == []
     assert office.slots.in_use == 0
+
+
+async def test_an_agent_that_takes_no_calls_any_more_is_told_in_the_record(store: Store) -> None:
+    office = await an_office(store, slots=Slots(20))
+    await office.ask("+14155550199")
+    engine = {"response_engine": {"type": "retell-llm", "llm_id": "llm_1"}, "voice_id": "voice"}
+    await store.agents.update(office.agent_id, AgentUpdate.model_validate(engine))
+    async with running(office):
+        (refused,) = await office.until_calls(1)
+    assert (refused.call_status, refused.disconnection_reason) == ("not_connected", "dial_failed")
+    assert (refused.agent_id, office.lines.orders, office.slots.in_use) == (office.agent_id, [], 0)
+    assert refused.call_analysis is not None
+    assert "retell-llm, which takes no calls" in (refused.call_analysis.call_summary or "")
 
 
 async def test_a_task_that_an_earlier_version_took_and_this_one_cannot_read_is_refused(store: Store) -> None:

@@ -19,7 +19,7 @@ from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
-from ari_agent.errors import CallNotJoined, CallNotRegistered, UnknownAsset
+from ari_agent.errors import CallNotJoined, UnknownAsset, UnservedAgent
 from ari_agent.store.registered_tables import registrations
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls
@@ -230,7 +230,7 @@ async def test_an_agent_that_takes_no_calls_is_refused_at_the_registration(
         registry.registrar.create_web_call(WebCallCreate(agent_id=agent_id)),
         registry.registrar.web_call_ticket(WebCallCreate(agent_id=agent_id)),
     ):
-        with pytest.raises(CallNotRegistered) as refused:
+        with pytest.raises(UnservedAgent) as refused:
             await attempt
         assert str(refused.value) == why
     assert await registry.store.registrations.waiting() == frozenset()
@@ -240,7 +240,7 @@ async def test_an_override_decides_which_kind_of_agent_takes_the_call(registry: 
     served = AgentOverride.model_validate({"agent": {"response_engine": AUDIO}})
     assert await registry.phone(agent_id=await registry.agent(UNSERVED[0]), agent_override=served)
     unserved = AgentOverride.model_validate({"agent": {"response_engine": UNSERVED[0], "voice_id": "voice"}})
-    with pytest.raises(CallNotRegistered, match="custom-llm, which takes no calls"):
+    with pytest.raises(UnservedAgent, match="custom-llm, which takes no calls"):
         await registry.phone(agent_override=unserved)
 
 

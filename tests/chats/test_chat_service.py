@@ -10,7 +10,7 @@ import pytest
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, SmsChatCreate
 from ari_agent.contract.phone_number import PhoneNumberImport
-from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
+from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, NoAgentBound, UnknownAsset, UnservedAgent
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.fakes.llm_server import LlmServer, until
@@ -65,11 +65,11 @@ async def test_what_cannot_be_is_refused(store: Store) -> None:
     async with chat_service(store, pens, now_ms=NOW_MS) as service:
         speaks = await agent_id(store, {"type": "audio-websocket", "audio_websocket_url": "wss://h/"})
         writes = await agent_id(store, {"type": "custom-llm", "llm_websocket_url": "wss://h/"})
-        with pytest.raises(ChatNotStarted, match="audio-websocket, which writes no text"):
+        with pytest.raises(UnservedAgent, match="audio-websocket, which writes no text"):
             await service.create(ChatCreate(agent_id=speaks))
         with pytest.raises(UnknownAsset):
             await service.create(ChatCreate(agent_id="agent_unknown"))
-        with pytest.raises(ChatNotStarted, match="no agent for text messages"):
+        with pytest.raises(NoAgentBound, match="no agent for text messages"):
             await service.create_sms_chat(SmsChatCreate(from_number=NUMBER, to_number="+14155550100"))
         with pytest.raises(AsteriskUnreachable):
             await service.create_sms_chat(

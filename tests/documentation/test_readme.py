@@ -10,7 +10,7 @@ import sys
 
 from websockets.asyncio.client import connect
 
-from ari_agent.demo.settings import free_port
+from ari_agent.demo.ports import free_port
 from tests.documentation.pages import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -17,7 +17,6 @@ from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine, ResponseEngine
 
 
 class CallerOutput(Protocol):
@@ -105,11 +104,6 @@ class AgentLeg(Protocol):
 
     async def close(self) -> None:
         """Say goodbye and be gone; no event follows. Idempotent."""
-
-
-def takes_calls(engine: ResponseEngine, *, speaks: bool) -> bool:
-    """Whether an agent of this kind does. speaks: the controller can listen and speak for a text agent."""
-    return isinstance(engine, AudioWebsocketEngine) or (speaks and isinstance(engine, CustomLlmEngine))
 
 
 NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent], None]], AgentLeg]

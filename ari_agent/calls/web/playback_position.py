@@ -1,4 +1,4 @@
-"""How far the user of a web call has heard what was sent, by a clock that runs through the sound: pure.
+"""How far the user of a web call has heard what was sent, by a clock that runs through the sound. Pure.
 
 A front end plays in real time what it gets in bursts, and says nothing of it, but for Twilio, which sends each mark
 back when the sound before it was played or cleared.

@@ -1,0 +1,19 @@
+"""A number as somebody dialled it, and how it may be registered here. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def number_spellings(dialled: str) -> Sequence[str]:
+    """List how a dialled number may be registered, the likeliest first.
+
+    It may be as it is, or in E.164 with `+` instead of `+`, `00` or no prefix. A name, and what is too short or too
+    long for a number, has one spelling.
+    """
+    digits = dialled.removeprefix("+")
+    if not re.fullmatch(r"[0-9]{3,20}", digits):
+        return (dialled,)
+    international = digits.removeprefix("00") if dialled.startswith("00") else digits
+    return tuple(dict.fromkeys((dialled, f"+{international}", digits)))
