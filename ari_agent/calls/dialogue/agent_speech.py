@@ -94,6 +94,13 @@ class AgentSpeech:
         self._move(Move.FINISH)
         self._drop(now_ms)
 
+    def end(self, now_ms: float) -> bool:
+        """The call is over: what was heard so far is all, and what is being played plays on. False: none was left."""
+        left = self.playback.clear(now_ms)
+        self.turn = None
+        self._move(Move.CUT)
+        return left
+
     def fall_silent(self) -> None:
         """No more of it can be synthesized: only what has sound is still heard, and that is all of the turn."""
         self.playback.drop_soundless()

@@ -197,7 +197,7 @@ class SpokenDialogue:
         self.transcript.press(event.digit)
         self._updates.send(now_ms)
         self._actions.user_spoke()
-        if self._keys_barge_in and self.is_speaking:
+        if self._keys_barge_in and self.is_speaking and self.stage in HAS_TURNS:
             self._barge_in(now_ms)
             self._decide(self._turns.agent_finished(now_ms), now_ms)
         self._take_keys(self._keypad.press(event.digit, now_ms), now_ms)
@@ -331,7 +331,7 @@ class SpokenDialogue:
         self._end(Fail(event.reason, event.message))
 
     def _call_ended(self, _: events.CallEnded, now_ms: float) -> None:
-        if self.speech.playback.clear(now_ms) or self._updates.due_ms is not None:
+        if self.speech.end(now_ms) or self._updates.due_ms is not None:
             self._updates.send(now_ms)
 
     # decisions
