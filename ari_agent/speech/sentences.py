@@ -10,7 +10,7 @@ A sentence ends
 
 Sentences put together are the text, to the character; what is read aloud of one leaves out markup and emoji
 (speakable.py). `Sentences` is fed with a text as it comes, holds back what may go on, and `finish` gives the rest.
-A text that pauses after a full stop may have ended there or not: `lull` takes it as ended.
+A text that pauses after a full stop may have ended there or not: `flush` takes it as ended.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Sentences:
         self._rest += text
         return list(self._complete(ended=False))
 
-    def lull(self) -> list[Sentence]:
+    def flush(self) -> list[Sentence]:
         """Nothing has come for a while: what has a mark at its end is a sentence now."""
         return list(self._complete(ended=True))
 

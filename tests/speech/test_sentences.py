@@ -75,8 +75,8 @@ def test_a_sentence_comes_as_soon_as_it_is_known_to_have_ended() -> None:
 def test_a_lull_after_a_full_stop_ends_a_sentence_and_one_in_the_middle_does_not() -> None:
     stream = Sentences()
     assert stream.feed("Let me see.") == []
-    assert [sentence.text for sentence in stream.lull()] == ["Let me see."]
-    assert stream.feed(" It is") == stream.lull() == []
+    assert [sentence.text for sentence in stream.flush()] == ["Let me see."]
+    assert stream.feed(" It is") == stream.flush() == []
     assert [(sentence.text, sentence.start) for sentence in stream.finish()] == [("It is", 11)]
 
 

@@ -161,12 +161,15 @@ class AgentVoice:
             self._on_whole(stream.number)
 
     async def _may_play(self) -> None:
-        await self._gate.wait()
-        while self._unheard_ms() > AHEAD_MS:
-            self._room.clear()
-            await self._room.wait()
+        while True:
             await self._gate.wait()
-        await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
+            if self._unheard_ms() > AHEAD_MS:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
+            if self._gate.is_set():
+                return
 
 
 def _cut(piece: Spoken) -> Iterator[tuple[bytes, Sequence[SpokenWord]]]:

@@ -21,13 +21,46 @@ MOST_VALUES: Final = 2_000
 
 
 class CallLatency:
-    """One call's."""
+    """Measures the turns of one call. Every time is in ms of one clock."""
 
     def __init__(self) -> None:
         self._values: dict[Stretch, list[float]] = {}
+        self._voice_ended_ms: float | None = None  # and its text has not come
+        self._turn_ended_ms: float | None = None  # and nothing of the answer was heard
+        self._asked_ms: float | None = None  # and not a sentence of the answer has come
+
+    def voice_ended(self, ended_ms: float) -> None:
+        """The user's voice ended at ended_ms; its text is awaited."""
+        self._voice_ended_ms = ended_ms
+
+    def text_came(self, now_ms: float) -> None:
+        """The recognizer's final text is there: `asr`."""
+        if self._voice_ended_ms is not None:
+            self.took("asr", now_ms - self._voice_ended_ms)
+            self._voice_ended_ms = None
+
+    def turn_ended(self, voice_ended_ms: float) -> None:
+        """The user's turn is over; its voice ended at voice_ended_ms."""
+        self._turn_ended_ms = voice_ended_ms
+
+    def asked(self, now_ms: float) -> None:
+        """The agent's server was asked."""
+        self._asked_ms = now_ms
+
+    def answer_came(self, now_ms: float) -> None:
+        """A sentence of an answer is there; the first one is `llm`."""
+        if self._asked_ms is not None:
+            self.took("llm", now_ms - self._asked_ms)
+            self._asked_ms = None
+
+    def answer_heard(self, now_ms: float) -> None:
+        """The caller begins to hear an answer: `e2e`."""
+        if self._turn_ended_ms is not None:
+            self.took("e2e", now_ms - self._turn_ended_ms)
+            self._turn_ended_ms = None
 
     def took(self, stretch: Stretch, duration_ms: float) -> None:
-        """One turn's. What cannot be, for clocks that disagree by a frame, is 0."""
+        """Count one stretch of one turn; less than nothing, for clocks that disagree by a frame, is 0."""
         values = self._values.setdefault(stretch, [])
         if len(values) < MOST_VALUES:
             values.append(round(max(0.0, duration_ms), 1))

@@ -16,15 +16,25 @@ _WORD: Final = re.compile(r"\S+")
 
 
 class SpokenSentence:
-    """One of a turn.
+    """One sentence of an agent's turn.
 
     number: of all sentences of the call. audio_ms: how much of it there is so far. is_whole: and no more comes.
-    protected: nobody cuts the agent off in it.
+    protected: nobody cuts the agent off in it. response_id or interrupt_id: the answer or interruption it belongs to.
     heard_ms: how much of it the caller has heard. began_ms: when the caller began to hear it, None before that.
     """
 
-    def __init__(self, number: int, turn: int, sentence: Sentence, *, protected: bool = False) -> None:
+    def __init__(
+        self,
+        number: int,
+        turn: int,
+        sentence: Sentence,
+        *,
+        protected: bool = False,
+        response_id: int | None = None,
+        interrupt_id: int | None = None,
+    ) -> None:
         self.number, self.turn, self.protected = number, turn, protected
+        self.response_id, self.interrupt_id = response_id, interrupt_id
         self._sentence = sentence
         self.audio_ms = self.heard_ms = 0.0
         self.is_whole = False

@@ -73,10 +73,10 @@ def _joined(one: Utterance, other: Utterance) -> Utterance:
 
 
 class SpokenTranscript:
-    """One call's."""
+    """What was said and done in one call, in bounded size."""
 
     def __init__(self) -> None:
-        self._speech, self._woven = _Entries(), _Entries()
+        self._speech, self._all = _Entries(), _Entries()
         self._partial: Utterance | None = None  # what the user is saying
         self._words = self._keys = self._injected = self._tool_characters = 0
 
@@ -115,23 +115,23 @@ class SpokenTranscript:
     def tool(self, item: ToolCallInvocation | ToolCallResult) -> bool:
         """A tool is used, or has answered. False: no room."""
         size = sum(len(value) for value in item.as_json().values() if isinstance(value, str))
-        if self._tool_characters + size > MOST_TOOL_CHARACTERS or len(self._woven.found) >= 2 * MAX_UTTERANCES:
+        if self._tool_characters + size > MOST_TOOL_CHARACTERS or len(self._all.found) >= 2 * MAX_UTTERANCES:
             return False
         self._tool_characters += size
-        self._woven.found.append(_Entry(_USER_TURN, item))
+        self._all.found.append(_Entry(_USER_TURN, item))
         return True
 
     def press(self, digit: str) -> None:
         """The user pressed a key."""
         if self._keys < MAX_KEYS:
             self._keys += 1
-            self._woven.found.append(_Entry(_USER_TURN, Dtmf(role="dtmf", digit=digit)))
+            self._all.found.append(_Entry(_USER_TURN, Dtmf(role="dtmf", digit=digit)))
 
     def inject(self, content: str, *, time_s: float) -> None:
         """The API added context. time_s: since the call began."""
         if self._injected < MAX_INJECTED:
             self._injected += 1
-            self._woven.found.append(_Entry(_USER_TURN, Injected(role="injected", content=content, time_sec=time_s)))
+            self._all.found.append(_Entry(_USER_TURN, Injected(role="injected", content=content, time_sec=time_s)))
 
     def utterances(self) -> list[Utterance]:
         """Speech alone."""
@@ -139,7 +139,7 @@ class SpokenTranscript:
 
     def items(self) -> list[TranscriptItem]:
         """Everything."""
-        return [entry.item for entry in self._woven.with_partial(self._partial)]
+        return [entry.item for entry in self._all.with_partial(self._partial)]
 
     def speech_json(self) -> list[Mapping[str, Any]]:
         """Speech alone, for the agent's server."""
@@ -147,12 +147,12 @@ class SpokenTranscript:
 
     def items_json(self) -> list[Mapping[str, Any]]:
         """Everything, for the agent's server."""
-        return [entry.json for entry in self._woven.with_partial(self._partial)]
+        return [entry.json for entry in self._all.with_partial(self._partial)]
 
     def _say(self, turn: int, said: Utterance) -> None:
         if len(self._speech.found) < MAX_UTTERANCES:
             self._speech.say(turn, said)
-            self._woven.say(turn, said)
+            self._all.say(turn, said)
 
     def _few(self, words: Sequence[Word]) -> tuple[Word, ...]:
         few = tuple(words[: MAX_WORDS - self._words])

@@ -10,11 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation
-from ari_agent.calls.dialogue.spoken_dialogue import MOST_RETRIES, OVERDUE_MS, DialogueSettings, SpokenDialogue
-from ari_agent.calls.dialogue.spoken_orders import Ask, GoOn, HangUp, Hold, Order, Press, Silence, Speak, Told, Transfer
+from ari_agent.calls.dialogue import events
+from ari_agent.calls.dialogue.agent_actions import MOST_RETRIES
+from ari_agent.calls.dialogue.agent_settings import DialogueSettings
+from ari_agent.calls.dialogue.events import Event
+from ari_agent.calls.dialogue.orders import (
+    Ask,
+    ClearSpeech,
+    HangUp,
+    Order,
+    PauseSpeech,
+    PlaySound,
+    Press,
+    ResumeSpeech,
+    SendUpdate,
+    Speak,
+    Transfer,
+)
+from ari_agent.calls.dialogue.playback_tracker import OVERDUE_MS
+from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
+from ari_agent.contract.call_update import CallControl
 from ari_agent.speech.recognizer import Heard
+from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.turn_settings import TurnSettings
 
 MS_PER_CHARACTER = 50
@@ -30,32 +49,33 @@ class Talk:
         self.now_ms = 0.0
         self.orders: list[Order] = []
         self.plays = plays
-        self._made: deque[tuple[int, float]] = deque()  # sentences that wait for the gate
+        self._made: deque[tuple[int, int]] = deque()  # sentences that wait for the gate
         self._playing: deque[list[float]] = deque()  # number, duration, heard
         self._holds = False
 
     def start(self) -> Talk:
-        self.dialogue.start(self.now_ms)
-        return self.take()
+        return self.feed(events.CallerJoined())
 
-    def take(self) -> Talk:
-        """The orders that there are."""
-        while orders := self.dialogue.take_orders():
-            for order in orders:
-                self.orders.append(order)
-                if isinstance(order, Speak):
-                    self._made.append((order.number, len(order.text) * MS_PER_CHARACTER))
-                elif isinstance(order, Silence):
-                    self._made.clear()
-                    self._playing.clear()
-                    self._holds = False
-                elif isinstance(order, Hold):
-                    self._holds = True
-                elif isinstance(order, GoOn):
-                    self._holds = False
-                    assert self._playing[0][0] == order.number
-                    assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
-                    self._playing[0][2] = order.heard_ms
+    def feed(self, event: Event) -> Talk:
+        """Something happens; what is ordered is done."""
+        for order in self.dialogue.feed(event, self.now_ms):
+            self.orders.append(order)
+            if isinstance(order, Speak):
+                self._made.append((order.number, len(order.text) * MS_PER_CHARACTER))
+            elif isinstance(order, PlaySound):
+                assert len(order.pcm) == order.end_ms * BYTES_PER_MS
+                self._playing.append([order.number, order.end_ms, 0.0])
+            elif isinstance(order, ClearSpeech):
+                self._made.clear()
+                self._playing.clear()
+                self._holds = False
+            elif isinstance(order, PauseSpeech):
+                self._holds = True
+            elif isinstance(order, ResumeSpeech):
+                self._holds = False
+                assert self._playing[0][0] == order.number
+                assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
+                self._playing[0][2] = order.heard_ms
         return self
 
     def wait(self, duration_ms: float) -> Talk:
@@ -64,15 +84,11 @@ class Talk:
         while self.now_ms < end_ms:
             self.now_ms = min(end_ms, self.now_ms + STEP_MS)
             if (due_ms := self.dialogue.next_tick_ms) is not None and due_ms <= self.now_ms:
-                self.dialogue.tick(self.now_ms)
-                self.take()
+                self.feed(events.TimePassed())
             while self._made and self.dialogue.may_speak:
                 number, lasts_ms = self._made.popleft()
-                if self.dialogue.sound(number, lasts_ms, (), self.now_ms):
-                    self._playing.append([number, lasts_ms, 0.0])
-                    self.take()
-                    self.dialogue.sound_is_whole(number, self.now_ms)
-                self.take()
+                self.feed(events.SoundMade(number, bytes(lasts_ms * BYTES_PER_MS)))
+                self.feed(events.SoundEnded(number))
             self._play()
         return self
 
@@ -82,30 +98,24 @@ class Talk:
             playing[2] = min(playing[1], playing[2] + STEP_MS)
             if playing[2] >= playing[1]:
                 self._playing.popleft()
-            self.dialogue.played(int(playing[0]), playing[2], self.now_ms)
-            self.take()
+            self.feed(events.SoundPlayed(int(playing[0]), playing[2]))
 
     def answer(self, content: str, *, number: int | None = None, complete: bool = True, **more: Any) -> Talk:
         """The agent's server answers what it was asked last, or its opening."""
         response_id = number if number is not None else (self.dialogue.requests.open_id or 0)
         message = LlmResponse(response_id=response_id, content=content, content_complete=complete, **more)
-        self.dialogue.says(message, self.now_ms)
-        return self.take()
+        return self.feed(events.AgentSaid(message))
 
     def cut_in(self, content: str, *, number: int = 1, complete: bool = True, **more: Any) -> Talk:
         message = LlmInterrupt(interrupt_id=number, content=content, content_complete=complete, **more)
-        self.dialogue.says(message, self.now_ms)
-        return self.take()
+        return self.feed(events.AgentSaid(message))
 
     def voice(self, lasts_ms: float, text: str = "", *, final: bool = True) -> Talk:
         """The caller speaks, pauses, and is understood."""
-        self.dialogue.voice_started(self.now_ms, since_ms=self.now_ms - 100)
-        self.take().wait(lasts_ms)
+        self.feed(events.UserVoiceStarted(self.now_ms - 100)).wait(lasts_ms)
         stopped_ms = self.now_ms
-        self.wait(300)
-        self.dialogue.voice_stopped(self.now_ms, since_ms=stopped_ms)
-        self.dialogue.heard(Heard(text, final), self.now_ms)
-        return self.take()
+        self.wait(300).feed(events.UserVoiceStopped(stopped_ms))
+        return self.feed(events.UserHeard(Heard(text, final)))
 
     def said(self) -> list[str]:
         return [f"{part.role}: {part.content}" for part in self.dialogue.transcript.utterances()]
@@ -115,7 +125,7 @@ class Talk:
 
     def wishes(self) -> list[Order]:
         """All but what is only told."""
-        return [order for order in self.orders if not isinstance(order, Told | Speak)]
+        return [order for order in self.orders if not isinstance(order, SendUpdate | Speak | PlaySound)]
 
 
 def test_the_agent_speaks_first_and_the_caller_is_answered() -> None:
@@ -127,7 +137,7 @@ def test_the_agent_speaks_first_and_the_caller_is_answered() -> None:
     assert talk.wishes() == [Ask(1)]
     talk.answer("Very well.").wait(1000)
     assert talk.said() == ["agent: Hello there.", "user: yes please.", "agent: Very well."]
-    assert [order.turntaking for order in talk.of(Told) if order.turntaking] == [
+    assert [order.turntaking for order in talk.of(SendUpdate) if order.turntaking] == [
         "agent_turn",
         "user_turn",
         "agent_turn",
@@ -167,7 +177,7 @@ def test_speech_begins_with_the_first_complete_sentence() -> None:
 def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() -> None:
     talk = Talk().start().answer("One two three four five. Six seven eight nine ten.", end_call=True).wait(600)
     talk.voice(600, "wait").wait(1000)
-    assert talk.wishes() == [Silence(), Ask(1)]
+    assert talk.wishes() == [ClearSpeech(), Ask(1)]
     agent, user = talk.said()
     assert user == "user: wait"
     assert agent.removeprefix("agent: ") in "One two three four five."
@@ -179,12 +189,12 @@ def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() 
 
 def test_what_still_comes_of_an_answer_that_was_cut_off_is_dropped() -> None:
     talk = Talk().start().answer("One two three four five. Six", complete=False).wait(400)
-    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
-    talk.take().wait(300)
-    assert talk.wishes() == [Silence()]
+    talk.feed(events.UserVoiceStarted(talk.now_ms - 100))
+    talk.wait(300)
+    assert talk.wishes() == [ClearSpeech()]
     talk.answer(" seven eight. Nine.", number=0, end_call=True).wait(2000)
     assert [order.text for order in talk.of(Speak)] == ["One two three four five."]
-    assert talk.wishes() == [Silence()]
+    assert talk.wishes() == [ClearSpeech()]
 
 
 def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
@@ -201,14 +211,14 @@ def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was() -> None:
     text = "One two three four five six seven eight nine ten."
     talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer(text).wait(600)
     talk.voice(400, "uh huh").wait(5000)
-    assert [type(order) for order in talk.wishes()] == [Hold, GoOn]
+    assert [type(order) for order in talk.wishes()] == [PauseSpeech, ResumeSpeech]
     assert " ".join(line.split(": ")[1] for line in talk.said() if line.startswith("agent")) == text
 
 
 def test_a_word_of_ones_own_does_not() -> None:
     talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer("One two three four five six.").wait(600)
     talk.voice(400, "my order.").wait(2000)
-    assert [type(order) for order in talk.wishes()] == [Hold, Silence, Ask]
+    assert [type(order) for order in talk.wishes()] == [PauseSpeech, ClearSpeech, Ask]
     agent, user = talk.said()
     assert user == "user: my order."
     assert agent != "agent: One two three four five six."
@@ -218,24 +228,24 @@ def test_an_answer_that_comes_while_the_caller_goes_on_is_not_spoken() -> None:
     talk = Talk().answer("").start().wait(100)
     talk.voice(500, "my number is").wait(1500)
     assert talk.wishes() == [Ask(1)]
-    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.feed(events.UserVoiceStarted(talk.now_ms - 100))
     talk.answer("And?").wait(300)
     assert not talk.dialogue.may_speak
-    talk.dialogue.voice_stopped(talk.now_ms, since_ms=talk.now_ms)
-    talk.dialogue.heard(Heard("yes.", True), talk.now_ms)
-    talk.take().wait(800)
-    assert talk.wishes() == [Ask(1), Silence(), Ask(2)]
+    talk.feed(events.UserVoiceStopped(talk.now_ms))
+    talk.feed(events.UserHeard(Heard("yes.", True)))
+    talk.wait(800)
+    assert talk.wishes() == [Ask(1), ClearSpeech(), Ask(2)]
     assert talk.said() == ["user: my number is yes."]
 
 
 def test_but_after_a_noise_it_is() -> None:
     talk = Talk().answer("").start().wait(100)
     talk.voice(500, "hello.").wait(400)
-    talk.dialogue.voice_started(talk.now_ms, since_ms=talk.now_ms - 100)
+    talk.feed(events.UserVoiceStarted(talk.now_ms - 100))
     talk.answer("Hello to you.").wait(200)
-    talk.dialogue.voice_stopped(talk.now_ms, since_ms=talk.now_ms - 100)
-    talk.dialogue.heard(Heard("", True), talk.now_ms)
-    talk.take().wait(3000)
+    talk.feed(events.UserVoiceStopped(talk.now_ms - 100))
+    talk.feed(events.UserHeard(Heard("", True)))
+    talk.wait(3000)
     assert talk.said() == ["user: hello.", "agent: Hello to you."]
 
 
@@ -257,7 +267,7 @@ def test_an_interruption_of_the_agents_own_cuts_in_and_goes_on() -> None:
     talk = Talk().start().answer("A long story about a telephone.").wait(500)
     talk.cut_in("Stop. ", complete=False).wait(100)
     talk.cut_in("There is a fire.").wait(2000)
-    assert talk.wishes() == [Silence()]
+    assert talk.wishes() == [ClearSpeech()]
     assert talk.said() == ["agent: A long", "agent: Stop. There is a fire."]
 
 
@@ -287,8 +297,8 @@ def test_an_action_without_words_is_done_at_once() -> None:
 def test_what_the_caller_says_while_the_agent_takes_leave_is_not_answered(more: dict[str, Any], wish: Order) -> None:
     talk = Talk(dtmf=UserDtmfOptions(digit_limit=1)).start().answer("").voice(600, "goodbye.").wait(500)
     talk.answer("Goodbye, and thank you.", no_interruption_allowed=True, **more).wait(100)
-    talk.dialogue.pressed("1", talk.now_ms)
-    talk.take().wait(5000)
+    talk.feed(events.KeyPressed("1"))
+    talk.wait(5000)
     assert talk.said()[0] == "user: goodbye. Pressed Button: 1"
     assert talk.wishes() == [Ask(1), wish]
 
@@ -297,8 +307,7 @@ def test_an_agent_whose_transfer_fails_is_asked_again_a_few_times() -> None:
     talk = Talk().start()
     for _ in range(MOST_RETRIES + 3):
         talk.answer("", transfer_number="1")
-        talk.dialogue.transfer_result(TransferOutcome(status="failed", message="busy"), talk.now_ms)
-        talk.take()
+        talk.feed(events.TransferEnded(TransferOutcome(status="failed", message="busy")))
     assert len(talk.of(Ask)) == MOST_RETRIES
     talk.voice(500, "please.").wait(500)
     assert len(talk.of(Ask)) == MOST_RETRIES + 1
@@ -306,71 +315,71 @@ def test_an_agent_whose_transfer_fails_is_asked_again_a_few_times() -> None:
 
 def test_keys_are_an_answer_and_wait_for_the_agent_unless_they_may_interrupt() -> None:
     patient = Talk().start().answer("Press one, or two.").wait(200)
-    patient.dialogue.pressed("1", patient.now_ms)
-    assert patient.take().wait(1500).wishes() == [Ask(1)]
+    patient.feed(events.KeyPressed("1"))
+    assert patient.wait(1500).wishes() == [Ask(1)]
     assert patient.said() == ["agent: Press one, or two.", "user: Pressed Button: 1"]
     hasty = Talk(allow_dtmf_interruption=True).start().answer("Press one, or two.").wait(200)
-    hasty.dialogue.pressed("1", hasty.now_ms)
-    assert hasty.take().wishes() == [Silence()]
-    assert hasty.wait(1500).wishes() == [Silence(), Ask(1)]
+    hasty.feed(events.KeyPressed("1"))
+    assert hasty.wishes() == [ClearSpeech()]
+    assert hasty.wait(1500).wishes() == [ClearSpeech(), Ask(1)]
 
 
 def test_a_server_that_hangs_up_has_its_last_words() -> None:
     talk = Talk().start().answer("Goodbye. See you", complete=False).wait(100)
-    talk.dialogue.hang_up_when_done(talk.now_ms)
-    assert talk.take().wishes() == []
+    talk.feed(events.AgentClosed())
+    assert talk.wishes() == []
     assert talk.wait(2000).wishes() == [HangUp()]
     assert talk.said() == ["agent: Goodbye. See you"]
     silent = Talk().start()
-    silent.dialogue.hang_up_when_done(0.0)
-    assert silent.take().wishes() == [HangUp()]
+    silent.feed(events.AgentClosed())
+    assert silent.wishes() == [HangUp()]
 
 
 def test_a_server_that_was_lost_is_asked_again() -> None:
     talk = Talk().answer("").start().wait(100)
     talk.voice(500, "hello.").wait(500)
-    talk.dialogue.line_is_back(talk.now_ms)
-    assert talk.take().wishes() == [Ask(1), Ask(2)]
+    talk.feed(events.AgentReconnected())
+    assert talk.wishes() == [Ask(1), Ask(2)]
     talk.answer("First. And", complete=False).wait(200)
-    talk.dialogue.line_is_back(talk.now_ms)
-    talk.take().wait(2000)
+    talk.feed(events.AgentReconnected())
+    talk.wait(2000)
     assert talk.wishes() == [Ask(1), Ask(2)]
     assert talk.said()[-1] == "agent: First. And"
 
 
 def test_a_machine_gets_its_message_after_its_greeting_and_then_the_hang_up() -> None:
     talk = Talk().start().answer("Hello, this is Ada.").wait(300)
-    talk.dialogue.voicemail(VoicemailNotice(status="greeting", action="static_text", text="Call back."), talk.now_ms)
-    talk.take().voice(3000, "leave a message").wait(3000)
-    assert talk.wishes() == [Silence()]
-    talk.dialogue.voicemail(VoicemailNotice(status="recording", action="static_text", text="Call back."), talk.now_ms)
-    talk.take().wait(2000)
-    assert talk.wishes() == [Silence(), HangUp()]
+    talk.feed(events.GreetingBegan())
+    talk.voice(3000, "leave a message").wait(3000)
+    assert talk.wishes() == [ClearSpeech()]
+    talk.feed(events.RecordingBegan(VoicemailNotice(status="recording", action="static_text", text="Call back.")))
+    talk.wait(2000)
+    assert talk.wishes() == [ClearSpeech(), HangUp()]
     assert talk.said()[-1] == "agent: Call back."
 
 
 def test_or_the_agent_is_asked_for_one() -> None:
     talk = Talk().answer("").start().wait(300)
     notice = VoicemailNotice(status="recording", action="prompt", text="Ask them to call back.")
-    talk.dialogue.voicemail(notice, talk.now_ms)
-    talk.take().answer("Please call us.").wait(2000)
+    talk.feed(events.RecordingBegan(notice))
+    talk.answer("Please call us.").wait(2000)
     assert talk.wishes() == [Ask(1), HangUp()]
 
 
 def test_a_caller_who_is_away_is_neither_heard_nor_reminded() -> None:
     talk = Talk(turns={"reminder_trigger_ms": 1000}).start().answer("Hello.").wait(400)
-    talk.dialogue.pause(talk.now_ms)
-    talk.take().voice(1000, "music").wait(5000)
+    talk.feed(events.CallerLeft())
+    talk.voice(1000, "music").wait(5000)
     assert talk.wishes() == []
-    talk.dialogue.resume(talk.now_ms)
-    talk.take().wait(1500)
+    talk.feed(events.CallerReturned())
+    talk.wait(1500)
     assert talk.wishes() == [Ask(1, reminds=True)]
 
 
 def test_settings_change_in_the_middle_of_a_call() -> None:
     talk = Talk().start()
     assert talk.dialogue.silence_ms == 300
-    talk.dialogue.configure(LlmAgentConfig(responsiveness=0.0, interruption_sensitivity=0.0), 0.0)
+    talk.feed(events.AgentConfigured(LlmAgentConfig(responsiveness=0.0, interruption_sensitivity=0.0)))
     assert talk.dialogue.silence_ms == 1000
     talk.answer("One two three four five.").wait(200)
     talk.voice(500, "wait").wait(300)
@@ -386,16 +395,17 @@ def test_a_playout_that_tells_nothing_is_taken_to_have_played() -> None:
 
 def test_the_api_makes_the_agent_speak_now_or_after_what_it_says() -> None:
     talk = Talk().start().answer("Hello.")
-    talk.wait(100).dialogue.control(context="It rains.", triggers=True, now_ms=talk.now_ms)
-    assert talk.take().wishes() == []
+    control = CallControl(additional_context="It rains.", trigger_response=True)
+    talk.wait(100).feed(events.ApiControlled(control))
+    assert talk.wishes() == []
     assert talk.wait(1000).wishes() == [Ask(1)]
     assert talk.dialogue.transcript.items()[0].role == "injected"
 
 
 def test_tools_of_the_agents_are_told_of() -> None:
     talk = Talk().start()
-    talk.dialogue.tool(LlmToolInvocation(tool_call_id="t", name="look_up", arguments="{}"))
-    assert talk.take().of(Told)
+    talk.feed(events.AgentUsedTool(LlmToolInvocation(tool_call_id="t", name="look_up", arguments="{}")))
+    assert talk.of(SendUpdate)
     assert talk.dialogue.transcript.items_json()[0]["name"] == "look_up"
 
 
@@ -443,20 +453,22 @@ def test_whatever_happens(steps: list[tuple[Any, ...]], keys_interrupt: bool, se
             case ("cut in", number, complete):
                 talk.cut_in("Stop it.", number=number, complete=complete)
             case ("key", digit):
-                dialogue.pressed(digit, talk.now_ms)
+                talk.feed(events.KeyPressed(digit))
             case ("away", True):
-                dialogue.pause(talk.now_ms)
+                talk.feed(events.CallerLeft())
             case ("away", False):
-                dialogue.resume(talk.now_ms)
+                talk.feed(events.CallerReturned())
             case ("lost",):
-                dialogue.line_is_back(talk.now_ms)
+                talk.feed(events.AgentReconnected())
             case ("gone",):
-                dialogue.hang_up_when_done(talk.now_ms)
+                talk.feed(events.AgentClosed())
             case ("trigger",):
-                dialogue.control(context=None, triggers=True, now_ms=talk.now_ms)
-            case ("machine", status):
-                dialogue.voicemail(VoicemailNotice(status=status, action="static_text", text="Call back."), talk.now_ms)
-        talk.take()
+                talk.feed(events.ApiControlled(CallControl(trigger_response=True)))
+            case ("machine", "greeting"):
+                talk.feed(events.GreetingBegan())
+            case ("machine", _):
+                notice = VoicemailNotice(status="recording", action="static_text", text="Call back.")
+                talk.feed(events.RecordingBegan(notice))
         due_ms = dialogue.next_tick_ms
         assert due_ms is None or due_ms > talk.now_ms - STEP_MS
     asked = [order.response_id for order in talk.of(Ask)]
@@ -465,6 +477,5 @@ def test_whatever_happens(steps: list[tuple[Any, ...]], keys_interrupt: bool, se
     heard = [word for line in talk.said() if line.startswith("agent") for word in line.split()[1:]]
     rest = iter(spoken)
     assert all(word in rest for word in heard)  # in order, and nothing that was not to be spoken
-    dialogue.resume(talk.now_ms)
-    talk.take().wait(40_000)
+    talk.feed(events.CallerReturned()).wait(40_000)
     assert dialogue.unheard_ms == 0 or dialogue.requests.is_open or not dialogue.may_speak

@@ -5,11 +5,26 @@ Source: Retell, Create Agent (2026-08). Of several languages the first one count
 
 from __future__ import annotations
 
-from ari_agent.calls.dialogue.spoken_dialogue import DialogueSettings
+from dataclasses import dataclass, field
+
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.speech.recognizer import ListeningOptions
 from ari_agent.speech.synthesizer import Voice
 from ari_agent.speech.turn_settings import TurnSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueSettings:
+    """How an agent takes its turns.
+
+    turns: how it listens. dtmf: what makes keys an entry. allow_dtmf_interruption: a key cuts the agent off, whatever
+    the sensitivity to voices.
+    """
+
+    turns: TurnSettings = field(default_factory=TurnSettings)
+    dtmf: UserDtmfOptions | None = None
+    allow_dtmf_interruption: bool = False
 
 
 def _language(agent: Agent) -> str:
@@ -17,7 +32,7 @@ def _language(agent: Agent) -> str:
 
 
 def dialogue_settings(agent: Agent) -> DialogueSettings:
-    """How its turns are taken."""
+    """How this agent takes its turns."""
     return DialogueSettings(
         turns=TurnSettings(
             responsiveness=agent.responsiveness,
@@ -33,7 +48,7 @@ def dialogue_settings(agent: Agent) -> DialogueSettings:
 
 
 def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
-    """How its callers are understood."""
+    """How the callers of this agent are understood."""
     custom = agent.custom_stt_config if agent.stt_mode == "custom" else None
     return ListeningOptions(
         call_id=call_id,
@@ -44,7 +59,7 @@ def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
 
 
 def voice(agent: Agent) -> Voice:
-    """Who speaks for it."""
+    """The voice that speaks for this agent."""
     return Voice(
         voice_id=agent.voice_id,
         language=_language(agent),

@@ -1,0 +1,72 @@
+"""What the agent has the platform do once it has spoken: hang up, transfer, press keys. Pure.
+
+Each stands in the transcript like a tool: an invocation, and where the outcome is known a result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from ari_agent.agents.llm import Action, EndCall, PressDigits, TransferTo
+from ari_agent.calls.dialogue.orders import HangUp, Order, Press, Transfer
+from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
+from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
+
+MOST_RETRIES: Final = 2
+"""How often in a row the agent is asked again because what it wanted done failed, without a word of the user's."""
+
+
+class AgentActions:
+    """The actions of one call, numbered from 1."""
+
+    def __init__(self, transcript: SpokenTranscript) -> None:
+        self._transcript = transcript
+        self._count = self._retries = 0
+        self._last_name = "action"
+
+    def begin(self, action: Action) -> Order:
+        """Note that an action begins; the order that does it."""
+        match action:
+            case EndCall():
+                self._invoke("end_call", {})
+                return HangUp()
+            case TransferTo(number):
+                self._invoke("transfer_call", {"transfer_number": number})
+                return Transfer(number)
+            case PressDigits(digits):
+                self._invoke("press_digit", {"digit": digits})
+                return Press(digits)
+
+    def ended(self, content: str, *, successful: bool) -> bool:
+        """Note what came of the last action. True: the agent is to be asked what to do instead."""
+        self._transcript.tool(
+            ToolCallResult(
+                role="tool_call_result",
+                tool_call_id=f"{self._last_name}_{self._count}",
+                content=content,
+                successful=successful,
+            )
+        )
+        if successful:
+            return False
+        self._retries += 1
+        return self._retries <= MOST_RETRIES
+
+    def user_spoke(self) -> None:
+        """The user said or pressed something: the retries are counted anew."""
+        self._retries = 0
+
+    def _invoke(self, name: str, arguments: Mapping[str, str]) -> None:
+        self._count += 1
+        self._last_name = name
+        self._transcript.tool(
+            ToolCallInvocation(
+                role="tool_call_invocation",
+                tool_call_id=f"{name}_{self._count}",
+                name=name,
+                arguments=json.dumps(arguments),
+                type=name,
+            )
+        )

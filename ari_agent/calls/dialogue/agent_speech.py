@@ -1,0 +1,153 @@
+"""The agent's side of a conversation: what it is doing, what it says, and what is to be played of it. Pure.
+
+    begin ─▶ speak ─▶ Speak ─▶ (the synthesizer) ─▶ take_sound ─▶ PlaySound ─▶ (the caller) ─▶ playback ─▶ finish
+                                       └── drop ─▶ ClearSpeech;  hold, release ─▶ PauseSpeech, ResumeSpeech
+
+AgentSpeech is where the phase of phases.py moves together with the turn and the playback, so that they cannot disagree:
+
+    turn          None in SILENT and ASKING
+    playback      paused in HELD alone; empty in SILENT and ASKING
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ari_agent.calls.dialogue.agent_turn import AgentTurn
+from ari_agent.calls.dialogue.call_latency import CallLatency
+from ari_agent.calls.dialogue.events import SoundMade
+from ari_agent.calls.dialogue.orders import ClearSpeech, Order, PauseSpeech, PlaySound, ResumeSpeech, Speak
+from ari_agent.calls.dialogue.phases import HAS_TURN, AgentPhase, Move, moved
+from ari_agent.calls.dialogue.playback_tracker import PlaybackTracker
+from ari_agent.calls.dialogue.spoken_sentence import SpokenSentence
+from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
+from ari_agent.speech.sentences import Sentence
+from ari_agent.speech.synthesizer import BYTES_PER_MS
+
+
+class AgentSpeech:
+    """What the agent of one call is doing and saying.
+
+    phase: see phases.py. turn: what it is saying or about to say. playback: how much of it was heard.
+    """
+
+    def __init__(self, transcript: SpokenTranscript, latency: CallLatency, orders: list[Order]) -> None:
+        """transcript, latency: what was heard and how long it took go there. orders: what is to be done goes there."""
+        self.phase = AgentPhase.ASKING  # for its opening
+        self.turn: AgentTurn | None = None
+        self.playback = PlaybackTracker(transcript)
+        self._latency = latency
+        self._orders = orders
+        self._last_number = 0
+
+    @property
+    def has_turn(self) -> bool:
+        """Something of what it says was played, or could have been."""
+        return self.phase in HAS_TURN
+
+    @property
+    def is_heard(self) -> bool:
+        """All of the turn there is has come, and was heard."""
+        return self.turn is not None and self.turn.is_complete and self.playback.is_empty
+
+    # what is said
+
+    def ask(self, now_ms: float) -> None:
+        """The agent is asked; an answer that waited is dropped."""
+        self._drop(now_ms)
+        self._move(Move.ASK)
+
+    def begin(self, turn: AgentTurn, now_ms: float, move: Move) -> None:
+        """The first piece of a turn is there. move: FIRST_WORDS, CUT_IN or LEAVE_MESSAGE."""
+        self._drop(now_ms)
+        self.turn = turn
+        self._move(move)
+
+    def speak(self, sentences: Sequence[Sentence], now_ms: float, *, protected: bool = False) -> None:
+        """Have the next sentences of the turn synthesized. protected: nobody cuts the agent off in them."""
+        turn = self.turn
+        if turn is None:
+            return
+        for sentence in sentences:
+            if turn.response_id is not None:
+                self._latency.answer_came(now_ms)
+            self._last_number += 1
+            self.playback.add(
+                SpokenSentence(
+                    self._last_number,
+                    turn.number,
+                    sentence,
+                    protected=protected,
+                    response_id=turn.response_id,
+                    interrupt_id=turn.interrupt_id,
+                )
+            )
+            self._orders.append(Speak(self._last_number, sentence.text))
+
+    def cut(self, now_ms: float) -> None:
+        """What the agent was saying or asked is dropped for good."""
+        self._drop(now_ms)
+        self._move(Move.CUT)
+
+    def finish(self, now_ms: float) -> None:
+        """All of the turn was heard."""
+        self._move(Move.FINISH)
+        self._drop(now_ms)
+
+    def end(self, now_ms: float) -> bool:
+        """The call is over: what was heard so far is all, and what is being played plays on. False: none was left."""
+        left = self.playback.clear(now_ms)
+        self.turn = None
+        self._move(Move.CUT)
+        return left
+
+    def fall_silent(self) -> None:
+        """No more of it can be synthesized: only what has sound is still heard, and that is all of the turn."""
+        self.playback.drop_soundless()
+        if self.turn:
+            self.turn.complete()
+
+    # what is heard
+
+    def begin_sound(self, number: int, now_ms: float) -> SpokenSentence | None:
+        """The sentence if this is the first of its sound, which begins to be heard; otherwise None."""
+        sentence, turn = self.playback.find(number), self.turn
+        if sentence is None or sentence.began_ms is not None or turn is None:
+            return None
+        self.playback.begin(sentence, now_ms)
+        if not self.has_turn and turn.response_id is not None:
+            self._latency.answer_heard(now_ms)
+        self._move(Move.SOUND)
+        return sentence
+
+    def play(self, sound: SoundMade) -> None:
+        """Have a piece of a sentence played, if the sentence is still wanted."""
+        sentence = self.playback.find(sound.number)
+        if sentence is None:
+            return
+        sentence.sound(len(sound.pcm) / BYTES_PER_MS, sound.words)
+        if sound.pcm:
+            is_held = self.phase is AgentPhase.HELD
+            self._orders.append(PlaySound(sound.number, sentence.audio_ms, sound.pcm, is_paused=is_held))
+
+    def hold(self, now_ms: float) -> None:
+        """Pause, in case that the user's voice is a barge-in."""
+        self._move(Move.DUCK)
+        self.playback.pause(now_ms)
+        self._orders.append(PauseSpeech())
+
+    def release(self, now_ms: float) -> None:
+        """Go on where the caller was; nothing happens if the agent is not held any more."""
+        if self.phase is not AgentPhase.HELD:
+            return
+        self._move(Move.UNDUCK)
+        if position := self.playback.resume(now_ms):
+            self._orders.append(ResumeSpeech(*position))
+
+    def _drop(self, now_ms: float) -> None:
+        if self.playback.clear(now_ms):
+            self._orders.append(ClearSpeech())
+        self.turn = None
+
+    def _move(self, move: Move) -> None:
+        self.phase = moved(self.phase, move)

@@ -1,0 +1,129 @@
+"""The caller's audio on its way to the dialogue: voice activity and the recognizer, and what they find as events.
+
+    hear ──▶ pieces of 20 ms ──▶ voice activity ──▶ UserVoiceStarted, UserVoiceStopped
+                             └─▶ recognition ─────▶ UserHeard, Failed
+
+Voice activity and recognizer count the audio they were fed; the events tell times since the caller was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
+from ari_agent.contract.transcript import Word
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions, Recognition, Recognizer
+from ari_agent.speech.synthesizer import BYTES_PER_MS
+from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
+
+PIECE_MS: Final = 20
+QUIET_MS: Final = 300
+"""A phone that sends nothing for so long while its user speaks has stopped sending."""
+_PIECE_BYTES: Final = PIECE_MS * BYTES_PER_MS
+
+
+class CallerHearing:
+    """Listens to one caller, between `start` and `stop`."""
+
+    def __init__(
+        self,
+        detector: VoiceDetector,
+        *,
+        silence_ms: int,
+        now_ms: Callable[[], float],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        """silence_ms: the pause that ends a voice. now_ms: since the caller was answered."""
+        self._activity = VoiceActivity(detector, silence_ms=silence_ms)
+        self._now_ms, self._on_event = now_ms, on_event
+        self._recognition: Recognition | None = None
+        self._is_listening = False
+        self._rest = b""  # less than a piece
+        self._fed_ms = 0.0
+        self._heard_ms = 0.0  # when the caller's audio last came
+
+    def start(self, recognizer: Recognizer, options: ListeningOptions) -> None:
+        """The caller is there."""
+        self._recognition = recognizer.open(options, self._understood, self._failed)
+        self._is_listening = True
+
+    def stop(self) -> None:
+        """Nothing is heard any more, and no event follows."""
+        self._is_listening = False
+
+    async def close(self) -> None:
+        """Stop, and be gone. Idempotent."""
+        self.stop()
+        if self._recognition:
+            await self._recognition.close()
+
+    def set_silence(self, silence_ms: int) -> None:
+        """The pause that ends a voice, from now on."""
+        self._activity.silence_ms = silence_ms
+
+    @property
+    def due_ms(self) -> float | None:
+        """When `fill_in_silence` is due; None: not before audio comes."""
+        return self._heard_ms + QUIET_MS if self._is_listening and self._activity.speaking else None
+
+    @property
+    def voice_until_ms(self) -> float:
+        """Where the last of the user's voice so far ended."""
+        return self._activity.voice_ended_ms + self._now_ms() - self._fed_ms
+
+    def hear(self, pcm: bytes) -> None:
+        """Audio of the caller's, s16le at 16 kHz, of any length; never waits."""
+        if not self._is_listening:
+            return
+        if not self._rest and len(pcm) == _PIECE_BYTES:
+            self._hear_piece(pcm)
+            return
+        pcm = self._rest + pcm
+        whole = len(pcm) - len(pcm) % _PIECE_BYTES
+        self._rest = pcm[whole:]
+        for start in range(0, whole, _PIECE_BYTES):
+            self._hear_piece(pcm[start : start + _PIECE_BYTES])
+
+    def fill_in_silence(self) -> None:
+        """A phone that sends nothing while its user is silent would leave their last word without an end."""
+        quiet_ms = self._now_ms() - self._heard_ms
+        if self._is_listening and self._activity.speaking and quiet_ms >= QUIET_MS:
+            for _ in range(int(quiet_ms) // PIECE_MS):
+                self._hear_piece(bytes(_PIECE_BYTES))
+
+    def _hear_piece(self, pcm: bytes) -> None:
+        recognition = self._recognition
+        if recognition is None:
+            return
+        self._fed_ms += PIECE_MS
+        self._heard_ms = self._now_ms()
+        recognition.feed(pcm)
+        if changes := self._activity.feed(pcm):
+            self._voice_changed(recognition, changes)
+
+    def _voice_changed(self, recognition: Recognition, changes: Sequence[VoiceChange]) -> None:
+        behind_ms = self._heard_ms - self._fed_ms
+        for change in changes:
+            if isinstance(change, VoiceStarted):
+                recognition.speech_started()
+                self._tell(UserVoiceStarted(change.at_ms + behind_ms))
+            else:
+                recognition.speech_stopped()
+                self._tell(UserVoiceStopped(change.at_ms + behind_ms))
+
+    def _understood(self, heard: Heard) -> None:
+        self._tell(UserHeard(heard, [self._timed(word) for word in heard.words]))
+
+    def _timed(self, word: HeardWord) -> Word:
+        behind_ms = self._now_ms() - self._fed_ms
+        start_s, end_s = ((at_ms + behind_ms) / 1000 for at_ms in (word.start_ms, word.end_ms))
+        return Word(word=word.word, start=round(max(0.0, start_s), 3), end=round(max(0.0, end_s), 3))
+
+    def _failed(self, error: SpeechFailed) -> None:
+        self._tell(Failed(error.disconnection_reason, str(error)))
+
+    def _tell(self, event: Event) -> None:
+        if self._is_listening:
+            self._on_event(event)

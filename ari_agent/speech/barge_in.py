@@ -1,0 +1,127 @@
+"""Barge-in: whether the user's voice interrupts the agent that speaks, and when the agent is ducked meanwhile. Pure.
+
+    agent ──────────speaks──────────────────────────
+             └ ECHO_MS of echo ┘
+    user              ────voice, min_voice_ms────┤ cut off at once (`cuts_at_once`), or
+                                                 ├ ducked ── confirm_ms ──▶ cut off, or unducked
+                       words of its own, or "stop" ─▶ cut off, ducked or not
+
+One user's turn has one BargeIn, which goes through these states; a pair that is absent from the table changes nothing.
+
+    IMPOSSIBLE ──VOICE──▶ POSSIBLE ──DUCK──▶ DUCKED ──UNDUCK──▶ REFUTED ──VOICE──▶ POSSIBLE
+        ▲                    └───CUT_OFF────────┴────CUT_OFF───────┴──▶ DONE
+        └──TALKED_DOWN── any
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from ari_agent.speech.turn_settings import TurnSettings
+from ari_agent.speech.turn_words import turn_words
+
+ECHO_MS: Final = 300
+"""Voice that begins so soon after the agent does may be the agent's own, before the line's echo canceller has it."""
+LOOK_AGAIN_MS: Final = 20
+"""How soon it is looked again whether a voice goes on that was not long enough yet."""
+
+
+class BargeInState(Enum):
+    """How far the user has come in interrupting the agent."""
+
+    IMPOSSIBLE = "impossible"
+    """There is text without a voice, or the agent has talked the user down."""
+    POSSIBLE = "possible"
+    """There is a voice for which the agent was not ducked."""
+    DUCKED = "ducked"
+    """The agent is ducked: words or the voice are to confirm that it is a barge-in."""
+    REFUTED = "refuted"
+    """The agent was ducked for this voice in vain: only words interrupt now."""
+    DONE = "done"
+    """The agent was cut off."""
+
+
+class BargeInStep(Enum):
+    """What moves it on."""
+
+    VOICE = "voice"
+    DUCK = "duck"
+    UNDUCK = "unduck"
+    CUT_OFF = "cut off"
+    TALKED_DOWN = "talked down"
+
+
+BARGE_INS: Final[Mapping[tuple[BargeInState, BargeInStep], BargeInState]] = {
+    (BargeInState.IMPOSSIBLE, BargeInStep.VOICE): BargeInState.POSSIBLE,
+    (BargeInState.REFUTED, BargeInStep.VOICE): BargeInState.POSSIBLE,
+    (BargeInState.POSSIBLE, BargeInStep.DUCK): BargeInState.DUCKED,
+    (BargeInState.DUCKED, BargeInStep.UNDUCK): BargeInState.REFUTED,
+    (BargeInState.POSSIBLE, BargeInStep.CUT_OFF): BargeInState.DONE,
+    (BargeInState.DUCKED, BargeInStep.CUT_OFF): BargeInState.DONE,
+    (BargeInState.REFUTED, BargeInStep.CUT_OFF): BargeInState.DONE,
+    **{(state, BargeInStep.TALKED_DOWN): BargeInState.IMPOSSIBLE for state in BargeInState},
+}
+
+_MAY_INTERRUPT: Final = frozenset({BargeInState.POSSIBLE, BargeInState.DUCKED, BargeInState.REFUTED})
+
+
+class BargeIn:
+    """One user's turn, as an attempt to interrupt. ducked_ms: when the agent was ducked for it last."""
+
+    def __init__(self, *, has_voice: bool) -> None:
+        self.state = BargeInState.POSSIBLE if has_voice else BargeInState.IMPOSSIBLE
+        self.ducked_ms = 0.0
+
+    @property
+    def has_voice(self) -> bool:
+        """There is or was a voice that the agent has not talked down."""
+        return self.state is not BargeInState.IMPOSSIBLE
+
+    @property
+    def may_interrupt(self) -> bool:
+        """There is or was a voice, and the agent was not cut off for it yet."""
+        return self.state in _MAY_INTERRUPT
+
+    def move(self, step: BargeInStep) -> bool:
+        """Take a step. False: it changes nothing."""
+        before, self.state = self.state, BARGE_INS.get((self.state, step), self.state)
+        return self.state is not before
+
+    def duck(self, now_ms: float) -> None:
+        """The agent is ducked from now on."""
+        self.move(BargeInStep.DUCK)
+        self.ducked_ms = now_ms
+
+
+def voice_due_ms(
+    settings: TurnSettings, *, voice_ms: float, voice_until_ms: float | None, agent_ms: float, now_ms: float
+) -> float:
+    """When a voice is long enough to duck the agent or to cut it off.
+
+    voice_ms, agent_ms: since when the user and the agent speak. voice_until_ms: where the voice ended last, if known.
+    """
+    counts_from_ms = max(voice_ms, agent_ms)
+    if agent_ms <= voice_ms < agent_ms + ECHO_MS:
+        counts_from_ms = agent_ms + ECHO_MS
+    due_ms = counts_from_ms + settings.min_voice_ms
+    if voice_until_ms is not None and voice_until_ms < due_ms:
+        return max(due_ms, now_ms + LOOK_AGAIN_MS)
+    return due_ms
+
+
+def is_confirmed_by_words(settings: TurnSettings, text: str) -> bool:
+    """Whether these words interrupt: words of one's own, more than a nod (a backchannel), or "stop"."""
+    words = turn_words(settings.language)
+    return bool(text) and (words.is_stop(text) or words.own_words(text) >= settings.min_words)
+
+
+def is_confirmed(settings: TurnSettings, text: str, *, voice_goes_on: bool, has_partials: bool) -> bool:
+    """Whether a voice for which the agent was ducked interrupts: by its words, or going on without any.
+
+    has_partials: the recognizer tells words while they are spoken, so that a voice without words has none.
+    """
+    if text:
+        return is_confirmed_by_words(settings, text)
+    return voice_goes_on and not (settings.needs_words and has_partials)

@@ -1,0 +1,178 @@
+"""End-pointing: when the user's turn is over, told from the voice, the recognizer's texts and the time. Pure.
+
+    user ───voice───┐silence_ms┐ ···final text··· ┐
+                    └─ ended   └ voice_stopped    └▶ the turn ends
+
+The user is done `silence_ms` after the voice ended where the text looks complete, 200 ms later where that is not known,
+and much later where it hangs ("and", "um", three digits); at once where the recognizer is sure. Without the final text,
+at most 3 s after the voice ended. Voice in which nobody understands a word for 5 s is no turn any more (a television,
+music); nobody speaks for 30 s without a pause either. The numbers: TurnSettings.
+
+A text that comes after its turn was decided without it is dropped, if there was an answer to be asked for; otherwise it
+is a turn of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from ari_agent.speech.barge_in import BargeIn, BargeInStep
+from ari_agent.speech.turn_settings import TurnSettings
+from ari_agent.speech.turn_words import rest_after, words_of
+
+LONGEST_TEXT: Final = 16_384
+"""Characters of one turn; what is beyond is cut."""
+
+
+class TurnEnd(Enum):
+    """What ends the user's turn."""
+
+    BY_PAUSE = "by pause"
+    """A pause, as long as its text asks for."""
+    AT_ONCE = "at once"
+    """Nothing more: the recognizer is sure, or the text came after the voice."""
+    AFTER_AGENT = "after agent"
+    """The end of the agent's turn: it did not interrupt, and is to be answered."""
+
+
+@dataclass(slots=True)
+class UserTurn:
+    """What the user has said since the last decision about it.
+
+    texts: final ones. partial: of the utterance that goes on. word_ms: when the text last grew. voiced_ms: length of
+    the voices that have ended.
+    """
+
+    voice_ended_ms: float
+    barge_in: BargeIn
+    texts: list[str] = field(default_factory=list)
+    partial: str = ""
+    word_ms: float | None = None
+    voiced_ms: float = 0.0
+    end: TurnEnd = TurnEnd.BY_PAUSE
+
+    @property
+    def text(self) -> str:
+        """All of it, final or not."""
+        return " ".join(filter(None, [*self.texts, self.partial]))
+
+    def take(self, text: str, now_ms: float, *, final: bool, is_sure: bool) -> None:
+        """Another text of the utterance that goes on. is_sure: the recognizer is, that the user is done."""
+        before, had_voice = self.text, self.barge_in.has_voice
+        room = LONGEST_TEXT - sum(map(len, self.texts))
+        self.partial = text[: max(0, room)]
+        if final:
+            self.texts += [self.partial] if self.partial else []
+            self.partial = ""
+        if self.text != before:
+            self.word_ms = now_ms
+            # A text that nobody speaks any more is late enough.
+            at_once = is_sure or (final and not before and not had_voice)
+            self.end = TurnEnd.AT_ONCE if at_once else TurnEnd.BY_PAUSE
+        elif before and is_sure and self.end is TurnEnd.BY_PAUSE:
+            self.end = TurnEnd.AT_ONCE
+
+
+class Endpointing:
+    """The user's side of the floor.
+
+    voice_ms: since when there is a voice; None without one. voice_until_ms: where it ended last, if that is known.
+    turn: None while the user has said nothing that is to be decided. has_partials: this recognizer tells words while
+    they are spoken. All times are of one monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.voice_ms: float | None = None
+        self.voice_until_ms: float | None = None
+        self.turn: UserTurn | None = None
+        self.has_partials = False
+        self._owed = 0  # final texts that the recognizer still owes
+        self._unwanted = 0  # of these, the first so many belong to turns that were decided without them
+        self._answered: list[str] = []  # words of an utterance that goes on, which were answered
+
+    def open_turn(self, since_ms: float) -> UserTurn:
+        """The turn there is, or a new one."""
+        if self.turn is None:
+            self.turn = UserTurn(since_ms, BargeIn(has_voice=self.voice_ms is not None))
+        return self.turn
+
+    def voice_started(self, since_ms: float, *, is_paused: bool) -> None:
+        """A voice has begun. is_paused: it is nobody's turn."""
+        if self.voice_ms is not None:
+            return
+        self.voice_ms = since_ms
+        if not is_paused:
+            turn = self.open_turn(since_ms)
+            turn.barge_in.move(BargeInStep.VOICE)
+            turn.end = TurnEnd.BY_PAUSE
+
+    def voice_stopped(self, ended_ms: float, *, is_paused: bool) -> None:
+        """The voice has ended; the recognizer owes a final text from now on."""
+        if self.voice_ms is None:
+            return
+        ended_ms = max(ended_ms, self.voice_ms)
+        self._owed += 1
+        if is_paused:
+            self._unwanted = self._owed
+        elif self.turn is not None:
+            self.turn.voice_ended_ms = max(ended_ms, self.turn.voice_ended_ms)
+            self.turn.voiced_ms += ended_ms - self.voice_ms
+        self.voice_ms = None
+
+    def heard(self, text: str, now_ms: float, *, final: bool, is_sure: bool, is_paused: bool) -> None:
+        """A text of the recognizer's: all of its utterance so far, or the utterance's last."""
+        text = rest_after(self._answered, text).strip()
+        if final:
+            self._answered = []
+        self.has_partials |= bool(text) and not final
+        is_unwanted = self._unwanted > 0
+        if final and self._owed:
+            self._owed -= 1
+            self._unwanted = max(0, self._unwanted - 1)
+        if not (is_unwanted or is_paused) and (text or self.turn is not None):
+            self.open_turn(now_ms).take(text, now_ms, final=final, is_sure=is_sure)
+
+    def resume(self, now_ms: float) -> None:
+        """The call is back; who speaks just now begins a turn."""
+        if self.voice_ms is not None:
+            self.voice_ms = now_ms
+            self.open_turn(now_ms)
+
+    def reconsider(self) -> None:
+        """What was kept for after the agent's turn may be allowed to interrupt it now."""
+        if self.turn is not None and self.turn.end is TurnEnd.AFTER_AGENT:
+            self.turn.end = TurnEnd.BY_PAUSE
+
+    def end_due_ms(self, settings: TurnSettings, *, agent_speaks: bool) -> float | None:
+        """When the turn is over; None: not before something else happens."""
+        turn = self.turn
+        if turn is None or (turn.end is TurnEnd.AFTER_AGENT and agent_speaks):
+            return None
+        if turn.end is TurnEnd.AT_ONCE and not turn.partial:
+            return turn.word_ms
+        if self.voice_ms is not None:
+            since_ms = max(self.voice_ms, turn.word_ms or 0)
+            return since_ms + (settings.wordless_ms if self.has_partials else settings.endless_ms)
+        if turn.partial or self._owed > self._unwanted:
+            return max(turn.voice_ended_ms, turn.word_ms or 0) + settings.max_end_ms
+        return turn.voice_ended_ms + settings.wait_ms(turn.text)
+
+    def answered(self, turn: UserTurn, now_ms: float) -> float:
+        """The turn is answered, and over; where its voice ended, or its text if it had none."""
+        if self.voice_ms is None:
+            ended_ms = turn.voice_ended_ms if turn.voiced_ms else turn.word_ms or turn.voice_ended_ms
+        else:
+            self._answered = words_of(turn.partial)
+            ended_ms = now_ms if self.voice_until_ms is None else self.voice_until_ms
+        self.drop_turn()
+        return ended_ms
+
+    def drop_turn(self) -> None:
+        """The turn is over; its texts that are still to come belong to nobody."""
+        self.turn, self._unwanted = None, self._owed
+
+    def dismiss_turn(self) -> None:
+        """The turn needs no answer; its texts that are still to come are a turn of their own."""
+        self.turn = None
