@@ -32,7 +32,7 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor

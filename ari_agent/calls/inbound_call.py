@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
@@ -23,13 +24,14 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
-from ari_agent.calls.session import SessionDependencies, Teardown
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
 
-_NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
+_NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
 
 class InboundCall(PhoneCall):
@@ -144,13 +146,8 @@ class InboundCall(PhoneCall):
 
         saving: the record, begun already.
         """
-        spec = self._media_spec(
-            arrival.agent,
-            from_number=arrival.from_number,
-            to_number=arrival.to_number,
-            dynamic_variables=arrival.dynamic_variables,
-            metadata=arrival.metadata,
-        )
+        # The record keeps no empty metadata; the agent is told what the webhook said.
+        spec = replace(self._media_spec(arrival.agent, record.call), metadata=arrival.metadata)
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
@@ -158,10 +155,11 @@ class InboundCall(PhoneCall):
         await saving
         await self._agent_ready.wait()
         await self._leg.answer()
-        await self._talk(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
+        self._begin_conversation(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
+        await self._save()
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall._effects,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **PhoneCall.effects,
         StasisEnd: _left_or_diverted,
         StasisStart: _seen_diverted,
         ChannelVarset: _seen_diverted,

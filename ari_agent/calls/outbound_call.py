@@ -34,10 +34,13 @@ from ari_agent.asterisk.responses import was_heard
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
+from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import SessionDependencies, SessionEvent, Teardown
+from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
@@ -120,14 +123,7 @@ class OutboundCall(PhoneCall):
         call, agent = self._call, self._agent
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
-        spec = self._media_spec(
-            agent,
-            from_number=call.from_number or "",
-            to_number=call.to_number or "",
-            dynamic_variables=call.retell_llm_dynamic_variables or {},
-            metadata=call.metadata,
-        )
-        media = self._new_media(spec)
+        media = self._new_media(self._media_spec(agent, call))
         host, port = await media.open()
         media.dial_agent()
         try:
@@ -140,9 +136,10 @@ class OutboundCall(PhoneCall):
         self._channel_name = channel.name
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._outbound_record.dialled(channel.sip_call_id)
+        self._command(CallDetails(self._outbound_record.call))
         media.accept_from(*await self._leg.join_media(host, port))
         await self._services.ari.dial(self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _BACKSTOP_S)
-        self._in_ms(agent.ring_duration_ms, RingingTooLong())
+        self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._picked_up.wait()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
@@ -171,11 +168,13 @@ class OutboundCall(PhoneCall):
     async def _state_changed(self, event: ChannelStateChange) -> None:
         self._rang = self._rang or event.channel.state == "Ringing"
         if event.channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
-            self._begin_talk(self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms)
+            self._begin_conversation(
+                self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
+            )
             self._picked_up.set()
-            self._start(self._save())
+            self._start_task(self._save())
             if self._drop_machines or self._agent.voicemail_option:
-                self._start(self._detector.listen(self.channel_id))
+                self._start_task(self._detector.listen(self.channel_id))
 
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
@@ -204,7 +203,7 @@ class OutboundCall(PhoneCall):
 
     async def _vanished(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
-            self._in_ms(_VERDICT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
+            self._post_later(_VERDICT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
         elif isinstance(event, StasisEnd):
             await self._left_stasis(event)
         else:
@@ -220,7 +219,7 @@ class OutboundCall(PhoneCall):
 
     async def _hear_detector(self, event: AriEvent) -> None:
         if self._detector.is_listening(event):
-            self._start(self._detector.analyse())
+            self._start_task(self._detector.analyse())
         if self.state is CallState.ENDED:
             return
         if verdict := self._detector.verdict(event):
@@ -254,23 +253,23 @@ class OutboundCall(PhoneCall):
         text = getattr(option.action, "text", None)
         rendered = None if text is None else render(text, self._variables())
         self._log.info("agent told of voicemail", extra={"voicemail_status": status})
-        self.media.voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered))
+        self._command(Voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered)))
 
     async def _end(self, teardown: Teardown) -> None:
         if self._in_voicemail and teardown.reason in _ENDS_OF_A_MESSAGE:
             teardown = replace(teardown, reason=DisconnectionReason.VOICEMAIL_REACHED)
         await super()._end(teardown)
 
-    async def _part(self, teardown: Teardown) -> None:
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
         """There is no dialplan behind this channel: whoever would go on in one is hung up."""
-        if teardown.goes_on and teardown.reason:
+        if teardown.continues_in_dialplan and teardown.reason:
             answered = self._outbound_record.call.start_timestamp is not None
             cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)
-            teardown = replace(teardown, goes_on=False, q850_cause=cause)
-        await super()._part(teardown)
+            teardown = replace(teardown, continues_in_dialplan=False, q850_cause=cause)
+        await super()._disconnect_caller(teardown)
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall._effects,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **PhoneCall.effects,
         Teardown: _end,
         Dial: _dial_went_on,
         ChannelStateChange: _state_changed,

@@ -36,7 +36,8 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.registrar import TakenCall, is_call_id
-from ari_agent.calls.session import CallSession, SessionDependencies
+from ari_agent.calls.session import CallSession
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.front_end import FrontEnd
@@ -117,12 +118,12 @@ class Switchboard:
             return
         if _is_dialled(app, channel_id):
             # Its call ended while Asterisk was still making the channel.
-            self._start(self._sweep({_Orphan("dialled", channel_id)}))
+            self._start_task(self._sweep({_Orphan("dialled", channel_id)}))
             return
         is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
         if event.args[:1] in (("refer",), ("fallback",)) or self._stopping or is_text:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
-            self._start(self._sweep({_Orphan("caller", event.channel.id)}))
+            self._start_task(self._sweep({_Orphan("caller", event.channel.id)}))
             return
         dialled = event.channel.dialplan.exten
         session = InboundCall(
@@ -137,7 +138,7 @@ class Switchboard:
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
-        self._start(self._live_through(session))
+        self._start_task(self._live_through(session))
 
     async def _live_through(self, session: CallSession) -> None:
         try:
@@ -150,7 +151,7 @@ class Switchboard:
                 if known.get(key) is session:
                     del known[key]
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -15,7 +15,7 @@ from ari_agent.calls import switchboard as module
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.record_writer import RecordWriter
-from ari_agent.calls.session import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel

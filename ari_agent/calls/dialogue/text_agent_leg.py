@@ -21,7 +21,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import aiohttp
 from pydantic import ValidationError
@@ -50,6 +50,17 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     TranscriptTold,
     TransferAsked,
+)
+from ari_agent.calls.media.commands import (
+    ApiControl,
+    CallDetails,
+    CallerAway,
+    CallerBack,
+    Command,
+    ControlFailed,
+    KeyPressed,
+    TransferResult,
+    Voicemail,
 )
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
@@ -114,6 +125,7 @@ class TextAgentLeg:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
         self._output, self._on_event = output, on_event
+        self._call = spec.call
         self._loop = asyncio.get_running_loop()
         self.hear: Callable[[bytes], None] = self._hear
         self.ignored = self.messages_in = self.messages_out = 0
@@ -123,7 +135,7 @@ class TextAgentLeg:
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
         self._line = LlmLine(
-            speech.http, url, speech.habits, details=spec.details, on_event=self._line_tells, now_ms=speech.now_ms
+            speech.http, url, speech.habits, details=self._details, on_event=self._line_tells, now_ms=speech.now_ms
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
@@ -185,19 +197,39 @@ class TextAgentLeg:
         self._dialogue.start(0.0)
         self._settle()
 
-    def pause(self) -> None:
-        """The caller is away: nobody is asked anything."""
+    def command(self, command: Command) -> None:
+        """Obey a command; see AgentLeg."""
+        match command:
+            case KeyPressed(digit):
+                self._key_pressed(digit)
+            case CallerAway():
+                self._caller_away()
+            case CallerBack():
+                self._caller_back()
+            case ApiControl(control):
+                self._api_control(control)
+            case TransferResult(outcome):
+                self._transfer_result(outcome)
+            case Voicemail(notice):
+                self._voicemail_told(notice)
+            case ControlFailed(event, message):
+                self._control_failed(event, message)
+            case CallDetails(call):
+                self._call = call
+            case _:
+                assert_never(command)
+
+    def _caller_away(self) -> None:
+        """Nobody is asked anything while the caller does not listen."""
         self._dialogue.pause(self._now_ms)
         self._settle()
 
-    def resume(self) -> None:
-        """The caller is back."""
+    def _caller_back(self) -> None:
         self._dialogue.resume(self._now_ms)
         self._settle()
 
-    def dtmf(self, digit: str, duration_ms: int) -> None:
-        """The caller pressed a key. What was pressed stands in the transcript, in the agent's too."""
-        del duration_ms
+    def _key_pressed(self, digit: str) -> None:
+        """What was pressed stands in the transcript, in the agent's too."""
         if self._spec.allow_user_dtmf and not self._gone:
             self._dialogue.pressed(digit, self._now_ms)
             self._settle()
@@ -213,25 +245,21 @@ class TextAgentLeg:
         self._voice.heard()
         self._settle()
 
-    def call_control(self, control: CallControl) -> None:
-        """What the API wants the agent to know, or to do."""
+    def _api_control(self, control: CallControl) -> None:
         self._dialogue.control(
             context=control.additional_context, triggers=bool(control.trigger_response), now_ms=self._now_ms
         )
         self._settle()
 
-    def transfer_result(self, outcome: TransferOutcome) -> None:
-        """How its transfer ended."""
+    def _transfer_result(self, outcome: TransferOutcome) -> None:
         self._dialogue.transfer_result(outcome, self._now_ms)
         self._settle()
 
-    def voicemail(self, notice: VoicemailNotice) -> None:
-        """A machine has answered, or its greeting is over."""
+    def _voicemail_told(self, notice: VoicemailNotice) -> None:
         self._dialogue.voicemail(notice, self._now_ms)
         self._settle()
 
-    def control_error(self, event: str, message: str) -> None:
-        """What it wanted done cannot be."""
+    def _control_failed(self, event: str, message: str) -> None:
         if event == "dtmf":
             self._dialogue.press_failed(message, self._now_ms)
         elif event == "transfer":
@@ -274,6 +302,9 @@ class TextAgentLeg:
             self._failed(error.disconnection_reason, str(error))
         else:
             self._tell_event(AgentReady())
+
+    def _details(self) -> Mapping[str, object]:
+        return self._call.as_json() if self._call else {}
 
     def _line_tells(self, event: LineEvent) -> None:
         if self._over:
