@@ -365,7 +365,7 @@ def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str |
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = ApiRunner(api, access_log=None)
+    runner = ApiRunner(api)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

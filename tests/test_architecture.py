@@ -236,3 +236,50 @@ def test_only_those_who_construct_read_the_configuration() -> None:
 def test_the_walk_sees_the_package() -> None:
     assert {"errors", "contract.call", "asterisk.ari", "media.rtp"} <= set(MODULES)
     assert "contract.disconnection" in set(MODULES["errors"].own_imports())
+
+
+def _classes_upon(package: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Every class of ours that is derived from one of this package's, with the name of its module."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        roots = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+            if (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0] == package
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and any(
+                ast.unparse(base).partition(".")[0] in roots for base in node.bases
+            ):
+                yield f"{path.stem}.{node.name}", node
+
+
+def test_no_class_uses_what_is_private_to_its_base_in_aiohttp() -> None:
+    """Private names change without notice. Those of other objects are ruff's business: see SLF in pyproject.toml."""
+    found = {
+        f"{name}.{private}"
+        for name, defined in _classes_upon("aiohttp")
+        for node in ast.walk(defined)
+        for private in [getattr(node, "attr", None) or getattr(node, "name", None) or ""]
+        if private.startswith("_") and not private.endswith("__") and node is not defined
+    }
+    assert not found
+    assert "http_server._Connection" in {name for name, _ in _classes_upon("aiohttp")}, "the walk sees them"
+
+
+def _importers() -> Mapping[str, set[str]]:
+    """Each module of the package with those that it imports, also for types alone."""
+    return {name: {found for found in module.own_imports() if found in MODULES} for name, module in MODULES.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    left = {name: set(imports) for name, imports in _importers().items()}
+    while free := {name for name, imports in left.items() if not imports & left.keys()}:
+        for name in free:
+            del left[name]
+    while idle := left.keys() - {found for imports in left.values() for found in imports}:
+        for name in idle:
+            del left[name]
+    assert not left

@@ -10,22 +10,19 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent, Channel, ChannelDestroyed, ChannelVarset
 
-if TYPE_CHECKING:
-    from ari_agent.asterisk.ari import Ari
-
 # Underscores before the name make Asterisk hand the variable down to channels that this one creates.
 _AGENT_VARIABLE: Final = re.compile(r"_{0,2}AGENTVAR_(?P<name>[^\s(){}$]{1,128})", re.DOTALL)
-# Channels of a whole PBX pass by; those that never tell their end must not gather for ever.
+# Channels of a whole PBX are seen; those whose end is never reported must not be kept for ever.
 _MAX_CHANNELS: Final = 10_000
 _MAX_VARIABLES: Final = 200
 
 
 class AgentVariables:
-    """What was set so far, by channel."""
+    """The `AGENTVAR_` variables that have been set so far, by channel."""
 
     def __init__(self) -> None:
         self._channels: OrderedDict[str, dict[str, str]] = OrderedDict()
@@ -34,7 +31,7 @@ class AgentVariables:
         return len(self._channels)
 
     def observe(self, event: AriEvent) -> None:
-        """Remember a variable; forget a channel that is gone."""
+        """Remember a variable that was set; forget a channel that is gone."""
         match event:
             case ChannelVarset(channel=Channel(id=channel_id)) if found := _AGENT_VARIABLE.fullmatch(event.variable):
                 variables = self._channels.setdefault(channel_id, {})
@@ -46,11 +43,19 @@ class AgentVariables:
                 self._channels.pop(event.channel.id, None)
 
     def of(self, channel_id: str) -> Mapping[str, str]:
-        """Name, without `AGENTVAR_`, and value."""
+        """The variables of one channel: name, without `AGENTVAR_`, and value."""
         return self._channels.get(channel_id, {})
 
 
-async def read_agent_variables(ari: Ari, channel: Channel) -> dict[str, str]:
+class AgentVariablesSource(Protocol):
+    """Whoever collects the variables as they are set: Ari."""
+
+    @property
+    def agent_variables(self) -> AgentVariables:
+        """The variables of all channels."""
+
+
+async def read_agent_variables(ari: AgentVariablesSource, channel: Channel) -> dict[str, str]:
     """The `AGENTVAR_` variables of a channel that has just entered the application, by name without the prefix.
 
     Also those that ari.conf's `channelvars` puts into every event: they are there even if the connection was not when

@@ -68,7 +68,7 @@ class Ari:
     ) -> None:
         self.app = app
         self.asterisk_version: str | None = None
-        self.agent_variables = AgentVariables()
+        self._agent_variables = AgentVariables()
         self._entries = Entries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
@@ -77,6 +77,11 @@ class Ari:
 
     def __repr__(self) -> str:
         return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
+
+    @property
+    def agent_variables(self) -> AgentVariables:
+        """The `AGENTVAR_` variables that the dialplan has set on any channel."""
+        return self._agent_variables
 
     @property
     def connected(self) -> bool:
@@ -106,7 +111,7 @@ class Ari:
             await on_connected()
 
         def received(event: AriEvent) -> None:
-            self.agent_variables.observe(event)
+            self._agent_variables.observe(event)
             self._entries.observe(event)
             on_event(event)
 
