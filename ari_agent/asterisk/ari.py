@@ -49,7 +49,7 @@ class ExternalMedia:
 
 
 class Ari:
-    """One Asterisk, one application.
+    """The REST requests and the events of one application of one Asterisk.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
@@ -85,17 +85,17 @@ class Ari:
 
     @property
     def connected(self) -> bool:
-        """The event websocket is open now."""
+        """Whether the event websocket is open now."""
         return self._events.connected
 
     @property
     def rest_seconds(self) -> Mapping[tuple[str, str], RequestTotals]:
-        """Requests by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`)."""
+        """Number and time of all requests by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`)."""
         return self._rest.totals
 
     @property
     def event_counters(self) -> EventCounters:
-        """Events received, dropped, and how often the websocket was opened."""
+        """How many events were received and dropped, and how often the websocket was opened."""
         return self._events.counters
 
     @property
@@ -122,26 +122,26 @@ class Ari:
         await self._events.catch_up()
 
     async def subscribe_channel(self, channel_id: str) -> None:
-        """Hear of a channel also while it is not in the application."""
+        """Receive the events of a channel also while it is not in the application."""
         path = path_of("applications", self.app, "subscription")
         await self._rest.request("subscribe", "POST", path, body={"eventSource": f"channel:{channel_id}"})
 
     async def close(self) -> None:
-        """Close the pool; cancel `run` first."""
+        """Close the HTTP connections; cancel `run` first."""
         await self._rest.close()
 
     # --- the caller's channel
 
     async def ring(self, channel_id: str) -> None:
-        """180 Ringing to the caller."""
+        """Send 180 Ringing to the caller."""
         await self._rest.request("ring", "POST", path_of("channels", channel_id, "ring"))
 
     async def answer(self, channel_id: str) -> None:
-        """200 OK to the caller."""
+        """Send 200 OK to the caller."""
         await self._rest.request("answer", "POST", path_of("channels", channel_id, "answer"))
 
     async def hang_up(self, channel_id: str, *, q850_cause: int | None = None) -> None:
-        """End a channel; before the answer the cause becomes a SIP failure status. A channel that is gone is fine."""
+        """Hang up a channel; before the answer the cause becomes a SIP failure status. One that is gone is no error."""
         parameters = {} if q850_cause is None else {"reason_code": str(q850_cause)}
         try:
             await self._rest.request("hangup", "DELETE", path_of("channels", channel_id), parameters=parameters)
@@ -157,13 +157,13 @@ class Ari:
         priority: int | None = None,
         label: str | None = None,
     ) -> None:
-        """Leave the application; without arguments at the line after `Stasis()`."""
+        """Send a channel from the application on into the dialplan; by default to the line after `Stasis()`."""
         wanted = {"context": context, "extension": extension, "priority": priority, "label": label}
         body = {name: value for name, value in wanted.items() if value is not None}
         await self._rest.request("continueInDialplan", "POST", path_of("channels", channel_id, "continue"), body=body)
 
     async def send_dtmf(self, channel_id: str, digits: str, *, duration_ms: int = 100, between_ms: int = 100) -> None:
-        """RFC 4733 digits to the far end of a channel; returns before they are played."""
+        """Send RFC 4733 digits to the far end of a channel; returns before they are played."""
         body = {"dtmf": digits, "duration": duration_ms, "between": between_ms}
         await self._rest.request("sendDTMF", "POST", path_of("channels", channel_id, "dtmf"), body=body)
 
@@ -174,7 +174,7 @@ class Ari:
         )
 
     async def stop_playback(self, playback_id: str) -> None:
-        """Stop a sound. One that is over is fine."""
+        """Stop a sound. One that is over is no error."""
         try:
             await self._rest.request("stop", "DELETE", path_of("playbacks", playback_id))
         except ChannelGone:
@@ -183,7 +183,7 @@ class Ari:
     # --- calls of our own
 
     async def create_channel(self, channel_id: str, endpoint: str, variables: Mapping[str, str]) -> Channel:
-        """A channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
+        """Make a channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
 
         variables: channel variables and functions such as `PJSIP_HEADER(add,X-Name)`, set before the INVITE is made.
         AsteriskRefused with status 500 when there is no such endpoint.
@@ -193,11 +193,11 @@ class Ari:
         return _read(Channel, "POST", path, await self._rest.request("create", "POST", path, body=body))
 
     async def dial(self, channel_id: str, *, timeout_s: int) -> None:
-        """INVITE; returns at once. Events tell what comes of it; CANCEL follows after timeout_s."""
+        """Send a channel's INVITE and return at once; events report the outcome. CANCEL follows after timeout_s."""
         await self._rest.request("dial", "POST", path_of("channels", channel_id, "dial"), body={"timeout": timeout_s})
 
     async def snoop(self, channel_id: str, snoop_id: str) -> None:
-        """A second channel, in our application, that hears what comes from a channel; it ends with it."""
+        """Make a second channel in our application that hears what comes from a channel, and ends with it."""
         path = path_of("channels", channel_id, "snoop", snoop_id)
         await self._rest.request("snoopChannelWithId", "POST", path, body={"spy": "in", "app": self.app})
 
@@ -219,14 +219,14 @@ class Ari:
         await self._rest.request("updateObject", "PUT", _object_path(kind, object_id), body=body)
 
     async def delete_object(self, kind: str, object_id: str) -> None:
-        """Remove a live SIP object. One that is gone is fine."""
+        """Remove a live SIP object. One that is gone is no error."""
         try:
             await self._rest.request("deleteObject", "DELETE", _object_path(kind, object_id))
         except ChannelGone:
             log.debug("already gone", extra={"object_id": object_id})
 
     async def endpoints(self, technology: str = "PJSIP") -> list[str]:
-        """Names of all endpoints, also those of others."""
+        """The names of all endpoints of this Asterisk, also those that are not ours."""
         path = path_of("endpoints", technology)
         answer = await self._rest.request("listByTech", "GET", path)
         items: Iterable[Any] = answer if isinstance(answer, list) else ()
@@ -235,7 +235,7 @@ class Ari:
     # --- media and bridges
 
     async def external_media(self, *, channel_id: str, external_host: str, audio_format: str = "ulaw") -> ExternalMedia:
-        """A channel that exchanges RTP with external_host (`host:port`), in our application.
+        """Make a channel in our application that exchanges RTP with external_host (`host:port`).
 
         Its StasisStart comes on the event websocket, sometimes after this returns.
         """
@@ -252,7 +252,7 @@ class Ari:
         return ExternalMedia(channel.id, host, int(port))
 
     async def create_bridge(self, bridge_id: str) -> None:
-        """A mixing bridge. AsteriskRefused with status 409 when there is one of this name."""
+        """Make a mixing bridge. AsteriskRefused with status 409 when there is one of this name."""
         await self._rest.request("createWithId", "POST", path_of("bridges", bridge_id), body={"type": "mixing"})
 
     async def add_to_bridge(self, bridge_id: str, *channel_ids: str) -> None:
@@ -286,7 +286,7 @@ class Ari:
         await self._rest.request("removeChannel", "POST", path, body={"channel": list(channel_ids)})
 
     async def destroy_bridge(self, bridge_id: str) -> None:
-        """Dissolve a bridge; its channels stay. One that is gone is fine."""
+        """Dissolve a bridge; its channels stay. One that is gone is no error."""
         try:
             await self._rest.request("destroy", "DELETE", path_of("bridges", bridge_id))
         except ChannelGone:
@@ -295,7 +295,7 @@ class Ari:
     # --- variables
 
     async def read_variable(self, channel_id: str, name: str) -> str | None:
-        """A channel variable, or a dialplan function such as `CHANNEL(pjsip,call-id)`; None when it cannot be read."""
+        """The value of a channel variable or function such as `CHANNEL(pjsip,call-id)`; None if it cannot be read."""
         path = path_of("channels", channel_id, "variable")
         try:
             answer = await self._rest.request("getChannelVar", "GET", path, parameters={"variable": name})
@@ -311,7 +311,7 @@ class Ari:
         return value if isinstance(value, str) else None
 
     async def read_variables(self, channel_id: str, names: Sequence[str]) -> dict[str, str]:
-        """Those of the variables and functions that can be read."""
+        """The values of those variables and functions that can be read, by name."""
         found: dict[str, str] = {}
         for some in _portions(names):
             many = await self._read_many(channel_id, some) if self._bulk is not False and len(some) > 1 else None
@@ -368,15 +368,15 @@ class Ari:
     # --- what there is
 
     async def channels(self) -> list[Channel]:
-        """All channels of this Asterisk, also those of others."""
+        """All channels of this Asterisk, also those that are not ours."""
         return _read_all(Channel, "/channels", await self._rest.request("list", "GET", "/channels"))
 
     async def bridges(self) -> list[Bridge]:
-        """All bridges of this Asterisk, also those of others."""
+        """All bridges of this Asterisk, also those that are not ours."""
         return _read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
 
     async def asterisk_info(self) -> str:
-        """Asterisk's version, kept in `asterisk_version`."""
+        """Ask Asterisk for its version; it is kept in `asterisk_version`."""
         answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system"})
         system = answer.get("system") if isinstance(answer, dict) else None
         version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"

@@ -62,7 +62,9 @@ _DICE: Final = random.SystemRandom()
 
 @dataclass(slots=True)
 class EventCounters:
-    """events: handed over, by type. unknown: of kinds that no call needs. malformed: dropped.
+    """What happened to the events of one application since the start.
+
+    events: those handed over, by type. unknown: of kinds that no call needs. malformed: dropped.
 
     replaced: connections taken over by another controller. deaf: connections that were open and heard nothing.
     """
@@ -76,12 +78,12 @@ class EventCounters:
 
     @property
     def reconnects(self) -> int:
-        """Connections after the first."""
+        """How many connections there were after the first."""
         return max(0, self.connections - 1)
 
 
 class EventSocket:
-    """Events of one application, in the order in which Asterisk sent them."""
+    """Receives the events of one application, in the order in which Asterisk sent them."""
 
     def __init__(
         self,

@@ -59,12 +59,12 @@ class Channel(_Model):
 
     @property
     def sip_call_id(self) -> str | None:
-        """For the log and `telephony_identifier`; None when Asterisk did not tell."""
+        """The SIP Call-ID of the channel; None when Asterisk did not tell."""
         return self.protocol_id or None
 
 
 class Bridge(_Model):
-    """A bridge. channels: ids of the channels in it."""
+    """A bridge and the ids of the channels in it."""
 
     id: str
     technology: str = ""
@@ -74,7 +74,7 @@ class Bridge(_Model):
 
 
 class Playback(_Model):
-    """target_uri: `channel:ID` or `bridge:ID`. state: queued, playing, continuing, done or failed."""
+    """A sound. target_uri: `channel:ID` or `bridge:ID`. state: queued, playing, continuing, done or failed."""
 
     id: str
     media_uri: str = ""
@@ -110,7 +110,7 @@ class TextMessage(_Model):
 
 
 class AriEvent(_Model):
-    """Base of all events. timestamp: Asterisk's clock, ISO 8601 with milliseconds."""
+    """The base of all events. timestamp: Asterisk's clock, ISO 8601 with milliseconds."""
 
     type: ClassVar[str]
     application: str = ""
@@ -144,7 +144,7 @@ class StasisEnd(_ChannelEvent):
 
 
 class ChannelHangupRequest(_ChannelEvent):
-    """Somebody hangs up.
+    """The far end, the dialplan or an administrator hangs a channel up.
 
     cause: Q.850; None on a plain BYE. tech_cause: the SIP status; None on a plain BYE. soft: Asterisk itself asks.
     """
@@ -186,7 +186,7 @@ class ChannelUnhold(_ChannelEvent):
 
 
 class ChannelStateChange(_ChannelEvent):
-    """`channel.state` changed."""
+    """A channel changed its state: see `channel.state`."""
 
     type: ClassVar[str] = "ChannelStateChange"
 

@@ -39,7 +39,7 @@ _MAX_REPEATS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class SipHeaders:
-    """What the caller's INVITE said.
+    """What the controller keeps of the caller's INVITE.
 
     headers: `custom_sip_headers` of the call: names in lower case, values untouched. sip_call_id: its Call-ID.
     caller_host: where a number in a REFER is to be understood. local_uri: ours, for Referred-By.
@@ -54,7 +54,7 @@ class SipHeaders:
 
 
 async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
-    """Read them; before the answer as well as after it.
+    """Read the headers of a caller's INVITE, before the answer or after it.
 
     A channel that is no PJSIP channel has none. Raises AsteriskUnreachable, AsteriskRefused or ChannelGone.
     """
@@ -83,7 +83,7 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
 
 
 async def read_far_end(ari: Ari, channel_id: str) -> SipHeaders:
-    """What a REFER of a call that we placed needs to know; such a channel has no headers of an INVITE to read."""
+    """Read what a REFER needs in a call that we placed, whose channel has no headers of an INVITE to read."""
     facts = await ari.read_variables(channel_id, (_REMOTE_URI, _LOCAL_URI))
     return SipHeaders(caller_host=callers_host(facts.get(_REMOTE_URI), None), local_uri=facts.get(_LOCAL_URI))
 

@@ -34,7 +34,7 @@ _OTHER_TRANSPORTS: Final = frozenset({"tcp", "tls", "ws", "wss"})
 
 @dataclass(frozen=True, slots=True)
 class MessageDestination:
-    """to: `pjsip:ENDPOINT/URI`. from_uri: becomes the From header."""
+    """Where a text message goes. to: `pjsip:ENDPOINT/URI`. from_uri: becomes the From header."""
 
     to: str
     from_uri: str
@@ -42,7 +42,7 @@ class MessageDestination:
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """from_number, to_number: the user parts of From and of the request's URI.
+    """A text message that came in. from_number, to_number: the user parts of From and of the request's URI.
 
     sip_call_id: for SIP traces. is_cut_off: the text was longer than the 1023 bytes that Asterisk takes; it is lost.
     """

@@ -31,14 +31,14 @@ _GONE: Final = frozenset({"Channel not found", "Channel does not exist"})
 
 @dataclass(slots=True)
 class RequestTotals:
-    """How often, and how long in all."""
+    """How often a request was made, and how long all of them took together."""
 
     count: int = 0
     seconds: float = 0.0
 
 
 class Rest:
-    """Requests to one Asterisk.
+    """Sends the REST requests to one Asterisk.
 
     url: up to and including `/ari`. The credentials go into the Authorization header and nowhere else.
     totals: by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`).
@@ -56,7 +56,7 @@ class Rest:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The pool, authorised; made at first use, inside the running loop."""
+        """The HTTP connections with our credentials; made at first use, inside the running loop."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S),
@@ -69,7 +69,7 @@ class Rest:
         return self._session
 
     async def close(self) -> None:
-        """Close the pool. Idempotent; a later request opens a new one."""
+        """Close the HTTP connections. Idempotent; a later request opens new ones."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -83,7 +83,7 @@ class Rest:
         parameters: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        """The JSON of the answer, None when it has no body.
+        """Send a request and return the JSON of its answer, None when that has no body.
 
         operation: Asterisk's nickname of the request, for the counters. path: see `path_of`.
         Raises AsteriskUnreachable, ChannelGone (404) or AsteriskRefused (any other status of 400 or more).
@@ -115,7 +115,7 @@ class Rest:
 
 
 def path_of(*segments: str) -> str:
-    """A path from its segments, each escaped: an id from outside cannot reach another resource."""
+    """Build a path from its segments, each escaped so that an id from outside cannot reach another resource."""
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 

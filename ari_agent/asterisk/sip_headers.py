@@ -41,7 +41,7 @@ class HeaderRead:
 
     @property
     def function(self) -> str:
-        """The dialplan function that reads it."""
+        """The dialplan function that reads this header line."""
         return f"PJSIP_HEADER(read,{self.name},{self.occurrence})"
 
 
@@ -51,7 +51,7 @@ def counts(name: str) -> bool:
 
 
 def header_reads(names: str) -> list[HeaderRead]:
-    """What to read, in the order of the INVITE. names: the answer of PJSIP_HEADERS(). At most MAX_HEADERS."""
+    """The header lines to read, at most MAX_HEADERS, in the order of the INVITE. names: answer of PJSIP_HEADERS()."""
     seen: Counter[str] = Counter()
     reads: list[HeaderRead] = []
     for name in (part.strip() for part in names.split(",")):
@@ -63,7 +63,7 @@ def header_reads(names: str) -> list[HeaderRead]:
 
 
 def custom_sip_headers(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Names in lower case, values as received; lines of one name joined with `, ` (RFC 3261 section 7.3.1).
+    """The headers by name in lower case, values as received; lines of a name joined with `, ` (RFC 3261 section 7.3.1).
 
     lines: name and value of each, in the order of the INVITE.
     """
@@ -80,7 +80,7 @@ def channel_variable_name(header: str) -> str:
 
 
 def channel_variables(headers: Mapping[str, str]) -> dict[str, str]:
-    """Channel variables of the headers.
+    """The channel variables by which the dialplan can read the headers.
 
     `x-a.b` and `x-a-b` would share a variable: the first keeps the name, later ones get `_2`, `_3` and so on.
     """

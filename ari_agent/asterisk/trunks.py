@@ -36,7 +36,10 @@ _URI: Final = re.compile(r"(?:sip(?P<secure>s)?:)?(?P<host>[^;]+)(?:;transport=(
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """What Asterisk is to hold. auth: None where the far end knows us by our address. Fields by attribute name."""
+    """The SIP objects of one trunk, as Asterisk is to hold them: fields by attribute name.
+
+    auth: None where the far end knows us by our address.
+    """
 
     id: str
     aor: Mapping[str, str]

@@ -35,7 +35,7 @@ _NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_
 
 
 class InboundCall(PhoneCall):
-    """One inbound call. channel, arguments: of its StasisStart."""
+    """One call that came in through Stasis(). channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
 
@@ -91,7 +91,7 @@ class InboundCall(PhoneCall):
         await self._answer(arrival, record, saving)
 
     async def _divert(self, arrival: Arrival, record: CallRecord) -> None:
-        """No slot came free: to the fallback number, if there is one."""
+        """Send the caller to the fallback number, if there is one: no slot came free."""
         self._log.warning("no slot came free", extra={"limit": self._services.slots.limit})
         try:
             variables = self._fallback(arrival)

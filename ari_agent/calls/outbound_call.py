@@ -61,7 +61,7 @@ _ENDS_OF_A_MESSAGE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OutboundOrder:
-    """A call to place. call: its record, registered; agent: as overridden for this call.
+    """A call to place. call: the call object as it is stored. agent: as overridden for this call.
 
     drop_machines: hang up when an answering machine takes the call.
     """
@@ -72,7 +72,7 @@ class OutboundOrder:
 
 
 class OutboundCall(PhoneCall):
-    """One outbound call.
+    """One call that we place.
 
     slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
     """
@@ -105,7 +105,7 @@ class OutboundCall(PhoneCall):
         self._channel_name = ""
 
     async def run(self) -> None:
-        """Live through the call; then, where nobody could be reached, say in the log what is in the way."""
+        """Run the call to its end; where nobody could be reached, log afterwards what is wrong with the trunk."""
         await super().run()
         if self._teardown.reason is not DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE or self._rang:
             return
@@ -246,7 +246,7 @@ class OutboundCall(PhoneCall):
             self._tell_of_voicemail("greeting")
 
     def _tell_of_voicemail(self, status: Literal["greeting", "recording"]) -> None:
-        """The agent leaves the message: what it is to say is the agent's own business to say."""
+        """Tell the agent that it is to leave a message, and with which text."""
         option = self._agent.voicemail_option
         if option is None or option.action.type == "hangup" or self.media is None:
             return
@@ -261,7 +261,7 @@ class OutboundCall(PhoneCall):
         await super()._end(teardown)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """There is no dialplan behind this channel: whoever would go on in one is hung up."""
+        """Hang up also whom the call would send on: there is no dialplan behind this channel."""
         if teardown.continues_in_dialplan and teardown.reason:
             answered = self._outbound_record.call.start_timestamp is not None
             cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)

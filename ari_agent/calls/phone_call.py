@@ -36,7 +36,7 @@ from ari_agent.routing.variables import render
 
 
 class PhoneCall(CallSession):
-    """One phone call; each direction has a class of its own."""
+    """One call whose caller is a channel in Asterisk; each direction has a class of its own."""
 
     def __init__(
         self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
@@ -48,7 +48,7 @@ class PhoneCall(CallSession):
         self._transfers = Transfers(self, self._log)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
-        """The media half of the call, with the caller's side over RTP."""
+        """Make the media half of the call, with the caller's audio over RTP."""
         media = MediaSession(
             spec,
             rtp=self._services.rtp,

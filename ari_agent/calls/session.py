@@ -84,7 +84,7 @@ class CallSession(ABC):
 
     direction: ClassVar[CallDirection]
     has_channel = True
-    """The channel is in Asterisk, as far as events tell."""
+    """Whether the caller's channel is in Asterisk, as far as events tell."""
 
     def __init__(
         self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
@@ -116,11 +116,11 @@ class CallSession(ABC):
         return self._record.call if self._record else None
 
     def post(self, event: SessionEvent) -> None:
-        """Append to the call's queue."""
+        """Append an event to the call's queue."""
         self._queue.put_nowait(event)
 
     async def run(self) -> None:
-        """Live through the call."""
+        """Handle the call's events until it has ended, then give back all that it held."""
         async with self._exit:  # whatever happens, the slot ends with the call
             await self._run_events()
 
@@ -172,7 +172,7 @@ class CallSession(ABC):
 
     @abstractmethod
     async def _connect(self) -> None:
-        """From the first ring to the answer: what tells one direction of calls from another."""
+        """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
     def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
         """What the media half must know of this call, for this agent.
@@ -200,7 +200,7 @@ class CallSession(ABC):
         )
 
     def _variables(self) -> Mapping[str, str]:
-        """What `{{name}}` stands for in this call, now."""
+        """The values of `{{name}}` in this call, as of now."""
         return self._record.variables(self._services.now_ms()) if self._record else {}
 
     async def _save(self) -> None:
@@ -210,7 +210,7 @@ class CallSession(ABC):
             await self._services.records.save(self._record)
 
     def _begin_conversation(self, record: CallRecord, media: MediaHalf, *, max_duration_ms: int) -> None:
-        """The caller is answered: audio flows from now on. The record is to be stored afterwards."""
+        """Let audio flow, as the caller is answered; the record is to be stored afterwards."""
         media.start()
         self._advance(Answered())
         self._post_later(max_duration_ms, MaxDurationReached())
@@ -247,7 +247,7 @@ class CallSession(ABC):
         await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
-        """Its last words are played out first, while the caller may still hang up.
+        """Play the agent's last words out first; meanwhile the caller may still hang up.
 
         An agent that names a cause wants a BYE with it; without one the caller goes on in the dialplan.
         """
@@ -302,7 +302,7 @@ class CallSession(ABC):
             answer(event.answer, None)
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
-        """Press keys towards the caller.
+        """Send DTMF digits to the caller.
 
         Raises:
             CallError, AsteriskError: it cannot be done.
@@ -316,7 +316,7 @@ class CallSession(ABC):
         await self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
-        """Send the caller elsewhere; the outcome is told once it is known."""
+        """Transfer the caller; `tell` gets the outcome once it is known."""
         tell(failed(str(NoPhoneLine(self.call_id))))
 
     # The record.
@@ -400,11 +400,11 @@ class CallSession(ABC):
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """Send the caller on, or away."""
+        """Hang the caller up, or send them on in the dialplan."""
 
     @abstractmethod
     async def _release_caller_leg(self) -> None:
-        """Give back what the caller's side holds, once nothing uses it any more."""
+        """Give back what the caller's side holds: the media half does not use it any more."""
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         Teardown: _end,

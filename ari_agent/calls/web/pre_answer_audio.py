@@ -13,7 +13,7 @@ MESSAGES_LIMIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PreAnswerSound:
-    """In the agent's encoding."""
+    """Sound in the agent's encoding."""
 
     payload: bytes
 
@@ -22,7 +22,7 @@ EarlyWord: TypeAlias = PreAnswerSound | Mark
 
 
 class PreAnswerAudio:
-    """limit_bytes: of sound; what exceeds it is dropped."""
+    """Keeps sound and marks in order. limit_bytes: of sound; what exceeds it is dropped."""
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._left_bytes = self._limit_bytes = limit_bytes
@@ -30,7 +30,7 @@ class PreAnswerAudio:
         self._marks = 0
 
     def play(self, payload: bytes) -> bool:
-        """Sound. False: no room."""
+        """Add sound. False: there is no room."""
         if len(payload) > self._left_bytes or len(self._words) >= MESSAGES_LIMIT:
             return False
         self._words.append(PreAnswerSound(payload))
@@ -38,7 +38,7 @@ class PreAnswerAudio:
         return True
 
     def mark(self, name: str) -> bool:
-        """A mark after it. False: too many wait."""
+        """Add a mark after what was added before. False: too many wait."""
         if self._marks >= MARKS_LIMIT or len(self._words) >= MESSAGES_LIMIT:
             return False
         self._words.append(Mark(name))
@@ -46,7 +46,7 @@ class PreAnswerAudio:
         return True
 
     def take(self) -> list[EarlyWord]:
-        """All of it, and nothing is left."""
+        """Take out all that was added, in order."""
         words, self._words = self._words, []
         self._left_bytes, self._marks = self._limit_bytes, 0
         return words

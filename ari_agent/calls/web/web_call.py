@@ -36,7 +36,7 @@ _CLOSE_CODES: Final[Mapping[DisconnectionReason, int]] = {
 
 
 class WebCall(CallSession):
-    """One web call. taken: the registered call; front: its open websocket."""
+    """One call over the audio websocket. taken: the registered call. front: its front end, whose websocket is open."""
 
     direction = CallDirection.INBOUND
     has_channel = False
@@ -76,11 +76,11 @@ class WebCall(CallSession):
         await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, continues_in_dialplan=True))
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """Close the websocket, with the reason as its text."""
+        """Close the websocket; its reason is the disconnection_reason."""
         await self._front.close(_close_code(teardown.reason), teardown.reason.value if teardown.reason else "")
 
     async def _release_caller_leg(self) -> None:
-        """Nothing is left: the websocket is closed."""
+        """Do nothing: the websocket is closed already."""
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **CallSession.effects,
