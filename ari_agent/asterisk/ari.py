@@ -17,16 +17,16 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ari_agent.asterisk.agent_variables import AgentVariables
-from ari_agent.asterisk.entries import Entries
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
+from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
 
 log = logging.getLogger(__name__)
 
-ADD_PATIENCE_S: Final = 10.0
+ADD_TIMEOUT_S: Final = 10.0
 """How long a new channel may take to enter the application where Asterisk has too much to do: its caller rings on."""
 _FIRST_ADD_RETRY_S: Final = 0.02
 _LAST_ADD_RETRY_S: Final = 1.0
@@ -69,7 +69,7 @@ class Ari:
         self.app = app
         self.asterisk_version: str | None = None
         self._agent_variables = AgentVariables()
-        self._entries = Entries()
+        self._entries = StasisEntries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
         # Asterisk 20.20, 22.10 and 23.4 read and write many variables in one request; None: not known yet.
@@ -259,11 +259,11 @@ class Ari:
         """Put channels into a bridge, taking them out of the one they are in.
 
         A fresh external media channel is refused with 422 until it has entered the application: asked again when it
-        has, for up to ADD_PATIENCE_S. Its StasisStart says when; for one that is lost, we ask now and then, but ever
+        has, for up to ADD_TIMEOUT_S. Its StasisStart says when; for one that is lost, we ask now and then, but ever
         more rarely: a burst of calls that all ask again at once would slow the very Asterisk that is to answer.
         """
         path = path_of("bridges", bridge_id, "addChannel")
-        give_up_s = asyncio.get_running_loop().time() + ADD_PATIENCE_S
+        give_up_s = asyncio.get_running_loop().time() + ADD_TIMEOUT_S
         pause_s = _FIRST_ADD_RETRY_S
         with self._entries.of(*channel_ids) as entered:
             while True:

@@ -75,7 +75,7 @@ class CallerLeg:
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension)
 
-    async def come_back(self) -> None:
+    async def rejoin_bridge(self) -> None:
         """Put the channel back into the bridge after a transfer that failed."""
         await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
 
@@ -83,7 +83,7 @@ class CallerLeg:
         """Play digits to the caller as RFC 4733 events."""
         await self._ari.send_dtmf(self.channel_id, digits)
 
-    async def go_on_in_dialplan(self, variables: Mapping[str, str]) -> None:
+    async def continue_in_dialplan(self, variables: Mapping[str, str]) -> None:
         """Send the channel from Stasis() on into the dialplan, with the given channel variables set."""
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
-from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
+from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
@@ -83,7 +83,7 @@ class InboundCall(PhoneCall):
         )
         saving = self._tasks.create_task(self._save())
         try:
-            await self._exit.enter_async_context(self._services.slots.inbound())
+            await self._exit_stack.enter_async_context(self._services.slots.inbound())
         except TimeoutError:
             await saving
             await self._divert(arrival, record)
@@ -115,15 +115,15 @@ class InboundCall(PhoneCall):
         trunk = trunk_id(self._services.app, number.phone_number)
         return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 
-    async def _left_or_diverted(self, event: StasisEnd) -> None:
+    async def _left_stasis_unless_diverted(self, event: StasisEnd) -> None:
         if self.state is not CallState.DIVERTED:  # there it is our own doing; the caller's hang-up has its own events
             await self._left_stasis(event)
 
-    async def _seen_diverted(self, event: StasisStart | ChannelVarset) -> None:
+    async def _fallback_event(self, event: StasisStart | ChannelVarset) -> None:
         if self.state is not CallState.DIVERTED:
-            await self._seen_while_away(event)
+            await self._transfer_event(event)
         elif isinstance(event, StasisStart):
-            self._log.info("fallback number not reached", extra={"dial_status": came_back(event.args)})
+            self._log.info("fallback number not reached", extra={"dial_status": returned_dial_status(event.args)})
             await self._end(_NO_SLOT)
         elif (event.variable, event.value) == (DIAL_STATUS, "ANSWER"):
             await self._end(Teardown(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
@@ -160,7 +160,7 @@ class InboundCall(PhoneCall):
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **PhoneCall.effects,
-        StasisEnd: _left_or_diverted,
-        StasisStart: _seen_diverted,
-        ChannelVarset: _seen_diverted,
+        StasisEnd: _left_stasis_unless_diverted,
+        StasisStart: _fallback_event,
+        ChannelVarset: _fallback_event,
     }

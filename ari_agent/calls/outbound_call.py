@@ -30,7 +30,7 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import outbound_channel_id
-from ari_agent.asterisk.responses import was_heard
+from ari_agent.asterisk.provisional_response import got_provisional_response
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
@@ -49,11 +49,11 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
 
-_BACKSTOP_S: Final = 5
+_DIAL_TIMEOUT_MARGIN_S: Final = 5
 """Asterisk gives up so long after we should have: it matters only if we died meanwhile."""
-_VERDICT_MS: Final = 1_000
+_HANGUP_EVENT_WAIT_MS: Final = 1_000
 """A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
-_ENDS_OF_A_MESSAGE: Final = frozenset(
+_VOICEMAIL_ENDS: Final = frozenset(
     {DisconnectionReason.AGENT_HANGUP, DisconnectionReason.USER_HANGUP, DisconnectionReason.INACTIVITY}
 )
 """Whoever ends it, what a call to a machine came to is that: it reached voicemail."""
@@ -90,7 +90,7 @@ class OutboundCall(PhoneCall):
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))
         self.has_channel = False
-        self._exit = slot
+        self._exit_stack = slot
         self._agent = order.agent
         self._call = order.call
         self._trunks = trunks
@@ -100,7 +100,7 @@ class OutboundCall(PhoneCall):
         self._drop_machines = order.drop_machines
         self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
         self._in_voicemail = self._in_greeting = False
-        self._picked_up = asyncio.Event()
+        self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
 
@@ -138,9 +138,11 @@ class OutboundCall(PhoneCall):
         self._outbound_record.dialled(channel.sip_call_id)
         self._command(CallDetails(self._outbound_record.call))
         media.accept_from(*await self._leg.join_media(host, port))
-        await self._services.ari.dial(self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _BACKSTOP_S)
+        await self._services.ari.dial(
+            self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _DIAL_TIMEOUT_MARGIN_S
+        )
         self._post_later(agent.ring_duration_ms, RingingTooLong())
-        await self._picked_up.wait()
+        await self._answered.wait()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
             self._sip = await read_far_end(self._services.ari, self.channel_id)
@@ -162,7 +164,7 @@ class OutboundCall(PhoneCall):
 
     # What comes of it.
 
-    async def _dial_went_on(self, event: Dial) -> None:
+    async def _dial_progressed(self, event: Dial) -> None:
         self._rang = self._rang or event.dialstatus in ("RINGING", "PROGRESS")
 
     async def _state_changed(self, event: ChannelStateChange) -> None:
@@ -171,7 +173,7 @@ class OutboundCall(PhoneCall):
             self._begin_conversation(
                 self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
             )
-            self._picked_up.set()
+            self._answered.set()
             self._start_task(self._save())
             if self._drop_machines or self._agent.voicemail_option:
                 self._start_task(self._detector.listen(self.channel_id))
@@ -179,16 +181,18 @@ class OutboundCall(PhoneCall):
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
             return
-        heard = self._rang or await self._was_heard()
+        heard = self._rang or await self._got_provisional_response()
         if not self._rang:
             came = "100 Trying, but neither 180 nor 183," if heard else "no provisional response"
             self._log.warning("%s came from the trunk while it should have rung", came)
         reason = reason_for_dial(None, timed_out=True, heard=heard)
         await self._end(Teardown(reason, q850_cause(reason, answered=False)))
 
-    async def _was_heard(self) -> bool:
+    async def _got_provisional_response(self) -> bool:
         try:
-            return await was_heard(self._services.ari, channel_id=self.channel_id, channel_name=self._channel_name)
+            return await got_provisional_response(
+                self._services.ari, channel_id=self.channel_id, channel_name=self._channel_name
+            )
         except AsteriskError:
             return True  # nobody to ask any more
 
@@ -201,9 +205,9 @@ class OutboundCall(PhoneCall):
         self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
         await self._end(Teardown(reason))
 
-    async def _vanished(self, event: StasisEnd | CallerGone) -> None:
+    async def _channel_gone(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
-            self._post_later(_VERDICT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
+            self._post_later(_HANGUP_EVENT_WAIT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
         elif isinstance(event, StasisEnd):
             await self._left_stasis(event)
         else:
@@ -213,11 +217,11 @@ class OutboundCall(PhoneCall):
 
     async def _handle(self, event: SessionEvent) -> None:
         if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
-            await self._hear_detector(event)
+            await self._on_detector_event(event)
         else:
             await super()._handle(event)
 
-    async def _hear_detector(self, event: AriEvent) -> None:
+    async def _on_detector_event(self, event: AriEvent) -> None:
         if self._detector.is_listening(event):
             self._start_task(self._detector.analyse())
         if self.state is CallState.ENDED:
@@ -228,7 +232,7 @@ class OutboundCall(PhoneCall):
                 await self._machine_answered()
         elif self._in_greeting and self._detector.greeting_is_over(event):
             self._in_greeting = False
-            self._tell_of_voicemail("recording")
+            self._notify_voicemail("recording")
 
     def _is_detecting(self) -> bool:
         answered_ms = self._outbound_record.call.start_timestamp
@@ -243,9 +247,9 @@ class OutboundCall(PhoneCall):
         else:
             self._in_voicemail = self._in_greeting = True
             self._outbound_record.reached_voicemail()
-            self._tell_of_voicemail("greeting")
+            self._notify_voicemail("greeting")
 
-    def _tell_of_voicemail(self, status: Literal["greeting", "recording"]) -> None:
+    def _notify_voicemail(self, status: Literal["greeting", "recording"]) -> None:
         """Tell the agent that it is to leave a message, and with which text."""
         option = self._agent.voicemail_option
         if option is None or option.action.type == "hangup" or self.media is None:
@@ -256,7 +260,7 @@ class OutboundCall(PhoneCall):
         self._command(Voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered)))
 
     async def _end(self, teardown: Teardown) -> None:
-        if self._in_voicemail and teardown.reason in _ENDS_OF_A_MESSAGE:
+        if self._in_voicemail and teardown.reason in _VOICEMAIL_ENDS:
             teardown = replace(teardown, reason=DisconnectionReason.VOICEMAIL_REACHED)
         await super()._end(teardown)
 
@@ -271,11 +275,11 @@ class OutboundCall(PhoneCall):
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **PhoneCall.effects,
         Teardown: _end,
-        Dial: _dial_went_on,
+        Dial: _dial_progressed,
         ChannelStateChange: _state_changed,
         RingingTooLong: _rings_too_long,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,
-        StasisEnd: _vanished,
-        CallerGone: _vanished,
+        StasisEnd: _channel_gone,
+        CallerGone: _channel_gone,
     }

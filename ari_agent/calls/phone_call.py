@@ -62,7 +62,7 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        if await self._transfers.took_caller():
+        if await self._transfers.caller_was_taken():
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
@@ -74,8 +74,8 @@ class PhoneCall(CallSession):
         if self.state is not CallState.TRANSFERRING:  # there it is our own doing
             await self._caller_gone(event)
 
-    async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
-        await self._transfers.seen(event)
+    async def _transfer_event(self, event: StasisStart | ChannelVarset) -> None:
+        await self._transfers.observe(event)
 
     async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
         self._command(KeyPressed(event.digit, event.duration_ms))
@@ -124,26 +124,26 @@ class PhoneCall(CallSession):
             self._record.transfer_started(request)
             await self._save()
 
-    async def come_back(self) -> None:
+    async def caller_returned(self) -> None:
         """See TransferringCall."""
         self._advance(TransferFailed())
         if self._deferred_teardown:
             await self._end(self._deferred_teardown)
             return
         try:
-            await self._leg.come_back()
+            await self._leg.rejoin_bridge()
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
             await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
         self._caller_returns(HoldReason.TRANSFER)
 
-    async def transfer_is_over(self) -> None:
+    async def transfer_failed(self) -> None:
         """See TransferringCall."""
         if self._record:
             self._record.transfer_cancelled()
             await self._save()
 
-    async def hand_over(self, destination: str) -> None:
+    async def transfer_succeeded(self, destination: str) -> None:
         """See TransferringCall."""
         if self._record:
             self._record.transferred(destination, self._services.now_ms())
@@ -162,7 +162,7 @@ class PhoneCall(CallSession):
         }
         try:
             if teardown.continues_in_dialplan or teardown.q850_cause is None:
-                await self._leg.go_on_in_dialplan(variables)
+                await self._leg.continue_in_dialplan(variables)
             else:
                 await self._leg.hang_up(teardown.q850_cause, variables)
         except ChannelGone:
@@ -179,8 +179,8 @@ class PhoneCall(CallSession):
         ChannelHangupRequest: _caller_gone,
         ChannelDestroyed: _caller_gone,
         StasisEnd: _left_stasis,
-        StasisStart: _seen_while_away,
-        ChannelVarset: _seen_while_away,
+        StasisStart: _transfer_event,
+        ChannelVarset: _transfer_event,
         ChannelDtmfReceived: _digit_pressed,
         ChannelHold: _held,
         ChannelUnhold: _unheld,

@@ -96,7 +96,7 @@ class CallSession(ABC):
         self._services = services
         self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._agent_ready = asyncio.Event()
-        self._exit = AsyncExitStack()
+        self._exit_stack = AsyncExitStack()
         self._timers: list[asyncio.TimerHandle] = []
         self._transcript = TranscriptWriter(on_due=lambda: self.post(TranscriptDue()), save=self._save)
         self._record: CallRecord | None = None
@@ -121,7 +121,7 @@ class CallSession(ABC):
 
     async def run(self) -> None:
         """Handle the call's events until it has ended, then give back all that it held."""
-        async with self._exit:  # whatever happens, the slot ends with the call
+        async with self._exit_stack:  # whatever happens, the slot ends with the call
             await self._run_events()
 
     async def _run_events(self) -> None:
@@ -381,7 +381,7 @@ class CallSession(ABC):
         if closing:
             await closing
         await self._release_caller_leg()
-        await self._exit.aclose()
+        await self._exit_stack.aclose()
         ended = CallNotOngoing(self.call_id, "ended")
         while not self._queue.empty():
             event = self._queue.get_nowait()

@@ -48,13 +48,13 @@ class TransferringCall(Protocol):
             TransferNotSetUp, AsteriskError: it cannot; the caller stays.
         """
 
-    async def come_back(self) -> None:
+    async def caller_returned(self) -> None:
         """Join the caller, who is back, with the agent again, or end the call if there is no agent any more."""
 
-    async def transfer_is_over(self) -> None:
+    async def transfer_failed(self) -> None:
         """Write into the record that the transfer failed."""
 
-    async def hand_over(self, destination: str) -> None:
+    async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
 
 
@@ -90,7 +90,7 @@ class Transfers:
             return "the far end never answered the last REFER, so it gets no other"
         return None
 
-    async def seen(self, event: StasisStart | ChannelVarset) -> None:
+    async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""
         transfer = self._transfer
         if transfer is None or (outcome := transfer.observe(event)) is None:
@@ -101,7 +101,7 @@ class Transfers:
         else:
             await self._failed(transfer, outcome)
 
-    async def took_caller(self) -> bool:
+    async def caller_was_taken(self) -> bool:
         """Whether the caller is gone because a transfer succeeded. If so, the call has ended as transferred."""
         transfer = self._transfer
         if transfer is None or (heard := transfer.heard) is None or heard.status != "succeeded":
@@ -111,15 +111,15 @@ class Transfers:
 
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         transfer.finish(outcome)
-        await self._call.hand_over(transfer.request.to)
+        await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
         # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
-        await self._call.come_back()
+        await self._call.caller_returned()
         transfer.finish(outcome)
-        await self._call.transfer_is_over()
+        await self._call.transfer_failed()
 
 
 def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:

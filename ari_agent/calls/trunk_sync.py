@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
-from ari_agent.asterisk.reach import why_unreachable
+from ari_agent.asterisk.reachability import why_unreachable
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.errors import AsteriskError, AsteriskUnreachable
 from ari_agent.store.store import Store

@@ -347,7 +347,7 @@ async def test_a_channel_is_added_when_its_entry_is_announced(
 async def test_a_channel_that_never_enters_is_given_up(
     asterisk: FakeAsterisk, ari: Ari, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ari_agent.asterisk.ari.ADD_PATIENCE_S", 0.1)
+    monkeypatch.setattr("ari_agent.asterisk.ari.ADD_TIMEOUT_S", 0.1)
     asterisk.answer = answers(422, {"message": "Channel not in Stasis application"})
     with pytest.raises(AsteriskRefused, match="422"):
         await ari.add_to_bridge("b1", "m1")

@@ -18,7 +18,7 @@ class PreAnswerSound:
     payload: bytes
 
 
-EarlyWord: TypeAlias = PreAnswerSound | Mark
+PreAnswerItem: TypeAlias = PreAnswerSound | Mark
 
 
 class PreAnswerAudio:
@@ -26,27 +26,27 @@ class PreAnswerAudio:
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._left_bytes = self._limit_bytes = limit_bytes
-        self._words: list[EarlyWord] = []
+        self._items: list[PreAnswerItem] = []
         self._marks = 0
 
     def play(self, payload: bytes) -> bool:
         """Add sound. False: there is no room."""
-        if len(payload) > self._left_bytes or len(self._words) >= MESSAGES_LIMIT:
+        if len(payload) > self._left_bytes or len(self._items) >= MESSAGES_LIMIT:
             return False
-        self._words.append(PreAnswerSound(payload))
+        self._items.append(PreAnswerSound(payload))
         self._left_bytes -= len(payload)
         return True
 
     def mark(self, name: str) -> bool:
         """Add a mark after what was added before. False: too many wait."""
-        if self._marks >= MARKS_LIMIT or len(self._words) >= MESSAGES_LIMIT:
+        if self._marks >= MARKS_LIMIT or len(self._items) >= MESSAGES_LIMIT:
             return False
-        self._words.append(Mark(name))
+        self._items.append(Mark(name))
         self._marks += 1
         return True
 
-    def take(self) -> list[EarlyWord]:
+    def take(self) -> list[PreAnswerItem]:
         """Take out all that was added, in order."""
-        words, self._words = self._words, []
+        items, self._items = self._items, []
         self._left_bytes, self._marks = self._limit_bytes, 0
-        return words
+        return items

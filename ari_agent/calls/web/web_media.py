@@ -99,11 +99,11 @@ class WebMedia(MediaHalf):
             to_encoding=audio.audio_encoding,
             to_hz=audio.sample_rate,
         )
-        for word in self._pre_answer.take():
-            if isinstance(word, PreAnswerSound):
-                self.play(word.payload)
+        for item in self._pre_answer.take():
+            if isinstance(item, PreAnswerSound):
+                self.play(item.payload)
             else:
-                self.mark(word.name)
+                self.mark(item.name)
 
     def hear(self, payload: bytes) -> None:
         """Take the user's audio, of any length."""
@@ -166,7 +166,7 @@ class WebMedia(MediaHalf):
         now_s = self._loop.time()
         self._position.clear(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
-        early = [word.name for word in self._pre_answer.take() if isinstance(word, Mark)]
+        early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
         if self._to_user is not None:
             self._to_user.reset()
         unsent = self._front.clear()

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ari_agent.asterisk.trunks import trunk_address
 from ari_agent.contract.phone_number import TrunkConfig
 
-PATIENCE_S: Final = 2.0
+STEP_TIMEOUT_S: Final = 2.0
 """For each of the three."""
 
 
@@ -51,7 +51,7 @@ def _unknown(host: str, port: int | None, error: OSError | UnicodeError) -> str:
 
 
 async def _look_up(host: str, port: int) -> tuple[str, int]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(STEP_TIMEOUT_S):
         answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     first = answers[0][4]
     return str(first[0]), int(first[1])
@@ -60,10 +60,10 @@ async def _look_up(host: str, port: int) -> tuple[str, int]:
 async def _connect(host: str, found: tuple[str, int], transport: str) -> str:
     where = f"{found[0]} port {found[1]}"
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(STEP_TIMEOUT_S):
             _, writer = await asyncio.open_connection(*found)
     except TimeoutError:
-        return f"no TCP connection to {where} in {PATIENCE_S:g} s"
+        return f"no TCP connection to {where} in {STEP_TIMEOUT_S:g} s"
     except OSError as error:
         return f"no TCP connection to {where}: {os.strerror(error.errno) if error.errno else error}"
     try:
@@ -71,16 +71,16 @@ async def _connect(host: str, found: tuple[str, int], transport: str) -> str:
             # As Asterisk does without `verify_server`: the question is whether it speaks TLS.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(STEP_TIMEOUT_S):
                 await writer.start_tls(context, server_hostname=host)
     except TimeoutError:
-        return f"no TLS handshake with {where} in {PATIENCE_S:g} s"
+        return f"no TLS handshake with {where} in {STEP_TIMEOUT_S:g} s"
     except (ssl.SSLError, OSError) as error:
         return f"TLS handshake with {where} failed: {getattr(error, 'reason', None) or error}"
     finally:
         writer.close()
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(STEP_TIMEOUT_S):
                 await writer.wait_closed()
     return (
         f"{where} takes {transport.upper()} connections from here: it answered so itself, did not speak SIP, "

@@ -14,7 +14,7 @@ from ari_agent.asterisk.ari import Ari
 _PROVISIONAL: Final = re.compile(r"SIP 1[0-9][0-9]\b")
 
 
-async def was_heard(ari: Ari, *, channel_id: str, channel_name: str) -> bool:
+async def got_provisional_response(ari: Ari, *, channel_id: str, channel_name: str) -> bool:
     """Whether the INVITE got a provisional response (RFC 3261 section 21.1). A challenge for a password is none.
 
     True also where Asterisk cannot tell, for want of func_hangupcause. Raises: AsteriskError.
