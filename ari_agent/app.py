@@ -32,7 +32,7 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -373,7 +373,7 @@ def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str |
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = ApiRunner(api, access_log=None)
+    runner = ApiRunner(api)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -138,14 +138,6 @@ def test_an_error_says_what_happened_and_what_would_be_right(error: Exception, t
     assert str(error) == text
 
 
-def test_a_text_agent_without_speech_is_told_to_set_it_up_or_to_bring_its_own() -> None:
-    assert str(UnservedAgent("agent_1", "custom-llm")) == (
-        "agent agent_1 has a response_engine of type custom-llm, which takes no calls; "
-        "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"
-    )
-    assert str(UnservedAgent("agent_1", "retell-llm")).endswith("which takes no calls; use audio-websocket")
-
-
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -6,8 +6,8 @@ Such a request never reaches the application, its middlewares and its signals.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from aiohttp import http_exceptions, web
 
@@ -24,25 +24,37 @@ _COMPLAINTS: Final[Sequence[tuple[type[BaseException], str]]] = (
 """The first that fits. Not aiohttp's own words, which quote the request, perhaps with a key in it."""
 
 
+_NO_ACCESS_LOG: Final[Mapping[str, Any]] = {"access_log": None}
+"""As aiohttp's documentation of AppRunner says; its types do not."""
+
+
 class ApiRunner(web.AppRunner):
-    """Serves the API; every answer is JSON."""
+    """Serves the API; every answer is JSON. Requests are not written to an access log."""
 
     __slots__ = ()
 
-    async def _make_server(self) -> web.Server:
-        usual = await super()._make_server()
-        return _Server(
-            usual.request_handler,
-            request_factory=usual.request_factory,
-            handler_cancellation=usual.handler_cancellation,
-            loop=asyncio.get_running_loop(),
-            **usual._kwargs,
-        )
+    def __init__(self, app: web.Application) -> None:
+        super().__init__(app, **_NO_ACCESS_LOG)
+
+    @property
+    def server(self) -> web.Server | None:
+        """What a site calls for each connection that it accepts; None before `setup` and after `cleanup`."""
+        usual = super().server
+        return _Connections(usual) if usual else None
 
 
-class _Server(web.Server):
+class _Connections(web.Server):
+    """Makes the connections of another server, which keeps them, and closes them at the end.
+
+    manager: that server.
+    """
+
+    def __init__(self, manager: web.Server) -> None:
+        super().__init__(manager.request_handler)
+        self.manager = manager
+
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self.manager, loop=asyncio.get_running_loop(), **_NO_ACCESS_LOG)
 
 
 class _Connection(web.RequestHandler):

@@ -17,11 +17,11 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ari_agent.asterisk.agent_variables import AgentVariables
-from ari_agent.asterisk.entries import Entries
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
+from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ class Ari:
     ) -> None:
         self.app = app
         self.asterisk_version: str | None = None
-        self.agent_variables = AgentVariables()
-        self._entries = Entries()
+        self._agent_variables = AgentVariables()
+        self._entries = StasisEntries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
         # Asterisk 20.20, 22.10 and 23.4 read and write many variables in one request; None: not known yet.
@@ -77,6 +77,11 @@ class Ari:
 
     def __repr__(self) -> str:
         return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
+
+    @property
+    def agent_variables(self) -> AgentVariables:
+        """The `AGENTVAR_` variables that the dialplan has set on any channel."""
+        return self._agent_variables
 
     @property
     def connected(self) -> bool:
@@ -106,7 +111,7 @@ class Ari:
             await on_connected()
 
         def received(event: AriEvent) -> None:
-            self.agent_variables.observe(event)
+            self._agent_variables.observe(event)
             self._entries.observe(event)
             on_event(event)
 

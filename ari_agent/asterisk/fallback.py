@@ -3,7 +3,7 @@
     continue_in_dialplan(context=FALLBACK_CONTEXT, extension=FALLBACK_EXTENSION)
       -> Dial(PJSIP/number@trunk) or Dial(Local/number@the PBX's own context)
            answered: DIALSTATUS is ANSWER, and the caller is the dialplan's from then on
-           not:      Stasis(app,fallback,${DIALSTATUS})    a new StasisStart: `came_back`
+           not:      Stasis(app,fallback,${DIALSTATUS})    a new StasisStart: `returned_dial_status`
 
 The dialplan knows how to reach the number. An E.164 number goes out through the trunk of the number that was dialled;
 every other one is inside the PBX, and so is an E.164 one where there is no trunk. "Fallback number" is the API's word.
@@ -50,7 +50,7 @@ def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapp
     }
 
 
-def came_back(arguments: Sequence[str]) -> str | None:
+def returned_dial_status(arguments: Sequence[str]) -> str | None:
     """Return DIALSTATUS from the arguments of the StasisStart that ends the detour; None for any other StasisStart."""
     if arguments[:1] != (FALLBACK_EXTENSION,):
         return None

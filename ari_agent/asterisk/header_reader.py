@@ -39,7 +39,7 @@ _MAX_REPEATS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class SipHeaders:
-    """What the caller's INVITE said.
+    """What the controller keeps of the caller's INVITE.
 
     headers: `custom_sip_headers` of the call: names in lower case, values untouched. sip_call_id: its Call-ID.
     caller_host: where a number in a REFER is to be understood. local_uri: ours, for Referred-By.

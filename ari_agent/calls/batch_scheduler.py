@@ -29,7 +29,7 @@ _TROUBLE_S: Final = 2.0
 
 
 class BatchScheduler:
-    """One for all batches. calls_per_second: how fast calls begin, all batches together. pause: waits for seconds."""
+    """Places the calls of all batches. calls_per_second: of all batches together. pause: waits for seconds."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class BatchScheduler:
         self._news = asyncio.Event()
 
     async def create(self, request: BatchCallCreate) -> BatchCall:
-        """Take a batch; its calls follow when their time has come.
+        """Accept a batch; its calls are placed when their time has come.
 
         Raises:
             UnknownAsset, CallNotPlaced: it could never be placed as it is asked for.

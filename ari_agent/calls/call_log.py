@@ -11,10 +11,10 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
     """Adds the call's names to the `extra` of each line, beside those of the line itself."""
 
     def learn(self, **names: str | None) -> None:
-        """Names that became known later."""
+        """Add names of the call that became known later."""
         self.extra = {**(self.extra or {}), **names}
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Merge both sets of names."""
+        """Merge the call's names with those of the line."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
         return msg, kwargs

@@ -1,4 +1,4 @@
-"""What the API, the switchboard and the controller itself may post to a call, beside Asterisk's and the agent's events.
+"""What the API, the switchboard and the controller may post to a call, beside the events of Asterisk and of the agent.
 
 A request that has an `answer` gets it exactly once, at the latest when the call ends.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
@@ -14,7 +15,7 @@ from ari_agent.contract.call_update import LiveCallUpdate
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """The API stops the call."""
+    """The API ends the call."""
 
     request: HangupRequest
 
@@ -43,9 +44,12 @@ class UpdateRequested:
     answer: asyncio.Future[None]
 
 
+AnsweredRequest: TypeAlias = TransferRequested | DtmfRequested | UpdateRequested
+
+
 @dataclass(frozen=True, slots=True)
 class CallerGone:
-    """The channel is not in Asterisk any more, and no event told so."""
+    """The caller's channel or websocket is gone, and no event of Asterisk said so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class CallerLeg:
-    """One caller; every method is one or a few ARI requests, each bounded by the client's timeout.
+    """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
     Raises (all methods but `release`): AsteriskError.
     """
@@ -37,7 +37,7 @@ class CallerLeg:
         self._has_media = False
 
     async def join_media(self, host: str, port: int) -> tuple[str, int]:
-        """Put the caller in a bridge with external media that sends to host:port; returns where ours must go."""
+        """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
             self._ari.external_media(channel_id=self._media_id, external_host=f"{host}:{port}"),
@@ -47,7 +47,7 @@ class CallerLeg:
         return media.host, media.port
 
     async def answer(self) -> None:
-        """Send 200 OK."""
+        """Answer the caller with 200 OK."""
         await self._ari.answer(self.channel_id)
 
     async def leave_for_refer(self, variables: Mapping[str, str]) -> None:
@@ -75,28 +75,28 @@ class CallerLeg:
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension)
 
-    async def come_back(self) -> None:
-        """Join the agent again after a transfer that failed."""
+    async def rejoin_bridge(self) -> None:
+        """Put the channel back into the bridge after a transfer that failed."""
         await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
 
     async def send_dtmf(self, digits: str) -> None:
         """Play digits to the caller as RFC 4733 events."""
         await self._ari.send_dtmf(self.channel_id, digits)
 
-    async def go_on_in_dialplan(self, variables: Mapping[str, str]) -> None:
-        """Leave Stasis(): the dialplan goes on behind it, with the given channel variables set."""
+    async def continue_in_dialplan(self, variables: Mapping[str, str]) -> None:
+        """Send the channel from Stasis() on into the dialplan, with the given channel variables set."""
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id)
 
     async def hang_up(self, q850_cause: int, variables: Mapping[str, str]) -> None:
-        """BYE, or before the answer the SIP failure response of the cause."""
+        """Send BYE, or before the answer the SIP failure response of the cause."""
         try:
             await self._ari.set_variables(self.channel_id, variables)
         finally:
             await self._ari.hang_up(self.channel_id, q850_cause=q850_cause)
 
     async def release(self) -> None:
-        """Give back bridge and external media; what fails is logged, and the next reconciliation sweeps it."""
+        """Give back bridge and external media; what fails is logged, and left to the sweep of orphans."""
         if not self._has_media:
             return
         outcomes = await asyncio.gather(

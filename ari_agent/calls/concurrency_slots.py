@@ -26,7 +26,7 @@ INBOUND_WAIT_S: Final = 40.0
 
 
 class Slots:
-    """The workspace's pool. First come, first served; belongs to one event loop.
+    """The workspace's pool of concurrency slots: first come, first served. It belongs to one event loop.
 
     limit: calls at the same time, at least 1. reserved_inbound: of these, never used by outbound calls.
     inbound_wait_s: how long an inbound caller rings for a slot.
@@ -46,7 +46,7 @@ class Slots:
 
     @property
     def waiting(self) -> int:
-        """Inbound callers that ring for a slot."""
+        """How many inbound callers ring and wait for a slot."""
         return len(self._waiting)
 
     @asynccontextmanager

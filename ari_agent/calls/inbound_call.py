@@ -15,25 +15,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
-from ari_agent.asterisk.fallback import DIAL_STATUS, came_back, fallback_variables
+from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import SessionDependencies, Teardown
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
 
-_NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True)
+_NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
 
 class InboundCall(PhoneCall):
-    """One inbound call. channel, arguments: of its StasisStart."""
+    """One call that came in through Stasis(). channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
 
@@ -68,7 +70,7 @@ class InboundCall(PhoneCall):
         )
         saving = self._tasks.create_task(self._save())
         try:
-            await self._exit.enter_async_context(self._services.slots.inbound())
+            await self._exit_stack.enter_async_context(self._services.slots.inbound())
         except TimeoutError:
             await saving
             await self._divert(arrival, record)
@@ -76,7 +78,7 @@ class InboundCall(PhoneCall):
         await self._answer(arrival, record, saving)
 
     async def _divert(self, arrival: Arrival, record: CallRecord) -> None:
-        """No slot came free: to the fallback number, if there is one."""
+        """Send the caller to the fallback number, if there is one: no slot came free."""
         self._log.warning("no slot came free", extra={"limit": self._services.slots.limit})
         try:
             variables = self._fallback(arrival)
@@ -100,15 +102,15 @@ class InboundCall(PhoneCall):
         trunk = trunk_id(self._services.app, number.phone_number)
         return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 
-    async def _left_or_diverted(self, event: StasisEnd) -> None:
+    async def _left_stasis_unless_diverted(self, event: StasisEnd) -> None:
         if self.state is not CallState.DIVERTED:  # there it is our own doing; the caller's hang-up has its own events
             await self._left_stasis(event)
 
-    async def _seen_diverted(self, event: StasisStart | ChannelVarset) -> None:
+    async def _fallback_event(self, event: StasisStart | ChannelVarset) -> None:
         if self.state is not CallState.DIVERTED:
-            await self._seen_while_away(event)
+            await self._transfer_event(event)
         elif isinstance(event, StasisStart):
-            self._log.info("fallback number not reached", extra={"dial_status": came_back(event.args)})
+            self._log.info("fallback number not reached", extra={"dial_status": returned_dial_status(event.args)})
             await self._end(_NO_SLOT)
         elif (event.variable, event.value) == (DIAL_STATUS, "ANSWER"):
             await self._end(Teardown(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
@@ -120,21 +122,15 @@ class InboundCall(PhoneCall):
             self._record = CallRecord(
                 error.call, agent=error.agent, account_webhook_url=self._services.account_webhook_url
             )
-        self.post(Teardown(refusal.reason, refusal.q850_cause, goes_on=refusal.goes_on))
+        self.post(Teardown(refusal.reason, refusal.q850_cause, continues_in_dialplan=refusal.goes_on))
 
     async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:
         """Dial the agent and set up the audio while the caller rings; answer once the agent is there.
 
         saving: the record, begun already.
         """
-        call = arrival.call
-        spec = self._media_spec(
-            arrival.agent,
-            from_number=call.from_number or "",
-            to_number=call.to_number or "",
-            dynamic_variables=call.retell_llm_dynamic_variables or {},
-            metadata=call.metadata,
-        )
+        # The record keeps no empty metadata; the agent is told what the webhook said.
+        spec = replace(self._media_spec(arrival.agent, record.call), metadata=arrival.call.metadata)
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
@@ -142,11 +138,12 @@ class InboundCall(PhoneCall):
         await saving
         await self._agent_ready.wait()
         await self._leg.answer()
-        await self._talk(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
+        self._begin_conversation(record, media, max_duration_ms=arrival.agent.max_call_duration_ms)
+        await self._save()
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall._effects,
-        StasisEnd: _left_or_diverted,
-        StasisStart: _seen_diverted,
-        ChannelVarset: _seen_diverted,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **PhoneCall.effects,
+        StasisEnd: _left_stasis_unless_diverted,
+        StasisStart: _fallback_event,
+        ChannelVarset: _fallback_event,
     }

@@ -31,14 +31,14 @@ class Verdict(Enum):
 
 
 class MachineDetector:
-    """One for a call. channel_id: of the channel that listens."""
+    """Finds out whether a human or a machine answered one call. channel_id: of the channel that listens."""
 
     def __init__(self, ari: Ari, *, app: str, call_id: str) -> None:
         self.channel_id = detector_channel_id(app, call_id)
         self._ari = ari
 
     async def listen(self, channel_id: str) -> None:
-        """Hear what comes from a channel. What fails is logged: the call then goes on as if a human had answered."""
+        """Begin to listen to a channel. What fails is logged: the call then goes on as if a human had answered."""
         try:
             await self._ari.snoop(channel_id, self.channel_id)
         except AsteriskError as error:
@@ -52,17 +52,17 @@ class MachineDetector:
             log.warning("no machine detection: %s", error, extra={"channel_id": self.channel_id})
 
     def is_listening(self, event: AriEvent) -> bool:
-        """The listening channel is there, and waits to be analysed."""
+        """Whether this event says that the listening channel is there, and waits to be analysed."""
         return isinstance(event, StasisStart) and event.channel_id == self.channel_id
 
     def verdict(self, event: AriEvent) -> Verdict | None:
-        """What an event of the listening channel says; None for every other, and when AMD() does not know."""
+        """The verdict in an event of the listening channel; None where it has none, or AMD() does not know."""
         if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
             return next((verdict for verdict in Verdict if verdict.value == event.value), None)
         return None
 
     def greeting_is_over(self, event: AriEvent) -> bool:
-        """After the verdict that it is a machine: it is silent now, or nobody listens for that any more.
+        """Whether this event says that the machine is silent now, or that nobody listens for that any more.
 
         The second where the PBX's dialplan does not wait for silence, or has waited long enough.
         """

@@ -34,10 +34,13 @@ from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
+from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.session import SessionDependencies, SessionEvent, Teardown
+from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
@@ -47,11 +50,11 @@ from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
 
-_BACKSTOP_S: Final = 5
+_DIAL_TIMEOUT_MARGIN_S: Final = 5
 """Asterisk gives up so long after we should have: it matters only if we died meanwhile."""
-_VERDICT_MS: Final = 1_000
+_HANGUP_EVENT_WAIT_MS: Final = 1_000
 """A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
-_ENDS_OF_A_MESSAGE: Final = frozenset(
+_VOICEMAIL_ENDS: Final = frozenset(
     {DisconnectionReason.AGENT_HANGUP, DisconnectionReason.USER_HANGUP, DisconnectionReason.INACTIVITY}
 )
 """Whoever ends it, what a call to a machine came to is that: it reached voicemail."""
@@ -59,7 +62,7 @@ _ENDS_OF_A_MESSAGE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OutboundOrder:
-    """A call to place. call: its record, registered; agent: as overridden for this call.
+    """A call to place. call: the call object as it is stored. agent: as overridden for this call.
 
     drop_machines: hang up when an answering machine takes the call.
     """
@@ -70,7 +73,7 @@ class OutboundOrder:
 
 
 class OutboundCall(PhoneCall):
-    """One outbound call.
+    """One call that we place.
 
     slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
     """
@@ -88,7 +91,7 @@ class OutboundCall(PhoneCall):
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=outbound_channel_id(services.app, call_id))
         self.has_channel = False
-        self._exit = slot
+        self._exit_stack = slot
         self._agent = order.agent
         self._call = order.call
         self._trunks = trunks
@@ -98,12 +101,12 @@ class OutboundCall(PhoneCall):
         self._drop_machines = order.drop_machines
         self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
         self._in_voicemail = self._in_greeting = False
-        self._picked_up = asyncio.Event()
+        self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
 
     async def run(self) -> None:
-        """Live through the call; then, where nobody could be reached, say in the log what is in the way."""
+        """Run the call to its end; where nobody could be reached, log afterwards what is wrong with the trunk."""
         await super().run()
         if self._teardown.reason is not DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE or self._rang:
             return
@@ -121,14 +124,7 @@ class OutboundCall(PhoneCall):
         call, agent = self._call, self._agent
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
-        spec = self._media_spec(
-            agent,
-            from_number=call.from_number or "",
-            to_number=call.to_number or "",
-            dynamic_variables=call.retell_llm_dynamic_variables or {},
-            metadata=call.metadata,
-        )
-        media = self._new_media(spec)
+        media = self._new_media(self._media_spec(agent, call))
         host, port = await media.open()
         media.dial_agent()
         try:
@@ -141,10 +137,13 @@ class OutboundCall(PhoneCall):
         self._channel_name = channel.name
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._outbound_record.dialled(channel.sip_call_id)
+        self._command(CallDetails(self._outbound_record.call))
         media.accept_from(*await self._leg.join_media(host, port))
-        await self._services.ari.dial(self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _BACKSTOP_S)
-        self._in_ms(agent.ring_duration_ms, RingingTooLong())
-        await self._picked_up.wait()
+        await self._services.ari.dial(
+            self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _DIAL_TIMEOUT_MARGIN_S
+        )
+        self._post_later(agent.ring_duration_ms, RingingTooLong())
+        await self._answered.wait()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
             self._sip = await read_far_end(self._services.ari, self.channel_id)
@@ -166,17 +165,19 @@ class OutboundCall(PhoneCall):
 
     # What comes of it.
 
-    async def _dial_went_on(self, event: Dial) -> None:
+    async def _dial_progressed(self, event: Dial) -> None:
         self._rang = self._rang or event.dialstatus in ("RINGING", "PROGRESS")
 
     async def _state_changed(self, event: ChannelStateChange) -> None:
         self._rang = self._rang or event.channel.state == "Ringing"
         if event.channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
-            self._begin_talk(self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms)
-            self._picked_up.set()
-            self._start(self._save())
+            self._begin_conversation(
+                self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
+            )
+            self._answered.set()
+            self._start_task(self._save())
             if self._drop_machines or self._agent.voicemail_option:
-                self._start(self._detector.listen(self.channel_id))
+                self._start_task(self._detector.listen(self.channel_id))
 
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
@@ -205,9 +206,9 @@ class OutboundCall(PhoneCall):
         self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
         await self._end(Teardown(reason))
 
-    async def _vanished(self, event: StasisEnd | CallerGone) -> None:
+    async def _channel_gone(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
-            self._in_ms(_VERDICT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
+            self._post_later(_HANGUP_EVENT_WAIT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
         elif isinstance(event, StasisEnd):
             await self._left_stasis(event)
         else:
@@ -217,13 +218,13 @@ class OutboundCall(PhoneCall):
 
     async def _handle(self, event: SessionEvent) -> None:
         if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
-            await self._hear_detector(event)
+            await self._on_detector_event(event)
         else:
             await super()._handle(event)
 
-    async def _hear_detector(self, event: AriEvent) -> None:
+    async def _on_detector_event(self, event: AriEvent) -> None:
         if self._detector.is_listening(event):
-            self._start(self._detector.analyse())
+            self._start_task(self._detector.analyse())
         if self.state is CallState.ENDED:
             return
         if verdict := self._detector.verdict(event):
@@ -232,7 +233,7 @@ class OutboundCall(PhoneCall):
                 await self._machine_answered()
         elif self._in_greeting and self._detector.greeting_is_over(event):
             self._in_greeting = False
-            self._tell_of_voicemail("recording")
+            self._notify_voicemail("recording")
 
     def _is_detecting(self) -> bool:
         answered_ms = self._outbound_record.call.start_timestamp
@@ -247,39 +248,39 @@ class OutboundCall(PhoneCall):
         else:
             self._in_voicemail = self._in_greeting = True
             self._outbound_record.reached_voicemail()
-            self._tell_of_voicemail("greeting")
+            self._notify_voicemail("greeting")
 
-    def _tell_of_voicemail(self, status: Literal["greeting", "recording"]) -> None:
-        """The agent leaves the message: what it is to say is the agent's own business to say."""
+    def _notify_voicemail(self, status: Literal["greeting", "recording"]) -> None:
+        """Tell the agent that it is to leave a message, and with which text."""
         option = self._agent.voicemail_option
         if option is None or option.action.type == "hangup" or self.media is None:
             return
         text = getattr(option.action, "text", None)
         rendered = None if text is None else render(text, self._variables())
         self._log.info("agent told of voicemail", extra={"voicemail_status": status})
-        self.media.voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered))
+        self._command(Voicemail(VoicemailNotice(status=status, action=option.action.type, text=rendered)))
 
     async def _end(self, teardown: Teardown) -> None:
-        if self._in_voicemail and teardown.reason in _ENDS_OF_A_MESSAGE:
+        if self._in_voicemail and teardown.reason in _VOICEMAIL_ENDS:
             teardown = replace(teardown, reason=DisconnectionReason.VOICEMAIL_REACHED)
         await super()._end(teardown)
 
-    async def _part(self, teardown: Teardown) -> None:
-        """There is no dialplan behind this channel: whoever would go on in one is hung up."""
-        if teardown.goes_on and teardown.reason:
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
+        """Hang up also whom the call would send on: there is no dialplan behind this channel."""
+        if teardown.continues_in_dialplan and teardown.reason:
             answered = self._outbound_record.call.start_timestamp is not None
             cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)
-            teardown = replace(teardown, goes_on=False, q850_cause=cause)
-        await super()._part(teardown)
+            teardown = replace(teardown, continues_in_dialplan=False, q850_cause=cause)
+        await super()._disconnect_caller(teardown)
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall._effects,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **PhoneCall.effects,
         Teardown: _end,
-        Dial: _dial_went_on,
+        Dial: _dial_progressed,
         ChannelStateChange: _state_changed,
         RingingTooLong: _rings_too_long,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,
-        StasisEnd: _vanished,
-        CallerGone: _vanished,
+        StasisEnd: _channel_gone,
+        CallerGone: _channel_gone,
     }

@@ -20,10 +20,14 @@ from ari_agent.asterisk.events import (
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.media.commands import KeyPressed
 from ari_agent.calls.media.media_session import MediaSession
-from ari_agent.calls.session import CallSession, SessionDependencies, Teardown
+from ari_agent.calls.session import CallSession
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -33,7 +37,7 @@ from ari_agent.routing.variables import render
 
 
 class PhoneCall(CallSession):
-    """One phone call; each direction has a class of its own."""
+    """One call whose caller is a channel in Asterisk; each direction has a class of its own."""
 
     def __init__(
         self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
@@ -41,12 +45,17 @@ class PhoneCall(CallSession):
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
+        self._hold = Hold()
         self._transfers = Transfers(self, self._log)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
-        """The media half of the call, with the caller's side over RTP."""
+        """Make the media half of the call, with the caller's audio over RTP."""
         media = MediaSession(
-            spec, rtp=self._services.rtp, wheel=self._services.wheel, on_event=self.post, new_agent=self._new_agent
+            spec,
+            rtp=self._services.rtp,
+            wheel=self._services.wheel,
+            on_event=self.post,
+            new_agent=self._services.new_agent_leg,
         )
         self.media = media
         return media
@@ -54,7 +63,7 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        if await self._transfers.took_caller():
+        if await self._transfers.caller_was_taken():
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
@@ -66,20 +75,25 @@ class PhoneCall(CallSession):
         if self.state is not CallState.TRANSFERRING:  # there it is our own doing
             await self._caller_gone(event)
 
-    async def _seen_while_away(self, event: StasisStart | ChannelVarset) -> None:
-        await self._transfers.seen(event)
+    async def _transfer_event(self, event: StasisStart | ChannelVarset) -> None:
+        await self._transfers.observe(event)
 
     async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
-        if self.media:
-            self.media.dtmf(event.digit, event.duration_ms)
+        self._command(KeyPressed(event.digit, event.duration_ms))
 
     async def _held(self, _: ChannelHold) -> None:
-        if self.media:
-            self.media.pause()
+        self._caller_leaves(HoldReason.PHONE)
 
     async def _unheld(self, _: ChannelUnhold) -> None:
-        if self.media:
-            self.media.resume()
+        self._caller_returns(HoldReason.PHONE)
+
+    def _caller_leaves(self, reason: HoldReason) -> None:
+        if command := self._hold.begin(reason):
+            self._command(command)
+
+    def _caller_returns(self, reason: HoldReason) -> None:
+        if command := self._hold.end(reason):
+            self._command(command)
 
     # What the agent and the API ask for.
 
@@ -106,33 +120,31 @@ class PhoneCall(CallSession):
         """See TransferringCall."""
         await self._leg.leave_for_refer(variables)
         self._advance(TransferBegun())
-        if self.media:
-            self.media.pause()
+        self._caller_leaves(HoldReason.TRANSFER)
         if self._record:
             self._record.transfer_started(request)
             await self._save()
 
-    async def come_back(self) -> None:
+    async def caller_returned(self) -> None:
         """See TransferringCall."""
         self._advance(TransferFailed())
-        if self._agent_left:
-            await self._end(self._agent_left)
+        if self._deferred_teardown:
+            await self._end(self._deferred_teardown)
             return
         try:
-            await self._leg.come_back()
+            await self._leg.rejoin_bridge()
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
-            await self._end(Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True))
-        if self.media:
-            self.media.resume()
+            await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
+        self._caller_returns(HoldReason.TRANSFER)
 
-    async def transfer_is_over(self) -> None:
+    async def transfer_failed(self) -> None:
         """See TransferringCall."""
         if self._record:
             self._record.transfer_cancelled()
             await self._save()
 
-    async def hand_over(self, destination: str) -> None:
+    async def transfer_succeeded(self, destination: str) -> None:
         """See TransferringCall."""
         if self._record:
             self._record.transferred(destination, self._services.now_ms())
@@ -142,16 +154,16 @@ class PhoneCall(CallSession):
 
     # The end.
 
-    async def _part(self, teardown: Teardown) -> None:
-        if teardown.q850_cause is None and not teardown.goes_on:  # gone already
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
+        if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
         variables = {
             "ARI_AGENT_CALL_ID": self.call_id,
             "ARI_AGENT_DISCONNECTION_REASON": teardown.reason.value if teardown.reason else "",
         }
         try:
-            if teardown.goes_on or teardown.q850_cause is None:
-                await self._leg.go_on_in_dialplan(variables)
+            if teardown.continues_in_dialplan or teardown.q850_cause is None:
+                await self._leg.continue_in_dialplan(variables)
             else:
                 await self._leg.hang_up(teardown.q850_cause, variables)
         except ChannelGone:
@@ -159,17 +171,17 @@ class PhoneCall(CallSession):
         except AsteriskError as error:
             self._log.warning("caller not sent away: %s", error)
 
-    async def _release(self) -> None:
+    async def _release_caller_leg(self) -> None:
         await self._leg.release()
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **CallSession._effects,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession.effects,
         CallerGone: _caller_gone,
         ChannelHangupRequest: _caller_gone,
         ChannelDestroyed: _caller_gone,
         StasisEnd: _left_stasis,
-        StasisStart: _seen_while_away,
-        ChannelVarset: _seen_while_away,
+        StasisStart: _transfer_event,
+        ChannelVarset: _transfer_event,
         ChannelDtmfReceived: _digit_pressed,
         ChannelHold: _held,
         ChannelUnhold: _unheld,

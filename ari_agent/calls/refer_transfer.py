@@ -27,7 +27,7 @@ _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
 
 @dataclass(slots=True)
 class ReferTransfer:
-    """One REFER on its way. tell: who asked, the agent or the API, hears the outcome exactly once."""
+    """One REFER on its way. tell: called exactly once, with the outcome, for the agent or the API that asked."""
 
     request: TransferRequest
     tell: Callable[[TransferOutcome], None]
@@ -35,7 +35,7 @@ class ReferTransfer:
     _variables: dict[str, str] = field(default_factory=dict)
 
     def fill(self, fill: Callable[[str], str]) -> None:
-        """Put in what the dynamic variables of destination and headers stand for.
+        """Replace the dynamic variables in destination and headers by their values.
 
         Raises:
             InvalidTransferTarget: then it is no destination, or a header that cannot be sent.
@@ -46,7 +46,7 @@ class ReferTransfer:
             raise InvalidTransferTarget(self.request.to, error.errors()[0]["msg"]) from None
 
     def variables(self, sip: SipHeaders) -> Mapping[str, str]:
-        """Channel variables that make the detour send this REFER.
+        """The channel variables that make the dialplan's detour send this REFER.
 
         Raises:
             InvalidTransferTarget: it cannot be sent.
@@ -70,7 +70,7 @@ class ReferTransfer:
         return parse_outcome([self._variables[_STATUS], self._variables.get(_PROTOCOL, "")])
 
     def finish(self, outcome: TransferOutcome) -> None:
-        """Tell whoever asked; a second outcome is not told."""
+        """Tell the outcome to whoever asked; a second outcome is not told."""
         if not self._told:
             self._told = True
             self.tell(outcome)

@@ -86,7 +86,7 @@ class Registrar:
         self._returning: set[asyncio.Task[None]] = set()
 
     async def register(self, request: CallRegister) -> RegisteredCall:
-        """A call over the audio websocket, whose format the request tells.
+        """Register a call over the audio websocket, in the format that the request tells.
 
         It is a web call, unless Twilio carries it or the request tells of numbers or a direction.
 
@@ -131,7 +131,7 @@ class Registrar:
         )
 
     async def register_phone_call(self, request: PhoneCallRegister) -> Call:
-        """A call that begins with an INVITE to its call_id.
+        """Register a call that begins with an INVITE to its call_id.
 
         Numbers that are not told are empty until the INVITE tells the caller's.
 
@@ -155,7 +155,7 @@ class Registrar:
         return call
 
     async def create_web_call(self, request: WebCallCreate) -> Call:
-        """A call that begins when its user opens the audio websocket within JOIN_MS.
+        """Register a call that begins when its user opens the audio websocket within JOIN_MS.
 
         Raises:
             As `register_phone_call`.
@@ -164,7 +164,7 @@ class Registrar:
         return call
 
     async def web_call_ticket(self, request: WebCallCreate) -> WebCallTicket:
-        """The same, answered in the words of the third version."""
+        """Do the same as `create_web_call`, with the answer of the API's third version."""
         call, expires_ms = await self._web_call(request)
         return WebCallTicket(access_token=call.access_token or "", call_id=call.call_id, expires_at=expires_ms)
 
@@ -194,11 +194,11 @@ class Registrar:
         return call, expires_ms
 
     async def find(self, call_id: str) -> Call | None:
-        """The record of any call."""
+        """The call object of any call; None where no call has this id."""
         return await self._store.calls.get(call_id)
 
     async def take(self, call_id: str) -> TakenCall | None:
-        """Have the call; None where somebody has had it before, it waited too long, or is none.
+        """Take a registered call, to begin it; None where it was taken before, waited too long, or does not exist.
 
         Cancelled, it leaves the call to the next one.
         """
@@ -224,7 +224,7 @@ class Registrar:
             log.error("registered call not given back: %s", error)
 
     async def give_back(self, taken: TakenCall) -> None:
-        """Whoever took it cannot begin it; somebody else may."""
+        """Give back a call that was taken and cannot begin: somebody else may take it."""
         await self._store.registrations.give_back(taken.registration)
 
     async def run(self) -> None:

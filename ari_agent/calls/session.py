@@ -22,52 +22,41 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.events import AriEvent
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
+    AnsweredRequest,
     CallerGone,
     DtmfRequested,
-    RingingTooLong,
     ShuttingDown,
     StopRequested,
     TransferRequested,
     UpdateRequested,
 )
-from ari_agent.calls.concurrency_slots import Slots
-from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput, NewAgentLeg
-from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
     CallerInactive,
-    CallMedia,
     DtmfAsked,
-    KeyHeard,
-    MediaEvent,
+    KeyForwarded,
     MediaSpec,
     NoAudioReceived,
     TranscriptTold,
     TransferAsked,
 )
+from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
+from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.pending_answers import PendingAnswers, answer
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.record_writer import RecordWriter
-from ari_agent.calls.state import (
-    Answered,
-    CallEvent,
-    CallState,
-    Ended,
-    IllegalTransition,
-    advance,
-)
+from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue
+from ari_agent.calls.state import Answered, CallEvent, CallState, Ended, IllegalTransition, advance
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfers import TellOutcome, failed
-from ari_agent.contract.agent import Agent, CustomLlmEngine
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
@@ -83,66 +72,8 @@ from ari_agent.errors import (
     ChannelGone,
     NoPhoneLine,
 )
-from ari_agent.media.socket import RtpPorts
-from ari_agent.media.wheel import Wheel
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
-
-
-@dataclass(frozen=True, slots=True)
-class _MaxDurationReached:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _TranscriptDue:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Teardown:
-    """How the call ends. reason: None leaves no record. q850_cause: of our BYE; None where there is none to send.
-
-    goes_on: the caller is sent on in the dialplan instead.
-    """
-
-    reason: DisconnectionReason | None
-    q850_cause: int | None = None
-    goes_on: bool = False
-
-
-SessionEvent = (
-    AriEvent
-    | MediaEvent
-    | StopRequested
-    | TransferRequested
-    | DtmfRequested
-    | UpdateRequested
-    | CallerGone
-    | ShuttingDown
-    | RingingTooLong
-    | _MaxDurationReached
-    | _TranscriptDue
-    | Teardown
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionDependencies:
-    """What every call shares.
-
-    app: our Stasis application. now_ms: milliseconds since the epoch. speech: ears and voice of text agents, if any.
-    """
-
-    ari: Ari
-    app: str
-    records: RecordWriter
-    slots: Slots
-    rtp: RtpPorts
-    wheel: Wheel
-    account_webhook_url: str | None
-    now_ms: Callable[[], int]
-    speech: Speech | None = None
 
 
 class CallSession(ABC):
@@ -154,7 +85,7 @@ class CallSession(ABC):
 
     direction: ClassVar[CallDirection]
     has_channel = True
-    """The channel is in Asterisk, as far as events tell."""
+    """Whether the caller's channel is in Asterisk, as far as events tell."""
 
     def __init__(
         self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
@@ -162,18 +93,19 @@ class CallSession(ABC):
         self.call_id = call_id
         self.channel_id = channel_id
         self.state = CallState.ARRIVED
-        self.media: CallMedia | None = None
+        self.media: MediaHalf | None = None
         self._services = services
         self._queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._agent_ready = asyncio.Event()
-        self._exit = AsyncExitStack()
+        self._exit_stack = AsyncExitStack()
         self._timers: list[asyncio.TimerHandle] = []
-        self._transcript = TranscriptWriter(on_due=lambda: self.post(_TranscriptDue()), save=self._save)
+        self._transcript = TranscriptWriter(on_due=lambda: self.post(TranscriptDue()), save=self._save)
         self._record: CallRecord | None = None
-        self._agent_left: Teardown | None = None  # the agent ended while the caller rang, or was away in a transfer
-        self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, goes_on=True)
-        self._beside: set[asyncio.Task[None]] = set()
-        self._unanswered: set[asyncio.Future[Any]] = set()  # that have no answer yet
+        # The agent has ended the call while the caller still rang, or was away in a transfer.
+        self._deferred_teardown: Teardown | None = None
+        self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, continues_in_dialplan=True)
+        self._background_tasks: set[asyncio.Task[None]] = set()
+        self._pending_answers = PendingAnswers()
         self._log = CallLog(
             logging.getLogger(__name__),
             {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
@@ -185,36 +117,41 @@ class CallSession(ABC):
         return self._record.call if self._record else None
 
     def post(self, event: SessionEvent) -> None:
-        """Append to the call's queue."""
+        """Append an event to the call's queue."""
         self._queue.put_nowait(event)
 
     async def run(self) -> None:
-        """Live through the call."""
-        async with self._exit:  # whatever happens, the slot ends with the call
-            await self._live()
+        """Handle the call's events until it has ended, then give back all that it held."""
+        async with self._exit_stack:  # whatever happens, the slot ends with the call
+            await self._run_events()
 
-    async def _live(self) -> None:
+    async def _run_events(self) -> None:
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._start(self._set_up())
+                self._start_task(self._set_up())
                 while self.state is not CallState.ENDED:
                     await self._handle(await self._queue.get())
-                for task in self._beside:
+                for task in self._background_tasks:
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._teardown = Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True)
+            self._teardown = Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True)
             self.state = CallState.ENDED
-        await self._wind_up()
+        await self._tear_down()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run beside the loop; ended with the call at the latest."""
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task beside the event loop of the call; it is cancelled when the call ends."""
         task = self._tasks.create_task(work)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
-    def _in_ms(self, delay_ms: float, event: SessionEvent) -> None:
+    def _post_later(self, delay_ms: float, event: SessionEvent) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, self.post, event))
+
+    def _command(self, command: Command) -> None:
+        """Command the media half, where there is one."""
+        if self.media:
+            self.media.command(command)
 
     def _advance(self, event: CallEvent) -> None:
         before, self.state = self.state, advance(self.state, event)
@@ -232,88 +169,63 @@ class CallSession(ABC):
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(Teardown(DisconnectionReason.ERROR_RETELL, goes_on=True))
+            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
 
     @abstractmethod
     async def _connect(self) -> None:
-        """From the first ring to the answer: what tells one direction of calls from another."""
+        """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
-    def _media_spec(
-        self,
-        agent: Agent,
-        *,
-        from_number: str,
-        to_number: str,
-        dynamic_variables: Mapping[str, str],
-        metadata: object | None,
-    ) -> MediaSpec:
-        """What the media half must know, for this agent.
+    def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
+        """What the media half must know of this call, for this agent.
 
         Raises:
             UnservedAgent: the agent's kind takes no calls.
             AgentUnreachable: with this call's variables its URL or headers are none.
         """
         engine = engine_for_call(agent, has_speech=self._services.speech is not None)
-        engine = personal_engine(engine, self._variables())
         return MediaSpec(
             call_id=self.call_id,
-            from_number=from_number,
-            to_number=to_number,
+            from_number=call.from_number or "",
+            to_number=call.to_number or "",
             # A registered call goes the way that it was registered for, however it came here.
-            direction=(self._record and self._record.call.direction) or self.direction,
-            engine=engine,
-            dynamic_variables=dynamic_variables,
-            metadata=metadata,
+            direction=call.direction or self.direction,
+            engine=personal_engine(engine, self._variables()),
+            dynamic_variables=call.retell_llm_dynamic_variables or {},
+            metadata=call.metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
             agent=agent,
-            details=lambda: self._record.call.as_json() if self._record else {},
+            call=call,
         )
 
-    @property
-    def _new_agent(self) -> NewAgentLeg:
-        """Makes the agent's side of the call."""
-        speech = self._services.speech
-
-        def new(spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
-            if speech and isinstance(spec.engine, CustomLlmEngine):
-                return speech.new_leg(spec, output, on_event)
-            return AudioAgentLeg(spec, output, on_event)
-
-        return new
-
     def _variables(self) -> Mapping[str, str]:
-        """What `{{name}}` stands for in this call, now."""
+        """The values of `{{name}}` in this call, as of now."""
         return self._record.variables(self._services.now_ms()) if self._record else {}
 
-    async def _talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
-        """The caller is answered."""
-        self._begin_talk(record, media, max_duration_ms=max_duration_ms)
-        await self._save()
-
     async def _save(self) -> None:
-        """Store the record as it is now."""
+        """Store the record as it is now; the agent, too, is told the call's details of now when it asks for them."""
         if self._record:
+            self._command(CallDetails(self._record.call))
             await self._services.records.save(self._record)
 
-    def _begin_talk(self, record: CallRecord, media: CallMedia, *, max_duration_ms: int) -> None:
+    def _begin_conversation(self, record: CallRecord, media: MediaHalf, *, max_duration_ms: int) -> None:
+        """Let audio flow, as the caller is answered; the record is to be stored afterwards."""
         media.start()
         self._advance(Answered())
-        self._in_ms(max_duration_ms, _MaxDurationReached())
+        self._post_later(max_duration_ms, MaxDurationReached())
         record.answered(self._services.now_ms())
         self._transcript.soon(record)
-        if self._agent_left:
-            self._start(self._drain(media, self._agent_left))
+        if self._deferred_teardown:
+            self._start_task(self._drain(media, self._deferred_teardown))
 
     # The loop: what each event does.
 
     async def _handle(self, event: SessionEvent) -> None:
-        effect = self._effects.get(type(event))
+        effect = self.effects.get(type(event))
         if effect is None:
             return  # an event of Asterisk's that changes nothing here
-        if isinstance(event, TransferRequested | DtmfRequested | UpdateRequested):
-            self._unanswered.add(event.answer)
-            event.answer.add_done_callback(self._unanswered.discard)
+        if isinstance(event, AnsweredRequest):
+            self._pending_answers.add(event)
         try:
             await effect(self, event)
         except IllegalTransition as error:
@@ -331,46 +243,46 @@ class CallSession(ABC):
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(Teardown(event.reason, goes_on=True))
+        await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
-        """Its last words are played out first, while the caller may still hang up.
+        """Play the agent's last words out first; meanwhile the caller may still hang up.
 
         An agent that names a cause wants a BYE with it; without one the caller goes on in the dialplan.
         """
-        goes_on = event.q850_cause == NORMAL_CLEARING
-        teardown = Teardown(DisconnectionReason.AGENT_HANGUP, event.q850_cause, goes_on)
+        continues_in_dialplan = event.q850_cause == NORMAL_CLEARING
+        teardown = Teardown(DisconnectionReason.AGENT_HANGUP, event.q850_cause, continues_in_dialplan)
         if self.media and self.state is CallState.TALKING:
-            self._start(self._drain(self.media, teardown))
+            self._start_task(self._drain(self.media, teardown))
         elif self.media and self.state is CallState.CONNECTING and self.media.stats.queued_ms:
-            self._agent_left = teardown  # it spoke to a caller who still rings: answered first, to hear it
+            self._deferred_teardown = teardown  # it spoke to a caller who still rings: answered first, to hear it
         else:
             await self._agent_gone(teardown)
 
-    async def _drain(self, media: CallMedia, teardown: Teardown) -> None:
+    async def _drain(self, media: MediaHalf, teardown: Teardown) -> None:
         await media.close(drain=True)
         self.post(teardown)
 
     async def _agent_gone(self, teardown: Teardown) -> None:
         if self.state is CallState.TRANSFERRING:
-            self._agent_left = teardown  # it may well leave once it has asked for the transfer
+            self._deferred_teardown = teardown  # it may well leave once it has asked for the transfer
         else:
             await self._end(teardown)
 
-    async def _no_audio(self, _: NoAudioReceived) -> None:
-        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, goes_on=True))
+    async def _no_audio_received(self, _: NoAudioReceived) -> None:
+        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True))
 
-    async def _inactive(self, _: CallerInactive) -> None:
+    async def _caller_inactive(self, _: CallerInactive) -> None:
         await self._end(Teardown(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
 
-    async def _too_long(self, _: _MaxDurationReached) -> None:
+    async def _max_duration_reached(self, _: MaxDurationReached) -> None:
         await self._end(Teardown(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
 
     async def _stopped(self, event: StopRequested) -> None:
         await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
 
     async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, goes_on=True))
+        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, continues_in_dialplan=True))
 
     # What the agent and the API ask for.
 
@@ -378,19 +290,18 @@ class CallSession(ABC):
         try:
             await self._send_dtmf(event.request)
         except (CallError, AsteriskError) as error:
-            if self.media:
-                self.media.control_error("dtmf", str(error))
+            self._command(ControlFailed("dtmf", str(error)))
 
     async def _api_sends_dtmf(self, event: DtmfRequested) -> None:
         try:
             await self._send_dtmf(event.request)
         except (CallError, AsteriskError) as error:
-            _answer(event.answer, error)
+            answer(event.answer, error)
         else:
-            _answer(event.answer, None)
+            answer(event.answer, None)
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
-        """Press keys towards the caller.
+        """Send DTMF digits to the caller.
 
         Raises:
             CallError, AsteriskError: it cannot be done.
@@ -398,14 +309,13 @@ class CallSession(ABC):
         raise NoPhoneLine(self.call_id)
 
     async def _agent_transfers(self, event: TransferAsked) -> None:
-        if self.media:
-            await self._begin_transfer(event.request, self.media.transfer_result)
+        await self._begin_transfer(event.request, lambda outcome: self._command(TransferResult(outcome)))
 
     async def _api_transfers(self, event: TransferRequested) -> None:
-        await self._begin_transfer(event.request, lambda outcome: _answer(event.answer, outcome))
+        await self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
-        """Send the caller elsewhere; the outcome is told once it is known."""
+        """Transfer the caller; `tell` gets the outcome once it is known."""
         tell(failed(str(NoPhoneLine(self.call_id))))
 
     # The record.
@@ -414,10 +324,10 @@ class CallSession(ABC):
         try:
             self._update(event.update)
         except (CallError, ValueError) as error:
-            _answer(event.answer, error)
+            answer(event.answer, error)
             return
         await self._save()
-        _answer(event.answer, None)
+        answer(event.answer, None)
 
     def _update(self, update: LiveCallUpdate) -> None:
         record, media, control = self._record, self.media, update.call_control
@@ -432,10 +342,10 @@ class CallSession(ABC):
             except ValueError as error:
                 raise ValueError(f"fields_to_override.{error}") from None
         if control and asks and media:
-            media.call_control(control)
+            media.command(ApiControl(control))
             if control.additional_context is not None:
                 record.injected(control.additional_context, self._services.now_ms())
-                self._something_said(record)
+                self._schedule_transcript(record)
 
     @property
     def _is_answered(self) -> bool:
@@ -444,42 +354,41 @@ class CallSession(ABC):
     async def _transcript_told(self, event: TranscriptTold) -> None:
         if self._record:
             self._record.said(event.update, event.items)
-            self._something_said(self._record)
+            self._schedule_transcript(self._record)
 
-    async def _key_heard(self, event: KeyHeard) -> None:
+    async def _key_forwarded(self, event: KeyForwarded) -> None:
         if self._record:
             self._record.pressed(event.digit)
-            self._something_said(self._record)
+            self._schedule_transcript(self._record)
 
-    def _something_said(self, record: CallRecord) -> None:
+    def _schedule_transcript(self, record: CallRecord) -> None:
         if self._is_answered:  # what an agent says to a caller who rings is written once the call is answered
             self._transcript.soon(record)
 
-    async def _transcript_due(self, _: _TranscriptDue) -> None:
+    async def _transcript_due(self, _: TranscriptDue) -> None:
         if self._record:
             self._transcript.write(self._record)
 
     # The end.
 
-    async def _wind_up(self) -> None:
+    async def _tear_down(self) -> None:
         teardown = self._teardown
         for timer in self._timers:
             timer.cancel()
         closing = asyncio.create_task(self.media.close()) if self.media else None
-        await self._part(teardown)
+        await self._disconnect_caller(teardown)
         if closing:
             await closing
-        await self._release()
-        await self._exit.aclose()
+        await self._release_caller_leg()
+        await self._exit_stack.aclose()
         ended = CallNotOngoing(self.call_id, "ended")
-        for answer in tuple(self._unanswered):
-            _answer(answer, ended)
         while not self._queue.empty():
             event = self._queue.get_nowait()
-            if isinstance(event, TransferRequested | DtmfRequested | UpdateRequested):
-                _answer(event.answer, ended)
-            elif isinstance(event, TranscriptTold | KeyHeard):
+            if isinstance(event, AnsweredRequest):
+                self._pending_answers.add(event)
+            elif isinstance(event, TranscriptTold | KeyForwarded):
                 await self._handle(event)  # the last words
+        self._pending_answers.fail_all(ended)
         await self._transcript.close()
         if self._record and teardown.reason:
             if self.media:
@@ -489,14 +398,14 @@ class CallSession(ABC):
         self._log.info("call is over", extra={"disconnection_reason": teardown.reason})
 
     @abstractmethod
-    async def _part(self, teardown: Teardown) -> None:
-        """Send the caller on, or away."""
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
+        """Hang the caller up, or send them on in the dialplan."""
 
     @abstractmethod
-    async def _release(self) -> None:
-        """Give back what the caller's side holds, once nothing uses it any more."""
+    async def _release_caller_leg(self) -> None:
+        """Give back what the caller's side holds: the media half does not use it any more."""
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         Teardown: _end,
         CallerGone: _caller_gone,
         AgentReady: _agent_is_ready,
@@ -505,23 +414,14 @@ class CallSession(ABC):
         TransferAsked: _agent_transfers,
         DtmfAsked: _agent_sends_dtmf,
         TranscriptTold: _transcript_told,
-        KeyHeard: _key_heard,
-        _TranscriptDue: _transcript_due,
-        CallerInactive: _inactive,
-        NoAudioReceived: _no_audio,
+        KeyForwarded: _key_forwarded,
+        TranscriptDue: _transcript_due,
+        CallerInactive: _caller_inactive,
+        NoAudioReceived: _no_audio_received,
         StopRequested: _stopped,
         TransferRequested: _api_transfers,
         DtmfRequested: _api_sends_dtmf,
         UpdateRequested: _api_updates,
         ShuttingDown: _shutting_down,
-        _MaxDurationReached: _too_long,
+        MaxDurationReached: _max_duration_reached,
     }
-
-
-def _answer(future: asyncio.Future[Any], outcome: object) -> None:
-    if future.done():
-        return  # whoever asked has gone away, or knows already
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)

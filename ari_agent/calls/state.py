@@ -24,7 +24,7 @@ from ari_agent.errors import CallError
 
 
 class CallState(Enum):
-    """Where a call stands."""
+    """The state of a call."""
 
     ARRIVED = "arrived"
     """The caller rings; headers are read, the number is looked up, the inbound webhook is asked."""
@@ -96,7 +96,7 @@ class IllegalTransition(CallError):
 
 
 def advance(state: CallState, event: CallEvent) -> CallState:
-    """The state after `event`.
+    """The state that follows upon `event`.
 
     Raises:
         IllegalTransition: the table has no such pair.

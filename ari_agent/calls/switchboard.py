@@ -1,9 +1,8 @@
 """All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
-After every (re)connection the channels and bridges that Asterisk has are compared with the calls we have. Events that
-happened while we were away are lost, so a call whose channel is gone ends now; what carries our name and belongs to no
-call, or entered our application and is unknown, is an orphan of an earlier run: callers are sent on into the dialplan,
-everything else is hung up.
+Events that happened while we were not connected to Asterisk are lost. So after every (re)connection the calls are
+compared with Asterisk's channels: a call whose channel is gone ends now, and channels and bridges that belong to no
+call are swept (orphan_sweep.py).
 """
 
 from __future__ import annotations
@@ -13,17 +12,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import asdict
+from typing import Any, Final, TypeVar
 
-from ari_agent.asterisk.events import AriEvent, Channel, StasisStart
-from ari_agent.asterisk.names import (
-    call_of_bridge,
-    call_of_detector_channel,
-    call_of_media_channel,
-    call_of_outbound_channel,
-)
+from ari_agent.asterisk.events import AriEvent, StasisStart
+from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
 from ari_agent.calls.call_requests import (
+    AnsweredRequest,
     CallerGone,
     DtmfRequested,
     ShuttingDown,
@@ -34,9 +29,11 @@ from ari_agent.calls.call_requests import (
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
+from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, OrphanSweep, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.registrar import TakenCall, is_call_id
-from ari_agent.calls.session import CallSession, SessionDependencies
+from ari_agent.calls.session import CallSession
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.front_end import FrontEnd
@@ -44,42 +41,44 @@ from ari_agent.calls.web.web_call import WebCall
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
-from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
+from ari_agent.errors import CallNotJoined, CallNotOngoing, UnknownCall
 
 log = logging.getLogger(__name__)
 
-SETTLE_S: Final = 2.0
-"""How long Asterisk may take from showing a channel in our application to sending the event that announces it."""
-FAREWELL_S: Final = 8.0
+SHUTDOWN_S: Final = 8.0
 """How long calls may take to end when the controller stops."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Orphan:
-    """Something in Asterisk that belongs to no call of ours."""
-
-    kind: Literal["caller", "media", "dialled", "bridge"]
-    id: str
+_Answer = TypeVar("_Answer")
 
 
 class Switchboard:
-    """Owner of all calls of this process. new_call_id: makes `call_...` ids."""
+    """The owner of all calls of this process.
 
-    def __init__(self, services: SessionDependencies, router: InboundRouter, *, new_call_id: Callable[[], str]) -> None:
+    new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
+    """
+
+    def __init__(
+        self,
+        services: SessionDependencies,
+        router: InboundRouter,
+        *,
+        new_call_id: Callable[[], str],
+        announced_within_s: float = ANNOUNCED_WITHIN_S,
+    ) -> None:
         self._services = services
         self._router = router
         self._new_call_id = new_call_id
         self._by_channel: dict[str, CallSession] = {}
         self._by_call: dict[str, CallSession] = {}
+        self._orphans = OrphanSweep(services.ari, self, announced_within_s=announced_within_s)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._media_of_the_past: Counter[str] = Counter()
+        self._ended_media_totals: Counter[str] = Counter()
         self.ended_calls = 0
 
     def media_totals(self) -> Mapping[str, int]:
-        """The sums of all counters of MediaStats, over every call of this process."""
-        totals = Counter(self._media_of_the_past)
+        """The sum of each counter of MediaStats over every call of this process, live or ended."""
+        totals = Counter(self._ended_media_totals)
         for session in self._by_call.values():
             if session.media:
                 totals.update(_counters(session.media.stats))
@@ -89,8 +88,16 @@ class Switchboard:
         """The calls that have not ended, in the order of their arrival."""
         return tuple(self._by_call.values())
 
+    def has_call(self, call_id: str) -> bool:
+        """See LiveCalls."""
+        return call_id in self._by_call
+
+    def has_channel(self, channel_id: str) -> bool:
+        """See LiveCalls."""
+        return channel_id in self._by_channel
+
     def record(self, call_id: str) -> Call | None:
-        """The call object of a live call, which may not be stored yet: its agent is dialled meanwhile."""
+        """The call object of a live call as of now, stored or not; None where no live call has this id."""
         session = self._by_call.get(call_id)
         return session.record if session else None
 
@@ -115,14 +122,14 @@ class Switchboard:
         app, channel_id = self._services.app, event.channel.id
         if call_of_media_channel(app, channel_id):
             return
-        if _is_dialled(app, channel_id):
+        if call_of_dialled_channel(app, channel_id):
             # Its call ended while Asterisk was still making the channel.
-            self._start(self._sweep({_Orphan("dialled", channel_id)}))
+            self._start_task(self._orphans.remove([Orphan("dialled", channel_id)]))
             return
         is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
         if event.args[:1] in (("refer",), ("fallback",)) or self._stopping or is_text:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
-            self._start(self._sweep({_Orphan("caller", event.channel.id)}))
+            self._start_task(self._orphans.remove([Orphan("caller", channel_id)]))
             return
         dialled = event.channel.dialplan.exten
         session = InboundCall(
@@ -137,20 +144,20 @@ class Switchboard:
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
-        self._start(self._live_through(session))
+        self._start_task(self._run_session(session))
 
-    async def _live_through(self, session: CallSession) -> None:
+    async def _run_session(self, session: CallSession) -> None:
         try:
             await session.run()
         finally:
             if session.media:
-                self._media_of_the_past.update(_counters(session.media.stats))
+                self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
             for known, key in ((self._by_channel, session.channel_id), (self._by_call, session.call_id)):
                 if known.get(key) is session:
                     del known[key]
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -159,7 +166,7 @@ class Switchboard:
 
     @property
     def can_dial(self) -> bool:
-        """Asterisk hears us, and we are not about to stop."""
+        """Whether calls can be placed: we are connected to Asterisk, and not about to stop."""
         return self._services.ari.connected and not self._stopping
 
     def place_call(
@@ -184,13 +191,14 @@ class Switchboard:
             raise CallNotJoined("the server is about to stop")
         self._begin(WebCall(self._services, taken, front))
 
-    # What the API asks for.
+    # Requests of the API: each is posted to its call, which answers.
 
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
-        """End a call; returns once it is asked for.
+        """End a call; returns once that is posted, before the call has ended.
 
         Raises:
             UnknownCall: no live call has this id.
+            CallNotOngoing: it has ended.
         """
         self._session(call_id).post(StopRequested(request))
 
@@ -201,21 +209,17 @@ class Switchboard:
             UnknownCall: no live call has this id.
             CallNotOngoing: it ended before the outcome was known.
         """
-        answer: asyncio.Future[TransferOutcome] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(TransferRequested(request, answer))
-        return await answer
+        return await self._ask(call_id, lambda answer: TransferRequested(request, answer))
 
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
-        """Play digits to the caller.
+        """Play digits to the caller; returns before they are played.
 
         Raises:
             UnknownCall: no live call has this id.
             CallNotOngoing: it is not answered yet, away in a transfer, or over.
             AsteriskError: Asterisk did not take the digits.
         """
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(DtmfRequested(request, answer))
-        await answer
+        await self._ask(call_id, lambda answer: DtmfRequested(request, answer))
 
     async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
         """Change the record of a call, and what its webhooks tell from now on, and tell its agent.
@@ -223,11 +227,15 @@ class Switchboard:
         Raises:
             UnknownCall: no live call has this id.
             CallNotOngoing: it has no record yet, no agent to be told, or is over.
-            ValueError: what cannot be, by the name of its field; nothing is changed then.
+            ValueError: a field cannot be changed so; the message begins with its name, and nothing is changed.
         """
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(UpdateRequested(update, answer))
-        await answer
+        await self._ask(call_id, lambda answer: UpdateRequested(update, answer))
+
+    async def _ask(self, call_id: str, request: Callable[[asyncio.Future[_Answer]], AnsweredRequest]) -> _Answer:
+        """Post a request to a call and wait for its answer. request: made with the future that gets the answer."""
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._session(call_id).post(request(answer))
+        return await answer
 
     def _session(self, call_id: str) -> CallSession:
         session = self._by_call.get(call_id)
@@ -252,50 +260,7 @@ class Switchboard:
             if channel_id not in channels:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
-        suspects = await self._orphans()
-        if suspects:
-            # A caller who arrives this very moment may be in Asterisk's list and not yet in ours; however far events
-            # are behind, whoever is in both lists has been announced by then.
-            await asyncio.sleep(SETTLE_S)
-            suspects &= await self._orphans()
-            await self._services.ari.catch_up()
-            await self._sweep({orphan for orphan in suspects if orphan.id not in self._by_channel})
-
-    async def _orphans(self) -> set[_Orphan]:
-        ari, app = self._services.ari, self._services.app
-        channels, bridges = await asyncio.gather(ari.channels(), ari.bridges())
-        found = set()
-        for channel in channels:
-            call_id = call_of_media_channel(app, channel.id)
-            dialled = call_of_outbound_channel(app, channel.id) or call_of_detector_channel(app, channel.id)
-            if call_id is not None and call_id not in self._by_call:
-                found.add(_Orphan("media", channel.id))
-            elif dialled is not None and dialled not in self._by_call:
-                found.add(_Orphan("dialled", channel.id))
-            elif not (call_id or dialled or channel.id in self._by_channel) and _is_in(channel, app):
-                found.add(_Orphan("caller", channel.id))
-        for bridge in bridges:
-            call_id = call_of_bridge(app, bridge.id)
-            if call_id is not None and call_id not in self._by_call:
-                found.add(_Orphan("bridge", bridge.id))
-        return found
-
-    async def _sweep(self, orphans: set[_Orphan]) -> None:
-        ari = self._services.ari
-        for orphan in sorted(orphans, key=lambda orphan: orphan.id):
-            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
-            try:
-                if orphan.kind == "bridge":
-                    await ari.destroy_bridge(orphan.id)
-                elif orphan.kind in ("media", "dialled"):
-                    await ari.hang_up(orphan.id)
-                else:
-                    await ari.set_variables(
-                        orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": DisconnectionReason.ERROR_RETELL.value}
-                    )
-                    await ari.continue_in_dialplan(orphan.id)
-            except AsteriskError as error:
-                log.warning("orphan not swept: %s", error)
+        await self._orphans.run()
 
     async def close(self) -> None:
         """End every call: callers go on in the dialplan, records are closed. Takes no new ones."""
@@ -303,21 +268,12 @@ class Switchboard:
         for session in self.live():
             session.post(ShuttingDown())
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=FAREWELL_S)
+            _, late = await asyncio.wait(self._running, timeout=SHUTDOWN_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
 
 def _counters(stats: MediaStats) -> dict[str, int]:
-    """Without the levels, which say nothing when added up."""
+    """The counters without the levels, which say nothing when added up."""
     return {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
-
-
-def _is_dialled(app: str, channel_id: str) -> bool:
-    """Made by us, towards somebody: never a caller."""
-    return bool(call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id))
-
-
-def _is_in(channel: Channel, app: str) -> bool:
-    return channel.dialplan.app_name == "Stasis" and channel.dialplan.app_data.split(",")[0] == app

@@ -19,7 +19,10 @@ WRITE_AFTER_S: Final = 1.0
 
 
 class TranscriptWriter:
-    """One for each call. on_due: called when it is time for `write`; save: stores the record as it is."""
+    """Decides when the transcript of one call is written.
+
+    on_due: called when it is time for `write`. save: stores the record as it is.
+    """
 
     def __init__(self, *, on_due: Callable[[], None], save: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._on_due = on_due
@@ -28,12 +31,12 @@ class TranscriptWriter:
         self._saving: asyncio.Task[None] | None = None
 
     def soon(self, record: CallRecord) -> None:
-        """Something may have been said."""
+        """Have the record written soon, if something was said."""
         if record.has_news and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WRITE_AFTER_S, self._on_due)
 
     def write(self, record: CallRecord) -> None:
-        """It is time. Never waits: a slow database must not keep a caller who hangs up."""
+        """Write what was said into the record. Never waits: a slow database must not delay a caller who hangs up."""
         self._timer = None
         if self._saving and not self._saving.done():
             self.soon(record)
@@ -42,7 +45,7 @@ class TranscriptWriter:
         self._saving = asyncio.create_task(self._save())
 
     async def close(self) -> None:
-        """No `on_due` follows. What the database has begun to write is not written after the call's last state."""
+        """Stop: no `on_due` follows. Waits for a write that has begun, lest it overwrite the call's last state."""
         if self._timer:
             self._timer.cancel()
         if self._saving:

@@ -23,7 +23,7 @@ TellOutcome = Callable[[TransferOutcome], None]
 
 
 def failed(message: str) -> TransferOutcome:
-    """The outcome of a transfer that never left."""
+    """The outcome of a transfer that could not begin."""
     return TransferOutcome(status="failed", message=message)
 
 
@@ -32,14 +32,14 @@ class TransferringCall(Protocol):
 
     @property
     def state(self) -> CallState:
-        """A call is transferred while it is TALKING."""
+        """The state of the call; only one that is TALKING is transferred."""
 
     @property
     def sip(self) -> SipHeaders:
-        """Where a bare number is to be understood, and who refers."""
+        """The caller's SIP headers: they tell in which domain a bare number lies, and who refers."""
 
     def fill(self, template: str) -> str:
-        """With every known `{{name}}` replaced."""
+        """Replace every known `{{name}}` in a text."""
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour; the agent stays.
@@ -48,18 +48,18 @@ class TransferringCall(Protocol):
             TransferNotSetUp, AsteriskError: it cannot; the caller stays.
         """
 
-    async def come_back(self) -> None:
-        """The caller is back: join the agent again, or end the call if there is none any more."""
+    async def caller_returned(self) -> None:
+        """Join the caller, who is back, with the agent again, or end the call if there is no agent any more."""
 
-    async def transfer_is_over(self) -> None:
-        """It came to nothing: write it down."""
+    async def transfer_failed(self) -> None:
+        """Write into the record that the transfer failed."""
 
-    async def hand_over(self, destination: str) -> None:
-        """The far end has taken the caller over: end the call."""
+    async def transfer_succeeded(self, destination: str) -> None:
+        """End the call: the far end has taken the caller over."""
 
 
 class Transfers:
-    """One for each call."""
+    """The transfers of one call, one at a time."""
 
     def __init__(self, call: TransferringCall, log: CallLog) -> None:
         self._call = call
@@ -68,7 +68,7 @@ class Transfers:
         self._refer_unanswered = False
 
     async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
-        """Begin one; `tell` hears the outcome exactly once, at once where it cannot begin."""
+        """Begin a transfer; `tell` gets its outcome exactly once, at once where it cannot begin."""
         if why_not := self._why_not(request):
             tell(failed(why_not))
             return
@@ -90,8 +90,8 @@ class Transfers:
             return "the far end never answered the last REFER, so it gets no other"
         return None
 
-    async def seen(self, event: StasisStart | ChannelVarset) -> None:
-        """What Asterisk tells of a caller who is away."""
+    async def observe(self, event: StasisStart | ChannelVarset) -> None:
+        """Take note of an event of a caller who is away in a transfer."""
         transfer = self._transfer
         if transfer is None or (outcome := transfer.observe(event)) is None:
             return
@@ -101,8 +101,8 @@ class Transfers:
         else:
             await self._failed(transfer, outcome)
 
-    async def took_caller(self) -> bool:
-        """The caller is gone: whether because a transfer succeeded. If so, the call has ended with it."""
+    async def caller_was_taken(self) -> bool:
+        """Whether the caller is gone because a transfer succeeded. If so, the call has ended as transferred."""
         transfer = self._transfer
         if transfer is None or (heard := transfer.heard) is None or heard.status != "succeeded":
             return False
@@ -111,15 +111,15 @@ class Transfers:
 
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         transfer.finish(outcome)
-        await self._call.hand_over(transfer.request.to)
+        await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
         # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
-        await self._call.come_back()
+        await self._call.caller_returned()
         transfer.finish(outcome)
-        await self._call.transfer_is_over()
+        await self._call.transfer_failed()
 
 
 def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:

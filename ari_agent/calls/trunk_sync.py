@@ -18,7 +18,7 @@ _DIAGNOSIS_EVERY_S: Final = 60.0
 
 
 class TrunkSync:
-    """One for all numbers. Trunks change one after the other, each as its number is stored at that moment."""
+    """Keeps all trunks in Asterisk as their numbers are stored. Trunks change one after the other."""
 
     def __init__(self, store: Store, trunks: Trunks) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class TrunkSync:
             log.warning("trunk not brought up to date yet: %s", error, extra={"phone_number": phone_number})
 
     async def diagnose(self, phone_number: str) -> str | None:
-        """Why calls through this trunk fail, for the log; None: that was told within the last minute."""
+        """Why calls through this trunk fail, for the log; None where that was told within the last minute."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._diagnosed_s.get(phone_number, -_DIAGNOSIS_EVERY_S) < _DIAGNOSIS_EVERY_S:
             return None

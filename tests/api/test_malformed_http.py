@@ -18,7 +18,7 @@ Address = tuple[str, int]
 
 @pytest.fixture
 async def address(dependencies: ApiDependencies) -> AsyncIterator[Address]:
-    runner = ApiRunner(build_api(dependencies), access_log=None)
+    runner = ApiRunner(build_api(dependencies))
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

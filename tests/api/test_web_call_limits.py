@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ari_agent.calls.web.web_media import NO_AUDIO_AFTER_S
+from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S
 from tests.api.web_house import TWILIO, WEB, House
 from tests.fakes.sound import silence, tone
 from tests.fakes.turned_loop import turn

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ari_agent.asterisk.fallback import came_back, fallback_variables
+from ari_agent.asterisk.fallback import fallback_variables, returned_dial_status
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import InvalidTransferTarget
 
@@ -72,4 +72,4 @@ def test_nothing_gets_into_the_dialplan_that_means_something_there(fallback: str
     [(("fallback", "BUSY"), "BUSY"), (("fallback",), ""), (("refer", "SUCCESS"), None), ((), None)],
 )
 def test_who_comes_back_says_why(arguments: tuple[str, ...], status: str | None) -> None:
-    assert came_back(arguments) == status
+    assert returned_dial_status(arguments) == status

@@ -11,11 +11,10 @@ import pytest
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
-from ari_agent.calls import switchboard as module
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.record_writer import RecordWriter
-from ari_agent.calls.session import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -57,10 +56,7 @@ def services(ari: Ari, folder: Path) -> SessionDependencies:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_caller_whose_arrival_comes_late_is_no_orphan(
-    announced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SETTLE_S", 0.0)
+async def test_a_caller_whose_arrival_comes_late_is_no_orphan(announced: bool, tmp_path: Path) -> None:
     asked, looked = asyncio.Queue[str](), asyncio.Event()
 
     def answer(noted: Noted) -> tuple[int, object] | None:
@@ -77,7 +73,9 @@ async def test_a_caller_whose_arrival_comes_late_is_no_orphan(
             return [f"{noted.method} {noted.path}" for noted in asterisk.requests]
 
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
-        switchboard = Switchboard(services(ari, tmp_path), StillRinging(), new_call_id=lambda: "call_7")
+        switchboard = Switchboard(
+            services(ari, tmp_path), StillRinging(), new_call_id=lambda: "call_7", announced_within_s=0.0
+        )
 
         async def connected() -> None:
             await switchboard.reconcile()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from ari_agent.demo.settings import free_port
+from ari_agent.demo.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 START_TIMEOUT_S: Final = 30.0

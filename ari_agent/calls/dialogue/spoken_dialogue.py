@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final
 
 from ari_agent.agents.llm import UNINTELLIGIBLE, EndCall, LlmToolInvocation, TransferTo
 from ari_agent.agents.llm_requests import OPENING, Requests
@@ -87,7 +87,7 @@ class SpokenDialogue:
         if kind not in IGNORED[self.stage]:
             self.stage = STAGES.get((self.stage, kind), self.stage)
             self.caller = CALLERS.get((self.caller, kind), self.caller)
-            _HANDLERS[kind](self, event, now_ms)
+            self._HANDLERS[kind](self, event, now_ms)
         orders = tuple(self._orders)
         self._orders.clear()
         return orders
@@ -419,33 +419,30 @@ class SpokenDialogue:
         self._orders.append(order)
         self.stage = STAGES.get((self.stage, type(order)), self.stage)
 
-
-_Handler: TypeAlias = Callable[[SpokenDialogue, Any, float], None]
-
-_HANDLERS: Final[Mapping[type[Event], _Handler]] = {
-    events.CallerJoined: SpokenDialogue._caller_joined,
-    events.CallerLeft: SpokenDialogue._caller_left,
-    events.CallerReturned: SpokenDialogue._caller_returned,
-    events.UserVoiceStarted: SpokenDialogue._voice_started,
-    events.UserVoiceStopped: SpokenDialogue._voice_stopped,
-    events.UserHeard: SpokenDialogue._user_heard,
-    events.KeyPressed: SpokenDialogue._key_pressed,
-    events.GreetingBegan: SpokenDialogue._machine_answered,
-    events.RecordingBegan: SpokenDialogue._recording_began,
-    events.AgentSaid: SpokenDialogue._agent_said,
-    events.AgentUsedTool: SpokenDialogue._agent_used_tool,
-    events.AgentConfigured: SpokenDialogue._agent_configured,
-    events.AgentReconnected: SpokenDialogue._agent_reconnected,
-    events.AgentClosed: SpokenDialogue._agent_closed,
-    events.SoundMade: SpokenDialogue._sound_made,
-    events.SoundEnded: SpokenDialogue._sound_ended,
-    events.SoundPlayed: SpokenDialogue._sound_played,
-    events.VoiceFailed: SpokenDialogue._voice_failed,
-    events.ApiControlled: SpokenDialogue._api_controlled,
-    events.TransferEnded: SpokenDialogue._transfer_ended,
-    events.DigitsRefused: SpokenDialogue._digits_refused,
-    events.Failed: SpokenDialogue._failed,
-    events.CallEnded: SpokenDialogue._call_ended,
-    events.TimePassed: SpokenDialogue._time_passed,
-}
-"""What each event does where the stage does not ignore it."""
+    _HANDLERS: ClassVar[Mapping[type[Event], Callable[[Any, Any, float], None]]] = {
+        events.CallerJoined: _caller_joined,
+        events.CallerLeft: _caller_left,
+        events.CallerReturned: _caller_returned,
+        events.UserVoiceStarted: _voice_started,
+        events.UserVoiceStopped: _voice_stopped,
+        events.UserHeard: _user_heard,
+        events.KeyPressed: _key_pressed,
+        events.GreetingBegan: _machine_answered,
+        events.RecordingBegan: _recording_began,
+        events.AgentSaid: _agent_said,
+        events.AgentUsedTool: _agent_used_tool,
+        events.AgentConfigured: _agent_configured,
+        events.AgentReconnected: _agent_reconnected,
+        events.AgentClosed: _agent_closed,
+        events.SoundMade: _sound_made,
+        events.SoundEnded: _sound_ended,
+        events.SoundPlayed: _sound_played,
+        events.VoiceFailed: _voice_failed,
+        events.ApiControlled: _api_controlled,
+        events.TransferEnded: _transfer_ended,
+        events.DigitsRefused: _digits_refused,
+        events.Failed: _failed,
+        events.CallEnded: _call_ended,
+        events.TimePassed: _time_passed,
+    }
+    """What each event does where the stage does not ignore it."""

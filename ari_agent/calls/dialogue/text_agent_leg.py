@@ -22,7 +22,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import aiohttp
 from pydantic import ValidationError
@@ -77,9 +77,19 @@ from ari_agent.calls.media.call_media import (
     TranscriptTold,
     TransferAsked,
 )
+from ari_agent.calls.media.commands import (
+    ApiControl,
+    CallDetails,
+    CallerAway,
+    CallerBack,
+    Command,
+    ControlFailed,
+    KeyPressed,
+    TransferResult,
+    Voicemail,
+)
 from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
-from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
@@ -125,6 +135,7 @@ class TextAgentLeg:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
         self._output, self._on_event = output, on_event
+        self._call = spec.call
         self._loop = asyncio.get_running_loop()
         self.ignored = self.messages_in = self.messages_out = 0
         self.audio_dropped = 0
@@ -133,7 +144,7 @@ class TextAgentLeg:
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
         self._line = LlmConnection(
-            speech.http, url, speech.habits, details=spec.details, on_event=self._line_tells, now_ms=speech.now_ms
+            speech.http, url, speech.habits, details=self._details, on_event=self._line_tells, now_ms=speech.now_ms
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
@@ -188,42 +199,38 @@ class TextAgentLeg:
         self._hearing.start(self._speech.recognizer, listening_options(self._agent, self._spec.call_id))
         self._feed(events.CallerJoined())
 
-    def pause(self) -> None:
-        """The caller is away: nobody is asked anything."""
-        self._feed(events.CallerLeft())
-
-    def resume(self) -> None:
-        """The caller is back."""
-        self._feed(events.CallerReturned())
-
-    def dtmf(self, digit: str, duration_ms: int) -> None:
-        """The caller pressed a key. What was pressed stands in the transcript, in the agent's too."""
-        del duration_ms
-        if self._spec.allow_user_dtmf:
-            self._feed(events.KeyPressed(digit))
+    def command(self, command: Command) -> None:
+        """Obey a command; see AgentLeg."""
+        match command:
+            case KeyPressed(digit):
+                # What was pressed stands in the transcript, in the agent's too.
+                if self._spec.allow_user_dtmf:
+                    self._feed(events.KeyPressed(digit))
+            case CallerAway():
+                self._feed(events.CallerLeft())
+            case CallerBack():
+                self._feed(events.CallerReturned())
+            case ApiControl(control):
+                self._feed(events.ApiControlled(control))
+            case TransferResult(outcome):
+                self._feed(events.TransferEnded(outcome))
+            case Voicemail(notice):
+                began = events.GreetingBegan() if notice.status == "greeting" else events.RecordingBegan(notice)
+                self._feed(began)
+            case ControlFailed("dtmf", message):
+                self._feed(events.DigitsRefused(message))
+            case ControlFailed("transfer", message):
+                self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
+            case ControlFailed():
+                pass  # a text agent asks for nothing else that could fail
+            case CallDetails(call):
+                self._call = call
+            case _:
+                assert_never(command)
 
     def marks_played(self, names: Sequence[str]) -> None:
         """So much was heard."""
         self._feed(*self._speech_output.played(names))
-
-    def call_control(self, control: CallControl) -> None:
-        """What the API wants the agent to know, or to do."""
-        self._feed(events.ApiControlled(control))
-
-    def transfer_result(self, outcome: TransferOutcome) -> None:
-        """How its transfer ended."""
-        self._feed(events.TransferEnded(outcome))
-
-    def voicemail(self, notice: VoicemailNotice) -> None:
-        """A machine has answered, or its greeting is over."""
-        self._feed(events.GreetingBegan() if notice.status == "greeting" else events.RecordingBegan(notice))
-
-    def control_error(self, event: str, message: str) -> None:
-        """What it wanted done cannot be."""
-        if event == "dtmf":
-            self._feed(events.DigitsRefused(message))
-        elif event == "transfer":
-            self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
 
     async def close(self) -> None:
         """Hang up on the agent's server; what was heard of it is told first. Idempotent, done within a second."""
@@ -337,6 +344,9 @@ class TextAgentLeg:
             transcript=tuple(transcript.utterances()), turntaking=order.turntaking
         )
         self._on_event(TranscriptTold(update, tuple(transcript.items())))
+
+    def _details(self) -> Mapping[str, object]:
+        return self._call.as_json() if self._call else {}
 
     def _post(self, text: str) -> None:
         self.messages_out += 1

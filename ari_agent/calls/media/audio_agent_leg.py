@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, assert_never
 
 from ari_agent.agents.audio_socket import AudioSocket
 from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
@@ -37,21 +37,25 @@ from ari_agent.calls.media.call_media import (
     AgentHungUp,
     AgentReady,
     DtmfAsked,
-    KeyHeard,
+    KeyForwarded,
     MediaEvent,
     MediaSpec,
     TranscriptTold,
     TransferAsked,
 )
-from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import (
-    DtmfRequest,
-    HangupRequest,
-    TransferOutcome,
-    TransferRequest,
-    VoicemailNotice,
+from ari_agent.calls.media.commands import (
+    ApiControl,
+    CallDetails,
+    CallerAway,
+    CallerBack,
+    Command,
+    ControlFailed,
+    KeyPressed,
+    TransferResult,
+    Voicemail,
 )
-from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.call import Latency
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.errors import AgentCorruptPayload, AgentError
 
@@ -117,52 +121,44 @@ class AudioAgentLeg:
 
     @property
     def latency(self) -> Latency | None:
-        """It turns by itself: nothing is known."""
+        """None: an audio agent decides itself when to speak, and nothing is known of its turns."""
         return None
 
     def dial(self) -> None:
-        """Start dialling; AgentReady or AgentFailed follows. Idempotent."""
+        """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""
         if self._talking is None and not self._gone:
             self._talking = asyncio.get_running_loop().create_task(self._talk(), name=f"agent of {self._spec.call_id}")
 
     def start(self) -> None:
         """See AgentLeg. An audio agent begins when it is dialled: what it says is kept for the caller."""
 
-    def pause(self) -> None:
-        """See AgentLeg. An audio agent hears silence."""
-
-    def resume(self) -> None:
-        """See AgentLeg."""
-
-    def dtmf(self, digit: str, duration_ms: int) -> None:
-        """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
-        if self._spec.allow_user_dtmf:
-            self._socket.send(self._protocol.dtmf(digit, duration_ms))
-            self._on_event(KeyHeard(digit))
+    def command(self, command: Command) -> None:
+        """Pass a command on as a message of the agent's protocol; an audio agent is not told of hold and details."""
+        match command:
+            case KeyPressed(digit, duration_ms):
+                if self._spec.allow_user_dtmf:
+                    self._socket.send(self._protocol.dtmf(digit, duration_ms))
+                    self._on_event(KeyForwarded(digit))
+            case ApiControl(control):
+                self._send_control(live_control(control))
+            case TransferResult(outcome):
+                self._send_control(transfer_answer(outcome))
+            case Voicemail(notice):
+                self._send_control(voicemail_notice(notice))
+            case ControlFailed(event, message):
+                self._send_control(refusal(event, message))
+            case CallerAway() | CallerBack() | CallDetails():
+                pass
+            case _:
+                assert_never(command)
 
     def marks_played(self, names: Sequence[str]) -> None:
-        """These marks were heard, or cleared."""
+        """Tell the agent that the audio before these marks was heard, or cleared."""
         for name in names:
             self._socket.send(self._protocol.mark(name))
 
-    def call_control(self, control: CallControl) -> None:
-        """Tell the agent what the API asks of it."""
-        self._socket.send(self._protocol.control(live_control(control)))
-
-    def transfer_result(self, outcome: TransferOutcome) -> None:
-        """Tell the agent how its transfer ended."""
-        self._socket.send(self._protocol.control(transfer_answer(outcome)))
-
-    def voicemail(self, notice: VoicemailNotice) -> None:
-        """Tell the agent that a machine has answered, or that its greeting is over."""
-        self._socket.send(self._protocol.control(voicemail_notice(notice)))
-
-    def control_error(self, event: str, message: str) -> None:
-        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
-        self._socket.send(self._protocol.control(refusal(event, message)))
-
     async def close(self) -> None:
-        """Say goodbye and be gone; no event follows. Idempotent."""
+        """Take leave of the agent and close its websocket; no event follows. Idempotent."""
         self._gone = True  # whatever the agent does from here on is no news
         if self._talking is None:
             return
@@ -197,7 +193,7 @@ class AudioAgentLeg:
                 self._output.tell("update", text)
                 self._on_event(TranscriptTold(update))
             case Refused(event, why):
-                self.control_error(event, why)
+                self._send_control(refusal(event, why))
             case Asked(HangupRequest(q850_cause=cause)):
                 self._hung_up(cause)
             case Asked(TransferRequest() as request):
@@ -215,6 +211,9 @@ class AudioAgentLeg:
             self._failed(error)
 
     # inside
+
+    def _send_control(self, message: Mapping[str, object]) -> None:
+        self._socket.send(self._protocol.control(message))
 
     async def _talk(self) -> None:
         try:

@@ -1,31 +1,36 @@
-"""What the media half of a call is told, and what it tells: plain values, and the interface that a call's media offers.
+"""What the media half of a call is made from and what it tells: frozen values, each of which can be pickled. Pure.
 
-A MediaSpec goes in, then commands; MediaEvents come out, handed to `on_event` in the event loop's thread. At most one
-of AgentHungUp and AgentFailed is ever reported.
+A MediaSpec goes in, then Commands (commands.py); MediaEvents come out, handed to `on_event` in the event loop's thread.
+At most one of AgentHungUp and AgentFailed is ever reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
-from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.call import Call
+from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
+from ari_agent.media.audio import SILENCE_DBFS
+
+NO_AUDIO_AFTER_S: Final = 30.0
+"""How long after the answer the caller's side may send no audio at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaSpec:
-    """What a media session must know of its call.
+    """What the media half must know of its call.
 
-    end_call_after_silence_ms: silence of both sides that ends the call. connect_timeout_s: for the agent's TCP, TLS
-    and websocket handshakes together. metadata: any JSON value, handed to the agent. agent, details: its settings, and
-    the call object as it is when it is asked for; a text agent's alone.
+    metadata: any JSON value, handed to the agent. end_call_after_silence_ms: silence of both sides that ends the call.
+    connect_timeout_s: for the agent's TCP, TLS and websocket handshakes together. no_audio_after_s: how long after the
+    answer the caller's side may send no audio at all. drain_limit_s: how long an agent's last words may take after it
+    hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later ones); only
+    a text agent needs them.
     """
 
     call_id: str
@@ -38,8 +43,10 @@ class MediaSpec:
     end_call_after_silence_ms: int
     allow_user_dtmf: bool
     connect_timeout_s: float = 10.0
+    no_audio_after_s: float = NO_AUDIO_AFTER_S
+    drain_limit_s: float = 10.0
     agent: Agent | None = None
-    details: Callable[[], Mapping[str, object]] = dict
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class AgentReady:
 
 @dataclass(frozen=True, slots=True)
 class AgentFailed:
-    """The agent cannot be reached, was lost, or talks nonsense. message: for logs; holds no secrets."""
+    """The agent cannot be reached, was lost, or broke its protocol. message: for logs; holds no secrets."""
 
     reason: DisconnectionReason
     message: str
@@ -57,53 +64,53 @@ class AgentFailed:
 
 @dataclass(frozen=True, slots=True)
 class AgentHungUp:
-    """The agent ended the call. What it said before may still be playing: `close(drain=True)`."""
+    """The agent ended the call. What it said before may still be playing: see `MediaHalf.close`."""
 
     q850_cause: int
 
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """The agent wants the caller elsewhere; answer with `transfer_result` or `control_error`."""
+    """The agent asks for a transfer of the caller; a TransferResult answers it, or ControlFailed."""
 
     request: TransferRequest
 
 
 @dataclass(frozen=True, slots=True)
 class DtmfAsked:
-    """The agent wants keys pressed towards the caller."""
+    """The agent asks for DTMF digits to be sent to the caller; only what fails is answered, by ControlFailed."""
 
     request: DtmfRequest
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTold:
-    """What was said so far. items: and done, where more than speech is known of it."""
+    """The transcript so far. items: the same with tool calls and keys, where these are known; None otherwise."""
 
     update: TranscriptUpdate
     items: Sequence[TranscriptItem] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class KeyHeard:
-    """The caller pressed a key that is for the agent."""
+class KeyForwarded:
+    """A key that the caller pressed was passed on to the agent, and belongs into the transcript."""
 
     digit: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallerInactive:
-    """Neither side spoke for end_call_after_silence_ms."""
+    """Neither side has spoken for the specification's end_call_after_silence_ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAudioReceived:
-    """Nothing at all was heard of the caller's side for a long time after the start."""
+    """The caller's side has sent no audio at all for the specification's no_audio_after_s."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
-    """The front end of a web call sent what its protocol does not know. message: what was wrong."""
+    """The front end of a web call sent what its protocol does not allow. message: what was wrong."""
 
     message: str
 
@@ -115,7 +122,7 @@ MediaEvent: TypeAlias = (
     | TransferAsked
     | DtmfAsked
     | TranscriptTold
-    | KeyHeard
+    | KeyForwarded
     | CallerInactive
     | NoAudioReceived
     | FrontEndCorrupt
@@ -124,79 +131,33 @@ MediaEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Counters of one call so far, named as in media/jitter_buffer.py and media/playout.py. Levels are in dBFS.
+    """The counters of one call so far, named as in media/jitter_buffer.py and media/playout.py; levels are the latest.
 
-    A call without RTP counts the messages of its front end as packets.
+    A call without RTP counts the messages of its front end as packets, and has none of what only RTP can have.
     """
 
-    packets_received: int
-    packets_sent: int
-    packets_foreign: int
-    packets_malformed: int
-    send_errors: int
-    packets_late: int
-    packets_lost: int
-    packets_duplicate: int
-    packets_reordered: int
-    packets_surplus: int
-    packets_not_audio: int
-    ssrc_changes: int
-    concealed_ms: int
-    filled_ms: int
-    underruns: int
-    trimmed_ms: int
-    cleared_ms: int
-    overflow_ms: int
-    queued_ms: int
-    agent_messages_received: int
-    agent_messages_sent: int
-    agent_messages_ignored: int
-    agent_audio_dropped: int
-    caller_dbfs: float
-    agent_dbfs: float
-
-
-class CallMedia(Protocol):
-    """The media half of a call, once its caller's side is set up: what the call itself needs of it."""
-
-    @property
-    def stats(self) -> MediaStats:
-        """Counters so far; valid after `close` too."""
-
-    @property
-    def latency(self) -> Latency | None:
-        """How long the agent's turns took, where that is known; valid after `close` too."""
-
-    @property
-    def has_agent(self) -> bool:
-        """The agent's websocket is open."""
-
-    def dial_agent(self) -> None:
-        """Dial the agent's websocket; AgentReady or AgentFailed follows."""
-
-    def start(self) -> None:
-        """The caller answered, or was answered: audio flows both ways from now on. Idempotent."""
-
-    def pause(self) -> None:
-        """The caller is on hold, or away in a transfer: the agent hears silence, and silence is not counted."""
-
-    def resume(self) -> None:
-        """The caller is back."""
-
-    def dtmf(self, digit: str, duration_ms: int) -> None:
-        """The caller pressed a key; the agent hears of it unless its settings say otherwise."""
-
-    def call_control(self, control: CallControl) -> None:
-        """Tell the agent what the API asks of it."""
-
-    def transfer_result(self, outcome: TransferOutcome) -> None:
-        """Tell the agent how its transfer ended."""
-
-    def voicemail(self, notice: VoicemailNotice) -> None:
-        """Tell the agent that a machine has answered, or that its greeting is over."""
-
-    def control_error(self, event: str, message: str) -> None:
-        """Tell the agent that a request cannot be done. event: `transfer`, `dtmf`, `hangup` or `update`."""
-
-    async def close(self, *, drain: bool = False) -> None:
-        """End it all. drain: let what the agent said last play out first. Idempotent."""
+    packets_received: int = 0
+    packets_sent: int = 0
+    packets_foreign: int = 0
+    packets_malformed: int = 0
+    send_errors: int = 0
+    packets_late: int = 0
+    packets_lost: int = 0
+    packets_duplicate: int = 0
+    packets_reordered: int = 0
+    packets_surplus: int = 0
+    packets_not_audio: int = 0
+    ssrc_changes: int = 0
+    concealed_ms: int = 0
+    filled_ms: int = 0
+    underruns: int = 0
+    trimmed_ms: int = 0
+    cleared_ms: int = 0
+    overflow_ms: int = 0
+    queued_ms: int = 0
+    agent_messages_received: int = 0
+    agent_messages_sent: int = 0
+    agent_messages_ignored: int = 0
+    agent_audio_dropped: int = 0
+    caller_dbfs: float = SILENCE_DBFS
+    agent_dbfs: float = SILENCE_DBFS

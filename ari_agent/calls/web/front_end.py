@@ -37,16 +37,16 @@ class User(Protocol):
     """Who hears what the front end tells. Called from the event loop, never from a task."""
 
     def format_known(self, audio: AudioFormat) -> None:
-        """How audio travels; called once, before any audio."""
+        """Take note of how audio travels; called once, before any audio."""
 
     def hear(self, payload: bytes) -> None:
-        """The user's audio, in that format, any length."""
+        """Take the user's audio, in that format and of any length."""
 
     def key_pressed(self, digit: str) -> None:
-        """The user pressed a key."""
+        """Take note that the user pressed a key."""
 
     def mark_heard(self, name: str) -> None:
-        """All audio before this mark was heard, or cleared."""
+        """Take note that all audio before this mark was heard, or cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ class FrontEnd:
 
     @property
     def is_twilio(self) -> bool:
-        """It sends marks back by itself."""
+        """Whether it speaks Twilio's protocol, and so sends marks back by itself."""
         return isinstance(self._server, TwilioServer)
 
     def begin(self, user: User) -> None:
-        """The call is there; what the front end said before it, but for its format, nobody has heard."""
+        """Begin the call. What the front end said before is lost, but for its format."""
         self.user = user
         self.writer.begin()
         if self._audio is not None:
@@ -104,7 +104,7 @@ class FrontEnd:
     # what it says
 
     def text(self, text: str) -> None:
-        """A text message has come."""
+        """Handle a text message of the websocket."""
         self.messages_in += 1
         data = text.encode(errors="surrogatepass")
         try:
@@ -119,7 +119,7 @@ class FrontEnd:
             self.corrupt(error.why)
 
     def binary(self, data: bytes) -> None:
-        """A binary message has come."""
+        """Handle a binary message of the websocket."""
         self.messages_in += 1
         if self._server is None:
             self._speak(self._fallback)
@@ -129,11 +129,11 @@ class FrontEnd:
             self.user.hear(data)
 
     def corrupt(self, why: str) -> None:
-        """It has sent what no protocol here knows."""
+        """Report that it has sent what its protocol does not allow."""
         self.tell(FrontEndCorrupt(why))
 
     def gone(self) -> None:
-        """The websocket is closed, and we did not close it. Idempotent."""
+        """Report that the websocket is closed, and that we did not close it. Idempotent."""
         if not self._gone:
             self._gone = True
             self.tell(CallerGone())
@@ -141,19 +141,19 @@ class FrontEnd:
     # what it hears
 
     def play(self, payload: bytes) -> bool:
-        """Agent audio in the front end's format. False: it does not read, and this was dropped."""
+        """Send agent audio in the front end's format. False: it does not read, and this was dropped."""
         return self.writer.put(Sound(payload))
 
     def mark(self, name: str) -> None:
-        """Twilio only: tell when all audio before has been heard."""
+        """Send a mark, which Twilio sends back when all audio before was heard. Twilio only."""
         self.writer.put(Mark(name))
 
     def clear(self) -> list[str]:
-        """Drop what is not heard yet, here and there; the names of the marks that had not gone out yet."""
+        """Drop audio not heard yet, here and at the front end; returns the marks that had not gone out yet."""
         return self.writer.clear(self._server.clear()) if self._server is not None else []
 
     def pass_on(self, message: bytes) -> None:
-        """Web only: a JSON message as it is."""
+        """Send a JSON message as it is; a front end that speaks Twilio's protocol gets none."""
         if not self.is_twilio:
             self.writer.put(message)
 

@@ -22,18 +22,18 @@ UNREAD_BYTES_LIMIT: Final = 64 * 1024 * 1024
 
 
 class Wire(Protocol):
-    """The websocket, as the server has it."""
+    """The websocket to write to, as the HTTP server has it."""
 
     async def send(self, message: str | bytes) -> None:
-        """A text or a binary message; waits while the other side does not read. ConnectionError when it is gone."""
+        """Send a text or binary message; waits while the other side does not read. ConnectionError when it is gone."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Close; quick and quiet, whatever state it is in."""
+        """Close the websocket, whatever state it is in; quick, and raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Agent audio in the front end's format."""
+    """Agent audio in the front end's format, to be sent."""
 
     payload: bytes
 
@@ -43,7 +43,7 @@ Outgoing: TypeAlias = Sound | Mark | bytes
 
 
 class FrontEndWriter:
-    """One for each front end. encoded: a message as the websocket sends it; called when its turn has come.
+    """Sends messages to one front end in order. encoded: turns a message, once its turn has come, into what is sent.
 
     messages_out: counted without control frames. dropped: what found no room.
     """
@@ -58,17 +58,17 @@ class FrontEndWriter:
         self._writing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Start to send. Idempotent."""
+        """Start to send what waits. Idempotent."""
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write(), name="front end")
 
     def open(self) -> None:
-        """The stream can be named, so messages may go out. Idempotent."""
+        """Let messages go out: the stream has its name. Idempotent."""
         self._open = True
         self._news.set()
 
     def put(self, message: Outgoing) -> bool:
-        """Send after everything before. False: it does not read, and this was dropped."""
+        """Send a message after all before it. False: the front end does not read, and the message was dropped."""
         size = _size(message)
         if len(self._waiting) >= UNREAD_LIMIT or self._waiting_bytes + size > UNREAD_BYTES_LIMIT:
             self.dropped += 1
@@ -79,7 +79,7 @@ class FrontEndWriter:
         return True
 
     def put_first(self, text: bytes) -> None:
-        """Send before everything that waits; once is enough, however often it is asked for."""
+        """Send a message before all that wait; once, however often that is asked for."""
         if self._waiting and self._waiting[0] == text:
             return
         self._waiting.appendleft(text)
@@ -87,7 +87,7 @@ class FrontEndWriter:
         self._news.set()
 
     def clear(self, text: bytes) -> list[str]:
-        """Take back audio and marks, and send this where it can be sent; the names of these marks.
+        """Take back audio and marks that wait, and send this message instead; returns the names of these marks.
 
         Of one `text` after the other, with nothing to take back between, one goes out.
         """
@@ -101,7 +101,7 @@ class FrontEndWriter:
         return marks
 
     def forget(self) -> None:
-        """Take back everything."""
+        """Take back every message that waits."""
         self._waiting.clear()
         self._waiting_bytes = 0
 

@@ -27,7 +27,7 @@ class _PendingMark:
 
 
 class PlaybackPosition:
-    """One user's. All times are in seconds, of the same clock, and never go back.
+    """How far one user has heard the agent. All times are in seconds, of the same clock, and never go back.
 
     until_s: when all that was sent will have been heard. cleared_s: what was taken back, in all.
     """
@@ -38,19 +38,19 @@ class PlaybackPosition:
         self._marks: deque[_PendingMark] = deque()
 
     def remaining_s(self, now_s: float) -> float:
-        """What was sent and is not heard yet."""
+        """How many seconds of what was sent are not heard yet."""
         return max(0.0, self.until_s - now_s)
 
     def has_room(self, lasts_s: float, now_s: float) -> bool:
-        """Whether so much more may be sent."""
+        """Whether so many more seconds may be sent."""
         return self.remaining_s(now_s) + lasts_s <= AHEAD_LIMIT_S
 
     def send(self, lasts_s: float, now_s: float) -> None:
-        """Sound goes out."""
+        """Take note that sound goes out."""
         self.until_s = max(self.until_s, now_s) + lasts_s
 
     def mark(self, name: str, now_s: float) -> bool:
-        """A mark after all that was sent. False: too many wait already."""
+        """Add a mark after all that was sent. False: too many wait already."""
         if len(self._marks) >= MARKS_LIMIT:
             return False
         self._marks.append(_PendingMark(name, max(self.until_s, now_s)))
@@ -62,14 +62,14 @@ class PlaybackPosition:
         return self._marks[0].heard_at_s if self._marks else None
 
     def take_due(self, now_s: float) -> list[str]:
-        """The marks that have been heard by the clock."""
+        """Take out the marks that have been heard by now."""
         due = []
         while self._marks and self._marks[0].heard_at_s <= now_s:
             due.append(self._marks.popleft().name)
         return due
 
     def take_returned(self, name: str) -> bool:
-        """The front end says that it was heard. False: no such mark waits."""
+        """Take out a mark that the front end has sent back. False: no such mark waits."""
         for pending in self._marks:
             if pending.name == name:
                 self._marks.remove(pending)
@@ -77,18 +77,18 @@ class PlaybackPosition:
         return False
 
     def clear(self, now_s: float) -> None:
-        """Nothing of what was sent before is heard from now on; its marks wait to be taken."""
+        """Forget what was sent and is not heard yet; its marks stay until they are taken out."""
         self.cleared_s += self.remaining_s(now_s)
         self.until_s = min(self.until_s, now_s)
 
     def take_all(self) -> list[str]:
-        """Every mark that waits."""
+        """Take out every mark that waits."""
         names = [pending.name for pending in self._marks]
         self._marks.clear()
         return names
 
     def take_unsent(self, names: Iterable[str]) -> list[str]:
-        """Those of these marks that wait; of two of the same name, the later one, as it was not sent yet."""
+        """Take out those of these marks that wait; of two of the same name, the later one: it was not sent yet."""
         self._marks.reverse()
         taken = [name for name in names if self.take_returned(name)]
         self._marks.reverse()

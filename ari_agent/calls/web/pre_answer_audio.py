@@ -13,40 +13,40 @@ MESSAGES_LIMIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PreAnswerSound:
-    """In the agent's encoding."""
+    """Sound in the agent's encoding."""
 
     payload: bytes
 
 
-EarlyWord: TypeAlias = PreAnswerSound | Mark
+PreAnswerItem: TypeAlias = PreAnswerSound | Mark
 
 
 class PreAnswerAudio:
-    """limit_bytes: of sound; what exceeds it is dropped."""
+    """Keeps sound and marks in order. limit_bytes: of sound; what exceeds it is dropped."""
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._left_bytes = self._limit_bytes = limit_bytes
-        self._words: list[EarlyWord] = []
+        self._items: list[PreAnswerItem] = []
         self._marks = 0
 
     def play(self, payload: bytes) -> bool:
-        """Sound. False: no room."""
-        if len(payload) > self._left_bytes or len(self._words) >= MESSAGES_LIMIT:
+        """Add sound. False: there is no room."""
+        if len(payload) > self._left_bytes or len(self._items) >= MESSAGES_LIMIT:
             return False
-        self._words.append(PreAnswerSound(payload))
+        self._items.append(PreAnswerSound(payload))
         self._left_bytes -= len(payload)
         return True
 
     def mark(self, name: str) -> bool:
-        """A mark after it. False: too many wait."""
-        if self._marks >= MARKS_LIMIT or len(self._words) >= MESSAGES_LIMIT:
+        """Add a mark after what was added before. False: too many wait."""
+        if self._marks >= MARKS_LIMIT or len(self._items) >= MESSAGES_LIMIT:
             return False
-        self._words.append(Mark(name))
+        self._items.append(Mark(name))
         self._marks += 1
         return True
 
-    def take(self) -> list[EarlyWord]:
-        """All of it, and nothing is left."""
-        words, self._words = self._words, []
+    def take(self) -> list[PreAnswerItem]:
+        """Take out all that was added, in order."""
+        items, self._items = self._items, []
         self._left_bytes, self._marks = self._limit_bytes, 0
-        return words
+        return items

@@ -17,12 +17,12 @@ _LOOKED_AT: Final = 4  # one piece in four is looked at for speech
 
 
 def level(sound: bytes, encoding: str) -> float:
-    """In dBFS."""
+    """The level of a piece of sound, in dBFS."""
     return level_dbfs(ulaw_to_linear(sound) if encoding == "mulaw" else sound)
 
 
 class UserAudio:
-    """One user's. dbfs: the latest level. spoke: that the latest call of `hear` found speech."""
+    """Prepares one user's audio for the agent. dbfs: the latest level. spoke: the latest `hear` found speech."""
 
     def __init__(self, audio: AudioFormat, *, agent_encoding: str, agent_hz: int, speech_dbfs: float) -> None:
         """audio: as it comes. speech_dbfs: what is louder is speech."""
@@ -42,7 +42,7 @@ class UserAudio:
         )
 
     def hear(self, payload: bytes, *, muted: bool = False) -> Iterator[bytes]:
-        """Audio of any length; the agent's audio that this completes. muted: it is silence to the agent."""
+        """Take audio of any length; yields the pieces for the agent that it completes. muted: these are silence."""
         self.spoke = False
         rest, size = self._rest, self._piece_bytes
         if not rest and len(payload) == size:

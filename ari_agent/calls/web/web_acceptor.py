@@ -14,14 +14,14 @@ from ari_agent.errors import CallNotJoined
 
 
 class Host(Protocol):
-    """What begins calls: the switchboard."""
+    """Whoever begins web calls: the switchboard."""
 
     def begin_web_call(self, taken: TakenCall, front: FrontEnd) -> None:
-        """Begin a call whose websocket is open. CallNotJoined when no calls begin any more."""
+        """Begin a call whose websocket is open. Raises CallNotJoined when no calls begin any more."""
 
 
 class WebAcceptor:
-    """One for all audio websockets."""
+    """Hands open audio websockets to their calls."""
 
     def __init__(self, registrar: Registrar, host: Host) -> None:
         self._registrar = registrar

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Final
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.registrar import TakenCall
-from ari_agent.calls.session import CallSession, SessionDependencies, Teardown
+from ari_agent.calls.session import CallSession
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import Routed
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_media import WebMedia
 from ari_agent.contract.call import CallDirection
@@ -34,7 +36,7 @@ _CLOSE_CODES: Final[Mapping[DisconnectionReason, int]] = {
 
 
 class WebCall(CallSession):
-    """One web call. taken: the registered call; front: its open websocket."""
+    """One call over the audio websocket. taken: the registered call. front: its front end, whose websocket is open."""
 
     direction = CallDirection.INBOUND
     has_channel = False
@@ -55,38 +57,33 @@ class WebCall(CallSession):
         self._log.info("call arrived", extra={"agent_id": agent.agent_id})
         self._advance(Routed())
         try:
-            await self._exit.enter_async_context(self._services.slots.outbound())
+            await self._exit_stack.enter_async_context(self._services.slots.outbound())
         except ConcurrencyLimitReached as error:
             self._log.info("no slot: %s", error)
-            self.post(Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, goes_on=True))
+            self.post(Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True))
             return
-        spec = self._media_spec(
-            agent,
-            from_number=call.from_number or "",
-            to_number=call.to_number or "",
-            dynamic_variables=call.retell_llm_dynamic_variables or {},
-            metadata=call.metadata,
-        )
+        spec = self._media_spec(agent, call)
         if registration.end_call_after_silence_ms is not None:
             spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
-        media = self.media = WebMedia(spec, self._front, on_event=self.post, new_agent=self._new_agent)
+        media = self.media = WebMedia(spec, self._front, on_event=self.post, new_agent=self._services.new_agent_leg)
         self._front.begin(media)
-        await self._talk(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
+        self._begin_conversation(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
+        await self._save()
         media.dial_agent()
 
     async def _front_end_corrupt(self, event: FrontEndCorrupt) -> None:
         self._log.warning("front end failed: %s", event.message)
-        await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, goes_on=True))
+        await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, continues_in_dialplan=True))
 
-    async def _part(self, teardown: Teardown) -> None:
-        """Close the websocket, with the reason as its text."""
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
+        """Close the websocket; its reason is the disconnection_reason."""
         await self._front.close(_close_code(teardown.reason), teardown.reason.value if teardown.reason else "")
 
-    async def _release(self) -> None:
-        """Nothing is left: the websocket is closed."""
+    async def _release_caller_leg(self) -> None:
+        """Do nothing: the websocket is closed already."""
 
-    _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **CallSession._effects,
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **CallSession.effects,
         FrontEndCorrupt: _front_end_corrupt,
     }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pickle
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ari_agent.calls.media import media_session
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -21,6 +21,14 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     NoAudioReceived,
     TransferAsked,
+)
+from ari_agent.calls.media.commands import (
+    CallerAway,
+    CallerBack,
+    Command,
+    ControlFailed,
+    KeyPressed,
+    TransferResult,
 )
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
@@ -38,6 +46,7 @@ from tests.fakes.sound import silence, tone
 SPEECH = bytes(range(128)) + bytes(range(32))  # mu-law, loud
 LIMIT_S = 10.0
 Event = TypeVar("Event", bound=MediaEvent)
+Value = TypeVar("Value")
 
 
 class Caller:
@@ -69,6 +78,12 @@ class Caller:
         return [packet.payload for packet in self.listen() if packet.payload != ULAW_SILENCE_FRAME]
 
 
+def copied(value: Value) -> Value:
+    """As it arrives in another process: everything that goes in and comes out must stand that."""
+    there: Value = pickle.loads(pickle.dumps(value))
+    return there
+
+
 class Conversation:
     """One media session with its caller and what it told."""
 
@@ -88,8 +103,14 @@ class Conversation:
             "allow_user_dtmf": True,
         }
         self.session = MediaSession(
-            MediaSpec(**defaults | spec), rtp=RtpPorts("127.0.0.1"), wheel=self.wheel, on_event=self.events.append
+            copied(MediaSpec(**defaults | spec)),
+            rtp=RtpPorts("127.0.0.1"),
+            wheel=self.wheel,
+            on_event=lambda event: self.events.append(copied(event)),
         )
+
+    def command(self, command: Command) -> None:
+        self.session.command(copied(command))
 
     async def open(self) -> None:
         self.caller.to = await self.session.open()
@@ -269,9 +290,9 @@ async def test_keys_of_the_caller_reach_the_agent_unless_switched_off(server: Ag
     async with conversation(hears.engine) as one, conversation(deaf.engine, allow_user_dtmf=False) as two:
         calls = await hears.call(), await deaf.call()
         for talk in (one, two):
-            talk.session.dtmf("5", 180)
-            talk.session.dtmf("#", 90)
-            talk.session.control_error("dtmf", "the end of the story")
+            talk.command(KeyPressed("5", 180))
+            talk.command(KeyPressed("#", 90))
+            talk.command(ControlFailed("dtmf", "the end of the story"))
         for call in calls:
             await call.event("error")
         assert [call.digits for call in calls] == ["5#", ""]
@@ -292,7 +313,7 @@ async def test_call_control_is_asked_and_answered(server: AgentServer, protocol:
         assert await talk.event(TransferAsked) == TransferAsked(
             TransferRequest(to="+15551234567", headers={"X-Case": "7"})
         )
-        talk.session.transfer_result(TransferOutcome(status="failed", sip_status=486))
+        talk.command(TransferResult(TransferOutcome(status="failed", sip_status=486)))
         assert await call.transfer_result() == {"status": "failed", "sip_status": 486}
         await call.transfer("a,b")
         assert (await call.transfer_result(index=1))["status"] == "failed"
@@ -473,15 +494,13 @@ async def test_a_second_close_cuts_the_last_words_short(server: AgentServer) -> 
         assert len(talk.caller.loud()) < 500
 
 
-async def test_draining_has_an_end(server: AgentServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_session, "DRAIN_LIMIT_S", 0.1)
-
+async def test_draining_has_an_end(server: AgentServer) -> None:
     async def speech(call: AgentCall) -> None:
         await call.say(tone(400, seconds=60, rate_hz=8000))
         await call.hang_up()
 
     agent = server.agent(speech)
-    async with conversation(agent.engine) as talk:
+    async with conversation(agent.engine, drain_limit_s=0.1) as talk:
         await talk.event(AgentHungUp)
         await asyncio.wait_for(talk.session.close(drain=True), LIMIT_S)
         assert len(talk.caller.loud()) < 500
@@ -558,10 +577,10 @@ async def test_speech_puts_the_end_off_and_so_does_being_away(server: AgentServe
             talk.caller.say()
             await asyncio.sleep(0.02)
         assert CallerInactive() not in talk.events
-        talk.session.pause()
+        talk.command(CallerAway())
         await asyncio.sleep(2.1)
         assert CallerInactive() not in talk.events
-        talk.session.resume()
+        talk.command(CallerBack())
         await talk.event(CallerInactive)
 
 
@@ -569,32 +588,30 @@ async def test_while_the_caller_is_away_the_agent_hears_silence(server: AgentSer
     agent = server.agent()
     async with conversation(agent.engine) as talk:
         call = await agent.call()
-        talk.session.pause()
+        talk.command(CallerAway())
         for _ in range(10):
             talk.caller.say()
             await asyncio.sleep(0.02)
         await talk.until(lambda: len(call.sound()) >= 1600)
         assert not call.sound().any()
-        talk.session.resume()
+        talk.command(CallerBack())
         for _ in range(10):
             talk.caller.say()
             await asyncio.sleep(0.02)
         await call.hears(seconds=0.1)
 
 
-async def test_a_call_without_any_rtp_is_told(server: AgentServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_session, "NO_AUDIO_AFTER_S", 0.5)
+async def test_a_call_without_any_rtp_is_told(server: AgentServer) -> None:
     agent = server.agent()
-    async with conversation(agent.engine) as talk:
+    async with conversation(agent.engine, no_audio_after_s=0.5) as talk:
         await talk.event(NoAudioReceived)
         await asyncio.sleep(1.1)
         assert talk.events == [AgentReady(), NoAudioReceived()]
 
 
-async def test_one_packet_is_audio_enough(server: AgentServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_session, "NO_AUDIO_AFTER_S", 0.5)
+async def test_one_packet_is_audio_enough(server: AgentServer) -> None:
     agent = server.agent()
-    async with conversation(agent.engine) as talk:
+    async with conversation(agent.engine, no_audio_after_s=0.5) as talk:
         talk.caller.say()
         await asyncio.sleep(1.2)
         assert talk.events == [AgentReady()]

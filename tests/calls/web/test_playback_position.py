@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ari_agent.agents.message import Mark
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, MARKS_LIMIT, PlaybackPosition
-from ari_agent.calls.web.pre_answer_audio import MESSAGES_LIMIT, EarlyWord, PreAnswerAudio, PreAnswerSound
+from ari_agent.calls.web.pre_answer_audio import MESSAGES_LIMIT, PreAnswerAudio, PreAnswerItem, PreAnswerSound
 
 
 def test_a_mark_is_due_when_the_sound_before_it_was_heard() -> None:
@@ -112,7 +112,7 @@ def test_pre_answer_audio_come_out_as_they_went_in_up_to_their_limit(
     words: list[bytes | str], limit_bytes: int
 ) -> None:
     early, room = PreAnswerAudio(limit_bytes=limit_bytes), limit_bytes
-    kept: list[EarlyWord] = []
+    kept: list[PreAnswerItem] = []
     for word in words:
         if isinstance(word, str):
             assert early.mark(word)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ari_agent.asterisk.events import AriEvent, StasisStart
 
 
-class Entries:
+class StasisEntries:
     """Wakes those who wait for a channel to enter the application."""
 
     def __init__(self) -> None:

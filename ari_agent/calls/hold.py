@@ -1,0 +1,44 @@
+"""Hold: the caller does not listen, because their phone holds the call, or because they are away in a transfer. Pure.
+
+A phone holds a call with a re-INVITE whose audio is `sendonly` or `inactive` (RFC 3264 section 8.4); Asterisk reports
+ChannelHold, and ChannelUnhold when the phone takes the call back. Meanwhile Asterisk may play its music on hold to us,
+as it would to any far end, and the agent must not take that for its caller: it hears silence.
+
+    ChannelHold, REFER sent ──▶ CallerAway      ChannelUnhold, REFER failed ──▶ CallerBack
+
+Both may be at once: a phone that takes the call back while its REFER still waits is not there yet, and one that comes
+back from a failed REFER while it holds the call is not either.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ari_agent.calls.media.commands import CallerAway, CallerBack
+
+
+class HoldReason(Enum):
+    """Why the caller does not listen."""
+
+    PHONE = "the caller's phone holds the call"
+    TRANSFER = "the caller is away in a transfer"
+
+
+class Hold:
+    """Whether one caller listens, as far as Asterisk's events and our own transfers tell."""
+
+    def __init__(self) -> None:
+        self._reasons: set[HoldReason] = set()
+
+    def begin(self, reason: HoldReason) -> CallerAway | None:
+        """The command that follows; None where the caller did not listen before."""
+        was_held = bool(self._reasons)
+        self._reasons.add(reason)
+        return None if was_held else CallerAway()
+
+    def end(self, reason: HoldReason) -> CallerBack | None:
+        """The command that follows; None where the caller does not listen yet, or was never away for this reason."""
+        if reason not in self._reasons:
+            return None
+        self._reasons.remove(reason)
+        return None if self._reasons else CallerBack()

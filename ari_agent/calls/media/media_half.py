@@ -1,0 +1,153 @@
+"""The media half of a call: what stands between the caller's audio and the agent.
+
+Plain values in (a MediaSpec, then Commands), plain values out (MediaEvents, MediaStats), each of which can be pickled:
+nothing of Asterisk and nothing of records is known here.
+
+| the caller's audio            | file                        |
+|-------------------------------|-----------------------------|
+| RTP from and to Asterisk      | media/media_session.py      |
+| a front end's websocket       | web/web_media.py            |
+
+What both share is here: the agent's side, the silence that ends a call, and the end. Besides what the agent does
+(audio_agent_leg.py, dialogue/text_agent_leg.py), these end a call:
+
+| what happens                                             | event             |
+|----------------------------------------------------------|-------------------|
+| nobody speaks for end_call_after_silence_ms              | CallerInactive    |
+| no audio at all within 30 s of `start`                   | NoAudioReceived   |
+
+The media half goes on without an agent until `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.commands import CallerAway, CallerBack, Command
+from ari_agent.calls.media.silence_watch import SilenceWatch
+from ari_agent.contract.call import Latency
+
+_DRAIN_POLL_S: Final = 0.02
+
+
+class MediaHalf(CallerOutput):
+    """The media half of one call. Everything happens in the event loop's thread, `on_event` too, which must not wait.
+
+    The agent speaks to its caller through the methods of CallerOutput.
+    """
+
+    def __init__(self, spec: MediaSpec, *, on_event: Callable[[MediaEvent], None], new_agent: NewAgentLeg) -> None:
+        self._spec, self._on_event = spec, on_event
+        self._loop = asyncio.get_running_loop()
+        self._agent = new_agent(spec, self, on_event)
+        self._silence = SilenceWatch(spec)
+        self._started_s: float | None = None
+        self._is_away = False
+        self._closing: asyncio.Task[None] | None = None
+        self._cut_short = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._spec.call_id}, {self._agent!r})"
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether the agent's websocket is open."""
+        return self._agent.is_open
+
+    @property
+    def latency(self) -> Latency | None:
+        """How long the agent's turns took, where that is known; valid after `close` too."""
+        return self._agent.latency
+
+    @property
+    def stats(self) -> MediaStats:
+        """The counters so far; valid after `close` too."""
+        agent = self._agent
+        return replace(
+            self._audio_stats(),
+            agent_messages_received=agent.messages_in,
+            agent_messages_sent=agent.messages_out,
+            agent_messages_ignored=agent.ignored,
+            agent_audio_dropped=agent.audio_dropped,
+        )
+
+    def dial_agent(self) -> None:
+        """Dial the agent's websocket; AgentReady or AgentFailed follows."""
+        if self._closing is None:
+            self._agent.dial()
+
+    def start(self) -> None:
+        """Let audio flow both ways: the caller answered, or was answered. Idempotent."""
+        if self._started_s is None and self._closing is None:
+            self._started_s = self._loop.time()
+            self._start_audio()
+            self._agent.start()
+
+    def command(self, command: Command) -> None:
+        """Obey a command; what does not concern the caller's audio is the agent's alone."""
+        if isinstance(command, CallerAway | CallerBack):
+            self._is_away = isinstance(command, CallerAway)
+            self._mute(self._is_away)
+        self._agent.command(command)
+
+    async def close(self, *, drain: bool = False) -> None:
+        """End it all: the agent is told, and every socket, task and timer of ours is gone within 1 s.
+
+        drain: let what the agent said last be played first, for at most the specification's drain_limit_s; a second
+        call without `drain` cuts that short. Idempotent; returns when everything is gone. A front end's websocket
+        stays open: its call closes it, and says why.
+        """
+        if not drain:
+            self._cut_short.set()
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._close(), name=f"closing media of {self._spec.call_id}")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._agent.close()
+        if self._started_s is not None:
+            await self._drain()
+        self._stop_audio()
+
+    async def _drain(self) -> None:
+        deadline_s = self._loop.time() + self._spec.drain_limit_s
+        while not self._cut_short.is_set() and self._loop.time() < deadline_s and self._has_unplayed_audio():
+            try:
+                await asyncio.wait_for(self._cut_short.wait(), _DRAIN_POLL_S)
+            except TimeoutError:
+                continue
+
+    def _look_for_silence(self, now_s: float, *, spoken_s: float, has_received: bool) -> None:
+        """Report silence that ends the call; to be called about once a second. See SilenceWatch.look."""
+        if self._started_s is None or self._is_away or self._closing is not None:
+            return
+        for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
+            self._on_event(event)
+
+    # What differs with the way of the caller's audio.
+
+    @abstractmethod
+    def _start_audio(self) -> None:
+        """Begin to play what the agent says, and to hear the caller."""
+
+    @abstractmethod
+    def _stop_audio(self) -> None:
+        """Give back every socket and timer of the caller's side."""
+
+    @abstractmethod
+    def _mute(self, muted: bool) -> None:
+        """Let the agent hear silence, or the caller again."""
+
+    @abstractmethod
+    def _has_unplayed_audio(self) -> bool:
+        """Whether the caller has not heard yet all that the agent said."""
+
+    @abstractmethod
+    def _audio_stats(self) -> MediaStats:
+        """The counters of the caller's side; those of the agent's side are filled in by `stats`."""

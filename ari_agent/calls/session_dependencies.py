@@ -1,0 +1,42 @@
+"""What all calls of this process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
+from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
+from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wheel import Wheel
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDependencies:
+    """What every call needs of the rest of the controller.
+
+    app: the name of our Stasis application. account_webhook_url: for agents without a URL of their own. now_ms:
+    milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
+    """
+
+    ari: Ari
+    app: str
+    records: RecordWriter
+    slots: Slots
+    rtp: RtpPorts
+    wheel: Wheel
+    account_webhook_url: str | None
+    now_ms: Callable[[], int]
+    speech: Speech | None = None
+
+    def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
+        """Make the agent's side of one call; see NewAgentLeg."""
+        if self.speech and isinstance(spec.engine, CustomLlmEngine):
+            return self.speech.new_leg(spec, output, on_event)
+        return AudioAgentLeg(spec, output, on_event)

@@ -1,0 +1,35 @@
+"""Everything that may be posted to the queue of a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ari_agent.asterisk.events import AriEvent
+from ari_agent.calls.call_requests import AnsweredRequest, CallerGone, RingingTooLong, ShuttingDown, StopRequested
+from ari_agent.calls.media.call_media import MediaEvent
+from ari_agent.calls.teardown import Teardown
+
+
+@dataclass(frozen=True, slots=True)
+class MaxDurationReached:
+    """The call has lasted as long as its agent's max_call_duration_ms allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptDue:
+    """It is time to write what was said into the record."""
+
+
+SessionEvent: TypeAlias = (
+    AriEvent
+    | MediaEvent
+    | AnsweredRequest
+    | StopRequested
+    | CallerGone
+    | ShuttingDown
+    | RingingTooLong
+    | MaxDurationReached
+    | TranscriptDue
+    | Teardown
+)

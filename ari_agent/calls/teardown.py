@@ -1,0 +1,20 @@
+"""How a call ends: the reason for its record, and what becomes of the caller. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ari_agent.contract.disconnection import DisconnectionReason
+
+
+@dataclass(frozen=True, slots=True)
+class Teardown:
+    """How the call ends.
+
+    reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
+    dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan.
+    """
+
+    reason: DisconnectionReason | None
+    q850_cause: int | None = None
+    continues_in_dialplan: bool = False

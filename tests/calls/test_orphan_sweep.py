@@ -1,0 +1,133 @@
+"""What is left in Asterisk of an earlier run goes, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.calls.orphan_sweep import Orphan, OrphanSweep
+from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted, user_event
+
+SOON_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls that have not ended."""
+
+    calls: Collection[str] = ()
+    channels: Collection[str] = ()
+
+    def has_call(self, call_id: str) -> bool:
+        return call_id in self.calls
+
+    def has_channel(self, channel_id: str) -> bool:
+        return channel_id in self.channels
+
+
+def channel(channel_id: str, *, app: str = APP, application: str = "Stasis") -> dict[str, Any]:
+    where = {"context": "from-trunk", "exten": "100", "priority": 1, "app_name": application, "app_data": app}
+    return {"id": channel_id, "name": f"PJSIP/{channel_id}", "state": "Up", "dialplan": where}
+
+
+def bridge(bridge_id: str) -> dict[str, Any]:
+    return {"id": bridge_id, "channels": []}
+
+
+class Swept:
+    """An Asterisk that has these channels and bridges, and notes what becomes of them."""
+
+    def __init__(self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str) -> None:
+        self.channels, self.bridges, self.refuses = channels, bridges, refuses
+        self.asterisk = FakeAsterisk(answer=self.answer)
+        self.probes = asyncio.Queue[str]()
+
+    def answer(self, noted: Noted) -> tuple[int, object] | None:
+        if noted.path == "/channels":
+            return 200, self.channels
+        if noted.path == "/bridges":
+            return 200, self.bridges
+        if noted.path.startswith("/events/user/"):
+            self.probes.put_nowait(noted.path.rpartition("/")[2])
+            return 204, None
+        if self.refuses and self.refuses in noted.path:
+            return 500, {"message": "not now"}
+        return None
+
+    async def announce(self) -> None:
+        """Send back each probe by which Ari learns that it has heard every event."""
+        while True:
+            await self.asterisk.send(user_event(await self.probes.get()))
+
+    def removed(self) -> set[str]:
+        """The requests that change a channel or bridge."""
+        changes = (noted for noted in self.asterisk.requests if noted.method != "GET")
+        return {f"{noted.method} {noted.path}" for noted in changes if noted.path.startswith(("/channels", "/bridges"))}
+
+
+@asynccontextmanager
+async def swept(
+    channels: list[dict[str, Any]], bridges: list[dict[str, Any]], calls: Calls, *, refuses: str = ""
+) -> AsyncIterator[Swept]:
+    found = Swept(channels, bridges, refuses)
+    connected = asyncio.Event()
+
+    async def hears() -> None:
+        connected.set()
+
+    async with found.asterisk:
+        ari = Ari(url=found.asterisk.url, username="ari", password=PASSWORD, app=APP)
+        tasks = [asyncio.create_task(ari.run(lambda _: None, hears)), asyncio.create_task(found.announce())]
+        try:
+            async with asyncio.timeout(SOON_S):
+                await connected.wait()
+                await OrphanSweep(ari, calls, announced_within_s=0.0).run()
+            yield found
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await ari.close()
+
+
+async def test_every_kind_of_orphan_goes_its_own_way() -> None:
+    channels = [channel("1.1"), *(channel(f"{APP}-{kind}-call_old") for kind in ("media", "out", "amd"))]
+    async with swept(channels, [bridge(f"{APP}-bridge-call_old")], Calls()) as found:
+        assert found.removed() == {
+            "POST /channels/1.1/variable",
+            "POST /channels/1.1/continue",
+            f"DELETE /channels/{APP}-media-call_old",
+            f"DELETE /channels/{APP}-out-call_old",
+            f"DELETE /channels/{APP}-amd-call_old",
+            f"DELETE /bridges/{APP}-bridge-call_old",
+        }
+
+
+async def test_what_belongs_to_a_live_call_or_to_somebody_else_stays() -> None:
+    channels = [
+        channel("1.1"),
+        channel("1.2", app="another_app"),
+        channel("1.3", application="Dial"),
+        *(channel(f"{APP}-{kind}-call_live") for kind in ("media", "out", "amd")),
+    ]
+    bridges = [bridge(f"{APP}-bridge-call_live"), bridge("conference")]
+    async with swept(channels, bridges, Calls(calls=["call_live"], channels=["1.1"])) as found:
+        assert found.removed() == set()
+
+
+async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:
+    channels = [channel(f"{APP}-media-call_{number}") for number in (1, 2)]
+    async with swept(channels, [], Calls(), refuses="call_1") as found:
+        assert f"DELETE /channels/{APP}-media-call_2" in found.removed()
+
+
+async def test_one_orphan_is_removed_at_once() -> None:
+    async with FakeAsterisk() as asterisk:
+        ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
+        await OrphanSweep(ari, Calls()).remove([Orphan("dialled", f"{APP}-out-call_1")])
+        assert [f"{noted.method} {noted.path}" for noted in asterisk.requests] == [f"DELETE /channels/{APP}-out-call_1"]
+        await ari.close()
