@@ -141,8 +141,7 @@ class AgentSpeech:
         if self.phase is not AgentPhase.HELD:
             return
         self._move(Move.UNDUCK)
-        if position := self.playback.resume(now_ms):
-            self._orders.append(ResumeSpeech(*position))
+        self._orders.append(ResumeSpeech(*self.playback.resume(now_ms)))
 
     def _drop(self, now_ms: float) -> None:
         if self.playback.clear(now_ms):

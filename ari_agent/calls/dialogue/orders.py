@@ -68,7 +68,10 @@ class PauseSpeech:
 
 @dataclass(frozen=True, slots=True)
 class ResumeSpeech:
-    """Play again, from where the caller was: heard_ms of this sentence were heard, and nothing of those after it."""
+    """Play again, from where the caller was: heard_ms of this sentence were heard, and nothing of those after it.
+
+    number: 0 where nothing was being heard, and there is nothing to play again.
+    """
 
     number: int
     heard_ms: float

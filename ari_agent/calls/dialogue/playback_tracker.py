@@ -108,14 +108,14 @@ class PlaybackTracker:
             self._queue[0].heard_ms += self._beyond_ms(now_ms)
         self.is_paused = True
 
-    def resume(self, now_ms: float) -> tuple[int, float] | None:
-        """Go on. The sentence to go on in and how much of it was heard; None: nothing was being heard."""
+    def resume(self, now_ms: float) -> tuple[int, float]:
+        """Go on. The number of the sentence to go on in, 0 where none was being heard, and how much of it was."""
         self.is_paused = False
         self._played_ms = now_ms
         sounding = [sentence for sentence in self._queue if sentence.began_ms is not None]
         for sentence in sounding:
             sentence.began_ms = now_ms - sentence.heard_ms + self._unheard_before_ms(sentence)
-        return (sounding[0].number, sounding[0].heard_ms) if sounding else None
+        return (sounding[0].number, sounding[0].heard_ms) if sounding else (0, 0.0)
 
     def clear(self, now_ms: float) -> bool:
         """Drop what was not heard; what was goes into the transcript. False: there was nothing to drop."""

@@ -73,9 +73,10 @@ class Talk:
                 self._holds = True
             elif isinstance(order, ResumeSpeech):
                 self._holds = False
-                assert self._playing[0][0] == order.number
-                assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
-                self._playing[0][2] = order.heard_ms
+                if order.number:
+                    assert self._playing[0][0] == order.number
+                    assert self._playing[0][2] <= order.heard_ms <= self._playing[0][1]
+                    self._playing[0][2] = order.heard_ms
         return self
 
     def wait(self, duration_ms: float) -> Talk:

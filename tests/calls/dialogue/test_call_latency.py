@@ -1,0 +1,50 @@
+"""How long turns took."""
+
+from __future__ import annotations
+
+from ari_agent.calls.dialogue.call_latency import MOST_VALUES, CallLatency
+
+
+def test_a_turn_is_measured_from_the_users_voice_to_the_agents() -> None:
+    latency = CallLatency()
+    assert latency.report() is None
+    latency.voice_ended(1000)
+    latency.text_came(1300)
+    latency.turn_ended(1000)
+    latency.asked(1310)
+    latency.answer_came(1600)
+    latency.answer_heard(1700)
+    report = latency.report()
+    assert report is not None
+    assert report.asr is not None
+    assert report.llm is not None
+    assert report.e2e is not None
+    assert (report.asr.values, report.llm.values, report.e2e.values) == ((300.0,), (290.0,), (700.0,))
+
+
+def test_only_the_first_of_an_answer_counts_and_nothing_that_was_not_asked_for() -> None:
+    latency = CallLatency()
+    latency.text_came(10)
+    latency.answer_came(10)
+    latency.answer_heard(10)
+    assert latency.report() is None
+    latency.asked(100)
+    latency.answer_came(150)
+    latency.answer_came(900)
+    report = latency.report()
+    assert report is not None
+    assert report.llm is not None
+    assert report.llm.values == (50.0,)
+
+
+def test_percentiles_are_by_nearest_rank_and_the_values_are_bounded() -> None:
+    latency = CallLatency()
+    for value in range(1, MOST_VALUES + 100):
+        latency.took("tts", value)
+    latency.took("asr", -5)
+    report = latency.report()
+    assert report is not None
+    assert report.tts is not None
+    assert report.asr is not None
+    assert (report.tts.num, report.tts.p50, report.tts.p99, report.tts.max) == (MOST_VALUES, 1000, 1980, MOST_VALUES)
+    assert report.asr.min == 0
