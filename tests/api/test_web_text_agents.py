@@ -174,6 +174,25 @@ async def test_a_conversation(store: Store, llms: LlmServer, protocol: str) -> N
         assert turns == ["agent_turn", "user_turn", "agent_turn"]
 
 
+async def test_a_server_that_is_dialled_again_is_told_the_details_as_they_are_then(
+    store: Store, llms: LlmServer
+) -> None:
+    agent = llms.agent(opening=({"response_type": "config", "config": {"call_details": True}}, OPENING))
+    async with speaking_house(store, Deaf(), Tones()) as house:
+        call_id = await registered(house, agent, WEB_16)
+        async with WebFrontEnd(house.url(call_id)):
+            await until(lambda: bool(agent.talks) and bool(told(agent.talks[0], "call_details")))
+            change = {"fields_to_override": {"metadata": {"ticket": 7}}}
+            async with house.api.patch(f"/v2/update-live-call/{call_id}", json=change) as response:
+                assert response.status == 200
+            agent.talks[0].connection.transport.abort()
+            await until(lambda: len(agent.talks) > 1 and bool(told(agent.talks[1], "call_details")))
+        await house.ended(call_id)
+    first, second = (told(talk, "call_details")[0]["call"] for talk in agent.talks[:2])
+    assert (first["call_status"], first.get("metadata")) == ("ongoing", None)
+    assert (second["call_status"], second["metadata"]) == ("ongoing", {"ticket": 7})
+
+
 async def _return_marks(twilio: TwilioFrontEnd) -> None:
     """As Twilio does, when what was sent before them was played."""
     returned, end_s = 0, 0.0
