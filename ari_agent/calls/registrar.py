@@ -50,13 +50,13 @@ _CALL_ID: Final = re.compile(r"call_[0-9a-f]{32}")
 
 
 def is_call_id(text: str) -> bool:
-    """Whether this could be the id of a call, and no number or name that somebody dials."""
+    """Tell whether this could be the id of a call, and no number or name that somebody dials."""
     return bool(_CALL_ID.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)
 class TakenCall:
-    """A registered call whose caller is there. call: its record so far."""
+    """A registered call that somebody has taken. call: its record so far."""
 
     registration: Registration
     call: Call
@@ -86,7 +86,7 @@ class Registrar:
         self._returning: set[asyncio.Task[None]] = set()
 
     async def register(self, request: CallRegister) -> RegisteredCall:
-        """A call over the audio websocket, whose format the request tells.
+        """Register a call over the audio websocket, in the format that the request tells.
 
         It is a web call, unless Twilio carries it or the request tells of numbers or a direction.
 
@@ -131,7 +131,7 @@ class Registrar:
         )
 
     async def register_phone_call(self, request: PhoneCallRegister) -> Call:
-        """A call that begins with an INVITE to its call_id.
+        """Register a call that begins with an INVITE to its call_id.
 
         Numbers that are not told are empty until the INVITE tells the caller's.
 
@@ -155,7 +155,7 @@ class Registrar:
         return call
 
     async def create_web_call(self, request: WebCallCreate) -> Call:
-        """A call that begins when its user opens the audio websocket within JOIN_MS.
+        """Register a call that begins when its user opens the audio websocket within JOIN_MS.
 
         Raises:
             As `register_phone_call`.
@@ -164,7 +164,7 @@ class Registrar:
         return call
 
     async def web_call_ticket(self, request: WebCallCreate) -> WebCallTicket:
-        """The same, answered in the words of the third version."""
+        """Do the same as `create_web_call`, with the answer of the API's third version."""
         call, expires_ms = await self._web_call(request)
         return WebCallTicket(access_token=call.access_token or "", call_id=call.call_id, expires_at=expires_ms)
 
@@ -194,11 +194,11 @@ class Registrar:
         return call, expires_ms
 
     async def find(self, call_id: str) -> Call | None:
-        """The record of any call."""
+        """The call object of any call; None where no call has this id."""
         return await self._store.calls.get(call_id)
 
     async def take(self, call_id: str) -> TakenCall | None:
-        """Have the call; None where somebody has had it before, it waited too long, or is none.
+        """Take a registered call, to begin it; None where it was taken before, waited too long, or does not exist.
 
         Cancelled, it leaves the call to the next one.
         """
@@ -224,11 +224,11 @@ class Registrar:
             log.error("registered call not given back: %s", error)
 
     async def give_back(self, taken: TakenCall) -> None:
-        """Whoever took it cannot begin it; somebody else may."""
+        """Give back a call that was taken and cannot begin: somebody else may take it."""
         await self._store.registrations.give_back(taken.registration)
 
     async def run(self) -> None:
-        """End the calls that nobody takes, until cancelled; those of earlier runs as well."""
+        """End the calls that nobody takes, those of earlier runs too, until cancelled."""
         while True:
             wait_s = _LOOK_S
             try:
@@ -240,7 +240,7 @@ class Registrar:
             await asyncio.sleep(wait_s)
 
     async def end_overdue(self) -> None:
-        """End the calls whose time is up. One whose record cannot be read waits for nobody any more, and that is all.
+        """End the calls whose time is up; the registration of a call whose record cannot be read is only forgotten.
 
         Raises:
             StoreError: the database failed.
@@ -305,6 +305,6 @@ class Registrar:
 
 
 def _as_web_call(call: Call) -> Call:
-    """Without numbers and direction, with a token: clients know web calls by it."""
+    """Turn a phone call into a web call: without numbers and direction, with a token, by which clients know it."""
     no_phone = {"direction": None, "from_number": None, "to_number": None}
     return call.model_copy(update={**no_phone, "call_type": "web_call", "access_token": secrets.token_urlsafe(32)})
