@@ -186,7 +186,7 @@ class InboundRouter:
         )
 
     def _arrival(self, call: Call, agent: Agent, *, sip: SipHeaders, number: PhoneNumber | None = None) -> Arrival:
-        """Raises CallRefused: the agent is of a kind that takes no calls; its record and webhooks tell so."""
+        """Make the arrival. Raises CallRefused, with its record, if the agent is of a kind that takes no calls."""
         try:
             engine_for_call(agent, has_speech=self._has_speech)
         except UnservedAgent as error:
@@ -208,7 +208,7 @@ class InboundRouter:
     async def _ask(
         self, number: PhoneNumber | None, own: AgentChoice | None, call: Call
     ) -> InboundWebhookAnswer | WebhookFailed | None:
-        """What the number's webhook says of the call, as far as it is known."""
+        """Ask the number's inbound webhook about the call, as far as it is known; None where the number has none."""
         if number is None or not number.inbound_webhook_url:
             return None
         now_ms = self._now_ms()
@@ -232,7 +232,7 @@ class InboundRouter:
             return WebhookFailed(str(error))
 
     async def _agent(self, decision: Connect, call: Call) -> Agent:
-        """Raises CallRefused: with the agent's id in `call`, and not more of it."""
+        """Find the agent, and apply the webhook's override. Raises CallRefused with `call` as the record."""
         choice = decision.agent
         found = await self._store.agents.get(choice.agent_id, choice.version)
         try:

@@ -48,14 +48,14 @@ Register = Callable[[Call], Awaitable[Call | None]]
 
 
 class Dialler(Protocol):
-    """What places calls: the switchboard."""
+    """What dials calls: the switchboard, or a test's list."""
 
     @property
     def can_dial(self) -> bool:
-        """Asterisk is within reach."""
+        """Whether Asterisk is within reach."""
 
     def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkSync) -> None:
-        """Dial a call whose record is stored; closes the slot at its end."""
+        """Dial a call whose record is stored. slot: closed at the end of the call."""
 
 
 class Originator:
@@ -93,13 +93,13 @@ class Originator:
         self._with_key = asyncio.Lock()
 
     async def place(self, request: PhoneCallCreate) -> Call:
-        """Place the call, or answer the one that was placed with the same idempotency key within the hour.
+        """Place the call, or return the one that was placed with the same idempotency key within the hour.
 
         Raises:
             UnknownAsset, NoAgentBound, AgentNotUsable, CallNotPlaced: it cannot be as it is asked for.
             UnknownCall: the record of the key's call has been deleted.
             ConcurrencyLimitReached: no slot is free.
-            AsteriskUnreachable: nobody to dial with.
+            AsteriskUnreachable: Asterisk is not connected, so nothing can be dialled.
         """
         key = request.idempotency_key
         if key is None:
@@ -130,9 +130,12 @@ class Originator:
         batch_call_id: str | None = None,
         batch_reserve: int | None = None,
     ) -> Call:
-        """Place one call from a number; see `place`. register: stores its record before anything is dialled.
+        """Place one call from a number. register: stores its record before anything is dialled.
 
         batch_call_id: of the batch that it belongs to. batch_reserve: slots that this batch leaves to other calls.
+
+        Raises:
+            As `place`, but for UnknownCall.
         """
         number = await self.number(from_number)
         choice = self._choice(number, task)
@@ -161,7 +164,7 @@ class Originator:
             return call
 
     async def number(self, from_number: str) -> PhoneNumber:
-        """The number to call from.
+        """Find the number to call from.
 
         Raises:
             UnknownAsset: it is not registered.
@@ -178,7 +181,7 @@ class Originator:
         return number
 
     async def check_agents(self, number: PhoneNumber, tasks: Iterable[CallTask]) -> None:
-        """Check every agent that these tasks may get, with the override that it gets: all that can be known before.
+        """Check every agent that may get one of these tasks, with the task's override, before anything is placed.
 
         Raises:
             UnknownAgent, NoAgentBound, AgentNotUsable: one of the calls could not be placed.
@@ -200,7 +203,7 @@ class Originator:
                 await asyncio.sleep(0)  # a batch may have thousands of overrides, and live calls need the loop
 
     async def unplaced(self, task: CallTask, *, from_number: str, batch_call_id: str, why: str) -> CallRecord:
-        """The record of a task that `place_task` refused, ended, with what is owed to webhooks. why: for people."""
+        """Make the record of a task that `place_task` refused: ended, with the webhooks owed. why: for people."""
         call_id, choice, agent = self._new_call_id(), None, None
         if number := await self._store.phone_numbers.get(from_number):
             with contextlib.suppress(CallError):
@@ -226,7 +229,7 @@ class Originator:
         return record
 
     def _with_its_headers(self, call: Call, agent: Agent) -> Call:
-        """With the dynamic variables that its headers name filled in. Raises CallNotPlaced: one cannot be sent then."""
+        """Fill in the variables of the call's SIP headers. Raises CallNotPlaced if one cannot be sent then."""
         variables = CallVariables(call, timezone=agent.timezone, now_ms=self._now_ms())
         try:
             headers = personal_headers(call.custom_sip_headers or {}, variables)
@@ -239,7 +242,7 @@ class Originator:
 
 
 def _choice(own: AgentChoice | None, number: PhoneNumber, task: CallTask) -> AgentChoice:
-    """own: of the number's outbound agents, as drawn. Raises NoAgentBound."""
+    """Choose the agent of a task. own: one of the number's outbound agents, as drawn. Raises NoAgentBound."""
     return choose_outbound(
         own,
         agent_id=task.override_agent_id,

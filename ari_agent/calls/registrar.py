@@ -50,13 +50,13 @@ _CALL_ID: Final = re.compile(r"call_[0-9a-f]{32}")
 
 
 def is_call_id(text: str) -> bool:
-    """Whether this could be the id of a call, and no number or name that somebody dials."""
+    """Tell whether this could be the id of a call, and no number or name that somebody dials."""
     return bool(_CALL_ID.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)
 class TakenCall:
-    """A registered call whose caller is there. call: its record so far."""
+    """A registered call that somebody has taken. call: its record so far."""
 
     registration: Registration
     call: Call
@@ -228,7 +228,7 @@ class Registrar:
         await self._store.registrations.give_back(taken.registration)
 
     async def run(self) -> None:
-        """End the calls that nobody takes, until cancelled; those of earlier runs as well."""
+        """End the calls that nobody takes, those of earlier runs too, until cancelled."""
         while True:
             wait_s = _LOOK_S
             try:
@@ -240,7 +240,7 @@ class Registrar:
             await asyncio.sleep(wait_s)
 
     async def end_overdue(self) -> None:
-        """End the calls whose time is up. One whose record cannot be read waits for nobody any more, and that is all.
+        """End the calls whose time is up; the registration of a call whose record cannot be read is only forgotten.
 
         Raises:
             StoreError: the database failed.
@@ -305,6 +305,6 @@ class Registrar:
 
 
 def _as_web_call(call: Call) -> Call:
-    """Without numbers and direction, with a token: clients know web calls by it."""
+    """Turn a phone call into a web call: without numbers and direction, with a token, by which clients know it."""
     no_phone = {"direction": None, "from_number": None, "to_number": None}
     return call.model_copy(update={**no_phone, "call_type": "web_call", "access_token": secrets.token_urlsafe(32)})

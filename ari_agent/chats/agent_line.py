@@ -28,7 +28,7 @@ REDIALS: Final = 2
 
 
 class AgentLine:
-    """With the agent of one chat. on_event: called with what the agent says and does, and with its end."""
+    """The line to the agent of one chat. on_event: called with what the agent says and does, and with its end."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class AgentLine:
 
     @property
     def is_awaited(self) -> bool:
-        """The agent has still something to say."""
+        """Whether the agent has still something to say."""
         return self._exchange.requests.open_id is not None
 
     async def open(self) -> None:
@@ -70,17 +70,17 @@ class AgentLine:
         await self._ask()
 
     def take(self, message: LlmResponse | LlmInterrupt) -> AgentText | None:
-        """A piece of what the agent says; the whole once it is complete."""
+        """Take a piece of what the agent says; returns the whole once it is complete, None before."""
         said = self._exchange.take(message)
         if said:
             self._lost_in_a_row = 0
         return said
 
     async def lost(self, error: AgentLost) -> None:
-        """The line is gone; dial again at once only if the agent had still something to say.
+        """Take note that the line is gone; dial again at once only if the agent had still something to say.
 
         Raises:
-            AgentError: once too often.
+            AgentError: it was lost more than REDIALS times in a row.
         """
         asked = self._exchange.requests.open_id
         if asked is None or (self._line and self._line.is_open):
@@ -95,7 +95,7 @@ class AgentLine:
             await self._ask()
 
     async def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Close the line. Idempotent."""
         if self._line:
             await self._line.close()
 
@@ -129,6 +129,6 @@ class AgentLine:
             raise AgentUnreachable("the agent's URL", str(error)) from None
 
     def _details(self) -> Mapping[str, object]:
-        """The chat, as servers that know calls look for it."""
+        """Return the chat as servers that know calls look for it: under the names of the call object too."""
         chat = self._record.chat
         return {**chat.as_json(), "call_id": chat.chat_id, "call_type": chat.chat_type.value}

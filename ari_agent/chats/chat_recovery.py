@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.events import FellSilent, TakenUp
+from ari_agent.chats.events import FellSilent, Resumed
 from ari_agent.chats.live_chats import LiveChats
 from ari_agent.contract.chat import Chat
 from ari_agent.errors import ChatNotOngoing, StoreError, UnknownAsset
@@ -20,7 +20,10 @@ LOOK_FOR_ASTERISK_EVERY_S: Final = 1.0
 
 
 class ChatRecovery:
-    """One for all. can_send: Asterisk is within reach."""
+    """Resumes or ends what an earlier run left behind; one object serves the whole controller.
+
+    can_send: tells whether Asterisk is within reach.
+    """
 
     def __init__(self, services: ChatDependencies, live: LiveChats, *, can_send: Callable[[], bool]) -> None:
         self._services = services
@@ -28,7 +31,7 @@ class ChatRecovery:
         self._can_send = can_send
 
     async def run(self) -> None:
-        """Look after them, until cancelled."""
+        """Look for such chats every minute, until cancelled."""
         while True:
             waits_for_asterisk = False
             try:
@@ -43,11 +46,11 @@ class ChatRecovery:
         left = [chat for chat in await self._services.store.chats.unanswered() if not self._live.get(chat.chat_id)]
         if left and not self._can_send():
             return True
-        await self._post_all(left, TakenUp())
+        await self._post_all(left, Resumed())
         return False
 
     async def _post_all(self, chats: Iterable[Chat], event: object) -> None:
-        """Take them up; those in hand look after themselves."""
+        """Resume chats and post them an event; those that this process leads already are left alone."""
         for chat in chats:
             if self._live.get(chat.chat_id):
                 continue

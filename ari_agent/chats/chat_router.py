@@ -1,4 +1,4 @@
-"""What happens when a text message begins a chat: number, inbound webhook, agent.
+"""Routes a text message that begins a chat: number, inbound webhook, agent.
 
 The decision is the one of calls, see routing/inbound_decision.py. Whoever is refused gets no answer, and there is no
 record.
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 class ChatRefused(AriAgentError):
-    """The message gets no answer; the text says why."""
+    """The text message gets no answer; the error says why."""
 
 
 class ChatRouter:
-    """Decides about text messages that belong to no chat in progress; one for all.
+    """Decides who answers text messages that belong to no chat in progress; one object serves the whole controller.
 
-    dice: uniform in [0, 1), drawn once a chat. now_ms: milliseconds since the epoch.
+    dice: returns a number that is uniform in [0, 1), asked once a chat. now_ms: milliseconds since the epoch.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ChatRouter:
         self._now_ms = now_ms
 
     async def number_of(self, message: IncomingMessage) -> PhoneNumber:
-        """The number that the message is for.
+        """Find the number that the message is for.
 
         Raises:
             ChatRefused: nobody answers there, or not to this sender.
@@ -138,7 +138,10 @@ def new_chat(
     now_ms: int,
     **fields: object,
 ) -> Chat:
-    """The chat object of a chat that begins now. chosen: how its agent was. What is None is left out."""
+    """Make the chat object of a chat that begins now.
+
+    chosen: how its agent was chosen. fields: further fields of the object; what is None is left out.
+    """
     fields = {"agent_name": agent.agent_name or None, "agent_tag": agent_tag(agent, chosen.version), **fields}
     return Chat.model_validate(
         {

@@ -1,4 +1,4 @@
-"""All chats, and what the API asks for of them."""
+"""All chats of the controller: begun over the API or by a text message, changed, ended, deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ari_agent.asterisk.trunks import trunk
 from ari_agent.chats.chat_recovery import ChatRecovery
 from ari_agent.chats.chat_router import ChatRouter, new_chat
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.events import Answer, EndAsked, Opening, UserWrote
+from ari_agent.chats.events import Answer, EndRequested, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
 from ari_agent.chats.live_chats import LiveChats
 from ari_agent.chats.session import ChatSession
@@ -43,9 +43,10 @@ OPENING_TIMEOUT_S: Final = 10.0
 
 
 class ChatService:
-    """One for all chats.
+    """Leads all chats, and does what the API asks for; one object serves the whole controller.
 
-    app: the name that trunks in Asterisk begin with. can_send: Asterisk is within reach. new_chat_id: makes `chat_...`.
+    app: the name that trunks in Asterisk begin with. can_send: tells whether Asterisk is within reach. dice: returns a
+    number that is uniform in [0, 1). new_chat_id: makes `chat_...` ids.
     """
 
     def __init__(
@@ -68,21 +69,21 @@ class ChatService:
         self._recovery = ChatRecovery(services, self._live, can_send=can_send)
 
     def live(self) -> Sequence[ChatSession]:
-        """The chats that are in this process's hands."""
+        """Return the chats that this process leads."""
         return self._live.all()
 
     def on_event(self, event: AriEvent) -> None:
-        """Take a text message; never waits. Other events are none of its business."""
+        """Take a text message; never waits. Other events are ignored."""
         self._inbox.on_event(event)
 
     # What the API asks for.
 
     async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
-        """Begin a chat in which the agent writes first. One that the two numbers lead already ends.
+        """Begin a chat in text messages: the agent writes first. A chat that the two numbers lead already ends.
 
         Raises:
             UnknownAsset, NoAgentBound, AgentNotUsable, ChatNotStarted: it cannot be as it is asked for.
-            AsteriskUnreachable: nobody to send with.
+            AsteriskUnreachable: no message can be sent now.
         """
         number = await self._services.store.phone_numbers.get(request.from_number)
         if number is None:
@@ -102,7 +103,7 @@ class ChatService:
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
         self._check_room()
         chats, users = self._services.store.chats, number_spellings(request.to_number)
-        if earlier := await self._live.take_up(lambda: chats.ongoing_between(number.phone_number, users)):
+        if earlier := await self._live.resume(lambda: chats.ongoing_between(number.phone_number, users)):
             await _end(earlier)
         chat = new_chat(
             chat_id=self._new_chat_id(),
@@ -121,7 +122,9 @@ class ChatService:
         return chat
 
     async def create(self, request: ChatCreate) -> Chat:
-        """Begin a chat over the API; answered with what the agent begins with, if that comes in time.
+        """Begin a chat over the API.
+
+        Returns it with what the agent writes first, if that comes within OPENING_TIMEOUT_S.
 
         Raises:
             UnknownAgent, AgentNotUsable, ChatNotStarted: it cannot be as it is asked for.
@@ -149,10 +152,12 @@ class ChatService:
         return session.record.chat
 
     async def complete(self, request: ChatCompletionCreate) -> Sequence[ChatItem]:
-        """What the agent answers to a user's text.
+        """Hand a user's text to the agent; returns what the agent writes and does.
 
         Raises:
-            UnknownAsset, ChatNotStarted, ChatNotOngoing.
+            UnknownAsset: there is no such chat.
+            ChatNotStarted: the chat is led in text messages.
+            ChatNotOngoing: it has ended.
         """
         session = await self._live.ongoing(request.chat_id)
         if session.record.chat.chat_type is not ChatType.API:
@@ -165,7 +170,8 @@ class ChatService:
         """End a chat.
 
         Raises:
-            UnknownAsset, ChatNotOngoing.
+            UnknownAsset: there is no such chat.
+            ChatNotOngoing: it has ended already.
         """
         await _end(await self._live.ongoing(chat_id))
 
@@ -175,7 +181,7 @@ class ChatService:
         Raises:
             UnknownAsset: there is no such chat.
         """
-        async with self._live.untouched:
+        async with self._live.lock:
             if session := self._live.get(chat_id):
                 return await session.update(update)
             chat = update.apply(await self._chat(chat_id))
@@ -193,16 +199,16 @@ class ChatService:
                 await self.end(chat_id)
             except ChatNotOngoing:
                 log.debug("it has ended by itself", extra={"chat_id": chat_id})
-        async with self._live.untouched:
+        async with self._live.lock:
             if not await self._services.store.chats.delete(chat_id):
                 raise UnknownAsset("chat", chat_id)
 
     async def run(self) -> None:
-        """Look after the chats of earlier, until cancelled."""
+        """Look after the chats that an earlier run left behind, until cancelled."""
         await self._recovery.run()
 
     async def close(self) -> None:
-        """Let go of every chat; they stay ongoing in the store."""
+        """Stop leading every chat; they stay ongoing in the store."""
         await self._live.close()
 
     async def _chat(self, chat_id: str) -> Chat:
@@ -237,5 +243,5 @@ class ChatService:
 
 
 async def _end(session: ChatSession) -> None:
-    session.post(EndAsked())
+    session.post(EndRequested())
     await session.ended.wait()

@@ -1,4 +1,4 @@
-"""What every chat needs, and how long it waits."""
+"""What every chat needs: store, HTTP client, SIP messages, settings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ari_agent.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ChatDependencies:
-    """send: hands a SIP MESSAGE to Asterisk. new_message_id: unique.
+    """What every chat needs; one object serves the whole controller.
 
-    silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: between
-    attempts to dial an agent.
+    send: hands a SIP MESSAGE to Asterisk. new_message_id: makes `message_...` ids. silence_ms: how long a chat waits
+    for the next message, where its agent does not say. retry_after_s: the pause between attempts to dial an agent.
     """
 
     store: Store
@@ -33,6 +33,6 @@ class ChatDependencies:
     retry_after_s: float = 3.0
 
     def silence_of(self, agent: AnyAgent) -> int:
-        """How long a chat of this agent lasts if nobody writes, in milliseconds."""
+        """Return how long a chat of this agent lasts if nobody writes, in milliseconds."""
         own = agent.end_chat_after_silence_ms if isinstance(agent, ChatAgent) else None
         return own or self.silence_ms

@@ -1,4 +1,4 @@
-"""What happens in a chat, beside what its agent says."""
+"""The events of a chat, beside what its agent says."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.contract.chat import ChatItem
 
 Answer = asyncio.Future[tuple[ChatItem, ...]]
-"""Gets what the agent wrote and did; ChatNotOngoing if the chat ended before."""
+"""A future that gets what the agent wrote and did, or ChatNotOngoing if the chat ended before."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserWrote:
-    """answer_to: where answers to it go; None in a chat over the API, which has `answered` instead."""
+    """The user has written.
+
+    answer_to: where answers go; None in a chat over the API, which has `answered` instead.
+    """
 
     text: str
     answer_to: MessageDestination | None = None
@@ -23,21 +26,21 @@ class UserWrote:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The agent is to write first."""
+    """The agent is to write first. answered: in a chat over the API, where somebody waits for it."""
 
     answered: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TakenUp:
-    """An earlier run of this process left somebody waiting: the agent is asked again."""
+class Resumed:
+    """The chat is resumed after a restart: an agent that still owes an answer is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndAsked:
-    """The API ends the chat."""
+class EndRequested:
+    """The API has asked to end the chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class FellSilent:
-    """Nobody wrote for as long as the agent waits."""
+    """Nobody has written for as long as the agent waits."""

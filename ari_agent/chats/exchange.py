@@ -13,21 +13,24 @@ from ari_agent.agents.llm_requests import Requests
 
 @dataclass(frozen=True, slots=True)
 class AgentText:
-    """A complete text. action: what the agent wants to be done after it."""
+    """A complete text of the agent. action: what the agent wants done after it."""
 
     content: str
     action: Action | None = None
 
 
 class Exchange:
-    """One chat's. requests: what is asked."""
+    """Gathers the agent's text of one chat from its pieces. requests: what the agent was asked."""
 
     def __init__(self) -> None:
         self.requests = Requests()
         self._answer = self._interruption = _Text(0)
 
     def take(self, message: LlmResponse | LlmInterrupt) -> AgentText | None:
-        """A piece of what the agent says. None: there is more to come, or nobody wants it any more."""
+        """Take a piece of what the agent says; returns the text once it is complete.
+
+        None: there is more to come, or nobody wants it any more.
+        """
         speech = self.requests.take(message)
         if speech is None:
             return None

@@ -1,4 +1,4 @@
-"""Text messages that come in, each handed to its chat; the first of a pair of numbers begins one.
+"""Takes text messages as they come in, and hands each to its chat; the first of a pair of numbers begins one.
 
 Asterisk answers retransmissions itself. It takes messages in several threads, so those that come within a millisecond
 or so may reach us in another order: Asterisk 22 did that with messages sent without waiting for their confirmation,
@@ -32,7 +32,7 @@ MOST_WAITING_MESSAGES: Final = 100
 
 
 class TextInbox:
-    """One for all chats. new_chat_id: makes `chat_...`."""
+    """Takes all text messages; one object serves the whole controller. new_chat_id: makes `chat_...` ids."""
 
     def __init__(
         self, services: ChatDependencies, router: ChatRouter, live: LiveChats, *, new_chat_id: Callable[[], str]
@@ -40,12 +40,12 @@ class TextInbox:
         self._services = services
         self._router = router
         self._live = live
-        live.on_left_over = self._again
+        live.on_unread_text = self._again
         self._new_chat_id = new_chat_id
         self._arriving: dict[Pair, deque[IncomingMessage]] = {}
 
     def on_event(self, event: AriEvent) -> None:
-        """Take a text message; never waits. Other events are none of its business."""
+        """Take a text message; never waits. Other events are ignored."""
         if not isinstance(event, TextMessageReceived):
             return
         try:
@@ -63,7 +63,7 @@ class TextInbox:
             self._arrived(message)
 
     def _again(self, chat: Chat, wrote: UserWrote) -> None:
-        """Written to a chat in the moment of its end: it begins the next one."""
+        """Begin the next chat with a text that was written to one in the moment of its end."""
         if wrote.answer_to and chat.our_number and chat.user_number:
             self._arrived(IncomingMessage(chat.user_number, chat.our_number, wrote.text, wrote.answer_to))
 
@@ -120,7 +120,7 @@ class TextInbox:
         number = await self._router.number_of(message)
         chats = self._services.store.chats
         senders = number_spellings(message.from_number)
-        if session := await self._live.take_up(lambda: chats.ongoing_between(number.phone_number, senders)):
+        if session := await self._live.resume(lambda: chats.ongoing_between(number.phone_number, senders)):
             return session
         chat, agent = await self._router.receive(message, number, self._new_chat_id())
         if session := self._live.between(pair):
@@ -128,7 +128,7 @@ class TextInbox:
         return await self._live.begin(ChatSession(self._services, chat, agent, destination=message.answer_to))
 
     async def _say_too_long(self, message: IncomingMessage) -> None:
-        """Asterisk has confirmed the message: without a word its sender would wait for an answer."""
+        """Tell the sender that the text was too long: Asterisk has confirmed it, so they wait for an answer."""
         facts = _facts(message)
         try:
             await self._router.number_of(message)

@@ -1,8 +1,8 @@
-"""The chats that are in this process's hands, and how one gets there: begun, or taken up from the store.
+"""The chats that this process leads, and how it comes to lead one: it begins it, or resumes it from the store.
 
 A chat belongs to a pair of numbers: while it is ongoing, every message between the two is part of it. What a chat has
 come to is in the store after every message, so a chat outlives this process. One lock makes sure that a chat of the
-store is taken up, changed or deleted by one at a time.
+store is resumed, changed or deleted by one task at a time.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ from ari_agent.errors import ChatNotOngoing, UnknownAsset
 log = logging.getLogger(__name__)
 
 MOST_CHATS: Final = 2000
-"""At once."""
+"""How many chats this process leads at the same time."""
 
 
 class LiveChats:
-    """One for all. on_left_over: gets what a user wrote to a chat in the moment of its end."""
+    """Leads chats; one object serves the whole controller.
 
-    on_left_over: Callable[[Chat, UserWrote], None]
+    on_unread_text: called with a chat that has ended, and what its user wrote in that moment. lock: held while a chat
+    of the store is resumed, changed or deleted.
+    """
+
+    on_unread_text: Callable[[Chat, UserWrote], None]
 
     def __init__(self, services: ChatDependencies) -> None:
-        self.untouched = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self._services = services
         self._by_id: dict[str, ChatSession] = {}
         self._by_pair: dict[Pair, ChatSession] = {}
@@ -41,9 +45,9 @@ class LiveChats:
         self._running: set[asyncio.Task[None]] = set()
 
     def has_room(self, beside: int = 0) -> bool:
-        """Whether one more can be led. beside: how many are to be led already.
+        """Make room for one more chat; False where every chat is busy. beside: how many others are about to begin.
 
-        For its sake the oldest that waits for its user is let go: it is taken up again with the user's next text.
+        For its sake the oldest one that waits for its user is let go: it is resumed with the user's next text.
         """
         if len(self._by_id) + beside < MOST_CHATS:
             return True
@@ -56,34 +60,34 @@ class LiveChats:
         return True
 
     def all(self) -> Sequence[ChatSession]:
-        """In no order."""
+        """Return all chats that this process leads, in no order."""
         return tuple(self._by_id.values())
 
     def get(self, chat_id: str) -> ChatSession | None:
-        """The chat, if it is in hand."""
+        """Return a chat by its id, if this process leads it."""
         return self._by_id.get(chat_id)
 
     def between(self, pair: Pair) -> ChatSession | None:
-        """The chat that these two lead, if it is in hand."""
+        """Return the chat of these two numbers, if this process leads it."""
         return self._by_pair.get(pair)
 
     async def begin(self, session: ChatSession) -> ChatSession:
         """Store a new chat, and lead it.
 
         Raises:
-            StoreError: it is not begun.
+            StoreError: it could not be stored, and does not begin.
         """
         await session.begin()
         self._lead(session)
         return session
 
-    async def take_up(self, find: Callable[[], Awaitable[Chat | None]]) -> ChatSession | None:
-        """Lead the chat that `find` finds in the store, an ongoing one. None: it finds none.
+    async def resume(self, find: Callable[[], Awaitable[Chat | None]]) -> ChatSession | None:
+        """Lead the ongoing chat that `find` finds in the store; None where it finds none.
 
         Raises:
             StoreError: the database is away; and what `find` raises.
         """
-        async with self.untouched:
+        async with self.lock:
             chat = await find()
             if chat is None or (session := self._by_id.get(chat.chat_id)):
                 return session if chat else None
@@ -107,10 +111,11 @@ class LiveChats:
             return session
 
     async def ongoing(self, chat_id: str) -> ChatSession:
-        """A chat that is ongoing, taken up from the store if need be.
+        """Return an ongoing chat, resumed from the store if need be.
 
         Raises:
-            UnknownAsset, ChatNotOngoing.
+            UnknownAsset: there is no such chat.
+            ChatNotOngoing: it has ended.
         """
 
         async def find() -> Chat:
@@ -121,20 +126,20 @@ class LiveChats:
                 raise ChatNotOngoing(chat_id, chat.chat_status.value)
             return chat
 
-        session = self.get(chat_id) or await self.take_up(find)
+        session = self.get(chat_id) or await self.resume(find)
         if session is None:
             raise ChatNotOngoing(chat_id, ChatStatus.ENDED.value)
         return session
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run beside the chats; cancelled with them."""
+        """Run something beside the chats; `close` cancels it too."""
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     async def close(self) -> None:
-        """Let go of every chat; they stay ongoing in the store."""
+        """Stop leading every chat; they stay ongoing in the store."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -143,15 +148,15 @@ class LiveChats:
         self._by_id[session.chat_id] = session
         if session.pair:
             self._by_pair[session.pair] = session
-        self._tasks[session.chat_id] = self.start(self._live_through(session))
+        self._tasks[session.chat_id] = self.start(self._run(session))
 
-    async def _live_through(self, session: ChatSession) -> None:
+    async def _run(self, session: ChatSession) -> None:
         try:
             await session.run()
         finally:
             self._forget(session)
-        for wrote in session.left_over():
-            self.on_left_over(session.record.chat, wrote)
+        for wrote in session.unread_texts():
+            self.on_unread_text(session.record.chat, wrote)
 
     def _forget(self, session: ChatSession) -> None:
         if self._by_id.get(session.chat_id) is session:

@@ -1,4 +1,4 @@
-"""What users are told in the system's own words, where the agent cannot answer. Pure.
+"""Notices: what users are told in the system's own words where the agent cannot answer. Pure.
 
 Two machines that write to each other must not exchange notices for ever: a pair of numbers gets one in EVERY_MS.
 """
@@ -9,14 +9,18 @@ import re
 from typing import Final
 
 Pair = tuple[str, str]
-"""Our number and the user's, however they are spelt."""
+"""Our number and the user's, the same for every spelling of them."""
 
 EVERY_MS: Final = 300_000
 _MOST_PAIRS: Final = 10_000
 
 
 class Notices:
-    """failure: the agent is out of reach; too_long: more text than Asterisk hands over. An empty one is not sent."""
+    """The texts of all notices, and to whom each was sent when.
+
+    failure: for users whose agent is out of reach. too_long: for users who wrote more than Asterisk hands over. An
+    empty text is not sent.
+    """
 
     def __init__(self, *, failure: str = "", too_long: str = "") -> None:
         self._failure = failure
@@ -24,11 +28,11 @@ class Notices:
         self._told_ms: dict[Pair, int] = {}  # the one that was told longest ago comes first
 
     def failure(self, pair: Pair, now_ms: int) -> str:
-        """What to send now; empty: nothing."""
+        """Return the notice to send now; empty where there is none, or the pair has had one within EVERY_MS."""
         return self._due(self._failure, pair, now_ms)
 
     def too_long(self, pair: Pair, now_ms: int) -> str:
-        """What to send now; empty: nothing."""
+        """Return the notice to send now, as `failure` does."""
         return self._due(self._too_long, pair, now_ms)
 
     def _due(self, text: str, pair: Pair, now_ms: int) -> str:
@@ -45,7 +49,7 @@ class Notices:
 
 
 def pair_of(our_number: str, user_number: str) -> Pair:
-    """The two numbers, however they are spelt."""
+    """Return the two numbers so that every spelling of them is the same pair."""
     return _digits(our_number), _digits(user_number)
 
 

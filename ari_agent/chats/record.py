@@ -39,7 +39,7 @@ _SPEAKERS: Final = {"agent": "Agent", "user": "User"}
 
 
 class ChatRecord:
-    """One chat's record, and the events that are owed and not stored yet.
+    """The record of one chat, and the webhook events that are owed and not stored yet.
 
     chat: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
     account_webhook_url: for agents without a URL of their own.
@@ -53,34 +53,34 @@ class ChatRecord:
 
     @property
     def items(self) -> Sequence[ChatItem]:
-        """What was written and done, in order."""
+        """What was written and done so far, in order."""
         return self.chat.message_with_tool_calls or ()
 
     @property
     def user_waits(self) -> bool:
-        """The user wrote last."""
+        """Whether the user wrote last, and so waits for an answer."""
         written = [item.role for item in self.items if isinstance(item, ChatMessage)]
         return written[-1:] == ["user"]
 
     @property
     def is_full(self) -> bool:
-        """The chat is as long as one may be."""
+        """Whether the chat is as long as one may be."""
         return len(self.items) >= MOST_ITEMS
 
     def started(self) -> None:
-        """Owes chat_started."""
+        """Note that the chat has begun: owes chat_started."""
         self._owe(WebhookEventName.CHAT_STARTED)
 
     def user_said(self, content: str, *, message_id: str, now_ms: int) -> None:
-        """The user wrote."""
+        """Note what the user wrote."""
         self._add(ChatMessage(role="user", content=content, message_id=message_id, created_timestamp=now_ms))
 
     def agent_said(self, content: str, *, message_id: str, now_ms: int) -> None:
-        """The agent wrote."""
+        """Note what the agent wrote."""
         self._add(ChatMessage(role="agent", content=content, message_id=message_id, created_timestamp=now_ms))
 
     def tool_used(self, used: LlmToolInvocation | LlmToolResult, *, message_id: str, now_ms: int) -> None:
-        """The agent used a tool, or has its result."""
+        """Note that the agent used a tool, or has its result."""
         values = {**used.model_dump(exclude_none=True), "message_id": message_id, "created_timestamp": now_ms}
         if isinstance(used, LlmToolInvocation):
             self._add(ChatToolInvocation(role="tool_call_invocation", **values))
@@ -88,12 +88,12 @@ class ChatRecord:
             self._add(ChatToolResult(role="tool_call_result", **values))
 
     def updated(self, update: ChatUpdate) -> Callable[[], None]:
-        """The API changed it. The function that is answered undoes that, and nothing that happened since."""
+        """Apply a change by the API; returns a function that undoes it, and nothing that happened since."""
         before, self.chat = self.chat, update.apply(self.chat)
         return lambda: self._change(**{name: getattr(before, name) for name in UPDATABLE_KEYS})
 
     def ended(self, status: ChatStatus, now_ms: int) -> None:
-        """The chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""
+        """Note that the chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""
         if self.chat.chat_status is not ChatStatus.ONGOING:
             return
         self._change(chat_status=status, end_timestamp=now_ms)
@@ -102,11 +102,11 @@ class ChatRecord:
         self._owe(WebhookEventName.CHAT_ANALYZED)
 
     def variables(self, now_ms: int | None) -> ChatVariables:
-        """What `{{name}}` stands for at that moment; None: there is no time to tell."""
+        """Return what `{{name}}` stands for at that moment. now_ms: None where there is no time to tell."""
         return ChatVariables(self.chat, timezone=self._agent.timezone if self._agent else None, now_ms=now_ms)
 
     def transcript(self) -> Sequence[Mapping[str, object]]:
-        """As a text agent is told it: utterances without times."""
+        """Return the transcript as a text agent is told it: utterances without times."""
         return [
             {"role": item.role, "content": item.content, "words": []}
             for item in self.items
@@ -114,7 +114,7 @@ class ChatRecord:
         ]
 
     def with_tool_calls(self) -> Sequence[Mapping[str, object]]:
-        """The same, with tool calls where they happened."""
+        """Return the transcript with tool calls where they happened."""
         return [item.as_json() for item in self.items]
 
     def _add(self, item: ChatItem) -> None:
@@ -126,7 +126,7 @@ class ChatRecord:
         self.chat = self.chat.model_copy(update=changes)
 
     def _analysis(self) -> ChatAnalysis:
-        """What can be said of a chat without reading it."""
+        """Make the analysis: what can be said of a chat without reading it."""
         written = [item.role for item in self.items if isinstance(item, ChatMessage)]
         user, agent = written.count("user"), written.count("agent")
         return ChatAnalysis(
@@ -152,7 +152,7 @@ class ChatRecord:
 
 
 def _wants(agent: AnyAgent | None, name: WebhookEventName) -> bool:
-    """Null means the defaults, an empty list none."""
+    """Tell whether the agent wants this event: without a list it wants the defaults, with an empty one none."""
     if isinstance(agent, ChatAgent):
         named = agent.webhook_events
         return name.value in (DEFAULT_CHAT_WEBHOOK_EVENTS if named is None else named)

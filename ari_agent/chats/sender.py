@@ -13,14 +13,14 @@ from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable
 log = logging.getLogger(__name__)
 
 SEND_AGAIN_AFTER_S: Final = (0.5, 2.0, 5.0, 10.0, 20.0)
-"""Pauses between attempts: an Asterisk that starts anew is back within them."""
+"""Pauses between attempts, in seconds: an Asterisk that restarts is back within them."""
 
 Send = Callable[[MessageDestination, str], Awaitable[None]]
-"""Hands one SIP MESSAGE to Asterisk. Raises AsteriskError."""
+"""What hands one SIP MESSAGE to Asterisk. Raises AsteriskError."""
 
 
 async def send_text(send: Send, destination: MessageDestination, text: str, *, facts: Mapping[str, object]) -> bool:
-    """Send a text, whatever its length. False: none of it went out. facts: for the log."""
+    """Send a text, whatever its length; returns False if none of it was sent. facts: for the log."""
     sent = False
     for part in parts(text):
         if not await _send_part(send, destination, part, facts):
@@ -44,5 +44,5 @@ async def _send_part(send: Send, destination: MessageDestination, part: str, fac
 
 
 def _passes(error: AsteriskError) -> bool:
-    """Asterisk is away or not ready yet; else the same message would be refused again."""
+    """Tell whether it may pass: Asterisk is away or not ready yet. Else the same message would be refused again."""
     return isinstance(error, AsteriskUnreachable) or (isinstance(error, AsteriskRefused) and error.status >= 500)

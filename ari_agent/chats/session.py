@@ -29,7 +29,7 @@ from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.agent_line import AgentLine
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.events import Answer, EndAsked, FellSilent, Opening, TakenUp, UserWrote
+from ari_agent.chats.events import Answer, EndRequested, FellSilent, Opening, Resumed, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.sender import send_text
@@ -45,10 +45,11 @@ SAVE_AGAIN_AFTER_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0)
 
 
 class ChatSession:
-    """A chat whose agent is known and whose record exists. destination: where the agent's texts go.
+    """One chat, whose agent is known and whose record exists.
 
-    awaited: somebody waits for what the agent is to write, so that a next run of this process is to ask for it.
-    texts_behind: how many texts of the user wait for their turn.
+    destination: where the agent's texts go; None in a chat over the API. awaited: somebody waits for what the agent is
+    to write, so that the next run of this process has to ask for it. texts_behind: how many texts of the user are in
+    the queue.
     """
 
     def __init__(
@@ -77,32 +78,32 @@ class ChatSession:
 
     @property
     def chat_id(self) -> str:
-        """`chat_...`."""
+        """The id of the chat: `chat_...`."""
         return self.record.chat.chat_id
 
     @property
     def pair(self) -> Pair | None:
-        """Of text messages: whose."""
+        """The two numbers of a chat in text messages; None in a chat over the API."""
         chat = self.record.chat
         return pair_of(chat.our_number, chat.user_number) if chat.our_number and chat.user_number else None
 
     @property
     def is_over(self) -> bool:
-        """Nothing more will be done."""
+        """Whether the chat has ended: nothing more will be done."""
         return self.record.chat.chat_status is not ChatStatus.ONGOING
 
     @property
     def is_idle(self) -> bool:
-        """It waits for its user, and all that it has come to is stored."""
+        """Whether the chat waits for its user, and all that it has come to is stored."""
         return not (self._awaited or self._waiting or self._saving.locked()) and self._queue.empty() and not self._busy
 
     def post(self, event: object) -> None:
-        """Something happened; taken in order, never waits."""
+        """Append an event to the chat's queue; never waits."""
         self.texts_behind += isinstance(event, UserWrote)
         self._queue.put_nowait(event)
 
-    def left_over(self) -> list[UserWrote]:
-        """What the user wrote and the chat, now over, did not take up any more."""
+    def unread_texts(self) -> list[UserWrote]:
+        """Take from the queue, once the chat is over, what the user wrote and nobody read."""
         found = []
         while not self._queue.empty():
             event = self._queue.get_nowait()
@@ -116,13 +117,13 @@ class ChatSession:
         """Store the record of a new chat.
 
         Raises:
-            StoreError: it is not stored.
+            StoreError: it could not be stored.
         """
         self.record.started()
         await self._store()
 
     async def run(self) -> None:
-        """Until the chat is over. Cancelled, when the controller stops, it leaves the chat ongoing in the store."""
+        """Lead the chat until it is over. Cancelled, as the controller stops, it leaves the chat ongoing."""
         try:
             while not self.is_over:
                 event = await self._next()
@@ -136,10 +137,10 @@ class ChatSession:
             self.ended.set()
 
     async def update(self, update: ChatUpdate) -> Chat:
-        """A change by the API; returns the chat with it.
+        """Apply a change by the API; returns the changed chat.
 
         Raises:
-            StoreError: it is not stored, and not made.
+            StoreError: it could not be stored, and is not made.
         """
         undo = self.record.updated(update)
         try:
@@ -150,7 +151,7 @@ class ChatSession:
         return self.record.chat
 
     async def save(self) -> None:
-        """Store the record, trying for a while."""
+        """Store the record, and try again for some 18 s; each failure is in the log."""
         for wait_s in (*SAVE_AGAIN_AFTER_S, None):
             try:
                 await self._store()
@@ -218,13 +219,13 @@ class ChatSession:
         self._awaited = True
         await self._agent_line.open()
 
-    async def _taken_up(self, _: TakenUp) -> None:
+    async def _resumed(self, _: Resumed) -> None:
         if self.record.user_waits:
             await self._agent_line.ask()
         elif not self.record.items:
             await self._open(Opening())
 
-    async def _end_asked(self, _: EndAsked) -> None:
+    async def _end_requested(self, _: EndRequested) -> None:
         await self._end(ChatStatus.ENDED)
 
     async def _fell_silent(self, _: FellSilent) -> None:
@@ -268,7 +269,7 @@ class ChatSession:
             raise event.error
 
     async def _say(self, text: str) -> None:
-        """To the user, in the agent's name; recorded if it went out. Over the API whoever asked is answered."""
+        """Send a text in the agent's name, and record it if it was sent. Over the API whoever asked gets it."""
         destination = self._destination
         if destination is None or await send_text(
             self._services.send, destination, text, facts={"chat_id": self.chat_id}
@@ -280,7 +281,7 @@ class ChatSession:
     # The end.
 
     async def _fail(self) -> None:
-        """No silence for somebody who wrote: they are told, if they write from a phone."""
+        """End a chat whose agent failed: a user who writes from a phone and waits is told so."""
         if self.pair and self.record.user_waits:
             notice = self._services.notices.failure(self.pair, self._services.now_ms())
             if notice:
@@ -313,8 +314,8 @@ class ChatSession:
     _effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         UserWrote: _user_wrote,
         Opening: _open,
-        TakenUp: _taken_up,
-        EndAsked: _end_asked,
+        Resumed: _resumed,
+        EndRequested: _end_requested,
         FellSilent: _fell_silent,
         LlmResponse: _agent_said,
         LlmInterrupt: _agent_said,

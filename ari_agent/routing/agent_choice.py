@@ -63,7 +63,9 @@ def choose(own: AgentChoice | None, *, agent_id: str | None, version: int | str 
 def choose_outbound(
     own: AgentChoice | None, *, agent_id: str | None, version: int | str | None, number: str, begins: Outbound
 ) -> AgentChoice:
-    """Do the same for what this number is to begin.
+    """Choose the agent that begins a call or chat from this number; like `choose`, but there must be one.
+
+    number: for the message. begins: what the agent is to begin.
 
     Raises:
         NoAgentBound: there is neither.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 def number_spellings(dialled: str) -> Sequence[str]:
     """List how a dialled number may be registered, the likeliest first.
 
-    It may be as it is, or in E.164 with `+` instead of `+`, `00` or no prefix. A name, and what is too short or too
-    long for a number, has one spelling.
+    A number may be registered as it was dialled, or in E.164: with `+` where it was dialled with `00` or without a
+    prefix. A name, and what is too short or too long for a number, has one spelling.
     """
     digits = dialled.removeprefix("+")
     if not re.fullmatch(r"[0-9]{3,20}", digits):

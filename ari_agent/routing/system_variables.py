@@ -38,13 +38,13 @@ DEFAULT_ZONE: Final = "America/Los_Angeles"
 CALENDAR_DAYS: Final = 14
 
 _Facts = Mapping[str, Callable[[Any, int | None], str | None]]
-"""By name, of the session and of now."""
+"""What makes the value of a variable, by its name: called with the session, and with now in milliseconds."""
 
 _ZONE: Final[TypeAdapter[str]] = TypeAdapter(TimeZone)
 
 
 class _SessionVariables(Variables):
-    """Of one session at one moment; those of the system are made when they are looked up."""
+    """The variables of one call or chat at one moment; those of the system are made when they are looked up."""
 
     def __init__(self, session: Call | Chat, facts: _Facts, *, timezone: str | None, now_ms: int | None) -> None:
         self._session, self._facts = session, facts
@@ -60,7 +60,7 @@ class _SessionVariables(Variables):
         return value
 
     def __iter__(self) -> Iterator[str]:
-        """The names that need no time zone in them."""
+        """Iterate over the names that hold no time zone: there are as many of the others as there are time zones."""
         return (name for name in dict.fromkeys((*self._given, *_TIMES, *self._facts)) if name in self)
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ class _SessionVariables(Variables):
         return isinstance(name, str) and self.get(name) is not None
 
     def is_callers(self, name: str) -> bool:
-        """See Variables: the numbers, when the other side has begun.
+        """Tell whether the caller chose the value: that of the numbers, where the other side has begun.
 
         Of a registered call that is declared outbound, whoever dials it may have chosen the agent's, which could then
         be a name; a number in E.164 makes up no host.
@@ -100,9 +100,9 @@ class _SessionVariables(Variables):
 
 
 class CallVariables(_SessionVariables):
-    """Of one call at one moment.
+    """The variables of one call at one moment.
 
-    now_ms: milliseconds since the epoch; None: there is no time to tell. timezone: of the agent.
+    now_ms: milliseconds since the epoch, or None where there is no time to tell. timezone: of the agent.
     """
 
     def __init__(self, call: Call, *, timezone: str | None, now_ms: int | None) -> None:
@@ -110,14 +110,14 @@ class CallVariables(_SessionVariables):
         self._headers = call.custom_sip_headers or {}
 
     def is_callers(self, name: str) -> bool:
-        """Also what the INVITE brought, unless dialplan or webhook have set another value."""
+        """Tell it of what the INVITE brought as well, unless dialplan or webhook have set another value."""
         if name in self._headers and self._headers[name] == self._given.get(name):
             return True
         return super().is_callers(name)
 
 
 class ChatVariables(_SessionVariables):
-    """Of one chat at one moment. now_ms, timezone: as in CallVariables."""
+    """The variables of one chat at one moment. now_ms, timezone: as in CallVariables."""
 
     def __init__(self, chat: Chat, *, timezone: str | None, now_ms: int | None) -> None:
         super().__init__(chat, _CHAT_FACTS, timezone=timezone, now_ms=now_ms)

@@ -48,7 +48,7 @@ _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the templa
 
 
 class Variables(Mapping[str, str]):
-    """Variables of which some are the caller's own; of a plain mapping none is."""
+    """Variables by name, some of which the caller may have chosen; of a plain mapping the caller chose none."""
 
     @abstractmethod
     def is_callers(self, name: str) -> bool:
@@ -62,7 +62,7 @@ def merge(
     arguments: Mapping[str, str],
     webhook: Mapping[str, str],
 ) -> dict[str, str]:
-    """The call's dynamic variables; what was set more explicitly for this call wins.
+    """Merge the dynamic variables of a call; of one name, the value that was set more explicitly for this call wins.
 
     headers: SIP headers, lower case. dialplan: channel variables `AGENTVAR_name`, by name. arguments: `name=value` of
     Stasis(). webhook: `dynamic_variables` of the inbound webhook's answer.
@@ -71,7 +71,7 @@ def merge(
 
 
 def render(template: str, variables: Mapping[str, str]) -> str:
-    """`template` with every known `{{name}}` replaced.
+    """Return `template` with every known `{{name}}` replaced.
 
     A SIP header may be named with its `x-` or without it, as both spellings are documented.
     """
@@ -91,7 +91,10 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
 
 def render_url(template: str, variables: Mapping[str, str]) -> str:
-    """A URL with every known `{{name}}` replaced; the table above says how. What is a caller's own: see `Variables`."""
+    """Return a URL with every known `{{name}}` replaced, as the table above says.
+
+    variables: of `Variables` it is known which the caller chose.
+    """
     end = _end_of_host(template)
     host, rest = template[:end], template[end:]
     trusted = _Seen(variables, lambda name, value: None if _is_callers(variables, name) else value)
@@ -103,7 +106,7 @@ def render_url(template: str, variables: Mapping[str, str]) -> str:
 
 
 def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """SIP headers for one call.
+    """Fill in the variables of SIP headers for one call.
 
     Raises:
         ValueError: with these values one of them cannot be sent; says which.
@@ -120,7 +123,7 @@ def personal_engine(engine: CustomLlmEngine, variables: Mapping[str, str]) -> Cu
 def personal_engine(
     engine: AudioWebsocketEngine | CustomLlmEngine, variables: Mapping[str, str]
 ) -> AudioWebsocketEngine | CustomLlmEngine:
-    """The agent's URL and handshake headers for one call.
+    """Fill in the variables of the agent's URL and handshake headers for one call.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
@@ -140,7 +143,7 @@ def personal_engine(
 
 
 def _personal_url(template: str, variables: Mapping[str, str]) -> tuple[str, str]:
-    """As it was written, and for this call."""
+    """Return the URL as it was written, and as it is for this call."""
     url = render_url(template, variables)
     if unknown := _INNERMOST.search(url[: _end_of_host(url)]):
         raise AgentUnreachable(
@@ -155,7 +158,7 @@ _UPWARDS: Final = {".": "%252E", "..": "%252E%252E"}
 
 
 def _end_of_host(template: str) -> int:
-    """Where path, query or fragment begin: the first `/`, `?` or `#` after scheme and `//` that is in no `{{name}}`."""
+    """Find where path, query or fragment begin: at a `/`, `?` or `#` after scheme and `//` that is in no `{{name}}`."""
     depth = position = 0
     in_authority = False
     while position < len(template):
@@ -182,7 +185,10 @@ def _encoded(_: str, value: str) -> str:
 
 
 class _Seen(Mapping[str, str]):
-    """The same values as a place lets them in, made when they are looked up. let_in: of name and value; None hides."""
+    """Variables as one place of a URL lets them in, made when they are looked up.
+
+    let_in: returns the value that the place gets, of name and value; None hides the variable.
+    """
 
     def __init__(self, values: Mapping[str, str], let_in: Callable[[str, str], str | None]) -> None:
         self._values, self._let_in = values, let_in
