@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ari_agent.agents.connection import Connection, Destination
+from ari_agent.agents.connection import Connection, agent_url, tls_of
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.token_bucket import TokenBucket
@@ -128,13 +128,13 @@ class AudioSocket:
 
         Raises: AgentUnreachable, AgentRefused.
         """
-        destination = Destination.of(url)
+        destination = agent_url(url)
         shown = self._url = destination.shown
         dialling = asyncio.create_task(
             ws_connect(
                 lambda: _Listener(self, self._protocol, self._events),
                 destination.target,
-                ssl_context=destination.tls,
+                ssl_context=tls_of(destination.target),
                 websocket_handshake_timeout=None,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._ping_idle_s,

@@ -22,10 +22,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from ari_agent.agents.connection import agent_url
 from ari_agent.agents.llm import LlmMessage, parse_llm_message
 from ari_agent.errors import (
     AgentClosed,
@@ -65,11 +65,13 @@ class LlmSocket:
         Raises:
             AgentUnreachable, AgentRefused.
         """
-        shown = _shown(url)
+        destination = agent_url(url)
+        shown = destination.shown
         try:
             async with asyncio.timeout(timeout_s):
                 socket = await http.ws_connect(
-                    url,
+                    destination.target,
+                    headers=destination.authorization,
                     max_msg_size=MAX_MESSAGE_BYTES,
                     heartbeat=20.0,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
@@ -141,9 +143,3 @@ class LlmSocket:
     async def close(self) -> None:
         """Hang up, normally. Idempotent."""
         await self._socket.close()
-
-
-def _shown(url: str) -> str:
-    """For logs: without credentials and query."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -26,9 +26,10 @@ from typing import Final, Protocol
 import aiohttp
 
 from ari_agent.clock import now_ms
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_event import QueuedEvent
 from ari_agent.errors import StoreError
-from ari_agent.webhooks.signed_post import PostFailed, SignedPost, shown
+from ari_agent.webhooks.signed_post import PostFailed, SignedPost
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ class Delivery:
         else:
             self.failed += 1
             verdict = "will be sent again"
-        log.warning("webhook to %s %s: %s", shown(queued.event.url), verdict, failure.why, extra=facts)
+        log.warning("webhook to %s %s: %s", shown_url(queued.event.url), verdict, failure.why, extra=facts)
         await self._record(
             lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms, not_reached=failure.not_reached)
         )

@@ -26,9 +26,10 @@ from ari_agent.contract.inbound import (
 )
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_event import compact_json
 from ari_agent.errors import InboundWebhookFailed
-from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown
+from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class InboundWebhook:
                     await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
                 )
             except PostFailed as failure:
-                log.warning("inbound webhook %s: %s", shown(url), failure.why, extra={**facts, "attempt": attempt})
+                log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": attempt})
                 if failure.hopeless or attempt > len(self._retry_after_s):
-                    raise InboundWebhookFailed(shown(url), attempt, failure.why) from None
+                    raise InboundWebhookFailed(shown_url(url), attempt, failure.why) from None
             await asyncio.sleep(self._retry_after_s[attempt - 1])
