@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong
@@ -109,19 +110,17 @@ class LlmLine:
         Raises:
             AgentError: why the last one failed.
         """
-        attempt = 1
-        while self._connection is None:
-            try:
-                socket = await self._dial()
-            except AgentError as error:
-                log.warning("text agent: attempt %d of %d: %s", attempt, self._habits.attempts, error)
-                if attempt >= self._habits.attempts:
-                    raise
-                attempt += 1
-                await asyncio.sleep(self._habits.retry_after_s)
-            else:
-                connection = self._take_up(socket)
-                self._living = asyncio.create_task(self._live(connection))
+        if self._connection is not None:
+            return
+        dialling = AsyncRetrying(
+            stop=stop_after_attempt(self._habits.attempts),
+            retry=retry_if_exception_type(AgentError),
+            wait=wait_fixed(self._habits.retry_after_s),
+            after=self._log_attempt,
+            reraise=True,
+        )
+        connection = self._take_up(await dialling(self._dial))
+        self._living = asyncio.create_task(self._live(connection))
 
     def post(self, text: str) -> None:
         """Send a message, in order; never waits. Without a connection it is dropped: LineBack or LineGone tells."""
@@ -137,6 +136,10 @@ class LlmLine:
         connection, self._connection = self._connection, None
         if connection:  # a task that never ran has not closed it
             await connection.close()
+
+    def _log_attempt(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("text agent: attempt %d of %d: %s", state.attempt_number, self._habits.attempts, error)
 
     async def _dial(self) -> LlmSocket:
         return await LlmSocket.connect(self._http, self._url, timeout_s=self._habits.connect_timeout_s)

@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.parsing.redacted_url import shown_url
@@ -201,12 +202,12 @@ class Delivery:
         """Write the outcome down, however long the database is away: until then the event counts as on its way, so
         that it is not sent again.
         """
-        while True:
-            try:
-                return await write()
-            except StoreError as error:
-                log.error("the outcome of a webhook cannot be recorded: %s", error)
-            await asyncio.sleep(self._store_retry_s)
+        recording = AsyncRetrying(
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_fixed(self._store_retry_s),
+            before_sleep=_log_unrecorded,
+        )
+        await recording(write)
 
     def _retry_ms(self, failed_before: int) -> int | None:
         """When to try again; None after the last retry."""
@@ -214,3 +215,8 @@ class Delivery:
             return None
         varied_s = self._retry_after_s[failed_before] * (1 + JITTER * (2 * self._dice() - 1))
         return self._now_ms() + round(varied_s * 1000)
+
+
+def _log_unrecorded(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.error("the outcome of a webhook cannot be recorded: %s", error)

@@ -8,13 +8,13 @@ whole takes under 2 s, with one that never answers 42 s.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import aiohttp
 from pydantic import ValidationError
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed, wait_none
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.inbound import (
@@ -109,15 +109,25 @@ class InboundWebhook:
         facts: Mapping[str, object],
     ) -> InboundWebhookAnswer:
         body = compact_json(question)
-        attempt = 0
-        while True:
-            attempt += 1
+
+        async def attempt() -> InboundWebhookAnswer:
             try:
                 return parse(
                     await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
                 )
             except PostFailed as failure:
-                log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": attempt})
-                if failure.hopeless or attempt > len(self._retry_after_s):
-                    raise InboundWebhookFailed(shown_url(url), attempt, failure.why) from None
-            await asyncio.sleep(self._retry_after_s[attempt - 1])
+                number = retrying.statistics["attempt_number"]
+                log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": number})
+                raise
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(1 + len(self._retry_after_s)),
+            retry=retry_if_exception(lambda error: isinstance(error, PostFailed) and not error.hopeless),
+            wait=wait_chain(*map(wait_fixed, self._retry_after_s)) if self._retry_after_s else wait_none(),
+            reraise=True,
+        )
+        try:
+            return await retrying(attempt)
+        except PostFailed as failure:
+            number = retrying.statistics["attempt_number"]
+            raise InboundWebhookFailed(shown_url(url), number, failure.why) from None
