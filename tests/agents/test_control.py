@@ -6,11 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.control import REQUESTS, read_request, read_update, refusal, transfer_answer
+from ari_agent.agents.control import (
+    REQUESTS,
+    live_control,
+    read_request,
+    read_update,
+    refusal,
+    transfer_answer,
+    voicemail_notice,
+)
 from ari_agent.agents.message import Asked, CallFacts, Refused, TranscriptMessage
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import (
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+    VoicemailNotice,
+)
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
 from tests.agents.test_message import JSON
 
@@ -121,3 +136,30 @@ def test_the_outcome_of_a_transfer_leaves_out_what_is_unknown() -> None:
 def test_a_refused_transfer_is_a_failed_transfer_and_the_rest_are_errors() -> None:
     assert refusal("transfer", "no") == {"event": "transfer", "transfer": {"status": "failed", "message": "no"}}
     assert refusal("dtmf", "no") == {"event": "error", "error": {"event": "dtmf", "message": "no"}}
+
+
+def test_an_update_that_is_none_is_refused_by_its_field() -> None:
+    refused = read_update(b"{}", {"event": "update", "update": {"transcript": 7}})
+    assert isinstance(refused, Refused)
+    assert refused.event == "update" and "transcript" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("control", "told"),
+    [
+        (CallControl(), {}),
+        (CallControl(trigger_response=False), {}),
+        (CallControl(trigger_response=True), {"trigger_response": True}),
+        (CallControl(additional_context="VIP"), {"additional_context": "VIP"}),
+    ],
+)
+def test_the_agent_is_told_what_the_api_asks_of_it(control: CallControl, told: dict[str, object]) -> None:
+    assert live_control(control) == {"event": "call_control", "call_control": told}
+
+
+def test_the_agent_is_told_of_an_answering_machine() -> None:
+    notice = VoicemailNotice(status="greeting", action="static_text", text="Call us back.")
+    assert voicemail_notice(notice) == {
+        "event": "voicemail",
+        "voicemail": {"status": "greeting", "action": "static_text", "text": "Call us back."},
+    }

@@ -211,3 +211,16 @@ def test_a_refused_request_names_its_event() -> None:
     answer = client().read_text(b'{"event":"transfer","transfer":{"to":"a,b"}}')
     assert isinstance(answer, Refused)
     assert answer.event == "transfer"
+
+
+def test_an_answer_of_call_control_is_numbered_like_the_rest() -> None:
+    stream = client()
+    answer = said(stream.control({"event": "transfer", "transfer": {"status": "failed"}}))
+    assert answer["transfer"] == {"status": "failed"} and "sequenceNumber" in answer
+
+
+def test_metadata_that_was_not_given_is_no_parameter() -> None:
+    stream = TwilioClient(CallFacts("call_1", "+1", "+2", "inbound"), stream_sid=SID)
+    _, start = map(said, stream.opening())
+    assert "metadata" not in start["start"]["customParameters"]
+    assert start["start"]["customParameters"]["call_id"] == "call_1"

@@ -124,3 +124,8 @@ def test_a_crossfade_passes_from_old_to_new() -> None:
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_a_crossfade_is_as_long_as_the_new_audio(old: bytes, new: bytes) -> None:
     assert len(audio.crossfade(old, new)) == len(new)
+
+
+@pytest.mark.parametrize(("factor", "loud"), [(0.5, (50, -100)), (1.0, (100, -200)), (400.0, (32767, -32768))])
+def test_louder_audio_is_clipped_at_full_scale(factor: float, loud: tuple[int, ...]) -> None:
+    assert samples(audio.amplify(struct.pack("<2h", 100, -200), factor)) == loud

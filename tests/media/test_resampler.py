@@ -138,3 +138,9 @@ def test_odd_rates_work_too(rate_hz: int) -> None:
         frequencies, level_db = spectrum_db(Resampler(from_hz, to_hz).process(tone(1000, from_hz)), to_hz)
         assert abs(level_db[np.abs(frequencies - 1000) < 20].max()) < 0.6
         assert level_db[np.abs(frequencies - 1000) > 50].max() < -60
+
+
+def test_nothing_in_is_nothing_out_at_an_odd_ratio_too() -> None:
+    resampler = Resampler(8000, 12345)
+    assert resampler.process(b"") == b""
+    assert resampler.process(tone(440, 8000)) == Resampler(8000, 12345).process(tone(440, 8000))
