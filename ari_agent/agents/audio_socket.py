@@ -26,7 +26,7 @@ from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListen
 
 from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
-from ari_agent.agents.tcp_connection import Destination, TcpConnection
+from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
@@ -135,13 +135,13 @@ class AudioSocket:
 
         Raises: AgentUnreachable, AgentRefused.
         """
-        destination = Destination.of(url)
+        destination = agent_url(url)
         shown = self._url = destination.shown
         dialling = asyncio.create_task(
             ws_connect(
                 lambda: _Listener(self, self._protocol, self._events),
                 destination.target,
-                ssl_context=destination.tls,
+                ssl_context=tls_of(destination.target),
                 websocket_handshake_timeout=None,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._ping_idle_s,

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong
@@ -113,19 +114,17 @@ class LlmConnection:
         Raises:
             AgentError: why the last attempt failed.
         """
-        attempt = 1
-        while self._connection is None:
-            try:
-                socket = await self._dial()
-            except AgentError as error:
-                log.warning("text agent: attempt %d of %d: %s", attempt, self._policy.attempts, error)
-                if attempt >= self._policy.attempts:
-                    raise
-                attempt += 1
-                await asyncio.sleep(self._policy.retry_after_s)
-            else:
-                connection = self._take_up(socket)
-                self._living = asyncio.create_task(self._live(connection))
+        if self._connection is not None:
+            return
+        dialling = AsyncRetrying(
+            stop=stop_after_attempt(self._policy.attempts),
+            retry=retry_if_exception_type(AgentError),
+            wait=wait_fixed(self._policy.retry_after_s),
+            after=self._log_attempt,
+            reraise=True,
+        )
+        connection = self._take_up(await dialling(self._dial))
+        self._living = asyncio.create_task(self._live(connection))
 
     def post(self, text: str) -> None:
         """Queue a message, in order, without waiting; while there is no websocket it is dropped."""
@@ -141,6 +140,10 @@ class LlmConnection:
         connection, self._connection = self._connection, None
         if connection:  # a task that never ran has not closed it
             await connection.close()
+
+    def _log_attempt(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("text agent: attempt %d of %d: %s", state.attempt_number, self._policy.attempts, error)
 
     async def _dial(self) -> LlmSocket:
         return await LlmSocket.connect(self._http, self._url, timeout_s=self._policy.connect_timeout_s)

@@ -22,11 +22,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
 from ari_agent.agents.llm import LlmMessage, parse_llm_message
+from ari_agent.agents.tcp_connection import agent_url
 from ari_agent.errors import (
     AgentClosed,
     AgentClosedWithoutCode,
@@ -65,11 +65,13 @@ class LlmSocket:
         Raises:
             AgentUnreachable, AgentRefused.
         """
-        shown = _shown(url)
+        destination = agent_url(url)
+        shown = destination.shown
         try:
             async with asyncio.timeout(timeout_s):
                 socket = await http.ws_connect(
-                    url,
+                    destination.target,
+                    headers=destination.authorization,
                     max_msg_size=MAX_MESSAGE_BYTES,
                     heartbeat=20.0,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
@@ -141,9 +143,3 @@ class LlmSocket:
     async def close(self) -> None:
         """Hang up with close code 1000. Does nothing the second time."""
         await self._socket.close()
-
-
-def _shown(url: str) -> str:
-    """Return the URL without credentials and query, for logs."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -6,15 +6,13 @@ It is made here rather than by the websocket library, so that it can be cut at a
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import socket
 import ssl
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Self
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import Final
 
+from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import AgentUnreachable
 
 log = logging.getLogger(__name__)
@@ -25,41 +23,21 @@ _SEND_BUFFER_BYTES: Final = 64 * 1024
 """Of the kernel: what lies there cannot be dropped any more. Enough for 300 ms of round trip at 48 kHz PCM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """An agent's URL, taken apart.
+def agent_url(url: str) -> RedactedUrl:
+    """Take an agent's URL apart.
 
-    target: the URL to dial.
-    shown: the one to show in logs and errors, without secrets (neither user nor query).
-    authorization: the header that user and password of the URL make; empty without them.
+    Raises:
+        AgentUnreachable: it is no URL of a host.
     """
+    try:
+        return RedactedUrl.of(url)
+    except ValueError:  # its text may hold the password
+        raise AgentUnreachable("the agent's URL", "it is malformed") from None
 
-    target: str = field(repr=False)
-    shown: str
-    authorization: dict[str, str] = field(repr=False)
 
-    @classmethod
-    def of(cls, url: str) -> Self:
-        """Take a URL apart. Raises: AgentUnreachable, when it is no URL."""
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise AgentUnreachable("the agent's URL", str(error)) from None
-        _, _, host = parts.netloc.rpartition("@")
-        authorization = {}
-        if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-            authorization["Authorization"] = "Basic " + base64.b64encode(credentials).decode()
-        return cls(
-            urlunsplit((parts.scheme, host, parts.path, parts.query, "")),
-            urlunsplit((parts.scheme, host, parts.path, "", "")),
-            authorization,
-        )
-
-    @property
-    def tls(self) -> ssl.SSLContext | None:
-        """Return the TLS settings for a wss URL; None without TLS."""
-        return tls_context() if self.target.startswith("wss:") else None
+def tls_of(url: str) -> ssl.SSLContext | None:
+    """Return how to check the certificates of whoever answers at this URL; None for a URL without TLS."""
+    return tls_context() if url.startswith("wss:") else None
 
 
 @cache

@@ -10,9 +10,9 @@ from typing import Final
 
 from aiohttp import web
 
+from ari_agent.api.agent_resource import agents_of
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
-from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import refuse_missing_version
 from ari_agent.api.route import delete, get, post
 from ari_agent.contract.agent_versions import (
@@ -26,21 +26,17 @@ from ari_agent.contract.agent_versions import (
 from ari_agent.contract.chat_agent import EitherAgent
 from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.errors import ApiError, VersionFrozen
-from ari_agent.store.agents import AgentPage, Agents
+from ari_agent.store.agents import AgentPage
 
 _NAMES: Final = frozenset({"latest", "latest_published"})
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-
-
-def _agents(request: web.Request) -> Agents:
-    return request.app[DEPENDENCIES].store.agents
 
 
 async def create_agent_version(request: web.Request) -> web.Response:
     """Make a draft that begins as an existing version."""
     agent_id = path_id(request, "agent_id", "agent")
     wanted = await read_body(request, VersionCreate)
-    made = await _agents(request).create_version(agent_id, wanted.base_version)
+    made = await agents_of(request).create_version(agent_id, wanted.base_version)
     return answer(made or await refuse_missing_version(request, agent_id, wanted.base_version), status=201)
 
 
@@ -50,7 +46,7 @@ async def delete_agent_version(request: web.Request) -> web.Response:
     text = request.query.get("version", "")
     if not _NUMBER.fullmatch(text):
         raise ApiError(400, "version: must be a version number in the query string, such as ?version=3")
-    if not await _agents(request).delete_version(agent_id, int(text)):
+    if not await agents_of(request).delete_version(agent_id, int(text)):
         await refuse_missing_version(request, agent_id, text)
     return answer_nothing()
 
@@ -85,7 +81,7 @@ async def assign_agent_tag(request: web.Request) -> web.Response:
     wanted = await read_body(request, TagAssign)
     if wanted.tag in _NAMES or _NUMBER.fullmatch(wanted.tag):
         raise ApiError(400, f"tag: {wanted.tag} means a version already; choose another name")
-    agent = await _agents(request).assign_tag(agent_id, wanted.tag, wanted.version)
+    agent = await agents_of(request).assign_tag(agent_id, wanted.tag, wanted.version)
     return answer(agent or await refuse_missing_version(request, agent_id, wanted.version))
 
 
@@ -93,7 +89,7 @@ async def repair_agent(request: web.Request) -> web.Response:
     """The draft without references to what is gone. Agents here refer to nothing that can go: it is as it was."""
     agent_id = path_id(request, "agent_id", "agent")
     version = query_version(request)
-    agent = await _agents(request).any(agent_id, version)
+    agent = await agents_of(request).any(agent_id, version)
     if agent is None:
         await refuse_missing_version(request, agent_id, version)
     if agent.is_published:
@@ -103,7 +99,7 @@ async def repair_agent(request: web.Request) -> web.Response:
 
 async def _publish(request: web.Request, wanted: LatestPublish) -> web.Response:
     agent_id = path_id(request, "agent_id", "agent")
-    published = await _agents(request).publish(
+    published = await agents_of(request).publish(
         agent_id, wanted.version, title=wanted.version_title, description=wanted.version_description
     )
     return answer(published or await refuse_missing_version(request, agent_id, wanted.version))
@@ -111,7 +107,7 @@ async def _publish(request: web.Request, wanted: LatestPublish) -> web.Response:
 
 async def _page(request: web.Request, query: PageQuery) -> AgentPage:
     agent_id = path_id(request, "agent_id", "agent")
-    page = await _agents(request).versions(
+    page = await agents_of(request).versions(
         agent_id,
         ascending=query.sort_order == "ascending",
         limit=query.limit,

@@ -1,7 +1,7 @@
 """Every path of the API: the tables of the resources, of which the router and /openapi.json are both made.
 
-A path stands below its handler: `grep -rn '"/v2/get-call' ari_agent/api`. A new resource gets a table of its own and a
-line here.
+A path stands below its handler, as `grep -rn '"/v2/get-call' ari_agent/api` shows; those of agents stand in
+agent_resource. A new resource gets a table of its own and a line here.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from ari_agent.contract.parsing.redacted_url import RedactedUrl, basic_authorization
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChannelGone
 
 REQUEST_TIMEOUT_S: Final = 10.0
@@ -45,9 +46,9 @@ class Rest:
     """
 
     def __init__(self, *, url: str, username: str, password: str, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
-        self.url = str(URL(url).with_user(None).with_query(None).with_fragment(None)).rstrip("/")
+        self.url = RedactedUrl.of(url).shown.rstrip("/")
         self.totals: dict[tuple[str, str], RequestTotals] = {}
-        self._authorization = aiohttp.encode_basic_auth(username, password)
+        self._authorization = basic_authorization(username, password)
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 

@@ -7,6 +7,8 @@ import logging
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
+
 from ari_agent.calls.record import CallRecord
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -57,11 +59,13 @@ class RecordWriter:
 
     async def save_for_certain(self, record: CallRecord) -> None:
         """Store the last state of a record, trying for about a minute."""
-        for wait_s in _RETRY_S:
-            if await self.save(record):
-                return
-            await asyncio.sleep(wait_s)
-        await self.save(record)
+        saving = AsyncRetrying(
+            stop=stop_after_attempt(1 + len(_RETRY_S)),
+            retry=retry_if_result(lambda stored: not stored),
+            wait=wait_chain(*map(wait_fixed, _RETRY_S)),
+            retry_error_callback=lambda _: None,  # `save` has logged why
+        )
+        await saving(self.save, record)
 
     async def close_abandoned(self, now_ms: int) -> int:
         """End the records of calls that died with an earlier run; returns how many.

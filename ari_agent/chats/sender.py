@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed
 
 from ari_agent.asterisk.messages import MessageDestination, parts
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable
@@ -30,19 +31,26 @@ async def send_text(send: Send, destination: MessageDestination, text: str, *, f
 
 
 async def _send_part(send: Send, destination: MessageDestination, part: str, facts: Mapping[str, object]) -> bool:
-    for wait_s in (*SEND_AGAIN_AFTER_S, None):
+    async def attempt() -> None:
         try:
             await send(destination, part)
         except AsteriskError as error:
             log.warning("text message not sent: %s", error, extra=facts)
-            if wait_s is None or not _passes(error):
-                return False
-            await asyncio.sleep(wait_s)
-        else:
-            return True
-    return False
+            raise
+
+    sending = AsyncRetrying(
+        stop=stop_after_attempt(1 + len(SEND_AGAIN_AFTER_S)),
+        retry=retry_if_exception(_passes),
+        wait=wait_chain(*map(wait_fixed, SEND_AGAIN_AFTER_S)),
+        reraise=True,
+    )
+    try:
+        await sending(attempt)
+    except AsteriskError:
+        return False
+    return True
 
 
-def _passes(error: AsteriskError) -> bool:
-    """Tell whether it may pass: Asterisk is away or not ready yet. Else the same message would be refused again."""
+def _passes(error: BaseException) -> bool:
+    """Return whether the error may pass: Asterisk is away or not ready yet. Else the message would be refused again."""
     return isinstance(error, AsteriskUnreachable) or (isinstance(error, AsteriskRefused) and error.status >= 500)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
+
 from ari_agent.agents.llm import (
     EndCall,
     LlmAgentConfig,
@@ -152,15 +154,14 @@ class ChatSession:
 
     async def save(self) -> None:
         """Store the record, and try again for some 18 s; each failure is in the log."""
-        for wait_s in (*SAVE_AGAIN_AFTER_S, None):
-            try:
-                await self._store()
-            except StoreError as error:
-                self._log.error("chat not stored yet: %s", error)
-            else:
-                return
-            if wait_s is not None:
-                await asyncio.sleep(wait_s)
+        saving = AsyncRetrying(
+            stop=stop_after_attempt(1 + len(SAVE_AGAIN_AFTER_S)),
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_chain(*map(wait_fixed, SAVE_AGAIN_AFTER_S)),
+            after=lambda state: self._log.error("chat not stored yet: %s", state.outcome and state.outcome.exception()),
+            retry_error_callback=lambda _: None,
+        )
+        await saving(self._store)
 
     async def _store(self) -> None:
         async with self._saving:

@@ -28,6 +28,7 @@ from typing import Final, Self
 
 import aiohttp
 
+from ari_agent.contract.parsing.redacted_url import basic_authorization
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 from ari_agent.demo.run_directory import RunDirectory
 from ari_agent.errors import PbxError
@@ -324,7 +325,7 @@ class Pbx:
             raise PbxError(f"Asterisk did not start: {why}; it said:\n{_tail(console)}") from None
 
     async def _wait_for_ari(self) -> None:
-        headers = {"Authorization": aiohttp.encode_basic_auth(self.ari_username, self.ari_password)}
+        headers = {"Authorization": basic_authorization(self.ari_username, self.ari_password)}
         async with aiohttp.ClientSession(headers=headers) as session:
             while True:
                 self._check_alive()

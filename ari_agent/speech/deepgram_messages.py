@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.recognizer import RATE_HZ, ListeningOptions
@@ -42,10 +42,8 @@ class Results:
     words: tuple[tuple[str, float, float], ...] = ()
 
 
-def stream_url(base_url: str, model: str, options: ListeningOptions) -> str:
-    """Where to dial. base_url: ws or wss, or http or https, without /v1/listen."""
-    parts = urlsplit(base_url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+def stream_query(model: str, options: ListeningOptions) -> str:
+    """Return the query string of /v1/listen: which audio comes, and how it is to be understood."""
     query = [
         ("model", model),
         ("language", options.language or "en-US"),
@@ -61,7 +59,7 @@ def stream_url(base_url: str, model: str, options: ListeningOptions) -> str:
     # Nova-3 has keyterms; what was there before it has keywords
     boost = "keyterm" if model.startswith("nova-3") else "keywords"
     query += [(boost, keyword) for keyword in options.keywords[:MAX_KEYWORDS]]
-    return urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}/v1/listen", urlencode(query), ""))
+    return urlencode(query)
 
 
 def parse_results(text: str) -> Results | None:

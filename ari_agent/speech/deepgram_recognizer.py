@@ -16,19 +16,20 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 
-from ari_agent.errors import SpeechFailed, SpeechUnavailable
+from ari_agent.errors import SpeechFailed
 from ari_agent.speech.deepgram_messages import (
     CLOSE_STREAM,
     FINALIZE,
     KEEP_ALIVE,
     Results,
     parse_results,
-    stream_url,
+    stream_query,
 )
+from ari_agent.speech.endpoint import Endpoint, may_pass, refuses_key
+from ari_agent.speech.network_recognizer import NetworkRecognizer, Provider
 from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
     FINAL_TIMEOUT_S,
@@ -77,75 +78,55 @@ class DeepgramListening:
     patience_s: tuple[float, float] = (_UNHEARD_PATIENCE_S, _HEARD_PATIENCE_S)
 
 
-class DeepgramRecognizer:
-    """See Recognizer."""
+class DeepgramRecognizer(NetworkRecognizer):
+    """See Recognizer.
+
+    Raises:
+        SpeechUnavailable: url is no URL.
+    """
 
     def __init__(self, settings: DeepgramListening) -> None:
+        endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_DEEPGRAM_URL")
+        super().__init__(
+            endpoint, Provider("Deepgram", "deepgram.com", "Token", "ARI_AGENT_DEEPGRAM_API_KEY", settings.api_key)
+        )
         self.settings = settings
-        self._http: aiohttp.ClientSession | None = None
-        self._open: set[_DeepgramRecognition] = set()
 
-    async def start(self) -> None:
-        """See Recognizer. Dials once, as only that tells whether a key is good for this; a second is charged at most.
-
-        Raises:
-            SpeechUnavailable: no key, a key that is refused, or a URL that is none.
-        """
-        parts = urlsplit(self.settings.url)
-        if parts.scheme not in {"ws", "wss", "http", "https"} or not parts.hostname:
-            raise SpeechUnavailable(f"ARI_AGENT_DEEPGRAM_URL is no websocket URL, as {DEFAULT_URL}")
-        if parts.hostname.endswith("deepgram.com") and not self.settings.api_key:
-            raise SpeechUnavailable("speech to text by Deepgram needs a key: set ARI_AGENT_DEEPGRAM_API_KEY")
-        key = {"Authorization": f"Token {self.settings.api_key}"} if self.settings.api_key else {}
-        self._http = aiohttp.ClientSession(headers=key)
-        try:
-            socket = await self.dial(ListeningOptions("start"))
-            await _say_goodbye(socket)
-        except _Refused as refused:
-            if refused.status in {401, 403}:
-                await self.close()
-                raise SpeechUnavailable(f"{parts.hostname} refuses the key: check ARI_AGENT_DEEPGRAM_API_KEY") from None
-            log.warning("speech to text: %s", refused)
-        except _Lost as lost:
-            log.warning("speech to text: %s does not answer yet: %s", parts.hostname, lost)
-
-    def open(
+    def _recognition(
         self,
         options: ListeningOptions,
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> _DeepgramRecognition:
-        """See Recognizer."""
-        recognition = _DeepgramRecognition(self, options, on_heard, on_failed)
-        self._open.add(recognition)
-        return recognition
+        return _DeepgramRecognition(self, options, on_heard, on_failed)
 
-    async def close(self) -> None:
-        """See Recognizer."""
-        await asyncio.gather(*(recognition.close() for recognition in tuple(self._open)))
-        if self._http:
-            await self._http.close()
-
-    def forget(self, recognition: _DeepgramRecognition) -> None:
-        """It is over."""
-        self._open.discard(recognition)
+    async def _key_is_refused(self) -> bool:
+        """Dial once, as only that tells whether a key is good for this; a second is charged at most."""
+        try:
+            await _say_goodbye(await self.dial(ListeningOptions("start")))
+        except _Refused as refused:
+            if refuses_key(refused.status):
+                return True
+            log.warning("speech to text: %s", refused)
+        except _Lost as lost:
+            log.warning("speech to text: %s does not answer yet: %s", self.endpoint.host, lost)
+        return False
 
     async def dial(self, options: ListeningOptions) -> aiohttp.ClientWebSocketResponse:
-        """Open a stream; raises _Refused, _Lost."""
-        if not self._http:
-            raise _Refused("speech to text was not started", 0)
+        """Open a stream. Raises: _Refused, _Lost, SpeechFailed."""
+        http = self._session()
         try:
             async with asyncio.timeout(_DIAL_TIMEOUT_S):
-                return await self._http.ws_connect(
-                    stream_url(self.settings.url, self.settings.model, options),
+                return await http.ws_connect(
+                    self.endpoint.url("/v1/listen", stream_query(self.settings.model, options)),
                     max_msg_size=MAX_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=0.3),
                 )
         except aiohttp.WSServerHandshakeError as error:
             status = error.status
-            if status >= 500 or status in {408, 429}:
+            if may_pass(status):
                 raise _Lost(f"Deepgram answered {status}") from None
-            if status in {401, 403}:
+            if refuses_key(status):
                 raise _Refused(
                     f"Deepgram refuses the key ({status}): check ARI_AGENT_DEEPGRAM_API_KEY", status
                 ) from None
@@ -202,7 +183,6 @@ class _DeepgramRecognition(Utterances):
     def _ended(self) -> None:
         if self._patience:
             self._patience.cancel()
-        self._recognizer.forget(self)
 
     async def _run(self) -> None:
         """Dial, talk, and again when the connection is lost."""

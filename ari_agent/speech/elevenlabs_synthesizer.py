@@ -24,8 +24,9 @@ import aiohttp
 
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.alignment import Alignment
-from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
+from ari_agent.speech.attempts import AttemptFailed, Patience
 from ari_agent.speech.endpoint import CONNECT_TIMEOUT_S, Endpoint, decoded, failures, printable
+from ari_agent.speech.network_synthesizer import NetworkSynthesizer
 from ari_agent.speech.pcm_stream import PcmStream
 from ari_agent.speech.synthesizer import BYTES_PER_MS, SAMPLE_RATE_HZ, Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
@@ -69,11 +70,8 @@ class _Spare:
             self.timer.cancel()
 
 
-class ElevenLabsSynthesizer:
-    """One account. model: for voices without a model of ElevenLabs'.
-
-    Raises: SpeechUnavailable, when there is no key or url is no URL.
-    """
+class ElevenLabsSynthesizer(NetworkSynthesizer):
+    """A synthesizer by one account. Speeds beyond 0.7 and 1.2 are spoken at these."""
 
     def __init__(
         self,
@@ -83,45 +81,31 @@ class ElevenLabsSynthesizer:
         model: str = DEFAULT_MODEL,
         patience: Patience | None = None,
     ) -> None:
+        """model: for voices without a model of ElevenLabs'.
+
+        Raises:
+            SpeechUnavailable: there is no key, or url is no URL.
+        """
         if not api_key:
             raise SpeechUnavailable("ARI_AGENT_ELEVENLABS_API_KEY is missing: text to speech by elevenlabs needs it")
-        self._api_key = api_key
-        self._endpoint = Endpoint.of(url, setting="ARI_AGENT_ELEVENLABS_URL")
-        self._model = model
-        self._attempts = Attempts(self._attempt, patience=patience)
-        self._http: aiohttp.ClientSession | None = None
+        endpoint = Endpoint.of(url, setting="ARI_AGENT_ELEVENLABS_URL")
+        super().__init__(endpoint, api_key=api_key, model=model, patience=patience)
+        self._key = {"xi-api-key": api_key}
         self._spares: list[_Spare] = []  # the oldest first
         self._dialling: set[asyncio.Task[None]] = set()
-        self._hanging_up: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """See Synthesizer. The service is not asked: it costs, and may be back before the first call."""
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-            )
-
-    def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer. Speeds beyond 0.7 and 1.2 are spoken at these."""
-        return self._attempts.speak(text, voice)
-
-    async def close(self) -> None:
-        """See Synthesizer."""
-        http, self._http = self._http, None
+    async def _hang_up(self) -> None:
         for task in self._dialling:
             task.cancel()
         await asyncio.gather(*self._dialling, return_exceptions=True)
         self._drop()
-        await asyncio.gather(*self._hanging_up)
-        if http:
-            await http.close()
+        await asyncio.gather(*self._closing)
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
         model = voice.model if voice.model and voice.model.startswith("eleven_") else self._model
         url = self._url(_voice_id(voice.voice_id), model, voice.language)
-        with failures(self._endpoint.shown):
+        with failures(self._endpoint.base):
             socket, told = await self._begun(url, text, voice)
             try:
                 _start(self._dial_spare(url), self._dialling)
@@ -138,7 +122,7 @@ class ElevenLabsSynthesizer:
                 if words := alignment.finish():
                     yield Spoken(b"", words)
             finally:
-                self._hang_up(socket)
+                self._release(socket)
 
     async def _begun(self, url: str, text: str, voice: Voice) -> tuple[_Socket, dict[str, Any] | None]:
         """A socket that speaks the text, and its first message. A spare that is dead is not the caller's concern."""
@@ -162,7 +146,7 @@ class ElevenLabsSynthesizer:
             await socket.send_json({"text": ""})
             return await self._receive(socket)
         except BaseException:
-            self._hang_up(socket)
+            self._release(socket)
             raise
 
     def _url(self, voice_id: str, model: str, language: str) -> str:
@@ -183,33 +167,31 @@ class ElevenLabsSynthesizer:
         message = await socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             why = f" with code {socket.close_code}" if socket.close_code else ""
-            raise _Closed(f"{self._endpoint.shown} closed before the text was spoken{why}")
+            raise _Closed(f"{self._endpoint.base} closed before the text was spoken{why}")
         try:
             told = json.loads(message.data)
         except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
-            raise AttemptFailed(f"{self._endpoint.shown} sent a message that is no JSON object", again=False)
+            raise AttemptFailed(f"{self._endpoint.base} sent a message that is no JSON object", again=False)
         if told.get("error"):
             raise self._refusal(str(told["error"]), str(told.get("message", "")))
         return None if told.get("isFinal") is True else told
 
     def _refusal(self, code: str, message: str) -> Exception:
         if code in _WRONG_KEY:  # no word of the message: it may hold the key
-            return AttemptFailed(f"{self._endpoint.shown}: {code}: check ARI_AGENT_ELEVENLABS_API_KEY", again=False)
+            return AttemptFailed(f"{self._endpoint.base}: {code}: check ARI_AGENT_ELEVENLABS_API_KEY", again=False)
         said = printable(f"{code}: {message}", secret=self._api_key)
         if code in _WRONG_VOICE:
             return VoiceRefused(f"ElevenLabs refused the agent's voice_id: {said}")
-        return AttemptFailed(f"{self._endpoint.shown}: {said}", again=code not in _HOPELESS)
+        return AttemptFailed(f"{self._endpoint.base}: {said}", again=code not in _HOPELESS)
 
     # Sockets: dialled, kept for the next sentence, hung up.
 
     async def _dial(self, url: str) -> _Socket:
-        if self._http is None:
-            raise AttemptFailed("text to speech is closed", again=False)
-        return await self._http.ws_connect(
+        return await self._session().ws_connect(
             url,
-            headers={**self._endpoint.authorization, "xi-api-key": self._api_key},
+            headers=self._endpoint.headers(self._key),
             timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
             max_msg_size=_LARGEST_MESSAGE_BYTES,
         )
@@ -222,7 +204,7 @@ class ElevenLabsSynthesizer:
             log.debug("no spare websocket for text to speech: %s", type(error).__name__)
             return
         if self._http is None:
-            self._hang_up(socket)
+            self._release(socket)
             return
         spare = _Spare(url, socket)
         self._spares.append(spare)
@@ -247,11 +229,11 @@ class ElevenLabsSynthesizer:
     def _expire(self, spare: _Spare) -> None:
         self._spares.remove(spare)
         spare.cancel()
-        self._hang_up(spare.socket)
+        self._release(spare.socket)
 
-    def _hang_up(self, socket: _Socket) -> None:
+    def _release(self, socket: _Socket) -> None:
         """Within _CLOSE_TIMEOUT_S; whoever is done with it does not wait so long."""
-        _start(_closed(socket), self._hanging_up)
+        _start(_closed(socket), self._closing)
 
 
 def _start(work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:

@@ -11,51 +11,84 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import AttemptFailed
 
 CONNECT_TIMEOUT_S: Final = 3.0
 _SHOWN_CHARS: Final = 300
+_KEEP_ALIVE_S: Final = 60.0
 _EITHER: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An HTTP or websocket service. base: its URL without a path's last slash; aiohttp takes http for both.
+    """An HTTP or websocket service.
 
-    shown: the URL without user, password and query. authorization: the header that user and password make.
+    base: its URL without user, password and query, and without a slash at the end; http for ws and https for wss, which
+    aiohttp takes for both. query: of the configured URL, sent with every request. host: in lower case. authorization:
+    the header that user and password make; empty without them.
     """
 
-    base: str = field(repr=False)
+    base: str
     query: str = field(repr=False)
-    shown: str
+    host: str
     authorization: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, url: str, *, setting: str) -> Self:
-        """Raises: SpeechUnavailable, naming the setting, when it is no URL of a host."""
+        """Return the service at a URL that a setting holds.
+
+        Raises:
+            SpeechUnavailable: it is no http, https, ws or wss URL of a host; the message names the setting.
+        """
         try:
-            parts = urlsplit(url)
-            scheme, host, _ = _EITHER[parts.scheme], parts.hostname or "", parts.port
+            redacted = RedactedUrl.of(url)
+            parts = urlsplit(redacted.target)
+            scheme = _EITHER[parts.scheme]
         except (ValueError, KeyError):
-            scheme = host = ""
-        if not host:
-            raise SpeechUnavailable(f"{setting} must be a URL like https://host/v1")
-        authorization = {}
-        if parts.username is not None:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-            authorization["Authorization"] = "Basic " + base64.b64encode(credentials).decode()
-        where = (scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
-        base = urlunsplit(where)
-        return cls(base, parts.query, base, authorization)
+            raise SpeechUnavailable(f"{setting} must be a URL like https://host/v1") from None
+        base = urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        return cls(base, parts.query, parts.hostname or "", redacted.authorization)
 
     def url(self, path: str, query: str = "") -> str:
-        """Of one of its resources; the query of the endpoint's own URL stays."""
+        """Return the URL of one of its resources; the query of the configured URL comes first."""
         return self.base + path + ("?" if self.query or query else "") + "&".join(filter(None, (self.query, query)))
+
+    def is_of(self, domain: str) -> bool:
+        """Return whether its host is this domain or lies in it."""
+        return self.host == domain or self.host.endswith(f".{domain}")
+
+    def headers(self, key_header: Mapping[str, str]) -> dict[str, str]:
+        """Return what authorizes a request: the provider's key, or else user and password of the URL."""
+        return {**self.authorization, **key_header}
+
+
+def http_session(headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
+    """Return a session for one provider, with as many connections as there are calls.
+
+    They stay open for a minute, so that the next sentence does not wait for TCP and TLS.
+    """
+    return aiohttp.ClientSession(
+        headers=headers,
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+    )
+
+
+def refuses_key(status: int) -> bool:
+    """Return whether this HTTP status says that the key is wrong. The body is then not shown: it may hold the key."""
+    return status in {401, 403}
+
+
+def may_pass(status: int) -> bool:
+    """Return whether the same request may succeed in a moment, by the HTTP status of its answer."""
+    return status >= 500 or status in {408, 429}
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from typing import Final
 from ari_agent.errors import SpeechFailed, SpeechUnavailable
 from ari_agent.speech.grammar_pool import GrammarPool, Worker
 from ari_agent.speech.grammar_wire import Order
+from ari_agent.speech.open_recognitions import OpenRecognitions
 from ari_agent.speech.recognizer import BYTES_PER_MS, FINAL_TIMEOUT_S, Heard, ListeningOptions
 from ari_agent.speech.utterance import Utterance
 from ari_agent.speech.utterances import Utterances, words_at
@@ -52,7 +53,7 @@ class GrammarRecognizer:
 
     def __init__(self, settings: GrammarListening) -> None:
         self.settings = settings
-        self._open: set[_GrammarRecognition] = set()
+        self._recognitions: OpenRecognitions[_GrammarRecognition] = OpenRecognitions()
         self._pool: GrammarPool | None = None
 
     @property
@@ -86,13 +87,11 @@ class GrammarRecognizer:
         on_failed: Callable[[SpeechFailed], None],
     ) -> _GrammarRecognition:
         """See Recognizer."""
-        recognition = _GrammarRecognition(self, options, on_heard, on_failed)
-        self._open.add(recognition)
-        return recognition
+        return self._recognitions.add(_GrammarRecognition(self, options, on_heard, on_failed))
 
     async def close(self) -> None:
         """See Recognizer. No process is left."""
-        await asyncio.gather(*(recognition.close() for recognition in tuple(self._open)))
+        await self._recognitions.close()
         if self._pool:
             await self._pool.close()
 
@@ -100,12 +99,8 @@ class GrammarRecognizer:
         """A worker for an utterance, if there is one."""
         return self._pool.pick() if self._pool else None
 
-    def forget(self, recognition: _GrammarRecognition) -> None:
-        """It is over."""
-        self._open.discard(recognition)
-
     def _worker_ready(self) -> None:
-        for recognition in tuple(self._open):
+        for recognition in self._recognitions:
             recognition.on_worker_ready()
 
     def _grammar(self) -> str:
@@ -246,4 +241,3 @@ class _GrammarRecognition(Utterances):
         for each in self._in_worker.values():
             each.drop()
         self._in_worker.clear()
-        self.recognizer.forget(self)

@@ -19,12 +19,13 @@ import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from ari_agent.errors import SpeechFailed, SpeechUnavailable
-from ari_agent.speech.endpoint import reason
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.endpoint import Endpoint, may_pass, reason, refuses_key
+from ari_agent.speech.network_recognizer import NetworkRecognizer, Provider
 from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
     FINAL_TIMEOUT_S,
@@ -70,93 +71,61 @@ class OpenAiListening:
     final_timeout_s: float = FINAL_TIMEOUT_S
 
 
-class OpenAiRecognizer:
-    """See Recognizer."""
+class OpenAiRecognizer(NetworkRecognizer):
+    """See Recognizer.
+
+    Raises:
+        SpeechUnavailable: base_url is no URL.
+    """
 
     def __init__(self, settings: OpenAiListening) -> None:
+        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL")
+        super().__init__(
+            endpoint, Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
+        )
         self._settings = settings
-        self._http: aiohttp.ClientSession | None = None
-        self._open: set[_OpenAiRecognition] = set()
         self.word_times = "whisper" in settings.model.lower()
         """Only Whispers tell them; off once a server has refused to."""
 
-    async def start(self) -> None:
-        """See Recognizer. A server that does not answer now may do so when somebody calls.
+    async def transcribe(self, pcm: bytes, options: ListeningOptions) -> Transcription:
+        """Return the text of some audio. The server is asked a second time where that may help.
 
         Raises:
-            SpeechUnavailable: no key for api.openai.com, a key that it refuses, or a URL that is none.
+            SpeechFailed: no text to be had.
         """
-        settings = self._settings
-        parts = urlsplit(settings.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SpeechUnavailable("ARI_AGENT_OPENAI_BASE_URL is no http or https URL, as https://api.openai.com/v1")
-        if parts.hostname == "api.openai.com" and not settings.api_key:
-            raise SpeechUnavailable("speech to text by OpenAI needs a key: set ARI_AGENT_OPENAI_API_KEY")
-        key = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
-        self._http = aiohttp.ClientSession(headers=key)
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(2),
+            retry=retry_if_exception_type(_Passing),
+            wait=_wait_s,
+            before_sleep=lambda state: log.info(
+                "speech to text is asked again: %s", _trouble(state), extra={"call_id": options.call_id}
+            ),
+            reraise=True,
+        )
         try:
-            timeout = aiohttp.ClientTimeout(total=_START_TIMEOUT_S)
-            async with self._http.get(self._url("models"), timeout=timeout, allow_redirects=False) as response:
-                status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("speech to text: %s does not answer yet (%s)", parts.hostname, type(error).__name__)
-            return
-        if status == 401:
-            await self.close()
-            raise SpeechUnavailable(f"{parts.hostname} refuses the key: check ARI_AGENT_OPENAI_API_KEY")
+            return await retrying(self._ask, pcm, options)
+        except _Passing as trouble:
+            raise SpeechFailed(str(trouble)) from None
 
-    def open(
+    def _recognition(
         self,
         options: ListeningOptions,
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> _OpenAiRecognition:
-        """See Recognizer."""
-        recognition = _OpenAiRecognition(self, options, on_heard, on_failed, self._settings.final_timeout_s)
-        self._open.add(recognition)
-        return recognition
+        return _OpenAiRecognition(self, options, on_heard, on_failed, self._settings.final_timeout_s)
 
-    async def close(self) -> None:
-        """See Recognizer."""
-        for recognition in tuple(self._open):
-            await recognition.close()
-        if self._http:
-            await self._http.close()
-
-    def forget(self, recognition: _OpenAiRecognition) -> None:
-        """It is over."""
-        self._open.discard(recognition)
-
-    async def transcribe(self, pcm: bytes, options: ListeningOptions) -> Transcription:
-        """The text of some audio; asks twice at most.
-
-        Raises:
-            SpeechFailed: no text to be had.
-        """
-        try:
-            return await self._ask(pcm, options)
-        except _Unserved:
-            self.word_times = False
-            log.info("speech to text: the server tells no word times")
-            return await self._ask_again(pcm, options)
-        except _Passing as trouble:
-            log.info("speech to text: asked again: %s", trouble, extra={"call_id": options.call_id})
-            await asyncio.sleep(trouble.retry_after_s)
-            return await self._ask_again(pcm, options)
-
-    async def _ask_again(self, pcm: bytes, options: ListeningOptions) -> Transcription:
-        try:
-            return await self._ask(pcm, options)
-        except (_Passing, _Unserved) as trouble:
-            raise SpeechFailed(str(trouble)) from None
+    async def _key_is_refused(self) -> bool:
+        timeout = aiohttp.ClientTimeout(total=_START_TIMEOUT_S)
+        url = self.endpoint.url("/models")
+        async with self._session().get(url, timeout=timeout, allow_redirects=False) as response:
+            return response.status == 401  # 403: a key that may do nothing but transcribe
 
     async def _ask(self, pcm: bytes, options: ListeningOptions) -> Transcription:
-        if not self._http:
-            raise SpeechFailed("speech to text was not started")
         verbose = self.word_times
         try:
-            async with self._http.post(
-                self._url("audio/transcriptions"),
+            async with self._session().post(
+                self.endpoint.url("/audio/transcriptions"),
                 data=self._form(pcm, options, verbose=verbose),
                 timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout_s),
                 allow_redirects=False,
@@ -172,12 +141,13 @@ class OpenAiRecognizer:
         why = self._why(body)
         if status == 429:
             raise _Passing(f"the server answered 429, too many requests{why}", _seconds(retry_after))
-        if status >= 500 or status == 408:
+        if may_pass(status):
             raise _Passing(f"the server answered {status}{why}")
-        if status in {401, 403}:
+        if refuses_key(status):
             raise SpeechFailed(f"the server refuses the key ({status}): check ARI_AGENT_OPENAI_API_KEY")
         if verbose and status in {400, 422}:
-            raise _Unserved(f"the server answered {status}{why}")
+            self.word_times = False
+            raise _Passing(f"the server answered {status}{why}: it may know no word times", 0.0)
         raise SpeechFailed(f"the server answered {status}{why}")
 
     def _form(self, pcm: bytes, options: ListeningOptions, *, verbose: bool) -> aiohttp.FormData:
@@ -194,9 +164,6 @@ class OpenAiRecognizer:
         if options.keywords:
             form.add_field("prompt", ", ".join(options.keywords)[:MAX_PROMPT_CHARACTERS])
         return form
-
-    def _url(self, path: str) -> str:
-        return f"{self._settings.base_url.rstrip('/')}/{path}"
 
     def _why(self, body: bytes) -> str:
         """What the server says of its error, without the key that some repeat."""
@@ -255,9 +222,6 @@ class _OpenAiRecognition(Utterances):
             utterance.words += words_at(start_bytes, heard.words)
         self._finish(utterance)
 
-    def _ended(self) -> None:
-        self._recognizer.forget(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
@@ -275,8 +239,14 @@ class _Passing(Exception):
         self.retry_after_s = retry_after_s
 
 
-class _Unserved(Exception):
-    """The server does not do verbose_json with this model."""
+def _trouble(state: RetryCallState) -> _Passing:
+    """Return why the last attempt failed."""
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, _Passing) else _Passing("no answer")
+
+
+def _wait_s(state: RetryCallState) -> float:
+    return _trouble(state).retry_after_s
 
 
 def _transcription(body: bytes) -> Transcription:

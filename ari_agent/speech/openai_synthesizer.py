@@ -13,8 +13,9 @@ from typing import Final
 import aiohttp
 
 from ari_agent.errors import SpeechUnavailable
-from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
-from ari_agent.speech.endpoint import CONNECT_TIMEOUT_S, Endpoint, failures, reason
+from ari_agent.speech.attempts import AttemptFailed, Patience
+from ari_agent.speech.endpoint import Endpoint, failures, may_pass, reason, refuses_key
+from ari_agent.speech.network_synthesizer import NetworkSynthesizer
 from ari_agent.speech.pcm_stream import PcmStream
 from ari_agent.speech.synthesizer import Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
@@ -26,7 +27,6 @@ RATE_HZ: Final = 24000
 
 _LONGEST_CHARS: Final = 4096
 """OpenAI's limit for `input`."""
-_KEEP_ALIVE_S: Final = 60.0
 _ERROR_BYTES: Final = 16 * 1024
 _OTHER_FORMATS: Final = (
     "application/json",
@@ -40,12 +40,8 @@ _OTHER_FORMATS: Final = (
 )
 
 
-class OpenAiSynthesizer:
-    """One server.
-
-    api_key: None for a server of one's own that asks for none. model: for voices without a model of OpenAI's.
-    Raises: SpeechUnavailable, when base_url is no URL, or OpenAI's own and there is no key.
-    """
+class OpenAiSynthesizer(NetworkSynthesizer):
+    """A synthesizer by one server. The provider tells no words' times."""
 
     def __init__(
         self,
@@ -55,38 +51,20 @@ class OpenAiSynthesizer:
         model: str = DEFAULT_MODEL,
         patience: Patience | None = None,
     ) -> None:
-        self._endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_BASE_URL")
-        if not api_key and self._endpoint.base == DEFAULT_URL:
+        """api_key: None for a server of one's own that asks for none. model: for voices without a model of OpenAI's.
+
+        Raises:
+            SpeechUnavailable: base_url is no URL, or OpenAI's own and there is no key.
+        """
+        endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_BASE_URL")
+        if not api_key and endpoint.is_of("openai.com"):
             raise SpeechUnavailable(
                 "ARI_AGENT_OPENAI_API_KEY is missing: set it, or ARI_AGENT_OPENAI_BASE_URL to a server that needs none"
             )
-        self._api_key = api_key
-        self._model = model
-        self._attempts = Attempts(self._attempt, longest_chars=_LONGEST_CHARS, patience=patience)
-        self._http: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        """See Synthesizer. The server is not asked: it may start later than the controller."""
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-            )
-
-    def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer. The provider tells no words' times."""
-        return self._attempts.speak(text, voice)
-
-    async def close(self) -> None:
-        """See Synthesizer."""
-        http, self._http = self._http, None
-        if http:
-            await http.close()
+        super().__init__(endpoint, api_key=api_key, model=model, longest_chars=_LONGEST_CHARS, patience=patience)
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        if self._http is None:
-            raise AttemptFailed("text to speech is closed", again=False)
+        http = self._session()
         name = _name(voice.voice_id)
         body: dict[str, object] = {
             "model": self._model_for(voice),
@@ -96,13 +74,13 @@ class OpenAiSynthesizer:
         }
         if voice.speed != 1.0:
             body["speed"] = voice.speed
-        headers = dict(self._endpoint.authorization)
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        key = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         url = self._endpoint.url("/audio/speech")
-        with failures(self._endpoint.shown):
+        with failures(self._endpoint.base):
             # Redirects are not followed: they would carry the key to where nobody configured it to go.
-            async with self._http.post(url, json=body, headers=headers, allow_redirects=False) as response:
+            async with http.post(
+                url, json=body, headers=self._endpoint.headers(key), allow_redirects=False
+            ) as response:
                 if response.status != 200:
                     raise await self._refusal(response, name)
                 stream = self._stream(response)
@@ -121,7 +99,7 @@ class OpenAiSynthesizer:
         kind = response.headers.get("Content-Type", "").lower()
         if kind.startswith(_OTHER_FORMATS):
             raise AttemptFailed(
-                f"{self._endpoint.shown} answered {kind[:40]}; expected audio as pcm or wav: it must know "
+                f"{self._endpoint.base} answered {kind[:40]}; expected audio as pcm or wav: it must know "
                 "response_format pcm",
                 again=False,
             )
@@ -130,12 +108,12 @@ class OpenAiSynthesizer:
         try:
             return PcmStream(int(rate) if rate.isdecimal() and len(rate) < 7 else RATE_HZ)
         except ValueError as error:
-            raise AttemptFailed(f"{self._endpoint.shown} answered with {error}", again=False) from None
+            raise AttemptFailed(f"{self._endpoint.base} answered with {error}", again=False) from None
 
     async def _refusal(self, response: aiohttp.ClientResponse, name: str) -> Exception:
         """What an answer other than 200 means."""
-        status, shown = response.status, self._endpoint.shown
-        if status in {401, 403}:  # no word of the body: it may hold the key
+        status, shown = response.status, self._endpoint.base
+        if refuses_key(status):
             return AttemptFailed(f"{shown} answered {status}: check ARI_AGENT_OPENAI_API_KEY", again=False)
         why = reason(await response.content.read(_ERROR_BYTES), secret=self._api_key)
         said = f": {why}" if why else ""
@@ -143,7 +121,7 @@ class OpenAiSynthesizer:
             return VoiceRefused(f"{shown} has no voice {name!r}{said}")
         if status == 404:
             said = f"{said}; check ARI_AGENT_OPENAI_BASE_URL and ARI_AGENT_OPENAI_TTS_MODEL"
-        return AttemptFailed(f"{shown} answered {status}{said}", again=status >= 500 or status in {408, 429})
+        return AttemptFailed(f"{shown} answered {status}{said}", again=may_pass(status))
 
 
 def _name(voice_id: str | None) -> str:

@@ -12,9 +12,18 @@ or those that other open systems have settled on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ari_agent.speech.turn_words import Completeness, turn_words
+
+_WAITS: Final[Mapping[Completeness, tuple[int, int]]] = {
+    Completeness.COMPLETE: (1, 0),
+    Completeness.UNKNOWN: (1, 200),
+    Completeness.HANGING: (2, 400),
+}
+"""How often the pause that ends a turn is waited for, and how many ms more, by how complete the words sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +81,5 @@ class TurnSettings:
 
     def wait_ms(self, text: str) -> float:
         """From the end of the voice to the end of the turn."""
-        match turn_words(self.language).completeness(text):
-            case Completeness.COMPLETE:
-                return self.silence_ms
-            case Completeness.UNKNOWN:
-                return self.silence_ms + 200
-            case Completeness.HANGING:
-                return self.silence_ms * 2 + 400
+        factor, more_ms = _WAITS[turn_words(self.language).completeness(text)]
+        return self.silence_ms * factor + more_ms

@@ -63,6 +63,8 @@ class Utterances(ABC):
         self._deadlines: dict[Utterance, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False  # closed or failed
+        self.on_end: Callable[[], None] = lambda: None
+        """Called once, as the recognition is closed or has failed."""
 
     def __repr__(self) -> str:
         state = "over" if self._over else "speaking" if self._current else "quiet"
@@ -123,9 +125,9 @@ class Utterances(ABC):
     def _stopped(self, utterance: Utterance) -> None:
         """See to it that `_finish` follows."""
 
-    @abstractmethod
     def _ended(self) -> None:
-        """Closed or failed: give up what is held."""
+        """Give up what is held: the recognition is closed or has failed."""
+        return
 
     def _tell(self, utterance: Utterance, *, end_of_turn: bool = False) -> None:
         """Its text so far. Withheld while an earlier utterance waits for its final text."""
@@ -191,6 +193,7 @@ class Utterances(ABC):
         self._current = None
         self._look_back.take()
         self._ended()
+        self.on_end()
         for task in self._tasks:
             task.cancel()
 

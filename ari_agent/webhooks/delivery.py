@@ -24,11 +24,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
 
 from ari_agent.clock import now_ms
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_event import QueuedEvent
 from ari_agent.errors import StoreError
-from ari_agent.webhooks.signed_post import PostFailed, SignedPost, shown
+from ari_agent.webhooks.signed_post import PostFailed, SignedPost
 
 log = logging.getLogger(__name__)
 
@@ -201,19 +203,19 @@ class Delivery:
         else:
             self.failed += 1
             verdict = "will be sent again"
-        log.warning("webhook to %s %s: %s", shown(queued.event.url), verdict, failure.why, extra=facts)
+        log.warning("webhook to %s %s: %s", shown_url(queued.event.url), verdict, failure.why, extra=facts)
         await self._record(
             lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms, not_reached=failure.not_reached)
         )
 
     async def _record(self, write: Callable[[], Awaitable[None]]) -> None:
         """Record an outcome, however long the database is away; until then the event counts as in flight."""
-        while True:
-            try:
-                return await write()
-            except StoreError as error:
-                log.error("the outcome of a webhook cannot be recorded: %s", error)
-            await asyncio.sleep(self._store_retry_s)
+        recording = AsyncRetrying(
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_fixed(self._store_retry_s),
+            before_sleep=_log_unrecorded,
+        )
+        await recording(write)
 
     def _retry_ms(self, failed_before: int) -> int | None:
         """When to try again, in milliseconds since 1970; None after the last retry."""
@@ -221,3 +223,8 @@ class Delivery:
             return None
         varied_s = self._retry_after_s[failed_before] * (1 + JITTER * (2 * self._dice() - 1))
         return self._now_ms() + round(varied_s * 1000)
+
+
+def _log_unrecorded(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.error("the outcome of a webhook cannot be recorded: %s", error)

@@ -8,13 +8,13 @@ a receiver that refuses at once, and 42 s with one that never answers.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import aiohttp
 from pydantic import ValidationError
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed, wait_none
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.agent_override import AgentOverride
@@ -27,10 +27,11 @@ from ari_agent.contract.inbound import (
 )
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_event import compact_json
 from ari_agent.contract.without_effect import in_words, override_without_effect
 from ari_agent.errors import InboundWebhookFailed
-from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost, shown
+from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost
 
 log = logging.getLogger(__name__)
 
@@ -113,21 +114,30 @@ class InboundWebhook:
         facts: Mapping[str, object],
     ) -> InboundWebhookAnswer:
         body = compact_json(question)
-        attempt = 0
-        while True:
-            attempt += 1
+
+        async def attempt() -> InboundWebhookAnswer:
             try:
                 answer = parse(
                     await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
                 )
             except PostFailed as failure:
-                log.warning("inbound webhook %s: %s", shown(url), failure.why, extra={**facts, "attempt": attempt})
-                if failure.hopeless or attempt > len(self._retry_after_s):
-                    raise InboundWebhookFailed(shown(url), attempt, failure.why) from None
-            else:
-                _log_without_effect(answer.agent_override, facts)
-                return answer
-            await asyncio.sleep(self._retry_after_s[attempt - 1])
+                number = retrying.statistics["attempt_number"]
+                log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": number})
+                raise
+            _log_without_effect(answer.agent_override, facts)
+            return answer
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(1 + len(self._retry_after_s)),
+            retry=retry_if_exception(lambda error: isinstance(error, PostFailed) and not error.hopeless),
+            wait=wait_chain(*map(wait_fixed, self._retry_after_s)) if self._retry_after_s else wait_none(),
+            reraise=True,
+        )
+        try:
+            return await retrying(attempt)
+        except PostFailed as failure:
+            number = retrying.statistics["attempt_number"]
+            raise InboundWebhookFailed(shown_url(url), number, failure.why) from None
 
 
 def _log_without_effect(override: AgentOverride | None, facts: Mapping[str, object]) -> None:

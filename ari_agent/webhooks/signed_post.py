@@ -32,15 +32,6 @@ class PostFailed(Exception):
         self.why, self.hopeless, self.not_reached = why, hopeless, not_reached
 
 
-def shown(url: str) -> str:
-    """The URL for logs: scheme, host and path; credentials and the query, which may hold a token, left out."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError:
-        return "(malformed URL)"
-
-
 def check_url(url: str) -> None:
     """Raise PostFailed (hopeless) unless the URL is http or https and names a host."""
     try:

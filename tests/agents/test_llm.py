@@ -229,3 +229,14 @@ def test_what_is_read_is_what_was_written(given_message: dict[str, object]) -> N
         assert {name: (type(value), value) for name, value in read.items()} == {
             name: (type(given_message[name]), given_message[name]) for name in read
         }
+
+
+def test_a_ping_tells_the_time_and_details_the_call() -> None:
+    assert json.loads(llm.ping(1_760_000_000_000)) == {
+        "interaction_type": "ping_pong",
+        "timestamp": 1_760_000_000_000,
+    }
+    assert json.loads(llm.call_details({"call_id": "call_1"})) == {
+        "interaction_type": "call_details",
+        "call": {"call_id": "call_1"},
+    }

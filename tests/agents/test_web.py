@@ -122,3 +122,8 @@ def test_the_server_hears_pings_and_audio_and_nothing_else() -> None:
     assert WebServer().read_binary(b"\x00\x00") == Audio(b"\x00\x00")
     with pytest.raises(AgentCorruptPayload, match="ping"):
         WebServer().read_text(b'{"event":"ping"}')
+
+
+def test_an_answer_of_call_control_is_sent_as_it_is() -> None:
+    answer = {"event": "transfer", "transfer": {"status": "failed"}}
+    assert json.loads(WebClient(FACTS, encoding="s16le", rate_hz=24000).control(answer)) == answer

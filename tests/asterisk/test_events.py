@@ -216,3 +216,9 @@ def test_asterisk_describes_every_field_that_is_read(name: str) -> None:
 def test_asterisk_describes_the_types_that_are_read(name: str, field: str, type_: str) -> None:
     _, models = description.read()
     assert models[name][field]["type"] == type_
+
+
+def test_an_event_of_a_dialplan_belongs_to_a_channel_or_to_none() -> None:
+    of_none = {"type": "ChannelUserevent", "eventname": "probe", "userevent": {}}
+    found = parse_event(json.dumps(of_none))
+    assert isinstance(found, events.ChannelUserevent) and found.channel_id is None

@@ -13,6 +13,7 @@ from ari_agent.asterisk.names import (
     call_of_outbound_channel,
     detector_channel_id,
     media_channel_id,
+    messages_app,
     outbound_channel_id,
 )
 
@@ -32,3 +33,7 @@ def test_the_objects_of_others_are_not_ours() -> None:
     assert call_of_media_channel("ari_agent", "other-media-call_1") is None
     assert call_of_media_channel("ari_agent", "ari_agent-media-") is None
     assert call_of_bridge("ari_agent", "ari_agent-media-call_1") is None
+
+
+def test_text_messages_have_an_application_of_their_own() -> None:
+    assert messages_app("ari_agent") == "ari_agent-messages"

@@ -7,7 +7,7 @@ import pytest
 
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Call
+from ari_agent.contract.call import Call, Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -283,3 +283,53 @@ def test_a_caller_whose_webhook_failed_has_a_record() -> None:
     one.ended(DisconnectionReason.ERROR_INBOUND_WEBHOOK, 9)
     assert one.call.as_json()["disconnection_reason"] == "error_inbound_webhook"
     assert [event.url for event in one.owed] == [ACCOUNT, ACCOUNT]
+
+
+def test_a_call_that_is_dialled_is_found_by_its_call_id() -> None:
+    one = record(agent())
+    before = one.call
+    one.dialled(None)
+    assert one.call == before
+    one.dialled("3848276298220188511@pbx")
+    assert one.call.telephony_identifier is not None
+    assert one.call.telephony_identifier.sip_call_id == "3848276298220188511@pbx"
+
+
+def test_a_caller_who_goes_to_the_fallback_number_is_remembered_and_not_shown() -> None:
+    one = record(agent())
+    one.diverted()
+    assert one.call.as_record()["diverted"] is True
+    assert "diverted" not in one.call.as_json()
+
+
+def test_a_call_that_a_machine_took_says_so() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.reached_voicemail()
+    one.ended(DisconnectionReason.AGENT_HANGUP, 2_000)
+    assert one.call.call_analysis is not None and one.call.call_analysis.in_voicemail is True
+
+
+def test_a_call_that_was_not_placed_says_why() -> None:
+    one = record(agent())
+    one.ended(DisconnectionReason.DIAL_FAILED, 2_000, why="the trunk has no login")
+    assert one.call.call_analysis is not None
+    assert one.call.call_analysis.call_summary == "The call was not placed: the trunk has no login."
+
+
+def test_how_long_turns_took_is_kept_once_it_is_known() -> None:
+    unmeasured, one = record(agent()), record(agent())
+    unmeasured.measured(None)
+    assert unmeasured.call.latency is None
+    one.measured(Latency(e2e=LatencySeries(p50=640, num=1, values=(640,))))
+    assert one.call.latency is not None and one.call.latency.e2e is not None
+    assert one.call.latency.e2e.p50 == 640
+
+
+def test_a_transfer_of_a_record_that_owes_nothing_changes_only_the_call() -> None:
+    one = record(agent())
+    one.call = one.call.model_copy(update={"webhook_plan": None})
+    one.transferred("+15551234567", 3_000)
+    one.transfer_cancelled()
+    assert (one.call.transfer_destination, one.call.transfer_end_timestamp) == ("+15551234567", 3_000)
+    assert one.owed == []

@@ -95,3 +95,14 @@ def test_nothing_is_lost_or_out_of_order(steps: list[int | str]) -> None:
     text = shown(one)
     assert "".join(letter for letter in text if letter.isalpha()) == "ABC"[: len(said)]
     assert "".join(letter for letter in text if letter.isdigit()) == "".join(s for s in steps if isinstance(s, str))
+
+
+def test_items_that_are_told_in_order_are_taken_as_they_are() -> None:
+    transcript = CallTranscript()
+    hello = Utterance(role="agent", content="Hello.")
+    items = (Dtmf(role="dtmf", digit="7"), hello)
+    transcript.press("1")
+    transcript.say(update(hello), items)
+    fields = transcript.fields()
+    assert fields["transcript_with_tool_calls"] == items
+    assert fields["transcript"] == "Agent: Hello.\n"

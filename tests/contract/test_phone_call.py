@@ -80,3 +80,7 @@ def test_no_body_crashes_it(body: Any) -> None:
     for model in (PhoneCallCreate, OlderPhoneCallCreate):
         with contextlib.suppress(ValidationError):
             model.model_validate(body)
+
+
+def test_more_headers_than_fit_are_refused() -> None:
+    assert "17 headers; at most 16 are carried" in wrong(custom_sip_headers={f"X-{n}": "1" for n in range(17)})

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.model import ContractModel
-from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberCreate, PhoneNumberImport, PhoneNumberUpdate
 from tests.contract.samples import PHONE_NUMBER, TRUNK
 
 IMPORT = {"phone_number": "+14157774444", "termination_uri": "trunk.example.com"}
@@ -147,3 +147,9 @@ def test_pretty_and_area_code_are_derived() -> None:
     assert (german.phone_number_pretty, german.area_code) == ("+49 1511 2345678", None)
     inside = PhoneNumber.model_validate({"phone_number": "reception", "last_modification_timestamp": 1})
     assert (inside.phone_number_pretty, inside.area_code) == ("reception", None)
+
+
+def test_a_number_that_would_be_bought_is_told_apart_and_has_retells_transport() -> None:
+    number = PhoneNumberCreate.model_validate({"phone_number": "+14157774444", "nickname": "Office"}).number(now_ms=7)
+    assert (number.phone_number, number.nickname, number.last_modification_timestamp) == ("+14157774444", "Office", 7)
+    assert number.sip_outbound_trunk_config is not None and number.sip_outbound_trunk_config.transport == "TCP"

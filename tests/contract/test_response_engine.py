@@ -82,3 +82,9 @@ def test_a_header_of_the_handshake_is_never_repeated_in_an_error_or_a_log() -> N
 )
 def test_a_wrong_engine_is_explained(document: Any, said: str) -> None:
     assert said in complaint(document)
+
+
+@pytest.mark.parametrize("document", [None, 7, "audio-websocket", []])
+def test_what_is_no_object_is_no_engine(document: object) -> None:
+    with pytest.raises(ValidationError):
+        AudioWebsocketEngine.model_validate(document)

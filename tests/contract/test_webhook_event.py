@@ -77,3 +77,9 @@ def test_a_receiver_is_told_by_host_and_port(url: str, receiver: str) -> None:
     event = WebhookEvent("call_1", WebhookEventName.CALL_ENDED, url, b"said in the call")
     assert event.receiver == receiver
     assert "said" not in repr(event)
+
+
+def test_lifecycle_events_happen_once_and_the_others_may_repeat() -> None:
+    once = {name.value for name in WebhookEventName if name.once_per_call}
+    assert {"call_started", "call_ended", "call_analyzed", "chat_ended"} <= once
+    assert not once & {"transcript_updated", "transfer_started"}

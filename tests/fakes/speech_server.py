@@ -26,6 +26,8 @@ from aiohttp import web
 from ari_agent.speech.grammar_decoder import DecoderFactory, GrammarDecoder
 
 KEY: Final = "key-of-the-tests"
+LOGIN: Final = aiohttp.encode_basic_auth("proxy", "p@ss")
+"""What the servers take in place of the key: that of a reverse proxy before them."""
 RATE_HZ: Final = 16000
 
 _LISTEN_OPTIONS: Final = frozenset(
@@ -85,6 +87,7 @@ class SpeechServer:
         self.words = words
         self.troubles: deque[Trouble] = deque()
         self.asked: list[Asked] = []
+        self.paths: list[str] = []
         self.streams: list[Stream] = []
         self.opened = asyncio.Condition()
         self.refusals: deque[int] = deque()
@@ -103,12 +106,14 @@ class SpeechServer:
 
     async def models(self, request: web.Request) -> web.Response:
         """GET /v1/models."""
+        self.paths.append(request.path_qs)
         if refusal := _refused(request, "Bearer"):
             return refusal
         return web.json_response({"object": "list", "data": [{"id": "whisper-1", "object": "model"}]})
 
     async def transcribe(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/audio/transcriptions."""
+        self.paths.append(request.path_qs)
         if refusal := _refused(request, "Bearer"):
             return refusal
         if not request.content_type.startswith("multipart/form-data"):
@@ -154,9 +159,10 @@ class SpeechServer:
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """GET /v1/listen, a websocket."""
+        self.paths.append(request.path_qs)
         if self.refusals:
             return web.Response(status=self.refusals.popleft())
-        if request.headers.get("Authorization") != f"Token {KEY}":
+        if request.headers.get("Authorization") not in {f"Token {KEY}", LOGIN}:
             return web.json_response({"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."}, status=401)
         query = request.query
         if unknown := set(query) - _LISTEN_OPTIONS:
@@ -313,7 +319,7 @@ class Stream:
 
 
 def _refused(request: web.Request, scheme: str) -> web.Response | None:
-    if request.headers.get("Authorization") == f"{scheme} {KEY}":
+    if request.headers.get("Authorization") in {f"{scheme} {KEY}", LOGIN}:
         return None
     given = request.headers.get("Authorization", "").removeprefix(f"{scheme} ")
     error = {

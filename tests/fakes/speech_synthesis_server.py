@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from websockets.http11 import Request, Response
 from tests.fakes import flite
 
 KEY: Final = "sk-secret-of-the-tests"
+LOGIN: Final = aiohttp.encode_basic_auth("proxy", "p@ss")
+"""What the OpenAI server takes in place of the key: that of a reverse proxy before it."""
 ODD_CHUNKS: Final = (1, 1023, 4097, 333, 9001)
 ELEVENLABS_VOICES: Final[Mapping[str, str]] = {"EXAVITQu4vr4xnSDxMaL": "slt", "JBFqnCBsd6RMkjVDRZzb": "rms"}
 OPENAI_VOICES: Final[Mapping[str, str]] = {"alloy": "slt", "onyx": "rms"}
@@ -90,7 +93,7 @@ class OpenAiSpeechServer:
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, int):
             return _error(fault, f"The server says {fault}, with {KEY} in its words.")
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
+        if request.headers.get("Authorization") not in {f"Bearer {KEY}", LOGIN}:
             return _error(401, f"Incorrect API key provided: {request.headers.get('Authorization')}")
         if set(body) - {"model", "voice", "input", "response_format", "speed"} or body["model"] != "gpt-4o-mini-tts":
             return _error(400, "Unknown parameter or model.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.deepgram_recognizer import REDIAL_LIMIT, DeepgramListening, DeepgramRecognizer
 from ari_agent.speech.recognizer import ListeningOptions
 from tests.fakes.speech_server import KEY, SpeechServer, speech_server
@@ -190,29 +188,6 @@ async def test_what_is_refused_is_not_tried_again(status: int, why: str) -> None
         await recognition.close()
 
 
-async def test_no_text_in_time_is_a_failure() -> None:
-    settings = replace(SETTINGS, final_timeout_s=0.1, patience_s=(5.0, 5.0))
-    async with speech_server() as server, recognizer_of(server, settings) as recognizer:
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        (await server.stream()).ignores_finalize = True
-        await say(recognition, speech(YES[0])[: 800 * MS_BYTES])
-        assert "within 0.1 s" in str(await ear.failure())
-        await recognition.close()
-
-
-async def test_close_while_finalising_and_twice_says_nothing_more() -> None:
-    async with speech_server() as server, recognizer_of(server) as recognizer:
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        await say(recognition, speech(YES[0]))
-        await recognition.close()
-        await recognition.close()
-        await say(recognition, speech(YES[0]))
-        recognition.speech_stopped()
-    assert (ear.finals, ear.failures) == ([], [])
-
-
 async def test_close_while_dialling() -> None:
     async with speech_server() as server, recognizer_of(server) as recognizer:
         ear = Ear()
@@ -225,32 +200,3 @@ async def test_the_agents_endpointing_is_passed_on() -> None:
         recognition = Ear().listen(recognizer, ListeningOptions("call_1", endpointing_ms=150))
         assert (await server.stream()).query["endpointing"] == "150"
         await recognition.close()
-
-
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        (DeepgramListening(), "ARI_AGENT_DEEPGRAM_API_KEY"),
-        (DeepgramListening(KEY, "deepgram.com"), "ARI_AGENT_DEEPGRAM_URL"),
-    ],
-)
-async def test_what_is_missing_is_named_at_start(settings: DeepgramListening, why: str) -> None:
-    with pytest.raises(SpeechUnavailable, match=why):
-        await DeepgramRecognizer(settings).start()
-
-
-async def test_a_wrong_key_is_named_at_start() -> None:
-    async with speech_server() as server:
-        with pytest.raises(SpeechUnavailable, match="refuses the key: check ARI_AGENT_DEEPGRAM_API_KEY") as refused:
-            await DeepgramRecognizer(DeepgramListening("wrong-key", server.url)).start()
-    assert "wrong-key" not in str(refused.value) + repr(DeepgramListening("wrong-key"))
-
-
-async def test_a_server_that_is_away_at_start_may_come_later(caplog: pytest.LogCaptureFixture) -> None:
-    async with speech_server() as server:
-        url = server.url
-    recognizer = DeepgramRecognizer(DeepgramListening(KEY, url))
-    with caplog.at_level(logging.WARNING):
-        await recognizer.start()
-    assert "does not answer yet" in caplog.text
-    await recognizer.close()

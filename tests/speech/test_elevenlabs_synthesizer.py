@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -11,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_asyncio
 
-from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import Patience
 from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
 from ari_agent.speech.synthesizer import Voice
@@ -92,49 +90,6 @@ async def test_a_websocket_that_died_while_it_waited_is_not_noticed(
     assert speech.samples.tobytes() == flite.speech(SENTENCE).tobytes()
 
 
-async def test_two_sentences_stream_at_a_time(server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer) -> None:
-    one, two = await asyncio.gather(
-        whole(synthesizer.speak("The first sentence.", Voice())),
-        whole(synthesizer.speak("A second one.", Voice(GEORGE))),
-    )
-    assert one.samples.tobytes() == flite.speech("The first sentence.").tobytes()
-    assert two.samples.tobytes() == flite.speech("A second one.", "rms").tobytes()
-
-
-@pytest.mark.parametrize("fault", [500, 503, "system_busy", "rate_limit_exceeded"])
-async def test_a_failure_before_any_audio_is_not_heard(
-    fault: int | str, server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
-) -> None:
-    server.faults.append(fault)
-    check_is_speech(await whole(synthesizer.speak(SENTENCE, Voice())), seconds=(2.0, 5.0))
-
-
-@pytest.mark.parametrize(
-    ("faults", "says"),
-    [
-        (["quota_exceeded"], "quota_exceeded: It is quota_exceeded, with ***."),
-        (["system_busy", "system_busy"], "system_busy"),
-        ([400], "answered 400, expected 101"),
-        (["garbage"], "no JSON object"),
-    ],
-)
-async def test_what_cannot_be_mended_is_said_without_the_key(
-    faults: list[int | str], says: str, server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
-) -> None:
-    server.faults.extend(faults)
-    message, heard = await failure(synthesizer.speak(SENTENCE, Voice()))
-    assert says in message and not heard.pieces
-
-
-async def test_a_wrong_key_names_its_setting(server: ElevenLabsServer) -> None:
-    synthesizer = ElevenLabsSynthesizer(api_key="sk-secret-but-wrong", url=server.url)
-    await synthesizer.start()
-    message, _ = await failure(synthesizer.speak(SENTENCE, Voice()))
-    assert message == f"{server.url}: invalid_api_key: check ARI_AGENT_ELEVENLABS_API_KEY"
-    assert len(server.asked) == 1
-    await synthesizer.close()
-
-
 @pytest.mark.parametrize("voice_id", ["11labs-Adrian", "../../v1/user", "openai-Alloy", "a" * 500])
 async def test_a_voice_that_is_no_id_is_refused_without_asking(
     voice_id: str, server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
@@ -154,17 +109,6 @@ async def test_an_unknown_voice_is_said_and_its_fallback_speaks(
     assert speech.samples.tobytes() == flite.speech("Good day.", "rms").tobytes()
 
 
-@pytest.mark.parametrize("fault", ["stall", "cut"])
-async def test_speech_that_breaks_off_fails_after_what_was_heard(fault: str, server: ElevenLabsServer) -> None:
-    synthesizer = ElevenLabsSynthesizer(api_key=KEY, url=server.url, patience=QUICK)
-    await synthesizer.start()
-    server.faults.append(fault)
-    message, heard = await failure(synthesizer.speak(SENTENCE, Voice()))
-    assert {"stall": "no audio", "cut": "closed before the text was spoken"}[fault] in message
-    assert heard.seconds == pytest.approx(0.6)
-    await synthesizer.close()
-
-
 async def test_a_silent_server_is_asked_once_more(server: ElevenLabsServer) -> None:
     synthesizer = ElevenLabsSynthesizer(api_key=KEY, url=server.url, patience=QUICK)
     await synthesizer.start()
@@ -174,41 +118,3 @@ async def test_a_silent_server_is_asked_once_more(server: ElevenLabsServer) -> N
     assert (await whole(synthesizer.speak("Two.", Voice()))).seconds > 0.3
     await gone(server.asked[1].ended)
     await synthesizer.close()
-
-
-async def test_a_stream_that_is_closed_hangs_up(server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer) -> None:
-    server.faults.append("stall")
-    stream = synthesizer.speak(SENTENCE, Voice())
-    await anext(stream)
-    await stream.aclose()
-    await gone(server.asked[0].ended)
-    assert server.asked[0].cut
-
-
-async def test_a_stream_whose_task_is_cancelled_hangs_up_too(
-    server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
-) -> None:
-    server.faults.append("silence")
-    task = asyncio.create_task(whole(synthesizer.speak(SENTENCE, Voice())))
-    await until(lambda: bool(server.asked))
-    task.cancel()
-    await gone(server.asked[0].ended)
-    assert task.cancelled()
-
-
-async def test_streams_fail_when_the_synthesizer_is_closed(
-    server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
-) -> None:
-    server.faults.append("stall")
-    stream = synthesizer.speak(SENTENCE, Voice())
-    await anext(stream)
-    await synthesizer.close()
-    await failure(stream)
-    assert (await failure(synthesizer.speak("Hello.", Voice())))[0] == "text to speech is closed"
-
-
-def test_it_needs_a_key_and_a_url() -> None:
-    with pytest.raises(SpeechUnavailable, match="ARI_AGENT_ELEVENLABS_API_KEY is missing"):
-        ElevenLabsSynthesizer(api_key="")
-    with pytest.raises(SpeechUnavailable, match="ARI_AGENT_ELEVENLABS_URL must be a URL"):
-        ElevenLabsSynthesizer(api_key=KEY, url="https:///v1")

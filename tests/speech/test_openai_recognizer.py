@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.openai_recognizer import MAX_ANSWER_BYTES, OpenAiListening, OpenAiRecognizer
 from ari_agent.speech.recognizer import ListeningOptions
 from tests.fakes.speech_server import KEY, SpeechServer, Trouble, speech_server
-from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, Ear, feed, say, speech
+from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, Ear, feed, say, speech
 
 
 @asynccontextmanager
@@ -52,17 +50,6 @@ async def test_words_are_timed_on_all_that_was_fed() -> None:
     (word,) = ear.finals[0].words
     assert word.word == "yes"
     assert 5200 < word.start_ms < 5500 < word.end_ms < 6100
-
-
-async def test_utterances_come_in_order_whatever_is_answered_first() -> None:
-    async with speech_server() as server, recognizer_of(server) as recognizer:
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        server.troubles.append(Trouble(delay_s=0.3))
-        for file, _ in (TRANSFER, YES, NO_THANK_YOU):
-            await say(recognition, speech(file))
-        assert await ear.finals_of(3) == [TRANSFER[1], YES[1], NO_THANK_YOU[1]]
-        await recognition.close()
 
 
 async def test_a_server_without_word_times_is_asked_for_text_alone() -> None:
@@ -158,45 +145,6 @@ async def test_what_stays_wrong_fails_once_and_names_no_key(troubles: list[Troub
     assert re.search(why, str(error)), error
 
 
-async def test_no_text_in_time_is_a_failure() -> None:
-    async with speech_server() as server:
-        recognizer = OpenAiRecognizer(OpenAiListening(KEY, server.base_url, final_timeout_s=0.1))
-        await recognizer.start()
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        server.troubles.append(Trouble(delay_s=5))
-        await say(recognition, speech(YES[0]))
-        assert "within 0.1 s" in str(await ear.failure())
-        await recognition.close()
-        await recognizer.close()
-
-
-async def test_after_close_nothing_is_heard() -> None:
-    async with speech_server() as server, recognizer_of(server) as recognizer:
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        server.troubles.append(Trouble(delay_s=5))
-        await say(recognition, speech(YES[0]))
-        await recognition.close()
-        await recognition.close()
-        await say(recognition, speech(YES[0]))
-        await recognizer.close()
-    assert (ear.finals, ear.partials, ear.failures) == ([], [], [])
-
-
-async def test_a_stop_without_a_start_is_nothing_and_a_second_start_too() -> None:
-    async with speech_server() as server, recognizer_of(server) as recognizer:
-        ear = Ear()
-        recognition = ear.listen(recognizer)
-        recognition.speech_stopped()
-        recognition.speech_started()
-        await say(recognition, speech(YES[0]))
-        recognition.speech_stopped()
-        assert await ear.finals_of(1) == ["yes"]
-        await recognition.close()
-    assert len(ear.finals) == 1
-
-
 async def test_a_part_that_a_whisper_takes_for_silence_is_left_out() -> None:
     answer = {
         "text": "Yes. Thank you for watching!",
@@ -224,34 +172,3 @@ async def test_a_language_that_is_none_is_not_sent() -> None:
         await ear.finals_of(1)
         await recognition.close()
     assert "language" not in server.asked[0].fields
-
-
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        (OpenAiListening("", "https://api.openai.com/v1"), "ARI_AGENT_OPENAI_API_KEY"),
-        (OpenAiListening(KEY, "ftp://example.com"), "ARI_AGENT_OPENAI_BASE_URL"),
-        (OpenAiListening(KEY, "example.com/v1"), "ARI_AGENT_OPENAI_BASE_URL"),
-    ],
-)
-async def test_what_is_missing_is_named_at_start(settings: OpenAiListening, why: str) -> None:
-    with pytest.raises(SpeechUnavailable, match=why):
-        await OpenAiRecognizer(settings).start()
-
-
-async def test_a_wrong_key_is_named_at_start() -> None:
-    async with speech_server() as server:
-        with pytest.raises(SpeechUnavailable, match="refuses the key: check ARI_AGENT_OPENAI_API_KEY") as refused:
-            await OpenAiRecognizer(OpenAiListening("wrong-key", server.base_url)).start()
-    assert "wrong-key" not in str(refused.value)
-    assert "wrong-key" not in repr(OpenAiListening("wrong-key"))
-
-
-async def test_a_server_that_is_away_at_start_may_come_later(caplog: pytest.LogCaptureFixture) -> None:
-    async with speech_server() as server:
-        url = server.base_url
-    recognizer = OpenAiRecognizer(OpenAiListening(KEY, url))
-    with caplog.at_level(logging.WARNING):
-        await recognizer.start()
-    assert "does not answer yet" in caplog.text
-    await recognizer.close()

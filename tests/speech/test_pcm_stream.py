@@ -93,3 +93,16 @@ def test_a_file_that_cannot_be_played_says_why(data: bytes, says: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\x00\x00\x00\x00WAVE", b"\x01"])
 def test_nothing_is_nothing(data: bytes) -> None:
     assert converted(PcmStream(24000), [data]) == b""
+
+
+@pytest.mark.parametrize(("code", "plays"), [(1, True), (3, False)])
+def test_an_extensible_file_has_its_format_further_back(code: int, plays: bool) -> None:
+    pcm = tone(440, 0.1, rate_hz=16000).tobytes()
+    form = struct.pack("<HHIIHH", 0xFFFE, 1, 16000, 32000, 2, 16) + struct.pack("<HHIH14x", 22, 16, 4, code)
+    file = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(pcm)) + pcm
+    stream = PcmStream(8000)  # the file says another rate, and is right
+    if plays:
+        assert stream.feed(file) + stream.finish() == pcm
+    else:
+        with pytest.raises(ValueError, match="a WAV file of format 3"):
+            stream.feed(file)

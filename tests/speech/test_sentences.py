@@ -154,3 +154,11 @@ def test_what_is_spoken_was_written_in_that_order(text: str) -> None:
     spoken = speakable(text)
     assert spoken == spoken.strip()
     assert sum(map(str.isalnum, spoken)) <= sum(map(str.isalnum, text))
+
+
+def test_brackets_that_close_behind_the_longest_sentence_do_not_make_it_longer() -> None:
+    text = "a" * 300 + " " + "b" * (LONGEST - 302) + "." + ")" * 5 + " And so on."
+    found = sentences(text)
+    said = "".join(sentence.text for sentence in found)
+    assert said.replace(" ", "") == text.replace(" ", "")
+    assert max(len(sentence.text) for sentence in found) <= LONGEST

@@ -20,7 +20,7 @@ from ari_agent.calls.dialogue.phases import (
     Stage,
     moved,
 )
-from ari_agent.calls.dialogue.spoken_dialogue import _HANDLERS
+from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 
 
 def test_an_answer_is_asked_for_only_where_none_is_spoken() -> None:
@@ -49,7 +49,7 @@ def test_nothing_leads_back_from_the_end() -> None:
 
 
 def test_every_event_has_a_handler_and_every_stage_says_what_it_ignores() -> None:
-    assert set(_HANDLERS) == set(get_args(Event))
+    assert set(SpokenDialogue._HANDLERS) == set(get_args(Event))
     assert set(IGNORED) == set(Stage)
     for stage, ignored in IGNORED.items():
         moving = {event for (before, event), after in STAGES.items() if before is stage and after is not stage}

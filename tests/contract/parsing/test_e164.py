@@ -3,8 +3,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from ari_agent.contract.parsing.e164 import country_of, is_e164, pretty, require_e164, require_pseudo_number
+from ari_agent.contract.parsing.e164 import (
+    Country,
+    all_spellings,
+    country_of,
+    country_of_caller,
+    is_e164,
+    pretty,
+    require_e164,
+    require_pseudo_number,
+)
 
 
 @pytest.mark.parametrize("number", ["+14157774444", "+4915112345678", "+12025550123", "+442071838750"])
@@ -58,3 +68,42 @@ def test_no_text_crashes_and_what_is_accepted_stays(text: str) -> None:
             assert "\n" not in str(error)
         else:
             assert check(number) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "spellings"),
+    [
+        ("+14157774444", ["+14157774444", "14157774444", "0014157774444"]),
+        ("0014157774444", ["0014157774444", "+14157774444", "14157774444"]),
+        ("reception", ["reception"]),
+    ],
+)
+def test_a_number_is_known_by_all_its_spellings(number: str, spellings: list[str]) -> None:
+    assert list(all_spellings(number)) == spellings
+
+
+@pytest.mark.parametrize(
+    ("number", "home", "country"),
+    [
+        ("+14157774444", "DE", "US"),
+        ("0014157774444", "DE", "US"),
+        ("4157774444", "US", "US"),
+        ("14157774444", "DE", "US"),
+        ("0301234567", "DE", "DE"),
+        ("4930901820", None, "DE"),
+        ("reception", "DE", None),
+        ("12", "US", None),
+        ("4157774444", "no country", None),
+    ],
+)
+def test_a_caller_has_a_country_however_the_trunk_spells_them(
+    number: str, home: str | None, country: str | None
+) -> None:
+    assert country_of_caller(number, home=home) == country
+
+
+def test_a_country_is_a_code_in_capitals() -> None:
+    assert TypeAdapter(Country).validate_python("DE") == "DE"
+    for wrong in ("de", "ZZ"):
+        with pytest.raises(ValidationError, match="must be an ISO 3166-1 alpha-2 country code in capitals such as US"):
+            TypeAdapter(Country).validate_python(wrong)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ari_agent.contract.parsing.explain import MAX_FIELDS, explain
 from ari_agent.contract.parsing.model import ContractModel, Count, Many, StringMap
@@ -80,3 +81,10 @@ def test_a_list_or_map_is_read_up_to_its_first_wrong_value() -> None:
 
 def test_a_name_with_line_ends_stays_on_its_line() -> None:
     assert said({"names": {"a\nb": 5}}) == "names.a\\nb: must be a string, not 5"
+
+
+def test_a_complaint_without_wording_of_ours_begins_in_lower_case() -> None:
+    with pytest.raises(ValidationError) as odd:
+        TypeAdapter(date).validate_python("tomorrow")
+    told = explain(odd.value, "tomorrow", root="day")
+    assert told.startswith("day: ") and told.removeprefix("day: ")[0].islower()
