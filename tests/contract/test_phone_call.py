@@ -80,3 +80,8 @@ def test_no_body_crashes_it(body: Any) -> None:
     for model in (PhoneCallCreate, OlderPhoneCallCreate):
         with contextlib.suppress(ValidationError):
             model.model_validate(body)
+
+
+def test_headers_with_names_that_begin_with_x_are_carried() -> None:
+    headers = {"X-Account": "42", "x-note": "Grüße"}
+    assert PhoneCallCreate.model_validate({**BOTH, "custom_sip_headers": headers}).custom_sip_headers == headers

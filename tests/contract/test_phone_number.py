@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.model import ContractModel
-from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberCreate, PhoneNumberImport, PhoneNumberUpdate
 from tests.contract.samples import PHONE_NUMBER, TRUNK
 
 IMPORT = {"phone_number": "+14157774444", "termination_uri": "trunk.example.com"}
@@ -147,3 +147,16 @@ def test_pretty_and_area_code_are_derived() -> None:
     assert (german.phone_number_pretty, german.area_code) == ("+49 1511 2345678", None)
     inside = PhoneNumber.model_validate({"phone_number": "reception", "last_modification_timestamp": 1})
     assert (inside.phone_number_pretty, inside.area_code) == ("reception", None)
+
+
+def test_a_number_that_is_created_has_the_default_trunk_and_no_carrier() -> None:
+    number = PhoneNumberCreate.model_validate({"phone_number": "+14157774444", "transport": None}).number(now_ms=7)
+    assert number.as_json()["sip_outbound_trunk_config"] == {"transport": "TCP"}
+    assert (number.phone_number, number.last_modification_timestamp) == ("+14157774444", 7)
+
+
+def test_a_number_without_a_trunk_is_stored_without_one() -> None:
+    record = {"phone_number": "100", "last_modification_timestamp": 1}
+    number = PhoneNumber.model_validate(record)
+    assert "sip_outbound_trunk_config" not in number.as_record()
+    assert PhoneNumber.model_validate(number.as_record()) == number

@@ -82,3 +82,8 @@ def test_a_header_of_the_handshake_is_never_repeated_in_an_error_or_a_log() -> N
 )
 def test_a_wrong_engine_is_explained(document: Any, said: str) -> None:
     assert said in complaint(document)
+
+
+def test_an_engine_is_an_object() -> None:
+    with pytest.raises(ValidationError):
+        AudioWebsocketEngine.model_validate("ws://127.0.0.1:9300/")

@@ -24,7 +24,9 @@ PATIENCE_MS = 600_000
 async def save(store: Store, url: str, *call_ids: str) -> None:
     """Calls that end, with what is told about it."""
     for call_id in call_ids:
-        await store.calls.save(a_call(call_id), [an_event(url, call_id, name, timeout_ms=PATIENCE_MS) for name in NAMES])
+        await store.calls.save(
+            a_call(call_id), [an_event(url, call_id, name, timeout_ms=PATIENCE_MS) for name in NAMES]
+        )
 
 
 async def test_two_hundred_calls_of_a_slow_receiver_delay_no_other(store: Store) -> None:
