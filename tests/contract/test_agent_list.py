@@ -1,68 +1,57 @@
-"""Which agents a list names, and what it says of each."""
-
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_list import AgentFilters, AgentSummary
-from ari_agent.contract.agent_versions import VersionSummary
-from ari_agent.contract.chat_agent import ChatAgent
-from tests.contract.samples import AUDIO, CUSTOM_LLM, IDENTITY
+from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from tests.contract.samples import AUDIO
 
 VOICE = Agent.model_validate(
-    {**IDENTITY, "response_engine": AUDIO, "agent_name": "Ada", "is_transfer_agent": True},
+    {"agent_id": "agent_1", "agent_name": "Ada", "response_engine": AUDIO, "last_modification_timestamp": 1}
 )
-CHAT = ChatAgent.model_validate({**IDENTITY, "agent_id": "agent_2", "response_engine": CUSTOM_LLM})
-
-
-def channel(op: str, value: str) -> dict[str, Any]:
-    return {"channel": {"type": "string", "op": op, "value": value}}
-
-
-def transfer(value: bool) -> dict[str, Any]:
-    return {"is_transfer_agent": {"type": "boolean", "op": "eq", "value": value}}
+TRANSFER = VOICE.model_copy(update={"agent_id": "agent_2", "agent_name": "Transfers", "is_transfer_agent": True})
+CHAT = ChatAgent.model_validate(
+    {
+        "agent_id": "agent_3",
+        "response_engine": {"type": "custom-llm", "llm_websocket_url": "ws://a"},
+        "last_modification_timestamp": 3,
+    }
+)
 
 
 @pytest.mark.parametrize(
-    ("criteria", "voice", "chat"),
+    ("criteria", "wanted"),
     [
-        ({}, True, True),
-        (channel("eq", "voice"), True, False),
-        (channel("ne", "voice"), False, True),
-        (channel("eq", "chat"), False, True),
-        (transfer(True), True, False),
-        (transfer(False), False, True),
-        ({"query": "ADA"}, True, False),
-        ({"query": "agent_"}, True, True),
-        ({"query": "agent_2"}, False, True),
-        ({"query": "nobody"}, False, False),
-        ({**channel("eq", "voice"), "query": "agent_2"}, False, False),
+        ({}, [VOICE, TRANSFER, CHAT]),
+        ({"channel": {"type": "string", "op": "eq", "value": "voice"}}, [VOICE, TRANSFER]),
+        ({"channel": {"type": "string", "op": "ne", "value": "voice"}}, [CHAT]),
+        ({"channel": {"type": "string", "op": "co", "value": "chat"}}, [CHAT]),
+        ({"is_transfer_agent": {"type": "boolean", "op": "eq", "value": True}}, [TRANSFER]),
+        ({"is_transfer_agent": {"type": "boolean", "op": "eq", "value": False}}, [VOICE, CHAT]),
+        ({"query": "aDA"}, [VOICE]),
+        ({"query": "AGENT_3"}, [CHAT]),
+        ({"query": "agent_", "is_transfer_agent": {"type": "boolean", "op": "eq", "value": True}}, [TRANSFER]),
+        ({"query": "nobody"}, []),
     ],
 )
-def test_all_conditions_must_hold(criteria: dict[str, Any], voice: bool, chat: bool) -> None:
+def test_agents_are_found_by_channel_kind_and_text(criteria: object, wanted: list[AnyAgent]) -> None:
     filters = AgentFilters.model_validate(criteria)
-    assert (filters.match(VOICE), filters.match(CHAT)) == (voice, chat)
+    assert [agent for agent in (VOICE, TRANSFER, CHAT) if filters.match(agent)] == wanted
 
 
-def test_a_summary_says_which_kind_it_is_and_what_its_tags_stand_for() -> None:
-    voice, chat = AgentSummary.of(VOICE, {"prod": 2}), AgentSummary.of(CHAT)
-    assert (voice.channel, voice.agent_name, voice.is_transfer_agent) == ("voice", "Ada", True)
-    assert {tag: found.version for tag, found in voice.tags.items()} == {"prod": 2}
-    assert (chat.channel, chat.agent_name, chat.is_transfer_agent, chat.tags) == ("chat", "", False, {})
-    assert voice.user_modified_timestamp == IDENTITY["last_modification_timestamp"]
+def test_a_list_names_the_channel_and_the_version_of_each_tag() -> None:
+    assert AgentSummary.of(TRANSFER, {"prod": 2}).as_json() == {
+        "agent_id": "agent_2",
+        "agent_name": "Transfers",
+        "channel": "voice",
+        "is_suspended": False,
+        "is_transfer_agent": True,
+        "tags": {"prod": {"version": 2}},
+        "user_modified_timestamp": 1,
+    }
 
 
-def test_a_version_in_a_list_has_its_number_and_its_state() -> None:
-    summary = VersionSummary.of(VOICE)
-    assert (summary.version, summary.base_version, summary.is_published) == (3, 2, True)
-    assert summary.last_modification_timestamp == IDENTITY["last_modification_timestamp"]
-
-
-@given(st.text(max_size=100))
-def test_any_text_can_be_looked_for(query: str) -> None:
-    assert AgentFilters(query=query).match(VOICE) is (query.casefold() in "ada" or query.casefold() in "agent_1")
+def test_a_chat_agent_without_a_name_has_an_empty_one() -> None:
+    summary = AgentSummary.of(CHAT)
+    assert (summary.channel, summary.agent_name, summary.is_transfer_agent, summary.tags) == ("chat", "", False, {})

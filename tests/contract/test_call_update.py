@@ -1,5 +1,3 @@
-"""Changes of a call: what may change, what is then stored, and what is refused."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -15,97 +13,101 @@ from ari_agent.contract.call_update import (
     changes_to_ended_call,
     changes_to_live_call,
 )
-from ari_agent.contract.parsing.model import DataStorageSetting
+from ari_agent.contract.parsing.model import MAX_METADATA_BYTES
 
-SETTINGS: tuple[DataStorageSetting, ...] = ("everything", "everything_except_pii", "basic_attributes_only")
-
-
-def a_call(**fields: Any) -> Call:
-    return Call.model_validate(
-        {
-            "call_id": "call_1",
-            "call_type": "web_call",
-            "agent_id": "agent_1",
-            "agent_version": 0,
-            "agent_name": "Ada",
-            "call_status": "ongoing",
-            **fields,
-        }
-    )
-
-
-def live(**fields: Any) -> LiveFields:
-    return LiveFields.model_validate(fields)
+CALL = Call.model_validate(
+    {
+        "call_id": "call_1",
+        "call_type": "web_call",
+        "agent_id": "agent_1",
+        "call_status": "ended",
+        "metadata": {"order": 1},
+        "retell_llm_dynamic_variables": {"name": "Bob", "city": "Rome"},
+        "custom_attributes": {"tier": "gold", "vip": True},
+        "data_storage_setting": "everything_except_pii",
+        "transcript": "Agent: Hello.\n",
+    }
+)
+BEGAN_WITH = {"name": "Bob"}
 
 
-def over(**fields: Any) -> CallUpdate:
-    return CallUpdate.model_validate(fields)
+def live(**fields: Any) -> dict[str, Any]:
+    return changes_to_live_call(CALL, LiveFields.model_validate(fields), BEGAN_WITH)
 
 
-@pytest.mark.parametrize("present", [*SETTINGS, None])
-@pytest.mark.parametrize("wanted", SETTINGS)
-def test_storage_may_only_become_stricter(wanted: DataStorageSetting, present: DataStorageSetting | None) -> None:
-    may = SETTINGS.index(wanted) >= SETTINGS.index(present or "everything")
-    call = a_call(data_storage_setting=present)
-    if may:
-        assert changes_to_ended_call(call, over(data_storage_setting=wanted))["data_storage_setting"] == wanted
-        assert changes_to_live_call(call, live(data_storage_setting=wanted), None)["data_storage_setting"] == wanted
-    else:
-        refusal = f"data_storage_setting: cannot go from {present} back to {wanted}"
-        with pytest.raises(ValueError, match=refusal):
-            changes_to_ended_call(call, over(data_storage_setting=wanted))
-        with pytest.raises(ValueError, match=refusal):
-            changes_to_live_call(call, live(data_storage_setting=wanted), None)
+def ended(**fields: Any) -> dict[str, Any]:
+    return changes_to_ended_call(CALL, CallUpdate.model_validate(fields))
 
 
-def test_basic_attributes_alone_drop_what_was_said() -> None:
-    changes = changes_to_ended_call(
-        a_call(transcript="Agent: My secret.\n"), over(data_storage_setting="basic_attributes_only")
-    )
+def test_what_is_left_out_stays() -> None:
+    assert live() == {}
+    assert ended() == {}
+
+
+def test_metadata_replaces_what_was_there_and_null_takes_it_away() -> None:
+    assert live(metadata={"order": 2}) == {"metadata": {"order": 2}}
+    assert live(metadata=None) == {"metadata": None}
+    assert ended(metadata={"order": 2}) == {"metadata": {"order": 2}}
+    assert ended(metadata=None) == {"metadata": None}
+
+
+def test_variables_of_a_live_call_are_added_and_replaced() -> None:
+    changes = live(override_dynamic_variables={"city": "Oslo", "mood": "good"})
+    assert changes == {"retell_llm_dynamic_variables": {"name": "Bob", "city": "Oslo", "mood": "good"}}
+
+
+def test_null_restores_the_variables_that_the_call_began_with() -> None:
+    assert live(override_dynamic_variables=None) == {"retell_llm_dynamic_variables": BEGAN_WITH}
+
+
+def test_a_call_without_variables_gets_them() -> None:
+    bare = CALL.model_copy(update={"retell_llm_dynamic_variables": None})
+    fields = LiveFields(override_dynamic_variables={"a": "1"})
+    assert changes_to_live_call(bare, fields, None) == {"retell_llm_dynamic_variables": {"a": "1"}}
+
+
+def test_custom_attributes_are_added_one_by_one() -> None:
+    assert ended(custom_attributes={"tier": "silver", "score": 3}) == {
+        "custom_attributes": {"tier": "silver", "vip": True, "score": 3}
+    }
+    bare = CALL.model_copy(update={"custom_attributes": None})
+    update = CallUpdate.model_validate({"custom_attributes": {"score": 3}})
+    assert changes_to_ended_call(bare, update) == {"custom_attributes": {"score": 3}}
+
+
+def test_custom_attributes_may_not_grow_without_end() -> None:
+    full = CALL.model_copy(update={"custom_attributes": {"a": "x" * (MAX_METADATA_BYTES - 20)}})
+    with pytest.raises(ValueError, match="must be at most 51200 bytes of JSON"):
+        changes_to_ended_call(full, CallUpdate.model_validate({"custom_attributes": {"b": "x" * 20}}))
+
+
+@pytest.mark.parametrize("change", [live, ended])
+def test_basic_attributes_only_takes_all_transcripts_away(change: Any) -> None:
+    changes = change(data_storage_setting="basic_attributes_only")
     assert changes == {"data_storage_setting": "basic_attributes_only", **dict.fromkeys(TRANSCRIPTS)}
 
 
-def test_what_is_not_given_stays() -> None:
-    call = a_call(metadata={"order": 1})
-    assert changes_to_ended_call(call, over()) == {}
-    assert changes_to_live_call(call, live(), None) == {}
+@pytest.mark.parametrize("change", [live, ended])
+def test_the_same_storage_setting_changes_nothing_else(change: Any) -> None:
+    assert change(data_storage_setting="everything_except_pii") == {"data_storage_setting": "everything_except_pii"}
 
 
-def test_metadata_is_replaced_and_null_removes_it() -> None:
-    call = a_call(metadata={"order": 1})
-    assert changes_to_ended_call(call, over(metadata={"shop": "ulm"})) == {"metadata": {"shop": "ulm"}}
-    assert changes_to_live_call(call, live(metadata=None), None) == {"metadata": None}
+@pytest.mark.parametrize("change", [live, ended])
+def test_no_more_is_stored_than_before(change: Any) -> None:
+    with pytest.raises(ValueError, match="cannot go from everything_except_pii back to everything"):
+        change(data_storage_setting="everything")
 
 
-def test_a_setting_of_null_changes_nothing() -> None:
-    assert changes_to_ended_call(a_call(), over(data_storage_setting=None)) == {}
-    assert changes_to_live_call(a_call(), live(data_storage_setting=None), None) == {}
+@pytest.mark.parametrize("change", [live, ended])
+def test_a_storage_setting_of_null_changes_nothing(change: Any) -> None:
+    assert change(data_storage_setting=None) == {}
 
 
-def test_custom_attributes_change_key_by_key() -> None:
-    call = a_call(custom_attributes={"tier": "gold", "score": 1})
-    changes = changes_to_ended_call(call, over(custom_attributes={"score": 2, "vip": True}))
-    assert changes == {"custom_attributes": {"tier": "gold", "score": 2, "vip": True}}
-    assert changes_to_ended_call(a_call(), over(custom_attributes={"vip": True})) == {
-        "custom_attributes": {"vip": True}
-    }
-
-
-def test_custom_attributes_cannot_grow_without_end() -> None:
-    call = a_call(custom_attributes={"a": "x" * 30_000})
-    with pytest.raises(ValueError, match="must be at most 51200 bytes of JSON, not 60015"):
-        changes_to_ended_call(call, over(custom_attributes={"b": "x" * 30_000}))
-
-
-def test_overridden_variables_are_added_and_null_takes_overrides_back() -> None:
-    given = {"name": "Zoë"}
-    call = a_call(retell_llm_dynamic_variables={"name": "Zoë", "city": "Ulm"})
-    added = changes_to_live_call(call, live(override_dynamic_variables={"city": "Bonn", "tier": "gold"}), given)
-    assert added["retell_llm_dynamic_variables"] == {"name": "Zoë", "city": "Bonn", "tier": "gold"}
-    back = changes_to_live_call(call, live(override_dynamic_variables=None), given)
-    assert back["retell_llm_dynamic_variables"] == given
-    first = changes_to_live_call(a_call(), live(override_dynamic_variables={"city": "Ulm"}), None)
-    assert first["retell_llm_dynamic_variables"] == {"city": "Ulm"}
+@pytest.mark.parametrize("setting", ["everything", "everything_except_pii", "basic_attributes_only"])
+def test_a_call_without_a_storage_setting_keeps_everything_until_then(setting: str) -> None:
+    unset = CALL.model_copy(update={"data_storage_setting": None})
+    changes = changes_to_ended_call(unset, CallUpdate.model_validate({"data_storage_setting": setting}))
+    assert changes["data_storage_setting"] == setting
 
 
 @pytest.mark.parametrize(
@@ -114,14 +116,8 @@ def test_overridden_variables_are_added_and_null_takes_overrides_back() -> None:
         ({}, False),
         ({"trigger_response": False}, False),
         ({"trigger_response": True}, True),
-        ({"additional_context": "VIP"}, True),
+        ({"additional_context": "the order has shipped"}, True),
     ],
 )
-def test_an_empty_control_asks_for_nothing(control: dict[str, Any], asks: bool) -> None:
+def test_an_agent_is_asked_to_speak_or_to_know_something(control: dict[str, Any], asks: bool) -> None:
     assert CallControl.model_validate(control).asks is asks
-
-
-def test_the_schema_of_a_change_has_no_defaults() -> None:
-    for model in (CallUpdate, LiveFields):
-        properties = model.model_json_schema()["properties"]
-        assert properties and not any("default" in described for described in properties.values())

@@ -1,75 +1,55 @@
-"""Chat agents: made, changed, stored and read back, and overridden for one chat."""
-
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from ari_agent.contract.agent import Agent, AgentCreate
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
-from ari_agent.contract.chat_agent import (
-    DEFAULT_CHAT_WEBHOOK_EVENTS,
-    ChatAgent,
-    ChatAgentCreate,
-    ChatAgentUpdate,
-    agent_of,
-    kind_of,
-    overridden,
-)
-from ari_agent.contract.chat_list import ChatFilters
-from tests.contract.samples import CUSTOM_LLM
+from ari_agent.contract.chat_agent import ChatAgent, ChatAgentCreate, ChatAgentUpdate, agent_of, kind_of, overridden
+from tests.contract.samples import AUDIO, CUSTOM_LLM
+
+CREATE = ChatAgentCreate.model_validate({"agent_name": "Ada", "response_engine": CUSTOM_LLM})
+CHAT_AGENT = CREATE.agent(agent_id="agent_1", now_ms=5)
+VOICE_AGENT = Agent.model_validate({"agent_id": "agent_2", "response_engine": AUDIO, "last_modification_timestamp": 6})
+OVERRIDE = {"agent_name": "Eve", "timezone": "Europe/Berlin", "voice_speed": 2, "webhook_events": ["call_ended"]}
 
 
-def a_chat_agent(**settings: Any) -> ChatAgent:
-    wanted = ChatAgentCreate.model_validate({"response_engine": CUSTOM_LLM, **settings})
-    return wanted.agent(agent_id="agent_1", now_ms=7)
-
-
-def test_a_chat_agent_has_defaults() -> None:
-    agent = a_chat_agent()
-    assert (agent.version, agent.is_published, agent.last_modification_timestamp) == (0, False, 7)
-    assert agent.webhook_events == DEFAULT_CHAT_WEBHOOK_EVENTS
-    assert agent.end_chat_after_silence_ms == 3_600_000
+def test_a_new_chat_agent_has_what_was_given_and_defaults() -> None:
+    assert (CHAT_AGENT.agent_id, CHAT_AGENT.version, CHAT_AGENT.last_modification_timestamp) == ("agent_1", 0, 5)
+    assert (CHAT_AGENT.agent_name, CHAT_AGENT.end_chat_after_silence_ms) == ("Ada", 3_600_000)
 
 
 def test_an_update_changes_what_it_names() -> None:
-    agent = a_chat_agent(agent_name="Ada", auto_close_message="Bye.")
-    changed = ChatAgentUpdate.model_validate({"agent_name": None}).apply(agent, now_ms=9)
-    assert (changed.agent_name, changed.auto_close_message, changed.last_modification_timestamp) == (None, "Bye.", 9)
+    changed = ChatAgentUpdate.model_validate({"agent_name": None}).apply(CHAT_AGENT, now_ms=9)
+    assert (changed.agent_name, changed.last_modification_timestamp) == (None, 9)
+    assert changed.response_engine == CHAT_AGENT.response_engine
 
 
-def test_a_record_tells_both_kinds_apart() -> None:
-    chat = a_chat_agent(agent_name="Ada")
-    voice = AgentCreate.model_validate({"response_engine": CUSTOM_LLM, "voice_id": "v"}).agent(
-        agent_id="agent_2", now_ms=7
-    )
-    assert (kind_of(chat.as_record()), kind_of(voice.as_record())) == (ChatAgent, Agent)
-    assert (agent_of(chat.as_record()), agent_of(voice.as_record())) == (chat, voice)
+def test_the_engine_cannot_be_taken_away() -> None:
+    with pytest.raises(ValidationError, match="response_engine must be an object, not null"):
+        ChatAgentUpdate.model_validate({"response_engine": None})
 
 
-def test_an_override_takes_what_a_chat_agent_has_and_no_events_of_calls() -> None:
-    override = AgentOverride.model_validate(
-        {"agent": {"agent_name": "Bob", "voice_id": "other", "webhook_events": ["call_ended"]}}
-    )
-    chat = overridden(a_chat_agent(agent_name="Ada"), override)
-    assert isinstance(chat, ChatAgent)
-    assert (chat.agent_name, chat.webhook_events) == ("Bob", DEFAULT_CHAT_WEBHOOK_EVENTS)
-    assert overridden(a_chat_agent(agent_name="Ada"), AgentOverride()) == a_chat_agent(agent_name="Ada")
+@pytest.mark.parametrize("agent", [CHAT_AGENT, VOICE_AGENT])
+def test_a_record_is_read_back_as_the_kind_of_agent_that_it_was(agent: Agent | ChatAgent) -> None:
+    record = agent.as_record()
+    assert kind_of(record) is type(agent)
+    assert agent_of(record) == agent
+    assert "channel" not in agent.as_json()
 
 
-def test_an_override_of_an_agent_of_calls_is_that_of_a_call() -> None:
-    voice = AgentCreate.model_validate({"response_engine": CUSTOM_LLM, "voice_id": "v"}).agent(
-        agent_id="agent_2", now_ms=7
-    )
-    override = AgentOverride.model_validate({"agent": {"voice_id": "other"}})
-    assert overridden(voice, override) == override.apply(voice)
+def test_a_chat_agent_takes_the_overrides_that_it_has_settings_for() -> None:
+    changed = overridden(CHAT_AGENT, AgentOverride.model_validate({"agent": OVERRIDE}))
+    assert isinstance(changed, ChatAgent)
+    assert (changed.agent_name, changed.timezone) == ("Eve", "Europe/Berlin")
+    assert changed.webhook_events == CHAT_AGENT.webhook_events
 
 
-def test_a_list_refuses_conditions_that_it_would_not_look_at() -> None:
-    with pytest.raises(ValidationError, match="cannot filter by agent_tag, user_sentiment"):
-        ChatFilters.model_validate({"user_sentiment": {}, "agent_tag": {}})
-    with pytest.raises(ValidationError):
-        ChatFilters.model_validate([])
-    assert ChatFilters.model_validate({}).chat_id is None
+def test_an_override_of_nothing_changes_nothing() -> None:
+    assert overridden(CHAT_AGENT, AgentOverride.model_validate({})) == CHAT_AGENT
+
+
+def test_an_agent_for_calls_takes_every_override() -> None:
+    changed = overridden(VOICE_AGENT, AgentOverride.model_validate({"agent": OVERRIDE}))
+    assert isinstance(changed, Agent)
+    assert (changed.agent_name, changed.voice_speed, changed.webhook_events) == ("Eve", 2, ("call_ended",))

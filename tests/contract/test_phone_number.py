@@ -149,7 +149,14 @@ def test_pretty_and_area_code_are_derived() -> None:
     assert (inside.phone_number_pretty, inside.area_code) == ("reception", None)
 
 
-def test_a_number_that_would_be_bought_is_told_apart_and_has_retells_transport() -> None:
-    number = PhoneNumberCreate.model_validate({"phone_number": "+14157774444", "nickname": "Office"}).number(now_ms=7)
-    assert (number.phone_number, number.nickname, number.last_modification_timestamp) == ("+14157774444", "Office", 7)
-    assert number.sip_outbound_trunk_config is not None and number.sip_outbound_trunk_config.transport == "TCP"
+def test_a_number_that_is_created_has_the_default_trunk_and_no_carrier() -> None:
+    number = PhoneNumberCreate.model_validate({"phone_number": "+14157774444", "transport": None}).number(now_ms=7)
+    assert number.as_json()["sip_outbound_trunk_config"] == {"transport": "TCP"}
+    assert (number.phone_number, number.last_modification_timestamp) == ("+14157774444", 7)
+
+
+def test_a_number_without_a_trunk_is_stored_without_one() -> None:
+    record = {"phone_number": "100", "last_modification_timestamp": 1}
+    number = PhoneNumber.model_validate(record)
+    assert "sip_outbound_trunk_config" not in number.as_record()
+    assert PhoneNumber.model_validate(number.as_record()) == number

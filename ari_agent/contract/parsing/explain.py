@@ -29,11 +29,19 @@ def explain(error: ValidationError, given: object = NOT_GIVEN, *, root: str = "b
         return f"{root}: {error.error_count()} values in it are wrong"
     by_path: dict[str, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
+        if _is_consequence(detail):
+            continue
         by_path.setdefault(_path(detail, given), []).append(detail)
     lines = [f"{path or root}: {_sentence(path, details)}" for path, details in by_path.items()]
     hidden = len(lines) - MAX_FIELDS
     shown = "; ".join(lines[:MAX_FIELDS])
     return f"{shown}; and {hidden} more" if hidden > 0 else shown
+
+
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Whether an array has too few items only because it was read up to a wrong one, which has an error of its own."""
+    given = detail["input"]
+    return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= detail["ctx"]["min_length"]
 
 
 def _sentence(path: str, details: Sequence[ErrorDetails]) -> str:
@@ -116,6 +124,7 @@ def _expectation(detail: ErrorDetails) -> str:
 
 
 def _reworded(message: str) -> str:
+    message = message.replace(" after validation", "")
     for prefix, wording in _PREFIXES.items():
         if message.startswith(prefix):
             return wording + message.removeprefix(prefix)

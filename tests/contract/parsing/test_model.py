@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import parse_json
-from ari_agent.contract.parsing.model import MAX_METADATA_BYTES, ContractModel
+from ari_agent.contract.parsing.model import MAX_METADATA_BYTES, ContractModel, without_defaults
 from ari_agent.contract.registered_call import PhoneCallRegister
 from tests.contract.samples import SAMPLES
 
@@ -138,3 +138,14 @@ def test_dynamic_variables_are_at_most_a_thousand() -> None:
     variables = {f"{number}": "x" for number in range(1001)}
     with pytest.raises(ValidationError, match="at most 1000 items"):
         PhoneCallRegister.model_validate({"agent_id": "agent_1", "retell_llm_dynamic_variables": variables})
+
+
+def test_the_schema_of_an_update_has_no_defaults() -> None:
+    class Created(ContractModel):
+        volume: float = 1.0
+
+    class Updated(Created):
+        model_config = ConfigDict(json_schema_extra=without_defaults)
+
+    assert Created.model_json_schema()["properties"]["volume"]["default"] == 1.0
+    assert "default" not in Updated.model_json_schema()["properties"]["volume"]
