@@ -215,7 +215,9 @@ class Delivery:
             wait=wait_fixed(self._store_retry_s),
             before_sleep=_log_unrecorded,
         )
-        await recording(write)
+        async for attempt in recording:  # not `recording(write)`: it awaits nothing but a coroutine function
+            with attempt:
+                await write()
 
     def _retry_ms(self, failed_before: int) -> int | None:
         """When to try again, in milliseconds since 1970; None after the last retry."""
