@@ -1,7 +1,7 @@
 """How a stored call is read: as the call object, or as the text that list-calls shows of it.
 
 That text is written with the record: a page of a thousand calls goes out as it was stored, however long their
-transcripts are, and nothing of it is parsed. Records that a version without it wrote are read as objects first.
+transcripts are, and nothing of it is parsed.
 """
 
 from __future__ import annotations
@@ -11,32 +11,25 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, case, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.errors import UnreadableRecord
-from ari_agent.store.call_segments import Key, Place, Sealed, keys_of
-from ari_agent.store.column_cache import ColumnCache, among, load_packed
-from ari_agent.store.packed_items import ITEMS, PackedItems
+from ari_agent.store.database import among
+from ari_agent.store.list_calls_paging import Key
 from ari_agent.store.tables import calls
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
-_NO_ITEM: Final = calls.c.list_item.is_(None)
-ITEM: Final[Sequence[ColumnElement[Any]]] = (
-    calls.c.call_id,
-    calls.c.list_item,
-    case((_NO_ITEM, calls.c.document)).label("document"),
-    case((_NO_ITEM, calls.c.amendments)).label("amendments"),
-)
-"""What `item_of` reads: a long record is left where it is."""
+"""What `call_of` reads."""
+ITEM: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.list_item)
+"""What `item_of` reads."""
 _READ_AT_ONCE: Final = 16
 """Records: half a millisecond."""
 
@@ -52,45 +45,19 @@ def list_item(known: Mapping[str, object]) -> str:
 
 
 def read(connection: Connection, keys: Sequence[Key], columns: Sequence[ColumnElement[Any]]) -> Sequence[Row[Any]]:
-    """Of these calls, which are all there, in this order."""
+    """These columns of these calls, which are all there, in this order."""
     if not keys:
         return ()
     of_keys = among(connection, calls.c.call_id, [call_id for _, call_id in keys])
-    if connection.dialect.name == "sqlite":
-        # neighbours in the list are neighbours in the index by time, and strangers in the one by call_id, which an
-        # expression keeps it from: a thousand calls are read ten times as fast
-        by_time = among(connection, calls.c.listed_ms, [listed_ms for listed_ms, _ in keys])
-        of_keys = by_time & among(connection, calls.c.call_id.concat(""), [call_id for _, call_id in keys])
     found = {row.call_id: row for row in connection.execute(select(*columns).where(of_keys))}
     return [found[call_id] for _, call_id in keys]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedItem:
-    """What a segment keeps of a call to be shown."""
-
-    block: PackedItems
-    row: int
-
-
-def read_items(connection: Connection, cache: ColumnCache, places: Sequence[Place]) -> Sequence[Row[Any] | SealedItem]:
-    """Of these calls, in this order, what `item_of` makes the item of: from the segments those that they keep."""
-    blocks_of = [one.loaded.item_place(one.row) if isinstance(one, Sealed) else None for one in places]
-    wanted = list(dict.fromkeys(block for block in blocks_of if block is not None))
-    blocks = {block: PackedItems(packed) for block, packed in load_packed(connection, wanted).items()}
-    left = [one for one, block in zip(places, blocks_of, strict=True) if block not in blocks]
-    rows = iter(read(connection, keys_of(connection, cache, left), ITEM))
-    return [
-        SealedItem(blocks[block], one.row % ITEMS) if isinstance(one, Sealed) and block in blocks else next(rows)
-        for one, block in zip(places, blocks_of, strict=True)
-    ]
 
 
 def call_of(row: Row[Any]) -> Call:
     """The call object of a RECORD.
 
     Raises:
-        UnreadableRecord: as it says.
+        UnreadableRecord: its JSON is damaged, or no call object of this version.
     """
     if row.amendments is None:
         with suppress(ValidationError):  # half a surrogate pair, say, which only Python's own parser takes
@@ -101,22 +68,22 @@ def call_of(row: Row[Any]) -> Call:
         raise UnreadableRecord(f"the record of call {row.call_id}", error) from None
 
 
-def item_of(row: Row[Any] | SealedItem) -> str:
-    """The JSON that list-calls shows of an ITEM, or of a call in a segment.
+def item_of(row: Row[Any]) -> str:
+    """The JSON that list-calls shows of an ITEM.
 
     Raises:
-        UnreadableRecord: as it says.
+        UnreadableRecord: an older version stored none, and the migration could not read the record.
     """
-    if isinstance(row, SealedItem):
-        return row.block[row.row]
-    if row.list_item is not None:
-        item: str = row.list_item
-        return item
-    return list_item(call_of(row).model_dump(mode="json", exclude_none=True, exclude=set(TRANSCRIPTS)))
+    if row.list_item is None:
+        raise UnreadableRecord(
+            f"the record of call {row.call_id}", ValueError("no JSON when the database was migrated")
+        )
+    item: str = row.list_item
+    return item
 
 
-def readable(rows: Sequence[Any], read_one: Callable[[Any], T]) -> Sequence[T]:
-    """What is read of each, without those that cannot be: one bad record must not hide all others."""
+def readable(rows: Sequence[Row[Any]], read_one: Callable[[Row[Any]], T]) -> Sequence[T]:
+    """What is read of each row, without those that cannot be: one bad record must not hide all others."""
     found = []
     for number, row in enumerate(rows):
         if number % _READ_AT_ONCE == 0:

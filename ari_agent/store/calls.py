@@ -11,65 +11,36 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import UnknownCall
-from ari_agent.store import call_list
+from ari_agent.store.call_conditions import matching_calls
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
-from ari_agent.store.call_records import (
-    RECORD,
-    SealedItem,
-    call_of,
-    dump,
-    item_of,
-    list_item,
-    read,
-    read_items,
-    readable,
-)
-from ari_agent.store.call_sealer import UNFINISHED, CallSealer, mark_fresh
-from ari_agent.store.call_segments import Key, Place, keys_of
-from ari_agent.store.call_warming import warm_up
-from ari_agent.store.column_cache import ColumnCache
+from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
 from ari_agent.store.database import Database, insert_into
+from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import Outbox
-from ari_agent.store.segment_tables import call_fresh
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
+UNFINISHED: Final = frozenset({CallStatus.REGISTERED.value, CallStatus.ONGOING.value})
 Shown = TypeVar("Shown")
-Source = TypeVar("Source")
 
 
 @dataclass(frozen=True, slots=True)
 class CallPage(Generic[Shown]):
     """Some calls, and the key that the page after them begins with: None on the last page.
 
-    total: how many fulfil the filters, the other pages' too; None if nobody wanted to know.
+    total: how many fulfil the filters on all pages together; None if nobody wanted to know.
     """
 
     calls: Sequence[Shown]
     next_key: str | None
     total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A page as it is asked for."""
-
-    ascending: bool
-    limit: int
-    pagination_key: str | None
-    skip: int
-
-    def window(self, connection: Connection) -> call_list.Window:
-        """One call more than the page, which tells whether there is another."""
-        after = None if self.pagination_key is None else _position(connection, self.pagination_key)
-        return call_list.Window(ascending=self.ascending, skip=self.skip, size=self.limit + 1, after=after)
 
 
 class Calls:
@@ -79,25 +50,6 @@ class Calls:
         self._database = database
         self._outbox = outbox
         self._now_ms = now_ms
-        self._sealer = CallSealer(database)
-        self._columns = ColumnCache()
-        self._warming: asyncio.Task[int] | None = None
-
-    async def open(self) -> None:
-        """Seal what is waiting: of a database that an older version filled, every call."""
-        await self._sealer.seal()
-        self._warming = asyncio.create_task(warm_up(self._database))
-
-    async def close(self) -> None:
-        """Seal no more: what waits is sealed at the next start."""
-        if self._warming:
-            self._warming.cancel()
-            await asyncio.wait([self._warming])
-        await self._sealer.close()
-
-    def forget_columns(self) -> None:
-        """Read everything anew that list-calls looks through."""
-        self._columns = ColumnCache()
 
     async def save(self, call: Call, events: Sequence[WebhookEvent] = ()) -> None:
         """Write the record and what is to be told about it, both or neither.
@@ -110,14 +62,13 @@ class Calls:
             self._outbox.add(connection, events)
 
         await self._database.write(write)
-        self._sealer.announce()
         if events:
             self._outbox.announce()
 
     def put(self, connection: Connection, call: Call) -> None:
         """Write the record inside somebody's transaction."""
         of_call = calls.c.call_id == call.call_id
-        chosen = select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status).where(of_call)
+        chosen = select(calls.c.amendments, calls.c.listed_ms).where(of_call)
         row = connection.execute(chosen.with_for_update()).one_or_none()
         known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
         # a record keeps its place in the list until it knows when its call started
@@ -135,8 +86,6 @@ class Calls:
         elif connection.execute(insert_into(connection, calls).values(**values).on_conflict_do_nothing()).rowcount != 1:
             self.put(connection, call)  # somebody else has just made it
             return
-        if row is None or row.call_status not in UNFINISHED:
-            mark_fresh(connection, call.call_id, listed_ms=listed_ms, sealed_ms=row.listed_ms if row else None)
         _index(connection, call.call_id, known, listed_ms)
 
     async def get(self, call_id: str) -> Call | None:
@@ -146,9 +95,7 @@ class Calls:
 
     async def unfinished(self) -> Sequence[Call]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
-        # they are fresh, all of them, and no index by status is needed
-        fresh = calls.c.call_id.in_(select(call_fresh.c.call_id))
-        rows = await self._rows(fresh & calls.c.call_status.in_(UNFINISHED))
+        rows = await self._rows(calls.c.call_status.in_(UNFINISHED))
         return await asyncio.to_thread(readable, rows, call_of)
 
     async def list(
@@ -164,17 +111,15 @@ class Calls:
         """Calls that fulfil every filter, by start_timestamp and then call_id.
 
         pagination_key: `next_key` of the page before, or the call_id of its last call; either stays right while
-        calls are added. skip: how many to pass over. with_total: they are counted as well, in the same walk.
+        calls are added. skip: how many to pass over. with_total: all that fulfil the filters are counted as well.
 
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
-        window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-
-        def read_records(connection: Connection, places: Sequence[Place]) -> Sequence[Row[Any]]:
-            return read(connection, keys_of(connection, self._columns, places), RECORD)
-
-        return await self._page(filters, window, read_records, call_of, with_total=with_total)
+        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
+        rows = await self._page(filters, wanted, RECORD, with_total=with_total)
+        found = await asyncio.to_thread(readable, rows.calls, call_of)
+        return CallPage(found, rows.next_key, rows.total)
 
     async def list_items(
         self,
@@ -187,37 +132,33 @@ class Calls:
         with_total: bool = False,
     ) -> CallPage[str]:
         """The same as JSON texts, without transcripts: what list-calls shows."""
-        window = _Wanted(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-
-        def read_all(connection: Connection, places: Sequence[Place]) -> Sequence[Row[Any] | SealedItem]:
-            return read_items(connection, self._columns, places)
-
-        return await self._page(filters, window, read_all, item_of, with_total=with_total)
+        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
+        rows = await self._page(filters, wanted, ITEM, with_total=with_total)
+        return CallPage(readable(rows.calls, item_of), rows.next_key, rows.total)
 
     async def _page(
         self,
         filters: Sequence[AnyFilter],
-        wanted: _Wanted,
-        read_all: Callable[[Connection, Sequence[Place]], Sequence[Source]],
-        read_one: Callable[[Source], Shown],
+        wanted: WantedPage,
+        shown: Sequence[ColumnElement[Any]],
         *,
         with_total: bool,
-    ) -> CallPage[Shown]:
-        def ask(connection: Connection) -> tuple[Sequence[Source], Sequence[Key], int | None]:
-            found = call_list.look(connection, self._columns, filters, wanted.window(connection), with_total=with_total)
-            page, beyond = found.places[: wanted.limit], found.places[wanted.limit :]
-            last = keys_of(connection, self._columns, page[-1:] if beyond else ())
-            return read_all(connection, page), last, found.total
+    ) -> CallPage[Row[Any]]:
+        """These columns of the calls on the page."""
 
-        rows, last, total = await self._database.read(ask)
-        next_key = "{}:{}".format(*last[0]) if last else None
-        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, total)
+        def ask(connection: Connection) -> CallPage[Row[Any]]:
+            matching = matching_calls(filters, connection.dialect.name)
+            page = read_page(connection, matching, wanted)
+            total = count(connection, matching) if with_total else None
+            return CallPage(read(connection, page.keys, shown), page.next_key, total)
+
+        return await self._database.read(ask)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
 
         def ask(connection: Connection) -> int:
-            return call_list.look(connection, self._columns, filters, with_total=True).total or 0
+            return count(connection, matching_calls(filters, connection.dialect.name))
 
         return await self._database.read(ask)
 
@@ -249,13 +190,9 @@ class Calls:
             values |= columns(known)
             connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
             _index(connection, call_id, known, row.listed_ms)
-            if row.call_status not in UNFINISHED:
-                mark_fresh(connection, call_id, listed_ms=row.listed_ms, sealed_ms=row.listed_ms)
             return call
 
-        changed = await self._database.write(change)
-        self._sealer.announce()
-        return changed
+        return await self._database.write(change)
 
     async def delete(self, call_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such call."""
@@ -264,32 +201,15 @@ class Calls:
             self._outbox.forget(connection, call_id)
             for table in (call_attributes, call_tool_calls):
                 connection.execute(delete(table).where(table.c.call_id == call_id))
-            dropped = delete(calls).where(calls.c.call_id == call_id).returning(calls.c.call_id, calls.c.listed_ms)
-            row = connection.execute(dropped).one_or_none()
-            if row:
-                mark_fresh(connection, row.call_id, listed_ms=row.listed_ms, sealed_ms=row.listed_ms)
-            return row is not None
+            return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
-        deleted = await self._database.write(drop)
-        self._sealer.announce(at_once=deleted)
-        return deleted
+        return await self._database.write(drop)
 
     async def _rows(self, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
         def ask(connection: Connection) -> Sequence[Row[Any]]:
             return connection.execute(select(*RECORD).where(condition)).all()
 
         return await self._database.read(ask)
-
-
-def _position(connection: Connection, pagination_key: str) -> Key:
-    """Where in the order a page begins."""
-    listed_ms, colon, call_id = pagination_key.partition(":")
-    if colon and listed_ms.isascii() and listed_ms.isdigit() and len(listed_ms) < 19:
-        return int(listed_ms), call_id
-    row = connection.execute(select(calls.c.listed_ms).where(calls.c.call_id == pagination_key)).one_or_none()
-    if row is None:
-        raise UnknownCall(pagination_key)
-    return row.listed_ms, pagination_key
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

@@ -16,8 +16,9 @@ from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import StoreError, UnknownAsset
-from ari_agent.store.call_filter import FilterOp, compare
+from ari_agent.store.call_filter import FilterOp
 from ari_agent.store.chat_tables import chats
+from ari_agent.store.column_conditions import compare
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.outbox import Outbox
 

@@ -49,18 +49,16 @@ class Store:
         Raises:
             StoreError: it cannot be reached or written, or was made by a newer version.
 
-        Cancelled, it ends within a second or so; what was still to be packed for list-calls is packed the next time.
+        Cancelled, it ends when the schema is there: a million calls of an older version take minutes.
         """
         try:
             await self._database.write(lambda connection: bring_to_head(connection, shown_url=self._database.shown_url))
-            await self.calls.open()
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Let what is being written be written, then let go of the database."""
-        await self.calls.close()
         await self._database.close()
 
     async def ping(self) -> None:

@@ -1,0 +1,126 @@
+"""The filters of list-calls in SQL: which tables to read, and what must hold.
+
+Each call is a row of `calls`, and each of its attributes and tool calls a row of a table of its own. A filter by an
+attribute joins that table, whose index has the calls of one value in the order of the list; what a call must not have,
+and its tool calls, are looked up in a subquery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true, tuple_
+
+from ari_agent.store.call_filter import AnyFilter, AnyOf, AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
+from ari_agent.store.call_index import MAX_KEY_CHARACTERS, as_text
+from ari_agent.store.column_conditions import compare
+from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingCalls:
+    """FROM and WHERE of the calls that fulfil every filter. listed_ms, call_id: the columns that the list is sorted by.
+
+    Where there is a filter by an attribute, they are those of its table, and not of `calls`.
+    """
+
+    source: FromClause
+    conditions: Sequence[ColumnElement[bool]]
+    listed_ms: ColumnElement[int]
+    call_id: ColumnElement[str]
+
+
+def matching_calls(filters: Sequence[AnyFilter], dialect_name: str) -> MatchingCalls:
+    """The calls that fulfil all these filters, each of them once. dialect_name: `sqlite` or `postgresql`."""
+    flat = list(_without_single_alternatives(filters))
+    wanted = [each for each in flat if isinstance(each, AttributeFilter) and each.op not in _NEGATIONS]
+    attributes = [call_attributes.alias(f"attribute_{number}") for number in range(len(wanted))]
+    needs_calls = not wanted or any(isinstance(each, Filter | AnyOf) for each in flat)
+    first, *others = [*attributes, calls] if needs_calls else attributes
+    source: FromClause = first
+    for other in others:
+        source = source.join(other, and_(other.c.call_id == first.c.call_id, other.c.listed_ms == first.c.listed_ms))
+    conditions = [
+        condition
+        for attribute, each in zip(attributes, wanted, strict=True)
+        for condition in _attribute_conditions(attribute, each, each.op)
+    ]
+    for each in flat:
+        match each:
+            case Filter() | AnyOf():
+                conditions += _column_conditions(each, first.c.listed_ms)
+            case AttributeFilter(op=op) if op in _NEGATIONS:
+                conditions.append(_has_not(first, each, dialect_name))
+            case ToolCallFilter():
+                conditions.append(first.c.call_id.in_(_with_tool_call(each)))
+            case _:
+                pass
+    return MatchingCalls(source, conditions, first.c.listed_ms, first.c.call_id)
+
+
+def _without_single_alternatives(filters: Sequence[AnyFilter]) -> Iterator[AnyFilter]:
+    """An AnyOf of one alternative is what stands in it, which an index can answer."""
+    for each in filters:
+        if isinstance(each, AnyOf) and len(each.alternatives) == 1:
+            yield from each.alternatives[0]
+        else:
+            yield each
+
+
+_AS_LISTED: Final = frozenset({FilterOp.EQ, FilterOp.GT, FilterOp.GE, FilterOp.LT, FilterOp.LE, FilterOp.BT})
+
+
+def _column_conditions(wanted: Filter | AnyOf, listed_ms: ColumnElement[int]) -> Iterator[ColumnElement[bool]]:
+    if isinstance(wanted, AnyOf):
+        alternatives = [[_compare_field(each) for each in alternative] for alternative in wanted.alternatives]
+        yield or_(false(), *(and_(true(), *alternative) for alternative in alternatives))
+        return
+    if wanted.field is FilterField.START_TIMESTAMP and wanted.op in _AS_LISTED:
+        # the same where a call has started, and in every index
+        yield compare(listed_ms, wanted.op, wanted.value)
+    yield _compare_field(wanted)
+
+
+def _compare_field(wanted: Filter) -> ColumnElement[bool]:
+    return compare(calls.c[wanted.field.value], wanted.op, wanted.value)
+
+
+_NEGATIONS: Final[Mapping[FilterOp, FilterOp]] = {FilterOp.NE: FilterOp.EQ, FilterOp.NP: FilterOp.PR}
+"""What an attribute must not be, by what is asked for: a call without the attribute fulfils these too."""
+
+
+def _has_not(first: FromClause, wanted: AttributeFilter, dialect_name: str) -> ColumnElement[bool]:
+    """The call has no such attribute.
+
+    SQLite runs a NOT EXISTS anew for each call, at another place of the index each time, while it reads a NOT IN once.
+    PostgreSQL makes a hash join of a NOT EXISTS, and searches the whole list of a long NOT IN for each call.
+    """
+    unwanted = call_attributes.alias("unwanted")
+    conditions = _attribute_conditions(unwanted, wanted, _NEGATIONS[wanted.op])
+    if dialect_name == "sqlite":
+        keys = select(unwanted.c.listed_ms, unwanted.c.call_id).where(*conditions)
+        return tuple_(first.c.listed_ms, first.c.call_id).not_in(keys)
+    return ~exists().where(unwanted.c.call_id == first.c.call_id, *conditions)
+
+
+def _attribute_conditions(
+    attribute: FromClause, wanted: AttributeFilter, op: FilterOp
+) -> Sequence[ColumnElement[bool]]:
+    key = storable(wanted.key)[:MAX_KEY_CHARACTERS]
+    of_key = [attribute.c.kind == wanted.kind.value, attribute.c.key == key]
+    if op is FilterOp.PR:
+        return of_key
+    if wanted.numeric:
+        return [*of_key, compare(attribute.c.number, op, wanted.value)]
+    return [*of_key, compare(attribute.c.text, op, _attribute_text(wanted.value))]
+
+
+def _attribute_text(value: Any) -> Any:
+    return [as_text(one) for one in value] if isinstance(value, list | tuple) else as_text(value)
+
+
+def _with_tool_call(wanted: ToolCallFilter) -> Any:
+    conditions = [compare(call_tool_calls.c[name], op, value) for name, op, value in wanted.conditions]
+    return select(call_tool_calls.c.call_id).where(*conditions)

@@ -1,0 +1,83 @@
+"""Paging of list-calls: which calls stand on a page, and how many fulfil the filters on all pages together.
+
+The list is sorted by `listed_ms`, when a call started, and then by `call_id`. A page is named by the key of the last
+call before it and not by a number, so that it stays right while calls are added, and is found in an index however deep
+it is. At first only keys are read, which all stand in the index; the few rows of the page then come by their keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
+
+from ari_agent.errors import UnknownCall
+from ari_agent.store.call_conditions import MatchingCalls
+from ari_agent.store.tables import StorableText, calls
+
+Key = tuple[int, str]
+"""A call's place in the list: listed_ms, call_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPage:
+    """Which page is wanted.
+
+    pagination_key: `next_key` of the page before, or the call_id of its last call; None for the first page. limit: how
+    many calls at most. skip: how many to pass over before the first.
+    """
+
+    ascending: bool = False
+    limit: int = 50
+    pagination_key: str | None = None
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfKeys:
+    """The calls of one page. next_key: the pagination_key of the page after it, None on the last one."""
+
+    keys: list[Key]
+    next_key: str | None
+
+
+def read_page(connection: Connection, matching: MatchingCalls, wanted: WantedPage) -> PageOfKeys:
+    """The keys of the calls on the page.
+
+    Raises:
+        UnknownCall: pagination_key is the call_id of no call.
+    """
+    after = None if wanted.pagination_key is None else _position(connection, wanted.pagination_key)
+    rows = connection.execute(_keys(matching, wanted, after)).all()
+    keys = [(row.listed_ms, row.call_id) for row in rows[: wanted.limit]]
+    return PageOfKeys(keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None)
+
+
+def count(connection: Connection, matching: MatchingCalls) -> int:
+    """How many calls fulfil the filters."""
+    statement = select(func.count()).select_from(matching.source).where(*matching.conditions)
+    return connection.execute(statement).scalar_one()
+
+
+def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[Any]:
+    """One call more than the page has, which tells whether there is another page."""
+    place = (matching.listed_ms, matching.call_id)
+    statement = select(*place).select_from(matching.source).where(*matching.conditions)
+    if after is not None:
+        here = tuple_(*place)
+        there = tuple_(literal(after[0], BigInteger), literal(after[1], StorableText))
+        statement = statement.where(here > there if wanted.ascending else here < there)
+    order = [column.asc() if wanted.ascending else column.desc() for column in place]
+    return statement.order_by(*order).limit(wanted.limit + 1).offset(wanted.skip or None)
+
+
+def _position(connection: Connection, pagination_key: str) -> Key:
+    """The place in the list of the last call before the page."""
+    listed_ms, colon, call_id = pagination_key.partition(":")
+    if colon and listed_ms.isascii() and listed_ms.isdigit() and len(listed_ms) < 19:
+        return int(listed_ms), call_id
+    row = connection.execute(select(calls.c.listed_ms).where(calls.c.call_id == pagination_key)).one_or_none()
+    if row is None:
+        raise UnknownCall(pagination_key)
+    return row.listed_ms, pagination_key
