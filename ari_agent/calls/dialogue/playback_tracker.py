@@ -5,7 +5,8 @@
                           ▲ played: the last mark that came back, and for INTERPOLATED_MS the clock beyond it
 
 What was heard is known from marks that the caller's side returns. Between two marks the clock tells, for a short while.
-A front end that returns none is taken to have played a sentence OVERDUE_MS after its sound should have ended.
+A front end that returns none is taken to have played what there is of a sentence OVERDUE_MS after that should have
+ended: a long sentence is made piece by piece, as there is room, and would wait for room forever.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ari_agent.calls.dialogue.spoken_sentence import SpokenSentence
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 
 OVERDUE_MS: Final = 2_000
-"""A sentence that should have been heard so long ago was: some front ends do not tell."""
+"""What should have been heard so long ago was: some front ends do not tell."""
 INTERPOLATED_MS: Final = 200
 """How far the clock tells what was heard beyond the last mark."""
 
@@ -51,9 +52,11 @@ class PlaybackTracker:
 
     @property
     def overdue_ms(self) -> float | None:
-        """When the first sentence is taken to have been heard, mark or no mark; None while that cannot be said."""
+        """When what there is of the first sentence is taken as heard, mark or no mark; None: there is nothing."""
         head = self._queue[0] if self._queue else None
-        if head is None or head.began_ms is None or not head.is_whole or self.is_paused:
+        if head is None or head.began_ms is None or self.is_paused:
+            return None
+        if head.heard_ms >= head.audio_ms and not head.is_whole:
             return None
         return max(head.began_ms + head.audio_ms, self._played_ms + head.audio_ms - head.heard_ms) + OVERDUE_MS
 
@@ -80,7 +83,7 @@ class PlaybackTracker:
         self._played_ms = now_ms
 
     def tick(self, now_ms: float) -> bool:
-        """Take the first sentence as heard if it is overdue. False: it is not."""
+        """Take what there is of the first sentence as heard if it is overdue. False: it is not."""
         due_ms = self.overdue_ms
         if due_ms is None or now_ms < due_ms:
             return False

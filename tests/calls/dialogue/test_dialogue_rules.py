@@ -44,7 +44,9 @@ def _step(name: str, *values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple
     return st.tuples(st.just(name), *values)
 
 
+LONG = "I will now tell you a very long story about a telephone. It rang and rang, and nobody came, not even a cat."
 COMMON = st.one_of(
+    _step("story", st.integers(1, 3000), st.booleans()),
     _step("wait", st.integers(1, 3000)),
     _step("wait", st.integers(1, 300)),
     _step("voice starts"),
@@ -69,13 +71,15 @@ RARE = st.one_of(
 ENDING = st.one_of(
     _step("greeting"),
     _step("recording", st.sampled_from(["static_text", "prompt"]), st.sampled_from(["Call back.", ""])),
+    _step("message", st.integers(1, 1000)),
     _step("closed"),
     _step("mute"),
     _step("failed"),
     _step("ended"),
 )
 STEPS = st.lists(st.one_of(COMMON, COMMON, RARE), max_size=30)
-LAST_STEPS = st.lists(st.one_of(COMMON, RARE, ENDING), max_size=8)
+LAST_STEPS = st.lists(st.one_of(COMMON, RARE, ENDING, ENDING), max_size=8)
+OPENINGS = st.sampled_from([None, "", "Hello.", LONG])
 
 
 def happen(call: Rehearsal, step: tuple[Any, ...]) -> None:
@@ -91,6 +95,8 @@ def happen(call: Rehearsal, step: tuple[Any, ...]) -> None:
             call.voice_starts().wait(duration_ms).voice_stops().wait(100).understood(text, final=True)
         case ("understood", text, final, sure):
             call.understood(text, final=final, end_of_turn=sure and final)
+        case ("story", duration_ms, complete):
+            call.answers(LONG, complete=complete).wait(duration_ms)
         case ("answers", content, complete, protected, action):
             call.answers(content, complete=complete, no_interruption_allowed=protected, **action)
         case ("late answer", content):
@@ -122,6 +128,9 @@ def happen(call: Rehearsal, step: tuple[Any, ...]) -> None:
             call.feed(events.GreetingBegan())
         case ("recording", action, text):
             call.feed(events.RecordingBegan(VoicemailNotice(status="recording", action=action, text=text)))
+        case ("message", duration_ms):
+            notice = VoicemailNotice(status="recording", action="static_text", text=LONG)
+            call.feed(events.RecordingBegan(notice)).wait(duration_ms)
         case ("closed",):
             call.feed(events.AgentClosed())
         case ("mute",):
@@ -132,9 +141,13 @@ def happen(call: Rehearsal, step: tuple[Any, ...]) -> None:
             call.feed(events.CallEnded())
 
 
-def rehearsed(how: DialogueSettings, steps: list[tuple[Any, ...]], *, plays: bool, starts_after: int) -> Rehearsal:
+def rehearsed(
+    how: DialogueSettings, opening: str | None, steps: list[tuple[Any, ...]], *, plays: bool, starts_after: int
+) -> Rehearsal:
     """A call in which these steps have happened, the caller having joined somewhere among the first."""
     call = Rehearsal(how, plays=plays)
+    if opening is not None:
+        call.answers(opening)
     for number, step in enumerate(steps):
         if number == starts_after:
             call.feed(events.CallerJoined())
@@ -162,15 +175,16 @@ def check_nobody_is_stranded(call: Rehearsal) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(SETTINGS, STEPS, LAST_STEPS, st.booleans(), st.integers(0, 4))
+@given(SETTINGS, OPENINGS, STEPS, LAST_STEPS, st.booleans(), st.integers(0, 4))
 def test_a_conversation_keeps_its_rules_and_strands_nobody(
     how: DialogueSettings,
+    opening: str | None,
     steps: list[tuple[Any, ...]],
     last_steps: list[tuple[Any, ...]],
     plays: bool,
     starts_after: int,
 ) -> None:
-    call = rehearsed(how, steps + last_steps, plays=plays, starts_after=starts_after)
+    call = rehearsed(how, opening, steps + last_steps, plays=plays, starts_after=starts_after)
     call.falls_quiet()
     check_nobody_is_stranded(call)
     asked = [order.response_id for order in call.of(Ask)]
@@ -178,11 +192,11 @@ def test_a_conversation_keeps_its_rules_and_strands_nobody(
 
 
 @settings(max_examples=100, deadline=None)
-@given(SETTINGS, STEPS, st.booleans(), st.integers(0, 4))
+@given(SETTINGS, OPENINGS, STEPS, st.booleans(), st.integers(0, 4))
 def test_after_whatever_happened_the_caller_is_answered(
-    how: DialogueSettings, steps: list[tuple[Any, ...]], plays: bool, starts_after: int
+    how: DialogueSettings, opening: str | None, steps: list[tuple[Any, ...]], plays: bool, starts_after: int
 ) -> None:
-    call = rehearsed(how, steps, plays=plays, starts_after=starts_after).falls_quiet()
+    call = rehearsed(how, opening, steps, plays=plays, starts_after=starts_after).falls_quiet()
     if call.dialogue.speech.turn is not None:  # it has not written all yet
         message = "Well."
         if call.dialogue.requests.open_id is None:
@@ -201,11 +215,11 @@ def test_after_whatever_happened_the_caller_is_answered(
 
 
 @settings(max_examples=60, deadline=None)
-@given(SETTINGS, STEPS, st.booleans())
+@given(SETTINGS, OPENINGS, STEPS, st.booleans())
 def test_what_is_kept_was_spoken_in_that_order_and_nothing_changes_after_the_end(
-    how: DialogueSettings, steps: list[tuple[Any, ...]], plays: bool
+    how: DialogueSettings, opening: str | None, steps: list[tuple[Any, ...]], plays: bool
 ) -> None:
-    call = rehearsed(how, steps, plays=plays, starts_after=0)
+    call = rehearsed(how, opening, steps, plays=plays, starts_after=0)
     call.feed(events.CallEnded())
     spoken = " ".join(order.text for order in call.orders if hasattr(order, "text")).split()
     heard = [word for line in call.said() if line.startswith("agent") for word in line.split()[1:]]

@@ -103,7 +103,16 @@ def test_what_is_never_told_is_taken_as_heard_after_a_while() -> None:
     assert play.tracker.tick(due_ms)
     assert play.tracker.take_over()
     assert play.said() == TEXT
-    assert Played(whole=False).tracker.overdue_ms is None
+
+
+def test_a_long_sentence_that_waits_for_room_to_be_made_gets_it() -> None:
+    play = Played(whole=False)
+    due_ms = play.tracker.overdue_ms
+    assert due_ms == LASTS_MS + OVERDUE_MS
+    assert play.tracker.tick(due_ms)
+    assert play.tracker.unheard_ms == 0
+    assert not play.tracker.is_empty
+    assert play.tracker.overdue_ms is None
 
 
 def test_sentences_without_sound_are_dropped_and_the_others_are_whole() -> None:
@@ -148,7 +157,8 @@ def test_whatever_happens_what_was_heard_only_grows_and_is_kept_once(steps: list
                 assert tracker.resume(now_ms) == tracker.heard_so_far
             case "keep":
                 tracker.keep_heard(now_ms)
-            case "tick" if tracker.overdue_ms is not None and tracker.tick(max(now_ms, tracker.overdue_ms)):
+            case "tick" if tracker.overdue_ms is not None:
+                assert tracker.tick(max(now_ms, tracker.overdue_ms))
                 assert tracker.take_over()
         tracker.take_over()
         now = tracker.heard_so_far or (4, 0.0)
