@@ -43,6 +43,25 @@ async def test_an_agent_that_nobody_runs_is_error_llm_websocket_open(stage: Stag
     assert record["disconnection_reason"] == "error_llm_websocket_open"
 
 
+async def test_an_agent_that_takes_no_calls_fails_like_one_that_refuses(stage: Stage) -> None:
+    own_events = stage.webhooks.hook()
+    settings = {"response_engine": {"type": "retell-llm", "llm_id": "llm_1"}, "voice_id": "voice", "agent_name": "Ada"}
+    body = {**settings, "webhook_url": own_events.url}
+    agent_id = (await stage.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    taking_none, refusing = await stage.import_number(agent_id), stage.agents.agent(refusal=Refusal(503))
+    heard: dict[str, int | None] = {}
+    for number in (taking_none, await stage.import_number(await stage.create_agent(refusing))):
+        async with stage.caller() as caller:
+            await caller.dial(number)
+            heard[number] = (await caller.refused(timeout_s=30)).status  # once the dialplan has said what is wrong
+    ended = await own_events.event("call_ended", to_number=taking_none)
+    assert len(set(heard.values())) == 1
+    assert (ended.call["disconnection_reason"], ended.call["call_status"]) == ("error_llm_websocket_open", "error")
+    assert (ended.call["agent_id"], ended.call["agent_name"]) == (agent_id, "Ada")
+    why = f"agent {agent_id} has a response_engine of type retell-llm, which takes no calls; use audio-websocket"
+    assert f"call refused: {why}" in stage.controller.log_text()
+
+
 async def test_an_agent_that_never_answers_the_handshake_ends_the_ringing(stage: Stage) -> None:
     record = await outcome(stage, stage.agents.agent(refusal=CONNECT_ONLY), timeout_s=30)
     assert record["disconnection_reason"] == "error_llm_websocket_open"
