@@ -193,6 +193,9 @@ def _covers(allowed: str, name: str) -> bool:
     return name == allowed or name.startswith(f"{allowed}.")
 
 
+PURE_MODULES: Final = [name for name in MODULES if _is_pure(name)]
+
+
 @pytest.mark.parametrize("name", [name for name in PURE if not name.endswith("*")])
 def test_every_pure_module_exists(name: str) -> None:
     assert name in MODULES

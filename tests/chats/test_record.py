@@ -46,9 +46,9 @@ def test_a_chat_owes_started_ended_and_analyzed() -> None:
     record = a_record(chat_agent())
     record.started()
     record.user_said("Hi?", message_id="m1", now_ms=1_100)
-    assert record.user_waits
+    waits = [record.user_waits]
     record.agent_said("Hello.", message_id="m2", now_ms=1_200)
-    assert not record.user_waits
+    assert [*waits, record.user_waits] == [True, False]
     record.ended(ChatStatus.ENDED, 2_000)
     record.ended(ChatStatus.ERROR, 3_000)  # once is enough
     assert owed(record) == ["chat_started", "chat_ended", "chat_analyzed"]
