@@ -18,6 +18,16 @@ HAS_OTHER = other="$(call VERSION_OF,$(OTHER_PYTHON))"; [ -n "$$other" ] && [ "$
 
 # One worker more than there are cores: some tests wait. Twice more, where a machine that has too much to do failed one.
 ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 2 -m 'not asterisk'
+# Which branches they take, measured on this interpreter alone; what is read of it afterwards is tests/coverage_of_pure.py.
+MEASURED := -p pytest_cov --cov --cov-report=
+# What takes longer than `make check` may: whole servers, processes that are killed, databases at their limits, other
+# interpreters, requests made up by the thousand. `slow` marks single tests of the other folders.
+SLOW := $(addprefix --ignore=tests/,conformance demo docker integration store \
+    webhooks/test_killed.py webhooks/test_outage.py webhooks/test_fairness.py \
+    api/test_wrong_bodies.py api/test_wrong_input.py api/test_malformed_http.py api/test_retell_sdk.py \
+    api/test_web_text_agents.py speech/test_round_trip.py)
+# Fewer examples of each property, no second attempts.
+QUICK := -n $(shell nproc) -m 'not asterisk and not slow' --hypothesis-profile quick $(SLOW)
 # Where such tests are: workers need not read the others.
 WITH_ASTERISK := $(sort $(dir $(shell grep -rlE 'mark\.asterisk' --include='*.py' tests)))
 # Tests on a real Asterisk mostly wait. Each worker has an Asterisk of its own; sound that a stall of the machine spoilt
@@ -32,7 +42,7 @@ QUIETLY := log=$$(mktemp) && trap 'rm -f $$log' EXIT && run() { "$$@" >$$log 2>&
 IN_IDLE_TIME := $(if $(shell command -v chrt),chrt --idle 0,nice -n 19)
 BESIDE := $(MAKE) --no-print-directory -j
 
-.PHONY: help demo test lint test-containers root clean
+.PHONY: help demo check coverage test lint test-containers root clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -45,10 +55,22 @@ demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only
 	    $(MAKE) --no-print-directory $(VENV)/installed root && exec $(PYTHON_IN) -m ari_agent demo $(if $(ONCE),--once); \
 	fi
 
+check: ## lint, types and the quick tests, within a minute: what one runs all day
+	$(BESIDE) $(VENV)/installed
+	$(BESIDE) check-lint check-tests
+
+.PHONY: check-lint check-tests
+check-lint:
+	@$(QUIETLY); run $(MAKE) --no-print-directory lint
+
+check-tests:
+	$(PYTHON_IN) -m pytest -q $(QUICK)
+
 # Tests on a real Asterisk mostly wait, and go before the others, which take what time is left.
 test: ## lint, types and all tests, those on a real Asterisk included
 	$(BESIDE) $(VENV)/installed root
 	$(BESIDE) test-on-asterisk test-beside lint-beside
+	@$(MAKE) --no-print-directory coverage
 	$(PYTHON_IN) -m pytest -q $(ALONE)
 
 .PHONY: lint-beside test-beside test-on-asterisk
@@ -56,7 +78,10 @@ lint-beside:
 	@$(QUIETLY); run $(IN_IDLE_TIME) $(MAKE) --no-print-directory lint
 
 test-beside: $(VENV)/installed
-	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE)
+	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) $(MEASURED)
+
+coverage: ## the branches that the tests of the last `make test` took; fails where a pure module is not covered whole
+	@$(PYTHON_IN) -m tests.coverage_of_pure
 
 test-on-asterisk: $(VENV)/installed root
 	$(PYTHON_IN) -m pytest -q $(ON_ASTERISK)
@@ -74,7 +99,7 @@ other-installed: $(VENV)/installed
 
 test-other-python: other-installed ## those that need no Asterisk, on a second interpreter, as CI does after `make test`
 	@! { $(HAS_OTHER); } || $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker \
-	    --hypothesis-profile 'second interpreter'
+	    --hypothesis-profile quick
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh
@@ -88,5 +113,5 @@ $(VENV)/installed: pyproject.toml $(INSTALL)
 	touch $@
 
 clean: ## remove what was made in this clone; the cache folder stays
-	rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find ari_agent tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
 """What every test shares: hypothesis without deadlines, for machines that are busy, and the databases.
 
-A second interpreter need not look for the same examples again: `--hypothesis-profile "second interpreter"`.
+`--hypothesis-profile quick` has fewer examples: for a second interpreter, and for `make check`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.store.databases import bare_database_url, database_url, empty_databas
 __all__ = ["bare_database_url", "database_url", "empty_database", "kept_database", "postgresql_url"]
 
 settings.register_profile("no deadline", deadline=None)
-settings.register_profile("second interpreter", deadline=None, max_examples=15)
+settings.register_profile("quick", deadline=None, max_examples=15)
 settings.load_profile("no deadline")
 
 LONGEST_FIRST = (

@@ -49,10 +49,10 @@ PIECE_MS: Final = 100
 KEEP_ALIVE_S: Final = 4.0
 """Deepgram closes with NET-0001 after 10 s of nothing, and advises 3 to 5."""
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
+DIAL_TIMEOUT_S: Final = 3.0
 REDIAL_LIMIT: Final = 3
 REDIAL_WINDOW_S: Final = 10.0
 
-_DIAL_TIMEOUT_S: Final = 3.0
 _SEND_TIMEOUT_S: Final = 3.0
 _REDIAL_WAITS_S: Final = (0.0, 0.3, 1.0)
 _UNHEARD_PATIENCE_S: Final = 1.0
@@ -76,6 +76,7 @@ class DeepgramListening:
     keep_alive_s: float = KEEP_ALIVE_S
     final_timeout_s: float = FINAL_TIMEOUT_S
     patience_s: tuple[float, float] = (_UNHEARD_PATIENCE_S, _HEARD_PATIENCE_S)
+    dial_timeout_s: float = DIAL_TIMEOUT_S
 
 
 class DeepgramRecognizer(NetworkRecognizer):
@@ -116,7 +117,7 @@ class DeepgramRecognizer(NetworkRecognizer):
         """Open a stream. Raises: _Refused, _Lost, SpeechFailed."""
         http = self._session()
         try:
-            async with asyncio.timeout(_DIAL_TIMEOUT_S):
+            async with asyncio.timeout(self.settings.dial_timeout_s):
                 return await http.ws_connect(
                     self.endpoint.url("/v1/listen", stream_query(self.settings.model, options)),
                     max_msg_size=MAX_MESSAGE_BYTES,
@@ -133,7 +134,7 @@ class DeepgramRecognizer(NetworkRecognizer):
             why = error.headers.get("dg-error", "")[:200] if error.headers else ""
             raise _Refused(f"Deepgram answered {status}{f': {why}' if why else ''}", status) from None
         except TimeoutError:
-            raise _Lost(f"no answer within {_DIAL_TIMEOUT_S:g} s") from None
+            raise _Lost(f"no answer within {self.settings.dial_timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _Lost(f"the connection failed: {type(error).__name__}") from None
 

@@ -33,7 +33,7 @@ _LONGEST_CHARS: Final = 300
 """In one process: an unpronounceable text of this length takes 2 s of CPU time and gives 50 s of audio."""
 _LONGEST_BYTES: Final = 8 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
-_START_TIMEOUT_S: Final = 5.0
+START_TIMEOUT_S: Final = 5.0
 _NICENESS: Final = 10
 _AS_TYPED: Final = {
     "'": "\u2018\u2019\u201a\u2032",
@@ -52,10 +52,13 @@ _TYPED: Final = str.maketrans({mark: typed for typed, marks in _AS_TYPED.items()
 
 
 class FliteSynthesizer:
-    """The program flite. program: its name in PATH, or its path."""
+    """The program flite. program: its name in PATH, or its path. start_timeout_s: for the list of its voices."""
 
-    def __init__(self, *, program: str = "flite", patience: Patience | None = None) -> None:
+    def __init__(
+        self, *, program: str = "flite", patience: Patience | None = None, start_timeout_s: float = START_TIMEOUT_S
+    ) -> None:
         self._wanted = program
+        self._start_timeout_s = start_timeout_s
         self._program: str | None = None
         self._voices: frozenset[str] = frozenset()
         self._attempts = Attempts(self._attempt, longest_chars=_LONGEST_CHARS, patience=patience)
@@ -72,7 +75,7 @@ class FliteSynthesizer:
                 "its path"
             )
         try:
-            async with asyncio.timeout(_START_TIMEOUT_S):
+            async with asyncio.timeout(self._start_timeout_s):
                 process = await asyncio.create_subprocess_exec(
                     program,
                     "-lv",
@@ -86,7 +89,9 @@ class FliteSynthesizer:
                 finally:
                     await _end(process)
         except (OSError, TimeoutError) as error:
-            raise SpeechUnavailable(f"ARI_AGENT_FLITE: {program} does not run: {_why(error)}") from None
+            raise SpeechUnavailable(
+                f"ARI_AGENT_FLITE: {program} does not run: {_why(error, self._start_timeout_s)}"
+            ) from None
         self._voices = frozenset(listed.decode(errors="replace").split()) & frozenset(VOICES)
         if not self._voices:
             raise SpeechUnavailable(
@@ -156,7 +161,7 @@ class FliteSynthesizer:
                 )
             )
         except OSError as error:
-            raise AttemptFailed(f"{program} does not run: {_why(error)}") from None
+            raise AttemptFailed(f"{program} does not run: {_why(error, self._start_timeout_s)}") from None
         finally:
             os.close(written)
         self._running.add(process)
@@ -211,5 +216,5 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or f"no answer within {_START_TIMEOUT_S:g} s"
+def _why(error: OSError, limit_s: float = START_TIMEOUT_S) -> str:
+    return error.strerror or f"no answer within {limit_s:g} s"

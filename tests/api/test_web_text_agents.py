@@ -28,6 +28,7 @@ from tests.fakes import flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
 from tests.fakes.sound import read_wav
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
+from tests.speech.spoken import PATIENT
 
 SPEECH: Final = Path(__file__).parents[1] / "data" / "speech"
 WEB_16: Final = {"audio_websocket_protocol": "web", "audio_encoding": "s16le", "sample_rate": 8000}
@@ -145,7 +146,9 @@ async def test_a_conversation(store: Store, llms: LlmServer, protocol: str) -> N
 
     agent = llms.agent(answer, opening=({"response_type": "config", "config": {"call_details": True}}, OPENING))
     async with speaking_house(
-        store, GrammarRecognizer(GrammarListening()), FliteSynthesizer(program=flite.program())
+        store,
+        GrammarRecognizer(GrammarListening(final_timeout_s=60, stuck_s=60)),
+        FliteSynthesizer(program=flite.program(), patience=PATIENT, start_timeout_s=60),
     ) as house:
         call_id = await registered(house, agent, WEB_16 if protocol == "web" else TWILIO)
         url = house.url(call_id, "?enable_update=true")

@@ -120,7 +120,7 @@ class LlmServer:
             pass
 
 
-async def until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
     """Wait for something that a peer does."""
     for _ in range(int(timeout_s / 0.01)):
         if condition():

@@ -100,7 +100,7 @@ class SpeechServer:
 
     async def stream(self, number: int = 0) -> Stream:
         """The stream with this number, once somebody opens it."""
-        async with asyncio.timeout(10), self.opened:
+        async with asyncio.timeout(60), self.opened:
             await self.opened.wait_for(lambda: len(self.streams) > number)
         return self.streams[number]
 
@@ -202,7 +202,7 @@ class Stream:
 
     async def until(self, message: str, count: int = 1) -> None:
         """Wait until it was told this so often."""
-        async with asyncio.timeout(10), self.told:
+        async with asyncio.timeout(60), self.told:
             await self.told.wait_for(lambda: self.messages.count(message) >= count)
 
     def cut(self) -> None:

@@ -71,7 +71,7 @@ class Ear:
 
     async def _change(self) -> None:
         self._changes.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._changes.wait()
 
 

@@ -16,7 +16,7 @@ from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.llm_server import until
 from tests.fakes.speech_synthesis_server import KEY, ElevenLabsServer
-from tests.speech.spoken import SENTENCE, check_is_speech, failure, gone, whole
+from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, failure, gone, whole
 
 SARAH, GEORGE = "EXAVITQu4vr4xnSDxMaL", "JBFqnCBsd6RMkjVDRZzb"
 QUICK = Patience(first_audio_s=0.4, stall_s=0.4, retry_after_s=0.01)
@@ -30,7 +30,7 @@ async def server() -> AsyncIterator[ElevenLabsServer]:
 
 @pytest_asyncio.fixture
 async def synthesizer(server: ElevenLabsServer) -> AsyncIterator[ElevenLabsSynthesizer]:
-    made = ElevenLabsSynthesizer(api_key=KEY, url=server.url, patience=Patience(retry_after_s=0.01))
+    made = ElevenLabsSynthesizer(api_key=KEY, url=server.url, patience=PATIENT)
     await made.start()
     yield made
     await made.close()

@@ -17,12 +17,12 @@ from ari_agent.speech.flite_synthesizer import FliteSynthesizer
 from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.llm_server import until
-from tests.speech.spoken import SENTENCE, check_is_speech, failure, whole
+from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, failure, whole
 
 
 @pytest_asyncio.fixture
 async def synthesizer() -> AsyncIterator[FliteSynthesizer]:
-    made = FliteSynthesizer(program=flite.program())
+    made = FliteSynthesizer(program=flite.program(), patience=PATIENT, start_timeout_s=60)
     await made.start()
     yield made
     await made.close()
@@ -115,7 +115,7 @@ async def test_sentences_are_spoken_at_the_same_time(synthesizer: FliteSynthesiz
 
 @pytest.mark.parametrize("says", ["kill -SEGV $$", "exit 3", "cat >/dev/null", "printf RIFF....WAVX"])
 async def test_a_program_that_fails_is_tried_again_and_said(says: str, tmp_path: Path) -> None:
-    synthesizer = FliteSynthesizer(program=pretender(tmp_path, says), patience=Patience(retry_after_s=0.01))
+    synthesizer = FliteSynthesizer(program=pretender(tmp_path, says), patience=PATIENT, start_timeout_s=60)
     await synthesizer.start()
     await failure(synthesizer.speak(SENTENCE, Voice()))
     await synthesizer.close()

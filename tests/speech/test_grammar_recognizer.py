@@ -20,7 +20,7 @@ from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, 
 
 @asynccontextmanager
 async def recognizer(workers: int = 1, stuck_s: float = 8.0) -> AsyncIterator[GrammarRecognizer]:
-    made = GrammarRecognizer(GrammarListening(workers=workers, stuck_s=stuck_s, final_timeout_s=20))
+    made = GrammarRecognizer(GrammarListening(workers=workers, stuck_s=stuck_s, final_timeout_s=60))
     await made.start()
     try:
         yield made
@@ -58,7 +58,7 @@ async def test_callers_are_understood_side_by_side_and_in_order() -> None:
 
 
 async def test_close_leaves_no_process_and_nothing_is_heard_after_it(caplog: pytest.LogCaptureFixture) -> None:
-    made = GrammarRecognizer(GrammarListening(workers=2))
+    made = GrammarRecognizer(GrammarListening(workers=2, final_timeout_s=60))
     await made.start()
     assert "for development and IVR only" in caplog.text
     pids = made.pids

@@ -22,12 +22,13 @@ Make = Callable[[str, str, float], NetworkRecognizer]
 
 
 def openai(url: str, key: str = KEY, final_timeout_s: float = 10 * FINAL_TIMEOUT_S) -> NetworkRecognizer:
-    return OpenAiRecognizer(OpenAiListening(key, url, "whisper-1", final_timeout_s=final_timeout_s))
+    return OpenAiRecognizer(OpenAiListening(key, url, "whisper-1", 60.0, final_timeout_s))
 
 
 def deepgram(url: str, key: str = KEY, final_timeout_s: float = 10 * FINAL_TIMEOUT_S) -> NetworkRecognizer:
     patience_s = (4 * final_timeout_s, 4 * final_timeout_s if final_timeout_s < 1 else 0.1)
-    return DeepgramRecognizer(DeepgramListening(key, url, final_timeout_s=final_timeout_s, patience_s=patience_s))
+    settings = DeepgramListening(key, url, final_timeout_s=final_timeout_s, patience_s=patience_s, dial_timeout_s=60)
+    return DeepgramRecognizer(settings)
 
 
 @dataclass(frozen=True, slots=True)

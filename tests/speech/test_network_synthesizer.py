@@ -21,9 +21,8 @@ from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.llm_server import until
 from tests.fakes.speech_synthesis_server import KEY, LOGIN, ElevenLabsServer, OpenAiSpeechServer
-from tests.speech.spoken import SENTENCE, Speech, check_is_speech, error_db, failure, gone, whole
+from tests.speech.spoken import PATIENT, SENTENCE, Speech, check_is_speech, error_db, failure, gone, whole
 
-USUAL: Final = Patience(retry_after_s=0.01)
 QUICK: Final = Patience(first_audio_s=0.4, stall_s=0.4, retry_after_s=0.01)
 
 Server = OpenAiSpeechServer | ElevenLabsServer
@@ -79,7 +78,7 @@ async def make(provider: Provider) -> AsyncIterator[Callable[..., NetworkSynthes
     """Synthesizers that are closed at the end."""
     made: list[NetworkSynthesizer] = []
 
-    def synthesizer(url: str, *, key: str | None = KEY, patience: Patience = USUAL) -> NetworkSynthesizer:
+    def synthesizer(url: str, *, key: str | None = KEY, patience: Patience = PATIENT) -> NetworkSynthesizer:
         made.append(provider.make(url, key, patience))
         return made[-1]
 
@@ -237,4 +236,4 @@ def test_a_service_that_wants_a_key_needs_one_and_a_server_of_ones_own_does_not(
 )
 def test_a_url_that_is_none_is_refused_by_the_name_of_its_setting(provider: Provider, url: str) -> None:
     with pytest.raises(SpeechUnavailable, match=f"{provider.prefix}_(BASE_)?URL must be a URL"):
-        provider.make(url, KEY, USUAL)
+        provider.make(url, KEY, PATIENT)

@@ -16,7 +16,7 @@ from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, Ear, feed, say
 
 
 @asynccontextmanager
-async def recognizer_of(server: SpeechServer, *, timeout_s: float = 10.0) -> AsyncIterator[OpenAiRecognizer]:
+async def recognizer_of(server: SpeechServer, *, timeout_s: float = 60.0) -> AsyncIterator[OpenAiRecognizer]:
     recognizer = OpenAiRecognizer(OpenAiListening(KEY, server.base_url, "whisper-1", timeout_s, 2 * timeout_s))
     await recognizer.start()
     try:

@@ -13,7 +13,7 @@ from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
 from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.speech_synthesis_server import KEY, OpenAiSpeechServer
-from tests.speech.spoken import SENTENCE, check_is_speech, error_db, failure, gone, whole
+from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, error_db, failure, gone, whole
 
 QUICK = Patience(first_audio_s=0.4, stall_s=0.4, retry_after_s=0.01)
 
@@ -26,7 +26,7 @@ async def server() -> AsyncIterator[OpenAiSpeechServer]:
 
 @pytest_asyncio.fixture
 async def synthesizer(server: OpenAiSpeechServer) -> AsyncIterator[OpenAiSynthesizer]:
-    made = OpenAiSynthesizer(api_key=KEY, base_url=server.url, patience=Patience(retry_after_s=0.01))
+    made = OpenAiSynthesizer(api_key=KEY, base_url=server.url, patience=PATIENT)
     await made.start()
     yield made
     await made.close()
