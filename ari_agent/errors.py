@@ -294,7 +294,10 @@ class UnknownAsset(CallError):
 
 
 class UnknownAgent(UnknownAsset):
-    """No agent has this id, or it has no such version. version: as it was asked for; None is the latest."""
+    """Raised when no agent has this id, or the agent has no such version: 422.
+
+    version: as it was asked for; None is the latest.
+    """
 
     disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_UNKNOWN
 
@@ -304,7 +307,7 @@ class UnknownAgent(UnknownAsset):
 
 
 class NoAgentBound(CallError):
-    """A request names no agent, and its number has none for what is asked.
+    """Raised when a request names no agent, and its number has none for this direction: 400.
 
     agent: what kind of agent it would be, for people. field: the field of the number that names agents of this kind.
     """
@@ -317,7 +320,7 @@ class NoAgentBound(CallError):
 
 
 class AgentNotUsable(CallError):
-    """An agent that is there cannot have this call or chat; the message says what would be right.
+    """Base class of the errors of an agent that cannot take a call or chat; the message says what would be right.
 
     disconnection_reason: the verdict for an inbound call, which has a record and no client to tell.
     """
@@ -326,7 +329,7 @@ class AgentNotUsable(CallError):
 
 
 class OverrideUnfit(AgentNotUsable):
-    """Each setting of an agent_override is right, but together with the agent's own they are not.
+    """Raised when each setting of an agent_override is valid, but not together with the agent's own settings.
 
     The reason is the webhook's: of an inbound call nobody else overrides the agent.
     """
@@ -339,7 +342,10 @@ class OverrideUnfit(AgentNotUsable):
 
 
 class UnservedAgent(AgentNotUsable):
-    """The agent's response_engine is stored, and cannot do what is asked. why: what it does not do, and the remedy."""
+    """Raised when an agent's response_engine is of a type that takes no calls, or writes no texts.
+
+    why: what it does not do, and the remedy.
+    """
 
     def __init__(self, agent_id: str, engine_type: str, why: str) -> None:
         super().__init__(f"agent {agent_id} has a response_engine of type {engine_type}, which {why}")
