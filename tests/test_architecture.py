@@ -407,32 +407,55 @@ def test_the_walk_sees_the_package() -> None:
     assert "contract.disconnection" in set(MODULES["errors"].own_imports())
 
 
-def _classes_upon(package: str) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Every class of ours that is derived from one of this package's, with the name of its module."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        roots = {
-            alias.asname or alias.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for alias in node.names
-            if (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0] == package
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and any(
-                ast.unparse(base).partition(".")[0] in roots for base in node.bases
-            ):
-                yield f"{path.stem}.{node.name}", node
-
-
-def test_no_class_uses_what_is_private_to_its_base_in_aiohttp() -> None:
-    """Private names change without notice. Those of other objects are ruff's business: see SLF in pyproject.toml."""
-    found = {
-        f"{name}.{private}"
-        for name, defined in _classes_upon("aiohttp")
-        for node in ast.walk(defined)
-        for private in [getattr(node, "attr", None) or getattr(node, "name", None) or ""]
-        if private.startswith("_") and not private.endswith("__") and node is not defined
+def _roots(tree: ast.AST, package: str) -> set[str]:
+    """The names under which a module knows a package, or what it imports from it."""
+    return {
+        alias.asname or alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if ((node.module or "") if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0] == package
     }
-    assert not found
-    assert "http_server._Connection" in {name for name, _ in _classes_upon("aiohttp")}, "the walk sees them"
+
+
+def _is_private(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("_") and not name.endswith("__")
+
+
+def _private_names(tree: ast.AST, package: str) -> Iterator[str]:
+    """The private names that a module uses of other objects, and that its classes share with a base in the package."""
+    roots = _roots(tree, package)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and _is_private(node.attr)
+            and ast.unparse(node.value) not in ("self", "cls")
+        ):
+            yield ast.unparse(node)
+        bases = node.bases if isinstance(node, ast.ClassDef) else []
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).partition(".")[0] in roots for base in bases):
+            for inside in ast.walk(node):
+                name = getattr(inside, "attr", None) or getattr(inside, "name", None)
+                if inside is not node and _is_private(name):
+                    yield f"{node.name}.{name}"
+
+
+def test_nothing_private_of_aiohttp_is_used() -> None:
+    """Private names change without notice."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    trees = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    users = {name: tree for name, tree in trees.items() if _roots(tree, "aiohttp")}
+    assert "api/http_server.py" in users, "the walk sees who imports it"
+    assert {name: found for name, tree in users.items() if (found := set(_private_names(tree, "aiohttp")))} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from aiohttp import web\nclass Runner(web.AppRunner):\n  async def _make_server(self): ...",
+        "import aiohttp\nclass Session(aiohttp.ClientSession):\n  def close(self): self._connector = None",
+        "from aiohttp import ClientSession\ndef end(session: ClientSession): session._connector.close()",
+    ],
+)
+def test_what_is_private_is_found_however_it_is_used(text: str) -> None:
+    assert list(_private_names(ast.parse(text), "aiohttp"))
