@@ -329,6 +329,41 @@ def test_a_voice_without_words_confirms_where_words_cannot_be_had_or_are_not_nee
     assert [decision for _, decision in play.decided] == decided
 
 
+@pytest.mark.parametrize("never", ["setting", "piece"])
+def test_an_agent_that_can_be_interrupted_no_more_is_unducked(never: str) -> None:
+    play = scene(CAREFUL)
+    play.agent(2000)
+    play.at(4100, play.turns.voice_started, since_ms=4000)
+    if never == "setting":
+        play.at(4300, play.turns.update, replace(CAREFUL, interruption_sensitivity=0))
+    else:
+        play.agent(4300, no_interruption=True)
+    play.until(6000)
+    assert play.decided == [(4224, Duck()), (4300, Unduck())]
+
+
+def test_a_user_whom_the_agent_has_talked_down_can_interrupt_again() -> None:
+    play = scene()
+    play.agent(2000)
+    play.at(4100, play.turns.voice_started, since_ms=4000)
+    play.until(4200)
+    play.agent(4300, cuts_in=True)
+    play.at(4400, play.turns.voice_stopped, since_ms=4350)
+    play.at(4800, play.turns.voice_started, since_ms=4700)
+    play.until(5000)
+    assert play.decided == [(4160, Interrupt()), (4860, Interrupt())]
+
+
+def test_two_voices_in_one_turn_duck_the_agent_once() -> None:
+    play = scene(CAREFUL)
+    play.agent(2000)
+    play.at(4100, play.turns.voice_started, since_ms=4000)
+    play.at(4300, play.turns.voice_stopped, since_ms=4250)
+    play.at(4450, play.turns.voice_started, since_ms=4400)
+    play.until(4800)
+    assert play.decided == [(4224, Duck())]
+
+
 def test_an_agent_that_finishes_while_ducked_is_unducked() -> None:
     play = scene(CAREFUL)
     play.agent(2000)

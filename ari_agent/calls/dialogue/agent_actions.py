@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from ari_agent.agents.llm import Action, EndCall, PressDigits, TransferTo
+from ari_agent.agents.llm import Action, EndCall, TransferTo
 from ari_agent.calls.dialogue.orders import HangUp, Order, Press, Transfer
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
@@ -28,16 +28,14 @@ class AgentActions:
 
     def begin(self, action: Action) -> Order:
         """Note that an action begins; the order that does it."""
-        match action:
-            case EndCall():
-                self._invoke("end_call", {})
-                return HangUp()
-            case TransferTo(number):
-                self._invoke("transfer_call", {"transfer_number": number})
-                return Transfer(number)
-            case PressDigits(digits):
-                self._invoke("press_digit", {"digit": digits})
-                return Press(digits)
+        if isinstance(action, EndCall):
+            self._invoke("end_call", {})
+            return HangUp()
+        if isinstance(action, TransferTo):
+            self._invoke("transfer_call", {"transfer_number": action.number})
+            return Transfer(action.number)
+        self._invoke("press_digit", {"digit": action.digits})
+        return Press(action.digits)
 
     def ended(self, content: str, *, successful: bool) -> bool:
         """Note what came of the last action. True: the agent is to be asked what to do instead."""

@@ -63,11 +63,8 @@ class AgentSpeech:
         self.turn = turn
         self._move(move)
 
-    def speak(self, sentences: Sequence[Sentence], now_ms: float, *, protected: bool = False) -> None:
+    def speak(self, turn: AgentTurn, sentences: Sequence[Sentence], now_ms: float, *, protected: bool = False) -> None:
         """Have the next sentences of the turn synthesized. protected: nobody cuts the agent off in them."""
-        turn = self.turn
-        if turn is None:
-            return
         for sentence in sentences:
             if turn.response_id is not None:
                 self._latency.answer_came(now_ms)

@@ -38,26 +38,25 @@ class CallerHearing:
         """silence_ms: the pause that ends a voice. now_ms: since the caller was answered."""
         self._activity = VoiceActivity(detector, silence_ms=silence_ms)
         self._now_ms, self._on_event = now_ms, on_event
-        self._recognition: Recognition | None = None
-        self._is_listening = False
+        self._opened: Recognition | None = None
+        self._recognition: Recognition | None = None  # while the caller is listened to
         self._rest = b""  # less than a piece
         self._fed_ms = 0.0
         self._heard_ms = 0.0  # when the caller's audio last came
 
     def start(self, recognizer: Recognizer, options: ListeningOptions) -> None:
         """The caller is there."""
-        self._recognition = recognizer.open(options, self._understood, self._failed)
-        self._is_listening = True
+        self._opened = self._recognition = recognizer.open(options, self._understood, self._failed)
 
     def stop(self) -> None:
         """Nothing is heard any more, and no event follows."""
-        self._is_listening = False
+        self._recognition = None
 
     async def close(self) -> None:
         """Stop, and be gone. Idempotent."""
         self.stop()
-        if self._recognition:
-            await self._recognition.close()
+        if self._opened:
+            await self._opened.close()
 
     def set_silence(self, silence_ms: int) -> None:
         """The pause that ends a voice, from now on."""
@@ -66,7 +65,7 @@ class CallerHearing:
     @property
     def due_ms(self) -> float | None:
         """When `fill_in_silence` is due; None: not before audio comes."""
-        return self._heard_ms + QUIET_MS if self._is_listening and self._activity.speaking else None
+        return self._heard_ms + QUIET_MS if self._recognition and self._activity.speaking else None
 
     @property
     def voice_until_ms(self) -> float:
@@ -75,28 +74,26 @@ class CallerHearing:
 
     def hear(self, pcm: bytes) -> None:
         """Audio of the caller's, s16le at 16 kHz, of any length; never waits."""
-        if not self._is_listening:
+        recognition = self._recognition
+        if recognition is None:
             return
         if not self._rest and len(pcm) == _PIECE_BYTES:
-            self._hear_piece(pcm)
+            self._hear_piece(recognition, pcm)
             return
         pcm = self._rest + pcm
         whole = len(pcm) - len(pcm) % _PIECE_BYTES
         self._rest = pcm[whole:]
         for start in range(0, whole, _PIECE_BYTES):
-            self._hear_piece(pcm[start : start + _PIECE_BYTES])
+            self._hear_piece(recognition, pcm[start : start + _PIECE_BYTES])
 
     def fill_in_silence(self) -> None:
         """A phone that sends nothing while its user is silent would leave their last word without an end."""
-        quiet_ms = self._now_ms() - self._heard_ms
-        if self._is_listening and self._activity.speaking and quiet_ms >= QUIET_MS:
+        recognition, quiet_ms = self._recognition, self._now_ms() - self._heard_ms
+        if recognition and self._activity.speaking and quiet_ms >= QUIET_MS:
             for _ in range(int(quiet_ms) // PIECE_MS):
-                self._hear_piece(bytes(_PIECE_BYTES))
+                self._hear_piece(recognition, bytes(_PIECE_BYTES))
 
-    def _hear_piece(self, pcm: bytes) -> None:
-        recognition = self._recognition
-        if recognition is None:
-            return
+    def _hear_piece(self, recognition: Recognition, pcm: bytes) -> None:
         self._fed_ms += PIECE_MS
         self._heard_ms = self._now_ms()
         recognition.feed(pcm)
@@ -125,5 +122,5 @@ class CallerHearing:
         self._tell(Failed(error.disconnection_reason, str(error)))
 
     def _tell(self, event: Event) -> None:
-        if self._is_listening:
+        if self._recognition or self._opened is None:  # it may fail before it is open
             self._on_event(event)

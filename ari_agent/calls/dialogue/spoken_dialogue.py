@@ -92,8 +92,6 @@ class SpokenDialogue:
         self._orders.clear()
         return orders
 
-    # what is so after every event
-
     @property
     def is_over(self) -> bool:
         """The call was told to end."""
@@ -150,7 +148,7 @@ class SpokenDialogue:
         self._decide(self._turns.tick(now_ms, voice_until_ms=event.voice_until_ms), now_ms)
         self._take_keys(self._keypad.tick(now_ms), now_ms)
         if turn := self.speech.turn:
-            self.speech.speak(turn.stalled(now_ms), now_ms)
+            self.speech.speak(turn, turn.stalled(now_ms), now_ms)
         if self.speech.playback.tick(now_ms):
             self._after_playback(now_ms)
         self._updates.tick(now_ms)
@@ -222,10 +220,10 @@ class SpokenDialogue:
         if notice.action == "static_text" and notice.text:
             turn = AgentTurn(MESSAGE_TURN)
             self.speech.begin(turn, now_ms, Move.LEAVE_MESSAGE)
-            self.speech.speak(turn.add(notice.text, complete=True, now_ms=now_ms), now_ms)
+            self.speech.speak(turn, turn.add(notice.text, complete=True, now_ms=now_ms), now_ms)
             self._end_turn_if_heard(now_ms)
         elif notice.action == "static_text":
-            self._end(self._ending)  # there is nothing to say
+            self._do(self._ending)  # there is nothing to say
         elif notice.action == "prompt":
             if notice.text:
                 self.transcript.inject(notice.text, time_s=max(0.0, now_ms) / 1000)
@@ -244,7 +242,7 @@ class SpokenDialogue:
         if said.cuts_in:
             self._agent_has_turn(now_ms, protected=said.no_interruption, cuts_in=True)
         sentences = turn.add(said.text, complete=said.complete, now_ms=now_ms)
-        self.speech.speak(sentences, now_ms, protected=said.no_interruption)
+        self.speech.speak(turn, sentences, now_ms, protected=said.no_interruption)
         self._end_turn_if_heard(now_ms)
 
     def _agent_used_tool(self, event: events.AgentUsedTool, now_ms: float) -> None:
@@ -275,7 +273,7 @@ class SpokenDialogue:
         """No more text comes of what the agent is saying; what there is of it is spoken."""
         self.requests.cut()
         if turn := self.speech.turn:
-            self.speech.speak(turn.complete(), now_ms)
+            self.speech.speak(turn, turn.complete(), now_ms)
         self._end_turn_if_heard(now_ms)
 
     def _voice_failed(self, event: events.VoiceFailed, now_ms: float) -> None:
@@ -328,7 +326,7 @@ class SpokenDialogue:
             self._ask_or_later(now_ms)
 
     def _failed(self, event: events.Failed, _: float) -> None:
-        self._end(Fail(event.reason, event.message))
+        self._do(Fail(event.reason, event.message))
 
     def _call_ended(self, _: events.CallEnded, now_ms: float) -> None:
         if self.speech.end(now_ms) or self._updates.due_ms is not None:
@@ -359,7 +357,7 @@ class SpokenDialogue:
         self._cut(now_ms)
         self._updates.turn_goes_to("user_turn", now_ms)
         if self.stage is Stage.CLOSING:
-            self._end(self._ending)
+            self._do(self._ending)
 
     def _cut(self, now_ms: float) -> None:
         """What the agent was saying or asked is dropped for good."""
@@ -389,7 +387,7 @@ class SpokenDialogue:
         """See what follows if the agent has said all that it had to say."""
         turn = self.speech.turn
         if self.stage is Stage.CLOSING and turn is None:
-            self._end(self._ending)
+            self._do(self._ending)
         if turn is None or not self.speech.is_heard or self.is_over:
             return
         self.speech.finish(now_ms)
@@ -398,7 +396,7 @@ class SpokenDialogue:
         if self.stage in ENDS_WITH_TURN:
             action = EndCall()
         if isinstance(self._ending, Fail):
-            self._end(self._ending)
+            self._do(self._ending)
             return
         if action is not None:
             order = self._actions.begin(action)
@@ -409,10 +407,6 @@ class SpokenDialogue:
         self._decide(decisions, now_ms)
         if turn.asks_after and self.speech.phase is AgentPhase.SILENT:
             self._ask(now_ms)
-
-    def _end(self, ending: HangUp | Fail) -> None:
-        if not self.is_over:
-            self._do(ending)
 
     def _do(self, order: Order) -> None:
         """Order it; HangUp and Fail end the conversation."""

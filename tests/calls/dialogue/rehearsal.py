@@ -83,6 +83,9 @@ class Rehearsal:
             self.orders.append(order)
             self._do(order, event)
         self.has_closed |= isinstance(event, events.CallEnded)
+        if isinstance(event, events.VoiceFailed):
+            self.is_mute = True
+            self._made.clear()
         self._note_floor(event)
         self._check_state()
         return self

@@ -133,5 +133,22 @@ async def test_nothing_is_told_after_the_end() -> None:
     assert room.notes.told == ["closed"]
 
 
+def test_a_recognizer_may_fail_as_it_is_opened() -> None:
+    class Broken(Notes):
+        def open(
+            self,
+            options: ListeningOptions,
+            on_heard: Callable[[Heard], None],
+            on_failed: Callable[[SpeechFailed], None],
+        ) -> Notes:
+            on_failed(SpeechFailed("nobody listens"))
+            return self
+
+    told: list[Event] = []
+    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=told.append)
+    hearing.start(Broken(), ListeningOptions("call_1"))
+    assert [type(event) for event in told] == [Failed]
+
+
 async def test_who_never_came_has_nothing_to_close() -> None:
     await CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=print).close()

@@ -52,6 +52,13 @@ def test_a_mark_of_a_later_sentence_tells_of_those_before_it() -> None:
     assert play.tracker.heard_so_far == (2, 500.0)
 
 
+def test_but_not_of_one_of_which_more_is_to_come() -> None:
+    play = Played(2, whole=False)
+    play.tracker.played(2, 500, 2400)
+    assert not play.tracker.take_over()
+    assert play.tracker.heard_so_far == (1, 0.0)
+
+
 def test_marks_that_come_in_the_wrong_order_take_nothing_back() -> None:
     play = Played()
     play.tracker.played(1, 800, 800)

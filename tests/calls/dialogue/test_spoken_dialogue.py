@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation
+from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation, LlmToolResult
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_actions import MOST_RETRIES
 from ari_agent.calls.dialogue.agent_settings import DialogueSettings
@@ -17,6 +17,7 @@ from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.dialogue.orders import (
     Ask,
     ClearSpeech,
+    Fail,
     HangUp,
     Order,
     PauseSpeech,
@@ -32,6 +33,7 @@ from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.speech.recognizer import Heard
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.turn_settings import TurnSettings
@@ -403,11 +405,93 @@ def test_the_api_makes_the_agent_speak_now_or_after_what_it_says() -> None:
     assert talk.dialogue.transcript.items()[0].role == "injected"
 
 
+def test_context_alone_asks_for_nothing() -> None:
+    talk = Talk().answer("").start().feed(events.ApiControlled(CallControl(additional_context="It rains.")))
+    assert talk.wishes() == []
+    assert talk.dialogue.transcript.items()[0].role == "injected"
+
+
 def test_tools_of_the_agents_are_told_of() -> None:
     talk = Talk().start()
     talk.feed(events.AgentUsedTool(LlmToolInvocation(tool_call_id="t", name="look_up", arguments="{}")))
     assert talk.of(SendUpdate)
     assert talk.dialogue.transcript.items_json()[0]["name"] == "look_up"
+
+
+def test_a_tool_of_which_there_is_no_room_changes_nothing() -> None:
+    talk = Talk().start()
+    talk.feed(events.AgentUsedTool(LlmToolResult(tool_call_id="t", content="found", successful=True)))
+    assert len(talk.of(SendUpdate)) == 1
+    talk.feed(events.AgentUsedTool(LlmToolInvocation(tool_call_id="t", name="n", arguments="x" * 1_000_000)))
+    assert len(talk.of(SendUpdate)) == 1
+    assert "conversation" in repr(talk.dialogue)
+
+
+def test_keys_do_not_cut_a_message_on_a_machine_off() -> None:
+    talk = Talk(allow_dtmf_interruption=True).answer("").start().wait(300)
+    talk.feed(events.RecordingBegan(VoicemailNotice(status="recording", action="static_text", text="Call me back.")))
+    talk.wait(200).feed(events.KeyPressed("1")).wait(5000)
+    assert talk.wishes() == [HangUp()]
+    assert talk.said()[-1] == "user: Pressed Button: 1" or talk.said()[-1] == "agent: Call me back."
+
+
+@pytest.mark.parametrize(
+    ("notice", "wishes"),
+    [
+        (VoicemailNotice(status="recording", action="static_text", text=""), [HangUp()]),
+        (VoicemailNotice(status="recording", action="prompt"), [Ask(1)]),
+        (VoicemailNotice(status="recording", action="bridge_transfer"), []),
+    ],
+)
+def test_a_machine_for_which_there_is_no_text(notice: VoicemailNotice, wishes: list[Order]) -> None:
+    assert Talk().answer("").start().feed(events.RecordingBegan(notice)).wait(1000).wishes() == wishes
+
+
+def test_a_machine_that_was_on_hold_has_no_turns_either() -> None:
+    talk = Talk().answer("").start().feed(events.GreetingBegan())
+    talk.feed(events.CallerLeft()).feed(events.CallerReturned()).voice(800, "leave a message").wait(2000)
+    assert talk.wishes() == []
+
+
+def test_last_words_that_the_caller_cuts_off_end_the_call_at_once() -> None:
+    talk = Talk().start().answer("Goodbye, and thank you for your call.").wait(200).feed(events.AgentClosed())
+    talk.voice(600, "wait").wait(1000)
+    assert talk.wishes() == [ClearSpeech(), HangUp()]
+
+
+def test_an_opening_that_its_server_leaves_behind_is_spoken_though_the_caller_began() -> None:
+    talk = Talk(turns={"begin_message_delay_ms": 3000}).start().answer("We are closed.").feed(events.AgentClosed())
+    talk.voice(600, "hello?").wait(3000)
+    assert talk.wishes() == [HangUp()]
+    assert talk.said() == ["user: hello?", "agent: We are closed."]
+
+
+def test_a_call_without_a_voice_ends_when_what_there_is_of_it_was_heard() -> None:
+    talk = Talk().start().answer("One moment. Two moments. Three").wait(100)
+    failed = events.VoiceFailed(DisconnectionReason.ERROR_RETELL, "nobody speaks")
+    talk.feed(failed).wait(300)
+    assert talk.wishes() == []
+    assert talk.wait(2000).wishes() == [Fail(DisconnectionReason.ERROR_RETELL, "nobody speaks")]
+    silent = Talk().start().feed(failed)
+    assert silent.wishes() == [Fail(DisconnectionReason.ERROR_RETELL, "nobody speaks")]
+
+
+def test_a_call_that_fails_is_over_and_what_was_heard_is_told_at_its_end() -> None:
+    talk = Talk().start().answer("One two three four five.").wait(500)
+    talk.feed(events.Failed(DisconnectionReason.ERROR_ASR, "nobody listens"))
+    assert talk.wishes() == [Fail(DisconnectionReason.ERROR_ASR, "nobody listens")]
+    assert not talk.dialogue.may_speak
+    before = len(talk.of(SendUpdate))
+    talk.feed(events.CallEnded())
+    assert len(talk.of(SendUpdate)) == before + 1
+    assert talk.said() == ["agent: One two"]
+
+
+def test_what_the_user_was_saying_as_the_call_ended_is_told() -> None:
+    talk = Talk().answer("").start().wait(100).feed(events.UserHeard(Heard("I would", False)))
+    talk.feed(events.UserHeard(Heard("I would like", False))).feed(events.CallEnded())
+    assert talk.of(SendUpdate)
+    assert talk.said() == ["user: I would like"]
 
 
 _STEPS = st.lists(

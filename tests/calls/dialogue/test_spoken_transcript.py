@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ari_agent.calls.dialogue.spoken_transcript import MOST_TOOL_CHARACTERS, SpokenTranscript
-from ari_agent.contract.transcript import MAX_WORDS, ToolCallInvocation, ToolCallResult, Word
+from ari_agent.calls.transcript import MAX_INJECTED, MAX_KEYS
+from ari_agent.contract.transcript import MAX_UTTERANCES, MAX_WORDS, ToolCallInvocation, ToolCallResult, Word
 
 
 def said(transcript: SpokenTranscript) -> list[tuple[str, str]]:
@@ -68,3 +69,17 @@ def test_an_agent_cannot_fill_the_memory() -> None:
     transcript.user_said("a", many)
     transcript.agent_said(1, "b", many)
     assert sum(len(utterance.words) for utterance in transcript.utterances()) == MAX_WORDS
+
+
+def test_nor_can_anybody_else() -> None:
+    transcript = SpokenTranscript()
+    for _ in range(MAX_KEYS + 1):
+        transcript.press("1")
+    for _ in range(MAX_INJECTED + 1):
+        transcript.inject("It rains.", time_s=0)
+    assert len(transcript.items()) == MAX_KEYS + MAX_INJECTED
+    for number in range(MAX_UTTERANCES + 1):
+        transcript.agent_said(number + 1, "a", [])
+    assert len(transcript) == MAX_UTTERANCES
+    transcript.agent_said(1, "", [])
+    assert len(transcript) == MAX_UTTERANCES
