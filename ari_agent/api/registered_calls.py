@@ -39,7 +39,7 @@ async def create_web_call(request: web.Request) -> web.Response:
 
 
 async def create_web_call_v3(request: web.Request) -> web.Response:
-    """The same; the answer holds what a client needs to join, and no more."""
+    """Register a web call as v2 does; the answer holds what a client needs to join, and no more."""
     return answer(await _registrar(request).web_call_ticket(await read_body(request, WebCallCreate)), status=201)
 
 
