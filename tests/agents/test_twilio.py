@@ -224,3 +224,34 @@ def test_metadata_that_was_not_given_is_no_parameter() -> None:
     _, start = map(said, stream.opening())
     assert "metadata" not in start["start"]["customParameters"]
     assert start["start"]["customParameters"]["call_id"] == "call_1"
+
+
+def test_an_agent_that_pings_gets_its_answer() -> None:
+    answer = said(client().pong())
+    assert answer["event"] == "pong" and "sequenceNumber" in answer
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"event": "start"},
+        {"event": "start", "start": {"streamSid": 7}},
+        {"event": "start", "start": {"streamSid": "MZ", "mediaFormat": {"encoding": "opus", "sampleRate": 8000}}},
+        {"event": "dtmf", "dtmf": {"digit": "55"}},
+        {"event": "dtmf", "dtmf": {"digit": True}},
+        {"event": "dtmf", "dtmf": {"digit": 10}},
+        {"event": 7},
+        {},
+    ],
+)
+def test_the_server_refuses_what_twilio_never_writes(message: dict[str, object]) -> None:
+    with pytest.raises(AgentCorruptPayload):
+        TwilioServer().read_text(json.dumps(message).encode())
+
+
+def test_the_server_takes_a_digit_as_a_number_and_a_start_without_a_format() -> None:
+    server = TwilioServer(encoding="mulaw", rate_hz=8000)
+    assert server.read_text(b'{"event":"dtmf","dtmf":{"digit":5}}') == Digit("5")
+    started = server.read_text(b'{"event":"start","start":{"streamSid":"MZ1"}}')
+    assert started == Started("MZ1", "", {}, "mulaw", 8000)
+    assert server.read_text(b'{"event":"something new"}') == Ignored("something new")

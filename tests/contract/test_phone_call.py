@@ -84,3 +84,8 @@ def test_no_body_crashes_it(body: Any) -> None:
 
 def test_more_headers_than_fit_are_refused() -> None:
     assert "17 headers; at most 16 are carried" in wrong(custom_sip_headers={f"X-{n}": "1" for n in range(17)})
+
+
+def test_a_header_that_is_not_of_our_own_is_not_carried() -> None:
+    told = wrong(custom_sip_headers={"Via": "1"})
+    assert "header 'Via' is not carried; names must begin with X-, such as X-Account" in told

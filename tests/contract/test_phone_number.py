@@ -153,3 +153,11 @@ def test_a_number_that_would_be_bought_is_told_apart_and_has_retells_transport()
     number = PhoneNumberCreate.model_validate({"phone_number": "+14157774444", "nickname": "Office"}).number(now_ms=7)
     assert (number.phone_number, number.nickname, number.last_modification_timestamp) == ("+14157774444", "Office", 7)
     assert number.sip_outbound_trunk_config is not None and number.sip_outbound_trunk_config.transport == "TCP"
+
+
+@pytest.mark.parametrize("password", [None, "hunter2"])
+def test_a_store_keeps_the_password_of_a_trunk_and_nobody_else_sees_it(password: str | None) -> None:
+    document: dict[str, Any] = {**IMPORT, "sip_trunk_auth_username": "user", "sip_trunk_auth_password": password}
+    number = PhoneNumberImport.model_validate(document).number(now_ms=7)
+    assert number.as_record()["sip_outbound_trunk_config"].get("auth_password") == password
+    assert "hunter2" not in str(number.as_json()) + repr(number)

@@ -88,3 +88,10 @@ def test_a_complaint_without_wording_of_ours_begins_in_lower_case() -> None:
         TypeAdapter(date).validate_python("tomorrow")
     told = explain(odd.value, "tomorrow", root="day")
     assert told.startswith("day: ") and told.removeprefix("day: ")[0].islower()
+
+
+def test_a_complaint_says_what_must_be_and_not_what_should() -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(bytes).validate_python(7)
+    told = explain(refused.value, 7, root="sound")
+    assert "must be" in told and "should" not in told
