@@ -31,7 +31,7 @@ def agents_of(request: web.Request) -> Agents:
 
 @dataclass(frozen=True, slots=True)
 class AgentResource:
-    """The paths of one kind of agent.
+    """The handlers and paths of one kind of agent.
 
     noun: what people call it; its paths have the same words, as /create-chat-agent. kind: what is stored and answered.
     creates, updates: the bodies that make and change one.
@@ -50,7 +50,7 @@ class AgentResource:
         return answer_saved(await agents_of(request).create(new_agent), wanted, status=201)
 
     async def get(self, request: web.Request) -> web.Response:
-        """One agent, in its latest version or the one asked for."""
+        """Answer one agent, in its latest version or in the one that is asked for."""
         agent_id = path_id(request, "agent_id", self.noun)
         version = query_version(request)
         agent = await agents_of(request).any(agent_id, version)
@@ -77,7 +77,7 @@ class AgentResource:
         return answer_nothing()
 
     async def list(self, request: web.Request) -> web.Response:
-        """Of the last 1000 agents that were changed those of this kind, whole; /v2/list-agents has pages."""
+        """Answer the agents of this kind among the 1000 that changed last, whole; /v2/list-agents has pages."""
         page = await agents_of(request).list(limit=MAX_PAGE)
         return await answer_list([agent for agent in page.agents if isinstance(agent, self.kind)])
 

@@ -52,7 +52,7 @@ async def delete_agent_version(request: web.Request) -> web.Response:
 
 
 async def list_agent_versions(request: web.Request) -> web.Response:
-    """A page of an agent's versions, in short; the latest first."""
+    """Answer a page of an agent's versions, in short, the latest first."""
     query = read_query(request, PageQuery)
     page = await _page(request, query)
     items = tuple(VersionSummary.of(agent) for agent in page.agents)
@@ -60,7 +60,7 @@ async def list_agent_versions(request: web.Request) -> web.Response:
 
 
 async def get_agent_versions(request: web.Request) -> web.Response:
-    """The last 1000 versions of an agent, whole; /list-agent-versions has pages."""
+    """Answer the last 1000 versions of an agent, whole; /list-agent-versions has pages."""
     return await answer_list((await _page(request, PageQuery(limit=MAX_PAGE))).agents)
 
 
@@ -71,7 +71,7 @@ async def publish_agent_version(request: web.Request) -> web.Response:
 
 
 async def publish_agent(request: web.Request) -> web.Response:
-    """As /publish-agent-version, for the latest version unless the body names another."""
+    """Freeze the latest version, or the one that the body names, as /publish-agent-version does."""
     return await _publish(request, await read_body(request, LatestPublish, optional=True))
 
 
@@ -86,7 +86,7 @@ async def assign_agent_tag(request: web.Request) -> web.Response:
 
 
 async def repair_agent(request: web.Request) -> web.Response:
-    """The draft without references to what is gone. Agents here refer to nothing that can go: it is as it was."""
+    """Answer the draft as it is. Retell removes references to deleted objects; agents here hold no such references."""
     agent_id = path_id(request, "agent_id", "agent")
     version = query_version(request)
     agent = await agents_of(request).any(agent_id, version)

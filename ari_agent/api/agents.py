@@ -19,7 +19,7 @@ AGENTS: Final = AgentResource("agent", Agent, AgentCreate, AgentUpdate)
 
 
 async def list_agents_v2(request: web.Request) -> web.Response:
-    """A page of agents, in short."""
+    """Answer a page of agents of both kinds, in short."""
     query = read_query(request, PageQuery)
     wanted = (await read_body(request, AgentListRequest, optional=True)).filter_criteria
     found: list[AnyAgent] = []

@@ -13,7 +13,10 @@ from ari_agent.contract.parsing.model import ContractModel
 
 
 class ErrorBody(ContractModel):
-    """Every error. error_message: the same text under the name that clients of Retell's first version read."""
+    """The body of every error.
+
+    error_message: the same text, under the name that clients of Retell's first version read.
+    """
 
     status: Literal["error"] = "error"
     message: str
@@ -21,24 +24,27 @@ class ErrorBody(ContractModel):
 
 
 def answer(thing: ContractModel, status: int = 200) -> web.Response:
-    """One object."""
+    """Return an answer that holds one object as JSON."""
     return web.json_response(thing.as_json(), status=status)
 
 
 async def answer_list(things: Sequence[ContractModel]) -> web.Response:
-    """A bare array, as the older list paths answer."""
+    """Return an answer that holds a bare JSON array, as the older list paths have it."""
     return web.Response(body=await json_array([thing.as_json for thing in things]), content_type="application/json")
 
 
 async def answer_page(
     items: Sequence[Callable[[], object]], *, next_key: str | None, total: int | None = None
 ) -> web.Response:
-    """A page of a list, made as json_array does. next_key: of the page after it; None on the last one."""
+    """Return a page of a list, made by `json_array`.
+
+    next_key: the pagination_key of the page after it, None on the last one. total: how many items all pages have.
+    """
     return _page(await json_array(items), next_key, total)
 
 
 def answer_items(items: Sequence[str], *, next_key: str | None, total: int | None = None) -> web.Response:
-    """A page whose items are JSON already."""
+    """Return a page whose items are JSON already; for the rest see `answer_page`."""
     return _page(f"[{','.join(items)}]".encode(), next_key, total)
 
 
@@ -53,7 +59,7 @@ def _page(items: bytes, next_key: str | None, total: int | None) -> web.Response
 
 
 async def json_array(items: Sequence[Callable[[], object]]) -> bytes:
-    """A JSON array of what these functions return, made in a thread and item by item.
+    """Return a JSON array of what these functions return, made in a thread and item by item.
 
     A thousand calls with their transcripts take a third of a second: in one piece, and in the event loop, every call
     in progress would hear that.
@@ -66,11 +72,11 @@ async def json_array(items: Sequence[Callable[[], object]]) -> bytes:
 
 
 def answer_nothing() -> web.Response:
-    """204: done."""
+    """Return an answer without a body: status 204."""
     return web.Response(status=204)
 
 
 def answer_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An error as clients know it."""
+    """Return an error in the form that Retell's clients read."""
     body = ErrorBody(message=message, error_message=message)
     return web.json_response(body.as_json(), status=status, headers=headers)

@@ -45,7 +45,7 @@ _TRUE: Final = frozenset({"true", "1"})
 
 
 class _Wire:
-    """The server's websocket as a call sees it."""
+    """The websocket of a client, with the methods that a call needs of it."""
 
     def __init__(self, websocket: web.WebSocketResponse, request: web.Request) -> None:
         self._websocket, self._transport = websocket, request.transport
@@ -73,7 +73,7 @@ class _Wire:
 
 
 async def audio_websocket(request: web.Request) -> web.StreamResponse:
-    """Open the audio of a registered call."""
+    """Take the websocket of a client, and join it with the registered call that its path names."""
     acceptor = request.app[DEPENDENCIES].audio_websockets
     if acceptor is None:
         raise ApiError(501, "this server has no audio websockets")
@@ -112,7 +112,7 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
 
 
 async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
-    """Hand over what comes in, until the websocket is closed by either side.
+    """Hand what comes in to the call, until either side closes the websocket.
 
     A client that says more than its budget is not read for a while: its TCP connection then holds it back, and the
     other calls hear nothing of it.
@@ -138,7 +138,11 @@ async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
 
 
 def _audio(request: web.Request) -> AudioFormat:
-    """The format that the query asks for. Raises: ApiError."""
+    """Return the audio format that the query asks for.
+
+    Raises:
+        ApiError: 400, the query names no format that is served.
+    """
     encoding = request.query.get("audio_encoding", WEB_AUDIO.audio_encoding)
     usual_hz = 8000 if encoding == "mulaw" else WEB_AUDIO.sample_rate
     rate = request.query.get("sample_rate", str(usual_hz))

@@ -16,7 +16,7 @@ _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 
 @web.middleware
 async def require_api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """401 unless the request carries the key; unknown paths stay 404."""
+    """Answer 401 to a request without the key. Paths that do not exist are answered 404 all the same."""
     resource = request.match_info.route.resource
     if resource is None or resource.canonical in PUBLIC_PATHS:
         return await handler(request)

@@ -28,8 +28,9 @@ _TAG: Final = re.compile(r"[a-z0-9_-]{1,20}")
 
 
 async def read_body(request: web.Request, model: type[Model], *, optional: bool = False) -> Model:
-    """The body as an object of the API. The Content-Type is not looked at: clients send it without a body, and bodies
-    without it.
+    """Return the body as an object of the API.
+
+    The Content-Type is not looked at: clients send it without a body, and bodies without it.
 
     optional: an empty body is an empty object.
 
@@ -54,7 +55,7 @@ def _read(raw: bytes, model: type[Model]) -> Model:
 
 
 async def _arrived(request: web.Request) -> bytes:
-    """All of it. A length that is announced is believed only as far as it forbids to wait for the body."""
+    """Return all bytes of the body. An announced length only serves to refuse what is too large before it comes."""
     announced = request.content_length or 0
     if announced > MAX_BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY_BYTES, actual_size=announced)
@@ -71,7 +72,11 @@ async def _arrived(request: web.Request) -> bytes:
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
-    """The query string as an object: numbers and booleans are read from their text."""
+    """Return the query string as an object of the API; numbers and booleans are read from their text.
+
+    Raises:
+        ApiError: 400, one line that says what was wrong and what would be right.
+    """
     given = dict(request.query)
     try:
         return model.model_validate_strings(given)
@@ -80,7 +85,11 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 def path_id(request: web.Request, name: str, noun: str) -> str:
-    """An id in the path. One that no id looks like is as unknown as any other: ApiError 422, without a look-up."""
+    """Return an id from the path.
+
+    Raises:
+        ApiError: 422, as for an unknown id: it has characters or a length that no id has, and is not looked up.
+    """
     value = request.match_info[name]
     if not _ID.fullmatch(value):
         raise unknown(noun, value)
@@ -88,7 +97,11 @@ def path_id(request: web.Request, name: str, noun: str) -> str:
 
 
 def query_version(request: web.Request) -> AgentVersionReference | None:
-    """`?version=`: a number, a tag, `latest` or `latest_published`."""
+    """Return `?version=`: a number, a tag, `latest` or `latest_published`; None where it is left out.
+
+    Raises:
+        ApiError: 400, it is none of these.
+    """
     text = request.query.get("version")
     if text is None or text == "":
         return None
@@ -100,6 +113,6 @@ def query_version(request: web.Request) -> AgentVersionReference | None:
 
 
 def unknown(noun: str, value: str) -> ApiError:
-    """Retell answers 422, not 404, for an id that the key's workspace does not have (its OpenAPI, 2026-08)."""
+    """Return the error for an id that does not exist: 422, which Retell answers and not 404 (its OpenAPI, 2026-08)."""
     shown = value if len(value) <= 64 and value.isprintable() else f"{value[:32]!a}..."
     return ApiError(422, f"{noun} {shown} not found")

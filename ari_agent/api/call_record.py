@@ -14,7 +14,7 @@ from ari_agent.errors import CallNotOngoing, UnknownCall
 
 
 async def call_record(request: web.Request, call_id: str) -> Call:
-    """The record as it is stored; of a call whose first one is not stored yet, as it will be.
+    """Return the record of a call as it is stored, or, before the first one is stored, as it will be.
 
     Raises:
         UnknownCall: there is no such call.
@@ -28,6 +28,10 @@ async def call_record(request: web.Request, call_id: str) -> Call:
 
 
 async def not_live(request: web.Request, call_id: str) -> CallNotOngoing:
-    """A call that does not live here: over, if there is a record of it; else UnknownCall is raised."""
+    """Return the error for a live call's request about a call that is not live: it is over, if it has a record.
+
+    Raises:
+        UnknownCall: there is no record of it either.
+    """
     call = await call_record(request, call_id)
     return CallNotOngoing(call.call_id, call.call_status.value)

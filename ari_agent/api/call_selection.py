@@ -54,7 +54,7 @@ _V2_ATTRIBUTES: Final = (AttributeKind.METADATA, AttributeKind.DYNAMIC_VARIABLES
 
 
 def select_v3(wanted: CallFilters | None) -> Selection:
-    """Conditions of list-calls v3; all must hold."""
+    """Return the conditions that list-calls v3 asks for; all must hold."""
     return () if wanted is None else tuple(_v3(wanted))
 
 
@@ -92,7 +92,7 @@ def _tool(wanted: ToolFilter) -> Iterator[tuple[str, FilterOp, Any]]:
 
 
 def select_v2(wanted: OlderCallFilters | None) -> Selection:
-    """Conditions of list-calls v2; all must hold. An empty list asks for nothing in particular."""
+    """Return the conditions that list-calls v2 asks for; all must hold. An empty list of values is no condition."""
     return () if wanted is None else tuple(_v2(wanted))
 
 
@@ -116,7 +116,7 @@ def _v2(wanted: OlderCallFilters) -> Iterator[AnyFilter]:
 
 
 def _plain(value: object) -> object:
-    """Members of an enumeration as the strings that the database holds."""
+    """Return members of an enumeration as the strings that the database holds."""
     return [str(item) if isinstance(item, StrEnum) else item for item in value] if isinstance(value, tuple) else value
 
 
@@ -130,7 +130,7 @@ _FLAGS: Final = frozenset({"in_voicemail", "call_successful"})
 
 
 def body_of_query(query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
-    """What OlderCallListRequest would read if it stood in a body.
+    """Return what stands in the query, in the form that OlderCallListRequest reads from a body.
 
     `filter_criteria[agent_id]=a,b` (as retell-sdk 3 writes it), `filter_criteria[agent_id][]=a` and the same repeated;
     `filter_criteria[start_timestamp][lower_threshold]=1`.

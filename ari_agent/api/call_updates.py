@@ -40,7 +40,7 @@ async def update_call(request: web.Request) -> web.Response:
 
 
 async def update_live_call(request: web.Request) -> web.Response:
-    """Change the record of a call in progress, as its webhooks and transfers see from now on; tell its agent."""
+    """Change the record of a call in progress, for its webhooks and transfers from now on, and tell its agent."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, LiveCallUpdate)
     try:
@@ -62,20 +62,20 @@ async def delete_call(request: web.Request) -> web.Response:
 
 
 async def rerun_call_analysis(request: web.Request) -> web.Response:
-    """The call with its analysis. It is made of how the call went, which does not change: it is as it was."""
+    """Answer the call with its analysis. That is made of how the call went, so it is the same each time."""
     call = await call_record(request, path_id(request, "call_id", "call"))
     _require_over(call, "it is analysed when it ends")
     return answer(call)
 
 
 async def listen_live(request: web.Request) -> web.Response:
-    """Not served: there is no WebRTC room to listen in."""
+    """Answer 501: there is no WebRTC room to listen in."""
     await _require_live(request, path_id(request, "call_id", "call"))
     raise ApiError(501, "listening to a live call needs WebRTC, which is not served here; the PBX can: ChanSpy()")
 
 
 async def take_over_live(request: web.Request) -> web.Response:
-    """Not served: POST /v2/transfer-call hands the caller to a person's phone."""
+    """Answer 501: POST /v2/transfer-call hands the caller to a person's phone."""
     call_id = path_id(request, "call_id", "call")
     await read_body(request, TakeOver)
     await _require_live(request, call_id)

@@ -26,12 +26,12 @@ Shown = TypeVar("Shown")
 
 
 async def get_call(request: web.Request) -> web.Response:
-    """The call object as far as it is known now; a call in progress has one too."""
+    """Answer the call object as far as it is known now; a call in progress has one too."""
     return web.json_response((await call_record(request, path_id(request, "call_id", "call"))).as_json())
 
 
 async def list_calls(request: web.Request) -> web.Response:
-    """A page of calls, without their transcripts."""
+    """Answer a page of calls, without their transcripts."""
     wanted = await read_body(request, CallListRequest, optional=True)
     listing = request.app[DEPENDENCIES].store.calls.list_items
     filters = select_v3(wanted.filter_criteria)
@@ -40,14 +40,14 @@ async def list_calls(request: web.Request) -> web.Response:
 
 
 async def list_calls_v2(request: web.Request) -> web.Response:
-    """A page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
+    """Answer a page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
     wanted = await read_body(request, OlderCallListRequest, optional=True)
     page = await _page(request.app[DEPENDENCIES].store.calls.list, select_v2(wanted.filter_criteria), wanted)
     return await answer_list(page.calls)
 
 
 async def list_calls_v1(request: web.Request) -> web.Response:
-    """As v2, asked for in the query string: `filter_criteria[agent_id]=a,b`."""
+    """Answer what v2 answers, asked for in the query string: `filter_criteria[agent_id]=a,b`."""
     given = body_of_query(list(request.query.items()))
     try:
         wanted = OlderCallListRequest.model_validate(given)
@@ -58,7 +58,7 @@ async def list_calls_v1(request: web.Request) -> web.Response:
 
 
 async def stop_call(request: web.Request) -> web.Response:
-    """Hang up: BYE, with the Q.850 cause of the body if it names one."""
+    """Hang up the call by BYE, with the Q.850 cause of the body if it names one."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, HangupRequest, optional=True)
     try:
@@ -100,7 +100,7 @@ async def _page(
     wanted: CallListRequest | OlderCallListRequest,
     **more: object,
 ) -> StoredPage[Shown]:
-    """What this method of the store finds."""
+    """Return what this method of the store finds."""
     try:
         return await listing(
             filters,

@@ -37,13 +37,13 @@ async def create_sms_chat(request: web.Request) -> web.Response:
 
 
 async def create_chat(request: web.Request) -> web.Response:
-    """Begin a chat over the API; it is answered with the agent's opening, if that comes within 10 s."""
+    """Begin a chat over the API, and answer it with the agent's opening, if that comes within 10 s."""
     wanted = await read_body(request, ChatCreate)
     return answer(await _service(request).create(wanted), status=201)
 
 
 async def create_chat_completion(request: web.Request) -> web.Response:
-    """The user writes; answered with what the agent writes and does, or 504 where it does not within 60 s.
+    """Give the agent a text of the user, and answer what it writes and does; 504 where it does nothing within 60 s.
 
     What comes after that is in the chat, as GET /get-chat shows it: to write the same again would be to say it twice.
     """
@@ -61,19 +61,19 @@ async def create_chat_completion(request: web.Request) -> web.Response:
 
 
 async def get_chat(request: web.Request) -> web.Response:
-    """The chat as far as it has come."""
+    """Answer the chat as far as it has come."""
     return answer(await _stored(request))
 
 
 async def update_chat(request: web.Request) -> web.Response:
-    """Change metadata, attributes or dynamic variables, of an ongoing chat too."""
+    """Change metadata, attributes or dynamic variables of a chat, even while it is ongoing."""
     chat_id = path_id(request, "chat_id", "chat")
     wanted = await read_body(request, ChatUpdate)
     return answer(await _service(request).update(chat_id, wanted))
 
 
 async def rerun_chat_analysis(request: web.Request) -> web.Response:
-    """The chat with its analysis. It is made of how the chat went, which does not change: it is as it was."""
+    """Answer the chat with its analysis. That is made of how the chat went, so it is the same each time."""
     chat = await _stored(request)
     if chat.chat_status is ChatStatus.ONGOING:
         raise ApiError(400, f"chat {chat.chat_id} is ongoing: it is analysed when it ends")
@@ -87,13 +87,13 @@ async def end_chat(request: web.Request) -> web.Response:
 
 
 async def delete_chat(request: web.Request) -> web.Response:
-    """Delete a chat's record; an ongoing one ends first."""
+    """Delete the record of a chat. An ongoing chat is ended first."""
     await _service(request).delete(path_id(request, "chat_id", "chat"))
     return answer_nothing()
 
 
 async def list_chats(request: web.Request) -> web.Response:
-    """A page of chats, without what was written in them."""
+    """Answer a page of chats, without what was written in them."""
     wanted = await read_body(request, ChatListRequest, optional=True)
     filters = wanted.filter_criteria
     page = await _page(request, wanted, wanted.pagination_key, filters=filters, skip=wanted.skip)
@@ -103,7 +103,7 @@ async def list_chats(request: web.Request) -> web.Response:
 
 
 async def list_chats_v1(request: web.Request) -> web.Response:
-    """A page of whole chats, as a bare array; the next page begins after the last chat_id of this one."""
+    """Answer a page of whole chats, as a bare array; the next page begins after the last chat_id of this one."""
     wanted = read_query(request, PageQuery)
     key = wanted.pagination_key
     if key is not None:

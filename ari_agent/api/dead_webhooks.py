@@ -46,7 +46,7 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 
 
 async def list_dead_webhooks(request: web.Request) -> web.Response:
-    """A page of webhooks that were given up, oldest first, with what they would have told."""
+    """Answer a page of webhooks that were given up, oldest first, with the bodies that they would have sent."""
     query = read_query(request, DeadWebhookQuery)
     after_id = int(query.pagination_key or 0)
     letters = await _outbox(request).dead_letters(limit=query.limit + 1, after_id=after_id, call_id=query.call_id)
@@ -56,7 +56,7 @@ async def list_dead_webhooks(request: web.Request) -> web.Response:
 
 
 async def replay_dead_webhook(request: web.Request) -> web.Response:
-    """Send one of them again, with all its attempts."""
+    """Send a webhook that was given up again, with as many attempts as a new one."""
     webhook_id = _webhook_id(request)
     if not await _outbox(request).replay(webhook_id):
         raise unknown("dead webhook", str(webhook_id))
@@ -64,13 +64,13 @@ async def replay_dead_webhook(request: web.Request) -> web.Response:
 
 
 async def replay_dead_webhooks(request: web.Request) -> web.Response:
-    """Send all of them again, or those of one call, each call's in its order."""
+    """Send all webhooks that were given up again, or those of one call; those of each call in their order."""
     wanted = read_query(request, DeadWebhookFilter)
     return answer(ReplayedWebhooks(replayed_count=await _outbox(request).replay_all(call_id=wanted.call_id)))
 
 
 async def delete_dead_webhook(request: web.Request) -> web.Response:
-    """Forget one of them."""
+    """Delete a webhook that was given up."""
     webhook_id = _webhook_id(request)
     if not await _outbox(request).bury(webhook_id):
         raise unknown("dead webhook", str(webhook_id))

@@ -24,82 +24,90 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LiveCall(Protocol):
-    """A call in progress, as far as its metrics go."""
+    """A call in progress, with what its metrics need."""
 
     @property
     def call_id(self) -> str:
-        """`call_...`."""
+        """The id of the call, `call_...`."""
 
     @property
     def direction(self) -> str:
-        """`inbound` or `outbound`."""
+        """Who called: `inbound` or `outbound`."""
 
     @property
     def state(self) -> object:
-        """An enumeration member; its `value` becomes a label."""
+        """The state of the call, a member of an enumeration; its `value` becomes a label."""
 
 
 class Switchboard(Protocol):
     """Control of the live calls. Every method raises UnknownCall for a call that does not live here."""
 
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
-        """Ask for the end of a call."""
+        """Ask for the end of a call, with the Q.850 cause of the request."""
 
     async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
-        """Transfer a call and wait for the outcome. CallNotOngoing if it ended meanwhile."""
+        """Transfer a call and return the outcome. Raises CallNotOngoing if the call ended meanwhile."""
 
     async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
-        """Play digits to the caller. CallNotOngoing if it is not answered."""
+        """Play digits to the caller. Raises CallNotOngoing if the call is not answered."""
 
     async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
-        """Change the record, tell the agent. CallNotOngoing if there is none; ValueError says what cannot be."""
+        """Change the record of a call and tell its agent.
+
+        Raises:
+            CallNotOngoing: there is no agent to tell.
+            ValueError: the change is not allowed; the text says why.
+        """
 
     def live(self) -> Sequence[LiveCall]:
-        """The calls that have not ended."""
+        """Return the calls that have not ended."""
 
     def record(self, call_id: str) -> Call | None:
-        """The call object of a live call as it is in memory, stored or not."""
+        """Return the call object of a live call as it is in memory, stored or not; None if the call is not live."""
 
 
 class Batches(Protocol):
-    """Takes batches of calls."""
+    """Takes batches of outbound calls."""
 
     async def create(self, request: BatchCallCreate) -> BatchCall:
-        """Take a batch, or raise a CallError."""
+        """Take a batch and return it. Raises a CallError that says what is wrong with it."""
 
 
 class Originator(Protocol):
-    """Places calls."""
+    """Places single outbound calls."""
 
     async def place(self, request: PhoneCallCreate) -> Call:
-        """Place a call, or raise a CallError, or AsteriskUnreachable; returns its record."""
+        """Place a call and return its record. Raises a CallError that says what is wrong, or AsteriskUnreachable."""
 
 
 class ChatService(Protocol):
-    """Leads chats. Raises UnknownAsset, ChatNotStarted and ChatNotOngoing, which are CallErrors."""
+    """Begins, continues and ends chats. Raises the CallErrors UnknownAsset, ChatNotStarted and ChatNotOngoing."""
 
     async def create_sms_chat(self, request: SmsChatCreate) -> Chat:
-        """Begin one in text messages; AsteriskUnreachable if there is nobody to send with."""
+        """Begin a chat in text messages. Raises AsteriskUnreachable if no Asterisk can send them."""
 
     async def create(self, request: ChatCreate) -> Chat:
-        """Begin one over the API."""
+        """Begin a chat over the API."""
 
     async def complete(self, request: ChatCompletionCreate) -> Sequence[ChatItem]:
-        """The agent's answer to a text over the API."""
+        """Return what the agent writes and does after a text of the user over the API."""
 
     async def end(self, chat_id: str) -> None:
-        """End one; it has ended when this returns."""
+        """End a chat; it has ended when this returns."""
 
     async def update(self, chat_id: str, update: ChatUpdate) -> Chat:
-        """Change the record of one."""
+        """Change the record of a chat and return it."""
 
     async def delete(self, chat_id: str) -> None:
-        """Delete the record of one."""
+        """Delete the record of a chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measured value. name: without the `ari_agent_` prefix; a counter's ends in `_total`."""
+    """One measured value.
+
+    name: without the prefix `ari_agent_`; the name of a counter ends in `_total`.
+    """
 
     name: str
     help: str
@@ -116,12 +124,12 @@ Probe = Callable[[], Awaitable[str | None]]
 
 
 async def _nothing_depends_on(phone_number: str) -> None:
-    """Numbers of an API without a PBX."""
+    """Do nothing: an API without a PBX has nobody to tell of a changed number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
-    """What `build_api` builds on.
+    """What `build_api` needs from the rest of the product.
 
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.

@@ -53,7 +53,7 @@ _NEVER_AGAIN: Final = frozenset({501, 504})
 
 @web.middleware
 async def translate_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The outermost middleware: whatever happens inside, the client gets an answer of ours."""
+    """Turn every error of a handler into an answer in the API's own form; the outermost middleware but for metrics."""
     try:
         return await handler(request)
     except web.HTTPException as error:

@@ -19,30 +19,33 @@ PROBE_TIMEOUT_S: Final = 2.0
 
 
 class Health(ContractModel):
-    """Answer of /healthz."""
+    """The answer of /healthz."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(ContractModel):
-    """Answer of /readyz when nothing is missing."""
+    """The answer of /readyz when nothing is missing."""
 
     status: Literal["ready"] = "ready"
 
 
 class Missing(ErrorBody):
-    """Answer of /readyz otherwise. missing: what is missing, as each probe says it, by its name."""
+    """The answer of /readyz when something is missing.
+
+    missing: the name of each probe that failed, and what it says.
+    """
 
     missing: dict[str, str]
 
 
 async def show_health(_: web.Request) -> web.Response:
-    """200 as long as the event loop turns: restarting helps with nothing else."""
+    """Answer 200 as long as the event loop runs: a restart helps with nothing else."""
     return answer(Health())
 
 
 async def show_readiness(request: web.Request) -> web.Response:
-    """200 when every probe is content, else 503 that names what is missing."""
+    """Answer 200 when every probe succeeds, else 503 with what is missing."""
     probes = request.app[DEPENDENCIES].probes
     found = await asyncio.gather(*(_ask(probe) for probe in probes.values()))
     missing = {name: what for name, what in zip(probes, found, strict=True) if what is not None}

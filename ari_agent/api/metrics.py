@@ -26,18 +26,18 @@ SOURCE_TIMEOUT_S: Final = 2.0
 
 
 class RequestCounter:
-    """How often each path was answered with which status."""
+    """Counts the answers of each path by method and status."""
 
     def __init__(self) -> None:
         self._counted: Counter[tuple[str, str, int]] = Counter()
 
     def count(self, request: web.Request, status: int) -> None:
-        """Count one answer. Paths are counted by their pattern, unknown ones together: labels stay few."""
+        """Count one answer. Paths are counted by their pattern, unknown paths together, so that labels stay few."""
         resource = request.match_info.route.resource
         self._counted[request.method if resource else "", resource.canonical if resource else "unknown", status] += 1
 
     def samples(self) -> Iterator[Sample]:
-        """One counter per method, path and status."""
+        """Return one counter for each method, path and status."""
         for (method, path, status), count in sorted(self._counted.items()):
             yield Sample(
                 "api_requests_total",
@@ -53,14 +53,14 @@ REQUESTS: Final = web.AppKey("requests", RequestCounter)
 
 @web.middleware
 async def count_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The very outermost middleware: every answer counts, whoever gave it."""
+    """Count every answer, whatever gave it; the outermost middleware."""
     response = await handler(request)
     request.app[REQUESTS].count(request, response.status)
     return response
 
 
 async def show_metrics(request: web.Request) -> web.Response:
-    """Everything that can be measured now. A source that fails is left out, and counted."""
+    """Answer all metrics in Prometheus' text format. A source that fails is left out, and counted."""
     dependencies = request.app[DEPENDENCIES]
     own: tuple[MetricsSource, ...] = (
         lambda: _about_calls(dependencies),
@@ -105,7 +105,7 @@ async def _about_the_outbox(dependencies: ApiDependencies) -> Iterable[Sample]:
 
 
 class _Collector(Collector):
-    """Samples, grouped into the families that the text format wants."""
+    """Return the samples in families, as the text format groups them."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._samples = samples

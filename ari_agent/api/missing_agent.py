@@ -23,7 +23,9 @@ _KINDS: Final[Mapping[Noun, type[AnyAgent]]] = {"agent": Agent, "chat agent": Ch
 
 
 async def refuse_missing(request: web.Request, noun: Noun, agent_id: str, version: object) -> NoReturn:
-    """On a path that is about agents. version: as it was asked for; None is the latest, which every agent has.
+    """Refuse a request about an agent that was not found, on a path that is about agents.
+
+    version: as it was asked for; None is the latest, which every agent has.
 
     Raises:
         ApiError: 422, and says which of the two is not there.
@@ -34,7 +36,7 @@ async def refuse_missing(request: web.Request, noun: Noun, agent_id: str, versio
 
 
 async def refuse_missing_version(request: web.Request, agent_id: str, version: object) -> NoReturn:
-    """On a path that is about versions, of agents and chat agents alike.
+    """Refuse a request about an agent that was not found, on a path that is about versions of either kind.
 
     Raises:
         ApiError: 422, the agent is not there.

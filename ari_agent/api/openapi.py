@@ -70,7 +70,7 @@ Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], Mapping[str, Any]]
 
 
 def describe(resources: Mapping[str, Sequence[Route]] = RESOURCES) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole OpenAPI document."""
     tagged = [(tag, route) for tag, routes in resources.items() for route in routes]
     models = sorted(_models(route for _, route in tagged), key=str)
     found, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")
@@ -136,7 +136,7 @@ def _parameters(route: Route) -> Iterator[Mapping[str, Any]]:
 
 
 def _not_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A query parameter is there or not; it cannot be null."""
+    """Return the schema without null: a query parameter is given or left out."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
     return choices[0] if choices else schema
 
@@ -187,10 +187,10 @@ def _with_json(description: str, schema: Mapping[str, Any]) -> Mapping[str, Any]
 
 @cache
 def document() -> bytes:
-    """The description as it is sent. It takes a tenth of a second to make: once, before there are calls."""
+    """Return the document as JSON. It takes a tenth of a second, so it is made once, before there are calls."""
     return json.dumps(describe()).encode()
 
 
 async def show_openapi(_: web.Request) -> web.Response:
-    """The description of the API."""
+    """Answer the OpenAPI document of this API."""
     return web.Response(body=document(), content_type=_JSON)

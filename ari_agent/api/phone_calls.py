@@ -21,7 +21,7 @@ async def create_phone_call(request: web.Request) -> web.Response:
 
 
 async def create_phone_call_v1(request: web.Request) -> web.Response:
-    """The same, as clients of the first version ask for it."""
+    """Place a call as /v2/create-phone-call does, asked for in the words of Retell's first version."""
     return await _place(request, await read_body(request, OlderPhoneCallCreate))
 
 

@@ -30,7 +30,7 @@ def _numbers(request: web.Request) -> PhoneNumbers:
 
 
 def _path_number(request: web.Request) -> str:
-    """The number in the path: `+` may stand there as it is or as %2B, and is never a space."""
+    """Return the number in the path; `+` may stand there as it is or as %2B, and is never a space."""
     given = request.match_info["phone_number"]
     try:
         return require_pseudo_number(given)
@@ -55,12 +55,12 @@ async def import_phone_number(request: web.Request) -> web.Response:
 
 
 async def get_phone_number(request: web.Request) -> web.Response:
-    """One number."""
+    """Answer one number."""
     return answer(await _known(request, _path_number(request)))
 
 
 async def update_phone_number(request: web.Request) -> web.Response:
-    """Change what the body names; the rest stays. Null removes what can be removed."""
+    """Change the fields of a number that the body names; the rest stays. Null removes what can be removed."""
     phone_number = _path_number(request)
     changes = await read_body(request, PhoneNumberUpdate)
     await _known(request, phone_number)
@@ -74,7 +74,7 @@ async def update_phone_number(request: web.Request) -> web.Response:
 
 
 async def delete_phone_number(request: web.Request) -> web.Response:
-    """Forget a number: calls to it find no agent from now on."""
+    """Delete a number: calls to it find no agent from now on."""
     phone_number = _path_number(request)
     if not await _numbers(request).delete(phone_number):
         raise unknown("phone number", phone_number)
@@ -83,12 +83,12 @@ async def delete_phone_number(request: web.Request) -> web.Response:
 
 
 async def list_phone_numbers(request: web.Request) -> web.Response:
-    """Up to 1000 numbers; /v2/list-phone-numbers has pages."""
+    """Answer up to 1000 numbers; /v2/list-phone-numbers has pages."""
     return await answer_list((await _numbers(request).list(limit=MAX_PAGE)).phone_numbers)
 
 
 async def list_phone_numbers_v2(request: web.Request) -> web.Response:
-    """A page of numbers, in the order of their digits."""
+    """Answer a page of numbers, in the order of their digits."""
     query = read_query(request, PageQuery)
     page = await _numbers(request).list(
         ascending=query.sort_order != "descending", limit=query.limit, pagination_key=query.pagination_key
@@ -115,7 +115,10 @@ async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
 async def _check_agents(
     find: Callable[[str, int | str | None], Awaitable[AnyAgent | None]], *lists: Iterable[AgentWeight] | None
 ) -> None:
-    """A number that is bound to an agent that is not there would lose its first call: 422 now. find: by id, version."""
+    """Refuse, with 422, to bind a number to an agent that does not exist: its first call would be lost.
+
+    find: returns the agent of an id and a version.
+    """
     for weight in (weight for weights in lists for weight in weights or ()):
         if await find(weight.agent_id, weight.agent_version) is None:
             version = "" if weight.agent_version is None else f" version {weight.agent_version}"

@@ -43,7 +43,7 @@ async def create_web_call(request: web.Request) -> web.Response:
 
 
 async def create_web_call_v3(request: web.Request) -> web.Response:
-    """The same; the answer holds what a client needs to join, and no more."""
+    """Register a web call as v2 does; the answer holds what a client needs to join, and no more."""
     wanted = await read_body(request, WebCallCreate)
     ticket = await _registrar(request).web_call_ticket(wanted)
     return answer_overridden(ticket, wanted.agent_override, status=201, call_id=ticket.call_id)

@@ -14,7 +14,7 @@ from ari_agent.api.dependencies import Handler
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path.
+    """One HTTP method of one path of the API.
 
     status: of the success. takes: the JSON body; may_take: the same, which may be left out. answers: the JSON body of
     the success; lists: the same, in a bare array; text: it is plain text; else it has none. query: of the query string;
@@ -39,12 +39,12 @@ class Route:
 
     @property
     def body(self) -> type[BaseModel] | None:
-        """What its body is read as, whether it must be there or not."""
+        """The model that the body is read as, required or not; None for a path without a body."""
         return self.takes or self.may_take
 
     @property
     def operation_id(self) -> str:
-        """Unique: the path in one word."""
+        """The unique name of the operation in OpenAPI: the path in one word."""
         return "_".join(part.replace("-", "_") for part in self.path.split("/") if part and "{" not in part)
 
 

@@ -19,7 +19,7 @@ from ari_agent.api.routes import ROUTES
 
 
 def build_api(dependencies: ApiDependencies) -> web.Application:
-    """The application; whoever builds it runs it, and closes what the dependencies hold.
+    """Return the application; whoever builds it runs it, and closes what the dependencies hold.
 
     Every answer is JSON but those of /metrics and 204. A request that is counted has passed, from the outside in:
     count_requests, translate_errors, require_api_key.
@@ -40,7 +40,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
 
 
 class _Terse(logging.Filter):
-    """What is no HTTP is the mistake of somebody else: one line, and no traceback."""
+    """Logs a request that is no HTTP in one line without a traceback: the mistake is the client's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -56,5 +56,5 @@ _TERSE: Final = _Terse()
 
 
 async def _name_ourselves(_: web.Request, response: web.StreamResponse) -> None:
-    """Without the versions of Python and aiohttp, which are nobody's business."""
+    """Name the product in the header Server, without the versions of Python and aiohttp."""
     response.headers["Server"] = "ari-agent"

@@ -13,7 +13,7 @@ from ari_agent.contract.workspace import ApiKeyInfo, Concurrency
 
 
 async def get_concurrency(request: web.Request) -> web.Response:
-    """How many calls run, and how many may."""
+    """Answer how many calls run at the moment, and how many may."""
     dependencies = request.app[DEPENDENCIES]
     slots = dependencies.slots
     limit = slots.limit if slots else 0
@@ -28,7 +28,7 @@ async def get_concurrency(request: web.Request) -> web.Response:
 
 
 async def get_api_key_info(_: web.Request) -> web.Response:
-    """Whose key this is."""
+    """Answer whose key the request carries."""
     return answer(ApiKeyInfo())
 
 

@@ -497,3 +497,12 @@ def test_only_the_very_next_packet_passes_at_once(datagram: bytes) -> None:
     assert buffer.pass_at_once(following[:12], now_s + 2 * FRAME_S) is None, "no audio"
     assert buffer.pass_at_once(following, now_s + 2 * FRAME_S) == parse(following).payload
     assert buffer.pass_at_once(following, now_s + 2 * FRAME_S) is None, "heard already"
+
+
+def test_the_timeline_begins_once_however_often_it_is_begun() -> None:
+    buffer, never = JitterBuffer(), JitterBuffer()
+    assert buffer.due_s == inf
+    buffer.start(5.0)
+    buffer.start(7.0)
+    assert buffer.due_s == 5.0
+    assert never.release_at_s == inf

@@ -449,3 +449,31 @@ class AnyAgent(RuleBasedStateMachine):
 
 AnyAgent.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestAnyAgent = AnyAgent.TestCase
+
+
+def test_what_waits_is_known_in_bytes_and_in_frames() -> None:
+    playout = Playout()
+    assert (playout.queued_bytes, playout.ready, playout.starved) == (0, False, False)
+    playout.push(speech(3) + b"\x10" * 100)
+    assert (playout.queued_bytes, playout.ready, playout.starved) == (580, True, False)
+    assert number_of(playout.next_frame()) == 0
+    assert (playout.queued_bytes, playout.ready) == (420, True)
+
+
+def test_a_talkspurt_that_runs_dry_is_starved_until_something_comes() -> None:
+    playout = Playout()
+    playout.push(speech(2))
+    states = []
+    for _ in range(3):
+        playout.next_frame()
+        states.append(playout.starved)
+    playout.push(speech(1, start=2))
+    assert [*states, playout.starved] == [False, True, False, False]
+
+
+def test_a_tick_that_comes_late_is_no_fault_of_the_stream() -> None:
+    late, early = Playout(), Playout()
+    for playout, samples in ((late, 80), (early, -80)):
+        playout.push(speech(3))
+        playout.pass_time(samples)
+    assert [number_of(late.next_frame()) for _ in range(3)] == [number_of(early.next_frame()) for _ in range(3)]

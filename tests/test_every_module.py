@@ -1,0 +1,99 @@
+"""Every module of 60 lines or more has its own test file, or a line here that says which file tests it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
+TESTS: Final = Path(__file__).parent
+LINES: Final = 60
+
+ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
+    "agents/llm_socket": ("agents/test_llm_line", "a line is what opens it: each end of a connection is a scene there"),
+    "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
+    "api/dependencies": ("api/conftest", "interfaces and nothing else: every test of the API builds on them"),
+    "api/http_server": ("api/test_malformed_http", "what a server makes of bytes is told by what comes back for them"),
+    "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
+    "api/server": ("api/test_auth", "the application: every test of the API runs it"),
+    "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
+    "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
+    "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
+    "calls/dialogue/agent_voice": ("api/test_web_text_agents", "speech that is played needs a call to play it to"),
+    "calls/dialogue/spoken_orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),
+    "calls/dialogue/text_agent_leg": ("api/test_web_text_agents", "wires dialogue, speech and agent: a whole call"),
+    "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),
+    "calls/inbound_router": ("integration/test_inbound_webhook", "decides on what Asterisk and a webhook say"),
+    "calls/media/agent_leg": ("calls/media/test_media_session", "interfaces of the two kinds of legs"),
+    "calls/media/audio_agent_leg": ("calls/media/test_media_session", "a leg lives in a session"),
+    "calls/media/call_media": ("calls/media/test_media_session", "opens the sockets that a session joins"),
+    "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
+    "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
+    "calls/phone_call": ("integration/test_records", "what inbound and outbound calls share, told by their records"),
+    "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
+    "calls/session": (
+        "integration/test_agent_failures",
+        "a call between Asterisk and an agent",
+    ),
+    "calls/transfers": ("integration/test_transfer_events", "begins and ends with what Asterisk says"),
+    "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
+    "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),
+    "calls/web/web_acceptor": ("api/test_audio_websocket", "joins the websocket of a client with a registered call"),
+    "calls/web/web_call": ("api/test_web_call_ends", "from the first message to the record"),
+    "calls/web/web_media": ("api/test_web_call_limits", "media between two websockets, with its limits"),
+    "chats/agent_line": ("chats/test_session", "a session is what it talks for"),
+    "chats/chat_router": ("chats/test_inbox", "which chat takes a text, told by the answer"),
+    "chats/live_chats": ("chats/test_chat_recovery", "the chats of this process, begun and taken up again"),
+    "contract/agent_kinds": ("contract/test_agent", "the fields that both kinds of agents have"),
+    "contract/agent_options": ("contract/test_agent", "values of an agent's fields; its samples hold one of each"),
+    "contract/agent_versions": ("api/test_agent_versions", "bodies of those paths; test_agent_list has the summary"),
+    "contract/call_filters": ("store/test_call_filters", "what a filter means is told by the calls that it finds"),
+    "contract/chat": ("chats/test_record", "the object that a record changes"),
+    "contract/chat_list": ("store/test_chats", "what a filter means is told by the chats that it finds"),
+    "contract/disconnection": ("calls/test_record", "an enumeration; what follows from a reason is in the record"),
+    "speech/grammar_pool": ("speech/test_grammar_recognizer", "processes that die are replaced in its scenes"),
+    "speech/grammar_worker": ("speech/test_grammar_recognizer", "a process, heard through its stdout"),
+    "speech/recognizer": ("speech/test_network_recognizer", "the interface; each provider's file is its test"),
+    "speech/synthesizer": ("speech/test_network_synthesizer", "the interface; each provider's file is its test"),
+    "store/agent_rows": ("store/test_agents", "rows of agents, written and read"),
+    "store/call_filter": ("store/test_call_filters", "filters as SQL"),
+    "store/call_index": ("store/test_call_filters", "columns that filters look at"),
+    "store/call_list": ("store/test_calls", "pages of calls"),
+    "store/call_packing": ("store/test_packed_column", "packs what test_packed_items reads"),
+    "store/call_records": ("store/test_calls", "records, written and read"),
+    "store/call_rows": ("store/test_calls", "rows of calls"),
+    "store/call_sealer": ("store/test_call_segments", "seals segments"),
+    "store/database": ("store/test_opening", "opened, migrated, and failing to be"),
+    "store/store": ("store/test_opening", "all repositories of one database"),
+    "store/tables": ("store/test_opening", "compared there with what the migrations make"),
+}
+"""Module -> the file that tests it most, and why it has none of its own."""
+
+
+def _modules() -> list[str]:
+    return [
+        str(path.relative_to(PACKAGE).with_suffix(""))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if "migrations" not in path.parts and len(path.read_text(encoding="utf-8").splitlines()) >= LINES
+    ]
+
+
+def _own_test(module: str) -> Path:
+    path = Path(module)
+    return TESTS / path.parent / f"test_{path.name.strip('_')}.py"
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_a_module_has_its_test_or_a_reason_for_having_none(module: str) -> None:
+    assert _own_test(module).exists() != (module in ELSEWHERE), (
+        f"ari_agent/{module}.py needs {_own_test(module)} or a line in ELSEWHERE, not both"
+    )
+
+
+@pytest.mark.parametrize("module", ELSEWHERE)
+def test_what_is_tested_elsewhere_is_there_and_so_is_its_test(module: str) -> None:
+    assert (PACKAGE / f"{module}.py").exists()
+    assert (TESTS / f"{ELSEWHERE[module][0]}.py").exists()
