@@ -7,13 +7,15 @@ it is. At first only keys are read, which all stand in the index; the few rows o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
 
 from ari_agent.errors import UnknownCall
-from ari_agent.store.call_conditions import MatchingCalls
+from ari_agent.store.call_conditions import NEGATIONS, MatchingCalls, matching_calls
+from ari_agent.store.call_filter import AnyFilter, AttributeFilter
 from ari_agent.store.tables import StorableText, calls
 
 Key = tuple[int, str]
@@ -42,21 +44,31 @@ class PageOfKeys:
     next_key: str | None
 
 
-def read_page(connection: Connection, matching: MatchingCalls, wanted: WantedPage) -> PageOfKeys:
+def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage) -> PageOfKeys:
     """The keys of the calls on the page.
 
     Raises:
         UnknownCall: pagination_key is the call_id of no call.
     """
     after = None if wanted.pagination_key is None else _position(connection, wanted.pagination_key)
-    rows = connection.execute(_keys(matching, wanted, after)).all()
+    rows = connection.execute(_keys(matching_calls(filters, connection.dialect.name), wanted, after)).all()
     keys = [(row.listed_ms, row.call_id) for row in rows[: wanted.limit]]
     return PageOfKeys(keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None)
 
 
-def count(connection: Connection, matching: MatchingCalls) -> int:
+def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
     """How many calls fulfil the filters."""
+    for place, unwanted in enumerate(filters):
+        if isinstance(unwanted, AttributeFilter) and unwanted.op in NEGATIONS:
+            # all calls less those that have the attribute: to look for it in each call would take seconds
+            others = [*filters[:place], *filters[place + 1 :]]
+            having = replace(unwanted, op=NEGATIONS[unwanted.op])
+            return count(connection, others) - count(connection, [*others, having])
+    matching = matching_calls(filters, connection.dialect.name)
     statement = select(func.count()).select_from(matching.source).where(*matching.conditions)
+    if filters:
+        # holds always, and keeps SQLite to the index, which it takes for as large as the rows with their transcripts
+        statement = statement.where(matching.listed_ms >= 0)
     return connection.execute(statement).scalar_one()
 
 
