@@ -7,6 +7,7 @@ it is. At first only keys are read, which all stand in the index; the few rows o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,21 +66,23 @@ def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
             having = replace(unwanted, op=NEGATIONS[unwanted.op])
             return count(connection, others) - count(connection, [*others, having])
     matching = matching_calls(filters, connection.dialect.name)
-    statement = select(func.count()).select_from(matching.source).where(*matching.conditions)
-    if filters:
-        # holds always, and keeps SQLite to the index, which it takes for as large as the rows with their transcripts
-        statement = statement.where(matching.listed_ms >= 0)
+    # A bound, even if all calls are within, keeps SQLite to the index, which it takes for as large as the rows are.
+    first_ms = max(matching.first_ms, 0) if filters else matching.first_ms
+    statement = select(func.count()).select_from(matching.source).where(*matching.between(first_ms, matching.last_ms))
     return connection.execute(statement).scalar_one()
 
 
 def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[Any]:
     """One call more than the page has, which tells whether there is another page."""
     place = (matching.listed_ms, matching.call_id)
-    statement = select(*place).select_from(matching.source).where(*matching.conditions)
-    if after is not None:
-        here = tuple_(*place)
-        there = tuple_(literal(after[0], BigInteger), literal(after[1], StorableText))
+    first_ms, last_ms = matching.first_ms, matching.last_ms
+    statement = select(*place).select_from(matching.source)
+    if after is not None and (after[0] >= first_ms if wanted.ascending else after[0] <= last_ms):
+        # this bound alone, as of two on one side a database begins at either
+        here, there = tuple_(*place), tuple_(literal(after[0], BigInteger), literal(after[1], StorableText))
         statement = statement.where(here > there if wanted.ascending else here < there)
+        first_ms, last_ms = (-math.inf, last_ms) if wanted.ascending else (first_ms, math.inf)
+    statement = statement.where(*matching.between(first_ms, last_ms))
     order = [column.asc() if wanted.ascending else column.desc() for column in place]
     return statement.order_by(*order).limit(wanted.limit + 1).offset(wanted.skip or None)
 
