@@ -18,7 +18,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, se
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.store.call_conditions import matching_calls
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
 from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
@@ -147,20 +146,15 @@ class Calls:
         """These columns of the calls on the page."""
 
         def ask(connection: Connection) -> CallPage[Row[Any]]:
-            matching = matching_calls(filters, connection.dialect.name)
-            page = read_page(connection, matching, wanted)
-            total = count(connection, matching) if with_total else None
+            page = read_page(connection, filters, wanted)
+            total = count(connection, filters) if with_total else None
             return CallPage(read(connection, page.keys, shown), page.next_key, total)
 
         return await self._database.read(ask)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
-
-        def ask(connection: Connection) -> int:
-            return count(connection, matching_calls(filters, connection.dialect.name))
-
-        return await self._database.read(ask)
+        return await self._database.read(lambda connection: count(connection, filters))
 
     async def update_fields(
         self, call_id: str, fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]]

@@ -70,9 +70,9 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA cache_size=-16000",  # KiB: the upper pages of every index of a million calls
 )
-# Tells the planner how selective each index is, from a sample that takes milliseconds. Without it, it may look through
-# every call of a status for the few of a number.
-_STATISTICS: Final = ("PRAGMA analysis_limit=400", "ANALYZE")
+# Tells the planner how selective each index is, from a sample that takes 0.1 s. Without it, it may look through every
+# call of an agent for the few of a number; from a small one, all values look as frequent as the sample is large.
+_STATISTICS: Final = ("PRAGMA analysis_limit=20000", "ANALYZE")
 _STATISTICS_EVERY: Final = 10_000  # write transactions
 _EXPECTED: Final = "expected sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
 

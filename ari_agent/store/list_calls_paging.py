@@ -7,13 +7,16 @@ it is. At first only keys are read, which all stand in the index; the few rows o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
 
 from ari_agent.errors import UnknownCall
-from ari_agent.store.call_conditions import MatchingCalls
+from ari_agent.store.call_conditions import NEGATIONS, MatchingCalls, matching_calls
+from ari_agent.store.call_filter import AnyFilter, AttributeFilter
 from ari_agent.store.tables import StorableText, calls
 
 Key = tuple[int, str]
@@ -42,32 +45,44 @@ class PageOfKeys:
     next_key: str | None
 
 
-def read_page(connection: Connection, matching: MatchingCalls, wanted: WantedPage) -> PageOfKeys:
+def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage) -> PageOfKeys:
     """The keys of the calls on the page.
 
     Raises:
         UnknownCall: pagination_key is the call_id of no call.
     """
     after = None if wanted.pagination_key is None else _position(connection, wanted.pagination_key)
-    rows = connection.execute(_keys(matching, wanted, after)).all()
+    rows = connection.execute(_keys(matching_calls(filters, connection.dialect.name), wanted, after)).all()
     keys = [(row.listed_ms, row.call_id) for row in rows[: wanted.limit]]
     return PageOfKeys(keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None)
 
 
-def count(connection: Connection, matching: MatchingCalls) -> int:
+def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
     """How many calls fulfil the filters."""
-    statement = select(func.count()).select_from(matching.source).where(*matching.conditions)
+    for place, unwanted in enumerate(filters):
+        if isinstance(unwanted, AttributeFilter) and unwanted.op in NEGATIONS:
+            # all calls less those that have the attribute: to look for it in each call would take seconds
+            others = [*filters[:place], *filters[place + 1 :]]
+            having = replace(unwanted, op=NEGATIONS[unwanted.op])
+            return count(connection, others) - count(connection, [*others, having])
+    matching = matching_calls(filters, connection.dialect.name)
+    # A bound, even if all calls are within, keeps SQLite to the index, which it takes for as large as the rows are.
+    first_ms = max(matching.first_ms, 0) if filters else matching.first_ms
+    statement = select(func.count()).select_from(matching.source).where(*matching.between(first_ms, matching.last_ms))
     return connection.execute(statement).scalar_one()
 
 
 def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[Any]:
     """One call more than the page has, which tells whether there is another page."""
     place = (matching.listed_ms, matching.call_id)
-    statement = select(*place).select_from(matching.source).where(*matching.conditions)
-    if after is not None:
-        here = tuple_(*place)
-        there = tuple_(literal(after[0], BigInteger), literal(after[1], StorableText))
+    first_ms, last_ms = matching.first_ms, matching.last_ms
+    statement = select(*place).select_from(matching.source)
+    if after is not None and (after[0] >= first_ms if wanted.ascending else after[0] <= last_ms):
+        # this bound alone, as of two on one side a database begins at either
+        here, there = tuple_(*place), tuple_(literal(after[0], BigInteger), literal(after[1], StorableText))
         statement = statement.where(here > there if wanted.ascending else here < there)
+        first_ms, last_ms = (-math.inf, last_ms) if wanted.ascending else (first_ms, math.inf)
+    statement = statement.where(*matching.between(first_ms, last_ms))
     order = [column.asc() if wanted.ascending else column.desc() for column in place]
     return statement.order_by(*order).limit(wanted.limit + 1).offset(wanted.skip or None)
 
