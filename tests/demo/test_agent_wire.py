@@ -14,10 +14,10 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from ari_agent.demo.agent_wire import (
     AgentEvent,
-    Heard,
+    AudioHeard,
+    CallStarted,
+    KeyPressed,
     MarkReturned,
-    Pressed,
-    Started,
     TransferEnded,
     TwilioWire,
     WebWire,
@@ -32,7 +32,7 @@ SAMPLES = np.arange(-800, 800, 10, dtype=np.int16)
 @pytest.mark.parametrize(
     ("message", "event"),
     [
-        ({"event": "dtmf", "dtmf": {"digit": "5"}}, Pressed("5")),
+        ({"event": "dtmf", "dtmf": {"digit": "5"}}, KeyPressed("5")),
         ({"event": "mark", "mark": {"name": "m"}}, MarkReturned("m")),
         ({"event": "transfer", "transfer": {"status": "failed", "sip_status": 486}}, TransferEnded("failed", 486)),
         ({"event": "transfer", "transfer": {"status": "failed", "sip_status": "486"}}, TransferEnded("failed", None)),
@@ -77,7 +77,7 @@ async def test_twilio_frames_become_events_and_speech_goes_back_as_mulaw() -> No
         wire = TwilioWire(websocket)
         async for event in wire.events():
             heard.append(event)
-            if isinstance(event, Started):
+            if isinstance(event, CallStarted):
                 await wire.play(SAMPLES)
                 await wire.mark("m1")
                 await wire.clear()
@@ -94,8 +94,8 @@ async def test_twilio_frames_become_events_and_speech_goes_back_as_mulaw() -> No
         await client.send(json.dumps({"event": "stop"}))
 
     await conversation(agent, caller)
-    assert heard[0] == Started("call_1", {"call_id": "call_1", "name": "Zoë"})
-    assert [type(event) for event in heard[1:]] == [Heard, Pressed]
+    assert heard[0] == CallStarted("call_1", {"call_id": "call_1", "name": "Zoë"})
+    assert [type(event) for event in heard[1:]] == [AudioHeard, KeyPressed]
     media, mark, clear, hangup = answered
     assert base64.b64decode(media["media"]["payload"]) == to_ulaw(SAMPLES)
     assert (media["streamSid"], mark["mark"], clear["event"]) == ("MZ1", {"name": "m1"}, "clear")
@@ -110,7 +110,7 @@ async def test_web_frames_become_events_and_speech_goes_back_as_it_is() -> None:
         wire = WebWire(websocket)
         async for event in wire.events():
             heard.append(event)
-            if isinstance(event, Started):
+            if isinstance(event, CallStarted):
                 await wire.play(SAMPLES)
                 await wire.clear()
 
@@ -123,7 +123,7 @@ async def test_web_frames_become_events_and_speech_goes_back_as_it_is() -> None:
 
     await conversation(agent, caller)
     started, audio, mark = heard
-    assert isinstance(started, Started) and started.call_id == "call_1" and started.variables["name"] == "Zoë"
-    assert isinstance(audio, Heard) and audio.samples.tobytes() == SAMPLES.tobytes()
+    assert isinstance(started, CallStarted) and started.call_id == "call_1" and started.variables["name"] == "Zoë"
+    assert isinstance(audio, AudioHeard) and audio.samples.tobytes() == SAMPLES.tobytes()
     assert mark == MarkReturned("m1")
     assert answered[0] == SAMPLES.tobytes()

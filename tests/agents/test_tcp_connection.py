@@ -6,8 +6,8 @@ import asyncio
 import ssl
 
 import pytest
-from ari_agent.agents.connection import Connection, agent_url, tls_context, tls_of
 
+from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_context, tls_of
 from ari_agent.errors import AgentUnreachable
 
 
@@ -21,7 +21,7 @@ async def test_it_connects_and_can_be_cut_from_under_its_user() -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        connection = Connection()
+        connection = TcpConnection()
         opened = await connection.open("127.0.0.1", server.sockets[0].getsockname()[1])
         await asyncio.get_running_loop().sock_sendall(opened, b"hello")
         connection.cut()
@@ -33,12 +33,12 @@ async def test_it_connects_and_can_be_cut_from_under_its_user() -> None:
 
 
 def test_what_was_never_open_can_be_cut() -> None:
-    Connection().cut()
+    TcpConnection().cut()
 
 
 async def test_nobody_there_is_an_os_error(unused_tcp_port: int) -> None:
     with pytest.raises(OSError, match="Connect"):
-        await Connection().open("127.0.0.1", unused_tcp_port)
+        await TcpConnection().open("127.0.0.1", unused_tcp_port)
 
 
 async def test_a_name_is_tried_address_by_address() -> None:
@@ -46,12 +46,12 @@ async def test_a_name_is_tried_address_by_address() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        with await Connection().open("localhost", port) as opened:
+        with await TcpConnection().open("localhost", port) as opened:
             assert opened.getpeername() == ("127.0.0.1", port)
 
 
 async def test_a_dial_that_is_cancelled_leaves_no_socket() -> None:
-    connection = Connection()
+    connection = TcpConnection()
     dialling = asyncio.create_task(connection.open("192.0.2.1", 9))  # TEST-NET-1: nobody answers
     await asyncio.sleep(0)
     dialling.cancel()
