@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask
 from ari_agent.contract.webhook_event import WebhookEvent
@@ -104,13 +105,13 @@ class Batches:
 
         return await self._database.read(ask)
 
-    async def place(self, batch_call_id: str, position: int, call: Call) -> bool:
+    async def place(self, batch_call_id: str, position: int, call: Call, recovery: CallRecovery = NO_RECOVERY) -> bool:
         """Store the record of a task's call. False: the task was placed already, and nothing is stored."""
 
         def write(connection: Connection) -> bool:
             if not _finish_task(connection, batch_call_id, position, state="placed", call_id=call.call_id):
                 return False
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, recovery)
             return True
 
         return await self._database.write(write)

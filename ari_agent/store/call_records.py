@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_recovery import CallRecovery
+from ari_agent.contract.webhook_plan import WebhookPlan
 from ari_agent.errors import UnreadableRecord
 from ari_agent.store.database import among
 from ari_agent.store.list_calls_paging import Key
@@ -28,10 +31,20 @@ T = TypeVar("T")
 
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
 """What `call_of` reads."""
+STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.webhook_plan, calls.c.diverted)
+"""What `stored_call_of` reads."""
 ITEM: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.list_item)
 """What `item_of` reads."""
 _READ_AT_ONCE: Final = 16
 """Records: half a millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call object with what is stored beside it."""
+
+    call: Call
+    recovery: CallRecovery
 
 
 def dump(document: Mapping[str, object]) -> str:
@@ -66,6 +79,20 @@ def call_of(row: Row[Any]) -> Call:
         return Call.model_validate({**json.loads(row.document), **json.loads(row.amendments or "{}")})
     except (ValueError, TypeError) as error:
         raise UnreadableRecord(f"the record of call {row.call_id}", error) from None
+
+
+def stored_call_of(row: Row[Any]) -> StoredCall:
+    """The call object of a STORED_CALL, with its recovery.
+
+    Raises:
+        UnreadableRecord: its JSON is damaged, or is not what this version stores.
+    """
+    call = call_of(row)
+    try:
+        plan = None if row.webhook_plan is None else WebhookPlan.model_validate_json(row.webhook_plan)
+    except ValidationError as error:
+        raise UnreadableRecord(f"the webhook plan of call {row.call_id}", error) from None
+    return StoredCall(call, CallRecovery(plan, row.diverted))
 
 
 def item_of(row: Row[Any]) -> str:

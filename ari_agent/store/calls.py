@@ -16,11 +16,24 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
-from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
+from ari_agent.store.call_records import (
+    ITEM,
+    RECORD,
+    STORED_CALL,
+    StoredCall,
+    call_of,
+    dump,
+    item_of,
+    list_item,
+    read,
+    readable,
+    stored_call_of,
+)
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import Outbox
@@ -50,22 +63,22 @@ class Calls:
         self._outbox = outbox
         self._now_ms = now_ms
 
-    async def save(self, call: Call, events: Sequence[WebhookEvent] = ()) -> None:
-        """Write the record and what is to be told about it, both or neither.
+    async def save(self, call: Call, events: Sequence[WebhookEvent] = (), recovery: CallRecovery = NO_RECOVERY) -> None:
+        """Write the record, with its recovery, and what is to be told about it: all or nothing.
 
         May be repeated: the record is replaced, and a lifecycle event that was queued once is not queued again.
         """
 
         def write(connection: Connection) -> None:
-            self.put(connection, call)
+            self.put(connection, call, recovery)
             self._outbox.add(connection, events)
 
         await self._database.write(write)
         if events:
             self._outbox.announce()
 
-    def put(self, connection: Connection, call: Call) -> None:
-        """Write the record inside somebody's transaction."""
+    def put(self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY) -> None:
+        """Write the record, with its recovery, inside somebody's transaction."""
         of_call = calls.c.call_id == call.call_id
         chosen = select(calls.c.amendments, calls.c.listed_ms).where(of_call)
         row = connection.execute(chosen.with_for_update()).one_or_none()
@@ -79,23 +92,30 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
+            "webhook_plan": dump(recovery.webhook_plan.as_record()) if recovery.webhook_plan else None,
+            "diverted": recovery.diverted,
         }
         if row:
             connection.execute(update(calls).where(of_call).values(**values))
         elif connection.execute(insert_into(connection, calls).values(**values).on_conflict_do_nothing()).rowcount != 1:
-            self.put(connection, call)  # somebody else has just made it
+            self.put(connection, call, recovery)  # somebody else has just made it
             return
         _index(connection, call.call_id, known, listed_ms)
 
     async def get(self, call_id: str) -> Call | None:
         """The record, or None."""
-        rows = await self._rows(calls.c.call_id == call_id)
-        return call_of(rows[0]) if rows else None
+        stored = await self.get_stored(call_id)
+        return stored.call if stored else None
 
-    async def unfinished(self) -> Sequence[Call]:
+    async def get_stored(self, call_id: str) -> StoredCall | None:
+        """The record with its recovery, or None."""
+        rows = await self._rows(calls.c.call_id == call_id)
+        return stored_call_of(rows[0]) if rows else None
+
+    async def unfinished(self) -> Sequence[StoredCall]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
         rows = await self._rows(calls.c.call_status.in_(UNFINISHED))
-        return await asyncio.to_thread(readable, rows, call_of)
+        return await asyncio.to_thread(readable, rows, stored_call_of)
 
     async def list(
         self,
@@ -201,7 +221,7 @@ class Calls:
 
     async def _rows(self, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
         def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(select(*RECORD).where(condition)).all()
+            return connection.execute(select(*STORED_CALL).where(condition)).all()
 
         return await self._database.read(ask)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
 
@@ -72,7 +71,7 @@ def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
     return connection.execute(statement).scalar_one()
 
 
-def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[Any]:
+def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[int, str]:
     """One call more than the page has, which tells whether there is another page."""
     place = (matching.listed_ms, matching.call_id)
     first_ms, last_ms = matching.first_ms, matching.last_ms

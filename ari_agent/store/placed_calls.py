@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.errors import UnknownCall
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, insert_into
@@ -38,7 +39,9 @@ class PlacedCalls:
             raise UnknownCall(call_id)
         return call
 
-    async def save(self, key: str, call: Call, *, since_ms: int, now_ms: int) -> Call | None:
+    async def save(
+        self, key: str, call: Call, *, since_ms: int, now_ms: int, recovery: CallRecovery = NO_RECOVERY
+    ) -> Call | None:
         """Store the record of a new call under its key. Where another was faster: that call, and nothing is stored.
 
         Raises:
@@ -51,7 +54,7 @@ class PlacedCalls:
             statement = insert_into(connection, idempotency_keys).values(values).on_conflict_do_nothing()
             if connection.execute(statement).rowcount != 1:
                 return False
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, recovery)
             return True
 
         if await self._database.write(write):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.registered_call import Registration
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnreadableRecord
@@ -44,7 +45,7 @@ class Registrations:
         """Store a new registration and the record of its call, both or neither."""
 
         def write(connection: Connection) -> None:
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, CallRecovery.of(registration.agent))
             _put(connection, registration)
 
         await self._database.write(write)

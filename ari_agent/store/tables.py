@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -113,6 +114,8 @@ calls: Final = Table(
     Column("combined_cost", Double),
     Column("e2e_latency_p50", Double),
     Column("list_item", Text, comment="what list-calls shows of it; null where an older version wrote the record"),
+    Column("webhook_plan", Text, comment="where its webhooks go; for whoever ends the call if its process dies"),
+    Column("diverted", Boolean, nullable=False, server_default=false(), comment="sent to the fallback number"),
     # By each value that people often filter by, in the order of the list. They end with the status and the direction:
     # a filter by these as well, which none of a number's many calls may fulfil, then reads nothing but the index.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -178,7 +179,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "direction": [outbound],
         "batch": [of_batch],
     }
-    combined = {
+    combined: dict[str, Sequence[AnyFilter]] = {
         "agent and status": [agent, failed],
         "agent and to": [agent, line],
         "to and status": [line, failed],
@@ -186,7 +187,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "direction and status, none": [outbound, ended],
         "batch, agent and status": [of_batch, agent, failed],
     }
-    other = {
+    other: dict[str, Sequence[AnyFilter]] = {
         "two statuses": [Filter(FilterField.CALL_STATUS, FilterOp.IN, ["error", "ongoing"])],
         "from, contains, few": [Filter(FilterField.FROM_NUMBER, FilterOp.CO, number[-6:-1])],
         "call_id, ends with": [Filter(FilterField.CALL_ID, FilterOp.EW, f"{dice.randrange(16**5):05x}")],
@@ -197,6 +198,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "metadata, a third, and from": [tier, someone],
         "metadata, not": [not_tier],
         "metadata, not, and cost": [not_tier, dear],
+        "metadata, unset, none": [replace(tier, op=FilterOp.NP)],
         "dynamic variable, number": [order],
         "tool call": [ToolCallFilter([("name", FilterOp.EQ, "book"), ("success", FilterOp.EQ, False)])],
     }
