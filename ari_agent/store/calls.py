@@ -17,29 +17,18 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, se
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
-from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import WebhookEvent
+from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
-from ari_agent.store.call_records import (
-    ITEM,
-    RECORD,
-    STORED_CALL,
-    StoredCall,
-    call_of,
-    dump,
-    item_of,
-    list_item,
-    read,
-    readable,
-    stored_call_of,
-)
-from ari_agent.store.database import Database, insert_into
+from ari_agent.store.call_records import StoredCall, call_of, list_item
+from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
-from ari_agent.store.outbox import Outbox
+from ari_agent.store.outbox import UNFINISHED, Outbox
+from ari_agent.store.record_rows import readable
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
-UNFINISHED: Final = frozenset({CallStatus.REGISTERED.value, CallStatus.ONGOING.value})
+_STORED: Final = select(*call_records.STORED_CALL)
 Shown = TypeVar("Shown")
 
 
@@ -109,13 +98,13 @@ class Calls:
 
     async def get_stored(self, call_id: str) -> StoredCall | None:
         """The record with its recovery, or None."""
-        rows = await self._rows(calls.c.call_id == call_id)
-        return stored_call_of(rows[0]) if rows else None
+        rows = await self._database.rows(_STORED.where(calls.c.call_id == call_id))
+        return call_records.stored_call_of(rows[0]) if rows else None
 
     async def unfinished(self) -> Sequence[StoredCall]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
-        rows = await self._rows(calls.c.call_status.in_(UNFINISHED))
-        return await asyncio.to_thread(readable, rows, stored_call_of)
+        rows = await self._database.rows(_STORED.where(calls.c.call_status.in_(UNFINISHED)))
+        return await asyncio.to_thread(readable, rows, call_records.stored_call_of)
 
     async def list(
         self,
@@ -135,10 +124,8 @@ class Calls:
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
-        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        rows = await self._page(filters, wanted, RECORD, with_total=with_total)
-        found = await asyncio.to_thread(readable, rows.calls, call_of)
-        return CallPage(found, rows.next_key, rows.total)
+        wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
+        return await self._page(filters, wanted, call_records.RECORD, call_of)
 
     async def list_items(
         self,
@@ -151,26 +138,23 @@ class Calls:
         with_total: bool = False,
     ) -> CallPage[str]:
         """The same as JSON texts, without transcripts: what list-calls shows."""
-        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        rows = await self._page(filters, wanted, ITEM, with_total=with_total)
-        return CallPage(readable(rows.calls, item_of), rows.next_key, rows.total)
+        wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
+        return await self._page(filters, wanted, call_records.ITEM, call_records.item_of)
 
     async def _page(
         self,
         filters: Sequence[AnyFilter],
         wanted: WantedPage,
-        shown: Sequence[ColumnElement[Any]],
-        *,
-        with_total: bool,
-    ) -> CallPage[Row[Any]]:
-        """These columns of the calls on the page."""
+        columns: Sequence[ColumnElement[Any]],
+        read_one: Callable[[Row[Any]], Shown],
+    ) -> CallPage[Shown]:
+        def ask(connection: Connection) -> tuple[Sequence[Row[Any]], str | None, int | None]:
+            keys, next_key = read_page(connection, filters, wanted)
+            total = count(connection, filters) if wanted.with_total else None
+            return call_records.read(connection, keys, columns), next_key, total
 
-        def ask(connection: Connection) -> CallPage[Row[Any]]:
-            page = read_page(connection, filters, wanted)
-            total = count(connection, filters) if with_total else None
-            return CallPage(read(connection, page.keys, shown), page.next_key, total)
-
-        return await self._database.read(ask)
+        rows, next_key, total = await self._database.read(ask)
+        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, total)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
@@ -218,12 +202,6 @@ class Calls:
             return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
         return await self._database.write(drop)
-
-    async def _rows(self, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(select(*STORED_CALL).where(condition)).all()
-
-        return await self._database.read(ask)
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

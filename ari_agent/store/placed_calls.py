@@ -12,7 +12,7 @@ from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.errors import UnknownCall
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.outbound_tables import idempotency_keys
+from ari_agent.store.tables import idempotency_keys
 
 
 class PlacedCalls:
@@ -31,7 +31,7 @@ class PlacedCalls:
         statement = select(idempotency_keys.c.call_id).where(
             idempotency_keys.c.idempotency_key == key, idempotency_keys.c.created_ms > since_ms
         )
-        call_id = await self._database.read(lambda connection: connection.execute(statement).scalar())
+        call_id = await self._database.scalar(statement)
         if call_id is None:
             return None
         call = await self._calls.get(call_id)

@@ -25,10 +25,18 @@ from typing import Any
 from sqlalchemy import Connection, Index, Table, insert, text
 from sqlalchemy.util import await_only
 
-from ari_agent.store.call_filter import AnyFilter, AnyOf, AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
-from ari_agent.store.call_index import AttributeKind, attributes, columns, tool_calls
-from ari_agent.store.call_records import dump, list_item
-from ari_agent.store.database import Database
+from ari_agent.store.call_filter import (
+    AnyFilter,
+    AttributeFilter,
+    AttributeKind,
+    Filter,
+    FilterField,
+    FilterOp,
+    ToolCallFilter,
+)
+from ari_agent.store.call_index import attributes, columns, tool_calls
+from ari_agent.store.call_records import list_item
+from ari_agent.store.database import Database, dump
 from ari_agent.store.store import Store
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls
 from tests.store import postgresql
@@ -155,7 +163,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
     begin = dice.randrange(count)
     month_ms = (FIRST_MS + begin * EVERY_MS, FIRST_MS + begin * EVERY_MS + 30 * 86_400_000)
     month = Filter(FilterField.START_TIMESTAMP, FilterOp.BT, month_ms)
-    agent = AnyOf([[Filter(FilterField.AGENT_ID, FilterOp.EQ, dice.choice(AGENTS[:30]))]])
+    agent = Filter(FilterField.AGENT_ID, FilterOp.EQ, dice.choice(AGENTS[:30]))
     number = caller(dice.randrange(CALLERS))
     someone = Filter(FilterField.FROM_NUMBER, FilterOp.EQ, number)
     line = Filter(FilterField.TO_NUMBER, FilterOp.EQ, dice.choice(LINES))

@@ -12,18 +12,19 @@ import pytest
 from sqlalchemy import Connection, case, select, update
 
 from ari_agent.contract.call import Call
-from ari_agent.store.call_conditions import matching_calls
 from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
     AttributeFilter,
+    AttributeKind,
     Filter,
     FilterField,
     FilterOp,
     ToolCallFilter,
 )
-from ari_agent.store.call_index import AttributeKind, as_text, attributes, columns, tool_calls
+from ari_agent.store.call_index import as_text, attributes, columns, tool_calls
 from ari_agent.store.database import Database
+from ari_agent.store.filter_conditions import matching_calls
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls
 from tests.store.samples import START_MS, a_call
@@ -276,7 +277,7 @@ def _eq(field: FilterField, value: str) -> Filter:
 CUSTOMER = AttributeFilter(AttributeKind.METADATA, "customer", FilterOp.EQ, "c1")
 PLANS: Mapping[str, tuple[Sequence[AnyFilter], str]] = {
     "no filter": ([], "ix_calls_listed"),
-    "agent": ([AnyOf([[_eq(FilterField.AGENT_ID, "agent_1")]])], "ix_calls_agent"),
+    "agent": ([_eq(FilterField.AGENT_ID, "agent_1")], "ix_calls_agent"),
     "from": ([_eq(FilterField.FROM_NUMBER, "+1")], "ix_calls_from_number"),
     "to": ([_eq(FilterField.TO_NUMBER, "+1")], "ix_calls_to_number"),
     "status": ([Filter(FilterField.CALL_STATUS, FilterOp.IN, ["ended"])], "ix_calls_status"),

@@ -14,8 +14,16 @@ from sqlalchemy import Connection, MetaData, inspect
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.store import migrations
-from ari_agent.store.call_filter import AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
-from ari_agent.store.call_index import AttributeKind, attributes, columns, tool_calls
+from ari_agent.store.call_filter import (
+    AnyFilter,
+    AttributeFilter,
+    AttributeKind,
+    Filter,
+    FilterField,
+    FilterOp,
+    ToolCallFilter,
+)
+from ari_agent.store.call_index import attributes, columns, tool_calls
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from tests.store.samples import START_MS, a_call, a_number, an_agent
@@ -123,7 +131,8 @@ async def test_filters_find_them(upgraded: Store) -> None:
     large = AttributeFilter(AttributeKind.METADATA, "number", FilterOp.GE, 30, numeric=True)
     ongoing = Filter(FilterField.CALL_STATUS, FilterOp.IN, ["ongoing"])
     booked = ToolCallFilter([("name", FilterOp.EQ, "book")])
-    found = [await upgraded.calls.count(wanted) for wanted in ([even], [even, large], [ongoing], [booked, even])]
+    asked: list[list[AnyFilter]] = [[even], [even, large], [ongoing], [booked, even]]
+    found = [await upgraded.calls.count(wanted) for wanted in asked]
     assert found == [20, 5, 2, 7]
 
 
