@@ -89,6 +89,7 @@ PURE: Final = (
     "chats.notices",
     "chats.record",
     "demo.digest",
+    "demo.pbx_errors",
     "demo.sip",
     "calls.media.call_media",
     "calls.media.commands",
