@@ -432,7 +432,7 @@ def test_keys_do_not_cut_a_message_on_a_machine_off() -> None:
     talk.feed(events.RecordingBegan(VoicemailNotice(status="recording", action="static_text", text="Call me back.")))
     talk.wait(200).feed(events.KeyPressed("1")).wait(5000)
     assert talk.wishes() == [HangUp()]
-    assert talk.said()[-1] == "user: Pressed Button: 1" or talk.said()[-1] == "agent: Call me back."
+    assert "agent: Call me back." in talk.said()
 
 
 @pytest.mark.parametrize(
