@@ -287,9 +287,10 @@ class SpokenDialogue:
     # what becomes of its sentences
 
     def _sound_made(self, event: events.SoundMade, now_ms: float) -> None:
-        if sentence := self.speech.begin_sound(event.number, now_ms):
-            self._agent_has_turn(now_ms, protected=sentence.protected)
-        self.speech.play(event)  # unless it was cut off just now
+        begun = self.speech.begin_sound(event.number, now_ms)
+        self.speech.play(event)  # before all that is told of it: the caller waits
+        if begun:
+            self._agent_has_turn(now_ms, protected=begun.protected)
 
     def _sound_ended(self, event: events.SoundEnded, now_ms: float) -> None:
         if sentence := self.speech.playback.find(event.number):

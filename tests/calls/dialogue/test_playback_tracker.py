@@ -161,7 +161,7 @@ def test_whatever_happens_what_was_heard_only_grows_and_is_kept_once(steps: list
             case "pause" if not tracker.is_paused:
                 tracker.pause(now_ms)
             case "resume" if tracker.is_paused:
-                assert tracker.resume(now_ms) == tracker.heard_so_far
+                assert tracker.resume(now_ms) == (tracker.heard_so_far or (0, 0.0))
             case "keep":
                 tracker.keep_heard(now_ms)
             case "tick" if tracker.overdue_ms is not None:

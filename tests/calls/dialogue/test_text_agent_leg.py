@@ -1,0 +1,144 @@
+"""The leg of a text agent: events to the dialogue, its orders to the world; with real sound in tests/integration."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from ari_agent.calls.dialogue.phases import AgentPhase
+from ari_agent.calls.dialogue.text_agent_leg import Speech, TextAgentLeg
+from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, AgentReady, MediaEvent, MediaSpec, TranscriptTold
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from tests.api.test_web_text_agents import Deaf, Tones
+from tests.calls.dialogue.test_caller_hearing import LoudIsVoice
+from tests.contract.samples import AUDIO
+from tests.fakes.llm_server import LlmAgent, LlmServer, Message, until
+
+OPENING: Message = {"response_id": 0, "content": "Hello there.", "content_complete": True}
+
+
+class Phone:
+    """A caller's side that tells at once, while it is handed a mark, that the one before it was heard."""
+
+    shows_updates = True
+
+    def __init__(self) -> None:
+        self.played = 0
+        self.told: list[str] = []
+        self.leg: TextAgentLeg | None = None
+        self._waiting: list[str] = []
+
+    def play(self, payload: bytes) -> None:
+        self.played += len(payload)
+
+    def mark(self, name: str) -> bool:
+        waiting, self._waiting = self._waiting, [name]
+        assert self.leg
+        self.leg.marks_played(waiting)
+        return True
+
+    def hears_the_rest(self) -> None:
+        assert self.leg
+        self.leg.marks_played(self._waiting)
+
+    def clear(self) -> Sequence[str]:
+        return ()
+
+    def tell(self, event: str, message: bytes) -> None:
+        self.told.append(event)
+
+
+def spec(engine: Any, **more: Any) -> MediaSpec:
+    made = {"agent_id": "agent_1", "version": 0, "is_published": False, "last_modification_timestamp": 0}
+    agent = Agent.model_validate({"response_engine": engine.model_dump(), "voice_id": "flite-slt", **made})
+    given: dict[str, Any] = {"agent": agent, "allow_user_dtmf": True, **more}
+    return MediaSpec("call_1", "1", "2", "inbound", engine, {}, None, end_call_after_silence_ms=600_000, **given)
+
+
+@pytest.fixture
+async def speech() -> AsyncIterator[Speech]:
+    async with ClientSession() as http:
+        yield Speech(Deaf(), Tones(), LoudIsVoice(), http, lambda: 0)
+
+
+@pytest.fixture
+async def llms() -> AsyncIterator[LlmServer]:
+    async with LlmServer() as server:
+        yield server
+
+
+class Call:
+    """A leg, its phone, and what it tells."""
+
+    def __init__(self, speech: Speech, agent: LlmAgent, **more: Any) -> None:
+        self.told: list[MediaEvent] = []
+        self.phone = Phone()
+        engine = CustomLlmEngine.model_validate(agent.engine)
+        self.leg = self.phone.leg = speech.new_leg(spec(engine, **more), self.phone, self.told.append)
+
+    def has(self, kind: type[MediaEvent]) -> Callable[[], bool]:
+        return lambda: any(isinstance(event, kind) for event in self.told)
+
+
+async def test_an_agent_speaks_to_a_phone_that_answers_while_it_is_spoken_to(speech: Speech, llms: LlmServer) -> None:
+    call = Call(speech, llms.agent(opening=({**OPENING, "end_call": True},)))
+    call.leg.dial()
+    call.leg.dial()
+    await until(call.has(AgentReady))
+    call.leg.start()
+    call.leg.start()
+    await until(lambda: call.phone.played == 32_000)
+    call.phone.hears_the_rest()
+    await until(call.has(AgentHungUp))
+    assert call.leg.is_open
+    assert "text" in repr(call.leg).lower()
+    assert "update" in call.phone.told
+    await call.leg.close()
+    await call.leg.close()
+    last = [event for event in call.told if isinstance(event, TranscriptTold)][-1]
+    assert [utterance.content for utterance in last.update.transcript] == ["Hello there."]
+
+
+async def test_a_defect_ends_the_call_and_does_not_leave_the_caller_in_silence(
+    speech: Speech, llms: LlmServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = Call(speech, llms.agent())
+    call.leg._dialogue.speech.phase = AgentPhase.HELD  # which cannot be
+    with caplog.at_level(logging.ERROR):
+        call.leg.start()
+        call.leg.control_error("dtmf", "no digits")
+    failed = next(event for event in call.told if isinstance(event, AgentFailed))
+    assert failed.reason is DisconnectionReason.ERROR_RETELL
+    await call.leg.close()
+
+
+async def test_keys_are_heard_where_they_are_wanted(speech: Speech, llms: LlmServer) -> None:
+    for wanted in (True, False):
+        call = Call(speech, llms.agent(), allow_user_dtmf=wanted)
+        call.leg.start()
+        call.leg.dtmf("1", 100)
+        assert call.has(TranscriptTold)() == wanted
+        await call.leg.close()
+
+
+async def test_after_the_end_nothing_happens(speech: Speech, llms: LlmServer) -> None:
+    call = Call(speech, llms.agent(opening=(OPENING,)))
+    await call.leg.close()
+    call.leg.dial()
+    call.leg.start()
+    call.leg.pause()
+    call.leg.dtmf("1", 100)
+    await asyncio.sleep(0.05)
+    assert call.told == []
+
+
+async def test_a_text_agent_needs_a_text_agents_engine(speech: Speech) -> None:
+    with pytest.raises(TypeError):
+        speech.new_leg(spec(AudioWebsocketEngine.model_validate(AUDIO)), Phone(), print)
