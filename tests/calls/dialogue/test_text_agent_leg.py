@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 from ari_agent.calls.dialogue.phases import AgentPhase
 from ari_agent.calls.dialogue.text_agent_leg import Speech, TextAgentLeg
 from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, AgentReady, MediaEvent, MediaSpec, TranscriptTold
+from ari_agent.calls.media.commands import CallerAway, ControlFailed, KeyPressed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
@@ -113,7 +114,7 @@ async def test_a_defect_ends_the_call_and_does_not_leave_the_caller_in_silence(
     call.leg._dialogue.speech.phase = AgentPhase.HELD  # which cannot be
     with caplog.at_level(logging.ERROR):
         call.leg.start()
-        call.leg.control_error("dtmf", "no digits")
+        call.leg.command(ControlFailed("dtmf", "no digits"))
     failed = next(event for event in call.told if isinstance(event, AgentFailed))
     assert failed.reason is DisconnectionReason.ERROR_RETELL
     await call.leg.close()
@@ -123,7 +124,7 @@ async def test_keys_are_heard_where_they_are_wanted(speech: Speech, llms: LlmSer
     for wanted in (True, False):
         call = Call(speech, llms.agent(), allow_user_dtmf=wanted)
         call.leg.start()
-        call.leg.dtmf("1", 100)
+        call.leg.command(KeyPressed("1", 100))
         assert call.has(TranscriptTold)() == wanted
         await call.leg.close()
 
@@ -133,8 +134,8 @@ async def test_after_the_end_nothing_happens(speech: Speech, llms: LlmServer) ->
     await call.leg.close()
     call.leg.dial()
     call.leg.start()
-    call.leg.pause()
-    call.leg.dtmf("1", 100)
+    call.leg.command(CallerAway())
+    call.leg.command(KeyPressed("1", 100))
     await asyncio.sleep(0.05)
     assert call.told == []
 
