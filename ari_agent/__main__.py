@@ -69,9 +69,9 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     found = _run(check(load(options.config)))
-    for what, problem in found.items():
-        print(f"{what}: {problem or 'ok'}")
-    return FAILED if any(found.values()) else 0
+    for finding in found:
+        print(f"{finding.what}: {finding}")
+    return FAILED if any(finding.problem for finding in found) else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

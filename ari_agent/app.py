@@ -23,6 +23,7 @@ from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.asterisk.inspection import Inspection
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
@@ -40,9 +41,12 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
+from ari_agent.check.asterisk import check_asterisk
+from ari_agent.check.finding import Finding
+from ari_agent.check.machine import check_api, check_database, check_rtp
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
-from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
@@ -385,26 +389,24 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
     log.info("API listens", extra={"address": runner.addresses[0]})
 
 
-async def check(settings: Settings) -> Mapping[str, str | None]:
-    """Try database, Asterisk and speech as they are set; returns what is wrong with each, None where nothing is."""
-    found: dict[str, str | None] = {}
+async def check(settings: Settings) -> list[Finding]:
+    """Look at everything that calls need, as it is set: this machine, Asterisk and speech. Changes nothing."""
+    api, serving = await check_api(*settings.bind)
+    found = [
+        await check_database(settings.database_url),
+        await check_rtp(settings.rtp_host, *settings.rtp_ports),
+        api,
+    ]
+    password = settings.ari_password.get_secret_value()
+    inspection = Inspection(url=settings.ari_url, username=settings.ari_username, password=password, app=settings.app)
     try:
-        async with _opened_store(settings.database_url):
-            found["database"] = None
-    except ConfigurationError as error:
-        found["database"] = str(error)
-    ari = _ari(settings)
-    try:
-        await ari.asterisk_info()
-        found["asterisk"] = None
-    except AsteriskError as error:
-        found["asterisk"] = str(error)
+        found += await check_asterisk(inspection, url=settings.ari_url, serving=serving)
     finally:
-        await ari.close()
+        await inspection.close()
     if settings.speech_to_text != "none":
         try:
             async with _webhook_client() as http, _started_speech(settings, http):
-                found["speech"] = None
+                found.append(Finding("speech"))
         except SpeechUnavailable as error:
-            found["speech"] = str(error)
+            found.append(Finding("speech", problem=str(error)))
     return found

@@ -20,6 +20,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "api/http_server": ("api/test_malformed_http", "what a server makes of bytes is told by what comes back for them"),
     "api/server": ("api/test_auth", "the application: every test of the API runs it"),
     "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
+    "asterisk/inspection": ("check/test_asterisk", "what it looks into is a real Asterisk, whole and broken"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),

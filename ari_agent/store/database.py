@@ -152,6 +152,14 @@ class Database:
     def __repr__(self) -> str:
         return f"<Database {self.shown_url}>"
 
+    def is_to_be_made(self) -> bool:
+        """Tell whether the database is a file that is not there yet.
+
+        Raises:
+            StoreError: it cannot be made there.
+        """
+        return isinstance(self._backend, Sqlite) and self._backend.is_to_be_made()
+
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Run `job` in a transaction that is committed at its end, or leaves no trace if it raises.
 
@@ -203,6 +211,17 @@ class Sqlite:
         self._writes = 0
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(SQLITE_READERS, thread_name_prefix="store-read")
+
+    def is_to_be_made(self) -> bool:
+        """As of Database."""
+        if self._path.exists():
+            return False
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise StoreError(f"cannot make the database {self._path}: there is no folder {folder}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(f"cannot make the database {self._path}: this user may not write to {folder}")
+        return True
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """In the thread that writes, after those that came before."""
