@@ -37,6 +37,12 @@ def test_version_prints_the_version_of_the_package(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"{version('ari-agent')}\n"
 
 
+def test_the_option_version_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"{version('ari-agent')}\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "--twice"]])
 def test_an_unknown_command_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -125,7 +131,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
         raise failure
 
     monkeypatch.setattr(command_line, "serve", fails)
-    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    monkeypatch.setattr(logs, "set_up", lambda *_: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text
 

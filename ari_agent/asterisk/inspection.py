@@ -59,7 +59,7 @@ class Inspection:
 
     async def endpoint_contexts(self) -> frozenset[str]:
         """Return the dialplan contexts that calls of SIP endpoints come in at, without those of our own trunks."""
-        found = set()
+        found: set[str] = set()
         for name in await self._ari.endpoints():
             path = path_of("asterisk", "config", "dynamic", "res_pjsip", "endpoint", name)
             try:

@@ -16,12 +16,15 @@ from ari_agent.store.store import Store
 _PATIENCE_S = 2.0
 
 
-async def check_database(database_url: str) -> Finding:
-    """Tell whether `serve` could write to the database. Makes none, and changes none."""
+async def check_database(database_url: str, *, folder_is_made: bool = False) -> Finding:
+    """Tell whether `serve` could write to the database. Makes none, and changes none.
+
+    folder_is_made: `serve` makes its folder, too, where it is missing.
+    """
     try:
         store = Store(database_url)
         try:
-            await store.try_out()
+            await store.try_out(folder_is_made=folder_is_made)
         finally:
             await store.close()
     except StoreError as error:

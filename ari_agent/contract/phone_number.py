@@ -158,9 +158,12 @@ class PhoneNumberImport(_NumberSettings):
 
 
 class PhoneNumberCreate(_NumberSettings):
-    """Body of POST /create-phone-number. Retell buys a number; there is none to buy here, so the body must name it."""
+    """Body of POST /create-phone-number. Retell buys a number; there is none to buy here, so the body must name it.
 
-    phone_number: E164
+    phone_number: a number of the PBX itself, such as 200, is taken too.
+    """
+
+    phone_number: DialledNumber
     area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
     country_code: Literal["US", "CA"] = "US"
     number_provider: Literal["twilio", "telnyx"] = "twilio"
