@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.codec import Codec
-from ari_agent.contract.parsing.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
+from ari_agent.contract.parsing.e164 import Country, DialledNumber, OwnNumber, is_e164, pretty, require_e164
 from ari_agent.contract.parsing.model import (
     INTEGRAL,
     AgentVersionReference,
@@ -163,7 +163,7 @@ class PhoneNumberCreate(_NumberSettings):
     phone_number: a number of the PBX itself, such as 200, is taken too.
     """
 
-    phone_number: DialledNumber
+    phone_number: OwnNumber
     area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
     country_code: Literal["US", "CA"] = "US"
     number_provider: Literal["twilio", "telnyx"] = "twilio"

@@ -49,7 +49,7 @@ async def test_an_agent_that_takes_no_calls_fails_like_one_that_refuses(stage: S
     agent_id = await stage.create_agent(stage.agents.agent())
     taking_none, refusing = await stage.import_number(agent_id), stage.agents.agent(refusal=Refusal(503))
     body = {**settings, "webhook_url": own_events.url}  # later: such an agent cannot be bound
-    await stage.controller.patch(f"/update-agent/{agent_id}", body, expect=200)
+    assert (await stage.controller.request("PATCH", f"/update-agent/{agent_id}", body)).status == 200
     heard: dict[str, int | None] = {}
     for number in (taking_none, await stage.import_number(await stage.create_agent(refusing))):
         async with stage.caller() as caller:
