@@ -21,7 +21,7 @@ from ari_agent.contract.inbound import (
 )
 from ari_agent.contract.webhook_event import WebhookEventName
 
-_QUESTIONS: Final = {
+_QUESTIONS: Final[Mapping[str, tuple[type[BaseModel], type[BaseModel], str]]] = {
     "call_inbound": (InboundWebhookRequest, InboundWebhookBody, "Asked while the caller hears ringing."),
     "chat_inbound": (InboundChatWebhookRequest, InboundChatWebhookBody, "Asked before a text message is answered."),
 }
@@ -33,10 +33,11 @@ _SIGNATURE: Final[Mapping[str, Any]] = {
     "schema": {"type": "string"},
 }
 
+_SENT: Final = (Call, Chat, *(question for question, _, _ in _QUESTIONS.values()))
+_ANSWERED: Final = tuple(answer for _, answer, _ in _QUESTIONS.values())
+
 WEBHOOK_MODELS: Final[frozenset[tuple[type[BaseModel], JsonSchemaMode]]] = frozenset(
-    {(Call, "serialization"), (Chat, "serialization")}
-    | {(body, "serialization") for body, _, _ in _QUESTIONS.values()}
-    | {(answer, "validation") for _, answer, _ in _QUESTIONS.values()}
+    [*((model, "serialization") for model in _SENT), *((model, "validation") for model in _ANSWERED)]
 )
 """The models that the descriptions refer to, and how each is used."""
 
