@@ -5,7 +5,7 @@ Made from the models that write the bodies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -33,11 +33,17 @@ _SIGNATURE: Final[Mapping[str, Any]] = {
     "schema": {"type": "string"},
 }
 
-_SENT: Final = (Call, Chat, *(question for question, _, _ in _QUESTIONS.values()))
-_ANSWERED: Final = tuple(answer for _, answer, _ in _QUESTIONS.values())
+_SENT: Final[tuple[type[BaseModel], ...]] = (Call, Chat, *(question for question, _, _ in _QUESTIONS.values()))
+_ANSWERED: Final[tuple[type[BaseModel], ...]] = tuple(answer for _, answer, _ in _QUESTIONS.values())
+
+
+def _used(models: Sequence[type[BaseModel]], mode: JsonSchemaMode) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
+    for model in models:
+        yield model, mode
+
 
 WEBHOOK_MODELS: Final[frozenset[tuple[type[BaseModel], JsonSchemaMode]]] = frozenset(
-    [*((model, "serialization") for model in _SENT), *((model, "validation") for model in _ANSWERED)]
+    [*_used(_SENT, "serialization"), *_used(_ANSWERED, "validation")]
 )
 """The models that the descriptions refer to, and how each is used."""
 
