@@ -137,7 +137,7 @@ async def test_destinations_that_could_inject_are_refused_and_nothing_is_sent(st
             assert result["status"] == "failed", to
             reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": to})
             assert reply.status == 400, to
-        assert "transfer not begun: " in stage.controller.log_text()
+        assert "the agent's transfer is refused: to: " in stage.controller.log_text()
         for index, headers in enumerate([{"Evil": "1"}, {"X-A": "1\r\nX-B: 2"}, {"X-A,": "1"}]):
             await call.agent.transfer("+14155559999", headers=headers)
             result = await call.agent.transfer_result(index=len(INJECTIONS) + index)
