@@ -18,14 +18,17 @@ HAS_OTHER = other="$(call VERSION_OF,$(OTHER_PYTHON))"; [ -n "$$other" ] && [ "$
 
 # One worker more than there are cores: some tests wait. Twice more, where a machine that has too much to do failed one.
 ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 2 -m 'not asterisk'
-# Which branches they take, measured on this interpreter alone; what is read of it afterwards is tests/coverage_of_pure.py.
-MEASURED := -p pytest_cov --cov --cov-report=
+# Which branches they take. Measuring doubles the time of what is pure Python, so it is done where properties have few
+# examples: on the second interpreter, or by `make coverage`. Prints the figure, and fails where a pure module has a gap.
+MEASURED := --hypothesis-profile quick -p pytest_cov --cov --cov-report=
+FIGURE := -m tests.coverage_of_pure
 # What takes longer than `make check` may: whole servers, processes that are killed, databases at their limits, other
 # interpreters, requests made up by the thousand. `slow` marks single tests of the other folders.
 SLOW := $(addprefix --ignore=tests/,conformance demo docker integration store \
-    webhooks/test_killed.py webhooks/test_outage.py webhooks/test_fairness.py \
-    api/test_wrong_bodies.py api/test_wrong_input.py api/test_malformed_http.py api/test_retell_sdk.py \
-    api/test_web_text_agents.py speech/test_round_trip.py)
+    webhooks/test_killed.py webhooks/test_outage.py webhooks/test_fairness.py webhooks/test_stopped.py \
+    webhooks/test_retention.py api/test_ab_testing.py api/test_malformed_http.py api/test_openapi.py \
+    api/test_retell_sdk.py api/test_web_text_agents.py api/test_wrong_bodies.py api/test_wrong_input.py \
+    speech/test_round_trip.py)
 # Fewer examples of each property, no second attempts.
 QUICK := -n $(shell nproc) -m 'not asterisk and not slow' --hypothesis-profile quick $(SLOW)
 # Where such tests are: workers need not read the others.
@@ -70,7 +73,6 @@ check-tests:
 test: ## lint, types and all tests, those on a real Asterisk included
 	$(BESIDE) $(VENV)/installed root
 	$(BESIDE) test-on-asterisk test-beside lint-beside
-	@$(MAKE) --no-print-directory coverage
 	$(PYTHON_IN) -m pytest -q $(ALONE)
 
 .PHONY: lint-beside test-beside test-on-asterisk
@@ -78,10 +80,11 @@ lint-beside:
 	@$(QUIETLY); run $(IN_IDLE_TIME) $(MAKE) --no-print-directory lint
 
 test-beside: $(VENV)/installed
-	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) $(MEASURED)
+	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE)
 
-coverage: ## the branches that the tests of the last `make test` took; fails where a pure module is not covered whole
-	@$(PYTHON_IN) -m tests.coverage_of_pure
+coverage: $(VENV)/installed ## tests that need no Asterisk, and how many branches they take
+	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED)
+	@$(PYTHON_IN) $(FIGURE)
 
 test-on-asterisk: $(VENV)/installed root
 	$(PYTHON_IN) -m pytest -q $(ON_ASTERISK)
@@ -97,9 +100,9 @@ lint: $(VENV)/installed ## style and types of all files
 other-installed: $(VENV)/installed
 	@! { $(HAS_OTHER); } || $(MAKE) --no-print-directory VENV=$(OTHER_VENV) PYTHON=$(OTHER_PYTHON) $(OTHER_VENV)/installed
 
-test-other-python: other-installed ## those that need no Asterisk, on a second interpreter, as CI does after `make test`
-	@! { $(HAS_OTHER); } || $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker \
-	    --hypothesis-profile quick
+test-other-python: other-installed ## the same on a second interpreter, as CI does before `make test`
+	@! { $(HAS_OTHER); } || { $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED) \
+	    && $(OTHER_VENV)/bin/python $(FIGURE); }
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh

@@ -10,9 +10,8 @@
     │   │   └── ChannelGone             404: the channel or bridge does not exist any more
     │   ├── MalformedEvent              a message of the event websocket that is not an event
     │   └── MalformedMessage            a SIP MESSAGE whose sender or recipient cannot be used
-    ├── MediaError                      audio between the caller and the agent
-    │   ├── MalformedPacket             a datagram that is not an RTP packet
-    │   └── NoRtpPort                   every port of the configured range is taken
+    ├── MalformedPacket                 a datagram that is not an RTP packet
+    ├── NoRtpPort                       every port of the configured range is taken
     ├── AgentError                      the agent's websocket; knows its disconnection_reason
     │   ├── AgentUnreachable            no TCP connection, TLS session or handshake in time
     │   ├── AgentRefused                the handshake was answered with something other than 101
@@ -44,14 +43,11 @@
     │   ├── NoPhoneLine                 a transfer or DTMF in a web call
     │   ├── TransferNotSetUp            the dialplan lacks a context that transferred callers go through
     │   └── InvalidTransferTarget       a destination that is neither a number nor a SIP URI, or hides more than one
-    ├── WebhookError                    a webhook
-    │   └── InboundWebhookFailed        no attempt got a valid answer from the inbound webhook
+    ├── InboundWebhookFailed            no attempt got a valid answer from the inbound webhook
     ├── StoreError                      the database: 503
     │   ├── UnreadableRecord            what is stored does not have the form it should have
     │   ├── AlreadyStored               400: a record with this key exists
     │   └── FallbackChain               400: a fallback number would itself have a fallback
-    ├── PbxError                        the Asterisk of the demo and the tests did not start
-    │   └── PortBusy                    a port it needs is taken
     └── ApiError                        an HTTP answer: status and message
 
 An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason by the call,
@@ -128,11 +124,7 @@ class MalformedMessage(AsteriskError):
         self.why = why
 
 
-class MediaError(AriAgentError):
-    """Base class of errors about the audio between the caller and the agent."""
-
-
-class MalformedPacket(MediaError):
+class MalformedPacket(AriAgentError):
     """Raised for a datagram that is not an RTP packet (RFC 3550). reason: a short name, such as `truncated-header`."""
 
     def __init__(self, reason: str) -> None:
@@ -140,7 +132,7 @@ class MalformedPacket(MediaError):
         self.reason = reason
 
 
-class NoRtpPort(MediaError):
+class NoRtpPort(AriAgentError):
     """Raised when every UDP port of ARI_AGENT_RTP_PORTS (first to last) is taken; the call ends with `error_retell`."""
 
     def __init__(self, first: int, last: int) -> None:
@@ -294,10 +286,7 @@ class UnknownAsset(CallError):
 
 
 class UnknownAgent(UnknownAsset):
-    """Raised when no agent has this id, or the agent has no such version: 422.
-
-    version: as it was asked for; None is the latest.
-    """
+    """Raised when no agent has this id, or the agent has no such version (None is the latest): 422."""
 
     disconnection_reason: ClassVar[DisconnectionReason] = DisconnectionReason.ERROR_UNKNOWN
 
@@ -342,10 +331,7 @@ class OverrideUnfit(AgentNotUsable):
 
 
 class UnservedAgent(AgentNotUsable):
-    """Raised when an agent's response_engine is of a type that takes no calls, or writes no texts.
-
-    why: what it does not do, and the remedy.
-    """
+    """Raised when an agent's type takes no calls, or writes no texts. why: what it does not do, and the remedy."""
 
     def __init__(self, agent_id: str, engine_type: str, why: str) -> None:
         super().__init__(f"agent {agent_id} has a response_engine of type {engine_type}, which {why}")
@@ -414,11 +400,7 @@ class InvalidTransferTarget(CallError):
         self.value, self.expected = value, expected
 
 
-class WebhookError(AriAgentError):
-    """Base class of errors about webhooks."""
-
-
-class InboundWebhookFailed(WebhookError):
+class InboundWebhookFailed(AriAgentError):
     """Raised when no attempt got a valid answer: the number's own agent answers, else `error_inbound_webhook`."""
 
     def __init__(self, url: str, attempts: int, why: str) -> None:
@@ -448,18 +430,6 @@ class AlreadyStored(StoreError):
 
 class FallbackChain(StoreError):
     """Raised when a fallback_number would lead in a circle or to a number that has a fallback of its own: 400."""
-
-
-class PbxError(AriAgentError):
-    """Raised when the Asterisk of the demo and the tests cannot be installed, started or controlled: exit status 1."""
-
-
-class PortBusy(PbxError):
-    """Raised when a port that the demo needs is taken. variable: the setting that chooses another one."""
-
-    def __init__(self, variable: str, bind: str, port: int, why: str) -> None:
-        super().__init__(f"{bind}:{port} cannot be used ({why}): choose another port with {variable}")
-        self.variable, self.bind, self.port, self.why = variable, bind, port, why
 
 
 class ApiError(AriAgentError):

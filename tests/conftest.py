@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,9 @@ from hypothesis import settings
 from tests.store.databases import bare_database_url, database_url, empty_database, kept_database, postgresql_url
 
 __all__ = ["bare_database_url", "database_url", "empty_database", "kept_database", "postgresql_url"]
+
+# The processes that tests start run in folders of their own, and what is tested is this tree, wherever it is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
 settings.register_profile("no deadline", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=15)

@@ -1,9 +1,8 @@
 """Prints how many branches the tests took, and fails where a pure module has one that no test took.
 
-`make test` runs it after the tests that need no Asterisk, which leave their measurements in `.coverage`. What runs in a
-process of its own (the controller of a test, a grammar worker) is not measured: the figure is a lower bound.
-
-    .venv/bin/python -m pytest -q -p pytest_cov --cov --cov-report= -m "not asterisk" && make coverage
+`make coverage`, and CI on its second interpreter, run it after the tests that need no Asterisk, which leave their
+measurements in `.coverage`. What runs in a process of its own (the controller of a test, a grammar worker) is not
+measured: the figure is a lower bound.
 """
 
 from __future__ import annotations

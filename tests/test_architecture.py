@@ -92,6 +92,7 @@ PURE: Final = (
     "check.finding",
     "check.modules",
     "demo.digest",
+    "demo.pbx_errors",
     "demo.sip",
     "calls.media.call_media",
     "calls.media.commands",

@@ -60,17 +60,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "speech/recognizer": ("speech/test_network_recognizer", "the interface; each provider's file is its test"),
     "speech/synthesizer": ("speech/test_network_synthesizer", "the interface; each provider's file is its test"),
     "store/agent_rows": ("store/test_agents", "rows of agents, written and read"),
-    "store/call_conditions": (
-        "store/test_call_filters",
-        "conditions on calls as SQL, told by the calls that are found",
-    ),
     "store/call_filter": ("store/test_call_filters", "filters as SQL"),
     "store/call_index": ("store/test_call_filters", "columns that filters look at"),
+    "store/filter_conditions": ("store/test_call_filters", "conditions as SQL, told by the calls that are found"),
     "store/call_records": ("store/test_calls", "records, written and read"),
-    "store/column_conditions": (
-        "store/test_call_filters",
-        "conditions on columns as SQL, told by the calls that are found",
-    ),
     "store/database": ("store/test_opening", "opened, migrated, and failing to be"),
     "store/store": ("store/test_opening", "all repositories of one database"),
     "store/tables": ("store/test_opening", "compared there with what the migrations make"),

@@ -13,12 +13,12 @@ from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
     AttributeFilter,
+    AttributeKind,
     Filter,
     FilterField,
     FilterOp,
     ToolCallFilter,
 )
-from ari_agent.store.call_index import AttributeKind
 
 Selection = Sequence[AnyFilter]
 
@@ -74,7 +74,10 @@ def _v3(wanted: CallFilters) -> Iterator[AnyFilter]:
             if agent.version:
                 alternative.append(Filter(FilterField.AGENT_VERSION, FilterOp.IN, agent.version))
             alternatives.append(alternative)
-        yield AnyOf(alternatives)
+        if len(alternatives) == 1:
+            yield from alternatives[0]
+        else:
+            yield AnyOf(alternatives)
 
 
 def _attribute(kind: AttributeKind, wanted: KeyedFilter) -> AttributeFilter:

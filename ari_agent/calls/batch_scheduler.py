@@ -16,6 +16,7 @@ from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.originator import Originator
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, ConcurrencyLimitReached, StoreError
 from ari_agent.store.batches import PendingTask
 from ari_agent.store.store import Store
@@ -136,8 +137,8 @@ class BatchScheduler:
         return True
 
     async def _place(self, batch: BatchCall, pending: PendingTask) -> None:
-        async def register(call: Call) -> Call | None:
-            placed = await self._store.batches.place(batch.batch_call_id, pending.position, call)
+        async def register(call: Call, recovery: CallRecovery) -> Call | None:
+            placed = await self._store.batches.place(batch.batch_call_id, pending.position, call, recovery)
             return None if placed else call  # another controller was faster: it dials
 
         try:

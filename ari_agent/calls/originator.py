@@ -20,6 +20,7 @@ from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
 from ari_agent.contract.phone_number import PhoneNumber
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 IDEMPOTENCY_MS: Final = 3_600_000
 """How long an idempotency key is remembered (Retell, Create Phone Call, 2026-08: one hour)."""
 
-Register = Callable[[Call], Awaitable[Call | None]]
+Register = Callable[[Call, CallRecovery], Awaitable[Call | None]]
 """Stores the record of a new call, or returns the call that was placed before instead of it."""
 
 
@@ -113,13 +114,13 @@ class Originator:
         if earlier := await self._store.placed.find(key, since_ms=since_ms):
             return earlier
 
-        async def register(call: Call) -> Call | None:
-            return await self._store.placed.save(key, call, since_ms=since_ms, now_ms=now_ms)
+        async def register(call: Call, recovery: CallRecovery) -> Call | None:
+            return await self._store.placed.save(key, call, since_ms=since_ms, now_ms=now_ms, recovery=recovery)
 
         return await self.place_task(request, from_number=request.from_number, register=register)
 
-    async def _register(self, call: Call) -> None:
-        await self._store.calls.save(call)
+    async def _register(self, call: Call, recovery: CallRecovery) -> None:
+        await self._store.calls.save(call, recovery=recovery)
 
     async def place_task(
         self,
@@ -156,7 +157,7 @@ class Originator:
                 tag=agent_tag(agent, choice.version),
             )
             call = self._with_its_headers(call, agent)
-            if earlier := await register(call):
+            if earlier := await register(call, CallRecovery.of(agent)):
                 return earlier
             order = OutboundOrder(call, agent, drop_machines=task.drop_call_if_machine_detected)
             # From here on the slot is the call's.

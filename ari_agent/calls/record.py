@@ -15,18 +15,19 @@ a call that connected ends. A call of which basic attributes alone are stored ha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
-from ari_agent.contract.webhook_plan import WebhookPlan
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import render_url
 
@@ -45,13 +46,21 @@ _WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
 class CallRecord:
     """One call's record, and the events that are owed and not stored yet.
 
-    call: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
-    agent: as overridden for this call; None for a call without one, and for a call of an earlier run, which has kept
-    what its webhooks need. account_webhook_url: for agents without a URL of their own.
+    call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
+    transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
+    a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
     """
 
-    def __init__(self, call: Call, *, agent: Agent | None, account_webhook_url: str | None) -> None:
-        self.call = call.model_copy(update={"webhook_plan": WebhookPlan.of(agent)}) if agent else call
+    def __init__(
+        self,
+        call: Call,
+        *,
+        agent: Agent | None,
+        account_webhook_url: str | None,
+        recovery: CallRecovery = NO_RECOVERY,
+    ) -> None:
+        self.call = call
+        self.recovery = CallRecovery.of(agent) if agent else recovery
         self.owed: list[WebhookEvent] = []
         self._account_webhook_url = account_webhook_url
         self._given_variables = call.retell_llm_dynamic_variables
@@ -60,7 +69,7 @@ class CallRecord:
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """What `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
-        plan = self.call.webhook_plan
+        plan = self.recovery.webhook_plan
         return CallVariables(self.call, timezone=plan.timezone if plan else None, now_ms=now_ms)
 
     def answered(self, now_ms: int) -> None:
@@ -79,7 +88,7 @@ class CallRecord:
 
     def diverted(self) -> None:
         """The caller goes to the fallback number: should we die meanwhile, this is what is known of the call's end."""
-        self._change(diverted=True)
+        self.recovery = replace(self.recovery, diverted=True)
 
     def transfer_started(self, request: TransferRequest) -> None:
         """A transfer is on its way: owes transfer_started."""
@@ -102,14 +111,15 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
     def _take_transfer(self) -> TransferFacts | None:
-        transfer = self.call.webhook_plan.transfer if self.call.webhook_plan else None
+        plan = self.recovery.webhook_plan
+        transfer = plan.transfer if plan else None
         self._set_transfer(None)
         return transfer
 
     def _set_transfer(self, transfer: TransferFacts | None) -> None:
         """With the record, so that a transfer that dies with the process is told to be over, too."""
-        if plan := self.call.webhook_plan:
-            self._change(webhook_plan=plan.model_copy(update={"transfer": transfer}))
+        if plan := self.recovery.webhook_plan:
+            self.recovery = replace(self.recovery, webhook_plan=plan.model_copy(update={"transfer": transfer}))
 
     def override(self, fields: LiveFields) -> None:
         """The API changes it. ValueError says what cannot be."""
@@ -179,7 +189,7 @@ class CallRecord:
         self.call = self.call.model_copy(update=changes)
 
     def _owe(self, name: WebhookEventName, beside_call: TransferFacts | None = None) -> None:
-        plan = self.call.webhook_plan
+        plan = self.recovery.webhook_plan
         url = (plan.url if plan else None) or self._account_webhook_url
         if url is None or name.value not in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS):
             return
@@ -234,7 +244,6 @@ def registered_call(
         from_number=from_number,
         to_number=to_number,
         data_storage_setting=agent.data_storage_setting,
-        webhook_plan=WebhookPlan.of(agent),
         opt_in_signed_url=agent.opt_in_signed_url,
         **{name: value for name, value in optional.items() if value},
     )

@@ -50,7 +50,7 @@ class RecordWriter:
     async def _save(self, record: CallRecord) -> bool:
         owed = list(record.owed)
         try:
-            await self._store.calls.save(record.call, owed)
+            await self._store.calls.save(record.call, owed, record.recovery)
         except StoreError as error:
             log.error("record not stored yet: %s", error, extra={"call_id": record.call.call_id})
             return False
@@ -74,13 +74,15 @@ class RecordWriter:
         was on its way. Registered calls whose caller may still turn up are none of them.
         """
         waiting = await self._store.registrations.waiting()
-        abandoned = [call for call in await self._store.calls.unfinished() if call.call_id not in waiting]
-        for call in abandoned:
-            agent = None if call.webhook_plan else await self._agent_as_stored(call)
-            record = CallRecord(call, agent=agent, account_webhook_url=self._account_webhook_url)
+        abandoned = [each for each in await self._store.calls.unfinished() if each.call.call_id not in waiting]
+        for stored in abandoned:
+            call, recovery = stored.call, stored.recovery
+            agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
+            account_url = self._account_webhook_url
+            record = CallRecord(call, agent=agent, account_webhook_url=account_url, recovery=recovery)
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
-            record.ended(no_slot if call.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
+            record.ended(no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             await self.save_for_certain(record)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
         return len(abandoned)

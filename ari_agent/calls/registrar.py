@@ -254,19 +254,20 @@ class Registrar:
                 log.error("a registered call is not ended but left: %s", error, extra={"call_id": overdue.call_id})
 
     async def _end(self, overdue: Overdue, now_ms: int) -> None:
-        call, registration = await self._store.calls.get(overdue.call_id), overdue.registration
-        if call is None:  # deleted meanwhile
+        stored, registration = await self._store.calls.get_stored(overdue.call_id), overdue.registration
+        if stored is None:  # deleted meanwhile
             await self._store.registrations.forget(overdue.call_id)
             return
         reason = registration.overdue if registration else DisconnectionReason.REGISTERED_CALL_TIMEOUT
         record = CallRecord(
-            call,
+            stored.call,
             agent=registration.agent if registration else None,
             account_webhook_url=self._account_webhook_url,
+            recovery=stored.recovery,
         )
         record.ended(reason, now_ms)
         if await self._store.registrations.expire(record.call, record.owed):
-            log.info("call is over", extra={"call_id": call.call_id, "disconnection_reason": reason})
+            log.info("call is over", extra={"call_id": overdue.call_id, "disconnection_reason": reason})
 
     async def _agent(
         self,

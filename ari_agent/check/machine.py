@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import aiohttp
 
 from ari_agent.check.finding import Finding
-from ari_agent.errors import MediaError, StoreError
+from ari_agent.errors import NoRtpPort, StoreError
 from ari_agent.media.socket import RtpPorts
 from ari_agent.store.store import Store
 
@@ -47,7 +47,7 @@ async def check_rtp(host: str, first: int, last: int) -> Finding:
             return Finding(what, problem=f"ARI_AGENT_RTP_HOST: cannot bind {host}: {error.strerror}: {advice}")
     try:
         RtpPorts(host, first, last).open(lambda _: None).close()
-    except MediaError:
+    except NoRtpPort:
         return Finding(
             what, problem=f"every port of ARI_AGENT_RTP_PORTS ({first}-{last}) is taken: choose another range"
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.parsing.model import (
@@ -24,7 +23,6 @@ from ari_agent.contract.parsing.model import (
     Timestamp,
 )
 from ari_agent.contract.transcript import TranscriptItem, Utterance
-from ari_agent.contract.webhook_plan import WebhookPlan
 
 Sentiment = Literal["Negative", "Positive", "Neutral", "Unknown"]
 """The `user_sentiment` that analysis finds."""
@@ -170,20 +168,6 @@ class Call(ContractModel):
     call_analysis: CallAnalysis | None = None
     call_cost: CallCost | None = None
     llm_token_usage: LlmTokenUsage | None = None
-
-    webhook_plan: SkipJsonSchema[WebhookPlan | None] = Field(default=None, exclude=True, repr=False)
-    """Stored with the call, shown to nobody."""
-    diverted: SkipJsonSchema[bool] = Field(default=False, exclude=True, repr=False)
-    """For want of a slot the caller was sent to the fallback number, without us. Stored, shown to nobody."""
-
-    def as_record(self) -> dict[str, Any]:
-        """Beside what clients see, what the call's later webhooks need."""
-        record = super().as_record()
-        if self.webhook_plan:
-            record["webhook_plan"] = self.webhook_plan.as_record()
-        if self.diverted:
-            record["diverted"] = True
-        return record
 
     @model_validator(mode="after")
     def _check_phone_call(self) -> Self:

@@ -29,9 +29,9 @@ from typing import Final, Self
 import aiohttp
 
 from ari_agent.contract.parsing.redacted_url import basic_authorization
+from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 from ari_agent.demo.run_directory import RunDirectory
-from ari_agent.errors import PbxError
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ari_agent.config import PREFIX
-from ari_agent.errors import PortBusy
+from ari_agent.demo.pbx_errors import PortBusy
 
 TCP: Final = (socket.SOCK_STREAM,)
 TCP_AND_UDP: Final = (socket.SOCK_STREAM, socket.SOCK_DGRAM)

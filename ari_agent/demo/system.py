@@ -13,10 +13,10 @@ from typing import Final
 from ari_agent.config import PREFIX
 from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
 from ari_agent.demo.pbx import INSTALL, Pbx
+from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import free_port
 from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings
-from ari_agent.errors import PbxError
 
 LOOK_AGAIN_S: Final = 2.0
 

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from ari_agent.speech.barge_in import BargeInState, BargeInStep, is_confirmed, is_confirmed_by_words, voice_due_ms
 from ari_agent.speech.endpointing import Endpointing, TurnEnd, UserTurn
@@ -104,9 +104,6 @@ class AgentFloor(Enum):
     """It speaks, and can be interrupted."""
     PROTECTED = "protected"
     """It speaks, and nobody cuts it off."""
-
-
-_SPEAKS: Final = frozenset({AgentFloor.SPEAKING, AgentFloor.PROTECTED})
 
 
 class Opening(Enum):
@@ -353,7 +350,7 @@ class Turns:
 
     @property
     def _agent_speaks(self) -> bool:
-        return self._agent in _SPEAKS
+        return self._agent is AgentFloor.SPEAKING or self._agent is AgentFloor.PROTECTED
 
     def _need_turn(self) -> UserTurn:
         turn = self._user.turn

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row, Select, select
 
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
-from ari_agent.errors import StoreError
+from ari_agent.errors import UnreadableRecord
+from ari_agent.store.database import dump
 from ari_agent.store.tables import agent_tags, agents
 
 LATEST: Final = "latest"
@@ -54,9 +55,7 @@ def _agent(row: Row[Any], tags: list[str] | None) -> AnyAgent:
     try:
         return agent_of(document)
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the record of agent {row.agent_id} cannot be read: {where}: {problem['msg']}") from None
+        raise UnreadableRecord(f"the record of agent {row.agent_id}", error) from None
 
 
 def values(agent: AnyAgent) -> dict[str, object]:
@@ -65,7 +64,7 @@ def values(agent: AnyAgent) -> dict[str, object]:
     return {
         "agent_id": agent.agent_id,
         "version": agent.version,
-        "document": json.dumps(record, separators=(",", ":")),
+        "document": dump(record),
         "is_published": agent.is_published,
         "modified_ms": agent.last_modification_timestamp,
     }

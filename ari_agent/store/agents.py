@@ -51,11 +51,7 @@ class Agents:
     async def create(self, wanted: NewAgent[Made_co]) -> Made_co:
         """Make an agent with a new agent_id, at version 0, not published."""
         agent = wanted.agent(agent_id=f"agent_{secrets.token_hex(14)}", now_ms=self._now_ms())
-
-        def write(connection: Connection) -> None:
-            connection.execute(insert(agents).values(values(agent)))
-
-        await self._database.write(write)
+        await self._database.run(insert(agents).values(values(agent)))
         return agent
 
     async def get(self, agent_id: str, version: int | str | None = None) -> Agent | None:
@@ -65,11 +61,7 @@ class Agents:
 
     async def any(self, agent_id: str, version: int | str | None = None) -> AnyAgent | None:
         """The same, which may be a chat agent."""
-
-        def ask(connection: Connection) -> AnyAgent | None:
-            return _one(connection, agent_id, version)
-
-        return await self._database.read(ask)
+        return await self._database.read(lambda connection: _one(connection, agent_id, version))
 
     @overload
     async def update(self, agent_id: str, changes: AgentUpdate, version: int | str | None = None) -> Agent | None: ...
@@ -232,14 +224,10 @@ class Agents:
     async def tags(self, agent_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """The version of each tag, by agent."""
         statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids)).order_by(agent_tags.c.tag)
-
-        def ask(connection: Connection) -> dict[str, dict[str, int]]:
-            found: dict[str, dict[str, int]] = {}
-            for row in connection.execute(statement):
-                found.setdefault(row.agent_id, {})[row.tag] = row.version
-            return found
-
-        return await self._database.read(ask)
+        found: dict[str, dict[str, int]] = {}
+        for row in await self._database.rows(statement):
+            found.setdefault(row.agent_id, {})[row.tag] = row.version
+        return found
 
     async def _change(self, agent_id: str, change: Callable[[Connection, AnyAgent], T]) -> T | None:
         """Run a change of the agent, given its latest version, while nobody else changes it. None: no such agent."""

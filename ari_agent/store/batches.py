@@ -14,13 +14,14 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store.calls import Calls
-from ari_agent.store.database import Database
-from ari_agent.store.outbound_tables import batch_calls, batch_tasks
+from ari_agent.store.database import Database, dump
 from ari_agent.store.outbox import Outbox
+from ari_agent.store.tables import batch_calls, batch_tasks
 
 _TASKS_PER_INSERT = 500
 
@@ -51,7 +52,7 @@ class Batches:
             {
                 "batch_call_id": batch.batch_call_id,
                 "position": position,
-                "document": json.dumps(task.as_record(), separators=(",", ":")),
+                "document": dump(task.as_record()),
                 "state": "pending",
             }
             for position, task in enumerate(tasks)
@@ -61,7 +62,7 @@ class Batches:
             connection.execute(
                 insert(batch_calls).values(
                     batch_call_id=batch.batch_call_id,
-                    document=json.dumps(batch.as_record(), separators=(",", ":")),
+                    document=dump(batch.as_record()),
                     due_ms=batch.scheduled_timestamp,
                     is_open=True,
                 )
@@ -78,16 +79,13 @@ class Batches:
             .where(batch_calls.c.is_open.is_(True), batch_calls.c.due_ms <= now_ms)
             .order_by(batch_calls.c.due_ms, batch_calls.c.batch_call_id)
         )
-
-        def ask(connection: Connection) -> Sequence[BatchCall]:
-            return [BatchCall.model_validate(json.loads(text)) for text in connection.execute(statement).scalars()]
-
-        return await self._database.read(ask)
+        rows = await self._database.rows(statement)
+        return [BatchCall.model_validate(json.loads(row.document)) for row in rows]
 
     async def next_due_ms(self) -> int | None:
         """When the next open batch is due; None: there is none."""
         statement = select(func.min(batch_calls.c.due_ms)).where(batch_calls.c.is_open.is_(True))
-        return await self._database.read(lambda connection: connection.execute(statement).scalar())
+        return await self._database.scalar(statement)
 
     async def next_task(self, batch_call_id: str) -> PendingTask | None:
         """The first task that was not placed yet; None: all were."""
@@ -97,23 +95,12 @@ class Batches:
             .order_by(batch_tasks.c.position)
             .limit(1)
         )
+        rows = await self._database.rows(statement)
+        return _pending(rows[0].position, json.loads(rows[0].document)) if rows else None
 
-        def ask(connection: Connection) -> PendingTask | None:
-            row = connection.execute(statement).one_or_none()
-            return _pending(row.position, json.loads(row.document)) if row else None
-
-        return await self._database.read(ask)
-
-    async def place(self, batch_call_id: str, position: int, call: Call) -> bool:
+    async def place(self, batch_call_id: str, position: int, call: Call, recovery: CallRecovery = NO_RECOVERY) -> bool:
         """Store the record of a task's call. False: the task was placed already, and nothing is stored."""
-
-        def write(connection: Connection) -> bool:
-            if not _finish_task(connection, batch_call_id, position, state="placed", call_id=call.call_id):
-                return False
-            self._calls.put(connection, call)
-            return True
-
-        return await self._database.write(write)
+        return await self._finish(batch_call_id, position, call, recovery, state="placed")
 
     async def refuse(
         self, batch_call_id: str, position: int, call: Call, events: Sequence[WebhookEvent], *, why: str
@@ -122,18 +109,31 @@ class Batches:
 
         False: the task was over already, and nothing is stored.
         """
+        return await self._finish(batch_call_id, position, call, NO_RECOVERY, events, state="refused", why=why)
+
+    async def _finish(
+        self,
+        batch_call_id: str,
+        position: int,
+        call: Call,
+        recovery: CallRecovery,
+        events: Sequence[WebhookEvent] = (),
+        **values: str,
+    ) -> bool:
+        of_task = (batch_tasks.c.batch_call_id == batch_call_id, batch_tasks.c.position == position)
+        statement = update(batch_tasks).where(*of_task, batch_tasks.c.state == "pending")
 
         def write(connection: Connection) -> bool:
-            if not _finish_task(connection, batch_call_id, position, state="refused", call_id=call.call_id, why=why):
+            if connection.execute(statement.values(call_id=call.call_id, **values)).rowcount != 1:
                 return False
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, recovery)
             self._outbox.add(connection, events)
             return True
 
-        refused = await self._database.write(write)
-        if refused and events:
+        finished = await self._database.write(write)
+        if finished and events:
             self._outbox.announce()
-        return refused
+        return finished
 
     async def postpone(self, batch_call_id: str, due_ms: int) -> None:
         """Nothing of this batch is to be placed before."""
@@ -144,12 +144,9 @@ class Batches:
         await self._change(batch_call_id, is_open=False)
 
     async def _change(self, batch_call_id: str, **values: object) -> None:
-        statement = update(batch_calls).where(batch_calls.c.batch_call_id == batch_call_id).values(**values)
-
-        def write(connection: Connection) -> None:
-            connection.execute(statement)
-
-        await self._database.write(write)
+        await self._database.run(
+            update(batch_calls).where(batch_calls.c.batch_call_id == batch_call_id).values(**values)
+        )
 
 
 def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:
@@ -158,16 +155,3 @@ def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:
     except ValidationError as error:
         task = CallTask.model_construct(to_number=str(document.get("to_number", "")))
         return PendingTask(position, task, unreadable=explain(error, document))
-
-
-def _finish_task(connection: Connection, batch_call_id: str, position: int, **values: str) -> bool:
-    statement = (
-        update(batch_tasks)
-        .where(
-            batch_tasks.c.batch_call_id == batch_call_id,
-            batch_tasks.c.position == position,
-            batch_tasks.c.state == "pending",
-        )
-        .values(**values)
-    )
-    return connection.execute(statement).rowcount == 1

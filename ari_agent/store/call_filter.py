@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ari_agent.store.call_index import AttributeKind
-
 
 class FilterField(StrEnum):
     """Keys of the call object that can be filtered on; each is a column."""
@@ -36,6 +34,15 @@ class FilterField(StrEnum):
     CALL_SUCCESSFUL = "call_successful"
     COMBINED_COST = "combined_cost"
     E2E_LATENCY_P50 = "e2e_latency_p50"
+
+
+class AttributeKind(StrEnum):
+    """Where a keyed filter looks, as list-calls names it."""
+
+    METADATA = "metadata"
+    DYNAMIC_VARIABLES = "dynamic_variables"
+    CUSTOM_ATTRIBUTES = "custom_attributes"
+    CUSTOM_ANALYSIS_DATA = "custom_analysis_data"
 
 
 class FilterOp(StrEnum):

@@ -11,9 +11,9 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Any, Final
 
+from ari_agent.store.call_filter import AttributeKind, FilterField
 from ari_agent.store.tables import storable
 
 MAX_KEY_CHARACTERS: Final = 128
@@ -24,32 +24,6 @@ MAX_ATTRIBUTES: Final = 256
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?")
 
-
-class AttributeKind(StrEnum):
-    """Where a keyed filter looks, as list-calls names it."""
-
-    METADATA = "metadata"
-    DYNAMIC_VARIABLES = "dynamic_variables"
-    CUSTOM_ATTRIBUTES = "custom_attributes"
-    CUSTOM_ANALYSIS_DATA = "custom_analysis_data"
-
-
-_PLAIN: Final = (
-    "call_type",
-    "call_status",
-    "agent_id",
-    "agent_version",
-    "agent_tag",
-    "direction",
-    "from_number",
-    "to_number",
-    "start_timestamp",
-    "end_timestamp",
-    "duration_ms",
-    "disconnection_reason",
-    "batch_call_id",
-    "data_storage_setting",
-)
 _NESTED: Final[Mapping[str, tuple[str, ...]]] = {
     "in_voicemail": ("call_analysis", "in_voicemail"),
     "user_sentiment": ("call_analysis", "user_sentiment"),
@@ -57,6 +31,7 @@ _NESTED: Final[Mapping[str, tuple[str, ...]]] = {
     "combined_cost": ("call_cost", "combined_cost"),
     "e2e_latency_p50": ("latency", "e2e", "p50"),
 }
+_PLAIN: Final = tuple(field.value for field in FilterField if field not in (FilterField.CALL_ID, *_NESTED))
 _ATTRIBUTES: Final[Mapping[AttributeKind, tuple[str, ...]]] = {
     AttributeKind.METADATA: ("metadata",),
     AttributeKind.DYNAMIC_VARIABLES: ("retell_llm_dynamic_variables",),

@@ -1,42 +1,48 @@
 """How a stored call is read: as the call object, or as the text that list-calls shows of it.
 
 That text is written with the record: a page of a thousand calls goes out as it was stored, however long their
-transcripts are, and nothing of it is parsed.
+transcripts are, and nothing of it is parsed. Records that a version without it wrote are read as objects first.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, case, select
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_recovery import CallRecovery
+from ari_agent.contract.webhook_plan import WebhookPlan
 from ari_agent.errors import UnreadableRecord
-from ari_agent.store.database import among
+from ari_agent.store.database import among, dump
 from ari_agent.store.list_calls_paging import Key
 from ari_agent.store.tables import calls
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
 """What `call_of` reads."""
-ITEM: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.list_item)
-"""What `item_of` reads."""
-_READ_AT_ONCE: Final = 16
-"""Records: half a millisecond."""
+STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.webhook_plan, calls.c.diverted)
+"""What `stored_call_of` reads."""
+_NO_ITEM: Final = calls.c.list_item.is_(None)
+ITEM: Final[Sequence[ColumnElement[Any]]] = (
+    calls.c.call_id,
+    calls.c.list_item,
+    *(case((_NO_ITEM, column)).label(column.name) for column in (calls.c.document, calls.c.amendments)),
+)
+"""What `item_of` reads: a long record is left where it is."""
 
 
-def dump(document: Mapping[str, object]) -> str:
-    """JSON as a column holds it: in ASCII, as a text there has neither NUL (PostgreSQL) nor half a surrogate pair."""
-    return json.dumps(document, separators=(",", ":"))
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call object with what is stored beside it."""
+
+    call: Call
+    recovery: CallRecovery
 
 
 def list_item(known: Mapping[str, object]) -> str:
@@ -68,28 +74,25 @@ def call_of(row: Row[Any]) -> Call:
         raise UnreadableRecord(f"the record of call {row.call_id}", error) from None
 
 
+def stored_call_of(row: Row[Any]) -> StoredCall:
+    """The call object of a STORED_CALL, with its recovery.
+
+    Raises:
+        UnreadableRecord: its JSON is damaged, or is not what this version stores.
+    """
+    call = call_of(row)
+    try:
+        plan = None if row.webhook_plan is None else WebhookPlan.model_validate_json(row.webhook_plan)
+    except ValidationError as error:
+        raise UnreadableRecord(f"the webhook plan of call {row.call_id}", error) from None
+    return StoredCall(call, CallRecovery(plan, row.diverted))
+
+
 def item_of(row: Row[Any]) -> str:
     """The JSON that list-calls shows of an ITEM.
 
     Raises:
-        UnreadableRecord: an older version stored none, and the migration could not read the record.
+        UnreadableRecord: an older version wrote it, without the JSON of its item, and it cannot be read.
     """
-    if row.list_item is None:
-        raise UnreadableRecord(
-            f"the record of call {row.call_id}", ValueError("no JSON when the database was migrated")
-        )
-    item: str = row.list_item
-    return item
-
-
-def readable(rows: Sequence[Row[Any]], read_one: Callable[[Row[Any]], T]) -> Sequence[T]:
-    """What is read of each row, without those that cannot be: one bad record must not hide all others."""
-    found = []
-    for number, row in enumerate(rows):
-        if number % _READ_AT_ONCE == 0:
-            time.sleep(0)  # let the event loop's thread have its turn
-        try:
-            found.append(read_one(row))
-        except UnreadableRecord as error:
-            log.error("a record was passed over: %s", error, extra={"call_id": row.call_id})
-    return found
+    item: str | None = row.list_item
+    return list_item(call_of(row).as_json()) if item is None else item

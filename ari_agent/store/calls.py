@@ -16,17 +16,19 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from ari_agent.contract.call import Call
-from ari_agent.contract.disconnection import CallStatus
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.webhook_event import WebhookEvent
+from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, tool_calls
-from ari_agent.store.call_records import ITEM, RECORD, call_of, dump, item_of, list_item, read, readable
-from ari_agent.store.database import Database, insert_into
+from ari_agent.store.call_records import StoredCall, call_of, list_item
+from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
-from ari_agent.store.outbox import Outbox
+from ari_agent.store.outbox import UNFINISHED, Outbox
+from ari_agent.store.record_rows import readable
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
 
-UNFINISHED: Final = frozenset({CallStatus.REGISTERED.value, CallStatus.ONGOING.value})
+_STORED: Final = select(*call_records.STORED_CALL)
 Shown = TypeVar("Shown")
 
 
@@ -50,22 +52,22 @@ class Calls:
         self._outbox = outbox
         self._now_ms = now_ms
 
-    async def save(self, call: Call, events: Sequence[WebhookEvent] = ()) -> None:
-        """Write the record and what is to be told about it, both or neither.
+    async def save(self, call: Call, events: Sequence[WebhookEvent] = (), recovery: CallRecovery = NO_RECOVERY) -> None:
+        """Write the record, with its recovery, and what is to be told about it: all or nothing.
 
         May be repeated: the record is replaced, and a lifecycle event that was queued once is not queued again.
         """
 
         def write(connection: Connection) -> None:
-            self.put(connection, call)
+            self.put(connection, call, recovery)
             self._outbox.add(connection, events)
 
         await self._database.write(write)
         if events:
             self._outbox.announce()
 
-    def put(self, connection: Connection, call: Call) -> None:
-        """Write the record inside somebody's transaction."""
+    def put(self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY) -> None:
+        """Write the record, with its recovery, inside somebody's transaction."""
         of_call = calls.c.call_id == call.call_id
         chosen = select(calls.c.amendments, calls.c.listed_ms).where(of_call)
         row = connection.execute(chosen.with_for_update()).one_or_none()
@@ -79,23 +81,30 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
+            "webhook_plan": dump(recovery.webhook_plan.as_record()) if recovery.webhook_plan else None,
+            "diverted": recovery.diverted,
         }
         if row:
             connection.execute(update(calls).where(of_call).values(**values))
         elif connection.execute(insert_into(connection, calls).values(**values).on_conflict_do_nothing()).rowcount != 1:
-            self.put(connection, call)  # somebody else has just made it
+            self.put(connection, call, recovery)  # somebody else has just made it
             return
         _index(connection, call.call_id, known, listed_ms)
 
     async def get(self, call_id: str) -> Call | None:
         """The record, or None."""
-        rows = await self._rows(calls.c.call_id == call_id)
-        return call_of(rows[0]) if rows else None
+        stored = await self.get_stored(call_id)
+        return stored.call if stored else None
 
-    async def unfinished(self) -> Sequence[Call]:
+    async def get_stored(self, call_id: str) -> StoredCall | None:
+        """The record with its recovery, or None."""
+        rows = await self._database.rows(_STORED.where(calls.c.call_id == call_id))
+        return call_records.stored_call_of(rows[0]) if rows else None
+
+    async def unfinished(self) -> Sequence[StoredCall]:
         """Records of calls that have not ended: after a start, those that died with the process before."""
-        rows = await self._rows(calls.c.call_status.in_(UNFINISHED))
-        return await asyncio.to_thread(readable, rows, call_of)
+        rows = await self._database.rows(_STORED.where(calls.c.call_status.in_(UNFINISHED)))
+        return await asyncio.to_thread(readable, rows, call_records.stored_call_of)
 
     async def list(
         self,
@@ -115,10 +124,8 @@ class Calls:
         Raises:
             UnknownCall: pagination_key is the call_id of no call.
         """
-        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        rows = await self._page(filters, wanted, RECORD, with_total=with_total)
-        found = await asyncio.to_thread(readable, rows.calls, call_of)
-        return CallPage(found, rows.next_key, rows.total)
+        wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
+        return await self._page(filters, wanted, call_records.RECORD, call_of)
 
     async def list_items(
         self,
@@ -131,26 +138,23 @@ class Calls:
         with_total: bool = False,
     ) -> CallPage[str]:
         """The same as JSON texts, without transcripts: what list-calls shows."""
-        wanted = WantedPage(ascending=ascending, limit=limit, pagination_key=pagination_key, skip=skip)
-        rows = await self._page(filters, wanted, ITEM, with_total=with_total)
-        return CallPage(readable(rows.calls, item_of), rows.next_key, rows.total)
+        wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
+        return await self._page(filters, wanted, call_records.ITEM, call_records.item_of)
 
     async def _page(
         self,
         filters: Sequence[AnyFilter],
         wanted: WantedPage,
-        shown: Sequence[ColumnElement[Any]],
-        *,
-        with_total: bool,
-    ) -> CallPage[Row[Any]]:
-        """These columns of the calls on the page."""
+        columns: Sequence[ColumnElement[Any]],
+        read_one: Callable[[Row[Any]], Shown],
+    ) -> CallPage[Shown]:
+        def ask(connection: Connection) -> tuple[Sequence[Row[Any]], str | None, int | None]:
+            keys, next_key = read_page(connection, filters, wanted)
+            total = count(connection, filters) if wanted.with_total else None
+            return call_records.read(connection, keys, columns), next_key, total
 
-        def ask(connection: Connection) -> CallPage[Row[Any]]:
-            page = read_page(connection, filters, wanted)
-            total = count(connection, filters) if with_total else None
-            return CallPage(read(connection, page.keys, shown), page.next_key, total)
-
-        return await self._database.read(ask)
+        rows, next_key, total = await self._database.read(ask)
+        return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, total)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """How many calls fulfil every filter."""
@@ -198,12 +202,6 @@ class Calls:
             return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
         return await self._database.write(drop)
-
-    async def _rows(self, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(select(*RECORD).where(condition)).all()
-
-        return await self._database.read(ask)
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_
 
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import StoreError, UnknownAsset
+from ari_agent.errors import UnknownAsset, UnreadableRecord
 from ari_agent.store.call_filter import FilterOp
-from ari_agent.store.chat_tables import chats
-from ari_agent.store.column_conditions import compare
-from ari_agent.store.database import Database, insert_into
+from ari_agent.store.database import Database, dump, insert_into
+from ari_agent.store.filter_conditions import compare
 from ari_agent.store.outbox import Outbox
-
-log = logging.getLogger(__name__)
+from ari_agent.store.record_rows import readable
+from ari_agent.store.tables import chats
 
 SILENCE_MS: Final = 3_600_000
 """How long a chat lasts without a message, unless its agent says otherwise."""
@@ -79,8 +77,8 @@ class Chats:
 
     def _kept(self, goes_on: GoesOn) -> dict[str, Any]:
         return {
-            "agent": _compact(goes_on.agent.as_record()),
-            "answer_to": None if goes_on.answer_to is None else _compact(goes_on.answer_to),
+            "agent": dump(goes_on.agent.as_record()),
+            "answer_to": None if goes_on.answer_to is None else dump(goes_on.answer_to),
             "is_awaited": goes_on.is_awaited,
             "silent_until_ms": self._now_ms() + goes_on.silence_ms,
         }
@@ -89,7 +87,7 @@ class Chats:
         start_ms = self._now_ms() if chat.start_timestamp is None else chat.start_timestamp
         return {
             "chat_id": chat.chat_id,
-            "document": _compact(chat.as_record()),
+            "document": dump(chat.as_record()),
             "start_timestamp": start_ms,
             "end_timestamp": chat.end_timestamp,
             "duration_ms": None if chat.end_timestamp is None else max(0, chat.end_timestamp - start_ms),
@@ -104,24 +102,24 @@ class Chats:
 
     async def get(self, chat_id: str) -> Chat | None:
         """The record, or None."""
-        rows = await self._rows(select(chats).where(chats.c.chat_id == chat_id))
+        rows = await self._database.rows(select(chats).where(chats.c.chat_id == chat_id))
         return _chat(rows[0]) if rows else None
 
     async def goes_on(self, chat_id: str) -> GoesOn | None:
         """What the chat goes on with; None: nothing is known of it.
 
         Raises:
-            StoreError: it cannot be read.
+            UnreadableRecord: as it says.
         """
         wanted = (chats.c.agent, chats.c.answer_to, chats.c.is_awaited)
         statement = select(*wanted).where(chats.c.chat_id == chat_id, chats.c.agent.is_not(None))
-        rows = await self._rows(statement)
+        rows = await self._database.rows(statement)
         if not rows:
             return None
         try:
             agent = agent_of(json.loads(rows[0].agent))
         except ValidationError as error:
-            raise StoreError(f"the agent of chat {chat_id} cannot be read: {_problem(error)}") from None
+            raise UnreadableRecord(f"the agent of chat {chat_id}", error) from None
         answer_to = json.loads(rows[0].answer_to) if rows[0].answer_to else None
         return GoesOn(agent, answer_to, is_awaited=bool(rows[0].is_awaited))
 
@@ -137,7 +135,7 @@ class Chats:
             .order_by(chats.c.start_timestamp.desc(), chats.c.chat_id.desc())
             .limit(1)
         )
-        rows = await self._rows(statement)
+        rows = await self._database.rows(statement)
         return _chat(rows[0]) if rows else None
 
     async def fallen_silent(self, *, limit: int = 100) -> Sequence[Chat]:
@@ -148,7 +146,7 @@ class Chats:
             .order_by(chats.c.silent_until_ms)
             .limit(limit)
         )
-        return _readable(await self._rows(statement))
+        return readable(await self._database.rows(statement), _chat, of="chat_id")
 
     async def unanswered(self, *, limit: int = 1000) -> Sequence[Chat]:
         """Ongoing chats whose user waits for an answer."""
@@ -158,7 +156,7 @@ class Chats:
             .order_by(chats.c.chat_id)
             .limit(limit)
         )
-        return _readable(await self._rows(statement))
+        return readable(await self._database.rows(statement), _chat, of="chat_id")
 
     async def list(
         self,
@@ -182,19 +180,17 @@ class Chats:
         if pagination_key is not None:
             here, last = tuple_(*columns), tuple_(*_position(pagination_key))
             statement = statement.where(here > last if ascending else here < last)
-        rows = await self._rows(statement.offset(skip).limit(limit + 1))
+        rows = await self._database.rows(statement.offset(skip).limit(limit + 1))
         page = rows[:limit]
         more = len(rows) > limit and page
-        return ChatPage(_readable(page), f"{page[-1].start_timestamp}:{page[-1].chat_id}" if more else None)
+        return ChatPage(
+            readable(page, _chat, of="chat_id"), f"{page[-1].start_timestamp}:{page[-1].chat_id}" if more else None
+        )
 
     async def count(self, filters: ChatFilters | None = None) -> int:
         """How many chats fulfil every filter."""
         statement = select(func.count()).select_from(chats).where(*_conditions(filters))
-
-        def ask(connection: Connection) -> int:
-            return connection.execute(statement).scalar_one()
-
-        return await self._database.read(ask)
+        return await self._database.scalar(statement) or 0
 
     async def delete(self, chat_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""
@@ -204,12 +200,6 @@ class Chats:
             return connection.execute(delete(chats).where(chats.c.chat_id == chat_id)).rowcount == 1
 
         return await self._database.write(drop)
-
-    async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
-
-        return await self._database.read(ask)
 
 
 def _conditions(wanted: ChatFilters | None) -> Sequence[ColumnElement[bool]]:
@@ -238,25 +228,4 @@ def _chat(row: Row[Any]) -> Chat:
     try:
         return Chat.model_validate(json.loads(row.document))
     except ValidationError as error:
-        raise StoreError(f"the record of chat {row.chat_id} cannot be read: {_problem(error)}") from None
-
-
-def _problem(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-
-
-def _compact(document: Mapping[str, Any]) -> str:
-    """Escaped to ASCII: a database text holds neither NUL (PostgreSQL) nor half a surrogate pair."""
-    return json.dumps(document, separators=(",", ":"))
-
-
-def _readable(rows: Sequence[Row[Any]]) -> Sequence[Chat]:
-    """The chats, without those that cannot be read: one bad record must not hide all others."""
-    found = []
-    for row in rows:
-        try:
-            found.append(_chat(row))
-        except StoreError as error:
-            log.error("a record was passed over: %s", error, extra={"chat_id": row.chat_id})
-    return found
+        raise UnreadableRecord(f"the record of chat {row.chat_id}", error) from None

@@ -23,21 +23,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Connection,
-    Engine,
-    String,
-    Table,
-    create_engine,
-    event,
-    func,
-    literal,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -124,29 +112,21 @@ def make_folder(database_url: str) -> None:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
 
 
-def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, which both databases write alike."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:
+def among(connection: sa.Connection, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
     """The column is one of these: one statement, and one parameter, for any number of them."""
     if connection.dialect.name == "sqlite":
-        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
-    return column == func.any(literal(list(values), ARRAY(String)))
+        return column.in_(sa.select(sa.func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+    return column == sa.func.any(sa.literal(list(values), sa.ARRAY(sa.String)))
 
 
-class Backend(Protocol):
-    """How a transaction runs."""
-
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """One that is committed at its end, or leaves no trace if it raises."""
-
-    async def read(self, job: Callable[[Connection], T]) -> T:
-        """One that only reads, on one consistent state."""
-
-    async def close(self) -> None:
-        """Let go of every connection."""
+def dump(document: Mapping[str, object]) -> str:
+    """JSON as a column holds it: in ASCII, as a text there has neither NUL (PostgreSQL) nor half a surrogate pair."""
+    return json.dumps(document, separators=(",", ":"))
 
 
 class Database:
@@ -157,7 +137,7 @@ class Database:
         self.shown_url = shown(url)
         """For people, without the password."""
         try:
-            self._backend: Backend = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
+            self._backend: Sqlite | Postgresql = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
         except SQLAlchemyError as error:
             raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
         self._under_way: set[asyncio.Task[object]] = set()
@@ -173,16 +153,28 @@ class Database:
         """
         return isinstance(self._backend, Sqlite) and self._backend.is_to_be_made(folder_is_made=folder_is_made)
 
-    async def write(self, job: Callable[[Connection], T]) -> T:
+    async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job` in a transaction that is committed at its end, or leaves no trace if it raises.
 
         Whoever waits for it may be cancelled; the transaction goes on and is committed or not, never half done.
         """
         return await self._run(self._backend.write, job)
 
-    async def read(self, job: Callable[[Connection], T]) -> T:
+    async def read(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job`, which only reads, on one consistent state of the database."""
         return await self._run(self._backend.read, job)
+
+    async def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """What one statement finds."""
+        return await self.read(lambda connection: connection.execute(statement).all())
+
+    async def scalar(self, statement: sa.Select[T]) -> T | None:
+        """The first column of the first row that one statement finds; None where there is no row."""
+        return await self.read(lambda connection: connection.execute(statement).scalar())
+
+    async def run(self, statement: sa.Executable) -> int:
+        """Write with one statement. Returns how many rows it has written."""
+        return await self.write(lambda connection: connection.execute(statement).rowcount)
 
     async def close(self) -> None:
         """Let transactions under way end, then let go of every connection."""
@@ -191,7 +183,7 @@ class Database:
         await self._backend.close()
 
     async def _run(
-        self, transaction: Callable[[Callable[[Connection], T]], Awaitable[T]], job: Callable[[Connection], T]
+        self, transaction: Callable[[Callable[[sa.Connection], T]], Awaitable[T]], job: Callable[[sa.Connection], T]
     ) -> T:
         task = asyncio.create_task(self._translated(transaction(job)))
         self._under_way.add(task)
@@ -238,12 +230,12 @@ class Sqlite:
             raise StoreError(f"cannot make the database {self._path}: this user may not write to {folder}")
         return True
 
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """In the thread that writes, after those that came before."""
+    async def write(self, job: Callable[[sa.Connection], T]) -> T:
+        """A transaction in the thread that writes, after those that came before."""
         return await asyncio.get_running_loop().run_in_executor(self._writing, self._write, job)
 
-    async def read(self, job: Callable[[Connection], T]) -> T:
-        """In a thread that reads."""
+    async def read(self, job: Callable[[sa.Connection], T]) -> T:
+        """A transaction in a thread that reads."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._transaction, self._reader, job)
 
     async def close(self) -> None:
@@ -253,7 +245,7 @@ class Sqlite:
         self._writing.shutdown()
         self._reading.shutdown()
 
-    def _write(self, job: Callable[[Connection], T]) -> T:
+    def _write(self, job: Callable[[sa.Connection], T]) -> T:
         result = self._transaction(self._writer, job)
         # the first is the one that migrates
         if self._writes % _STATISTICS_EVERY == 0:
@@ -262,13 +254,13 @@ class Sqlite:
         self._writes += 1
         return result
 
-    def _transaction(self, engine: Engine, job: Callable[[Connection], T]) -> T:
+    def _transaction(self, engine: sa.Engine, job: Callable[[sa.Connection], T]) -> T:
         with engine.begin() as connection:
             return job(connection)
 
-    def _engine(self, url: URL, begin: str, *, connections: int) -> Engine:
+    def _engine(self, url: URL, begin: str, *, connections: int) -> sa.Engine:
         # the driver would begin transactions late and by rules of its own: leave that to us
-        engine = create_engine(
+        engine = sa.create_engine(
             url,
             hide_parameters=True,
             pool_size=connections,
@@ -276,11 +268,11 @@ class Sqlite:
             connect_args={"isolation_level": None, "check_same_thread": False},
         )
 
-        @event.listens_for(engine, "do_connect")
+        @sa.event.listens_for(engine, "do_connect")
         def connecting(*_: object) -> None:
             self._make_file()
 
-        @event.listens_for(engine, "connect")
+        @sa.event.listens_for(engine, "connect")
         def connected(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
             del record
             cursor = connection.cursor()
@@ -288,8 +280,8 @@ class Sqlite:
                 cursor.execute(pragma)
             cursor.close()
 
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
+        @sa.event.listens_for(engine, "begin")
+        def begun(connection: sa.Connection) -> None:
             connection.exec_driver_sql(begin)
 
         return engine
@@ -309,7 +301,7 @@ class Sqlite:
             raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
 
 
-def _renew_statistics(connection: Connection) -> None:
+def _renew_statistics(connection: sa.Connection) -> None:
     for pragma in _STATISTICS:
         connection.exec_driver_sql(pragma)
 
@@ -331,13 +323,13 @@ class Postgresql:
         except ModuleNotFoundError:
             raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
 
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """READ COMMITTED: jobs that read before they write lock what they read."""
+    async def write(self, job: Callable[[sa.Connection], T]) -> T:
+        """A transaction in READ COMMITTED: jobs that read before they write lock what they read."""
         async with self._engine.begin() as connection:
             return await connection.run_sync(job)
 
-    async def read(self, job: Callable[[Connection], T]) -> T:
-        """REPEATABLE READ: all statements of a job see one state, and none waits for a writer."""
+    async def read(self, job: Callable[[sa.Connection], T]) -> T:
+        """A transaction in REPEATABLE READ: all statements of a job see one state, and none waits for a writer."""
         async with self._reader.begin() as connection:
             return await connection.run_sync(job)
 

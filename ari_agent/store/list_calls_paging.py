@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
 
 from ari_agent.errors import UnknownCall
-from ari_agent.store.call_conditions import NEGATIONS, MatchingCalls, matching_calls
 from ari_agent.store.call_filter import AnyFilter, AttributeFilter
+from ari_agent.store.filter_conditions import NEGATIONS, MatchingCalls, matching_calls
 from ari_agent.store.tables import StorableText, calls
 
 Key = tuple[int, str]
@@ -28,25 +27,18 @@ class WantedPage:
     """Which page is wanted.
 
     pagination_key: `next_key` of the page before, or the call_id of its last call; None for the first page. limit: how
-    many calls at most. skip: how many to pass over before the first.
+    many calls at most. skip: how many to pass over before the first. with_total: `count` them all as well.
     """
 
     ascending: bool = False
     limit: int = 50
     pagination_key: str | None = None
     skip: int = 0
+    with_total: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PageOfKeys:
-    """The calls of one page. next_key: the pagination_key of the page after it, None on the last one."""
-
-    keys: list[Key]
-    next_key: str | None
-
-
-def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage) -> PageOfKeys:
-    """The keys of the calls on the page.
+def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage) -> tuple[list[Key], str | None]:
+    """The keys of the calls on the page, and the pagination_key of the page after it: None on the last one.
 
     Raises:
         UnknownCall: pagination_key is the call_id of no call.
@@ -54,7 +46,7 @@ def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: Want
     after = None if wanted.pagination_key is None else _position(connection, wanted.pagination_key)
     rows = connection.execute(_keys(matching_calls(filters, connection.dialect.name), wanted, after)).all()
     keys = [(row.listed_ms, row.call_id) for row in rows[: wanted.limit]]
-    return PageOfKeys(keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None)
+    return keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None
 
 
 def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
@@ -72,7 +64,7 @@ def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
     return connection.execute(statement).scalar_one()
 
 
-def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[Any]:
+def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[int, str]:
     """One call more than the page has, which tells whether there is another page."""
     place = (matching.listed_ms, matching.call_id)
     first_ms, last_ms = matching.first_ms, matching.last_ms

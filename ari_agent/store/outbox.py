@@ -26,9 +26,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, f
 from ari_agent.contract.chat import ChatStatus
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
-from ari_agent.store.chat_tables import chats
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.tables import calls, outbox
+from ari_agent.store.tables import calls, chats, outbox
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -37,7 +36,7 @@ BURIED: Final = "buried"
 # written out and not bound: only then do the databases see that a partial index serves the query
 _PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
 _DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
-_GOING_ON: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
+UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 _AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
 _HOLDS_THOSE_BEFORE: Final = WebhookEventName.TRANSCRIPT_UPDATED
@@ -124,7 +123,7 @@ class Outbox:
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         """
         statement = self.due_statement(now_ms, limit, except_calls, except_receivers)
-        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._rows(statement)]
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.rows(statement)]
 
     @staticmethod
     def due_statement(
@@ -156,14 +155,11 @@ class Outbox:
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
-        statement = select(func.min(outbox.c.next_attempt_ms)).where(
-            outbox.c.state == _PENDING, outbox.c.next_attempt_ms > after_ms
+        return await self._database.scalar(
+            select(func.min(outbox.c.next_attempt_ms)).where(
+                outbox.c.state == _PENDING, outbox.c.next_attempt_ms > after_ms
+            )
         )
-
-        def ask(connection: Connection) -> int | None:
-            return connection.execute(statement).scalar()
-
-        return await self._database.read(ask)
 
     async def delivered(self, outbox_id: int) -> None:
         """A 2xx came back: the event is never sent again. Its body, which holds what was said, is dropped."""
@@ -199,7 +195,7 @@ class Outbox:
         """Dead letters by ascending id. after_id: the last id of the page before. call_id: of one call or chat."""
         return [
             DeadLetter(row.outbox_id, _event(row), row.attempts, row.why or "", row.created_ms, row.settled_ms)
-            for row in await self._rows(_dead(call_id).where(outbox.c.outbox_id > after_id).limit(limit))
+            for row in await self._database.rows(_dead(call_id).where(outbox.c.outbox_id > after_id).limit(limit))
         ]
 
     async def replay(self, outbox_id: int) -> bool:
@@ -211,7 +207,7 @@ class Outbox:
         ids = _dead(call_id).with_only_columns(outbox.c.outbox_id).limit(_AT_ONCE)
         replayed = last_id = 0
         # by id, so that one that dies again meanwhile is not met again
-        while rows := await self._rows(ids.where(outbox.c.outbox_id > last_id)):
+        while rows := await self._database.rows(ids.where(outbox.c.outbox_id > last_id)):
             replayed += await self._replay([row.outbox_id for row in rows])
             last_id = rows[-1].outbox_id
         return replayed
@@ -222,7 +218,7 @@ class Outbox:
             .where(outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
             .values(state=PENDING, attempts=0, settled_ms=None, why=None, next_attempt_ms=self._now_ms())
         )
-        replayed = await self._database.write(lambda connection: connection.execute(statement).rowcount)
+        replayed = await self._database.run(statement)
         if replayed:
             self.announce()
         return replayed
@@ -245,7 +241,7 @@ class Outbox:
 
     async def _purge(self, states: Collection[str], before_ms: int) -> int:
         goes_on = or_(
-            exists().where(calls.c.call_id == outbox.c.call_id, calls.c.call_status.in_(_GOING_ON)),
+            exists().where(calls.c.call_id == outbox.c.call_id, calls.c.call_status.in_(UNFINISHED)),
             exists().where(chats.c.chat_id == outbox.c.call_id, chats.c.chat_status == ChatStatus.ONGOING.value),
         )
         old = (
@@ -255,7 +251,7 @@ class Outbox:
             .with_for_update(skip_locked=True)
         )
         statement = delete(outbox).where(outbox.c.outbox_id.in_(old))
-        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
+        return await self._database.run(statement)
 
     def forget(self, connection: Connection, call_id: str) -> None:
         """Drop what is settled of a call that is being deleted; what is pending is still delivered."""
@@ -266,21 +262,8 @@ class Outbox:
             update(outbox).where(outbox.c.outbox_id == outbox_id, outbox.c.state == where_state).values(**values)
         )
 
-        def change(connection: Connection) -> bool:
-            return connection.execute(statement).rowcount == 1
-
-        return await self._database.write(change)
-
-    async def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        def ask(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
-
-        return await self._database.read(ask)
+        return await self._database.run(statement) == 1
 
     async def _count(self, state: ColumnElement[str]) -> int:
         statement = select(func.count()).select_from(outbox).where(outbox.c.state == state)
-
-        def ask(connection: Connection) -> int:
-            return connection.execute(statement).scalar_one()
-
-        return await self._database.read(ask)
+        return await self._database.scalar(statement) or 0

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Row, delete, or_, select, text, update
 
 from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
-from ari_agent.errors import AlreadyStored, FallbackChain, StoreError
-from ari_agent.store.database import Database, insert_into
+from ari_agent.errors import AlreadyStored, FallbackChain, UnreadableRecord
+from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.tables import phone_numbers
 
 _FALLBACKS_LOCK: Final = 0x617269_66616C6C  # of pg_advisory_xact_lock: "ari", "fall"
@@ -39,15 +39,13 @@ def _phone_number(row: Row[Any]) -> PhoneNumber:
     try:
         return PhoneNumber.model_validate(json.loads(row.document))
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise StoreError(f"the record of number {row.phone_number} cannot be read: {where}: {problem['msg']}") from None
+        raise UnreadableRecord(f"the record of number {row.phone_number}", error) from None
 
 
 def _values(number: PhoneNumber) -> dict[str, object]:
     return {
         "phone_number": number.phone_number,
-        "document": json.dumps(number.as_record(), separators=(",", ":")),
+        "document": dump(number.as_record()),
         "modified_ms": number.last_modification_timestamp,
     }
 
@@ -84,14 +82,10 @@ class PhoneNumbers:
 
     async def find(self, spellings: Sequence[str]) -> PhoneNumber | None:
         """The number that is registered under the first of these spellings that is."""
-        statement = select(phone_numbers).where(phone_numbers.c.phone_number.in_(spellings))
-
-        def ask(connection: Connection) -> PhoneNumber | None:
-            rows = {row.phone_number: row for row in connection.execute(statement)}
-            found = next((spelling for spelling in spellings if spelling in rows), None)
-            return None if found is None else _phone_number(rows[found])
-
-        return await self._database.read(ask)
+        there = await self._database.rows(select(phone_numbers).where(phone_numbers.c.phone_number.in_(spellings)))
+        rows = {row.phone_number: row for row in there}
+        found = next((spelling for spelling in spellings if spelling in rows), None)
+        return None if found is None else _phone_number(rows[found])
 
     async def update(self, phone_number: str, changes: PhoneNumberUpdate) -> PhoneNumber | None:
         """Change what `changes` names; None: no such number.
@@ -119,12 +113,8 @@ class PhoneNumbers:
 
     async def delete(self, phone_number: str) -> bool:
         """Forget the number. False: no such number."""
-
-        def drop(connection: Connection) -> bool:
-            statement = delete(phone_numbers).where(phone_numbers.c.phone_number == phone_number)
-            return connection.execute(statement).rowcount == 1
-
-        return await self._database.write(drop)
+        statement = delete(phone_numbers).where(phone_numbers.c.phone_number == phone_number)
+        return await self._database.run(statement) == 1
 
     async def list(
         self, *, ascending: bool = True, limit: int = 50, pagination_key: str | None = None
@@ -134,13 +124,9 @@ class PhoneNumbers:
         statement = select(phone_numbers).order_by(column.asc() if ascending else column.desc()).limit(limit + 1)
         if pagination_key is not None:
             statement = statement.where(column > pagination_key if ascending else column < pagination_key)
-
-        def ask(connection: Connection) -> PhoneNumberPage:
-            rows = connection.execute(statement).all()
-            page = [_phone_number(row) for row in rows[:limit]]
-            return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
-
-        return await self._database.read(ask)
+        rows = await self._database.rows(statement)
+        page = [_phone_number(row) for row in rows[:limit]]
+        return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
 
 
 def _lock_fallbacks(connection: Connection) -> None:

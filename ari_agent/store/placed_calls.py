@@ -8,10 +8,11 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.errors import UnknownCall
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.outbound_tables import idempotency_keys
+from ari_agent.store.tables import idempotency_keys
 
 
 class PlacedCalls:
@@ -30,7 +31,7 @@ class PlacedCalls:
         statement = select(idempotency_keys.c.call_id).where(
             idempotency_keys.c.idempotency_key == key, idempotency_keys.c.created_ms > since_ms
         )
-        call_id = await self._database.read(lambda connection: connection.execute(statement).scalar())
+        call_id = await self._database.scalar(statement)
         if call_id is None:
             return None
         call = await self._calls.get(call_id)
@@ -38,7 +39,9 @@ class PlacedCalls:
             raise UnknownCall(call_id)
         return call
 
-    async def save(self, key: str, call: Call, *, since_ms: int, now_ms: int) -> Call | None:
+    async def save(
+        self, key: str, call: Call, *, since_ms: int, now_ms: int, recovery: CallRecovery = NO_RECOVERY
+    ) -> Call | None:
         """Store the record of a new call under its key. Where another was faster: that call, and nothing is stored.
 
         Raises:
@@ -51,7 +54,7 @@ class PlacedCalls:
             statement = insert_into(connection, idempotency_keys).values(values).on_conflict_do_nothing()
             if connection.execute(statement).rowcount != 1:
                 return False
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, recovery)
             return True
 
         if await self._database.write(write):

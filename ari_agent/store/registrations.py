@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.registered_call import Registration
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnreadableRecord
 from ari_agent.store.calls import Calls
-from ari_agent.store.database import Database, insert_into
+from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.outbox import Outbox
-from ari_agent.store.registered_tables import registrations
+from ari_agent.store.tables import registrations
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Registrations:
         """Store a new registration and the record of its call, both or neither."""
 
         def write(connection: Connection) -> None:
-            self._calls.put(connection, call)
+            self._calls.put(connection, call, CallRecovery.of(registration.agent))
             _put(connection, registration)
 
         await self._database.write(write)
@@ -75,7 +76,7 @@ class Registrations:
             .order_by(registrations.c.expires_ms)
             .limit(limit)
         )
-        rows = await self._database.read(lambda connection: connection.execute(statement).all())
+        rows = await self._database.rows(statement)
         return [_overdue(row.call_id, row.document) for row in rows]
 
     async def expire(self, call: Call, events: Sequence[WebhookEvent]) -> bool:
@@ -96,30 +97,21 @@ class Registrations:
 
     async def forget(self, call_id: str) -> None:
         """Delete a registration whose call is deleted, or cannot be read."""
-        statement = delete(registrations).where(registrations.c.call_id == call_id)
-        await self._database.write(lambda connection: connection.execute(statement).rowcount)
+        await self._database.run(delete(registrations).where(registrations.c.call_id == call_id))
 
     async def next_expiry_ms(self) -> int | None:
         """When the next registration is overdue; None when there is none."""
-        statement = select(func.min(registrations.c.expires_ms))
-
-        def ask(connection: Connection) -> int | None:
-            found: int | None = connection.execute(statement).scalar()
-            return found
-
-        return await self._database.read(ask)
+        return await self._database.scalar(select(func.min(registrations.c.expires_ms)))
 
     async def waiting(self) -> frozenset[str]:
         """The call_ids of all that are registered now."""
-        statement = select(registrations.c.call_id)
-        rows = await self._database.read(lambda connection: connection.execute(statement).scalars().all())
-        return frozenset(rows)
+        return frozenset(row.call_id for row in await self._database.rows(select(registrations.c.call_id)))
 
 
 def _put(connection: Connection, registration: Registration) -> None:
     values = {
         "call_id": registration.call_id,
-        "document": json.dumps(registration.as_record(), separators=(",", ":")),
+        "document": dump(registration.as_record()),
         "expires_ms": registration.expires_ms,
     }
     connection.execute(insert_into(connection, registrations).values(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, text
+from sqlalchemy import literal, select
 
 from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
@@ -84,8 +84,4 @@ class Store:
         Raises:
             StoreError: it does not answer.
         """
-
-        def ask(connection: Connection) -> None:
-            connection.execute(text("SELECT 1"))
-
-        await self._database.read(ask)
+        await self._database.scalar(select(literal(1)))

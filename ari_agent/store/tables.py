@@ -23,9 +23,12 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.types import TypeEngine
+
+from ari_agent.store.call_filter import FilterField
 
 
 def storable(value: str) -> str:
@@ -66,25 +69,6 @@ _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 _IN_ORDER: Final = ("listed_ms", "call_id")
 """How lists of calls are sorted."""
 _FREQUENT: Final = ("call_status", "direction")
-_RARELY_FILTERED: Final = (
-    "agent_id",
-    "agent_version",
-    "agent_tag",
-    "from_number",
-    "to_number",
-    "batch_call_id",
-    "call_type",
-    "start_timestamp",
-    "end_timestamp",
-    "duration_ms",
-    "disconnection_reason",
-    "data_storage_setting",
-    "user_sentiment",
-    "in_voicemail",
-    "call_successful",
-    "combined_cost",
-    "e2e_latency_p50",
-)
 
 calls: Final = Table(
     "calls",
@@ -113,17 +97,17 @@ calls: Final = Table(
     Column("combined_cost", Double),
     Column("e2e_latency_p50", Double),
     Column("list_item", Text, comment="what list-calls shows of it; null where an older version wrote the record"),
-    # By each value that people often filter by, in the order of the list. They end with the status and the direction:
-    # a filter by these as well, which none of a number's many calls may fulfil, then reads nothing but the index.
+    Column("webhook_plan", Text, comment="where its webhooks go; for whoever ends the call if its process dies"),
+    Column("diverted", Boolean, nullable=False, server_default=false(), comment="sent to the fallback number"),
+    # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_from_number", "from_number", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_to_number", "to_number", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_batch_call", "batch_call_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_status", "call_status", *_IN_ORDER, "direction"),
     Index("ix_calls_direction", "direction", *_IN_ORDER, "call_status"),
-    # Every column that can be filtered by: what no other index finds is looked for here, and the rows, which hold the
-    # transcripts and are ten times as large, are left where they are.
-    Index("ix_calls_listed", *_IN_ORDER, *_FREQUENT, *_RARELY_FILTERED),
+    # What no other index finds is looked for here: the rows, with their transcripts, are ten times as large.
+    Index("ix_calls_listed", "listed_ms", *FilterField),
 )
 
 call_attributes: Final = Table(
@@ -174,7 +158,12 @@ outbox: Final = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
-    Index("ix_outbox_dead", "outbox_id", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
+    Index(
+        "ix_outbox_dead",
+        "outbox_id",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
     Index("ix_outbox_call", "call_id"),
     Index(
         "ix_outbox_settled",
@@ -212,4 +201,78 @@ phone_numbers: Final = Table(
     Column("phone_number", StorableText, primary_key=True),
     Column("document", Text, nullable=False),
     Column("modified_ms", BigInteger, nullable=False),
+)
+
+registrations: Final = Table(
+    "registrations",
+    metadata,
+    Column("call_id", StorableText, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Index("ix_registrations_expires", "expires_ms"),
+)
+
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("idempotency_key", StorableText, primary_key=True),
+    Column("call_id", StorableText, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index("ix_idempotency_keys_created", "created_ms"),
+)
+
+batch_calls: Final = Table(
+    "batch_calls",
+    metadata,
+    Column("batch_call_id", StorableText, primary_key=True),
+    Column("document", Text, nullable=False, comment="the batch without its tasks"),
+    Column("due_ms", BigInteger, nullable=False, comment="when the next task may be placed, as far as is known"),
+    Column("is_open", Boolean, nullable=False, comment="tasks are still to be placed"),
+    Index("ix_batch_calls_due", "is_open", "due_ms", "batch_call_id"),
+)
+
+batch_tasks: Final = Table(
+    "batch_tasks",
+    metadata,
+    Column("batch_call_id", StorableText, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("state", String, nullable=False, comment="pending, placed or refused"),
+    Column("call_id", StorableText, comment="of its record, once it is not pending"),
+    Column("why", StorableText, comment="it was refused"),
+    Index("ix_batch_tasks_pending", "batch_call_id", "state", "position"),
+)
+
+chats: Final = Table(
+    "chats",
+    metadata,
+    Column("chat_id", StorableText, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("agent", Text, comment="as it was when the chat began, overrides included"),
+    Column("answer_to", Text, comment="where texts to the user go"),
+    Column("is_awaited", Boolean, comment="the user waits for an answer"),
+    Column("silent_until_ms", BigInteger, nullable=False, comment="when it ends if nobody writes"),
+    Column("start_timestamp", BigInteger, nullable=False),
+    Column("end_timestamp", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("chat_type", StorableText, nullable=False),
+    Column("chat_status", StorableText, nullable=False),
+    Column("agent_id", StorableText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("direction", StorableText),
+    Column("agent_number", StorableText),
+    Column("user_number", StorableText),
+    Index("ix_chats_start", "start_timestamp", "chat_id"),
+    Index("ix_chats_status", "chat_status", "start_timestamp", "chat_id"),
+    Index("ix_chats_silent", "chat_status", "silent_until_ms"),
+    Index("ix_chats_numbers", "agent_number", "user_number", "chat_status"),
+    Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
+    Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
+    Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
+    Index(
+        "ix_chats_unanswered",
+        "chat_id",
+        sqlite_where=text("is_awaited"),
+        postgresql_where=text("is_awaited"),
+    ),
 )

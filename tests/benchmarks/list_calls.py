@@ -18,16 +18,25 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Index, Table, insert, text
 from sqlalchemy.util import await_only
 
-from ari_agent.store.call_filter import AnyFilter, AnyOf, AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
-from ari_agent.store.call_index import AttributeKind, attributes, columns, tool_calls
-from ari_agent.store.call_records import dump, list_item
-from ari_agent.store.database import Database
+from ari_agent.store.call_filter import (
+    AnyFilter,
+    AttributeFilter,
+    AttributeKind,
+    Filter,
+    FilterField,
+    FilterOp,
+    ToolCallFilter,
+)
+from ari_agent.store.call_index import attributes, columns, tool_calls
+from ari_agent.store.call_records import list_item
+from ari_agent.store.database import Database, dump
 from ari_agent.store.store import Store
 from ari_agent.store.tables import call_attributes, call_tool_calls, calls
 from tests.store import postgresql
@@ -154,7 +163,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
     begin = dice.randrange(count)
     month_ms = (FIRST_MS + begin * EVERY_MS, FIRST_MS + begin * EVERY_MS + 30 * 86_400_000)
     month = Filter(FilterField.START_TIMESTAMP, FilterOp.BT, month_ms)
-    agent = AnyOf([[Filter(FilterField.AGENT_ID, FilterOp.EQ, dice.choice(AGENTS[:30]))]])
+    agent = Filter(FilterField.AGENT_ID, FilterOp.EQ, dice.choice(AGENTS[:30]))
     number = caller(dice.randrange(CALLERS))
     someone = Filter(FilterField.FROM_NUMBER, FilterOp.EQ, number)
     line = Filter(FilterField.TO_NUMBER, FilterOp.EQ, dice.choice(LINES))
@@ -178,7 +187,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "direction": [outbound],
         "batch": [of_batch],
     }
-    combined = {
+    combined: dict[str, Sequence[AnyFilter]] = {
         "agent and status": [agent, failed],
         "agent and to": [agent, line],
         "to and status": [line, failed],
@@ -186,7 +195,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "direction and status, none": [outbound, ended],
         "batch, agent and status": [of_batch, agent, failed],
     }
-    other = {
+    other: dict[str, Sequence[AnyFilter]] = {
         "two statuses": [Filter(FilterField.CALL_STATUS, FilterOp.IN, ["error", "ongoing"])],
         "from, contains, few": [Filter(FilterField.FROM_NUMBER, FilterOp.CO, number[-6:-1])],
         "call_id, ends with": [Filter(FilterField.CALL_ID, FilterOp.EW, f"{dice.randrange(16**5):05x}")],
@@ -197,6 +206,7 @@ def filters(count: int, dice: random.Random) -> Mapping[str, tuple[int, Sequence
         "metadata, a third, and from": [tier, someone],
         "metadata, not": [not_tier],
         "metadata, not, and cost": [not_tier, dear],
+        "metadata, unset, none": [replace(tier, op=FilterOp.NP)],
         "dynamic variable, number": [order],
         "tool call": [ToolCallFilter([("name", FilterOp.EQ, "book"), ("success", FilterOp.EQ, False)])],
     }

@@ -20,8 +20,8 @@ from ari_agent.contract.agent import AgentCreate, AgentUpdate
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.phone_number import PhoneNumberImport
-from ari_agent.store.outbound_tables import batch_tasks
 from ari_agent.store.store import Store
+from ari_agent.store.tables import batch_tasks
 from tests.api.lines import Lines, originator
 
 NOW_MS = 1_800_000_000_000  # a Friday, 08:00 UTC

@@ -7,7 +7,7 @@ import pytest
 
 from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Call, Latency, LatencySeries
+from ari_agent.contract.call import Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -242,7 +242,7 @@ def test_a_record_of_an_earlier_run_keeps_its_transcript() -> None:
     one.answered(1_000)
     one.said(said("Hello."))
     one.write_transcript()
-    again = CallRecord(Call.model_validate(one.call.as_record()), agent=None, account_webhook_url=ACCOUNT)
+    again = CallRecord(one.call, agent=None, account_webhook_url=ACCOUNT, recovery=one.recovery)
     again.ended(DisconnectionReason.ERROR_RETELL, 9_000)
     assert again.call.transcript == "Agent: Hello.\n"
     assert again.call.transcript_with_tool_calls == one.call.transcript_with_tool_calls

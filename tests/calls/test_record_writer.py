@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import update
 
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.record_writer import RecordWriter
@@ -17,10 +16,9 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent
-from ari_agent.store.database import Database
 from ari_agent.store.store import Store
-from ari_agent.store.tables import calls
 from tests.calls.test_record import agent
 from tests.calls.test_record import record as a_record
 from tests.store.samples import an_agent
@@ -68,6 +66,11 @@ def a_call(agent: Agent) -> Call:
     )
 
 
+async def save_begun(store: Store, agent: Agent) -> None:
+    """The first record of a call, as it is when nothing rings yet."""
+    await store.calls.save(a_call(agent), recovery=CallRecovery.of(agent))
+
+
 async def closed_at_the_next_start(store: Store) -> Sequence[QueuedEvent]:
     """What the next run owes, in the order in which it goes out."""
     assert await RecordWriter(store, account_webhook_url=ACCOUNT).close_abandoned(2_000) == 1
@@ -96,14 +99,14 @@ async def test_an_override_outlives_the_process(store: Store) -> None:
 
 async def test_a_call_that_was_only_placed_keeps_its_override_too(store: Store) -> None:
     """Its record is written before anything rings."""
-    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_url="https://override.example/")))
+    await save_begun(store, overridden(await stored_agent(store), webhook_url="https://override.example/"))
     events = [queued.event for queued in await closed_at_the_next_start(store)]
     assert [event.event.value for event in events] == ["call_ended", "call_analyzed"]
     assert {event.url for event in events} == {"https://override.example/"}
 
 
 async def test_an_override_of_null_goes_back_to_the_account(store: Store) -> None:
-    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_url=None)))
+    await save_begun(store, overridden(await stored_agent(store), webhook_url=None))
     assert {queued.event.url for queued in await closed_at_the_next_start(store)} == {FILLED_IN}
 
 
@@ -113,7 +116,7 @@ async def test_an_override_of_null_goes_back_to_the_account(store: Store) -> Non
 async def test_no_choice_means_the_defaults_and_an_empty_one_means_none(
     store: Store, chosen: Sequence[str] | None, sent: Sequence[str]
 ) -> None:
-    await store.calls.save(a_call(overridden(await stored_agent(store), webhook_events=chosen)))
+    await save_begun(store, overridden(await stored_agent(store), webhook_events=chosen))
     assert [queued.event.event.value for queued in await closed_at_the_next_start(store)] == sent
 
 
@@ -144,23 +147,20 @@ async def test_a_transfer_that_was_over_is_not_cancelled_again(store: Store) -> 
 
 async def test_nobody_is_shown_where_the_webhooks_go(store: Store) -> None:
     agent = overridden(await stored_agent(store), webhook_url="https://override.example/?token=hunter2")
-    await store.calls.save(a_call(agent))
+    await save_begun(store, agent)
     call = await store.calls.get("call_1")
     assert call is not None
-    assert call.webhook_plan is not None
+    stored = await store.calls.get_stored("call_1")
+    assert stored is not None
+    assert stored.recovery.webhook_plan is not None
     (webhook, *_) = await closed_at_the_next_start(store)
     for shown in (json.dumps(call.as_json()), repr(call), webhook.event.body.decode()):
         assert "hunter2" not in shown
         assert "webhook_plan" not in shown
 
 
-async def test_a_record_without_a_plan_takes_the_agent_as_it_is_stored(store: Store, database_url: str) -> None:
-    call = a_call(await stored_agent(store))
-    await store.calls.save(call)
-    without = call.model_copy(update={"webhook_plan": None}).as_record()
-    database = Database(database_url)
-    await database.write(lambda connection: connection.execute(update(calls).values(document=json.dumps(without))))
-    await database.close()
+async def test_a_record_without_a_plan_takes_the_agent_as_it_is_stored(store: Store) -> None:
+    await store.calls.save(a_call(await stored_agent(store)))
     assert {queued.event.url for queued in await closed_at_the_next_start(store)} == {STORED}
 
 
@@ -182,7 +182,8 @@ class SlowCalls:
         self.begun = asyncio.Queue[asyncio.Future[None]]()
         self.saved: list[tuple[str, int]] = []
 
-    async def save(self, call: Call, events: Sequence[WebhookEvent]) -> None:
+    async def save(self, call: Call, events: Sequence[WebhookEvent], recovery: CallRecovery) -> None:
+        del recovery
         await asyncio.shield(asyncio.create_task(self._write(call, len(events))))
 
     async def _write(self, call: Call, events: int) -> None:

@@ -20,9 +20,8 @@ from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import CallRegister, PhoneCallRegister, WebCallCreate
 from ari_agent.errors import CallNotJoined, UnknownAsset, UnservedAgent
-from ari_agent.store.registered_tables import registrations
 from ari_agent.store.store import Store
-from ari_agent.store.tables import calls
+from ari_agent.store.tables import calls, registrations
 
 NOW_MS = 1_760_000_000_000
 AUDIO = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com/"}

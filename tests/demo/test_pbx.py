@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from ari_agent.demo.pbx import Pbx, cache_folder
-from ari_agent.errors import PbxError, PortBusy
+from ari_agent.demo.pbx_errors import PbxError, PortBusy
 
 pytestmark = pytest.mark.asterisk
 

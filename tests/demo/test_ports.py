@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from ari_agent.demo.pbx_errors import PortBusy
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
-from ari_agent.errors import PortBusy
 
 
 def test_a_busy_port_names_the_variable_that_chooses_another() -> None:

@@ -419,6 +419,7 @@ events = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(events, max_size=60))
 def test_no_pattern_of_arrivals_breaks_the_timeline(pattern: list[tuple[float, Packet | None]]) -> None:

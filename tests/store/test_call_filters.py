@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from ari_agent.store.call_filter import AnyFilter, AttributeFilter, Filter, FilterField, FilterOp, ToolCallFilter
-from ari_agent.store.call_index import AttributeKind
+from ari_agent.store.call_filter import (
+    AnyFilter,
+    AttributeFilter,
+    AttributeKind,
+    Filter,
+    FilterField,
+    FilterOp,
+    ToolCallFilter,
+)
 from ari_agent.store.store import Store
 from tests.store.samples import START_MS, a_call
 

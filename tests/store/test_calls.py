@@ -131,7 +131,10 @@ async def test_a_save_whose_caller_is_cancelled_is_whole_or_absent(store: Store,
 async def test_unfinished_calls_are_those_that_have_not_ended(store: Store) -> None:
     for status in CallStatus:
         await store.calls.save(a_call(f"call_{status}", call_status=status))
-    assert {call.call_status for call in await store.calls.unfinished()} == {CallStatus.REGISTERED, CallStatus.ONGOING}
+    assert {stored.call.call_status for stored in await store.calls.unfinished()} == {
+        CallStatus.REGISTERED,
+        CallStatus.ONGOING,
+    }
 
 
 async def test_deleting_a_call_drops_what_was_told_and_keeps_what_is_still_to_be_told(store: Store) -> None:

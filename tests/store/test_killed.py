@@ -61,6 +61,6 @@ async def test_killed_at_any_moment_nothing_is_half_there(database_url: str) -> 
     for line in promised:
         said, call_id = line.split()
         assert records[call_id] == "ended" or (said, records[call_id]) == ("begun", "ongoing")
-    unfinished = {call.call_id for call in await store.calls.unfinished()}
+    unfinished = {stored.call.call_id for stored in await store.calls.unfinished()}
     assert unfinished == {call_id for call_id, status in records.items() if status == "ongoing"}
     await store.close()

@@ -13,8 +13,8 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import AudioFormat, Registration
 from ari_agent.errors import StoreError
-from ari_agent.store.registered_tables import registrations
 from ari_agent.store.store import Store
+from ari_agent.store.tables import registrations
 from tests.store.samples import a_call, an_agent, an_event
 
 NOW_MS = 1_760_000_000_000

@@ -204,3 +204,6 @@ CALLERS: Final[Mapping[tuple[Caller, type[Event]], Caller]] = {
     (Caller.PRESENT, CallerLeft): Caller.ON_HOLD,
     (Caller.ON_HOLD, CallerReturned): Caller.PRESENT,
 }
+
+CHANGES_MODE: Final = frozenset(kind for _, kind in (*STAGES, *CALLERS))
+"""The events that stand in STAGES or CALLERS; most do not."""

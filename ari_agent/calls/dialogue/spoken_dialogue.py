@@ -34,6 +34,7 @@ from ari_agent.calls.dialogue.keypad import Keypad
 from ari_agent.calls.dialogue.orders import Ask, Fail, HangUp, Order
 from ari_agent.calls.dialogue.phases import (
     CALLERS,
+    CHANGES_MODE,
     ENDS_WITH_TURN,
     HAS_TURNS,
     IGNORED,
@@ -85,8 +86,9 @@ class SpokenDialogue:
         """
         kind = type(event)
         if kind not in IGNORED[self.stage]:
-            self.stage = STAGES.get((self.stage, kind), self.stage)
-            self.caller = CALLERS.get((self.caller, kind), self.caller)
+            if kind in CHANGES_MODE:
+                self.stage = STAGES.get((self.stage, kind), self.stage)
+                self.caller = CALLERS.get((self.caller, kind), self.caller)
             self._HANDLERS[kind](self, event, now_ms)
         orders = tuple(self._orders)
         self._orders.clear()

@@ -35,7 +35,7 @@ class Said:
 def test_an_answer_is_prepared_and_then_spoken() -> None:
     said = Said()
     assert said.take() == [Speak(1, "One two.")]
-    assert not said.speech.has_turn
+    assert said.speech.phase.value == "preparing"
     sentence = said.speech.begin_sound(1, 10)
     assert sentence is not None
     said.speech.play(SoundMade(1, SOUND))

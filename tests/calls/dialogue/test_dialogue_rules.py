@@ -49,6 +49,7 @@ COMMON = st.one_of(
     _step("story", st.integers(1, 3000), st.booleans()),
     _step("wait", st.integers(1, 3000)),
     _step("wait", st.integers(1, 300)),
+    _step("talks over", st.integers(1, 1500), WORDS),
     _step("voice starts"),
     _step("voice stops"),
     _step("voice", st.integers(50, 2000), WORDS),
@@ -97,6 +98,9 @@ def happen(call: Rehearsal, step: tuple[Any, ...]) -> None:
             call.understood(text, final=final, end_of_turn=sure and final)
         case ("story", duration_ms, complete):
             call.answers(LONG, complete=complete).wait(duration_ms)
+        case ("talks over", duration_ms, text):
+            call.answers(LONG).wait(600).voice_starts().wait(200).understood(text, final=False)
+            call.wait(duration_ms).voice_stops().wait(100).understood(text, final=True)
         case ("answers", content, complete, protected, action):
             call.answers(content, complete=complete, no_interruption_allowed=protected, **action)
         case ("late answer", content):
@@ -174,7 +178,7 @@ def check_nobody_is_stranded(call: Rehearsal) -> None:
     assert "waiting" not in call.fates.values()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(SETTINGS, OPENINGS, STEPS, LAST_STEPS, st.booleans(), st.integers(0, 4))
 def test_a_conversation_keeps_its_rules_and_strands_nobody(
     how: DialogueSettings,
@@ -191,7 +195,7 @@ def test_a_conversation_keeps_its_rules_and_strands_nobody(
     assert asked == sorted(set(asked))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SETTINGS, OPENINGS, STEPS, st.booleans(), st.integers(0, 4))
 def test_after_whatever_happened_the_caller_is_answered(
     how: DialogueSettings, opening: str | None, steps: list[tuple[Any, ...]], plays: bool, starts_after: int
@@ -214,7 +218,7 @@ def test_after_whatever_happened_the_caller_is_answered(
     assert call.dialogue.speech.phase in (AgentPhase.SILENT, AgentPhase.ASKING)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SETTINGS, OPENINGS, STEPS, st.booleans())
 def test_what_is_kept_was_spoken_in_that_order_and_nothing_changes_after_the_end(
     how: DialogueSettings, opening: str | None, steps: list[tuple[Any, ...]], plays: bool

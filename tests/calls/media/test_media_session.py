@@ -570,6 +570,7 @@ async def test_silence_of_both_sides_ends_the_call(server: AgentServer) -> None:
         assert talk.events == [AgentReady(), CallerInactive()], "told once"
 
 
+@pytest.mark.slow
 async def test_speech_puts_the_end_off_and_so_does_being_away(server: AgentServer) -> None:
     agent = server.agent()
     async with conversation(agent.engine, end_call_after_silence_ms=900) as talk:

@@ -58,6 +58,7 @@ def test_countries_are_found_by_number() -> None:
     assert [country_of(number) for number in ("+14157774444", "+4915112345678", "100")] == ["US", "DE", None]
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=40) | st.from_regex(r"\+[0-9 ()-]{1,20}"))
 def test_no_text_crashes_and_what_is_accepted_stays(text: str) -> None:
     pretty(text)

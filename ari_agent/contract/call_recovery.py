@@ -1,0 +1,33 @@
+"""What of a call must outlive its process, so that another one can end it in order: stored beside the call object.
+
+The API shows none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.webhook_plan import WebhookPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecovery:
+    """What a call still owes when it dies with its process.
+
+    webhook_plan: where its webhooks go, and which; None where no agent was chosen. diverted: for want of a slot the
+    caller was sent to the fallback number, without us.
+    """
+
+    webhook_plan: WebhookPlan | None = None
+    diverted: bool = False
+
+    @classmethod
+    def of(cls, agent: Agent) -> CallRecovery:
+        """Of a call that begins. agent: as overridden for this call."""
+        return cls(WebhookPlan.of(agent))
+
+
+NO_RECOVERY: Final = CallRecovery()
+"""Of a call that is over, or has no agent."""
