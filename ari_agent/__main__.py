@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ari-agent", description="Connects callers of an Asterisk with voice agents.")
+    parser.add_argument("--version", action="version", version=version("ari-agent"))
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
@@ -63,15 +64,15 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def _serve(options: argparse.Namespace) -> None:
     settings = load(options.config)
-    logs.set_up(settings.log_format)
+    logs.set_up(settings.log_format, settings.log_level)
     _run(serve(settings))
 
 
 def _check(options: argparse.Namespace) -> int:
     found = _run(check(load(options.config)))
-    for what, problem in found.items():
-        print(f"{what}: {problem or 'ok'}")
-    return FAILED if any(found.values()) else 0
+    for finding in found:
+        print(f"{finding.what}: {finding}")
+    return FAILED if any(finding.problem for finding in found) else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

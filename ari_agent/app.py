@@ -23,6 +23,7 @@ from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.asterisk.inspection import Inspection
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
@@ -40,9 +41,12 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
+from ari_agent.check.asterisk import check_asterisk
+from ari_agent.check.finding import Finding
+from ari_agent.check.machine import check_api, check_database, check_rtp
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
-from ari_agent.errors import AsteriskError, ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
@@ -51,6 +55,7 @@ from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.stop_signals import stop_signals
+from ari_agent.store.database import make_folder
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -74,10 +79,11 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
             signals.stop()
 
         try:
-            async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed):
+            async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed) as switchboard:
                 signals.started()
                 await signals.wait()
                 log.info("stopping")
+                await signals.unless_at_once(switchboard.drain(settings.drain_s))
         except asyncio.CancelledError:
             if not signals.ended_start:
                 raise
@@ -105,7 +111,7 @@ async def controller(
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
             run_beside(stack, part, work, part_failed)
 
-        store = await stack.enter_async_context(_opened_store(settings.database_url))
+        store = await stack.enter_async_context(_opened_store(settings))
         http = await stack.enter_async_context(_webhook_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
@@ -263,7 +269,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.store),
+            probes=_probes(shared.ari, shared.store, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
@@ -283,12 +289,15 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
 
 
 @asynccontextmanager
-async def _opened_store(database_url: str) -> AsyncIterator[Store]:
+async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
     try:
-        store = Store(database_url, now_ms=now_ms)
+        if settings.database_is_default:
+            make_folder(settings.database_url)
+        store = Store(settings.database_url, now_ms=now_ms)
         await store.open()
     except StoreError as error:
         raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
+    log.info("database opened", extra={"url": store.shown_url})
     try:
         yield store
     finally:
@@ -358,7 +367,7 @@ async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def asterisk() -> str | None:
         return None if ari.connected else "not connected to Asterisk's ARI"
 
@@ -369,7 +378,10 @@ def _probes(ari: Ari, store: Store) -> Mapping[str, Callable[[], Awaitable[str |
             return str(error)
         return None
 
-    return {"asterisk": asterisk, "database": database}
+    async def calls() -> str | None:
+        return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
+
+    return {"asterisk": asterisk, "database": database, "calls": calls}
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
@@ -385,26 +397,24 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
     log.info("API listens", extra={"address": runner.addresses[0]})
 
 
-async def check(settings: Settings) -> Mapping[str, str | None]:
-    """Try database, Asterisk and speech as they are set; returns what is wrong with each, None where nothing is."""
-    found: dict[str, str | None] = {}
+async def check(settings: Settings) -> list[Finding]:
+    """Look at everything that calls need, as it is set: this machine, Asterisk and speech. Changes nothing."""
+    api, serving = await check_api(*settings.bind)
+    found = [
+        await check_database(settings.database_url, folder_is_made=settings.database_is_default),
+        await check_rtp(settings.rtp_host, *settings.rtp_ports),
+        api,
+    ]
+    password = settings.ari_password.get_secret_value()
+    inspection = Inspection(url=settings.ari_url, username=settings.ari_username, password=password, app=settings.app)
     try:
-        async with _opened_store(settings.database_url):
-            found["database"] = None
-    except ConfigurationError as error:
-        found["database"] = str(error)
-    ari = _ari(settings)
-    try:
-        await ari.asterisk_info()
-        found["asterisk"] = None
-    except AsteriskError as error:
-        found["asterisk"] = str(error)
+        found += await check_asterisk(inspection, url=settings.ari_url, serving=serving)
     finally:
-        await ari.close()
+        await inspection.close()
     if settings.speech_to_text != "none":
         try:
             async with _webhook_client() as http, _started_speech(settings, http):
-                found["speech"] = None
+                found.append(Finding("speech"))
         except SpeechUnavailable as error:
-            found["speech"] = str(error)
+            found.append(Finding("speech", problem=str(error)))
     return found

@@ -1,24 +1,60 @@
 """Settings: environment (`ARI_AGENT_*`), then `.env`, then the TOML file of `--config`, then the defaults below.
 
-Every name says its unit. A wrong value is a `ConfigurationError` that names the variable and says what it may be.
+Every name says its unit. A wrong value is a `ConfigurationError` that names the variable and says what it may be. So is
+a variable of the environment whose name is nearly that of a setting.
 """
 
 from __future__ import annotations
 
+import difflib
+import logging
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.errors import ConfigurationError
 
+log = logging.getLogger(__name__)
+
 PREFIX = "ARI_AGENT_"
 _MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a password
+
+
+OF_OTHERS: Final = frozenset(
+    {
+        *("SIP_BIND", "SIP_PORT", "SIP_TLS_PORT", "SIP_RTP_PORTS", "ARI_BIND", "ARI_PORT", "ASTERISK_OWNER"),
+        *("SOFTPHONE_ACCOUNT", "SOFTPHONE_PASSWORD", "ENTITY_ID", "CACHE", "DEBIAN_MIRROR", "ETC", "TEMPLATES"),
+        *("DEMO_AGENT_PORT", "DEMO_WEBHOOK_PORT", "DEMO_RUNNING"),
+    }
+)
+"""Variables with our prefix that the demo and docker/install.sh read, without it. They are no settings of `serve`."""
+
+DATABASE_FILE: Final = "ari-agent.db"
+SERVICE_FOLDER: Final = Path("/var/lib/ari-agent-controller")
+"""The state folder of the systemd unit."""
+
+
+def default_database_url() -> str:
+    """Return the URL of the SQLite file that is used where ARI_AGENT_DATABASE_URL is not set.
+
+    That is the first of: `ari-agent.db` in the current directory if it is there (earlier versions made it), in
+    SERVICE_FOLDER if this user may write there, in `$XDG_STATE_HOME/ari-agent`, in `~/.local/state/ari-agent`.
+    """
+    here = Path(DATABASE_FILE).absolute()
+    if here.is_file():
+        return f"sqlite+aiosqlite:///{here}"
+    if os.access(SERVICE_FOLDER, os.W_OK | os.X_OK):
+        return f"sqlite+aiosqlite:///{SERVICE_FOLDER / DATABASE_FILE}"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- never raises
+    return f"sqlite+aiosqlite:///{Path(state).absolute() / 'ari-agent' / DATABASE_FILE}"
 
 
 class Address(NamedTuple):
@@ -66,6 +102,10 @@ def _unset_if_empty(value: object) -> object:
     return value or None
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _app_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
         raise ValueError("expected 1 to 64 letters, digits, '_', '.' or '-', as in Stasis(ari_agent)")
@@ -90,7 +130,7 @@ class Settings(BaseSettings):
         SecretStr(""), description="bearer key of the API, also the key that signs webhooks; required"
     )
     database_url: str = Field(
-        "sqlite+aiosqlite:///ari-agent.db", description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
+        default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
     )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
@@ -136,7 +176,18 @@ class Settings(BaseSettings):
     grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
+    drain_s: float = Field(
+        0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", description="the least severe log lines that are written"
+    )
+
+    @property
+    def database_is_default(self) -> bool:
+        """Whether nobody has set `database_url`; the folder of the default one is made when it is missing."""
+        return "database_url" not in self.model_fields_set
 
     @classmethod
     def settings_customise_sources(
@@ -178,6 +229,24 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
     return values
 
 
+def _nearest(name: str) -> str | None:
+    """The setting whose name is so like this one that it must be meant; None where there is none."""
+    near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.66)
+    return near[0] if near else None
+
+
+def _check_names(variables: Iterable[str]) -> None:
+    """Refuse variables with our prefix that are nearly settings, and log those that are like none."""
+    names = {name.upper().removeprefix(PREFIX) for name in variables if name.upper().startswith(PREFIX)}
+    unknown = sorted(name for name in names - OF_OTHERS if name.lower() not in Settings.model_fields)
+    if wrong := [
+        f"{PREFIX}{name} is no setting: {PREFIX}{near.upper()} is" for name in unknown if (near := _nearest(name))
+    ]:
+        raise ConfigurationError("; ".join(wrong))
+    for name in unknown:
+        log.warning("no such setting: %s; docs/settings.md lists them all", PREFIX + name)
+
+
 def load(config_file: Path | None = None) -> Settings:
     """Read the settings from the environment, `.env` and the TOML file, and check those that depend on one another.
 
@@ -185,13 +254,15 @@ def load(config_file: Path | None = None) -> Settings:
         ConfigurationError: a value is wrong, the file is unreadable, or a required secret is missing.
     """
     given = _read_toml(config_file) if config_file else {}
+    _check_names([*os.environ, *dotenv_values(".env")])
     try:
         settings = Settings(**given)
     except ValidationError as error:
         raise ConfigurationError(_complaint(error)) from None
-    for name in ("ari_password", "api_key"):
-        if not getattr(settings, name).get_secret_value():
-            raise ConfigurationError(f"{PREFIX}{name.upper()}: not set; {Settings.model_fields[name].description}")
+    required = [name for name in ("ari_password", "api_key") if not getattr(settings, name).get_secret_value()]
+    if required:
+        lines = (f"{PREFIX}{name.upper()}: not set; {Settings.model_fields[name].description}" for name in required)
+        raise ConfigurationError("; ".join(lines))
     if settings.reserved_inbound_concurrency >= settings.concurrency_limit:
         raise ConfigurationError(
             f"{PREFIX}RESERVED_INBOUND_CONCURRENCY: {settings.reserved_inbound_concurrency} must be less than "

@@ -51,11 +51,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-def set_up(log_format: Literal["text", "json"]) -> None:
-    """Send log records of level INFO and above to standard error, as text for people or as JSON for machines."""
+def set_up(log_format: Literal["text", "json"], level: str = "info") -> None:
+    """Send log records of a level and above to standard error, as text for people or as JSON for machines.
+
+    level: `debug`, `info`, `warning` or `error`.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These log each of their steps at INFO; what matters of them is in the log lines of the call.
     for name in ("alembic", "ari_agent.agents.audio_socket"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

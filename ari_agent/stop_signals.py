@@ -1,11 +1,15 @@
-"""SIGINT and SIGTERM: they end a start that is still going on, and stop in order what has started."""
+"""SIGINT and SIGTERM: they end a start that is still going on, and stop in order what has started.
+
+SIGTERM, which service managers send, leaves time for calls to end by themselves; SIGINT, or a second signal, does not.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 
 class StopSignals:
@@ -13,6 +17,7 @@ class StopSignals:
 
     def __init__(self, starting: asyncio.Task[object] | None) -> None:
         self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
         self._starting = starting
 
     @property
@@ -28,12 +33,23 @@ class StopSignals:
         """Wait until somebody asks to stop."""
         await self._stop.wait()
 
-    def stop(self) -> None:
-        """Ask to stop, as a signal does, but without cancelling the start."""
-        self._stop.set()
+    async def unless_at_once(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for work of the stop that may take long; cancel it as soon as somebody wants the end at once."""
+        working, waiting = asyncio.create_task(work), asyncio.create_task(self._at_once.wait())
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        for task in (working, waiting):
+            task.cancel()
+        await asyncio.gather(working, waiting, return_exceptions=True)
 
-    def on_signal(self) -> None:
+    def stop(self) -> None:
+        """Ask to stop at once, but without cancelling the start."""
+        self._stop.set()
+        self._at_once.set()
+
+    def on_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Take a signal: cancel the start if it still goes on, and stop."""
+        if self._stop.is_set() or number == signal.SIGINT:
+            self._at_once.set()
         if self._starting and not self._stop.is_set():
             self._starting.cancel()  # the first start on the database of an older version takes minutes
         self._stop.set()
@@ -45,7 +61,7 @@ async def stop_signals() -> AsyncIterator[StopSignals]:
     signals, loop = StopSignals(asyncio.current_task()), asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:
-        loop.add_signal_handler(number, signals.on_signal)
+        loop.add_signal_handler(number, signals.on_signal, number)
     try:
         yield signals
     finally:

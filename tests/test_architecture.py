@@ -88,6 +88,9 @@ PURE: Final = (
     "chats.exchange",
     "chats.notices",
     "chats.record",
+    "check.dialplan",
+    "check.finding",
+    "check.modules",
     "demo.digest",
     "demo.pbx_errors",
     "demo.sip",
@@ -115,6 +118,7 @@ WAITING: Final = (
     "asterisk.ari",
     "asterisk.event_socket",
     "asterisk.header_reader",
+    "asterisk.inspection",
     "asterisk.provisional_response",
     "asterisk.rest",
     "asterisk.stasis_entries",
@@ -196,6 +200,8 @@ WAITING: Final = (
     "chats.live_chats",
     "chats.sender",
     "chats.session",
+    "check.asterisk",
+    "check.machine",
     "api.*",
     "demo.*",
 )
@@ -271,6 +277,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
+    "check": frozenset({"check", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}),
     "api": frozenset({"api", "clock", "calls", "chats", "store", "contract", "errors"}),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.

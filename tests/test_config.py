@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ari_agent import config
 from ari_agent.config import Address, PortRange, load
+from ari_agent.demo.settings import PORTS
 from ari_agent.errors import ConfigurationError
 
 
@@ -50,6 +53,8 @@ def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest
         ("APP", "my app", "letters"),
         ("CONCURRENCY_LIMIT", "many", "integer"),
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
+        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("DRAIN_S", "-1", "greater than or equal to 0"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
         ("SPEECH_TO_TEXT", "siri", "'none', 'openai', 'deepgram' or 'grammar'"),
         ("SPEECH_TO_TEXT", "grammar", "ARI_AGENT_TEXT_TO_SPEECH is none: set both, or neither"),
@@ -70,6 +75,73 @@ def test_a_missing_secret_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv(f"ARI_AGENT_{name}")
     with pytest.raises(ConfigurationError, match=f"ARI_AGENT_{name}: not set"):
         load()
+
+
+def test_all_missing_secrets_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ARI_PASSWORD", "API_KEY"):
+        monkeypatch.delenv(f"ARI_AGENT_{name}")
+    with pytest.raises(ConfigurationError, match=r"ARI_AGENT_ARI_PASSWORD: not set.*ARI_AGENT_API_KEY: not set"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("APIKEY", "API_KEY"), ("DB_URL", "DATABASE_URL"), ("ARI_USER", "ARI_USERNAME")]
+)
+def test_a_misspelt_variable_is_refused_with_the_nearest_name(
+    given: str, meant: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = f"ARI_AGENT_{given} is no setting: ARI_AGENT_{meant} is"
+    (tmp_path / ".env").write_text(f"ARI_AGENT_{given}=x\n")
+    with pytest.raises(ConfigurationError, match=expected):
+        load()
+    (tmp_path / ".env").unlink()
+    monkeypatch.setenv(f"ari_agent_{given.lower()}", "x")
+    with pytest.raises(ConfigurationError, match=expected):
+        load()
+
+
+def test_an_unknown_variable_that_is_like_no_setting_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ARI_AGENT_COLOUR", "red")
+    load()
+    assert "no such setting: ARI_AGENT_COLOUR" in caplog.text
+
+
+def test_variables_of_the_demo_and_of_the_recipe_are_known(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = (Path(__file__).parents[1] / "docker" / "install.sh").read_text()
+    names = {*re.findall(r"ARI_AGENT_[A-Z_]+", recipe), *(f"ARI_AGENT_{name}" for name, _ in PORTS.values())}
+    names |= {"ARI_AGENT_SOFTPHONE_ACCOUNT", "ARI_AGENT_ENTITY_ID"}  # in ari-agent.env, which the systemd unit reads
+    for name in names - {"ARI_AGENT_RTP_PORTS", "ARI_AGENT_BIND", "ARI_AGENT_ARI_URL"}:
+        monkeypatch.setenv(name, "ari_agent")
+    load()
+    assert caplog.text == ""
+
+
+def test_the_log_level_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_LOG_LEVEL", "DEBUG")
+    assert load().log_level == "debug"
+
+
+def test_the_default_database_does_not_depend_on_the_current_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(config, "SERVICE_FOLDER", tmp_path / "service")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert load().database_url == f"sqlite+aiosqlite:///{tmp_path}/state/ari-agent/ari-agent.db"
+    assert load().database_is_default
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert load().database_url == f"sqlite+aiosqlite:///{tmp_path}/home/.local/state/ari-agent/ari-agent.db"
+    (tmp_path / "service").mkdir()
+    assert load().database_url == f"sqlite+aiosqlite:///{tmp_path}/service/ari-agent.db"
+    (tmp_path / "ari-agent.db").touch()  # of an earlier version, which made it where one stood
+    assert load().database_url == f"sqlite+aiosqlite:///{tmp_path}/ari-agent.db"
+    monkeypatch.setenv("ARI_AGENT_DATABASE_URL", "sqlite+aiosqlite:///own.db")
+    assert load().database_url == "sqlite+aiosqlite:///own.db"
+    assert not load().database_is_default
 
 
 def test_without_a_range_the_system_chooses_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:

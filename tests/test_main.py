@@ -15,8 +15,9 @@ import pytest
 from ari_agent import __main__ as command_line
 from ari_agent import logs
 from ari_agent.__main__ import main
+from ari_agent.check.modules import NEEDED, WANTED
 from ari_agent.errors import ControllerFailed
-from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
+from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk, Noted
 
 NOWHERE = "http://127.0.0.1:9/ari"
 """A URL where no Asterisk listens."""
@@ -33,6 +34,12 @@ def secrets_are_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_version_prints_the_version_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"{version('ari-agent')}\n"
+
+
+def test_the_option_version_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
     assert capsys.readouterr().out == f"{version('ari-agent')}\n"
 
 
@@ -59,21 +66,33 @@ def test_a_file_of_settings_that_is_not_there_is_named_and_the_status_is_2(
     assert capsys.readouterr().err == "ari-agent: --config nowhere.toml: No such file or directory\n"
 
 
-def test_check_names_what_is_wrong_and_the_status_is_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_what_is_wrong_and_the_status_is_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["check"]) == 1
-    database, asterisk = capsys.readouterr().out.splitlines()
-    assert database == "database: ok"
+    *machine, asterisk = capsys.readouterr().out.splitlines()
+    assert machine == ["database: ok", "audio: ok", "api: ok"]
     assert asterisk.startswith("asterisk: ")
     assert "is not reachable" in asterisk
+    assert list(tmp_path.iterdir()) == []  # no database is made
 
 
 async def test_check_finds_nothing_wrong_and_the_status_is_0(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with FakeAsterisk() as asterisk:
+    def answer(noted: Noted) -> tuple[int, object] | None:
+        if noted.path == "/asterisk/modules":
+            return 200, [{"name": name, "status": "Running"} for name in (*NEEDED, *WANTED)]
+        if noted.path == "/channels/create":
+            return 200, {"id": "check-1", "name": "Local/s@x-1;1", "state": "Down"}
+        if noted.path.endswith("/variable"):
+            return 200, {"value": "1"}
+        return (404, {"message": "Application not found"}) if noted.path.startswith("/applications/") else None
+
+    async with FakeAsterisk(answer=answer) as asterisk:
         monkeypatch.setenv("ARI_AGENT_ARI_URL", f"http://127.0.0.1:{asterisk.port}/ari")
         assert await asyncio.to_thread(main, ["check"]) == 0
-    assert capsys.readouterr().out == "database: ok\nasterisk: ok\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.endswith(": ok") for line in lines if not line.startswith("dialplan: "))
+    assert "dialplan: ok, but it could not be seen: load func_config.so" in "".join(lines)
 
 
 async def test_serve_runs_until_it_is_asked_to_end_and_the_status_is_0(tmp_path: Path) -> None:
@@ -112,7 +131,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
         raise failure
 
     monkeypatch.setattr(command_line, "serve", fails)
-    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    monkeypatch.setattr(logs, "set_up", lambda *_: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text
 

@@ -43,3 +43,26 @@ async def test_a_part_that_fails_during_the_start_stops_without_cancelling_it() 
         await asyncio.sleep(0)
         signals.started()
         await signals.wait()
+
+
+async def ends_when(*numbers: signal.Signals, work_s: float) -> bool:
+    """Whether work of the stop ended by itself, when these signals came."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        await asyncio.sleep(work_s)
+        done.set()
+
+    async with stop_signals() as signals:
+        signals.started()
+        for number in numbers:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.01)
+        await signals.unless_at_once(work())
+    return done.is_set()
+
+
+async def test_sigterm_leaves_time_and_sigint_or_a_second_signal_does_not() -> None:
+    assert await ends_when(signal.SIGTERM, work_s=0.05)
+    assert not await ends_when(signal.SIGINT, work_s=600)
+    assert not await ends_when(signal.SIGTERM, signal.SIGTERM, work_s=600)

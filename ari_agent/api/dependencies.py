@@ -123,8 +123,9 @@ Probe = Callable[[], Awaitable[str | None]]
 """None when all is well, else what is missing, in a few words that an administrator understands."""
 
 
-async def _nothing_depends_on(phone_number: str) -> None:
+async def _nothing_depends_on(_phone_number: str) -> str | None:
     """Do nothing: an API without a PBX has nobody to tell of a changed number."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ class ApiDependencies:
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers
-    calls; audio_websockets: begins them. number_changed: called after a phone number was made,
-    changed or deleted, before that is answered. slots: the pool that GET /get-concurrency tells of.
+    calls; audio_websockets: begins them. number_changed: called after a phone number was made, changed or deleted,
+    before that is answered; returns what does not work with it now, or None. slots: the pool that GET
+    /get-concurrency tells of.
     """
 
     store: Store
@@ -150,7 +152,7 @@ class ApiDependencies:
     registrar: Registrar | None = None
     audio_websockets: WebAcceptor | None = None
     chats: ChatService | None = None
-    number_changed: Callable[[str], Awaitable[None]] = _nothing_depends_on
+    number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     slots: Slots | None = None
 
 

@@ -6,6 +6,7 @@ cause (400, 408, 413), a wrong key (401), an unknown id (422), Asterisk and the 
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from ari_agent.api.answer import ErrorBody
 from ari_agent.api.route import Route
 from ari_agent.api.routes import RESOURCES
+from ari_agent.api.webhook_description import WEBHOOK_MODELS, describe_webhooks
 from ari_agent.api.without_effect import HEADER
 
 _JSON: Final = "application/json"
@@ -72,7 +74,7 @@ Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], Mapping[str, Any]]
 def describe(resources: Mapping[str, Sequence[Route]] = RESOURCES) -> dict[str, Any]:
     """Return the whole OpenAPI document."""
     tagged = [(tag, route) for tag, routes in resources.items() for route in routes]
-    models = sorted(_models(route for _, route in tagged), key=str)
+    models = sorted(_models(route for _, route in tagged) | WEBHOOK_MODELS, key=str)
     found, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")
     refs: Refs = {(model, mode): found[model, mode] for model, mode in models}
     paths: dict[str, dict[str, Any]] = {}
@@ -86,8 +88,10 @@ def describe(resources: Mapping[str, Sequence[Route]] = RESOURCES) -> dict[str, 
             "description": "An AI voice agent on your own Asterisk, with the contract of Retell AI's phone API.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The server that this document comes from (ARI_AGENT_BIND)."}],
         "security": [{"api_key": []}],
         "paths": paths,
+        "webhooks": describe_webhooks(lambda model, mode: refs[model, mode]),
         "components": {
             "schemas": schemas.get("$defs", {}),
             "securitySchemes": {"api_key": {"type": "http", "scheme": "bearer"}},
@@ -111,6 +115,7 @@ def _operation(route: Route, tag: str, refs: Refs) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [tag],
         "summary": lines[0] if lines else "",
+        "description": _description(route),
         "responses": {str(status): answer for status, answer in _answers(route, refs)},
     }
     if parameters := list(_parameters(route)):
@@ -123,6 +128,12 @@ def _operation(route: Route, tag: str, refs: Refs) -> dict[str, Any]:
     if route.public:
         operation["security"] = []
     return operation
+
+
+def _description(route: Route) -> str:
+    """Return what the handler's docstring says, and what the body's says about its fields."""
+    docstrings = [route.handler.__doc__, route.body.__doc__ if route.body else None]
+    return "\n\n".join(inspect.cleandoc(text) for text in docstrings if text)
 
 
 def _parameters(route: Route) -> Iterator[Mapping[str, Any]]:

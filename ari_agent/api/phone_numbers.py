@@ -22,7 +22,12 @@ from ari_agent.contract.phone_number import (
     PhoneNumberPage,
     PhoneNumberUpdate,
 )
+from ari_agent.contract.response_engine import ConversationFlowEngine, RetellLlmEngine
+from ari_agent.errors import UnservedAgent
 from ari_agent.store.phone_numbers import PhoneNumbers
+
+WARNING: Final = "X-Ari-Agent-Warning"
+"""What does not work with a number that was saved, and what to do."""
 
 
 def _numbers(request: web.Request) -> PhoneNumbers:
@@ -43,7 +48,7 @@ async def create_phone_number(request: web.Request) -> web.Response:
     wanted = await read_body(request, PhoneNumberCreate)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
     await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
-    return answer(await _changed(request, await _numbers(request).create(number)), status=201)
+    return await _answer_changed(request, await _numbers(request).create(number), status=201)
 
 
 async def import_phone_number(request: web.Request) -> web.Response:
@@ -51,7 +56,7 @@ async def import_phone_number(request: web.Request) -> web.Response:
     wanted = await read_body(request, PhoneNumberImport)
     await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
-    return answer(await _changed(request, await _numbers(request).create(number)), status=201)
+    return await _answer_changed(request, await _numbers(request).create(number), status=201)
 
 
 async def get_phone_number(request: web.Request) -> web.Response:
@@ -70,7 +75,7 @@ async def update_phone_number(request: web.Request) -> web.Response:
     number = await _numbers(request).update(phone_number, changes)
     if number is None:
         raise unknown("phone number", phone_number)
-    return answer(await _changed(request, number))
+    return await _answer_changed(request, number)
 
 
 async def delete_phone_number(request: web.Request) -> web.Response:
@@ -100,9 +105,13 @@ async def list_phone_numbers_v2(request: web.Request) -> web.Response:
     )
 
 
-async def _changed(request: web.Request, number: PhoneNumber) -> PhoneNumber:
-    await request.app[DEPENDENCIES].number_changed(number.phone_number)
-    return number
+async def _answer_changed(request: web.Request, number: PhoneNumber, status: int = 200) -> web.Response:
+    """Answer a number that was made or changed, with what does not work about its trunk in the header WARNING."""
+    warning = await request.app[DEPENDENCIES].number_changed(number.phone_number)
+    response = answer(number, status)
+    if warning and number.sip_outbound_trunk_config and number.sip_outbound_trunk_config.termination_uri:
+        response.headers[WARNING] = warning
+    return response
 
 
 async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
@@ -115,14 +124,18 @@ async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
 async def _check_agents(
     find: Callable[[str, int | str | None], Awaitable[AnyAgent | None]], *lists: Iterable[AgentWeight] | None
 ) -> None:
-    """Refuse, with 422, to bind a number to an agent that does not exist: its first call would be lost.
+    """Refuse to bind a number to an agent that does not exist (422), or that Retell hosts: its calls would be lost.
 
     find: returns the agent of an id and a version.
     """
     for weight in (weight for weights in lists for weight in weights or ()):
-        if await find(weight.agent_id, weight.agent_version) is None:
+        agent = await find(weight.agent_id, weight.agent_version)
+        if agent is None:
             version = "" if weight.agent_version is None else f" version {weight.agent_version}"
             raise unknown("agent", f"{weight.agent_id}{version}")
+        if isinstance(agent.response_engine, RetellLlmEngine | ConversationFlowEngine):
+            remedy = "is not served yet; use custom-llm or audio-websocket"
+            raise UnservedAgent(agent.agent_id, agent.response_engine.type, remedy)
 
 
 ROUTES: Final = (

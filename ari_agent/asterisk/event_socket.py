@@ -113,9 +113,7 @@ class EventSocket:
         while True:
             replaced = False
             try:
-                async with _EventWebsocket(
-                    self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s
-                ) as socket:
+                async with EventWebsocket(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected = True
@@ -303,7 +301,7 @@ def _hand_over(on_event: Callable[[AriEvent], None], event: AriEvent) -> None:
         log.exception("an event could not be handled", extra={"event": event.type, "channel_id": event.channel_id})
 
 
-class _EventWebsocket:
+class EventWebsocket:
     """The websocket as a context: foreign errors become ours, and it is closed in every case."""
 
     def __init__(self, rest: Rest, apps: str, heartbeat_s: float) -> None:

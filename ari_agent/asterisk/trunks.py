@@ -54,6 +54,11 @@ def trunk_id(app: str, phone_number: str) -> str:
     return f"{app}-trunk-x{phone_number.encode().hex()}"
 
 
+def trunk_context(app: str) -> str:
+    """Return the context of all trunks, which no dialplan has: a trunk takes no calls."""
+    return f"{app}-trunk-takes-no-calls"
+
+
 def codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return Asterisk's names for those codecs of the list that it has, in order; without any, DEFAULT_CODECS."""
     known = (codec for name in names or () if (codec := codec_of(name)))
@@ -82,7 +87,7 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
     if config.auth_username and config.auth_password:  # Asterisk takes no empty password
         login = {"username": config.auth_username, "password": config.auth_password}
     endpoint = {
-        "context": f"{app}-trunk-takes-no-calls",
+        "context": trunk_context(app),
         "identify_by": "ip",
         "aors": name,
         # The INVITE's From. As caller id of the channel it would be lost when that joins the audio before it dials.

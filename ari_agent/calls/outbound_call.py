@@ -104,6 +104,7 @@ class OutboundCall(PhoneCall):
         self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
+        self._trunk_fault: str | None = None
 
     async def run(self) -> None:
         """Run the call to its end; where nobody could be reached, log afterwards what is wrong with the trunk."""
@@ -131,7 +132,7 @@ class OutboundCall(PhoneCall):
             channel = await self._make_channel(call)
         except AsteriskRefused as error:
             self._log.error("no channel to dial on: %s", error)
-            self.post(Teardown(DisconnectionReason.DIAL_FAILED))
+            self.post(Teardown(DisconnectionReason.DIAL_FAILED, why=self._trunk_fault or str(error)))
             return
         self.has_channel = True
         self._channel_name = channel.name
@@ -160,7 +161,7 @@ class OutboundCall(PhoneCall):
             if error.status != 500:
                 raise
         # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
-        await self._trunks.refresh(number)
+        self._trunk_fault = await self._trunks.refresh(number)
         return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
 
     # What comes of it.

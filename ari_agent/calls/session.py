@@ -393,7 +393,7 @@ class CallSession(ABC):
         if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency)
-            self._record.ended(teardown.reason, self._services.now_ms())
+            self._record.ended(teardown.reason, self._services.now_ms(), why=teardown.why)
             await self._services.records.save_for_certain(self._record)
         self._log.info("call is over", extra={"disconnection_reason": teardown.reason})
 

@@ -165,6 +165,11 @@ class Switchboard:
     # Outbound calls.
 
     @property
+    def stopping(self) -> bool:
+        """Whether new calls are refused, because the controller is about to stop."""
+        return self._stopping
+
+    @property
     def can_dial(self) -> bool:
         """Whether calls can be placed: we are connected to Asterisk, and not about to stop."""
         return self._services.ari.connected and not self._stopping
@@ -261,6 +266,13 @@ class Switchboard:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
         await self._orphans.run()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds."""
+        self._stopping = True
+        if self._running and timeout_s:
+            log.info("waiting for calls to end", extra={"calls": len(self._by_call), "drain_s": timeout_s})
+            await asyncio.wait(self._running, timeout=timeout_s)
 
     async def close(self) -> None:
         """End every call: callers go on in the dialplan, records are closed. Takes no new ones."""

@@ -12,9 +12,11 @@ class Teardown:
     """How the call ends.
 
     reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
-    dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan.
+    dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: the call was never
+    placed, in words for the record; None for other ends.
     """
 
     reason: DisconnectionReason | None
     q850_cause: int | None = None
     continues_in_dialplan: bool = False
+    why: str | None = None

@@ -70,6 +70,7 @@ class Transfers:
     async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
         """Begin a transfer; `tell` gets its outcome exactly once, at once where it cannot begin."""
         if why_not := self._why_not(request):
+            self._log.warning("transfer refused: %s", why_not, extra={"to": request.to})
             tell(failed(why_not))
             return
         transfer = ReferTransfer(request, tell)
@@ -77,6 +78,7 @@ class Transfers:
             transfer.fill(self._call.fill)
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
         except (CallError, AsteriskError) as error:
+            self._log.warning("transfer not begun: %s", error, extra={"to": request.to})
             transfer.finish(failed(str(error)))
         else:
             self._transfer = transfer
@@ -95,10 +97,11 @@ class Transfers:
         transfer = self._transfer
         if transfer is None or (outcome := transfer.observe(event)) is None:
             return
-        self._log.info("transfer %s", outcome.status, extra=dict(_summary(transfer, outcome)))
         if outcome.status == "succeeded":
+            self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
             await self._succeeded(transfer, outcome)
         else:
+            self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
             await self._failed(transfer, outcome)
 
     async def caller_was_taken(self) -> bool:

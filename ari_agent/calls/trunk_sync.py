@@ -13,6 +13,10 @@ from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
 
+_REMEDY: Final = (
+    "sorcery.conf must map endpoint, auth and aor to memory too, as the shipped one does, and Asterisk must be "
+    "restarted as a whole after that: a reload does not read it"
+)
 _DIAGNOSIS_EVERY_S: Final = 60.0
 """A batch of thousands on a dead trunk asks once a minute."""
 
@@ -26,12 +30,20 @@ class TrunkSync:
         self._turn = asyncio.Lock()
         self._diagnosed_s: dict[str, float] = {}
 
-    async def refresh(self, phone_number: str) -> None:
-        """Bring one trunk up to date. What fails is logged: the next connection to Asterisk brings all of them."""
+    async def refresh(self, phone_number: str) -> str | None:
+        """Bring one trunk up to date; returns why calls out will not work and what to do, None where they will.
+
+        What fails is logged, too: the next connection to Asterisk brings all of them.
+        """
         try:
             await self._refresh(phone_number)
-        except AsteriskError as error:
+        except AsteriskUnreachable as error:
             log.warning("trunk not brought up to date yet: %s", error, extra={"phone_number": phone_number})
+            return "Asterisk is not reachable; the trunk is made as soon as it is"
+        except AsteriskError as error:
+            log.error("trunk refused: %s; %s", error, _REMEDY, extra={"phone_number": phone_number})
+            return f"Asterisk takes no trunk: {_REMEDY}"
+        return None
 
     async def diagnose(self, phone_number: str) -> str | None:
         """Why calls through this trunk fail, for the log; None where that was told within the last minute."""
@@ -56,11 +68,7 @@ class TrunkSync:
             except AsteriskUnreachable:
                 raise
             except AsteriskError as error:
-                log.error(
-                    "trunk refused; sorcery.conf must map endpoint, auth and aor to memory too: %s",
-                    error,
-                    extra={"phone_number": phone_number},
-                )
+                log.error("trunk refused: %s; %s", error, _REMEDY, extra={"phone_number": phone_number})
         async with self._turn:
             await self._trunks.remove_others(frozenset(await self._phone_numbers()))
 

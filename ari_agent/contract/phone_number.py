@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.codec import Codec
-from ari_agent.contract.parsing.e164 import E164, Country, DialledNumber, is_e164, pretty, require_e164
+from ari_agent.contract.parsing.e164 import Country, DialledNumber, OwnNumber, is_e164, pretty, require_e164
 from ari_agent.contract.parsing.model import (
     INTEGRAL,
     AgentVersionReference,
@@ -158,9 +158,12 @@ class PhoneNumberImport(_NumberSettings):
 
 
 class PhoneNumberCreate(_NumberSettings):
-    """Body of POST /create-phone-number. Retell buys a number; there is none to buy here, so the body must name it."""
+    """Body of POST /create-phone-number. Retell buys a number; there is none to buy here, so the body must name it.
 
-    phone_number: E164
+    phone_number: a number of the PBX itself, such as 200, is taken too.
+    """
+
+    phone_number: OwnNumber
     area_code: Annotated[int, Field(strict=True, ge=200, le=999), INTEGRAL] | None = None
     country_code: Literal["US", "CA"] = "US"
     number_provider: Literal["twilio", "telnyx"] = "twilio"

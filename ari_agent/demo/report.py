@@ -1,4 +1,4 @@
-"""Reports what the demo saw, step by step: printed as it happens, and as a table and JSON at the end."""
+"""Reports what the demo saw, step by step: printed as it happens, and counted and as JSON at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 STEPS: Final[Mapping[str, str]] = {
     "ring": "the caller hears ringing",
@@ -80,16 +79,11 @@ class Report:
             return "[red]✗[/red]", self._failed[name]
         return ("[green]✓[/green]", self._seen[name]) if name in self._seen else ("[yellow]-[/yellow]", "not reached")
 
-    def table(self) -> Table:
-        """Return the summary of all steps as a table."""
-        table = Table(title="The scripted call", title_justify="left")
-        table.add_column("")
-        table.add_column("step", no_wrap=True)
-        table.add_column("seen")
-        for name, title in STEPS.items():
-            mark, text = self._verdict(name)
-            table.add_row(mark, title, escape(text))
-        return table
+    def summary(self) -> str:
+        """Return how many steps were seen, and the names of those that were not; each was printed as it happened."""
+        missing = [title for name, title in STEPS.items() if name not in self._seen or name in self._failed]
+        told = f"{len(STEPS) - len(missing)} of {len(STEPS)} steps were seen."
+        return f"{told} Not seen: {'; '.join(missing)}." if missing else told
 
     def as_json(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return the last line of `demo --once` as an object. call: the call object, empty if it was never got."""

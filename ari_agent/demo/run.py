@@ -118,7 +118,7 @@ async def _demonstrate(
         console.rule("The scripted call")
         participants = Participants(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
         call.update(await scripted_call(participants))
-        console.print(report.table())
+        console.print(report.summary(), markup=False, highlight=False)
         if not report.ok:
             for who, log in pbx.logs.items():
                 console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)

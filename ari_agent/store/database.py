@@ -99,6 +99,19 @@ def one_line(error: BaseException) -> str:
     return text.splitlines()[0].rpartition("'>: ")[2]
 
 
+def make_folder(database_url: str) -> None:
+    """Make the folder of a SQLite file, readable by nobody else, where it is missing.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    folder = Path(parse_url(database_url).database or "").parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
+
+
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, which both databases write alike."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
@@ -131,6 +144,14 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.shown_url}>"
+
+    def is_to_be_made(self, *, folder_is_made: bool) -> bool:
+        """Tell whether the database is a file that is not there yet.
+
+        Raises:
+            StoreError: it cannot be made there.
+        """
+        return isinstance(self._backend, Sqlite) and self._backend.is_to_be_made(folder_is_made=folder_is_made)
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job` in a transaction that is committed at its end, or leaves no trace if it raises.
@@ -195,6 +216,19 @@ class Sqlite:
         self._writes = 0
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(SQLITE_READERS, thread_name_prefix="store-read")
+
+    def is_to_be_made(self, *, folder_is_made: bool) -> bool:
+        """As of Database."""
+        if self._path.exists():
+            return False
+        folder = self._path.parent
+        while folder_is_made and not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise StoreError(f"cannot make the database {self._path}: there is no folder {folder}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(f"cannot make the database {self._path}: this user may not write to {folder}")
+        return True
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """A transaction in the thread that writes, after those that came before."""

@@ -12,7 +12,7 @@ from ari_agent.store.batches import Batches
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
-from ari_agent.store.migrations import bring_to_head
+from ari_agent.store.migrations import bring_to_head, require_known_schema
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
@@ -43,6 +43,11 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self._database.shown_url}>"
 
+    @property
+    def shown_url(self) -> str:
+        """The URL of the database for people, without a password."""
+        return self._database.shown_url
+
     async def open(self) -> None:
         """Make the database where it is missing and bring it to this version's schema.
 
@@ -60,6 +65,18 @@ class Store:
     async def close(self) -> None:
         """Let what is being written be written, then let go of the database."""
         await self._database.close()
+
+    async def try_out(self, *, folder_is_made: bool = False) -> None:
+        """Find out whether `open` would succeed and the database can be written, without making or changing one.
+
+        folder_is_made: the folder of a SQLite file is made before, where it is missing.
+
+        Raises:
+            StoreError: it cannot be reached or written, or was made by a newer version.
+        """
+        if not self._database.is_to_be_made(folder_is_made=folder_is_made):
+            shown = self._database.shown_url
+            await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
 
     async def ping(self) -> None:
         """Ask the database something.

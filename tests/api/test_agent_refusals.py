@@ -174,9 +174,12 @@ async def test_a_version_of_the_numbers_own_agent_that_is_not_there(desk: Desk, 
 
 
 async def test_a_batch_is_refused_for_any_agent_that_its_calls_may_draw(desk: Desk) -> None:
-    good, bad = await desk.agent(AUDIO), await desk.agent(RETELL)
+    good, bad = await desk.agent(AUDIO), await desk.agent(AUDIO)
     for agents in ([good, bad], [bad, good]):
+        await desk.api.patch(f"/update-agent/{bad}", json={"response_engine": AUDIO})
         await desk.bind(outbound_agents=[{"agent_id": agent_id, "weight": 0.5} for agent_id in agents])
+        # Changed when it is bound already: it would not be bound any more.
+        await desk.api.patch(f"/update-agent/{bad}", json={"response_engine": RETELL})
         assert f"agent {bad} has" in await refused(await desk.ask("create-batch-call", agent_id=None), 400)
         await desk.check_nothing_is_left()
         assert (await desk.ask("create-batch-call", agent_id=good)).status == 201

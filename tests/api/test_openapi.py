@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from ari_agent.api.openapi import describe
 from ari_agent.api.routes import ROUTES
+from ari_agent.contract.webhook_event import WebhookEventName
 from tests.api.conftest import API_KEY, Api
 from tests.api.served import ENDED, LIVE, NUMBER, served
 
@@ -32,7 +33,18 @@ async def test_the_description_is_open_to_all_and_names_every_path(api: Api) -> 
 def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
     operations = [operation for methods in describe()["paths"].values() for operation in methods.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
-    assert all(operation["summary"] for operation in operations)
+    assert all(operation["summary"] in operation["description"] for operation in operations)
+
+
+def test_servers_and_every_webhook_with_its_body_are_described() -> None:
+    document = describe()
+    assert document["servers"][0]["url"] == "/"
+    assert set(document["webhooks"]) == {*WebhookEventName, "call_inbound", "chat_inbound"}
+    schemas = document["components"]["schemas"]
+    for webhook in document["webhooks"].values():
+        schema = webhook["post"]["requestBody"]["content"]["application/json"]["schema"]
+        named = [schema, *schema.get("properties", {}).values()]
+        assert [part["$ref"].rpartition("/")[2] in schemas for part in named if "$ref" in part] == [True]
 
 
 DOCUMENT = schemathesis.openapi.from_dict(describe())

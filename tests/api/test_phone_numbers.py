@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from ari_agent.store.store import Store
-from tests.api.conftest import NOW_MS, Api, Json, make_agent, refused
+from tests.api.conftest import NOW_MS, Api, Json, StartApi, make_agent, refused
 
 NUMBER = "+14157774444"
 TRUNK = {"termination_uri": "mytrunk.pstn.twilio.com"}
@@ -188,6 +188,44 @@ async def test_a_number_that_reaches_the_pbx_already_is_created_without_a_trunk(
     assert "phone_number: required" in await refused(
         await api.post("/create-phone-number", json={"area_code": 415}), 400
     )
+
+
+async def test_a_number_of_the_pbx_itself_is_created_too(api: Api) -> None:
+    created = await api.post("/create-phone-number", json={"phone_number": "200"})
+    assert (created.status, (await created.json())["phone_number"]) == (201, "200")
+    assert "did you mean +12025550100?" in await refused(
+        await api.post("/create-phone-number", json={"phone_number": "202-555-0100"}), 400
+    )
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [{"type": "retell-llm", "llm_id": "llm_1"}, {"type": "conversation-flow", "conversation_flow_id": "flow_1"}],
+)
+async def test_an_agent_that_nobody_serves_here_is_not_bound(api: Api, engine: Json) -> None:
+    made = await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})
+    agents = [{"agent_id": (await made.json())["agent_id"], "weight": 1}]
+    body = {"phone_number": NUMBER, "inbound_agents": agents}
+    for path, more in (("/create-phone-number", {}), ("/import-phone-number", TRUNK)):
+        why = await refused(await api.post(path, json={**body, **more}), 400)
+        assert f"{engine['type']}, which is not served yet; use custom-llm or audio-websocket" in why
+    await import_number(api)
+    for field in ("inbound_agents", "outbound_agents", "inbound_sms_agents", "outbound_sms_agents"):
+        changed = await api.patch(f"/update-phone-number/{NUMBER}", json={field: agents})
+        assert "is not served yet" in await refused(changed, 400)
+
+
+async def test_what_does_not_work_about_a_trunk_is_in_a_header(start_api: StartApi) -> None:
+    async def changed(_: str) -> str:
+        return "Asterisk takes no trunk"
+
+    api = await start_api(number_changed=changed)
+    imported = await api.post("/import-phone-number", json={"phone_number": NUMBER, **TRUNK})
+    assert (imported.status, imported.headers["X-Ari-Agent-Warning"]) == (201, "Asterisk takes no trunk")
+    updated = await api.patch(f"/update-phone-number/{NUMBER}", json={"nickname": "Office"})
+    assert updated.headers["X-Ari-Agent-Warning"] == "Asterisk takes no trunk"
+    without = await api.post("/create-phone-number", json={"phone_number": "200"})
+    assert "X-Ari-Agent-Warning" not in without.headers
 
 
 async def test_numbers_are_listed_whole_and_in_pages(api: Api) -> None:

@@ -56,7 +56,8 @@ def test_agents(client: Retell) -> None:
 
 
 def test_phone_numbers(client: Retell) -> None:
-    agent = client.agent.create(response_engine={"type": "retell-llm", "llm_id": "llm_1"}, voice_id="v")
+    engine: Any = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
+    agent = client.agent.create(response_engine=engine, voice_id="v")
     imported = client.phone_number.import_(
         phone_number="+14157774444",
         termination_uri="sip.example.com",

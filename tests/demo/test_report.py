@@ -68,4 +68,12 @@ async def test_text_from_outside_cannot_break_the_print() -> None:
         seen("[red]x[/nonsense]")
     assert "[/dim] [bold" in out.getvalue()
     assert "[red]x[/nonsense]" in out.getvalue()
-    assert report.table().row_count == len(STEPS)
+    assert report.summary().startswith(f"1 of {len(STEPS)} steps were seen. Not seen: the inbound webhook is asked")
+
+
+async def test_each_step_is_printed_once() -> None:
+    out = io.StringIO()
+    report = Report(Console(file=out, width=100))
+    await _see(report, *STEPS)
+    assert [out.getvalue().count(title) for title in STEPS.values()] == [1] * len(STEPS)
+    assert report.summary() == f"{len(STEPS)} of {len(STEPS)} steps were seen."

@@ -56,6 +56,7 @@ async def test_failure_returns_the_caller_to_the_same_agent(stage: Stage, plan: 
         result = await call.agent.transfer_result()
         assert result["status"] == "failed"
         assert result["sip_status"] == sip_status
+        await stage.controller.logged(f"transfer failed call_id={call.call_id}")
         await _still_talking(call)
         assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
     record = await stage.controller.ended_call(call.call_id)
@@ -136,6 +137,7 @@ async def test_destinations_that_could_inject_are_refused_and_nothing_is_sent(st
             assert result["status"] == "failed", to
             reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": to})
             assert reply.status == 400, to
+        assert "the agent's transfer is refused: to: " in stage.controller.log_text()
         for index, headers in enumerate([{"Evil": "1"}, {"X-A": "1\r\nX-B: 2"}, {"X-A,": "1"}]):
             await call.agent.transfer("+14155559999", headers=headers)
             result = await call.agent.transfer_result(index=len(INJECTIONS) + index)

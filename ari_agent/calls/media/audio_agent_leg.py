@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
@@ -60,6 +61,8 @@ from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.errors import AgentCorruptPayload, AgentError
 
 NORMAL_CLEARING: Final = 16  # Q.850
+
+log = logging.getLogger(__name__)
 
 
 class AudioAgentLeg:
@@ -193,6 +196,7 @@ class AudioAgentLeg:
                 self._output.tell("update", text)
                 self._on_event(TranscriptTold(update))
             case Refused(event, why):
+                log.warning("the agent's %s is refused: %s", event, why, extra={"call_id": self._spec.call_id})
                 self._send_control(refusal(event, why))
             case Asked(HangupRequest(q850_cause=cause)):
                 self._hung_up(cause)

@@ -62,6 +62,18 @@ def require_pseudo_number(text: str) -> str:
     )
 
 
+def require_own_number(text: str) -> str:
+    """Return a number of one's own, without surrounding spaces: in E.164, or one inside a PBX, such as `200`.
+
+    Raises:
+        ValueError: it is neither, or a number of the public network in another spelling than E.164.
+    """
+    number = text.strip()
+    if number.startswith("+") or _suggestion(number):
+        return require_e164(number)
+    return require_pseudo_number(number)
+
+
 def all_spellings(number: str) -> Sequence[str]:
     """The number as given, then its digits after `+`, bare, and after `00`; a name inside a PBX has one spelling."""
     match = _DIALLED.fullmatch(number)
@@ -121,6 +133,11 @@ DialledNumber = Annotated[
     str, Field(json_schema_extra={"examples": ["+14157774444", "100"]}), AfterValidator(require_pseudo_number)
 ]
 """A number in E.164, or a number or name inside the PBX (1 to 64 letters, digits and `* # . _ -`)."""
+
+OwnNumber = Annotated[
+    str, Field(json_schema_extra={"examples": ["+14157774444", "200"]}), AfterValidator(require_own_number)
+]
+"""A number in E.164, or a number or name inside the PBX that is no public number in another spelling."""
 
 Country = Annotated[str, Field(min_length=2, max_length=2), AfterValidator(_country)]
 """A country by its ISO 3166-1 alpha-2 code, in capitals."""

@@ -30,18 +30,32 @@ def bring_to_head(connection: Connection, *, shown_url: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    if require_known_schema(connection, shown_url=shown_url) != (head,):
+        command.upgrade(config, "head")
+
+
+def require_known_schema(connection: Connection, *, shown_url: str) -> tuple[str, ...]:
+    """Return the schema that the database has, as names of scripts; empty for a new one. Changes nothing.
+
+    Raises:
+        StoreError: the database was made by a newer version.
+    """
+    scripts = ScriptDirectory.from_config(_config())
     known = {script.revision for script in scripts.walk_revisions()}
     present = MigrationContext.configure(connection).get_current_heads()
     if unknown := sorted(set(present) - known):
         raise StoreError(
             f"the database {shown_url} has schema {', '.join(unknown)}, made by a newer version of ari-agent; "
-            f"this one knows up to {head}: install the newer version or use another database"
+            f"this one knows up to {scripts.get_current_head()}: install the newer version or use another database"
         )
-    if present != (head,):
-        command.upgrade(config, "head")
+    return present
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -13,6 +13,7 @@ from ari_agent.contract.parsing.e164 import (
     is_e164,
     pretty,
     require_e164,
+    require_own_number,
     require_pseudo_number,
 )
 
@@ -115,3 +116,14 @@ def test_a_country_is_a_code_of_iso_3166_in_capitals() -> None:
     for wrong in ("de", "XX", "UK"):
         with pytest.raises(ValidationError, match="must be an ISO 3166-1 alpha-2 country code in capitals such as US"):
             TypeAdapter(Country).validate_python(wrong)
+
+
+@pytest.mark.parametrize("number", ["+14157774444", "200", "reception", "*43"])
+def test_a_number_of_ones_own_is_e164_or_inside_the_pbx(number: str) -> None:
+    assert require_own_number(f" {number} ") == number
+
+
+@pytest.mark.parametrize("number", ["4157774444", "202-555-0100", "+14157", "a b"])
+def test_a_public_number_in_another_spelling_is_no_number_of_ones_own(number: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        require_own_number(number)

@@ -1,0 +1,28 @@
+"""What the documented install, `pip install .` without extras, is enough for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements}
+
+
+@pytest.mark.parametrize("module", ["ari_agent.demo.agent", "ari_agent.demo.text_agent", "ari_agent.__main__"])
+def test_both_sample_agents_and_the_controller_need_no_extra(module: str) -> None:
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    by_package = packages_distributions()
+    needed = {owner for name in imported for owner in by_package.get(name, ())}
+    extras = set().union(*(names(extra) for extra in PROJECT["optional-dependencies"].values()))
+    assert needed & (extras - names(PROJECT["dependencies"]) - {"ari-agent"}) == set()
