@@ -13,6 +13,8 @@ TESTS: Final = Path(__file__).parent
 LINES: Final = 60
 
 ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
+    "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
+    "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),

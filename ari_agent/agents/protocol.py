@@ -15,6 +15,10 @@ class AgentProtocol(Protocol):
     def audio_is_binary(self) -> bool:
         """Return whether audio travels in binary messages."""
 
+    @property
+    def max_message_bytes(self) -> int:
+        """Return the size of the largest message that the agent may send."""
+
     def opening(self) -> Sequence[bytes]:
         """Return the messages that open the conversation."""
 

@@ -139,7 +139,8 @@ def personal_engine(
         return type(engine).model_validate(settings)
     except ValidationError as error:
         # Without the values: headers hold secrets.
-        raise AgentUnreachable(template.partition("?")[0], error.errors()[0]["msg"]) from None
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise AgentUnreachable(template.partition("?")[0], why) from None
 
 
 def _personal_url(template: str, variables: Mapping[str, str]) -> tuple[str, str]:
