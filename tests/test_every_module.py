@@ -23,6 +23,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "api/server": ("api/test_auth", "the application: every test of the API runs it"),
     "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
+    "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/agent_voice": ("api/test_web_text_agents", "speech that is played needs a call to play it to"),

@@ -254,14 +254,6 @@ VALUES = {
     "evil": "1@a>,<sip:b",
     "line": "a\r\nX-Evil: 1",
 }
-    "pasted": " +1 (202) 555-0199 ",
-    "extension": " 200 ",
-    "area": "202",
-    "desk": "+15551234567",
-    "host": "pbx.example.com",
-    "evil": "1@a>,<sip:b",
-    "line": "a\r\nX-Evil: 1",
-}
 
 
 def filled(to: str, **headers: str) -> TransferRequest:
