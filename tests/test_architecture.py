@@ -45,6 +45,8 @@ PURE: Final = (
     "agents.protocol",
     "agents.token_bucket",
     "agents.twilio",
+    "agents.twilio_signature",
+    "agents.wav_header",
     "agents.web",
     "speech.alignment",
     "speech.barge_in",

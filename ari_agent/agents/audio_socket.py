@@ -33,6 +33,8 @@ from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
+from ari_agent.agents.twilio_signature import SIGNATURE_HEADER, signature
+from ari_agent.agents.wav_header import without_header
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
 log = logging.getLogger(__name__)
@@ -142,16 +144,25 @@ class AudioSocket:
         """Return whether messages can be sent."""
         return self._transport is not None and not self._closing
 
-    async def connect(self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 10.0) -> None:
+    async def connect(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth_token: str | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
         """Dial the agent, shake hands, and send the protocol's opening messages.
 
         url: ws or wss; user and password in it become Basic authorization. wss checks the certificate against the
         system's authorities, or SSL_CERT_FILE. Redirects are not followed: the headers may hold a secret.
+        auth_token: signs the URL as Twilio does.
 
         Raises: AgentUnreachable, AgentRefused.
         """
         destination = agent_url(url)
         shown = self._url = destination.shown
+        signed = {SIGNATURE_HEADER: signature(destination.target, auth_token)} if auth_token else {}
         dialling = asyncio.create_task(
             ws_connect(
                 self._new_listener,
@@ -162,7 +173,7 @@ class AudioSocket:
                 auto_ping_idle_timeout=self._ping_idle_s,
                 auto_ping_reply_timeout=self._ping_idle_s,
                 max_frame_size=self._protocol.max_message_bytes + SKIPPED_BYTES,
-                extra_headers={**destination.authorization, **(headers or {})},
+                extra_headers={**destination.authorization, **signed, **(headers or {})},
                 max_redirects=0,
                 socket_factory=lambda parsed: self._connection.open(parsed.host, parsed.port),
                 logger_name=self._log,
@@ -278,7 +289,7 @@ class AudioSocket:
         self.messages_in += 1
         audio = self._protocol.read_audio(text)
         if audio is not None:
-            self._intake.audio(audio)
+            self._take_audio(audio)
         else:
             self._deliver(self._protocol.read_text(text))
 
@@ -286,7 +297,7 @@ class AudioSocket:
         """Pass on the value of a whole binary message."""
         self.messages_in += 1
         if self._protocol.audio_is_binary:
-            self._intake.audio(data)
+            self._take_audio(data)
         else:
             self._deliver(self._protocol.read_binary(data))
 
@@ -373,9 +384,18 @@ class AudioSocket:
             self._backlog.clear()
             self._events.on_agent_closed(error)
 
+    def _take_audio(self, payload: bytes) -> None:
+        """Hand audio on that did not go straight to its listener, without the header of a WAV file."""
+        protocol = self._protocol
+        audio, told = without_header(payload, encoding=protocol.encoding, rate_hz=protocol.rate_hz)
+        if told:
+            self.bad(AgentCorruptPayload(told, event="media"))
+        if audio:
+            self._intake.audio(audio)
+
     def _deliver(self, message: AgentMessage) -> None:
         if isinstance(message, Audio):
-            self._intake.audio(message.payload)
+            self._take_audio(message.payload)
         else:
             self._intake.do(lambda: self._events.on_agent_message(message))
 

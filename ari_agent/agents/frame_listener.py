@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.wav_header import RIFF
 from ari_agent.errors import AgentCorruptPayload
 
 SKIPPED_BYTES: Final = 32 * 1024 * 1024
@@ -100,11 +101,16 @@ class FrameListener(WSListener):
                     audio = self._read_audio(text)
                     if audio is None:
                         return self._owner.text(text)
+                    if audio[:4] == RIFF:
+                        return self._owner.text(text)
                     self._owner.messages_in += 1
                     return self._hear(audio)
                 if kind is _BINARY and self._audio_is_binary:
+                    audio = frame.get_payload_as_bytes()
+                    if audio[:4] == RIFF:
+                        return self._owner.binary(audio)
                     self._owner.messages_in += 1
-                    return self._hear(frame.get_payload_as_bytes())
+                    return self._hear(audio)
             self._unusual(transport, frame, kind)
         except AgentCorruptPayload as error:
             self._owner.bad(error)

@@ -16,6 +16,14 @@ class AgentProtocol(Protocol):
         """Return whether audio travels in binary messages."""
 
     @property
+    def encoding(self) -> str:
+        """Return how audio is written in both directions: `mulaw` or `s16le`."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Return the sample rate of the audio in both directions."""
+
+    @property
     def max_message_bytes(self) -> int:
         """Return the size of the largest message that the agent may send."""
 

@@ -56,7 +56,7 @@ class TwilioClient:
     def __init__(self, facts: CallFacts, *, stream_sid: str, encoding: str = "mulaw", rate_hz: int = 8000) -> None:
         self.stream_sid = stream_sid
         self._facts = facts
-        self._encoding, self._rate_hz = encoding, rate_hz
+        self.encoding, self.rate_hz = encoding, rate_hz
         self._bytes_per_s = rate_hz * _BYTES_PER_SAMPLE[encoding]
         self.max_message_bytes = max_message_bytes(self._bytes_per_s, in_base64=True)
         self._sequence = 0
@@ -89,8 +89,8 @@ class TwilioClient:
             "tracks": ["inbound"],
             "customParameters": parameters,
             "mediaFormat": {
-                "encoding": _MEDIA_ENCODINGS[self._encoding],
-                "sampleRate": self._rate_hz,
+                "encoding": _MEDIA_ENCODINGS[self.encoding],
+                "sampleRate": self.rate_hz,
                 "channels": 1,
             },
         }

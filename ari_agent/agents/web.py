@@ -63,7 +63,7 @@ class WebClient:
 
     def __init__(self, facts: CallFacts, *, encoding: str = "s16le", rate_hz: int = 16000) -> None:
         self._facts = facts
-        self._encoding, self._rate_hz = encoding, rate_hz
+        self.encoding, self.rate_hz = encoding, rate_hz
         self.max_message_bytes = max_message_bytes(rate_hz * (1 if encoding == "mulaw" else 2), in_base64=False)
 
     def opening(self) -> Sequence[bytes]:
@@ -74,8 +74,8 @@ class WebClient:
             "from_number": facts.from_number,
             "to_number": facts.to_number,
             "direction": facts.direction,
-            "audio_encoding": self._encoding,
-            "sample_rate": self._rate_hz,
+            "audio_encoding": self.encoding,
+            "sample_rate": self.rate_hz,
             "retell_llm_dynamic_variables": dict(facts.dynamic_variables),
         }
         if facts.metadata is not None:

@@ -230,7 +230,8 @@ class AudioAgentLeg:
         try:
             await self._socket.connect(
                 self._engine.audio_websocket_url,
-                headers=self._engine.audio_websocket_headers,
+                headers=self._engine.handshake_headers(),
+                auth_token=self._engine.audio_websocket_auth_token,
                 timeout_s=self._spec.connect_timeout_s,
             )
         except AgentError as error:
