@@ -151,7 +151,7 @@ async def test_the_upgrade_is_signed_as_twilio_signs_it_and_the_token_stays_secr
         call = await agent.call()
         url = f"{agent.url}?a=b%20c"
         signed = base64.b64encode(hmac.digest(b"12345", url.encode(), "sha1")).decode()
-        assert call.headers["X-Twilio-Signature"] == signed
-        assert call.headers["Sec-WebSocket-Protocol"] == "audio.twilio.com, other"
+        assert call.headers["x-twilio-signature"] == signed
+        assert call.headers["sec-websocket-protocol"] == "audio.twilio.com, other"
     assert "auth_token" not in shown.text
     assert "12345" not in stage.controller.log_text().replace(signed, "")
