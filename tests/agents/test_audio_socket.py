@@ -35,6 +35,8 @@ class Ear:
         self.ready = 0
         self.audio: list[bytes] = []
         self.messages: list[AgentMessage] = []
+        self.audio_before: list[int] = []
+        """Of each message: how many pieces of audio came before it."""
         self.closed: list[AgentError | None] = []
         self.news = asyncio.Event()
 
@@ -48,6 +50,7 @@ class Ear:
 
     def on_agent_message(self, message: AgentMessage) -> None:
         self.messages.append(message)
+        self.audio_before.append(len(self.audio))
         self.news.set()
 
     def on_agent_closed(self, error: AgentError | None) -> None:
@@ -217,7 +220,7 @@ async def test_a_long_message_is_taken_in_slices_and_what_follows_waits_for_it(a
         connection.frame(CLOSE, b"\x03\xe8")
         await ear.until(lambda: bool(ear.closed))
         assert b"".join(ear.audio) == audio + b"last"
-        assert len(ear.audio) == 17
+        assert (len(ear.audio), ear.audio_before) == (17, [16])
         assert (ear.messages, ear.closed) == ([Mark("after")], [None])
 
 
