@@ -195,13 +195,16 @@ class AgentClosedWithoutCode(AgentLost):
 
 
 class AgentCorruptPayload(AgentError):
-    """Raised when the agent sends a message that its protocol does not know."""
+    """Raised when the agent sends a message that its protocol does not know.
+
+    why: what was wrong. event: the kind of message where it is known, else `message`.
+    """
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, event: str = "message") -> None:
         super().__init__(f"the agent sent a corrupt message: {why}")
-        self.why = why
+        self.why, self.event = why, event
 
 
 class SpeechFailed(AriAgentError):
@@ -395,9 +398,9 @@ class TransferNotSetUp(CallError):
 class InvalidTransferTarget(CallError):
     """Raised when a transfer's destination or headers are malformed or would reach further than one INVITE: 400."""
 
-    def __init__(self, value: str, expected: str) -> None:
-        super().__init__(f"cannot transfer to {value!r}: expected {expected}")
-        self.value, self.expected = value, expected
+    def __init__(self, value: str, why: str) -> None:
+        super().__init__(f"cannot transfer to {value!r}: {why}")
+        self.value, self.why = value, why
 
 
 class InboundWebhookFailed(AriAgentError):

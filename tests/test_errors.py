@@ -119,7 +119,7 @@ def test_every_error_says_when_it_is_raised(error: type[Exception]) -> None:
             TransferNotSetUp("ari-agent-refer"),
             "the dialplan has no context ari-agent-refer: copy it from asterisk-conf/extensions.conf",
         ),
-        (InvalidTransferTarget("x", "a SIP URI"), "cannot transfer to 'x': expected a SIP URI"),
+        (InvalidTransferTarget("x", "expected a SIP URI"), "cannot transfer to 'x': expected a SIP URI"),
         (
             InboundWebhookFailed("http://w/", 4, "answered 500"),
             "inbound webhook http://w/ failed 4 times; last: answered 500",

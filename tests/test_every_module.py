@@ -13,6 +13,8 @@ TESTS: Final = Path(__file__).parent
 LINES: Final = 60
 
 ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
+    "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
+    "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
@@ -23,6 +25,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
     "asterisk/inspection": ("check/test_asterisk", "what it looks into is a real Asterisk, whole and broken"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
+    "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),

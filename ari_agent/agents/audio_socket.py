@@ -1,17 +1,18 @@
 """Dials an audio agent's websocket and carries its messages.
 
 Built on picows: its callbacks hand each frame over where it was received, without a task or a queue in between, which
-costs a third less per message than aiohttp (tests/benchmarks/README.md). Nothing outside this file knows the library.
+costs a third less per message than aiohttp (tests/benchmarks/README.md). Only frame_listener.py knows the library too.
 
     AudioSocket(protocol, events)      protocol: TwilioClient | WebClient, turns messages into bytes and back
         .connect(url)                  AgentReady follows as events.on_agent_ready()
         .send_audio(payload)           may be dropped when the agent does not read
         .send(message)                 is not
 
-What the agent may do to us is bounded: messages to MAX_MESSAGE_BYTES, fragments included; unread audio to
-BACKLOG_AUDIO_MESSAGES, then the oldest goes; what it sends to BURST_BYTES and BYTES_PER_S, then it is not read for a
+What the agent may do to us is bounded: messages to the protocol's max_message_bytes, fragments included; unread audio
+to BACKLOG_AUDIO_MESSAGES, then the oldest goes; what it sends to BURST_BYTES and BYTES_PER_S, then it is not read for a
 while, so that no agent keeps the other calls waiting; silence is pinged. A message that the protocol cannot make sense
-of closes the websocket with 1007 and says why.
+of, or that is too large, is ignored, and the agent is told why (bad_messages.py). What breaks RFC 6455 closes the
+websocket, and so does a message of more than SKIPPED_BYTES above the limit.
 """
 
 from __future__ import annotations
@@ -20,14 +21,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from picows import WSCloseCode, WSError, WSFrame, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSError, WSInvalidStatusError, WSMsgType, WSTransport, ws_connect
 
-from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, Audio
+from ari_agent.agents.bad_messages import BadMessages, Verdict
+from ari_agent.agents.control import refusal
+from ari_agent.agents.frame_listener import SKIPPED_BYTES, FrameListener
+from ari_agent.agents.intake import Intake
+from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
+from ari_agent.agents.twilio_signature import SIGNATURE_HEADER, signature
+from ari_agent.agents.wav_header import without_header
 from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRefused, AgentUnreachable
 
 log = logging.getLogger(__name__)
@@ -50,8 +57,6 @@ BYTES_PER_S: Final = 4 * 1024 * 1024
 To take in 1 MiB keeps the event loop busy for 17 to 38 ms.
 """
 
-_LOOK_EACH_BYTES: Final = 256 * 1024
-"""Payload between two looks at the clock: every few seconds, of an agent that sends in real time."""
 _LOOK_AGAIN_S: Final = 0.25
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
@@ -80,7 +85,7 @@ class AgentEvents(Protocol):
 class AudioSocket:
     """The websocket of one audio agent, from dialling to the end.
 
-    messages_in, messages_out: counted without control frames.
+    messages_in, messages_out: counted without control frames. bad_messages: those that could not be understood.
     audio_dropped: audio messages given up because the agent did not read.
     """
 
@@ -91,12 +96,19 @@ class AudioSocket:
         *,
         ping_idle_s: float = 10.0,
         budget: TokenBucket | None = None,
+        log: logging.Logger | logging.LoggerAdapter[Any] = log,
     ) -> None:
         """Take the protocol that turns values into messages, and the owner that is told what happens.
 
         ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
         budget: of the bytes that the agent may send; BURST_BYTES and BYTES_PER_S when left out.
+        log: for what goes wrong; an adapter names the call.
         """
+        self._log = log
+        self._bad = BadMessages()
+        self._intake = Intake(events.on_agent_audio, self._intake_busy)
+        self._listener: FrameListener | None = None
+        self._paused = False
         self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
         self._rest: asyncio.TimerHandle | None = None
         self._protocol = protocol
@@ -118,6 +130,11 @@ class AudioSocket:
         return f"AudioSocket({self._url}, {state}, {self.messages_in} in, {self.messages_out} out)"
 
     @property
+    def bad_messages(self) -> int:
+        """Return how many messages of the agent could not be understood."""
+        return self._bad.count
+
+    @property
     def rests(self) -> bool:
         """Return whether the agent has sent so much that it is not read for a while."""
         return self._rest is not None
@@ -127,30 +144,39 @@ class AudioSocket:
         """Return whether messages can be sent."""
         return self._transport is not None and not self._closing
 
-    async def connect(self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 10.0) -> None:
+    async def connect(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth_token: str | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
         """Dial the agent, shake hands, and send the protocol's opening messages.
 
         url: ws or wss; user and password in it become Basic authorization. wss checks the certificate against the
         system's authorities, or SSL_CERT_FILE. Redirects are not followed: the headers may hold a secret.
+        auth_token: signs the URL as Twilio does.
 
         Raises: AgentUnreachable, AgentRefused.
         """
         destination = agent_url(url)
         shown = self._url = destination.shown
+        signed = {SIGNATURE_HEADER: signature(destination.target, auth_token)} if auth_token else {}
         dialling = asyncio.create_task(
             ws_connect(
-                lambda: _Listener(self, self._protocol, self._events),
+                self._new_listener,
                 destination.target,
                 ssl_context=tls_of(destination.target),
                 websocket_handshake_timeout=None,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._ping_idle_s,
                 auto_ping_reply_timeout=self._ping_idle_s,
-                max_frame_size=MAX_MESSAGE_BYTES,
-                extra_headers={**destination.authorization, **(headers or {})},
+                max_frame_size=self._protocol.max_message_bytes + SKIPPED_BYTES,
+                extra_headers={**destination.authorization, **signed, **(headers or {})},
                 max_redirects=0,
                 socket_factory=lambda parsed: self._connection.open(parsed.host, parsed.port),
-                logger_name=log,
+                logger_name=self._log,
             ),
             name=f"dial {shown}",
         )
@@ -168,7 +194,7 @@ class AudioSocket:
                 self._closing = True
                 self._connection.cut()
         if not isinstance(
-            listener, _Listener
+            listener, FrameListener
         ):  # picows ends the handshake without an error when the peer closes in the middle of it
             transport.disconnect(graceful=False)
             raise AgentUnreachable(shown, "the connection was closed during the handshake")
@@ -230,6 +256,7 @@ class AudioSocket:
                 self.send(message)
         self._closing = True
         self._backlog.clear()
+        self._intake.drop()
         if self._transport is not None:
             # A close frame holds at most 125 bytes, two of them the code (RFC 6455 section 5.5).
             self._transport.send_close(WSCloseCode(code), reason.encode()[:123].decode(errors="ignore"))
@@ -244,7 +271,7 @@ class AudioSocket:
         elif len(backlog) > BACKLOG_MESSAGES:
             self._end(AgentLost(1008, "it does not read its messages"), code=1008)
 
-    # What the websocket tells us, through _Listener.
+    # What the websocket tells us, through FrameListener.
 
     def opened(self, transport: WSTransport) -> None:
         """Take the transport of a finished handshake, and send the opening messages."""
@@ -262,7 +289,7 @@ class AudioSocket:
         self.messages_in += 1
         audio = self._protocol.read_audio(text)
         if audio is not None:
-            self._events.on_agent_audio(audio)
+            self._take_audio(audio)
         else:
             self._deliver(self._protocol.read_text(text))
 
@@ -270,12 +297,25 @@ class AudioSocket:
         """Pass on the value of a whole binary message."""
         self.messages_in += 1
         if self._protocol.audio_is_binary:
-            self._events.on_agent_audio(data)
+            self._take_audio(data)
         else:
             self._deliver(self._protocol.read_binary(data))
 
-    def corrupt(self, error: AgentCorruptPayload, code: int) -> None:
-        """Close the websocket with this code because of a message that cannot be understood, and tell the owner why."""
+    def bad(self, error: AgentCorruptPayload) -> None:
+        """Ignore a message that cannot be understood, and tell the agent why; endless garbage ends the conversation."""
+        if self._closing:
+            return
+        verdict = self._bad.judge(asyncio.get_running_loop().time())
+        if self._bad.count == 1:
+            self._log.warning("a message of the agent is ignored (only the first of a call is told): %s", error.why)
+        if verdict is Verdict.END:
+            why = f"endless garbage, {self._bad.count} messages; the last: {error.why}"
+            self.broken(AgentCorruptPayload(why, event=error.event), code=1008)
+        elif verdict is Verdict.ANSWER:
+            self.send(self._protocol.control(refusal(error.event, error.why)))
+
+    def broken(self, error: AgentCorruptPayload, code: int) -> None:
+        """Close the websocket with this code, because no sense can be made of what comes, and tell the owner why."""
         self._end(error, code=code)
 
     def congested(self, now: bool) -> None:
@@ -295,18 +335,18 @@ class AudioSocket:
             self._rest.cancel()
         if self._closing:
             return
-        self._closing = True
-        self._backlog.clear()
-        self._events.on_agent_closed(None if code in _NORMAL_CODES else AgentLost(code, reason))
+        self._transport = None  # nothing can be sent any more
+        error = None if code in _NORMAL_CODES else AgentLost(code, reason)
+        self._intake.do(lambda: self._lost(error))  # after what the agent said last
 
     def came(self, size_bytes: int) -> None:
-        """Count payload that the agent sent, every _LOOK_EACH_BYTES; over the budget, stop reading for a while."""
+        """Count payload that the agent sent, every LOOK_EACH_BYTES; over the budget, stop reading for a while."""
         if self._transport is None or self._closing:
             return
         rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())
         if rest_s and self._rest is None:
-            self._transport.underlying_transport.pause_reading()
             self._look_again_in(rest_s)
+            self._read_or_pause()
 
     def _look_again_in(self, rest_s: float) -> None:
         self._rest = asyncio.get_running_loop().call_later(min(rest_s, _LOOK_AGAIN_S), self._look_again)
@@ -317,14 +357,47 @@ class AudioSocket:
             self._look_again_in(rest_s)
             return
         self._rest = None
-        if self._transport is not None and not self._transport.underlying_transport.is_closing():
+        self._read_or_pause()
+
+    def _intake_busy(self, busy: bool) -> None:
+        if self._listener is not None:
+            self._listener.wait_in_line(busy)
+        self._read_or_pause()
+
+    def _read_or_pause(self) -> None:
+        pause = self._rest is not None or self._intake.busy
+        if self._transport is None or pause == self._paused or self._transport.underlying_transport.is_closing():
+            return
+        self._paused = pause
+        if pause:
+            self._transport.underlying_transport.pause_reading()
+        else:
             self._transport.underlying_transport.resume_reading()
+
+    def _new_listener(self) -> FrameListener:
+        self._listener = FrameListener(self, self._protocol, self._events)
+        return self._listener
+
+    def _lost(self, error: AgentLost | None) -> None:
+        if not self._closing:
+            self._closing = True
+            self._backlog.clear()
+            self._events.on_agent_closed(error)
+
+    def _take_audio(self, payload: bytes) -> None:
+        """Hand audio on that did not go straight to its listener, without the header of a WAV file."""
+        protocol = self._protocol
+        audio, told = without_header(payload, encoding=protocol.encoding, rate_hz=protocol.rate_hz)
+        if told:
+            self.bad(AgentCorruptPayload(told, event="media"))
+        if audio:
+            self._intake.audio(audio)
 
     def _deliver(self, message: AgentMessage) -> None:
         if isinstance(message, Audio):
-            self._events.on_agent_audio(message.payload)
+            self._take_audio(message.payload)
         else:
-            self._events.on_agent_message(message)
+            self._intake.do(lambda: self._events.on_agent_message(message))
 
     def _end(self, error: AgentError, *, code: int) -> None:
         if self._closing:
@@ -333,80 +406,3 @@ class AudioSocket:
         if self._transport is not None:
             self._transport.disconnect()
         self._events.on_agent_closed(error)
-
-
-class _Listener(WSListener):
-    """The callbacks of picows: joins fragments, answers the closing handshake, and passes whole messages on."""
-
-    def __init__(self, owner: AudioSocket, protocol: AgentProtocol, events: AgentEvents) -> None:
-        self._owner = owner
-        self._read_audio = protocol.read_audio
-        self._hear = events.on_agent_audio
-        self._audio_is_binary = protocol.audio_is_binary
-        self._fragments: bytearray | None = None
-        self._fragments_type = _TEXT
-        self._came_bytes = 0
-        self._code, self._reason = 1006, ""
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._owner.opened(transport)
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        self._came_bytes += frame.payload_size
-        if self._came_bytes >= _LOOK_EACH_BYTES:
-            self._owner.came(self._came_bytes)
-            self._came_bytes = 0
-        try:
-            if self._fragments is None and frame.fin:
-                # The hot path: audio goes straight to its listener.
-                if kind is _TEXT:
-                    text = frame.get_payload_as_bytes()
-                    audio = self._read_audio(text)
-                    if audio is None:
-                        return self._owner.text(text)
-                    self._owner.messages_in += 1
-                    return self._hear(audio)
-                if kind is _BINARY and self._audio_is_binary:
-                    self._owner.messages_in += 1
-                    return self._hear(frame.get_payload_as_bytes())
-            self._unusual(transport, frame, kind)
-        except AgentCorruptPayload as error:
-            self._owner.corrupt(error, code=1007)
-
-    def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        self._owner.closed(self._code, self._reason)
-
-    def pause_writing(self) -> None:
-        self._owner.congested(True)
-
-    def resume_writing(self) -> None:
-        self._owner.congested(False)
-
-    def _unusual(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
-        if kind == WSMsgType.CLOSE:
-            payload = frame.get_payload_as_bytes()
-            self._code = int.from_bytes(payload[:2], "big") if payload else 1005
-            self._reason = payload[2:].decode(errors="replace")
-            transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
-        elif kind == _BINARY and frame.fin and self._fragments is None:
-            self._owner.binary(frame.get_payload_as_bytes())
-        elif kind in (_TEXT, _BINARY, WSMsgType.CONTINUATION):
-            self._fragment(frame, kind)
-
-    def _fragment(self, frame: WSFrame, kind: WSMsgType) -> None:
-        if (kind == WSMsgType.CONTINUATION) != (self._fragments is not None):
-            self._owner.corrupt(AgentCorruptPayload("fragments out of order (RFC 6455 section 5.4)"), code=1002)
-            return
-        if self._fragments is None:
-            self._fragments, self._fragments_type = bytearray(), kind
-        self._fragments += frame.get_payload_as_memoryview()
-        if len(self._fragments) > MAX_MESSAGE_BYTES:
-            self._owner.corrupt(AgentCorruptPayload(f"a message of over {MAX_MESSAGE_BYTES} bytes"), code=1009)
-        elif frame.fin:
-            message, self._fragments = bytes(self._fragments), None
-            if self._fragments_type == _TEXT:
-                self._owner.text(message)
-            else:
-                self._owner.binary(message)

@@ -1,4 +1,4 @@
-"""Agent audio in JSON: `{"event":"media",...,"media":{"payload":"<base64>"}}` read fast and strictly. Pure."""
+"""Agent audio in JSON: `{"event":"media",...,"media":{"payload":"<base64>"}}` read fast where it is strict. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Final
 
+from ari_agent.agents.payload import decode_payload
 from ari_agent.errors import AgentCorruptPayload
 
 _MAX_TEMPLATE_BYTES: Final = 1024
@@ -38,17 +39,22 @@ class MediaTemplate:
     def read(self, text: bytes, message: Mapping[str, object]) -> bytes:
         """Return the audio of a media message that was parsed, and take its text as the template from now on.
 
+        Base64 that is not strict is read where it can mean only one thing; its text is no template.
+
         Raises: AgentCorruptPayload, when it has no payload or no base64 in it.
         """
         match message.get("media"):
             case {"payload": str(payload)}:
                 pass
             case _:
-                raise AgentCorruptPayload("a media message needs media.payload, base64 text")
+                raise AgentCorruptPayload("a media message needs media.payload, base64 text", event="media")
         try:
             audio = binascii.a2b_base64(payload, strict_mode=True)
         except ValueError as error:  # characters outside ASCII raise a plain ValueError
-            raise AgentCorruptPayload(f"media.payload is not base64: {error}") from None
+            lenient = decode_payload(payload)
+            if lenient is None:
+                raise AgentCorruptPayload(f"media.payload is not base64: {error}", event="media") from None
+            return lenient
         if len(payload) >= _SHORTEST_PAYLOAD:
             head, _, tail = text.partition(payload.encode("ascii"))
             fits = len(head) + len(tail) <= _MAX_TEMPLATE_BYTES

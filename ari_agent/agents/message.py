@@ -12,8 +12,9 @@ from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentCorruptPayload
 
-MAX_MESSAGE_BYTES: Final = 1024 * 1024
-"""Largest message taken from an agent: 98 s of mu-law in base64, 11 s of 48 kHz PCM. A larger one ends the call."""
+QUEUED_AUDIO_S: Final = 600
+"""How much agent audio may wait for its caller (media/playout.py), and so the longest that one message may hold."""
+_MESSAGE_BYTES_BESIDE_AUDIO: Final = 64 * 1024
 
 MAX_MARK_NAME_CHARACTERS: Final = 1024
 
@@ -98,6 +99,15 @@ class TranscriptMessage:
 AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | ScreenMessage | TranscriptMessage | Ignored
 
 
+def max_message_bytes(bytes_per_s: int, *, in_base64: bool) -> int:
+    """Return the size of the largest message that is taken from an agent: QUEUED_AUDIO_S of audio and 64 KiB.
+
+    bytes_per_s: of audio in the connection's encoding and rate.
+    """
+    audio_bytes = QUEUED_AUDIO_S * bytes_per_s
+    return (audio_bytes * 4 // 3 if in_base64 else audio_bytes) + _MESSAGE_BYTES_BESIDE_AUDIO
+
+
 def read_object(text: bytes) -> dict[str, object]:
     """Read a text message as a JSON object. Raises: AgentCorruptPayload."""
     try:
@@ -114,7 +124,8 @@ def read_mark(message: Mapping[str, object]) -> Mark:
     match message.get("mark"):
         case {"name": str(name)} if len(name) <= MAX_MARK_NAME_CHARACTERS:
             return Mark(name)
-    raise AgentCorruptPayload(f"a mark needs mark.name, a text of at most {MAX_MARK_NAME_CHARACTERS} characters")
+    wanted = f"a text of at most {MAX_MARK_NAME_CHARACTERS} characters"
+    raise AgentCorruptPayload(f"a mark needs mark.name, {wanted}", event="mark")
 
 
 def write_object(message: Mapping[str, object]) -> bytes:

@@ -15,6 +15,18 @@ class AgentProtocol(Protocol):
     def audio_is_binary(self) -> bool:
         """Return whether audio travels in binary messages."""
 
+    @property
+    def encoding(self) -> str:
+        """Return how audio is written in both directions: `mulaw` or `s16le`."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Return the sample rate of the audio in both directions."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Return the size of the largest message that the agent may send."""
+
     def opening(self) -> Sequence[bytes]:
         """Return the messages that open the conversation."""
 

@@ -25,8 +25,16 @@ class TokenBucket:
 
         size_bytes: 0 asks again without counting anything.
         """
+        self._refill(now_s)
+        self._left -= size_bytes
+        return max(0.0, -self._left / self.bytes_per_s)
+
+    def has(self, size_bytes: int, now_s: float) -> bool:
+        """Return whether so much may come at `now_s`, without counting it."""
+        self._refill(now_s)
+        return self._left >= size_bytes
+
+    def _refill(self, now_s: float) -> None:
         if self._at_s is not None:
             self._left = min(self.burst_bytes, self._left + (now_s - self._at_s) * self.bytes_per_s)
         self._at_s = now_s
-        self._left -= size_bytes
-        return max(0.0, -self._left / self.bytes_per_s)

@@ -13,7 +13,8 @@ Server role, `TwilioServer`: we are what Twilio's <Stream> connects to.
 Audio is mu-law at 8 kHz as with Twilio, or whatever `start.mediaFormat` says: `audio/x-l16` is signed 16-bit
 little-endian PCM.
 
-An agent's message that is no JSON object, or media that is no base64, is corrupt; an unknown event is ignored.
+An agent's message that is no JSON object, or media that is no base64, is corrupt (bad_messages.py says what becomes of
+it); an unknown event is ignored. JSON in a binary message is read as if it were text.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ari_agent.agents.message import (
     Clear,
     Ignored,
     Mark,
+    max_message_bytes,
     read_mark,
     read_object,
     write_object,
@@ -54,8 +56,9 @@ class TwilioClient:
     def __init__(self, facts: CallFacts, *, stream_sid: str, encoding: str = "mulaw", rate_hz: int = 8000) -> None:
         self.stream_sid = stream_sid
         self._facts = facts
-        self._encoding, self._rate_hz = encoding, rate_hz
+        self.encoding, self.rate_hz = encoding, rate_hz
         self._bytes_per_s = rate_hz * _BYTES_PER_SAMPLE[encoding]
+        self.max_message_bytes = max_message_bytes(self._bytes_per_s, in_base64=True)
         self._sequence = 0
         self._chunk = 0
         self._audio_bytes = 0
@@ -86,8 +89,8 @@ class TwilioClient:
             "tracks": ["inbound"],
             "customParameters": parameters,
             "mediaFormat": {
-                "encoding": _MEDIA_ENCODINGS[self._encoding],
-                "sampleRate": self._rate_hz,
+                "encoding": _MEDIA_ENCODINGS[self.encoding],
+                "sampleRate": self.rate_hz,
                 "channels": 1,
             },
         }
@@ -148,7 +151,10 @@ class TwilioClient:
         return Ignored(event[:80])
 
     def read_binary(self, data: bytes) -> AgentMessage:
-        """Raise AgentCorruptPayload, because Twilio's protocol has no binary messages."""
+        """Read JSON that came in a binary message. Raises: AgentCorruptPayload; audio is never binary here."""
+        if data.lstrip()[:1] == b"{":
+            audio = self.read_audio(data)
+            return Audio(audio) if audio is not None else self.read_text(data)
         raise AgentCorruptPayload(f"a binary message of {len(data)} bytes; Twilio media is base64 in JSON text")
 
     def _numbered(self, message: Mapping[str, object]) -> bytes:

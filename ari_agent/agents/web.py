@@ -25,7 +25,8 @@ an agent, everything that may pass:
 Server role, `WebServer`: a client dials us, as Retell's web SDK does (`/audio-websocket/{call_id}`). It sends audio
 and `ping`, and hears `clear`, `pong`, updates of the transcript and metadata.
 
-Text that is neither one of the bare words nor a JSON object is corrupt; a JSON object with an unknown event is ignored.
+Text that is neither one of the bare words nor a JSON object is corrupt (bad_messages.py says what becomes of it); a
+JSON object with an unknown event is ignored.
 An s16le message of odd length keeps its last byte for the next one: some agents cut a stream anywhere.
 """
 
@@ -44,6 +45,7 @@ from ari_agent.agents.message import (
     Ignored,
     Ping,
     ScreenMessage,
+    max_message_bytes,
     read_mark,
     read_object,
     write_object,
@@ -61,7 +63,8 @@ class WebClient:
 
     def __init__(self, facts: CallFacts, *, encoding: str = "s16le", rate_hz: int = 16000) -> None:
         self._facts = facts
-        self._encoding, self._rate_hz = encoding, rate_hz
+        self.encoding, self.rate_hz = encoding, rate_hz
+        self.max_message_bytes = max_message_bytes(rate_hz * (1 if encoding == "mulaw" else 2), in_base64=False)
 
     def opening(self) -> Sequence[bytes]:
         """Return the metadata message, the first one."""
@@ -71,8 +74,8 @@ class WebClient:
             "from_number": facts.from_number,
             "to_number": facts.to_number,
             "direction": facts.direction,
-            "audio_encoding": self._encoding,
-            "sample_rate": self._rate_hz,
+            "audio_encoding": self.encoding,
+            "sample_rate": self.rate_hz,
             "retell_llm_dynamic_variables": dict(facts.dynamic_variables),
         }
         if facts.metadata is not None:

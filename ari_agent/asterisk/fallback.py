@@ -39,7 +39,7 @@ def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapp
         return None
     for given in (fallback, number.phone_number):
         if not _NUMBER.fullmatch(given):
-            raise InvalidTransferTarget(given, "letters, digits and * # . _ -, after a + if any")
+            raise InvalidTransferTarget(given, "expected letters, digits and * # . _ -, after a + if any")
     config = number.sip_outbound_trunk_config
     through_trunk = is_e164(fallback) and config is not None and config.termination_uri is not None
     return {

@@ -67,7 +67,7 @@ def refer_variables(
     uri = request.to
     if not uri.lower().startswith(("sip:", "sips:")):
         if default_host is None or not _HOST.fullmatch(default_host):
-            raise InvalidTransferTarget(uri, "a SIP URI, because the caller's own host is not known")
+            raise InvalidTransferTarget(uri, "expected a SIP URI, because the caller's own host is not known")
         uri = f"sip:{uri}@{default_host}"
     headers = "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in request.headers.items())
     refer_to = f"<{uri}?{headers}>" if headers else f"<{uri}>"

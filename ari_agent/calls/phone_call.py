@@ -23,9 +23,11 @@ from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.media.call_media import MediaSpec
 from ari_agent.calls.media.commands import KeyPressed
+from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import LastWordsHeard
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import TellOutcome, Transfers
@@ -116,6 +118,25 @@ class PhoneCall(CallSession):
         """See TransferringCall."""
         return render(template, self._variables())
 
+    def hear_out(self) -> bool:
+        """See TransferringCall."""
+        media = self.media
+        if media is None or not media.stats.queued_ms:
+            return False
+        self._start_task(self._hear_out(media))
+        return True
+
+    async def _hear_out(self, media: MediaHalf) -> None:
+        await media.hear_out()
+        self.post(LastWordsHeard())
+
+    async def _last_words_heard(self, _: LastWordsHeard) -> None:
+        await self._transfers.leave()
+
+    @property
+    def _is_being_transferred(self) -> bool:
+        return super()._is_being_transferred or self._transfers.waits
+
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """See TransferringCall."""
         await self._leg.leave_for_refer(variables)
@@ -124,6 +145,11 @@ class PhoneCall(CallSession):
         if self._record:
             self._record.transfer_started(request)
             await self._save()
+
+    async def transfer_not_begun(self) -> None:
+        """See TransferringCall."""
+        if self._deferred_teardown:
+            await self._end(self._deferred_teardown)
 
     async def caller_returned(self) -> None:
         """See TransferringCall."""
@@ -180,6 +206,7 @@ class PhoneCall(CallSession):
         ChannelHangupRequest: _caller_gone,
         ChannelDestroyed: _caller_gone,
         StasisEnd: _left_stasis,
+        LastWordsHeard: _last_words_heard,
         StasisStart: _transfer_event,
         ChannelVarset: _transfer_event,
         ChannelDtmfReceived: _digit_pressed,

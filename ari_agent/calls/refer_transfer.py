@@ -20,6 +20,7 @@ from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.errors import InvalidTransferTarget
 
 _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
@@ -43,7 +44,7 @@ class ReferTransfer:
         try:
             self.request = self.request.filled(fill)
         except ValidationError as error:
-            raise InvalidTransferTarget(self.request.to, error.errors()[0]["msg"]) from None
+            raise InvalidTransferTarget(self.request.to, explain(error, root="transfer")) from None
 
     def variables(self, sip: SipHeaders) -> Mapping[str, str]:
         """The channel variables that make the dialplan's detour send this REFER.

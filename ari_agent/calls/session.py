@@ -252,7 +252,9 @@ class CallSession(ABC):
         """
         continues_in_dialplan = event.q850_cause == NORMAL_CLEARING
         teardown = Teardown(DisconnectionReason.AGENT_HANGUP, event.q850_cause, continues_in_dialplan)
-        if self.media and self.state is CallState.TALKING:
+        if self._is_being_transferred:
+            self._deferred_teardown = teardown  # it may well leave once it has asked for the transfer
+        elif self.media and self.state is CallState.TALKING:
             self._start_task(self._drain(self.media, teardown))
         elif self.media and self.state is CallState.CONNECTING and self.media.stats.queued_ms:
             self._deferred_teardown = teardown  # it spoke to a caller who still rings: answered first, to hear it
@@ -263,9 +265,13 @@ class CallSession(ABC):
         await media.close(drain=True)
         self.post(teardown)
 
+    @property
+    def _is_being_transferred(self) -> bool:
+        return self.state is CallState.TRANSFERRING
+
     async def _agent_gone(self, teardown: Teardown) -> None:
-        if self.state is CallState.TRANSFERRING:
-            self._deferred_teardown = teardown  # it may well leave once it has asked for the transfer
+        if self._is_being_transferred:
+            self._deferred_teardown = teardown
         else:
             await self._end(teardown)
 

@@ -17,6 +17,11 @@ class MaxDurationReached:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWordsHeard:
+    """The caller has heard what the agent said before it asked for a transfer."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -31,5 +36,6 @@ SessionEvent: TypeAlias = (
     | RingingTooLong
     | MaxDurationReached
     | TranscriptDue
+    | LastWordsHeard
     | Teardown
 )

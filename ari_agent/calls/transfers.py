@@ -41,12 +41,18 @@ class TransferringCall(Protocol):
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text."""
 
+    def hear_out(self) -> bool:
+        """Post LastWordsHeard once the caller has heard what the agent said so far; False where all is heard."""
+
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour; the agent stays.
 
         Raises:
             TransferNotSetUp, AsteriskError: it cannot; the caller stays.
         """
+
+    async def transfer_not_begun(self) -> None:
+        """End the call if its agent has left since it asked for the transfer."""
 
     async def caller_returned(self) -> None:
         """Join the caller, who is back, with the agent again, or end the call if there is no agent any more."""
@@ -59,16 +65,20 @@ class TransferringCall(Protocol):
 
 
 class Transfers:
-    """The transfers of one call, one at a time."""
+    """The transfers of one call, one at a time.
+
+    waits: a transfer was asked for, and begins once the caller has heard what the agent said before.
+    """
 
     def __init__(self, call: TransferringCall, log: CallLog) -> None:
         self._call = call
         self._log = log
         self._transfer: ReferTransfer | None = None
         self._refer_unanswered = False
+        self.waits = False
 
     async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
-        """Begin a transfer; `tell` gets its outcome exactly once, at once where it cannot begin."""
+        """Begin a transfer, after the agent's last words; `tell` gets its outcome once, at once if it cannot begin."""
         if why_not := self._why_not(request):
             self._log.warning("transfer refused: %s", why_not, extra={"to": request.to})
             tell(failed(why_not))
@@ -76,16 +86,35 @@ class Transfers:
         transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
+            transfer.variables(self._call.sip)
+        except CallError as error:
+            self._log.warning("transfer refused: %s", error, extra={"to": request.to})
+            transfer.finish(failed(str(error)))
+            return
+        self._transfer = transfer
+        if self._call.hear_out():
+            self.waits = True
+        else:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Send the REFER of the transfer that was asked for: the caller has heard what the agent said before."""
+        transfer, self.waits = self._transfer, False
+        if transfer is None:
+            return
+        try:
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
         except (CallError, AsteriskError) as error:
-            self._log.warning("transfer not begun: %s", error, extra={"to": request.to})
+            self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})
+            self._transfer = None
             transfer.finish(failed(str(error)))
-        else:
-            self._transfer = transfer
+            await self._call.transfer_not_begun()
 
     def _why_not(self, request: TransferRequest) -> str | None:
         if self._call.state is not CallState.TALKING:
             return f"the call is {self._call.state.value}, not talking"
+        if self.waits:
+            return "another transfer begins as soon as the agent's last words are heard"
         if request.mode != "sip_refer":
             return f"mode {request.mode} is not served; use sip_refer"
         if self._refer_unanswered:

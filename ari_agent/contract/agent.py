@@ -34,11 +34,13 @@ from ari_agent.contract.parsing.model import (
     UpToTwo,
 )
 from ari_agent.contract.response_engine import (
+    AUTH_TOKEN,
     AudioWebsocketEngine,
     ConversationFlowEngine,
     CustomLlmEngine,
     ResponseEngine,
     RetellLlmEngine,
+    with_token,
 )
 
 __all__ = [
@@ -155,6 +157,10 @@ class _WholeAgent(AgentSettings):
             raise ValueError("is_transfer_agent must be false for a custom-llm agent")
         return self
 
+    def changes(self) -> dict[str, Any]:
+        """See ContractModel; with the engine's auth token."""
+        return with_token(super().changes(), self.response_engine)
+
 
 class AgentCreate(_WholeAgent):
     """Body of POST /create-agent."""
@@ -175,10 +181,20 @@ class AgentUpdate(EngineUpdate, AgentSettings):
     def apply(self, agent: Agent, *, now_ms: int) -> Agent:
         """Return a copy of the agent with these changes. now_ms: the time, in milliseconds since 1970.
 
+        A new response_engine that says nothing of an auth token keeps the one that the agent has; null removes it.
+
         Raises:
             pydantic.ValidationError: with the changes, the settings contradict one another.
         """
-        return Agent.model_validate({**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms})
+        changed = {**agent.changes(), **self.changes(), "last_modification_timestamp": now_ms}
+        engine = self.response_engine
+        if isinstance(engine, AudioWebsocketEngine) and AUTH_TOKEN not in engine.model_fields_set:
+            changed = with_token(changed, agent.response_engine)
+        return Agent.model_validate(changed)
+
+    def changes(self) -> dict[str, Any]:
+        """See ContractModel; with the engine's auth token."""
+        return with_token(super().changes(), self.response_engine)
 
 
 class Agent(AgentIdentity, _WholeAgent):

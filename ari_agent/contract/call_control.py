@@ -2,9 +2,7 @@
 
 The same objects serve an agent's websocket messages (`{"event":"transfer","transfer":{...}}`) and the bodies of
 `POST /v2/transfer-call`, `/v2/stop-call` and `/v2/send-dtmf`. Whatever passes here is safe to put on the wire and into
-a dialplan argument: destinations are matched against a grammar narrower than RFC 3261 section 25.1, because a REFER's
-Refer-To is assembled from text, and one stray `>` or `,` would end it and begin something the administrator never
-allowed.
+a dialplan argument.
 """
 
 from __future__ import annotations
@@ -13,64 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination, read_template
 from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY
 from ari_agent.contract.q850 import NORMAL_CLEARING
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
-MAX_DESTINATION_CHARACTERS: Final = 256
-
-EXPECTED_DESTINATION: Final = (
-    "an E.164 number such as +15551234567, an extension of digits, or a URI such as "
-    "sip:bob@example.com;transport=tcp (parameters: transport=udp|tcp|tls, user=phone)"
-)
-
-_NUMBER: Final = re.compile(r"\+[1-9][0-9]{1,14}|[0-9]{1,20}")
-# RFC 3261 section 25.1, less everything that separates something somewhere: `user` loses & = ; ? / , $ ( ) ' and the
-# password; uri-headers (`?Replaces=...`) are not taken from the destination, they have a field of their own.
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_SIP_URI: Final = re.compile(
-    r"sips?:"
-    r"(?:(?:[A-Za-z0-9_.!~*+-]|%(?:[2-6][0-9A-F]|7[0-9A-E]|[89A-F][0-9A-F]))+@)?"
-    rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-F:.]{{2,45}}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:;(?:transport=(?:udp|tcp|tls)|user=phone))*",
-    re.ASCII | re.IGNORECASE,
-)
 _HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.ASCII | re.IGNORECASE)
 # C0, DEL and C1 controls, and the line separators that some parsers take for a line's end.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_TEMPLATE: Final = re.compile(r"\{\{[ A-Za-z0-9_./+-]{1,128}\}\}")
-_ALLOWED_IN_DESTINATION: Final = re.compile(r"[A-Za-z0-9_.!~*+:;=@%\[\]-]")
-
-
-def _trimmed(value: object) -> object:
-    """Strip the blanks that copying leaves around a number, but not line ends, which are refused later."""
-    return value.strip(" \t") if isinstance(value, str) else value
-
-
-def _destination(value: str) -> str:
-    if _TEMPLATE.search(value):
-        # The values of the variables are not known yet: `filled` checks the destination again.
-        _number_or_uri(_TEMPLATE.sub("1", value))
-        return value
-    return _number_or_uri(value)
-
-
-def _number_or_uri(value: str) -> str:
-    if not value:
-        raise ValueError(f"the destination is empty; expected {EXPECTED_DESTINATION}")
-    strange = next((character for character in value if not _ALLOWED_IN_DESTINATION.fullmatch(character)), None)
-    if strange is not None:
-        raise ValueError(f"{strange!r} is not allowed in a destination; expected {EXPECTED_DESTINATION}")
-    if _NUMBER.fullmatch(value):
-        return value
-    uri = _SIP_URI.fullmatch(value)
-    if uri is None or int(uri["port"] or 5060) not in range(1, 65536):
-        raise ValueError(f"{value!r} is no destination; expected {EXPECTED_DESTINATION}")
-    return value
 
 
 def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -106,16 +57,14 @@ class _Request(BaseModel):
 class TransferRequest(_Request):
     """Transfer the caller to another destination.
 
-    to: where to; see EXPECTED_DESTINATION; at most 256 characters. It may hold `{{dynamic_variables}}`, and so may the
-    values of headers: `filled` replaces them.
+    to: where to, in any spelling of destination.py; at most 256 characters. It may hold `{{dynamic_variables}}`, and so
+    may the values of headers: `filled` replaces them.
     mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first.
     headers: for the call to the destination; names `X-*` or `User-To-User`, at most 16 of them, values printable and
     at most 1024 bytes of UTF-8 each.
     """
 
-    to: Annotated[
-        str, Field(max_length=MAX_DESTINATION_CHARACTERS), BeforeValidator(_trimmed), AfterValidator(_destination)
-    ]
+    to: Annotated[str, Field(max_length=MAX_DESTINATION_CHARACTERS), AfterValidator(read_template)]
     mode: Literal["sip_refer", "sip_invite", "warm"] = "sip_refer"
     headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
 
@@ -137,7 +86,7 @@ class TransferRequest(_Request):
 class _Destination(_Request):
     """A destination without variables, checked as the final one."""
 
-    to: Annotated[str, BeforeValidator(_trimmed), AfterValidator(_number_or_uri)]
+    to: Annotated[str, AfterValidator(read_destination)]
 
 
 class HangupRequest(_Request):

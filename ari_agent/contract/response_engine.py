@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Identifier, StringMap
+from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Identifier, Many, StringMap
 from ari_agent.contract.parsing.url import WebsocketUrl
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -25,6 +25,11 @@ def _handshake_headers(headers: dict[str, str]) -> dict[str, str]:
         if not _VALUE.fullmatch(value) or len(value) > 4096:
             raise ValueError(f"the value of header {name} must be printable, on one line and at most 4096 characters")
     return headers
+
+
+AUTH_TOKEN: Final = "audio_websocket_auth_token"  # noqa: S105 (a field's name)
+AuthToken = Annotated[str, Field(min_length=1, max_length=256)]
+Subprotocol = Annotated[str, Field(pattern=rf"^{_TOKEN.pattern}$", max_length=64)]
 
 
 class RetellLlmEngine(ContractModel):
@@ -57,6 +62,9 @@ class AudioWebsocketEngine(ContractModel):
     audio_encoding, sample_rate: the format of the audio in both directions; by default mulaw at 8000 Hz for `twilio`
     and s16le at 16000 Hz for `web`. mulaw is always 8000 Hz.
     audio_websocket_headers: sent with the handshake, for `Authorization` and the like; at most 32.
+    audio_websocket_subprotocols: offered as `Sec-WebSocket-Protocol`, in order of preference; at most 8.
+    audio_websocket_auth_token: signs the URL as dialled, in the header `X-Twilio-Signature`, as Twilio does with the
+    account's auth token. The API never answers it: `as_json` leaves it out, and `with_token` puts it back.
     """
 
     type: Literal["audio-websocket"]
@@ -67,6 +75,14 @@ class AudioWebsocketEngine(ContractModel):
     audio_websocket_headers: Annotated[StringMap, AfterValidator(_handshake_headers)] | None = Field(
         default=None, repr=False, max_length=32
     )
+    audio_websocket_subprotocols: Annotated[Many[Subprotocol], Field(min_length=1, max_length=8)] | None = None
+    audio_websocket_auth_token: AuthToken | None = Field(default=None, exclude=True, repr=False)
+
+    def handshake_headers(self) -> dict[str, str]:
+        """Return the headers that the agent wants with the websocket's handshake."""
+        offered = ", ".join(self.audio_websocket_subprotocols or ())
+        wanted = {"Sec-WebSocket-Protocol": offered} if offered else {}
+        return wanted | (self.audio_websocket_headers or {})
 
     @model_validator(mode="before")
     @classmethod
@@ -90,3 +106,11 @@ ResponseEngine = Annotated[
     RetellLlmEngine | CustomLlmEngine | ConversationFlowEngine | AudioWebsocketEngine, Field(discriminator="type")
 ]
 """What answers for an agent; `type` says which kind it is."""
+
+
+def with_token(document: dict[str, Any], engine: ResponseEngine | None) -> dict[str, Any]:
+    """Return an object's JSON with the auth token in its `response_engine`, for the database and for copies of it."""
+    token = engine.audio_websocket_auth_token if isinstance(engine, AudioWebsocketEngine) else None
+    if token is not None and isinstance(document.get("response_engine"), dict):
+        document["response_engine"] = {**document["response_engine"], AUTH_TOKEN: token}
+    return document

@@ -129,6 +129,7 @@ class Bridge:
         "_muted",
         "_on_marks",
         "_on_second",
+        "_partial",
         "_release",
         "_send_agent",
         "_started",
@@ -182,6 +183,7 @@ class Bridge:
         self._deferred_ticks = 0  # ticks after a stall that wait for the agent's audio
         self._deferring_until_s = -inf
         self._last_caller = self._last_agent = ULAW_SILENCE_FRAME
+        self._partial = b""  # of the caller's audio: what does not fill a frame yet
 
     def start(self) -> None:
         """Begin the conversation: from now on queued agent audio is played and the caller's packets are passed on."""
@@ -249,8 +251,20 @@ class Bridge:
                 self.heard_s = self._clock()
         if self._muted:
             payload = ULAW_SILENCE_FRAME[:1] * len(payload)
+        if len(payload) != FRAME_SAMPLES or self._partial:
+            self._hear_reframed(payload)
+            return
         send = self._send_agent
         send(payload if self._is_ulaw else self._encoding.to_agent(payload))
+
+    def _hear_reframed(self, payload: bytes) -> None:
+        """Pass on packets that are not 20 ms long (ptime 30, 40 or 60) in pieces that are, as Twilio sends them."""
+        audio = self._partial + payload
+        whole = len(audio) - len(audio) % FRAME_SAMPLES
+        for start in range(0, whole, FRAME_SAMPLES):
+            piece = audio[start : start + FRAME_SAMPLES]
+            self._send_agent(piece if self._is_ulaw else self._encoding.to_agent(piece))
+        self._partial = audio[whole:]
 
     # the agent's side
 

@@ -222,6 +222,11 @@ class Playout:
         return len(self._frames) * FRAME_SAMPLES + len(self._tail)
 
     @property
+    def handed_bytes(self) -> int:
+        """Return how much of the agent's audio is not queued any more since the call began: played, cut or cleared."""
+        return self._handed_bytes
+
+    @property
     def ready(self) -> bool:
         """Return whether a whole frame waits."""
         return bool(self._frames)

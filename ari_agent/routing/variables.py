@@ -40,7 +40,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ari_agent.contract.call_control import refuse_unsendable
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import AUTH_TOKEN, AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
@@ -135,11 +135,13 @@ def personal_engine(
         template, settings["audio_websocket_url"] = _personal_url(engine.audio_websocket_url, variables)
         if headers := engine.audio_websocket_headers:
             settings["audio_websocket_headers"] = {name: render(value, variables) for name, value in headers.items()}
+        settings[AUTH_TOKEN] = engine.audio_websocket_auth_token
     try:
         return type(engine).model_validate(settings)
     except ValidationError as error:
         # Without the values: headers hold secrets.
-        raise AgentUnreachable(template.partition("?")[0], error.errors()[0]["msg"]) from None
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise AgentUnreachable(template.partition("?")[0], why) from None
 
 
 def _personal_url(template: str, variables: Mapping[str, str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from ari_agent.agents.audio_socket import AudioSocket
-from ari_agent.agents.message import MAX_MESSAGE_BYTES, AgentMessage, CallFacts, Clear, Mark
+from ari_agent.agents.bad_messages import ANSWERS_AT_ONCE, BURST
+from ari_agent.agents.frame_listener import SKIPPED_BYTES
+from ari_agent.agents.message import AgentMessage, CallFacts, Clear, Mark
 from ari_agent.agents.tcp_connection import tls_context
 from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.agents.twilio import TwilioClient
@@ -32,6 +35,8 @@ class Ear:
         self.ready = 0
         self.audio: list[bytes] = []
         self.messages: list[AgentMessage] = []
+        self.audio_before: list[int] = []
+        """Of each message: how many pieces of audio came before it."""
         self.closed: list[AgentError | None] = []
         self.news = asyncio.Event()
 
@@ -45,6 +50,7 @@ class Ear:
 
     def on_agent_message(self, message: AgentMessage) -> None:
         self.messages.append(message)
+        self.audio_before.append(len(self.audio))
         self.news.set()
 
     def on_agent_closed(self, error: AgentError | None) -> None:
@@ -133,31 +139,96 @@ async def test_fragments_are_joined_and_control_frames_may_come_between(agent: R
 
 @pytest.mark.parametrize(
     "frames",
-    [
-        frame(CONTINUATION, b"{}"),
-        frame(TEXT, b"{", final=False) + frame(TEXT, b"}"),
-        frame(BINARY, b"\x00" * 160),
-        frame(TEXT, b"\xff\xfe"),
-        frame(TEXT, b"hello"),
-        frame(TEXT, b'{"event":"media","media":{"payload":"***"}}'),
-        b"".join(frame(opcode, bytes(300_000), final=False) for opcode in (TEXT, *[CONTINUATION] * 4)),
-    ],
-    ids=["lone continuation", "text in text", "binary", "not utf-8", "not json", "not base64", "endless fragments"],
+    [frame(CONTINUATION, b"{}"), frame(TEXT, b"{", final=False) + frame(TEXT, b"}")],
+    ids=["lone continuation", "text in text"],
 )
-async def test_nonsense_ends_the_conversation_and_says_why(agent: RawAgent, frames: bytes) -> None:
+async def test_fragments_out_of_order_end_the_conversation_and_say_why(agent: RawAgent, frames: bytes) -> None:
     async with talking(agent) as (socket, ear, connection):
         connection.write(frames)
         await ear.until(lambda: bool(ear.closed))
         (error,) = ear.closed
         assert isinstance(error, AgentCorruptPayload)
         assert not socket.is_open
-        assert await connection.close_code() in (1002, 1007, 1009)
+        assert await connection.close_code() == 1002
+
+
+LIMIT_BYTES = twilio().max_message_bytes
+MARK = b'{"event":"mark","mark":{"name":"after"}}'
+
+
+async def answered_errors(connection: RawConnection, count: int) -> list[dict[str, str]]:
+    """The bodies of the next errors that the agent is told; the messages that open the call are passed over."""
+    errors: list[dict[str, str]] = []
+    while len(errors) < count:
+        message = json.loads((await connection.read_frame())[1])
+        if message["event"] == "error":
+            errors.append(message["error"])
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("frames", "event", "why"),
+    [
+        (frame(BINARY, b"\x00" * 160), "message", "binary message"),
+        (frame(TEXT, b"\xff\xfe"), "message", "UTF-8"),
+        (frame(TEXT, b"hello"), "message", "not valid JSON"),
+        (frame(TEXT, b'{"event":"media","media":{"payload":"***"}}'), "media", "not base64"),
+        (frame(TEXT, b'{"event":"mark","streamSid":"MZ1"}'), "mark", "mark.name"),
+        (frame(TEXT, b"x" * (LIMIT_BYTES + 1)), "message", f"at most {LIMIT_BYTES} are taken"),
+        (
+            b"".join(frame(kind, bytes(3_000_000), final=False) for kind in (TEXT, *[CONTINUATION] * 3))
+            + frame(CONTINUATION, b""),
+            "message",
+            "a message of 12000000 bytes",
+        ),
+    ],
+    ids=["binary", "not utf-8", "not json", "not base64", "no mark", "too large", "too many fragments"],
+)
+async def test_nonsense_is_ignored_and_told_and_the_conversation_goes_on(
+    agent: RawAgent, frames: bytes, event: str, why: str
+) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        connection.write(frames)
+        connection.frame(TEXT, MARK)
+        await ear.until(lambda: bool(ear.messages))
+        assert (ear.messages, ear.closed, socket.bad_messages) == ([Mark("after")], [], 1)
+        (error,) = await answered_errors(connection, 1)
+        assert error["event"] == event
+        assert why in error["message"]
+
+
+async def test_endless_garbage_ends_the_conversation_and_is_not_answered_endlessly(
+    agent: RawAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with talking(agent) as (socket, ear, connection):
+        connection.write(frame(TEXT, b"log line") * (2 * BURST))
+        await ear.until(lambda: bool(ear.closed))
+        (error,) = ear.closed
+        assert isinstance(error, AgentCorruptPayload)
+        assert BURST < socket.bad_messages < 2 * BURST
+        assert socket.messages_out <= 2 + ANSWERS_AT_ONCE + 10
+        assert await connection.close_code() == 1008
+        assert sum("is ignored" in line.getMessage() for line in caplog.records) == 1
+
+
+async def test_a_long_message_is_taken_in_slices_and_what_follows_waits_for_it(agent: RawAgent) -> None:
+    audio = bytes(range(256)) * 4000
+    async with talking(agent) as (_, ear, connection):
+        connection.frame(TEXT, b'{"event":"media","media":{"payload":"' + base64.b64encode(audio) + b'"}}')
+        connection.frame(TEXT, MARK)
+        connection.frame(TEXT, b'{"event":"media","media":{"payload":"' + base64.b64encode(b"last") + b'"}}')
+        connection.frame(CLOSE, b"\x03\xe8")
+        await ear.until(lambda: bool(ear.closed))
+        assert b"".join(ear.audio) == audio + b"last"
+        assert (len(ear.audio), ear.audio_before) == (17, [16])
+        assert (ear.messages, ear.closed) == ([Mark("after")], [None])
 
 
 @pytest.mark.parametrize(
     "octets",
     [
-        frame(TEXT, b"x" * (MAX_MESSAGE_BYTES + 1)),
+        b"\x82\x7f" + (LIMIT_BYTES + SKIPPED_BYTES + 1).to_bytes(8, "big"),
+        b"".join(frame(kind, bytes(10_000_000), final=False) for kind in (TEXT, *[CONTINUATION] * 4)),
         b"\x83\x00",  # a reserved opcode
         b"\x81\xff" + b"\x00" * 12,  # masked, as no server may
         b"\x88\x01\x03",  # half a close code

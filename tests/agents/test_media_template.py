@@ -72,12 +72,30 @@ def test_an_escaped_slash_is_base64_all_the_same() -> None:
         {"payload": 7},
         {"payload": "A"},
         {"payload": "AA=A"},
-        {"payload": "AAAA\n"},
         {"payload": "AAAé"},
-        {"payload": "AA"},
-        {"payload": "data:audio/x-mulaw;base64,AAAA"},
+        {"payload": "AAAAA"},
+        {"payload": "AA==="},
+        {"payload": "A+A_"},
+        {"payload": "data:audio/x-mulaw,AAAA"},
     ],
 )
 def test_media_that_is_no_base64_is_corrupt(given_media: object) -> None:
     with pytest.raises(AgentCorruptPayload, match=r"media\.payload"):
         template().read(b"", {"event": "media", "media": given_media})
+
+
+@pytest.mark.parametrize(
+    ("payload", "audio"),
+    [
+        ("AAAA\n", b"\0\0\0"),
+        ("AA", b"\0"),
+        ("AA A\r\n A", b"\0\0\0"),
+        ("_-_-", b"\xff\xef\xfe"),
+        ("data:audio/x-mulaw;base64,AAAA", b"\0\0\0"),
+        ("data:;base64,_w", b"\xff"),
+    ],
+)
+def test_base64_that_can_mean_only_one_thing_is_read(payload: str, audio: bytes) -> None:
+    known = template()
+    assert known.read(b"", {"event": "media", "media": {"payload": payload}}) == audio
+    assert known.audio(media(OTHER)) == OTHER, "the template is still the strict one"

@@ -142,6 +142,14 @@ def test_what_twilio_itself_would_not_take_is_corrupt() -> None:
         client().read_binary(b"\x00" * 160)
 
 
+def test_json_in_a_binary_message_is_read_as_text() -> None:
+    payload = base64.b64encode(b"\x11" * 160).decode()
+    for text in (b'{"event":"media","media":{"payload":"%b"}}', b' {"media":{"payload":"%b"},"event":"media"}'):
+        assert client().read_binary(text % payload.encode()) == Audio(b"\x11" * 160)
+    with pytest.raises(AgentCorruptPayload):
+        client().read_binary(b"{\xff}")
+
+
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_text_crashes_either_role(text: bytes) -> None:
     for read in (client().read_text, TwilioServer().read_text):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from websockets.asyncio.client import connect
 
+from ari_agent.agents.bad_messages import BURST
 from ari_agent.contract.call_control import HangupRequest
 from tests.api.web_house import TWILIO, WEB, House
 from tests.fakes.agent_server import AgentCall, Refusal
@@ -86,7 +87,8 @@ async def agent_fails(_house: House, _call_id: str, _front: FrontEnd, call: Agen
 
 
 async def agent_babbles(_house: House, _call_id: str, _front: FrontEnd, call: AgentCall) -> None:
-    await call.send("no word that it may say")
+    for _ in range(2 * BURST):
+        await call.send("no word that it may say")
 
 
 async def api_stops(house: House, call_id: str, _front: FrontEnd, _call: AgentCall) -> None:
@@ -113,7 +115,7 @@ ENDINGS: Final = {
     "the agent closes": Ending(agent_closes, "agent_hangup", (1000, "agent_hangup")),
     "the agent dies": Ending(agent_dies, LOST, (1011, LOST), agent=1006),
     "the agent fails": Ending(agent_fails, LOST, (1011, LOST), agent=None),
-    "the agent says nonsense": Ending(agent_babbles, BABBLE, (1011, BABBLE), agent=1007),
+    "the agent says nonsense without end": Ending(agent_babbles, BABBLE, (1011, BABBLE), agent=1008),
     "the API stops it": Ending(api_stops, "manual_stopped", (1000, "manual_stopped")),
     "the server stops": Ending(server_stops, "manual_stopped", (1000, "manual_stopped")),
 }

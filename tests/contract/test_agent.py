@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from ari_agent.contract.agent import Agent, AgentCreate, AgentSettings, AgentUpdate, AudioWebsocketEngine
 from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.response_engine import AUTH_TOKEN
 from tests.contract.samples import AUDIO, CUSTOM_LLM
 
 DEFAULTS = {
@@ -237,3 +238,19 @@ def test_older_voicemail_keys_become_an_action() -> None:
     assert action(enable_voicemail_detection=True) == {"type": "hangup"}
     assert action(enable_voicemail_detection=True, voicemail_message="Bye") == {"type": "static_text", "text": "Bye"}
     assert action(enable_voicemail_detection=False, voicemail_message="Bye") is None
+
+
+def test_an_auth_token_is_stored_and_kept_but_never_answered() -> None:
+    engine = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example/", AUTH_TOKEN: "sesame"}
+    agent = AgentCreate.model_validate({"response_engine": engine}).agent(agent_id="agent_1", now_ms=1)
+    assert agent.as_record()["response_engine"][AUTH_TOKEN] == "sesame"
+    assert Agent.model_validate(agent.as_record()) == agent
+    assert "sesame" not in repr(agent) + str(agent.as_json())
+    shown = AgentUpdate.model_validate({"response_engine": agent.as_json()["response_engine"]})
+    for update in (AgentUpdate(agent_name="Ann"), shown):
+        assert update.apply(agent, now_ms=2).as_record()["response_engine"][AUTH_TOKEN] == "sesame"
+    for token in ("open", None):
+        update = AgentUpdate.model_validate({"response_engine": {**engine, AUTH_TOKEN: token}})
+        engine_now = update.apply(agent, now_ms=2).response_engine
+        assert isinstance(engine_now, AudioWebsocketEngine)
+        assert engine_now.audio_websocket_auth_token == token

@@ -50,6 +50,27 @@ def test_blanks_round_a_destination_are_dropped(to: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("to", "meant"),
+    [
+        ("tel:+12025550199", "+12025550199"),
+        ("TEL:+1-202-555-0199", "+12025550199"),
+        ("tel:101;phone-context=pbx.example.com", "101"),
+        ("+1 (202) 555-0199", "+12025550199"),
+        ("+1\u00a0202\u202f555.0199", "+12025550199"),
+        ("202-555-0199", "2025550199"),
+        ("(202) 555-0199", "2025550199"),
+        ("+44 (0)20 7946 0000", "+442079460000"),
+        ("200@pbx", "sip:200@pbx"),
+        ("bob@example.com:5080;transport=tcp", "sip:bob@example.com:5080;transport=tcp"),
+        ("sip: +1 (202) 555-0199 @pbx", "sip:+12025550199@pbx"),
+        ("sips:bob-1.2@pbx", "sips:bob-1.2@pbx"),
+    ],
+)
+def test_a_destination_comes_in_every_spelling_that_people_use(to: str, meant: str) -> None:
+    assert TransferRequest(to=to).to == meant
+
+
+@pytest.mark.parametrize(
     ("to", "said"),
     [
         ("", "the destination is empty"),
@@ -88,14 +109,16 @@ def test_blanks_round_a_destination_are_dropped(to: str) -> None:
         ("sip:%00@b", "is no destination"),
         ("sip:%7f@b", "is no destination"),
         ("sip:%zz@b", "is no destination"),
-        ("tel:+15551234567", "is no destination"),
         ("http://example.com", "'/' is not allowed"),
         ("bob", "is no destination"),
-        ("bob@example.com", "is no destination"),
         ("+0555", "is no destination"),
+        ("tel:+15551234567;ext=12", "is no destination|is not allowed"),
+        ("tel:bob", "is no destination"),
+        ("2025550199 x 12", "' ' is not allowed"),
+        ("a@b@c", "is no destination"),
+        ("sip:+1 555\n1234@b", r"'\\n' is not allowed|' ' is not allowed"),
         ("+1234567890123456", "is no destination"),
         ("+", "is no destination"),
-        ("+1-555-123-4567", "is no destination"),
         ("sip:" + "a" * 300 + "@b", "at most 256 characters"),
     ],
 )
@@ -222,7 +245,15 @@ def test_a_request_reads_back(request: TransferRequest) -> None:
     assert TransferRequest.model_validate_json(request.model_dump_json()) == request
 
 
-VALUES = {"desk": "+15551234567", "host": "pbx.example.com", "evil": "1@a>,<sip:b", "line": "a\r\nX-Evil: 1"}
+VALUES = {
+    "desk": "+15551234567",
+    "host": "pbx.example.com",
+    "pasted": " +1 (202) 555-0199 ",
+    "extension": " 200 ",
+    "area": "202",
+    "evil": "1@a>,<sip:b",
+    "line": "a\r\nX-Evil: 1",
+}
 
 
 def filled(to: str, **headers: str) -> TransferRequest:
@@ -240,6 +271,11 @@ def filled(to: str, **headers: str) -> TransferRequest:
         ("{{ desk }}", "+15551234567"),
         ("sip:{{desk}}@{{host}};transport=tcp", "sip:+15551234567@pbx.example.com;transport=tcp"),
         ("+1555", "+1555"),
+        ("{{pasted}}", "+12025550199"),
+        ("tel:{{pasted}}", "+12025550199"),
+        ("sip:{{pasted}}@{{host}}", "sip:+12025550199@pbx.example.com"),
+        ("{{extension}}@pbx", "sip:200@pbx"),
+        (" +1 {{area}} ", "+1202"),
     ],
 )
 def test_a_destination_may_name_variables(to: str, meant: str) -> None:

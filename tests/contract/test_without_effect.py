@@ -53,6 +53,8 @@ EFFECTIVE: Final = frozenset(
         "reminder_trigger_ms",
         "response_engine.audio_encoding",
         "response_engine.audio_websocket_headers",
+        "response_engine.audio_websocket_subprotocols",
+        "response_engine.audio_websocket_auth_token",
         "response_engine.audio_websocket_protocol",
         "response_engine.audio_websocket_url",
         "response_engine.llm_websocket_url",

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_server import CONNECT_ONLY, Agent, AgentCall, Refusal, listen
+from ari_agent.agents.bad_messages import BURST
+from tests.fakes.agent_server import CONNECT_ONLY, Agent, AgentCall, Refusal, echo, listen
 from tests.fakes.sip_message import first
 from tests.integration.stage import Stage
 
@@ -122,13 +123,24 @@ async def test_a_normal_close_is_the_agent_hanging_up(stage: Stage, code: int) -
         ("web", "[]"),
     ],
 )
-async def test_nonsense_is_error_llm_websocket_corrupt_payload(
+async def test_nonsense_is_ignored_and_told_and_the_call_goes_on(
     stage: Stage, protocol: str, garbage: str | bytes
 ) -> None:
-    async def babble(call: AgentCall) -> None:
-        await call.send(garbage)
+    async with stage.connected(echo, protocol=protocol) as call:
+        await call.agent.send(garbage)
+        assert (await call.agent.event("error"))["error"]["message"]
+        await call.hears_itself()
+        assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
+        ignored = [line for line in stage.controller.log_text().splitlines() if "is ignored" in line]
+        assert sum(call.call_id in line for line in ignored) == 1
 
-    record = await outcome(stage, stage.agents.agent(babble, protocol=protocol))
+
+async def test_endless_garbage_is_error_llm_websocket_corrupt_payload(stage: Stage) -> None:
+    async def babble(call: AgentCall) -> None:
+        for _ in range(2 * BURST):
+            await call.send("not json")
+
+    record = await outcome(stage, stage.agents.agent(babble))
     assert record["disconnection_reason"] == "error_llm_websocket_corrupt_payload"
 
 

@@ -123,7 +123,6 @@ INJECTIONS = [
     "sip:a@b;maddr=10.0.0.1",
     "sip:a@b?Replaces=1",
     "${SHELL(id)}",
-    "tel:+14155559999",
     "",
     "+" + "1" * 80,
 ]

@@ -86,6 +86,20 @@ def test_mulaw_passes_untouched_both_ways() -> None:
     assert rig.to_caller[0].payload == frame
 
 
+@pytest.mark.parametrize("frames", [1.5, 2, 3])
+def test_packets_of_another_length_reach_the_agent_in_frames_of_20_ms(frames: float) -> None:
+    rig = Rig()
+    rig.bridge.start()
+    audio = bytes(range(256)) * 15
+    size = int(160 * frames)
+    for start in range(0, len(audio), size):
+        packet = rtp.Packet(rtp.PCMU, False, start // size, start, 99, audio[start : start + size])
+        rig.now_s += 0.02 * frames
+        rig.bridge.receive(rtp.build(packet))
+    assert {len(piece) for piece in rig.to_agent} == {160}
+    assert b"".join(rig.to_agent) == audio
+
+
 def test_the_caller_gets_a_frame_every_tick_and_silence_when_nothing_is_said() -> None:
     rig = Rig()
     rig.bridge.start()

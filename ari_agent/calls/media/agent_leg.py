@@ -44,13 +44,15 @@ class AgentLeg(Protocol):
     encoding, rate_hz: of the audio both ways: `mulaw` at 8000 Hz or `s16le` at 8000..48000 Hz.
     hear: takes the caller's audio in that encoding, 20 ms at a time; never waits. An attribute, so that a frame costs
     one function call.
-    ignored: how many of the agent's messages had no meaning here.
     """
 
     encoding: str
     rate_hz: int
     hear: Callable[[bytes], None]
-    ignored: int
+
+    @property
+    def ignored(self) -> int:
+        """How many of the agent's messages had no meaning here."""
 
     @property
     def is_open(self) -> bool:

@@ -6,7 +6,9 @@
 | `{"event":"hangup"}`                                     | AgentHungUp(its q850_cause)                      |
 | the agent closes: 1000, 1001, or without a code          | AgentHungUp(16)                                  |
 | any other close code, reset, no answer to pings          | AgentFailed(error_llm_websocket_lost_connection) |
-| a message that its protocol does not allow               | AgentFailed(error_llm_websocket_corrupt_payload) |
+| endless garbage, or fragments out of order               | AgentFailed(error_llm_websocket_corrupt_payload) |
+
+A message that its protocol does not allow is ignored: see agents/bad_messages.py.
 """
 
 from __future__ import annotations
@@ -60,6 +62,8 @@ from ari_agent.contract.call_control import DtmfRequest, HangupRequest, Transfer
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.errors import AgentCorruptPayload, AgentError
 
+log = logging.getLogger(__name__)
+
 NORMAL_CLEARING: Final = 16  # Q.850
 
 log = logging.getLogger(__name__)
@@ -93,11 +97,11 @@ class AudioAgentLeg:
             )
         else:
             self._protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
-        self._socket = AudioSocket(self._protocol, self)
+        self._socket = AudioSocket(self._protocol, self, log=logging.LoggerAdapter(log, {"call_id": spec.call_id}))
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._talking: asyncio.Task[None] | None = None
         self._gone = False
-        self.ignored = 0
+        self._unknown = 0
 
     def __repr__(self) -> str:
         return repr(self._socket)
@@ -116,6 +120,11 @@ class AudioAgentLeg:
     def messages_out(self) -> int:
         """See AudioSocket."""
         return self._socket.messages_out
+
+    @property
+    def ignored(self) -> int:
+        """How many of the agent's messages were of no known event, or could not be understood."""
+        return self._unknown + self._socket.bad_messages
 
     @property
     def audio_dropped(self) -> int:
@@ -185,7 +194,8 @@ class AudioAgentLeg:
         match message:
             case Mark(name):
                 if not self._output.mark(name):
-                    raise AgentCorruptPayload("more marks are waiting than any audio could need")
+                    too_many = "more marks are waiting than any audio could need"
+                    self._socket.bad(AgentCorruptPayload(too_many, event="mark"))
             case Clear():
                 self.marks_played(self._output.clear())
             case Ping():
@@ -205,7 +215,7 @@ class AudioAgentLeg:
             case Asked(DtmfRequest() as request):
                 self._on_event(DtmfAsked(request))
             case _:
-                self.ignored += 1
+                self._unknown += 1
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """See AgentEvents."""
@@ -223,7 +233,8 @@ class AudioAgentLeg:
         try:
             await self._socket.connect(
                 self._engine.audio_websocket_url,
-                headers=self._engine.audio_websocket_headers,
+                headers=self._engine.handshake_headers(),
+                auth_token=self._engine.audio_websocket_auth_token,
                 timeout_s=self._spec.connect_timeout_s,
             )
         except AgentError as error:

@@ -112,12 +112,23 @@ class MediaHalf(CallerOutput):
     async def _close(self) -> None:
         await self._agent.close()
         if self._started_s is not None:
-            await self._drain()
+            await self._wait_while(self._has_unplayed_audio)
         self._stop_audio()
 
-    async def _drain(self) -> None:
+    async def hear_out(self) -> None:
+        """Wait until the caller has heard what the agent has said so far, or that was cleared.
+
+        At most for the specification's drain_limit_s; what the agent says meanwhile is not waited for.
+        """
+        await self._wait_while(self._unheard_until_now())
+
+    def _unheard_until_now(self) -> Callable[[], bool]:
+        """Return what tells whether the caller has yet to hear something of what was said before this call."""
+        return self._has_unplayed_audio
+
+    async def _wait_while(self, unheard: Callable[[], bool]) -> None:
         deadline_s = self._loop.time() + self._spec.drain_limit_s
-        while not self._cut_short.is_set() and self._loop.time() < deadline_s and self._has_unplayed_audio():
+        while not self._cut_short.is_set() and self._loop.time() < deadline_s and unheard():
             try:
                 await asyncio.wait_for(self._cut_short.wait(), _DRAIN_POLL_S)
             except TimeoutError:

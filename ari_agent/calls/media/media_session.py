@@ -80,6 +80,11 @@ class MediaSession(MediaHalf):
     def _has_unplayed_audio(self) -> bool:
         return self._bridge.playout.queued_bytes > 0
 
+    def _unheard_until_now(self) -> Callable[[], bool]:
+        playout = self._bridge.playout
+        end_bytes = playout.handed_bytes + playout.queued_bytes
+        return lambda: playout.handed_bytes < end_bytes
+
     def _audio_stats(self) -> MediaStats:
         jitter, playout = self._bridge.jitter.counters, self._bridge.playout.counters
         return MediaStats(

@@ -407,15 +407,16 @@ async def test_an_agent_that_is_not_there_cannot_be_opened() -> None:
         b"\x00\x01",
     ],
 )
-async def test_an_agent_that_talks_nonsense_is_cut(server: AgentServer, nonsense: Any) -> None:
-    async def talk_nonsense(call: AgentCall) -> None:
-        await call.send(nonsense)
-
-    agent = server.agent(talk_nonsense)
+async def test_an_agent_that_talks_nonsense_is_told_and_the_call_goes_on(server: AgentServer, nonsense: Any) -> None:
+    agent = server.agent()
     async with conversation(agent.engine) as talk:
-        failed = await talk.event(AgentFailed)
-        assert failed.reason is DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
-        assert await (await agent.call()).gone() == 1007
+        call = await agent.call()
+        await call.send(nonsense)
+        assert (await call.event("error"))["error"]["message"]
+        await call.hang_up()
+        assert (await talk.event(AgentHungUp)).q850_cause == 16
+        assert talk.session.stats.agent_messages_ignored == 1
+        assert not any(isinstance(event, AgentFailed) for event in talk.events)
 
 
 async def test_unknown_events_are_counted_and_ignored(server: AgentServer) -> None:
@@ -428,16 +429,17 @@ async def test_unknown_events_are_counted_and_ignored(server: AgentServer) -> No
         assert talk.events == [AgentReady()]
 
 
-async def test_more_marks_than_sense_are_cut(server: AgentServer) -> None:
-    async def mark(call: AgentCall) -> None:
+async def test_more_marks_than_sense_are_refused_and_the_call_goes_on(server: AgentServer) -> None:
+    agent = server.agent()
+    async with conversation(agent.engine, start=False) as talk:
+        call = await agent.call()
         await call.say(tone(400, seconds=1, rate_hz=8000))
         for number in range(10_001):
             await call.mark(str(number))
-
-    agent = server.agent(mark)
-    async with conversation(agent.engine, start=False) as talk:
-        failed = await talk.event(AgentFailed)
-        assert failed.reason is DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
+        error = (await call.event("error"))["error"]
+        assert error == {"event": "mark", "message": "more marks are waiting than any audio could need"}
+        assert talk.session.stats.agent_messages_ignored == 1
+        assert talk.events == [AgentReady()]
 
 
 async def test_hours_of_audio_fill_the_queue_and_no_more(server: AgentServer) -> None:
