@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
+    show_withheld_numbers: bool = Field(
+        False, description="tell agents, records and webhooks the number of a caller who withholds it"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
     @classmethod

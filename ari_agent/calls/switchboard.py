@@ -42,6 +42,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import CallNotJoined, CallNotOngoing, UnknownCall
+from ari_agent.routing.dialled_number import dialled_user
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class Switchboard:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start_task(self._orphans.remove([Orphan("caller", channel_id)]))
             return
-        dialled = event.channel.dialplan.exten
+        dialled = dialled_user(event.channel.dialplan.exten)
         session = InboundCall(
             self._services,
             self._router,

@@ -114,7 +114,12 @@ async def test_the_call_has_all_that_is_known_before_it_is_answered(entrance: En
     assert (call.call_id, call.agent_id, call.agent_name, call.agent_version) == (entrance.call_id, agent_id, "Ada", 0)
     assert (call.from_number, call.to_number, call.direction) == (CALLER, NUMBER, "inbound")
     assert call.custom_sip_headers == {"x-customer": "Bob"}
-    assert call.retell_llm_dynamic_variables == {"x-customer": "Bob", "city": "Oslo", "plan": "gold"}
+    assert call.retell_llm_dynamic_variables == {
+        "x-customer": "Bob",
+        "X-Customer": "Bob",
+        "city": "Oslo",
+        "plan": "gold",
+    }
     assert call.metadata == {"id": 7}
     assert arrival.number is not None
     assert arrival.agent.agent_id == agent_id

@@ -1,0 +1,29 @@
+"""What real systems send: the fixtures of tests/integration, for tests that need a real Asterisk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.conftest import (
+    go_before_others,
+    nothing_is_left,
+    pytest_runtest_makereport,
+    scripts_went_well,
+    stage,
+)
+
+__all__ = ["go_before_others", "nothing_is_left", "pytest_runtest_makereport", "scripts_went_well", "stage"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests below this folder that ask for a real Asterisk; they run in the session's event loop."""
+    for item in items:
+        if HERE in item.path.parents and "stage" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asterisk)
+            if pytest_asyncio.is_async_test(item):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

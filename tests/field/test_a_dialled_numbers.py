@@ -1,0 +1,135 @@
+"""What was dialled and who calls, as real carriers, PBXs and telephones say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from tests.fakes.agent_server import AgentCall
+from tests.fakes.sip_caller import SipCaller
+from tests.integration.stage import CALLER_NUMBER, Stage
+
+CARRIERS_NUMBER = "+12025550123"
+
+
+class Reached:
+    """An agent that a call reached, and the record."""
+
+    def __init__(self, call: AgentCall, record: Mapping[str, Any], question: Mapping[str, Any] | None) -> None:
+        self.call, self.record, self.question = call, record, question
+
+
+async def numbered(stage: Stage, number: str, **fields: Any) -> tuple[Any, str]:
+    """An agent on this number; returns it and its id."""
+    agent = stage.agents.agent()
+    agent_id = await stage.create_agent(agent)
+    body = {"phone_number": number, "termination_uri": "sip.example.com", **fields}
+    body["inbound_agents"] = [{"agent_id": agent_id, "weight": 1}]
+    await stage.controller.post("/import-phone-number", body, expect=201)
+    return agent, agent_id
+
+
+async def record_of(stage: Stage, call: AgentCall) -> Mapping[str, Any]:
+    """The record of the agent's call."""
+    record: Mapping[str, Any] = await stage.controller.ended_call(call.about["call_id"])
+    return record
+
+
+@pytest.mark.parametrize(
+    ("number", "dialled"),
+    [
+        ("+12025550101", "2025550101"),
+        ("+493012345678", "03012345678"),
+        ("+442071234567", "011442071234567"),
+        ("+12025550102", "+12025550102;npdi;rn=+12025550001"),
+        ("+12025550103", "2025550103;phone-context=+1"),
+    ],
+    ids=["national-us", "national-de", "international-prefix", "npdi-rn", "phone-context"],
+)
+async def test_the_number_is_found_however_it_is_spelt(stage: Stage, number: str, dialled: str) -> None:
+    hook = stage.webhooks.hook()
+    agent, _ = await numbered(stage, number, inbound_webhook_url=hook.url)
+    async with stage.caller() as caller:
+        await caller.call(dialled)
+        call = await agent.call()
+    asked = (await hook.next()).json["call_inbound"]
+    assert (await record_of(stage, call))["to_number"] == call.about["to"] == asked["to_number"] == number
+
+
+async def test_an_unknown_number_is_not_found_and_the_log_names_near_misses(stage: Stage) -> None:
+    await numbered(stage, "+12025550104")
+    async with stage.caller() as caller:
+        await caller.dial("3035550104")
+        assert (await caller.refused()).status == 404
+    assert "no imported number fits what was dialled (3035550104); near misses: +12025550104" in (
+        stage.controller.log_tail(20)
+    )
+
+
+@pytest.mark.parametrize("prefix", ["*78", "*79", "*76"], ids=["dnid", "dnid-agent_id", "to_number-argument"])
+async def test_the_dialplan_may_lose_the_extension(stage: Stage, prefix: str) -> None:
+    hook = stage.webhooks.hook()
+    number = stage.new_number()
+    agent, agent_id = await numbered(stage, number, inbound_webhook_url=hook.url)
+    async with stage.caller() as caller:
+        await caller.call(prefix + number[1:], headers=[("X-Agent-Id", agent_id)])
+        call = await agent.call()
+    assert (await hook.next()).json["call_inbound"]["to_number"] == number
+    assert (await record_of(stage, call))["to_number"] == number
+
+
+@pytest.mark.parametrize("place", ["To", "P-Called-Party-ID"])
+async def test_a_registered_trunk_names_the_account_and_tells_the_number_elsewhere(stage: Stage, place: str) -> None:
+    number = stage.new_number()
+    agent, _ = await numbered(stage, number)
+    async with stage.caller() as caller:
+        caller.called = number if place == "To" else None
+        headers = [] if place == "To" else [("P-Called-Party-ID", f"<sip:{number}@ims.example;user=phone>")]
+        await caller.call("acct77", headers=headers)
+        call = await agent.call()
+    assert (await record_of(stage, call))["to_number"] == number
+
+
+@pytest.mark.parametrize("privacy", ["id", "ID", "user;id", "none"])
+async def test_a_withheld_number_reaches_nobody(stage: Stage, privacy: str) -> None:
+    headers = [
+        ("P-Asserted-Identity", f"<sip:{CARRIERS_NUMBER}@c>"),
+        ("X-Original-From", f"sip:{CARRIERS_NUMBER}@c"),
+        ("Privacy", privacy),
+        ("X-Other", "kept"),
+    ]
+    hook = stage.webhooks.hook()
+    agent, _ = await numbered(stage, number := stage.new_number(), inbound_webhook_url=hook.url)
+    async with caller_named(stage, "anonymous") as caller:
+        await caller.call(number, headers=headers)
+        call = await agent.call()
+        channels = await stage.pbx.cli("core show channels concise")
+        shown = [await stage.pbx.cli(f"core show channel {line.split('!')[0]}") for line in channels.splitlines()]
+    record, asked = await record_of(stage, call), (await hook.next()).json["call_inbound"]
+    assert record["from_number"] == call.about["from"] == asked["from_number"] == "anonymous"
+    assert record["custom_sip_headers"]["x-other"] == "kept"
+    told = f"{record} {call.variables} {asked} {[line for line in ''.join(shown).splitlines() if 'ARI_AGENT' in line]}"
+    assert (CARRIERS_NUMBER in told) == (privacy == "none")
+
+
+@pytest.mark.parametrize("user", ["Restricted", "unavailable", "unknown"])
+async def test_a_word_is_no_number(stage: Stage, user: str) -> None:
+    agent, _ = await numbered(stage, number := stage.new_number())
+    async with caller_named(stage, user) as caller:
+        await caller.call(number)
+        call = await agent.call()
+    assert (await record_of(stage, call))["from_number"] == "anonymous"
+
+
+async def test_a_header_has_both_names(stage: Stage) -> None:
+    async with stage.connected(headers=[("X-Test-Header", "a")]) as call:
+        assert {call.agent.variables["x-test-header"], call.agent.variables["X-Test-Header"]} == {"a"}
+        variables = (await stage.controller.call(call.call_id))["retell_llm_dynamic_variables"]
+    assert {variables["x-test-header"], variables["X-Test-Header"]} == {"a"}
+
+
+def caller_named(stage: Stage, user: str) -> SipCaller:
+    """A phone with another From user."""
+    return stage.caller(user=user)
