@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
@@ -44,6 +45,12 @@ from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
+
+
+_NO_SIP_HEADERS: Final = (
+    "%s is no SIP channel and has no SIP headers: before the Dial() or Queue() that made it, set what the agent is to "
+    "know as __AGENTVAR_name, which channels inherit"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class InboundRouter:
         _, (sip, from_number), from_dialplan = await gather(
             self._ari.ring(channel.id), self._headers(channel), read_agent_variables(self._ari, channel)
         )
+        if not channel.name.startswith("PJSIP/") and not from_dialplan:
+            log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
         candidates = _dialled(channel, stasis, sip)
         dialled, number = await self._number(candidates)
         to_number = number.phone_number if number else dialled.as_dialled

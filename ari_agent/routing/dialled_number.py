@@ -1,8 +1,8 @@
 """What somebody dialled, and which of the stored numbers that is. Pure.
 
 An INVITE, or the dialplan that it went through, may name the dialled number in several places, and each carrier has its
-own: see `dialled_candidates`. It may be spelt in E.164, with or without `+`, with the prefix of an international call, or
-as it is dialled inside its country.
+own: see `dialled_candidates`. It may be spelt in E.164, with or without `+`, with the prefix of an international call,
+or as it is dialled inside its country.
 """
 
 from __future__ import annotations

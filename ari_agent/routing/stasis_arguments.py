@@ -32,7 +32,8 @@ class StasisArguments:
 def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
     """Read the arguments that name the agent or what was dialled; other `name=value` are dynamic variables.
 
-    `agent_id=`, `agent_version=`, `agent_draw=caller` and `to_number=` have a meaning of their own. An argument without `=` is ignored, and so is an `agent_draw` other than `random` and `caller`.
+    `agent_id=`, `agent_version=`, `agent_draw=caller` and `to_number=` have a meaning of their own. An argument
+    without `=` is ignored, and so is an `agent_draw` other than `random` and `caller`.
     """
     values: dict[str, str] = {}
     ignored = []

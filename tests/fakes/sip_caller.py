@@ -90,10 +90,13 @@ class SipCaller(asyncio.DatagramProtocol):
         display_name: str | None = None,
         account: str | None = None,
         password: str | None = None,
+        called: str | None = None,
         open_socket: OpenSocket = open_udp,
     ) -> None:
+        """called: user of To, where that is not the one of the request URI."""
         self.pbx, self.address, self.user, self.display_name = pbx, address, user, display_name
         self.account, self.password = account, password
+        self.called = called
         self.audio = CallerAudio()
         self.log: list[Logged] = []
         self.refer_plan = ReferPlan()
@@ -169,7 +172,7 @@ class SipCaller(asyncio.DatagramProtocol):
         dialog = _Dialog(
             call_id=f"{secrets.token_hex(12)}@{self.address}",
             local_tag=secrets.token_hex(6),
-            remote_uri=f"<sip:{number}@{host}:{port}>",
+            remote_uri=f"<sip:{self.called or number}@{host}:{port}>",
             local_uri=f"{name}<sip:{self.user}@{self.address}:{self._port}>",
             target=f"sip:{number}@{host}:{port}",
         )

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.fakes.agent_server import AgentCall
-from tests.fakes.sip_caller import SipCaller
-from tests.integration.stage import CALLER_NUMBER, Stage
+from tests.fakes.webhook_server import Answer
+from tests.integration.stage import Stage
 
 CARRIERS_NUMBER = "+12025550123"
 
 
-class Reached:
-    """An agent that a call reached, and the record."""
-
-    def __init__(self, call: AgentCall, record: Mapping[str, Any], question: Mapping[str, Any] | None) -> None:
-        self.call, self.record, self.question = call, record, question
-
-
 async def numbered(stage: Stage, number: str, **fields: Any) -> tuple[Any, str]:
-    """An agent on this number; returns it and its id."""
+    """Make an agent on this number; return it and its id."""
     agent = stage.agents.agent()
     agent_id = await stage.create_agent(agent)
     body = {"phone_number": number, "termination_uri": "sip.example.com", **fields}
@@ -49,12 +42,12 @@ async def record_of(stage: Stage, call: AgentCall) -> Mapping[str, Any]:
     ids=["national-us", "national-de", "international-prefix", "npdi-rn", "phone-context"],
 )
 async def test_the_number_is_found_however_it_is_spelt(stage: Stage, number: str, dialled: str) -> None:
-    hook = stage.webhooks.hook()
+    hook = stage.webhooks.hook(Answer.inbound())
     agent, _ = await numbered(stage, number, inbound_webhook_url=hook.url)
     async with stage.caller() as caller:
         await caller.call(dialled)
         call = await agent.call()
-    asked = (await hook.next()).json["call_inbound"]
+    asked = hook.deliveries[0].call
     assert (await record_of(stage, call))["to_number"] == call.about["to"] == asked["to_number"] == number
 
 
@@ -70,13 +63,13 @@ async def test_an_unknown_number_is_not_found_and_the_log_names_near_misses(stag
 
 @pytest.mark.parametrize("prefix", ["*78", "*79", "*76"], ids=["dnid", "dnid-agent_id", "to_number-argument"])
 async def test_the_dialplan_may_lose_the_extension(stage: Stage, prefix: str) -> None:
-    hook = stage.webhooks.hook()
+    hook = stage.webhooks.hook(Answer.inbound())
     number = stage.new_number()
     agent, agent_id = await numbered(stage, number, inbound_webhook_url=hook.url)
     async with stage.caller() as caller:
         await caller.call(prefix + number[1:], headers=[("X-Agent-Id", agent_id)])
         call = await agent.call()
-    assert (await hook.next()).json["call_inbound"]["to_number"] == number
+    assert hook.deliveries[0].call["to_number"] == number
     assert (await record_of(stage, call))["to_number"] == number
 
 
@@ -84,8 +77,7 @@ async def test_the_dialplan_may_lose_the_extension(stage: Stage, prefix: str) ->
 async def test_a_registered_trunk_names_the_account_and_tells_the_number_elsewhere(stage: Stage, place: str) -> None:
     number = stage.new_number()
     agent, _ = await numbered(stage, number)
-    async with stage.caller() as caller:
-        caller.called = number if place == "To" else None
+    async with stage.caller(called=number if place == "To" else None) as caller:
         headers = [] if place == "To" else [("P-Called-Party-ID", f"<sip:{number}@ims.example;user=phone>")]
         await caller.call("acct77", headers=headers)
         call = await agent.call()
@@ -100,14 +92,14 @@ async def test_a_withheld_number_reaches_nobody(stage: Stage, privacy: str) -> N
         ("Privacy", privacy),
         ("X-Other", "kept"),
     ]
-    hook = stage.webhooks.hook()
+    hook = stage.webhooks.hook(Answer.inbound())
     agent, _ = await numbered(stage, number := stage.new_number(), inbound_webhook_url=hook.url)
-    async with caller_named(stage, "anonymous") as caller:
+    async with stage.caller(user="anonymous") as caller:
         await caller.call(number, headers=headers)
         call = await agent.call()
         channels = await stage.pbx.cli("core show channels concise")
         shown = [await stage.pbx.cli(f"core show channel {line.split('!')[0]}") for line in channels.splitlines()]
-    record, asked = await record_of(stage, call), (await hook.next()).json["call_inbound"]
+    record, asked = await record_of(stage, call), hook.deliveries[0].call
     assert record["from_number"] == call.about["from"] == asked["from_number"] == "anonymous"
     assert record["custom_sip_headers"]["x-other"] == "kept"
     told = f"{record} {call.variables} {asked} {[line for line in ''.join(shown).splitlines() if 'ARI_AGENT' in line]}"
@@ -117,7 +109,7 @@ async def test_a_withheld_number_reaches_nobody(stage: Stage, privacy: str) -> N
 @pytest.mark.parametrize("user", ["Restricted", "unavailable", "unknown"])
 async def test_a_word_is_no_number(stage: Stage, user: str) -> None:
     agent, _ = await numbered(stage, number := stage.new_number())
-    async with caller_named(stage, user) as caller:
+    async with stage.caller(user=user) as caller:
         await caller.call(number)
         call = await agent.call()
     assert (await record_of(stage, call))["from_number"] == "anonymous"
@@ -130,6 +122,23 @@ async def test_a_header_has_both_names(stage: Stage) -> None:
     assert {variables["x-test-header"], variables["X-Test-Header"]} == {"a"}
 
 
-def caller_named(stage: Stage, user: str) -> SipCaller:
-    """A phone with another From user."""
-    return stage.caller(user=user)
+async def test_a_caller_who_comes_through_a_local_channel_has_no_headers_and_the_log_says_so(stage: Stage) -> None:
+    number = stage.new_number()
+    agent, _ = await numbered(stage, number)
+    async with stage.caller() as caller:
+        await caller.call(f"*74{number[1:]}", headers=[("X-Caller", "abc")])
+        call = await agent.call()
+        assert "x-caller" not in call.variables
+    assert (await record_of(stage, call))["to_number"] == number
+    (line,) = [line for line in stage.controller.log_tail(40).splitlines() if "has no SIP headers" in line]
+    assert "__AGENTVAR_" in line
+
+
+async def test_variables_that_channels_inherit_pass_a_local_channel(stage: Stage) -> None:
+    number = stage.new_number()
+    agent, _ = await numbered(stage, number)
+    async with stage.caller() as caller:
+        await caller.call(f"*75{number[1:]}")
+        call = await agent.call()
+        assert call.variables["plan"] == "gold"
+    await record_of(stage, call)
