@@ -100,7 +100,7 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
     if names is None and sip_call_id is not None:
         log.warning("a SIP header is longer than Asterisk can read", extra={"channel_id": channel_id})
         names = ",".join([*HEADER_NAMES, *await _names_under(ari, channel_id, HEADER_PREFIX)])
-        about = FACT_READS
+        about = list(FACT_READS)
         reads = await _with_repeats(ari, channel_id, header_reads(names))
         missing: Sequence[HeaderRead] = ()
     else:

@@ -70,11 +70,15 @@ def dialled_candidates(
 ) -> Sequence[str]:
     """List what may have been dialled, the likeliest first; `s`, `h`, `i` and `t` never are.
 
-    argument: `to_number=` of Stasis(); where it is given, nothing else counts. extension: where the dialplan is.
+    argument: `to_number=` of Stasis(); where it names a number, nothing else counts. extension: where the dialplan is.
     dnid: CALLERID(dnid). to, called_party: the headers To and P-Called-Party-ID (RFC 7315 section 4.2), or their URI.
     """
     explicit = dialled_user(argument or "")
-    places = (explicit,) if explicit else (extension, request_uri, dnid, to, called_party)
+    places = (
+        (explicit,)
+        if explicit and explicit not in _SPECIAL_EXTENSIONS
+        else (extension, request_uri, dnid, to, called_party)
+    )
     found: dict[str, None] = {}
     for place in places:
         user = dialled_user(place or "")
