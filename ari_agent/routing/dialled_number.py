@@ -19,8 +19,8 @@ from ari_agent.contract.parsing.e164 import is_e164
 from ari_agent.contract.q850 import UNALLOCATED_NUMBER
 from ari_agent.routing.inbound_decision import Refuse
 
-_SPECIAL_EXTENSIONS: Final = frozenset({"s", "h", "i", "t", "T", "a", "e", "o"})
-"""Where Asterisk's dialplan begins, hangs up and goes astray: never what was dialled."""
+_SPECIAL_EXTENSIONS: Final = frozenset({"", "s", "h", "i", "t", "T", "a", "e", "o"})
+"""Where Asterisk's dialplan begins, hangs up and goes astray, and no extension at all: never what was dialled."""
 _URI_USER: Final = re.compile(r"(?:sips?:(?P<user>[^@>\s]*)@|tel:(?P<number>[^@>\s]*))", re.IGNORECASE)
 _IS_URI: Final = re.compile(r"[^<]*<|(?:sips?|tel):", re.IGNORECASE)
 _WRITTEN_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9(). -]*")
@@ -73,16 +73,13 @@ def dialled_candidates(
     argument: `to_number=` of Stasis(); where it names a number, nothing else counts. extension: where the dialplan is.
     dnid: CALLERID(dnid). to, called_party: the headers To and P-Called-Party-ID (RFC 7315 section 4.2), or their URI.
     """
-    explicit = dialled_user(argument or "")
-    places = (
-        (explicit,)
-        if explicit and explicit not in _SPECIAL_EXTENSIONS
-        else (extension, request_uri, dnid, to, called_party)
-    )
+    places: Sequence[str | None] = (extension, request_uri, dnid, to, called_party)
+    if argument and dialled_user(argument) not in _SPECIAL_EXTENSIONS:
+        places = (argument,)
     found: dict[str, None] = {}
     for place in places:
         user = dialled_user(place or "")
-        if not user or user in _SPECIAL_EXTENSIONS:
+        if user in _SPECIAL_EXTENSIONS:
             continue
         found[user] = None
         if _WRITTEN_NUMBER.fullmatch(user):
