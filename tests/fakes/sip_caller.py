@@ -25,11 +25,6 @@ OpenSocket = Callable[[str], socket.socket]
 """address -> a UDP socket bound to it on a free port."""
 Headers = Sequence[tuple[str, str]]
 _FAX: Final = ("m=image 40000 udptl t38", "a=T38FaxVersion:0", "a=T38FaxUdpEC:t38UDPRedundancy")
-    "m=image 40000 udptl t38",
-    "a=T38FaxVersion:0",
-    "a=T38MaxBitRate:14400",
-    "a=T38FaxUdpEC:t38UDPRedundancy",
-)
 _T1_S: Final = 0.5  # RFC 3261 section 17.1.1.1
 _PHRASES: Final = {100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 486: "Busy Here", 603: "Decline"}
 

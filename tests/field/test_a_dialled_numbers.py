@@ -142,3 +142,10 @@ async def test_variables_that_channels_inherit_pass_a_local_channel(stage: Stage
         call = await agent.call()
         assert call.variables["plan"] == "gold"
     await record_of(stage, call)
+
+
+async def test_a_value_that_is_no_utf_8_is_named_as_the_cause(stage: Stage) -> None:
+    async with stage.caller() as caller:
+        await caller.dial("latin-1")
+        assert (await caller.refused(timeout_s=20)).status == 503
+    assert "probably no UTF-8" in stage.controller.log_tail(5)

@@ -44,6 +44,10 @@ exten = _*76X.,1,Stasis(ari_agent,to_number=+${EXTEN:3})
 exten = _*75X.,1,Set(__AGENTVAR_plan=gold)
  same = n,Dial(Local/+${EXTEN:3}@from-trunk)
 exten = _*74X.,1,Dial(Local/+${EXTEN:3}@from-trunk)
+; A value in Latin-1, which holds half a character of UTF-8.
+exten = latin-1,1,Set(LETTER=ü)
+ same = n,Stasis(ari_agent,customer=M${LETTER:0:1}ller)
+ same = n,Goto(ari-agent-after,${STASISSTATUS},1)
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
