@@ -238,6 +238,9 @@ class InboundRouter:
     async def _number(self, candidates: Sequence[str]) -> tuple[Dialled, PhoneNumber | None]:
         """Find what was dialled among the stored numbers."""
         numbers = self._store.phone_numbers
+        # Most calls name a number as it is stored; looking for other spellings reads the whole index.
+        if candidates and (number := await numbers.get(candidates[0])):
+            return Dialled(candidates[0], number.phone_number), number
         dialled = what_was_dialled(
             candidates, await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
         )
