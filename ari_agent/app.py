@@ -231,6 +231,7 @@ def _switchboard(
         dice=random.SystemRandom().random,
         now_ms=now_ms,
         has_speech=shared.speech is not None,
+        show_withheld_numbers=shared.settings.show_withheld_numbers,
     )
     return Switchboard(dependencies, router, new_call_id=new_call_id)
 

@@ -179,6 +179,9 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
     )
+    show_withheld_numbers: bool = Field(
+        False, description="tell agents, records and webhooks the number of a caller who withholds it"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="the least severe log lines that are written"

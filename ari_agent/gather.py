@@ -9,7 +9,6 @@ from typing import Any, TypeVar, overload
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
-D = TypeVar("D")
 
 
 @overload
@@ -19,9 +18,8 @@ async def gather(
     first: Coroutine[Any, Any, A],
     second: Coroutine[Any, Any, B],
     third: Coroutine[Any, Any, C],
-    fourth: Coroutine[Any, Any, D],
     /,
-) -> tuple[A, B, C, D]: ...
+) -> tuple[A, B, C]: ...
 async def gather(*work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     """Run the coroutines at the same time and return their results in order.
 

@@ -1,8 +1,8 @@
 """SIP header names and values: what is read of an INVITE, and what becomes of it. Pure.
 
 Every `X-*` header and `Diversion`, `History-Info`, `User-To-User` and `P-Asserted-Identity` counts. `X-Caller: abc`
-becomes the dynamic variable `x-caller`: the name in lower case, the value untouched. The dialplan sees it as the
-channel variable ARI_AGENT_HDR_X_CALLER.
+becomes the dynamic variables `x-caller` and `X-Caller`: the name in lower case and as the INVITE writes it, the value
+untouched. The dialplan sees it as the channel variable ARI_AGENT_HDR_X_CALLER.
 
 Asterisk names them with `PJSIP_HEADERS(prefix)`, a comma-separated list that repeats what the INVITE repeats, and
 reads them with `PJSIP_HEADER(read,NAME,n)`; neither tells upper from lower case.
@@ -45,6 +45,12 @@ class HeaderRead:
         return f"PJSIP_HEADER(read,{self.name},{self.occurrence})"
 
 
+CALLED_PARTY: Final = HeaderRead("P-Called-Party-ID")
+PRIVACY: Final = HeaderRead("Privacy")
+FACT_READS: Final = (CALLED_PARTY, PRIVACY)
+"""Headers that tell who is called and who calls, and become no variables."""
+
+
 def becomes_variable(name: str) -> bool:
     """Return whether a header of this name becomes a dynamic variable."""
     return name.lower() in _WANTED or _CUSTOM_NAME.fullmatch(name) is not None
@@ -63,6 +69,25 @@ def header_reads(names: str) -> list[HeaderRead]:
         seen[name.lower()] += 1
         reads.append(HeaderRead(name, seen[name.lower()]))
     return reads[:MAX_HEADERS]
+
+
+def fact_reads(names: str) -> list[HeaderRead]:
+    """Return those of FACT_READS that the INVITE has. names: the answer of PJSIP_HEADERS()."""
+    listed = {name.strip().lower() for name in names.split(",")}
+    return [read for read in FACT_READS if read.name.lower() in listed]
+
+
+def written_names(reads: Iterable[HeaderRead]) -> dict[str, str]:
+    """Return how the INVITE first writes the name of each header, by the name in lower case."""
+    written: dict[str, str] = {}
+    for read in reads:
+        written.setdefault(read.name.lower(), read.name)
+    return written
+
+
+def under_both_names(headers: Mapping[str, str], written: Mapping[str, str]) -> dict[str, str]:
+    """Return header values by their names in lower case and by those that `written_names` gives."""
+    return {written.get(name, name): value for name, value in headers.items()} | dict(headers)
 
 
 def custom_sip_headers(lines: Iterable[tuple[str, str]]) -> dict[str, str]:

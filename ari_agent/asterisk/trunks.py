@@ -96,6 +96,8 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
         "disallow": "all",
         "allow": ",".join(codecs(config.codecs)),
         "direct_media": "no",
+        # A REFER from the far end would take it out of the agent's call: refused with 603, and the talk goes on.
+        "allow_transfer": "no",
         "rtp_symmetric": "yes",
         # Over TLS the audio is encrypted too; a far end that offers none is refused (RFC 4568).
         "media_encryption": "sdes" if transport == "tls" else "no",

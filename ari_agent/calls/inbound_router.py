@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
@@ -28,7 +28,16 @@ from ari_agent.routing import variables
 from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_override, engine_for_call
 from ari_agent.routing.caller_country import refused_country
-from ari_agent.routing.dialled_number import number_spellings
+from ari_agent.routing.caller_number import ANONYMOUS, who_calls
+from ari_agent.routing.dialled_number import (
+    Dialled,
+    dialled_candidates,
+    dialled_user,
+    refused_number,
+    stored_endings,
+    stored_spellings,
+    what_was_dialled,
+)
 from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, refused_agent
 from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
 from ari_agent.routing.system_variables import CallVariables
@@ -38,8 +47,10 @@ from ari_agent.webhooks.inbound import InboundWebhook
 log = logging.getLogger(__name__)
 
 
-ANONYMOUS: Final = "anonymous"
-"""The number of a caller who withholds it."""
+_NO_SIP_HEADERS: Final = (
+    "%s is no SIP channel and has no SIP headers: before the Dial() or Queue() that made it, set what the agent is to "
+    "know as __AGENTVAR_name, which channels inherit"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,8 @@ class InboundRouter:
     """Decides who takes an inbound call; one object serves the whole controller.
 
     dice: returns a number that is uniform in [0, 1), asked once a call. now_ms: milliseconds since the epoch.
-    has_speech: the controller can listen and speak for text agents.
+    has_speech: the controller can listen and speak for text agents. show_withheld_numbers: also those that callers
+    withhold are told.
     """
 
     def __init__(
@@ -84,6 +96,7 @@ class InboundRouter:
         dice: Callable[[], float],
         now_ms: Callable[[], int],
         has_speech: bool = False,
+        show_withheld_numbers: bool = False,
     ) -> None:
         self._ari = ari
         self._store = store
@@ -92,6 +105,7 @@ class InboundRouter:
         self._dice = dice
         self._now_ms = now_ms
         self._has_speech = has_speech
+        self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
@@ -103,23 +117,25 @@ class InboundRouter:
         stasis = parse_arguments(arguments)
         if stasis.ignored:
             log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
-        from_number, to_number = channel.caller.number or ANONYMOUS, channel.dialplan.exten
-        if is_call_id(to_number):
+        if is_call_id(dialled_user(channel.dialplan.exten)):
             return await self._receive_registered(channel, stasis, call_id)
-        _, sip, from_dialplan, number = await gather(
-            self._ari.ring(channel.id),
-            self._headers(channel.id),
-            read_agent_variables(self._ari, channel),
-            self._store.phone_numbers.find(number_spellings(to_number)),
+        _, (sip, from_number), from_dialplan = await gather(
+            self._ari.ring(channel.id), self._headers(channel), read_agent_variables(self._ari, channel)
         )
-        to_number = number.phone_number if number else to_number
+        if not channel.name.startswith("PJSIP/") and not from_dialplan:
+            log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
+        candidates = _dialled(channel, stasis, sip)
+        dialled, number = await self._number(candidates)
+        to_number = number.phone_number if number else dialled.as_dialled
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
         call = turned_away_call(
             call_id=call_id, agent_id=own.agent_id if own else "", from_number=from_number, to_number=to_number
         )
+        if not number and not own:
+            raise CallRefused(refused_number(dialled, candidates), call)
         if number and (refusal := refused_country(from_number, number)):
             raise CallRefused(refusal, call)
-        known = variables.merge(headers=sip.headers, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
+        known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
         asked_about = call.model_copy(
             update={"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known},
         )
@@ -150,9 +166,11 @@ class InboundRouter:
 
         Numbers that were not told at the registration are the caller's, and none.
         """
-        dialled, from_number = channel.dialplan.exten, channel.caller.number or ANONYMOUS
+        dialled = dialled_user(channel.dialplan.exten)
         await self._ari.ring(channel.id)
-        sip, from_dialplan = await gather(self._headers(channel.id), read_agent_variables(self._ari, channel))
+        (sip, from_number), from_dialplan = await gather(
+            self._headers(channel), read_agent_variables(self._ari, channel)
+        )
         # Taken last: a caller who hangs up before leaves the call to the next one.
         # call_id is another's when the call that was dialled goes on already.
         taken = await self._registrar.take(dialled) if dialled == call_id else None
@@ -163,7 +181,7 @@ class InboundRouter:
             )
         call, agent = taken.call, taken.registration.agent
         dynamic_variables = variables.merge(
-            headers=sip.headers,
+            headers=sip.variables,
             dialplan=from_dialplan,
             arguments=stasis.variables,
             webhook=call.retell_llm_dynamic_variables or {},
@@ -198,12 +216,35 @@ class InboundRouter:
         dice = sticky_dice(from_number, number.phone_number) if sticky else self._dice()
         return draw(number.inbound_agents or (), dice)
 
-    async def _headers(self, channel_id: str) -> SipHeaders:
-        """Read the INVITE's headers, and set them as channel variables for the dialplan."""
-        sip = await read_sip_headers(self._ari, channel_id)
+    async def _headers(self, channel: Channel) -> tuple[SipHeaders, str]:
+        """Read the INVITE's headers and the caller's number; set the headers as channel variables for the dialplan.
+
+        What the caller withholds is left out.
+        """
+        read = await read_sip_headers(self._ari, channel.id)
+        caller = who_calls(
+            channel.caller.number,
+            headers=read.headers,
+            privacy=read.privacy,
+            presentation=read.presentation,
+            from_uri=read.from_uri,
+            show_withheld=self._show_withheld_numbers,
+        )
+        sip = replace(read, headers=caller.headers)
         if sip.headers:
-            await self._ari.set_variables(channel_id, channel_variables(sip.headers))
-        return sip
+            await self._ari.set_variables(channel.id, channel_variables(sip.headers))
+        return sip, caller.number
+
+    async def _number(self, candidates: Sequence[str]) -> tuple[Dialled, PhoneNumber | None]:
+        """Find what was dialled among the stored numbers."""
+        numbers = self._store.phone_numbers
+        # Most calls name a number as it is stored; looking for other spellings reads the whole index.
+        if candidates and (number := await numbers.get(candidates[0])):
+            return Dialled(candidates[0], number.phone_number), number
+        dialled = what_was_dialled(
+            candidates, await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
+        )
+        return dialled, await numbers.get(dialled.number) if dialled.number else None
 
     async def _ask(
         self, number: PhoneNumber | None, own: AgentChoice | None, call: Call
@@ -239,3 +280,14 @@ class InboundRouter:
             return apply_override(found, choice, decision.override)
         except (UnknownAgent, OverrideUnfit) as error:
             raise CallRefused(refused_agent(error), call) from None
+
+
+def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:
+    return dialled_candidates(
+        argument=stasis.to_number,
+        extension=channel.dialplan.exten,
+        request_uri=sip.request_uri,
+        dnid=sip.dnid,
+        to=sip.local_uri,
+        called_party=sip.called_party,
+    )

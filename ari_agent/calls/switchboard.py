@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
-from ari_agent.asterisk.events import AriEvent, StasisStart
+from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -42,11 +42,19 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.errors import CallNotJoined, CallNotOngoing, UnknownCall
+from ari_agent.routing.dialled_number import dialled_user
 
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S: Final = 8.0
 """How long calls may take to end when the controller stops."""
+
+_STASIS_FAILED: Final = ("ARI_AGENT_STASIS", "FAILED")
+"""What the dialplan sets where Stasis() has failed. We hear it only if the controller was there nevertheless."""
+_NO_UTF_8: Final = (
+    "Asterisk could not hand over a caller: Stasis() failed although the controller is connected. A value of its "
+    "arguments or of the channel is probably no UTF-8 (Latin-1?), of which Asterisk makes no event"
+)
 
 _Answer = TypeVar("_Answer")
 
@@ -111,6 +119,8 @@ class Switchboard:
             session.post(event)
         elif isinstance(event, StasisStart):
             self._arrived(event)
+        elif isinstance(event, ChannelVarset) and (event.variable, event.value) == _STASIS_FAILED:
+            log.warning(_NO_UTF_8, extra={"channel_id": channel_id})
 
     def _session_of(self, channel_id: str) -> CallSession | None:
         if session := self._by_channel.get(channel_id):
@@ -131,7 +141,7 @@ class Switchboard:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start_task(self._orphans.remove([Orphan("caller", channel_id)]))
             return
-        dialled = event.channel.dialplan.exten
+        dialled = dialled_user(event.channel.dialplan.exten)
         session = InboundCall(
             self._services,
             self._router,

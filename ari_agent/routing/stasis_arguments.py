@@ -19,18 +19,21 @@ class StasisArguments:
 
     agent: instead of one of the dialled number's, or None. variables: dynamic variables of the call. ignored: arguments
     that mean nothing here, for the log. sticky: the same caller is to get the same one of the number's agents.
+    to_number: what was dialled, where the dialplan says so; else None.
     """
 
     agent: AgentChoice | None
     variables: Mapping[str, str]
     ignored: Sequence[str] = ()
     sticky: bool = False
+    to_number: str | None = None
 
 
 def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
-    """Read `agent_id=`, `agent_version=`, `agent_draw=caller` and other `name=value`, which are dynamic variables.
+    """Read the arguments that name the agent or what was dialled; other `name=value` are dynamic variables.
 
-    An argument without `=` is ignored, and so is an `agent_draw` other than `random` and `caller`.
+    `agent_id=`, `agent_version=`, `agent_draw=caller` and `to_number=` have a meaning of their own. An argument
+    without `=` is ignored, and so is an `agent_draw` other than `random` and `caller`.
     """
     values: dict[str, str] = {}
     ignored = []
@@ -47,4 +50,5 @@ def parse_arguments(arguments: Sequence[str]) -> StasisArguments:
     if drawn_by not in (_RANDOM, _BY_CALLER):
         ignored.append(f"agent_draw={drawn_by}")
     agent = AgentChoice(agent_id, version) if agent_id else None
-    return StasisArguments(agent, values, ignored, sticky=drawn_by == _BY_CALLER)
+    to_number = values.pop("to_number", "").strip() or None
+    return StasisArguments(agent, values, ignored, sticky=drawn_by == _BY_CALLER, to_number=to_number)

@@ -111,7 +111,8 @@ class CallVariables(_SessionVariables):
 
     def is_callers(self, name: str) -> bool:
         """Tell it of what the INVITE brought as well, unless dialplan or webhook have set another value."""
-        if name in self._headers and self._headers[name] == self._given.get(name):
+        value = self._headers.get(name.lower())  # a header's variable has two names
+        if value is not None and value == self._given.get(name):
             return True
         return super().is_callers(name)
 

@@ -87,6 +87,12 @@ class PhoneNumbers:
         found = next((spelling for spelling in spellings if spelling in rows), None)
         return None if found is None else _phone_number(rows[found])
 
+    async def alike(self, spellings: Sequence[str], endings: Sequence[str]) -> Sequence[str]:
+        """The registered numbers that are spelt in one of these ways, or end in one of these groups of digits."""
+        column = phone_numbers.c.phone_number
+        statement = select(column).where(or_(column.in_(spellings), *(column.endswith(digits) for digits in endings)))
+        return await self._database.read(lambda connection: list(connection.scalars(statement)))
+
     async def update(self, phone_number: str, changes: PhoneNumberUpdate) -> PhoneNumber | None:
         """Change what `changes` names; None: no such number.
 

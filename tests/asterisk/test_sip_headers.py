@@ -9,14 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.asterisk.sip_headers import (
+    CALLED_PARTY,
     MAX_HEADERS,
+    PRIVACY,
     HeaderRead,
     becomes_variable,
     callers_host,
     channel_variable_name,
     channel_variables,
     custom_sip_headers,
+    fact_reads,
     header_reads,
+    under_both_names,
+    written_names,
 )
 
 INVITE = (
@@ -150,3 +155,16 @@ def test_no_line_is_lost(lines: list[tuple[str, str]]) -> None:
     headers = custom_sip_headers(lines)
     for key in {name.lower() for name, _ in lines}:
         assert headers[key] == ", ".join(value for name, value in lines if name.lower() == key)
+
+
+def test_headers_that_tell_who_is_called_and_who_calls_are_read_and_are_no_variables() -> None:
+    assert fact_reads("To,privacy, p-called-party-id") == [CALLED_PARTY, PRIVACY]
+    assert fact_reads(INVITE) == []
+    assert not becomes_variable("Privacy")
+
+
+def test_a_header_has_the_name_that_the_invite_writes_and_the_one_in_lower_case() -> None:
+    written = written_names(header_reads("X-Test-Header,x-lower,X-Rep,x-rep"))
+    assert written == {"x-test-header": "X-Test-Header", "x-lower": "x-lower", "x-rep": "X-Rep"}
+    headers = {"x-test-header": "a", "x-lower": "b", "x-other": "c"}
+    assert under_both_names(headers, written) == {**headers, "X-Test-Header": "a"}

@@ -85,7 +85,8 @@ class Entrance:
 
 
 @pytest.fixture
-async def entrance(store: Store) -> AsyncIterator[Entrance]:
+async def entrance(store: Store, request: pytest.FixtureRequest) -> AsyncIterator[Entrance]:
+    """Parametrized with True, callers' withheld numbers are shown."""
     async with (
         FakeAsterisk(answer) as asterisk,
         aiohttp.ClientSession() as http,
@@ -100,6 +101,7 @@ async def entrance(store: Store) -> AsyncIterator[Entrance]:
             registrar=registrar,
             dice=lambda: 0.0,
             now_ms=lambda: NOW_MS,
+            show_withheld_numbers=getattr(request, "param", False),
         )
         yield Entrance(router, registrar, store, webhooks, random_call_id())
         await ari.close()
@@ -114,7 +116,12 @@ async def test_the_call_has_all_that_is_known_before_it_is_answered(entrance: En
     assert (call.call_id, call.agent_id, call.agent_name, call.agent_version) == (entrance.call_id, agent_id, "Ada", 0)
     assert (call.from_number, call.to_number, call.direction) == (CALLER, NUMBER, "inbound")
     assert call.custom_sip_headers == {"x-customer": "Bob"}
-    assert call.retell_llm_dynamic_variables == {"x-customer": "Bob", "city": "Oslo", "plan": "gold"}
+    assert call.retell_llm_dynamic_variables == {
+        "x-customer": "Bob",
+        "X-Customer": "Bob",
+        "city": "Oslo",
+        "plan": "gold",
+    }
     assert call.metadata == {"id": 7}
     assert arrival.number is not None
     assert arrival.agent.agent_id == agent_id
@@ -198,3 +205,36 @@ async def test_a_registered_call_whose_agent_takes_no_calls_here_goes_on_in_the_
     with pytest.raises(CallRefused, match="custom-llm, which takes no calls") as refused:
         await entrance.call(dialled=call.call_id)
     assert refused.value.refusal.goes_on
+
+
+@pytest.mark.parametrize("entrance", [False, True], indirect=True, ids=["withheld", "shown"])
+async def test_a_withheld_number_is_told_only_if_a_setting_asks_for_it(
+    entrance: Entrance, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """As with trust_id_inbound: CALLERID(num) is the number itself."""
+    shown = "shown" in request.node.name
+    identity = f"<sip:{CALLER}@carrier>"
+    monkeypatch.setitem(HEADERS, "PJSIP_HEADERS()", "X-Customer,P-Asserted-Identity,Privacy")
+    monkeypatch.setitem(HEADERS, "PJSIP_HEADER(read,P-Asserted-Identity,1)", identity)
+    monkeypatch.setitem(HEADERS, "PJSIP_HEADER(read,Privacy,1)", "id")
+    await entrance.number((await entrance.agent(), None))
+    call = (await entrance.call()).call
+    assert call.from_number == (CALLER if shown else "anonymous")
+    assert call.custom_sip_headers == {"x-customer": "Bob"} | ({"p-asserted-identity": identity} if shown else {})
+    assert (identity in (call.retell_llm_dynamic_variables or {}).values()) == shown
+
+
+@pytest.mark.parametrize("dialled", ["4155550100", "14155550100", f"{NUMBER};npdi;rn=+14155550001"])
+async def test_a_number_that_is_spelt_otherwise_has_its_e164_spelling_on_the_record(
+    entrance: Entrance, dialled: str
+) -> None:
+    await entrance.number((await entrance.agent(), None))
+    assert (await entrance.call(dialled=dialled)).call.to_number == NUMBER
+
+
+async def test_a_number_of_nobody_is_unallocated_and_the_near_miss_is_named(entrance: Entrance) -> None:
+    await entrance.number((await entrance.agent(), None))
+    with pytest.raises(CallRefused) as refused:
+        await entrance.call(dialled="0114155550100")  # +41 is Switzerland
+    assert refused.value.refusal.q850_cause == 1
+    assert refused.value.refusal.why.endswith(f"(0114155550100); near misses: {NUMBER}")

@@ -41,9 +41,9 @@ class Entrance:
         hook = self.webhooks.hook(Answer(200, json.dumps({"chat_inbound": says}).encode())) if says else None
         await a_number(self.store, inbound_sms_agents=bound, inbound_sms_webhook_url=hook.url if hook else None)
 
-    async def text(self) -> Chat:
+    async def text(self, to_number: str = NUMBER) -> Chat:
         """A user writes."""
-        message = IncomingMessage(USER, NUMBER, "hello", MessageDestination("pjsip:carrier/sip:u@h", "sip:n@h"))
+        message = IncomingMessage(USER, to_number, "hello", MessageDestination("pjsip:carrier/sip:u@h", "sip:n@h"))
         chat, agent = await self.router.receive(message, await self.router.number_of(message), "chat_1")
         assert (chat.agent_id, chat.version) == (agent.agent_id, agent.version)
         return chat
@@ -119,3 +119,9 @@ async def test_the_log_says_why_and_there_is_no_record(
             service.on_event(text_from(USER, "hello"))
             await until(lambda: f"text message is not answered: {why}" in caplog.text)
     assert await the_chats(store) == []
+
+
+async def test_a_number_that_is_spelt_otherwise_is_found_too(entrance: Entrance) -> None:
+    await entrance.number(await a_chat_agent(entrance.store, TEXT))
+    chat = await entrance.text(NUMBER.removeprefix("+1"))
+    assert chat.to_number == NUMBER

@@ -24,6 +24,7 @@ from tests.fakes.sip_message import SipMessage, first, tag_of, uri_of
 OpenSocket = Callable[[str], socket.socket]
 """address -> a UDP socket bound to it on a free port."""
 Headers = Sequence[tuple[str, str]]
+_FAX: Final = ("m=image 40000 udptl t38", "a=T38FaxVersion:0", "a=T38FaxUdpEC:t38UDPRedundancy")
 _T1_S: Final = 0.5  # RFC 3261 section 17.1.1.1
 _PHRASES: Final = {100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 486: "Busy Here", 603: "Decline"}
 
@@ -90,10 +91,14 @@ class SipCaller(asyncio.DatagramProtocol):
         display_name: str | None = None,
         account: str | None = None,
         password: str | None = None,
+        called: str | None = None,
+        is_fax_gateway: bool = False,
         open_socket: OpenSocket = open_udp,
     ) -> None:
+        """called: user of To, where that is not the one of the request URI. is_fax_gateway: offers T.38 as well."""
         self.pbx, self.address, self.user, self.display_name = pbx, address, user, display_name
         self.account, self.password = account, password
+        self.called, self._is_fax_gateway = called, is_fax_gateway
         self.audio = CallerAudio()
         self.log: list[Logged] = []
         self.refer_plan = ReferPlan()
@@ -169,7 +174,7 @@ class SipCaller(asyncio.DatagramProtocol):
         dialog = _Dialog(
             call_id=f"{secrets.token_hex(12)}@{self.address}",
             local_tag=secrets.token_hex(6),
-            remote_uri=f"<sip:{number}@{host}:{port}>",
+            remote_uri=f"<sip:{self.called or number}@{host}:{port}>",
             local_uri=f"{name}<sip:{self.user}@{self.address}:{self._port}>",
             target=f"sip:{number}@{host}:{port}",
         )
@@ -249,9 +254,17 @@ class SipCaller(asyncio.DatagramProtocol):
         body = f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
         await self.request("INFO", headers=[("Content-Type", "application/dtmf-relay")], body=body)
 
+    async def change_to_fax(self) -> None:
+        """Re-INVITE with T.38 instead of the audio (ITU-T T.38 annex D); CallFailed when it is refused."""
+        audio = self._sdp("sendrecv").partition(b"m=")[0]
+        await self._offer_again(audio + "".join(f"{line}\r\n" for line in _FAX).encode())
+
     async def _reinvite(self, direction: str) -> None:
+        await self._offer_again(self._sdp(direction))
+
+    async def _offer_again(self, sdp: bytes) -> None:
         dialog = self._need_dialog()
-        invite = self._build("INVITE", [("Content-Type", "application/sdp")], self._sdp(direction))
+        invite = self._build("INVITE", [("Content-Type", "application/sdp")], sdp)
         cseq = invite.need("CSeq")
         self._start_invite(invite)
         response = await self._until(
@@ -311,6 +324,7 @@ class SipCaller(asyncio.DatagramProtocol):
             *events,
             "a=ptime:20",
             f"a={direction}",
+            *(_FAX if self._is_fax_gateway else []),
         ]
         return ("\r\n".join(lines) + "\r\n").encode()
 

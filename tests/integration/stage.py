@@ -32,10 +32,33 @@ exten = by-agent,1,Set(AGENTVAR_plan=gold)
  same = n,Hangup()
 ; The number's agent, drawn by caller.
 exten = _*77X.,1,Goto(sticky,+${EXTEN:3},1)
+; A destination of FreePBX: the call arrives at `s`, and the DID is in CALLERID(dnid). With an agent, and without.
+exten = _*78X.,1,Set(CALLERID(dnid)=+${EXTEN:3})
+ same = n,Goto(from-ai-agent,s,1)
+exten = _*79X.,1,Set(WITH_AGENT=yes)
+ same = n,Set(CALLERID(dnid)=+${EXTEN:3})
+ same = n,Goto(from-ai-agent,s,1)
+; The number named by the dialplan.
+exten = _*76X.,1,Stasis(ari_agent,to_number=+${EXTEN:3})
+; A ring group: the agent is called by a channel that is no SIP channel.
+exten = _*75X.,1,Set(__AGENTVAR_plan=gold)
+ same = n,Dial(Local/+${EXTEN:3}@from-trunk)
+exten = _*74X.,1,Dial(Local/+${EXTEN:3}@from-trunk)
+; A value in Latin-1, which holds half a character of UTF-8.
+exten = latin-1,1,Set(LETTER=ü)
+ same = n,Stasis(ari_agent,customer=M${LETTER:0:1}ller)
+ same = n,Goto(ari-agent-after,${STASISSTATUS},1)
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
  same = n,Hangup(17)
+
+[from-ai-agent]
+exten = s,1,GotoIf($["${WITH_AGENT}" = "yes"]?agent)
+ same = n,Stasis(ari_agent)
+ same = n,Hangup()
+ same = n(agent),Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
+ same = n,Hangup()
 
 [sticky]
 exten = _[+]X.,1,Stasis(ari_agent,agent_draw=caller)

@@ -33,7 +33,7 @@ async def test_a_number_that_nobody_imported_is_refused_and_leaves_no_record(sta
     number = stage.new_number()
     async with stage.caller() as caller:
         await caller.dial(number)
-        assert (await caller.refused()).status == 403
+        assert (await caller.refused()).status == 404
     reply = await stage.controller.post("/v2/list-calls", {"filter_criteria": {"to_number": [number]}}, expect=200)
     assert reply.json == []
 

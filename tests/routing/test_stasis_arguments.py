@@ -15,6 +15,12 @@ def test_stasis_arguments_name_agent_and_variables() -> None:
     assert arguments.ignored == ["noise"]
 
 
+def test_the_dialplan_says_what_was_dialled() -> None:
+    arguments = parse_arguments(["to_number= +12025550100", "plan=gold"])
+    assert (arguments.to_number, arguments.variables) == ("+12025550100", {"plan": "gold"})
+    assert parse_arguments(["to_number="]).to_number is None
+
+
 @given(st.lists(st.text()))
 def test_no_stasis_argument_crashes(arguments: list[str]) -> None:
     parse_arguments(arguments)

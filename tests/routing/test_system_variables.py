@@ -112,6 +112,9 @@ def test_what_the_caller_chose_is_known() -> None:
         "user_number",
         "agent_number",
     }
+    as_written = variables(call(custom_sip_headers=headers, retell_llm_dynamic_variables={"X-A": "1", "X-B": "mine"}))
+    assert as_written.is_callers("X-A")
+    assert not as_written.is_callers("X-B")
     named = variables(call(retell_llm_dynamic_variables={"user_number": "of the webhook"}))
     assert not named.is_callers("user_number")
 

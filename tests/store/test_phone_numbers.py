@@ -202,3 +202,11 @@ async def test_pages_walk_through_every_number_once(store: Store, ascending: boo
         if key is None:
             break
     assert seen == (numbers if ascending else numbers[::-1])
+
+
+async def test_numbers_that_could_be_the_dialled_one_are_found_by_spelling_and_ending(store: Store) -> None:
+    for phone_number in ("+14155550100", "+12025550100", "100", "+14155550199"):
+        await store.phone_numbers.create(a_number(phone_number))
+    alike = store.phone_numbers.alike
+    assert sorted(await alike(["100"], ["0100"])) == ["+12025550100", "+14155550100", "100"]
+    assert await alike(["0100"], []) == []
