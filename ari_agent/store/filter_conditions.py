@@ -53,21 +53,17 @@ def matching_calls(filters: Sequence[AnyFilter], dialect_name: str) -> MatchingC
     source: sa.FromClause = first
     for other in others:
         source = source.join(other, sa.and_(other.c.call_id == first.c.call_id, other.c.listed_ms == first.c.listed_ms))
-    conditions = [
-        condition
-        for attribute, each in zip(attributes, wanted, strict=True)
-        for condition in _attribute_conditions(attribute, each, each.op)
-    ]
-    for each in filters:
-        match each:
-            case Filter() | AnyOf():
-                conditions.append(_column_condition(each, dialect_name))
-            case AttributeFilter(op=op) if op in NEGATIONS:
-                conditions.append(_has_not(first, each))
-            case ToolCallFilter():
-                conditions.append(first.c.call_id.in_(_with_tool_call(each)))
-            case _:
-                pass
+    conditions: list[sa.ColumnElement[bool]] = []
+    for attribute, of_attribute in zip(attributes, wanted, strict=True):
+        conditions += _attribute_conditions(attribute, of_attribute, of_attribute.op)
+    # what is dear to look up comes last
+    for each in sorted(filters, key=lambda each: isinstance(each, AttributeFilter)):
+        if isinstance(each, ToolCallFilter):
+            conditions.append(first.c.call_id.in_(_with_tool_call(each)))
+        elif isinstance(each, Filter | AnyOf):
+            conditions.append(_column_condition(each, dialect_name))
+        elif each.op in NEGATIONS:
+            conditions.append(_has_not(first, each, dialect_name))
     return MatchingCalls(source, conditions, first.c.listed_ms, first.c.call_id, *_bounds(filters))
 
 
@@ -104,11 +100,17 @@ NEGATIONS: Final[Mapping[FilterOp, FilterOp]] = {FilterOp.NE: FilterOp.EQ, Filte
 """What an attribute must not be, by what is asked for: a call without the attribute fulfils these too."""
 
 
-def _has_not(first: sa.FromClause, wanted: AttributeFilter) -> sa.ColumnElement[bool]:
-    """The call has no such attribute. One value is looked up in the order of the list, where its index has it."""
+def _has_not(first: sa.FromClause, wanted: AttributeFilter, dialect_name: str) -> sa.ColumnElement[bool]:
+    """The call has no such attribute. PostgreSQL joins by a hash, SQLite reads the unwanted in the list's order."""
     unwanted = call_attributes.alias("unwanted")
-    of_call = (unwanted.c.call_id == first.c.call_id, unwanted.c.listed_ms == first.c.listed_ms)
-    return ~sa.exists().where(*of_call, *_attribute_conditions(unwanted, wanted, NEGATIONS[wanted.op]))
+    conditions = _attribute_conditions(unwanted, wanted, NEGATIONS[wanted.op])
+    if dialect_name == "sqlite":
+        return _place(first).not_in(sa.select(_place(unwanted)).where(*conditions))
+    return ~sa.exists().where(unwanted.c.call_id == first.c.call_id, *conditions)
+
+
+def _place(table: sa.FromClause) -> sa.ColumnElement[str]:
+    return table.c.listed_ms.cast(sa.String) + ":" + table.c.call_id
 
 
 def _attribute_conditions(
@@ -120,11 +122,9 @@ def _attribute_conditions(
         return of_key
     if wanted.numeric:
         return [*of_key, compare(attribute.c.number, op, wanted.value)]
-    return [*of_key, compare(attribute.c.text, op, _attribute_text(wanted.value))]
-
-
-def _attribute_text(value: Any) -> Any:
-    return [as_text(one) for one in value] if isinstance(value, list | tuple) else as_text(value)
+    value = wanted.value
+    text = [as_text(one) for one in value] if isinstance(value, list | tuple) else as_text(value)
+    return [*of_key, compare(attribute.c.text, op, text)]
 
 
 def _with_tool_call(wanted: ToolCallFilter) -> Any:
