@@ -195,10 +195,7 @@ class AgentClosedWithoutCode(AgentLost):
 
 
 class AgentCorruptPayload(AgentError):
-    """Raised when the agent sends a message that its protocol does not know.
-
-    why: what was wrong. event: the kind of message where it is known, else `message`.
-    """
+    """Raised for an agent's message that its protocol does not know. event: the message's kind, if that is known."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_CORRUPT_PAYLOAD
 

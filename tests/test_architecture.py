@@ -473,3 +473,22 @@ def test_nothing_private_of_aiohttp_is_used() -> None:
 )
 def test_what_is_private_is_found_however_it_is_used(text: str) -> None:
     assert list(_private_names(ast.parse(text), "aiohttp"))
+
+
+MOST_LINES_OF_A_FILE: Final = 450
+MOST_LINES_OF_A_FUNCTION: Final = 60
+SOURCES: Final = [path for path in sorted(PACKAGE.rglob("*.py")) if "versions" not in path.parts]
+"""All but the scripts of released migrations, which are never edited."""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_and_no_function_is_longer_than_the_house_allows(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES_OF_A_FILE
+    long = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
+    }
+    assert long == {}
