@@ -102,7 +102,7 @@ other-installed: $(VENV)/installed
 
 test-other-python: other-installed ## the same on a second interpreter, as CI does before `make test`
 	@! { $(HAS_OTHER); } || { $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED) \
-	    && $(OTHER_VENV)/bin/python $(FIGURE); }
+	    && { $(OTHER_VENV)/bin/python $(FIGURE) || true; }; } # printed here; `make coverage` fails where a pure module has a gap
 
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh
