@@ -298,7 +298,7 @@ def test_a_call_that_is_dialled_is_found_by_its_call_id() -> None:
 def test_a_caller_who_goes_to_the_fallback_number_is_remembered_and_not_shown() -> None:
     one = record(agent())
     one.diverted()
-    assert one.call.as_record()["diverted"] is True
+    assert one.recovery.diverted is True
     assert "diverted" not in one.call.as_json()
 
 
