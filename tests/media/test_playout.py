@@ -52,6 +52,15 @@ def live(count: int, *, start: int = 0, from_s: float = 0.0) -> list[tuple[float
 # frames
 
 
+def test_what_was_played_or_cleared_is_handed_over_and_what_waits_is_not() -> None:
+    playout = Playout()
+    playout.push(speech(3))
+    playout.next_frame()
+    assert (playout.handed_bytes, playout.queued_bytes) == (FRAME, 2 * FRAME)
+    playout.clear()
+    assert (playout.handed_bytes, playout.queued_bytes) == (3 * FRAME, 0)
+
+
 def test_frames_come_out_as_they_went_in() -> None:
     playout = Playout()
     playout.push(speech(3))

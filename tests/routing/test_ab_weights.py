@@ -58,3 +58,8 @@ def test_a_change_of_weights_moves_no_more_callers_of_a_sticky_draw_than_it_must
 @given(st.text(), st.text())
 def test_every_caller_gets_dice_in_range(caller: str, number: str) -> None:
     assert 0 <= sticky_dice(caller, number) < 1
+
+
+def test_dice_that_rounding_has_made_one_draw_the_last_agent() -> None:
+    agents = (AgentWeight(agent_id="a", weight=0.2), AgentWeight(agent_id="b", agent_version=1, weight=0.8))
+    assert draw(agents, 1.0) == AgentChoice("b", 1)

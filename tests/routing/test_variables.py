@@ -9,7 +9,7 @@ from yarl import URL
 
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import AgentUnreachable
-from ari_agent.routing.variables import Variables, merge, personal_engine, personal_headers, render, render_url
+from ari_agent.routing.variables import Variables, _Seen, merge, personal_engine, personal_headers, render, render_url
 
 
 @pytest.mark.parametrize(
@@ -212,3 +212,13 @@ def test_the_url_of_a_text_agent_is_filled_in_and_callers_choose_no_host() -> No
     for url in ("{{v}}", "wss://{{v}}/", "wss://{{unknown}}.example/"):
         with pytest.raises(AgentUnreachable, match="callers choose no host"):
             personal_engine(text_agent(url), Callers(v="wss://evil.example/", safe=""))
+
+
+def test_a_template_that_nests_deeper_than_five_levels_keeps_what_is_left() -> None:
+    nested = "{{" * 6 + "a" + "}}" * 6
+    assert render(nested, {"a": "a"}) == "{{a}}"
+
+
+def test_what_a_place_of_a_url_does_not_let_in_is_not_there_at_all() -> None:
+    seen = _Seen({"city": "Bonn", "host": "evil.example"}, lambda name, value: value if name == "city" else None)
+    assert (dict(seen), len(seen)) == ({"city": "Bonn"}, 1)

@@ -570,3 +570,9 @@ def test_the_caller_hears_an_answer_before_anybody_is_told_of_it() -> None:
     talk = Talk().start().answer("Hello.").wait(100)
     kinds = [type(order) for order in talk.orders]
     assert kinds.index(PlaySound) < kinds.index(SendUpdate)
+
+
+def test_the_end_of_a_sound_that_nobody_plays_any_more_changes_nothing() -> None:
+    talk = Talk().start()
+    before = list(talk.orders)
+    assert talk.feed(events.SoundEnded(99)).orders == before
