@@ -117,7 +117,7 @@ def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dic
         ),
         "phone_number.create": (
             lambda: numbers.create(phone_number=other, nickname="Office"),
-            lambda: numbers.create(phone_number="letters"),
+            lambda: numbers.create(phone_number="+123"),
         ),
         "phone_number.retrieve": (lambda: numbers.retrieve(own), lambda: numbers.retrieve("+19995550000")),
         "phone_number.update": (

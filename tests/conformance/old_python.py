@@ -51,7 +51,7 @@ def attempts(client: Any, stranger: Any, world: Mapping[str, str]) -> dict[str, 
         "agent.list": (agents.list, stranger.agent.list),
         "phone_number.create": (
             lambda: numbers.create(agent_id=agent, area_code=415, extra_body={"phone_number": own}),
-            lambda: numbers.create(agent_id=agent, extra_body={"phone_number": "letters"}),
+            lambda: numbers.create(agent_id=agent, extra_body={"phone_number": "+123"}),
         ),
         "phone_number.retrieve": (lambda: numbers.retrieve(own), lambda: numbers.retrieve("+19995550000")),
         "phone_number.update": (

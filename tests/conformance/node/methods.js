@@ -77,7 +77,7 @@ async function main() {
     ],
     "phone_number.create": [
       () => phoneNumber.create({ phone_number: other, nickname: "Office" }),
-      () => phoneNumber.create({ phone_number: "letters" }),
+      () => phoneNumber.create({ phone_number: "+123" }),
     ],
     "phone_number.retrieve": [
       async () => needs(await phoneNumber.retrieve(own), "phone_number_type"),
