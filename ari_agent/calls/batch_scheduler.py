@@ -86,7 +86,7 @@ class BatchScheduler:
         return batch
 
     async def run(self) -> None:
-        """Place calls until cancelled."""
+        """Place the calls of every batch as they fall due, until cancelled."""
         while True:
             self._news.clear()
             try:
@@ -100,7 +100,7 @@ class BatchScheduler:
             await self._sleep(wait_s)
 
     async def _round(self) -> float:
-        """One call of each batch that is due. Returns for how long there is nothing to do."""
+        """Place one call of each batch that is due; return for how many seconds there is nothing to do."""
         now_ms = self._now_ms()
         due = await self._store.batches.due(now_ms)
         full = 0
@@ -175,7 +175,7 @@ class BatchScheduler:
             return
 
     async def _sleep(self, wait_s: float) -> None:
-        """Until then, or until a batch is taken."""
+        """Sleep for wait_s seconds, at most _LONGEST_SLEEP_S, or until a batch is taken."""
         try:
             async with asyncio.timeout(min(wait_s, _LONGEST_SLEEP_S)):
                 await self._news.wait()

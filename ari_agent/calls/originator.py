@@ -53,7 +53,7 @@ class Dialler(Protocol):
 
     @property
     def can_dial(self) -> bool:
-        """Whether Asterisk is within reach."""
+        """Whether calls can be placed now, which takes a connection to Asterisk."""
 
     def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkSync) -> None:
         """Dial a call whose record is stored. slot: closed at the end of the call."""

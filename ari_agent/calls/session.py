@@ -149,7 +149,7 @@ class CallSession(ABC):
         self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, self.post, event))
 
     def _command(self, command: Command) -> None:
-        """Command the media half, where there is one."""
+        """Pass a command on to the media half of the call, if there is one."""
         if self.media:
             self.media.command(command)
 
@@ -199,7 +199,7 @@ class CallSession(ABC):
         )
 
     def _variables(self) -> Mapping[str, str]:
-        """The values of `{{name}}` in this call, as of now."""
+        """Return the values of `{{name}}` in this call, as of now."""
         return self._record.variables(self._services.now_ms()) if self._record else {}
 
     async def _save(self) -> None:

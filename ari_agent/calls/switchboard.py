@@ -97,11 +97,11 @@ class Switchboard:
         return tuple(self._by_call.values())
 
     def has_call(self, call_id: str) -> bool:
-        """See LiveCalls."""
+        """Whether a live call has this id. See LiveCalls."""
         return call_id in self._by_call
 
     def has_channel(self, channel_id: str) -> bool:
-        """See LiveCalls."""
+        """Whether a live call has this channel as its caller's. See LiveCalls."""
         return channel_id in self._by_channel
 
     def record(self, call_id: str) -> Call | None:

@@ -67,7 +67,7 @@ class MediaHalf(CallerOutput):
 
     @property
     def stats(self) -> MediaStats:
-        """The counters so far; valid after `close` too."""
+        """The counters of audio and messages so far; valid after `close` too."""
         agent = self._agent
         return replace(
             self._audio_stats(),
