@@ -160,7 +160,7 @@ class CallSession(ABC):
     # Set-up: from the first ring to the answer.
 
     async def _set_up(self) -> None:
-        """Run `_connect`, and end the call where that fails."""
+        """Run `_connect`, and end the call if that fails."""
         try:
             await self._connect()
         except ChannelGone:

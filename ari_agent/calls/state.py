@@ -56,7 +56,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class TransferBegun:
-    """The caller's channel left for the REFER detour."""
+    """The caller's channel has left for the dialplan's detour, where a REFER is sent."""
 
 
 @dataclass(frozen=True, slots=True)

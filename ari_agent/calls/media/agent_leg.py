@@ -52,7 +52,7 @@ class AgentLeg(Protocol):
 
     @property
     def ignored(self) -> int:
-        """How many of the agent's messages were ignored, because they had no meaning for this kind of agent."""
+        """How many of the agent's messages were ignored, because they were unknown or could not be understood."""
 
     @property
     def is_open(self) -> bool:

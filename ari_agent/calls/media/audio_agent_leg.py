@@ -123,7 +123,7 @@ class AudioAgentLeg:
 
     @property
     def ignored(self) -> int:
-        """How many of the agent's messages were of no known event, or could not be understood."""
+        """How many of the agent's messages named an unknown event, or could not be understood."""
         return self._unknown + self._socket.bad_messages
 
     @property
@@ -170,7 +170,7 @@ class AudioAgentLeg:
             self._socket.send(self._protocol.mark(name))
 
     async def close(self) -> None:
-        """Take leave of the agent and close its websocket; no event follows. Idempotent."""
+        """Tell the agent that the call is over and close its websocket; no event follows. Idempotent."""
         self._gone = True  # whatever the agent does from here on is no news
         if self._talking is None:
             return

@@ -24,7 +24,7 @@ from ari_agent.media.wheel import Ticker, Wheel
 
 
 class MediaSession(MediaHalf):
-    """The media half of one phone call. rtp: where its UDP port comes from. wheel: sends its RTP each 20 ms."""
+    """The media half of one phone call. rtp: provides its UDP port. wheel: sends its RTP every 20 ms."""
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class User(Protocol):
         """Take the user's audio, in that format and of any length."""
 
     def key_pressed(self, digit: str) -> None:
-        """Take note that the user pressed a key."""
+        """Take note that the user pressed this key."""
 
     def mark_heard(self, name: str) -> None:
         """Take note that all audio before this mark was heard, or cleared."""
@@ -61,7 +61,7 @@ FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
 
 
 class FrontEnd:
-    """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
+    """The front end of one web call, made when its websocket is open; its call sets `tell` and `user`.
 
     messages_in: counted without control frames. budget: of what it says; whoever reads it takes from that.
     """
@@ -95,7 +95,7 @@ class FrontEnd:
         return isinstance(self._server, TwilioServer)
 
     def begin(self, user: User) -> None:
-        """Begin the call. What the front end said before is lost, but for its format."""
+        """Begin the call for this user. What the front end said before is lost, except for its format."""
         self.user = user
         self.writer.begin()
         if self._audio is not None:
@@ -165,7 +165,7 @@ class FrontEnd:
     # inside
 
     def _speak(self, audio: AudioFormat) -> None:
-        """The protocol is known, and of all but Twilio the format too."""
+        """Settle the protocol that the front end speaks, and for all protocols but Twilio's the audio format too."""
         if self._server is not None:
             return
         if audio.audio_websocket_protocol == "twilio":

@@ -22,7 +22,7 @@ UNREAD_BYTES_LIMIT: Final = 64 * 1024 * 1024
 
 
 class Wire(Protocol):
-    """The websocket to write to, as the HTTP server has it."""
+    """The websocket to write to, as the HTTP server provides it."""
 
     async def send(self, message: str | bytes) -> None:
         """Send a text or binary message; waits while the other side does not read. ConnectionError when it is gone."""
@@ -33,7 +33,7 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Agent audio in the front end's format, to be sent."""
+    """A piece of agent audio, in the front end's format, that is to be sent."""
 
     payload: bytes
 

@@ -38,7 +38,7 @@ class PlaybackPosition:
         self._marks: deque[_PendingMark] = deque()
 
     def remaining_s(self, now_s: float) -> float:
-        """How many seconds of what was sent are not heard yet."""
+        """Return how many seconds of the sound that was sent are not heard yet."""
         return max(0.0, self.until_s - now_s)
 
     def has_room(self, lasts_s: float, now_s: float) -> bool:
@@ -58,7 +58,7 @@ class PlaybackPosition:
 
     @property
     def next_mark_s(self) -> float | None:
-        """When the next mark is due; None where none waits."""
+        """When the next mark is due, in seconds of the clock; None where no mark waits."""
         return self._marks[0].heard_at_s if self._marks else None
 
     def take_due(self, now_s: float) -> list[str]:
