@@ -176,7 +176,7 @@ class CallSession(ABC):
         """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
     def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
-        """What the media half must know of this call, for this agent.
+        """Return what the media half must know of this call, for this agent.
 
         Raises:
             UnservedAgent: the agent's kind takes no calls.

@@ -79,7 +79,7 @@ class SpokenDialogue:
         return f"SpokenDialogue({self.stage.value}, agent {self.speech.phase.value}, caller {self.caller.value})"
 
     def feed(self, event: Event, now_ms: float) -> Sequence[Order]:
-        """Take what happened; what is to be done now, in order.
+        """Take what happened, and return the orders that are to be carried out now, in order.
 
         Raises:
             IllegalMove: a defect: the event led to what the agent's phase does not allow.
