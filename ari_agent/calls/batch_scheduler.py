@@ -24,9 +24,9 @@ from ari_agent.store.store import Store
 log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP_S: Final = 60.0
-"""However far away the next batch is: another controller on the same database may have taken one."""
+"""The longest sleep in seconds, however far away the next batch is: another controller may have taken one."""
 _TROUBLE_S: Final = 2.0
-"""Before Asterisk or the database is tried again."""
+"""How many seconds to wait before Asterisk or the database is tried again."""
 
 
 class BatchScheduler:
@@ -86,7 +86,7 @@ class BatchScheduler:
         return batch
 
     async def run(self) -> None:
-        """Place calls until cancelled."""
+        """Place the calls of every batch as they fall due, until cancelled."""
         while True:
             self._news.clear()
             try:
@@ -100,7 +100,7 @@ class BatchScheduler:
             await self._sleep(wait_s)
 
     async def _round(self) -> float:
-        """One call of each batch that is due. Returns for how long there is nothing to do."""
+        """Place one call of each batch that is due; return for how many seconds there is nothing to do."""
         now_ms = self._now_ms()
         due = await self._store.batches.due(now_ms)
         full = 0
@@ -119,7 +119,7 @@ class BatchScheduler:
         return _LONGEST_SLEEP_S if next_ms is None else max(0.0, (next_ms - self._now_ms()) / 1000)
 
     async def _take_turn(self, batch: BatchCall) -> bool:
-        """Place the next call of a batch. False: none was placed."""
+        """Place the next call of a batch, or refuse it; return False where the batch has none to place now."""
         now_ms = self._now_ms()
         if (open_ms := opens_ms(batch.call_time_window, now_ms)) > now_ms:
             log.info("batch waits for its window", extra={"batch_call_id": batch.batch_call_id, "due_ms": open_ms})
@@ -175,7 +175,7 @@ class BatchScheduler:
             return
 
     async def _sleep(self, wait_s: float) -> None:
-        """Until then, or until a batch is taken."""
+        """Sleep for wait_s seconds, at most _LONGEST_SLEEP_S, or until a batch is taken."""
         try:
             async with asyncio.timeout(min(wait_s, _LONGEST_SLEEP_S)):
                 await self._news.wait()

@@ -11,7 +11,7 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
     """Adds the call's names to the `extra` of each line, beside those of the line itself."""
 
     def learn(self, **names: str | None) -> None:
-        """Add names of the call that became known later."""
+        """Add names and values of the call that became known later, such as ids, to all further lines."""
         self.extra = {**(self.extra or {}), **names}
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

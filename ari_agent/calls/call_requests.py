@@ -15,14 +15,14 @@ from ari_agent.contract.call_update import LiveCallUpdate
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """The API ends the call."""
+    """The API asks to end the call."""
 
     request: HangupRequest
 
 
 @dataclass(frozen=True, slots=True)
 class TransferRequested:
-    """The API transfers the call; `answer` gets the outcome."""
+    """The API asks to transfer the caller; `answer` gets the outcome."""
 
     request: TransferRequest
     answer: asyncio.Future[TransferOutcome]
@@ -30,7 +30,7 @@ class TransferRequested:
 
 @dataclass(frozen=True, slots=True)
 class DtmfRequested:
-    """The API sends digits to the caller."""
+    """The API asks to send DTMF digits to the caller."""
 
     request: DtmfRequest
     answer: asyncio.Future[None]
@@ -38,7 +38,7 @@ class DtmfRequested:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequested:
-    """The API changes the record, or asks something of the agent."""
+    """The API asks to change the record, or to tell the agent something."""
 
     update: LiveCallUpdate
     answer: asyncio.Future[None]
@@ -54,9 +54,9 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class RingingTooLong:
-    """Whoever we dialled has not answered in time."""
+    """The number that was dialled has not answered in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShuttingDown:
-    """The controller stops."""
+    """The controller is about to stop, and the call has to end."""

@@ -15,7 +15,7 @@ _DAYS_AHEAD: Final = 16
 
 
 def opens_ms(window: CallTimeWindow | None, now_ms: int) -> int:
-    """The first moment from now on at which calls may be placed; now_ms itself while they may.
+    """Return the first moment from now on at which calls may be placed, which is now_ms while they may be.
 
     Milliseconds since the epoch. Minutes and days are those that the clock on the wall shows: an hour that is skipped
     when it is put forward opens nothing, and one that comes twice when it is put back opens twice.
@@ -36,7 +36,7 @@ def _is_open(window: CallTimeWindow, moment_ms: int) -> bool:
 
 
 def _changes(window: CallTimeWindow, now_ms: int) -> Iterator[int]:
-    """Every moment at which a window may begin: its first minute, and whenever the clock is put forward or back."""
+    """Find every moment at which a window may begin: its first minute, and each change of the clock."""
     zone = ZoneInfo(window.timezone)
     today = datetime.fromtimestamp(now_ms / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     for days in range(_DAYS_AHEAD):
@@ -49,7 +49,7 @@ def _changes(window: CallTimeWindow, now_ms: int) -> Iterator[int]:
 
 
 def _clock_change_ms(begin_ms: int, end_ms: int, zone: ZoneInfo) -> int:
-    """The first millisecond of the other offset from UTC, of a span in which it changes once."""
+    """Return the first millisecond of the new offset from UTC, in a span in which the offset changes once."""
 
     def offset(moment_ms: int) -> timedelta | None:
         return datetime.fromtimestamp(moment_ms / 1000, zone).utcoffset()
@@ -65,5 +65,5 @@ def _clock_change_ms(begin_ms: int, end_ms: int, zone: ZoneInfo) -> int:
 
 
 def _epoch_ms(local: datetime) -> int:
-    """Adding to a local time moves the hands of the clock; only then is it asked which moment they show."""
+    """Return the ms since the epoch at this local time; adding to a local time only moves the clock's hands."""
     return round(local.astimezone(UTC).timestamp() * 1000)

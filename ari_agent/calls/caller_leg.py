@@ -80,7 +80,7 @@ class CallerLeg:
         await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
 
     async def send_dtmf(self, digits: str) -> None:
-        """Play digits to the caller as RFC 4733 events."""
+        """Send DTMF digits to the caller as RFC 4733 events."""
         await self._ari.send_dtmf(self.channel_id, digits)
 
     async def continue_in_dialplan(self, variables: Mapping[str, str]) -> None:

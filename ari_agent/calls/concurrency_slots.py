@@ -22,7 +22,7 @@ from typing import Final
 from ari_agent.errors import ConcurrencyLimitReached
 
 INBOUND_WAIT_S: Final = 40.0
-"""How long an inbound caller rings for a slot."""
+"""How many seconds an inbound caller rings at most while waiting for a slot."""
 
 
 class Slots:

@@ -18,7 +18,7 @@ from ari_agent.calls.media.commands import CallerAway, CallerBack
 
 
 class HoldReason(Enum):
-    """Why the caller does not listen."""
+    """The reasons for which a caller does not listen to the agent."""
 
     PHONE = "the caller's phone holds the call"
     TRANSFER = "the caller is away in a transfer"
@@ -31,13 +31,13 @@ class Hold:
         self._reasons: set[HoldReason] = set()
 
     def begin(self, reason: HoldReason) -> CallerAway | None:
-        """The command that follows; None where the caller did not listen before."""
+        """Note why the caller stops listening; return CallerAway, or None where they did not listen before."""
         was_held = bool(self._reasons)
         self._reasons.add(reason)
         return None if was_held else CallerAway()
 
     def end(self, reason: HoldReason) -> CallerBack | None:
-        """The command that follows; None where the caller does not listen yet, or was never away for this reason."""
+        """Note that a reason is over; return CallerBack if the caller listens again because of that, otherwise None."""
         if reason not in self._reasons:
             return None
         self._reasons.remove(reason)

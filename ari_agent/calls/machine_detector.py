@@ -52,11 +52,11 @@ class MachineDetector:
             log.warning("no machine detection: %s", error, extra={"channel_id": self.channel_id})
 
     def is_listening(self, event: AriEvent) -> bool:
-        """Whether this event says that the listening channel is there, and waits to be analysed."""
+        """Return whether this event says that the listening channel exists and waits to be analysed."""
         return isinstance(event, StasisStart) and event.channel_id == self.channel_id
 
     def verdict(self, event: AriEvent) -> Verdict | None:
-        """The verdict in an event of the listening channel; None where it has none, or AMD() does not know."""
+        """Return the verdict in an event of the listening channel; None if there is none or AMD() does not know."""
         if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
             return next((verdict for verdict in Verdict if verdict.value == event.value), None)
         return None

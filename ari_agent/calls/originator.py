@@ -53,10 +53,10 @@ class Dialler(Protocol):
 
     @property
     def can_dial(self) -> bool:
-        """Whether Asterisk is within reach."""
+        """Whether calls can be placed now, which takes a connection to Asterisk."""
 
     def place_call(self, order: OutboundOrder, *, slot: AsyncExitStack, trunks: TrunkSync) -> None:
-        """Dial a call whose record is stored. slot: closed at the end of the call."""
+        """Dial a call whose record is stored. slot: is closed when the call ends."""
 
 
 class Originator:

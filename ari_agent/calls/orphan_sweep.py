@@ -114,7 +114,7 @@ class OrphanSweep:
 
 
 def call_of_dialled_channel(app: str, channel_id: str) -> str | None:
-    """The call for which we made this channel towards somebody, so that it is never a caller; None for any other."""
+    """Return the id of the call for which we dialled this channel, which is never a caller; None for any other."""
     return call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id)
 
 

@@ -267,7 +267,7 @@ class OutboundCall(PhoneCall):
         await super()._end(teardown)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """Hang up also whom the call would send on: there is no dialplan behind this channel."""
+        """Hang up also where the call would be sent on, because there is no dialplan behind this channel."""
         if teardown.continues_in_dialplan and teardown.reason:
             answered = self._outbound_record.call.start_timestamp is not None
             cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)

@@ -111,15 +111,15 @@ class PhoneCall(CallSession):
 
     @property
     def sip(self) -> SipHeaders:
-        """See TransferringCall."""
+        """The caller's SIP headers. See TransferringCall."""
         return self._sip
 
     def fill(self, template: str) -> str:
-        """See TransferringCall."""
+        """Replace every known `{{name}}` in a text. See TransferringCall."""
         return render(template, self._variables())
 
     def hear_out(self) -> bool:
-        """See TransferringCall."""
+        """Post LastWordsHeard once the caller has heard the agent; False where all is heard. See TransferringCall."""
         media = self.media
         if media is None or not media.stats.queued_ms:
             return False
@@ -138,7 +138,7 @@ class PhoneCall(CallSession):
         return super()._is_being_transferred or self._transfers.waits
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
-        """See TransferringCall."""
+        """Send the caller to the dialplan's REFER detour, and record that a transfer began. See TransferringCall."""
         await self._leg.leave_for_refer(variables)
         self._advance(TransferBegun())
         self._caller_leaves(HoldReason.TRANSFER)
@@ -147,12 +147,12 @@ class PhoneCall(CallSession):
             await self._save()
 
     async def transfer_not_begun(self) -> None:
-        """See TransferringCall."""
+        """End the call if its agent has left since it asked for the transfer. See TransferringCall."""
         if self._deferred_teardown:
             await self._end(self._deferred_teardown)
 
     async def caller_returned(self) -> None:
-        """See TransferringCall."""
+        """Join the caller with the agent again, or end the call if there is no agent any more. See TransferringCall."""
         self._advance(TransferFailed())
         if self._deferred_teardown:
             await self._end(self._deferred_teardown)
@@ -165,13 +165,13 @@ class PhoneCall(CallSession):
         self._caller_returns(HoldReason.TRANSFER)
 
     async def transfer_failed(self) -> None:
-        """See TransferringCall."""
+        """Write into the record that the transfer failed. See TransferringCall."""
         if self._record:
             self._record.transfer_cancelled()
             await self._save()
 
     async def transfer_succeeded(self, destination: str) -> None:
-        """See TransferringCall."""
+        """Record the transfer and end the call, because the far end has taken the caller over. See TransferringCall."""
         if self._record:
             self._record.transferred(destination, self._services.now_ms())
             await self._save()  # should we die before the call's end is stored, no transfer is told to be cancelled

@@ -44,7 +44,7 @@ _WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
 
 
 class CallRecord:
-    """One call's record, and the events that are owed and not stored yet.
+    """Keeps the record of one call, and the webhook events that are owed and not stored yet.
 
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
     transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
@@ -68,22 +68,22 @@ class CallRecord:
         self._in_voicemail = False
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
-        """What `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
+        """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
         plan = self.recovery.webhook_plan
         return CallVariables(self.call, timezone=plan.timezone if plan else None, now_ms=now_ms)
 
     def answered(self, now_ms: int) -> None:
-        """The call is connected: owes call_started."""
+        """Note that the call is connected; owes call_started."""
         self._change(call_status=CallStatus.ONGOING, start_timestamp=now_ms)
         self._owe(WebhookEventName.CALL_STARTED)
 
     def dialled(self, sip_call_id: str | None) -> None:
-        """An outbound call has got its Call-ID (RFC 3261 section 20.8)."""
+        """Note the Call-ID (RFC 3261 section 20.8) of an outbound call; None changes nothing."""
         if sip_call_id:
             self._change(telephony_identifier=TelephonyIdentifier(sip_call_id=sip_call_id))
 
     def reached_voicemail(self) -> None:
-        """A machine has answered, and the agent leaves its message."""
+        """Note that an answering machine has taken the call, and that the agent leaves its message."""
         self._in_voicemail = True
 
     def diverted(self) -> None:
@@ -91,13 +91,13 @@ class CallRecord:
         self.recovery = replace(self.recovery, diverted=True)
 
     def transfer_started(self, request: TransferRequest) -> None:
-        """A transfer is on its way: owes transfer_started."""
+        """Note that a transfer has begun; owes transfer_started."""
         transfer = TransferFacts.of(request)
         self._set_transfer(transfer)
         self._owe(WebhookEventName.TRANSFER_STARTED, transfer)
 
     def transferred(self, destination: str, now_ms: int) -> None:
-        """It succeeded: owes transfer_bridged, and transfer_ended because our part of it is over."""
+        """Note that the transfer succeeded; owes transfer_bridged, and transfer_ended as our part of it is over."""
         self._change(transfer_destination=destination)
         if transfer := self._take_transfer():
             self._owe(WebhookEventName.TRANSFER_BRIDGED, transfer)
@@ -106,7 +106,7 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSFER_ENDED)
 
     def transfer_cancelled(self) -> None:
-        """It came to nothing: owes transfer_cancelled, unless none was on its way."""
+        """Note that the transfer failed; owes transfer_cancelled, unless no transfer was on its way."""
         if transfer := self._take_transfer():
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
@@ -117,17 +117,17 @@ class CallRecord:
         return transfer
 
     def _set_transfer(self, transfer: TransferFacts | None) -> None:
-        """With the record, so that a transfer that dies with the process is told to be over, too."""
+        """Keep the transfer in the recovery data, so that its end is reported even if the process dies."""
         if plan := self.recovery.webhook_plan:
             self.recovery = replace(self.recovery, webhook_plan=plan.model_copy(update={"transfer": transfer}))
 
     def override(self, fields: LiveFields) -> None:
-        """The API changes it. ValueError says what cannot be."""
+        """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))
 
     @property
     def has_news(self) -> bool:
-        """Something was said that `write_transcript` has not written down yet."""
+        """Whether something was said that `write_transcript` has not written into the call object yet."""
         return self._transcript.is_stale and self._keeps_transcript
 
     @property
@@ -135,25 +135,25 @@ class CallRecord:
         return self.call.data_storage_setting != "basic_attributes_only"
 
     def said(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
-        """What was said so far. items: and done, where that is known."""
+        """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
         self._transcript.say(update, items)
 
     def measured(self, latency: Latency | None) -> None:
-        """How long the agent's turns took."""
+        """Note how long the agent's turns took; None changes nothing."""
         if latency:
             self._change(latency=latency)
 
     def pressed(self, digit: str) -> None:
-        """The caller pressed a key."""
+        """Note in the transcript that the caller pressed a key."""
         self._transcript.press(digit)
 
     def injected(self, content: str, now_ms: int) -> None:
-        """The API added context."""
+        """Note in the transcript the context that the API added at now_ms."""
         began_ms = self.call.start_timestamp
         self._transcript.inject(content, time_s=0.0 if began_ms is None else max(0, now_ms - began_ms) / 1000)
 
     def write_transcript(self) -> None:
-        """What was said becomes part of the call object: owes transcript_updated if a turn began meanwhile."""
+        """Write what was said into the call object; owes transcript_updated if a turn began meanwhile."""
         if self.has_news:
             turn_began = self._transcript.has_turn
             self._change(**self._transcript.fields())
@@ -250,7 +250,7 @@ def registered_call(
 
 
 def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number: str) -> Call:
-    """The call object of an inbound call that failed before an agent was chosen."""
+    """Return the call object of an inbound call that failed before an agent was chosen."""
     return Call(
         call_id=call_id,
         agent_id=agent_id,
@@ -262,7 +262,7 @@ def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number
 
 
 def _analysis(reason: DisconnectionReason, duration_ms: int | None) -> CallAnalysis:
-    """What can be said of a call without listening to it."""
+    """Return the analysis of a call that is possible without listening to it."""
     told = _SPOKEN.get(reason, f"The call ended with {reason.value}")
     lasted = "before it was answered" if duration_ms is None else f"after {duration_ms / 1000:.0f} s"
     return CallAnalysis(

@@ -23,7 +23,7 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 class RecordWriter:
-    """One for all calls. account_webhook_url: for agents without a URL of their own."""
+    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own."""
 
     def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
         self._store = store

@@ -47,7 +47,7 @@ class ReferTransfer:
             raise InvalidTransferTarget(self.request.to, explain(error, root="transfer")) from None
 
     def variables(self, sip: SipHeaders) -> Mapping[str, str]:
-        """The channel variables that make the dialplan's detour send this REFER.
+        """Return the channel variables that make the dialplan's detour send this REFER.
 
         Raises:
             InvalidTransferTarget: it cannot be sent.
@@ -55,7 +55,7 @@ class ReferTransfer:
         return refer_variables(self.request, default_host=sip.caller_host, referred_by=sip.local_uri)
 
     def observe(self, event: AriEvent) -> TransferOutcome | None:
-        """The outcome, once the caller is back in Stasis with it; None for every other event."""
+        """Return the outcome once the caller is back in Stasis with it; None for every other event."""
         match event:
             case ChannelVarset(variable=name, value=value) if name in (_STATUS, _PROTOCOL):
                 self._variables[name] = value
@@ -65,13 +65,13 @@ class ReferTransfer:
 
     @property
     def heard(self) -> TransferOutcome | None:
-        """The outcome as the dialplan's variables told it; None while Transfer() still waits."""
+        """The outcome as the dialplan's variables told it; None while the dialplan's Transfer() still waits."""
         if _STATUS not in self._variables:
             return None
         return parse_outcome([self._variables[_STATUS], self._variables.get(_PROTOCOL, "")])
 
     def finish(self, outcome: TransferOutcome) -> None:
-        """Tell the outcome to whoever asked; a second outcome is not told."""
+        """Tell the outcome to whoever asked for the transfer; a second outcome is not told."""
         if not self._told:
             self._told = True
             self.tell(outcome)

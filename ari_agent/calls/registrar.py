@@ -41,7 +41,7 @@ REGISTERED_MS: Final = 300_000
 JOIN_MS: Final = 30_000
 """How long a web call waits for its user (Retell, Create Web Call: the access token is valid for 30 s)."""
 WEB_AUDIO: Final = AudioFormat(audio_websocket_protocol="web", audio_encoding="s16le", sample_rate=24_000)
-"""Of calls whose registration says nothing of audio."""
+"""The audio format of calls whose registration names none."""
 
 _LOOK_S: Final = 5.0
 """Another process may register calls too: look this often at least."""
@@ -194,7 +194,7 @@ class Registrar:
         return call, expires_ms
 
     async def find(self, call_id: str) -> Call | None:
-        """The call object of any call; None where no call has this id."""
+        """Return the call object of any call, live or ended; None where no call has this id."""
         return await self._store.calls.get(call_id)
 
     async def take(self, call_id: str) -> TakenCall | None:

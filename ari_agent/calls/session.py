@@ -149,7 +149,7 @@ class CallSession(ABC):
         self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, self.post, event))
 
     def _command(self, command: Command) -> None:
-        """Command the media half, where there is one."""
+        """Pass a command on to the media half of the call, if there is one."""
         if self.media:
             self.media.command(command)
 
@@ -160,7 +160,7 @@ class CallSession(ABC):
     # Set-up: from the first ring to the answer.
 
     async def _set_up(self) -> None:
-        """Run `_connect`, and end the call where that fails."""
+        """Run `_connect`, and end the call if that fails."""
         try:
             await self._connect()
         except ChannelGone:
@@ -176,7 +176,7 @@ class CallSession(ABC):
         """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
     def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
-        """What the media half must know of this call, for this agent.
+        """Return what the media half must know of this call, for this agent.
 
         Raises:
             UnservedAgent: the agent's kind takes no calls.
@@ -199,7 +199,7 @@ class CallSession(ABC):
         )
 
     def _variables(self) -> Mapping[str, str]:
-        """The values of `{{name}}` in this call, as of now."""
+        """Return the values of `{{name}}` in this call, as of now."""
         return self._record.variables(self._services.now_ms()) if self._record else {}
 
     async def _save(self) -> None:

@@ -36,7 +36,7 @@ class SessionDependencies:
     speech: Speech | None = None
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
-        """Make the agent's side of one call; see NewAgentLeg."""
+        """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
         if self.speech and isinstance(spec.engine, CustomLlmEngine):
             return self.speech.new_leg(spec, output, on_event)
         return AudioAgentLeg(spec, output, on_event)

@@ -24,7 +24,7 @@ from ari_agent.errors import CallError
 
 
 class CallState(Enum):
-    """The state of a call."""
+    """The states that a call goes through."""
 
     ARRIVED = "arrived"
     """The caller rings; headers are read, the number is looked up, the inbound webhook is asked."""
@@ -33,7 +33,7 @@ class CallState(Enum):
     DIVERTED = "diverted"
     """No slot came free; the caller's channel is away in the dialplan, where the fallback number rings."""
     TALKING = "talking"
-    """Answered: audio flows."""
+    """The call is answered, and audio flows between the caller and the agent."""
     TRANSFERRING = "transferring"
     """The caller's channel is away in the dialplan, where a REFER waits for its outcome."""
     ENDED = "ended"
@@ -41,7 +41,7 @@ class CallState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """An agent is chosen."""
+    """An agent is chosen for the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class Diverted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Asterisk answered the caller."""
+    """The call is answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferBegun:
-    """The caller's channel left for the REFER detour."""
+    """The caller's channel has left for the dialplan's detour, where a REFER is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ TRANSITIONS: Final[Mapping[tuple[CallState, type[CallEvent]], CallState]] = {
 
 
 class IllegalTransition(CallError):
-    """An event that cannot happen in this state."""
+    """Raised when an event cannot happen in the state that the call is in."""
 
     def __init__(self, state: CallState, event: CallEvent) -> None:
         super().__init__(f"{type(event).__name__} cannot follow in state {state.value}")
@@ -96,7 +96,7 @@ class IllegalTransition(CallError):
 
 
 def advance(state: CallState, event: CallEvent) -> CallState:
-    """The state that follows upon `event`.
+    """Return the state that follows upon `event`.
 
     Raises:
         IllegalTransition: the table has no such pair.

@@ -47,7 +47,7 @@ from ari_agent.routing.dialled_number import dialled_user
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S: Final = 8.0
-"""How long calls may take to end when the controller stops."""
+"""How many seconds calls may take to end when the controller stops."""
 
 _STASIS_FAILED: Final = ("ARI_AGENT_STASIS", "FAILED")
 """What the dialplan sets where Stasis() has failed. We hear it only if the controller was there nevertheless."""
@@ -85,7 +85,7 @@ class Switchboard:
         self.ended_calls = 0
 
     def media_totals(self) -> Mapping[str, int]:
-        """The sum of each counter of MediaStats over every call of this process, live or ended."""
+        """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
         totals = Counter(self._ended_media_totals)
         for session in self._by_call.values():
             if session.media:
@@ -93,19 +93,19 @@ class Switchboard:
         return totals
 
     def live(self) -> Sequence[CallSession]:
-        """The calls that have not ended, in the order of their arrival."""
+        """Return the calls that have not ended, in the order of their arrival."""
         return tuple(self._by_call.values())
 
     def has_call(self, call_id: str) -> bool:
-        """See LiveCalls."""
+        """Whether a live call has this id. See LiveCalls."""
         return call_id in self._by_call
 
     def has_channel(self, channel_id: str) -> bool:
-        """See LiveCalls."""
+        """Whether a live call has this channel as its caller's. See LiveCalls."""
         return channel_id in self._by_channel
 
     def record(self, call_id: str) -> Call | None:
-        """The call object of a live call as of now, stored or not; None where no live call has this id."""
+        """Return the call object of a live call as of now, stored or not; None where no live call has this id."""
         session = self._by_call.get(call_id)
         return session.record if session else None
 
@@ -181,7 +181,7 @@ class Switchboard:
 
     @property
     def can_dial(self) -> bool:
-        """Whether calls can be placed: we are connected to Asterisk, and not about to stop."""
+        """Whether calls can be placed: the controller is connected to Asterisk, and not about to stop."""
         return self._services.ari.connected and not self._stopping
 
     def place_call(
@@ -191,7 +191,7 @@ class Switchboard:
         slot: AsyncExitStack,
         trunks: TrunkSync,
     ) -> None:
-        """Dial a call whose record is stored. slot: closed with the call."""
+        """Dial a call whose record is stored. slot: is closed when the call ends."""
         self._begin(OutboundCall(self._services, order, slot=slot, trunks=trunks))
 
     # Web calls.
@@ -297,5 +297,5 @@ class Switchboard:
 
 
 def _counters(stats: MediaStats) -> dict[str, int]:
-    """The counters without the levels, which say nothing when added up."""
+    """Return the counters without the levels, which mean nothing when added up."""
     return {name: value for name, value in asdict(stats).items() if isinstance(value, int)}

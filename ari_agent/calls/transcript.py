@@ -13,11 +13,14 @@ from ari_agent.contract.transcript import Dtmf, Injected, TranscriptItem, Transc
 
 MAX_KEYS: Final = 1_000
 MAX_INJECTED: Final = 100
-"""In one call; of more nothing is kept."""
+"""How many injected contexts are kept of one call; those beyond are dropped."""
 
 
 class CallTranscript:
-    """is_stale: something came since `fields` was asked. has_turn: and it began a turn."""
+    """Keeps what was said in one call, with its keys and injected context.
+
+    is_stale: something came since `fields` was called. has_turn: a turn has begun since then.
+    """
 
     def __init__(self) -> None:
         self.is_stale = self.has_turn = False
@@ -27,7 +30,7 @@ class CallTranscript:
         self._keys = self._injected = 0
 
     def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
-        """What was said so far. items: and done, keys and context included, where it is known in what order."""
+        """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
         self._woven = items
         before, self._said = len(self._said), update.transcript
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
@@ -35,13 +38,13 @@ class CallTranscript:
         self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before
 
     def press(self, digit: str) -> None:
-        """The caller pressed a key."""
+        """Add a key that the caller pressed; keys beyond MAX_KEYS are dropped."""
         if self._keys < MAX_KEYS:
             self._keys += 1
             self._insert(Dtmf(role="dtmf", digit=digit))
 
     def inject(self, content: str, *, time_s: float) -> None:
-        """The API added context. time_s: since the call began."""
+        """Add context from the API; what exceeds MAX_INJECTED is dropped. time_s: seconds since the call began."""
         if self._injected < MAX_INJECTED:
             self._injected += 1
             self._insert(Injected(role="injected", content=content, time_sec=time_s))
@@ -51,7 +54,7 @@ class CallTranscript:
         self.is_stale = True
 
     def fields(self) -> dict[str, Any]:
-        """The keys of the call object that tell of it."""
+        """Return the fields of the call object that hold the transcript, and reset is_stale and has_turn."""
         self.is_stale = self.has_turn = False
         said = {"transcript": as_text(self._said), "transcript_object": self._said} if self._said else {}
         return {**said, "transcript_with_tool_calls": tuple(self._items())}

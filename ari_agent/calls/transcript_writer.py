@@ -31,7 +31,7 @@ class TranscriptWriter:
         self._saving: asyncio.Task[None] | None = None
 
     def soon(self, record: CallRecord) -> None:
-        """Have the record written soon, if something was said."""
+        """Arrange that the record is written soon, if something was said since the last time."""
         if record.has_news and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WRITE_AFTER_S, self._on_due)
 

@@ -23,12 +23,12 @@ TellOutcome = Callable[[TransferOutcome], None]
 
 
 def failed(message: str) -> TransferOutcome:
-    """The outcome of a transfer that could not begin."""
+    """Return the outcome of a transfer that could not begin, with this message."""
     return TransferOutcome(status="failed", message=message)
 
 
 class TransferringCall(Protocol):
-    """What a transfer needs of its call."""
+    """What a transfer needs to know of its call and to do with it."""
 
     @property
     def state(self) -> CallState:
@@ -155,5 +155,5 @@ class Transfers:
 
 
 def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
-    """For the log."""
+    """Return the facts of a transfer and its outcome that belong into a log line."""
     return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}

@@ -18,7 +18,7 @@ _REMEDY: Final = (
     "restarted as a whole after that: a reload does not read it"
 )
 _DIAGNOSIS_EVERY_S: Final = 60.0
-"""A batch of thousands on a dead trunk asks once a minute."""
+"""How many seconds pass before a trunk is diagnosed again, as a batch of thousands may fail on a dead trunk."""
 
 
 class TrunkSync:
@@ -46,7 +46,7 @@ class TrunkSync:
         return None
 
     async def diagnose(self, phone_number: str) -> str | None:
-        """Why calls through this trunk fail, for the log; None where that was told within the last minute."""
+        """Return why calls through this trunk fail, for the log; None where that was told within the last minute."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._diagnosed_s.get(phone_number, -_DIAGNOSIS_EVERY_S) < _DIAGNOSIS_EVERY_S:
             return None

@@ -19,7 +19,7 @@ MOST_RETRIES: Final = 2
 
 
 class AgentActions:
-    """The actions of one call, numbered from 1."""
+    """Notes the actions that the agent asks for in one call in its transcript, numbered from 1."""
 
     def __init__(self, transcript: SpokenTranscript) -> None:
         self._transcript = transcript
@@ -27,7 +27,7 @@ class AgentActions:
         self._last_name = "action"
 
     def begin(self, action: Action) -> Order:
-        """Note that an action begins; the order that does it."""
+        """Note that an action begins, and return the order that carries it out."""
         if isinstance(action, EndCall):
             self._invoke("end_call", {})
             return HangUp()
@@ -38,7 +38,7 @@ class AgentActions:
         return Press(action.digits)
 
     def ended(self, content: str, *, successful: bool) -> bool:
-        """Note what came of the last action. True: the agent is to be asked what to do instead."""
+        """Note what came of the last action; return whether the agent is to be asked what to do instead."""
         self._transcript.tool(
             ToolCallResult(
                 role="tool_call_result",
@@ -53,7 +53,7 @@ class AgentActions:
         return self._retries <= MOST_RETRIES
 
     def user_spoke(self) -> None:
-        """The user said or pressed something: the retries are counted anew."""
+        """Note that the user said something or pressed a key, so that the retries are counted from 0 again."""
         self._retries = 0
 
     def _invoke(self, name: str, arguments: Mapping[str, str]) -> None:

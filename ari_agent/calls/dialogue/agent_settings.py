@@ -32,7 +32,7 @@ def _language(agent: Agent) -> str:
 
 
 def dialogue_settings(agent: Agent) -> DialogueSettings:
-    """How this agent takes its turns."""
+    """Read from an agent's settings how it takes its turns and what it makes of keys."""
     return DialogueSettings(
         turns=TurnSettings(
             responsiveness=agent.responsiveness,
@@ -48,7 +48,7 @@ def dialogue_settings(agent: Agent) -> DialogueSettings:
 
 
 def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
-    """How the callers of this agent are understood."""
+    """Return what the recognizer needs to know to understand the callers of this agent."""
     custom = agent.custom_stt_config if agent.stt_mode == "custom" else None
     return ListeningOptions(
         call_id=call_id,
@@ -59,7 +59,7 @@ def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
 
 
 def voice(agent: Agent) -> Voice:
-    """The voice that speaks for this agent."""
+    """Return the voice that speaks for this agent, with its speed, volume and fallback voices."""
     return Voice(
         voice_id=agent.voice_id,
         language=_language(agent),

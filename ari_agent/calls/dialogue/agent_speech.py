@@ -32,7 +32,7 @@ class AgentSpeech:
     """
 
     def __init__(self, transcript: SpokenTranscript, latency: CallLatency, orders: list[Order]) -> None:
-        """transcript, latency: what was heard and how long it took go there. orders: what is to be done goes there."""
+        """transcript, latency: take what was heard and how long it took. orders: the list that orders go into."""
         self.phase = AgentPhase.ASKING  # for its opening
         self.turn: AgentTurn | None = None
         self.playback = PlaybackTracker(transcript)
@@ -42,23 +42,23 @@ class AgentSpeech:
 
     @property
     def has_turn(self) -> bool:
-        """Something of what it says was played, or could have been."""
+        """Whether something of what the agent says was played, or could have been."""
         return self.phase in HAS_TURN
 
     @property
     def is_heard(self) -> bool:
-        """All of the turn there is has come, and was heard."""
+        """Whether the agent's turn is complete and was heard to its end."""
         return self.turn is not None and self.turn.is_complete and self.playback.is_empty
 
     # what is said
 
     def ask(self, now_ms: float) -> None:
-        """The agent is asked; an answer that waited is dropped."""
+        """Note that the agent is asked for an answer, and drop an answer that waited to be played."""
         self._drop(now_ms)
         self._move(Move.ASK)
 
     def begin(self, turn: AgentTurn, now_ms: float, move: Move) -> None:
-        """The first piece of a turn is there. move: FIRST_WORDS, CUT_IN or LEAVE_MESSAGE."""
+        """Begin a turn, in place of the one before it. move: FIRST_WORDS, CUT_IN or LEAVE_MESSAGE."""
         self._drop(now_ms)
         self.turn = turn
         self._move(move)
@@ -82,24 +82,24 @@ class AgentSpeech:
             self._orders.append(Speak(self._last_number, sentence.text))
 
     def cut(self, now_ms: float) -> None:
-        """What the agent was saying or asked is dropped for good."""
+        """Drop for good what the agent was saying or was asked for."""
         self._drop(now_ms)
         self._move(Move.CUT)
 
     def finish(self, now_ms: float) -> None:
-        """All of the turn was heard."""
+        """End the turn, because the caller has heard all of it."""
         self._move(Move.FINISH)
         self._drop(now_ms)
 
     def end(self, now_ms: float) -> bool:
-        """The call is over: what was heard so far is all, and what is being played plays on. False: none was left."""
+        """End the turn with the call, but let what is being played play on; return whether any was left to hear."""
         left = self.playback.clear(now_ms)
         self.turn = None
         self._move(Move.CUT)
         return left
 
     def fall_silent(self) -> None:
-        """No more of it can be synthesized: only what has sound is still heard, and that is all of the turn."""
+        """Note that nothing more can be synthesized, so that the turn ends with the sentences that have sound."""
         self.playback.drop_soundless()
         if self.turn:
             self.turn.complete()
@@ -107,7 +107,7 @@ class AgentSpeech:
     # what is heard
 
     def begin_sound(self, number: int, now_ms: float) -> SpokenSentence | None:
-        """The sentence if this is the first of its sound, which begins to be heard; otherwise None."""
+        """Note that a sentence begins to be heard; return it if this is its first sound, otherwise None."""
         sentence, turn = self.playback.find(number), self.turn
         if sentence is None or sentence.began_ms is not None or turn is None:
             return None
@@ -118,7 +118,7 @@ class AgentSpeech:
         return sentence
 
     def play(self, sound: SoundMade) -> None:
-        """Have a piece of a sentence played, if the sentence is still wanted."""
+        """Order that a piece of a sentence is played, unless the sentence was dropped."""
         sentence = self.playback.find(sound.number)
         if sentence is None:
             return
@@ -128,13 +128,13 @@ class AgentSpeech:
             self._orders.append(PlaySound(sound.number, sentence.audio_ms, sound.pcm, is_paused=is_held))
 
     def hold(self, now_ms: float) -> None:
-        """Pause, in case that the user's voice is a barge-in."""
+        """Pause the agent's speech, because the user's voice may be a barge-in."""
         self._move(Move.DUCK)
         self.playback.pause(now_ms)
         self._orders.append(PauseSpeech())
 
     def release(self, now_ms: float) -> None:
-        """Go on where the caller was; nothing happens if the agent is not held any more."""
+        """Resume the agent's speech where the caller was; nothing happens if the agent is not held any more."""
         if self.phase is not AgentPhase.HELD:
             return
         self._move(Move.UNDUCK)

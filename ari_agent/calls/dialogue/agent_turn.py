@@ -7,7 +7,7 @@ from typing import Final
 from ari_agent.speech.sentences import Sentence, Sentences
 
 STALL_MS: Final = 400
-"""An agent that writes nothing for so long after a full stop has ended a sentence."""
+"""How long, in milliseconds, an agent must write nothing after a full stop for the sentence to count as ended."""
 
 
 class AgentTurn:
@@ -26,20 +26,20 @@ class AgentTurn:
         self._sentences = Sentences()
 
     def add(self, text: str, *, complete: bool, now_ms: float) -> list[Sentence]:
-        """The next piece of the text; the sentences that it ends. complete: it is the last piece."""
+        """Take the next piece of the text, and return the sentences that it ends. complete: it is the last piece."""
         found = self._sentences.feed(text)
         self.stalls_ms = now_ms + STALL_MS
         return _audible(found) + (self.complete() if complete else [])
 
     def stalled(self, now_ms: float) -> list[Sentence]:
-        """The sentences that count as ended because no text has come for STALL_MS."""
+        """Return the sentences that count as ended because no text has come for STALL_MS."""
         if self.stalls_ms is None or now_ms < self.stalls_ms:
             return []
         self.stalls_ms = None
         return _audible(self._sentences.flush())
 
     def complete(self) -> list[Sentence]:
-        """No more text comes; the rest of it."""
+        """Note that no more text comes, and return the rest of the text as sentences."""
         self.is_complete, self.stalls_ms = True, None
         return _audible(self._sentences.finish())
 

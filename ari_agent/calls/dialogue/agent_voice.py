@@ -24,7 +24,7 @@ from ari_agent.speech.synthesizer import BYTES_PER_MS, Spoken, SpokenWord, Synth
 log = logging.getLogger(__name__)
 
 PIECE_MS: Final = 200
-"""A mark follows each piece: as finely as this it is known what was heard."""
+"""The longest piece of sound; a mark follows each piece, so that what was heard is known as finely as this."""
 AHEAD_MS: Final = 8_000
 STREAMS: Final = 2
 
@@ -40,18 +40,18 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Synthesized:
-    """What waits to be made."""
+    """The sentences that wait to be synthesized, and the streams of those that are being synthesized or played."""
 
     texts: deque[tuple[int, str]] = field(default_factory=deque)
     streams: deque[_Stream] = field(default_factory=deque)
 
 
 class AgentVoice:
-    """One call's.
+    """Speaks the sentences of the agent in one call.
 
-    on_sound: a piece of a sentence, at most PIECE_MS. on_whole: no more of it comes. on_failed: it cannot be spoken,
-    nor what comes after it. unheard_ms: how much was handed over and not heard. took: how long the first sound of a
-    sentence took.
+    on_sound: is called with each piece of a sentence, of at most PIECE_MS. on_whole: is called when no more sound of a
+    sentence comes. on_failed: is called when neither a sentence nor those after it can be spoken. unheard_ms: tells
+    how much sound was handed over and not heard. took_ms: is told how long the first sound of a sentence took.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AgentVoice:
         self._closed = False
 
     def say(self, number: int, text: str) -> None:
-        """A sentence, after those before it."""
+        """Speak a sentence after those before it; nothing happens after `close`."""
         if self._closed:
             return
         self._synthesized.texts.append((number, text))
@@ -85,18 +85,18 @@ class AgentVoice:
             self._playing = self._loop.create_task(self._play(self._synthesized), name="agent's voice")
 
     def let(self, speak: bool) -> None:
-        """Open or shut the gate."""
+        """Open the gate, so that sound is handed over, or shut it, so that sound waits."""
         if speak:
             self._gate.set()
         else:
             self._gate.clear()
 
     def heard(self) -> None:
-        """Something was heard: there may be room."""
+        """Note that the caller has heard something, so that there may be room for more sound."""
         self._room.set()
 
     def silence(self) -> None:
-        """Forget all that was not handed over."""
+        """Drop all sentences and sound that were not handed over yet."""
         said, self._synthesized = self._synthesized, _Synthesized()
         tasks = [stream.task for stream in said.streams]
         if self._playing is not None:
@@ -108,7 +108,7 @@ class AgentVoice:
             task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Be gone. Idempotent; nothing is told from here on."""
+        """Stop speaking for good, so that no callback is called from then on. Idempotent."""
         self._closed = True
         self.silence()
         if self._ending:
@@ -124,7 +124,7 @@ class AgentVoice:
         self._news.set()
 
     async def _make(self, text: str, pieces: asyncio.Queue[_Piece]) -> None:
-        """The sentence as sound. The provider has tried what it can, other voices too, before it fails."""
+        """Synthesize a sentence. The provider has tried what it can, other voices too, before it fails."""
         began_s = self._loop.time()
         came = False
         try:

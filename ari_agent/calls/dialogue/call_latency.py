@@ -17,11 +17,11 @@ from ari_agent.contract.call import Latency, LatencySeries
 Stretch: TypeAlias = Literal["e2e", "asr", "llm", "llm_websocket_network_rtt", "tts"]
 
 MOST_VALUES: Final = 2_000
-"""Of each kind in one call; a turn every two seconds for an hour."""
+"""The most values that are kept of each kind in one call, enough for a turn every two seconds for an hour."""
 
 
 class CallLatency:
-    """Measures the turns of one call. Every time is in ms of one clock."""
+    """Measures how long the turns of one call take. Every time is in milliseconds of the same clock."""
 
     def __init__(self) -> None:
         self._values: dict[Stretch, list[float]] = {}
@@ -30,43 +30,43 @@ class CallLatency:
         self._asked_ms: float | None = None  # and not a sentence of the answer has come
 
     def voice_ended(self, ended_ms: float) -> None:
-        """The user's voice ended at ended_ms; its text is awaited."""
+        """Note that the user's voice ended at ended_ms: `asr` is measured from then on."""
         self._voice_ended_ms = ended_ms
 
     def text_came(self, now_ms: float) -> None:
-        """The recognizer's final text is there: `asr`."""
+        """Note that the recognizer's final text has come, which ends the measurement of `asr`."""
         if self._voice_ended_ms is not None:
             self.took("asr", now_ms - self._voice_ended_ms)
             self._voice_ended_ms = None
 
     def turn_ended(self, voice_ended_ms: float) -> None:
-        """The user's turn is over; its voice ended at voice_ended_ms."""
+        """Note that the user's turn is over: `e2e` is measured from voice_ended_ms, when the user's voice ended."""
         self._turn_ended_ms = voice_ended_ms
 
     def asked(self, now_ms: float) -> None:
-        """The agent's server was asked."""
+        """Note that the agent's server was asked for an answer: `llm` is measured from now_ms on."""
         self._asked_ms = now_ms
 
     def answer_came(self, now_ms: float) -> None:
-        """A sentence of an answer is there; the first one is `llm`."""
+        """Note that a sentence of an answer has come; the first one ends the measurement of `llm`."""
         if self._asked_ms is not None:
             self.took("llm", now_ms - self._asked_ms)
             self._asked_ms = None
 
     def answer_heard(self, now_ms: float) -> None:
-        """The caller begins to hear an answer: `e2e`."""
+        """Note that the caller begins to hear an answer, which ends the measurement of `e2e`."""
         if self._turn_ended_ms is not None:
             self.took("e2e", now_ms - self._turn_ended_ms)
             self._turn_ended_ms = None
 
     def took(self, stretch: Stretch, duration_ms: float) -> None:
-        """Count one stretch of one turn; less than nothing, for clocks that disagree by a frame, is 0."""
+        """Count one stretch of one turn; a negative duration, from clocks that disagree by a frame, counts as 0."""
         values = self._values.setdefault(stretch, [])
         if len(values) < MOST_VALUES:
             values.append(round(max(0.0, duration_ms), 1))
 
     def report(self) -> Latency | None:
-        """For the record; None where nothing was measured."""
+        """Return the percentiles and values for the call's record; None where nothing was measured."""
         if not self._values:
             return None
         return Latency(**{stretch: _series(values) for stretch, values in self._values.items()})

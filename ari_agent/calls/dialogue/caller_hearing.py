@@ -20,12 +20,12 @@ from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDet
 
 PIECE_MS: Final = 20
 QUIET_MS: Final = 300
-"""A phone that sends nothing for so long while its user speaks has stopped sending."""
+"""A phone that sends nothing for this many milliseconds while its user speaks has stopped sending."""
 _PIECE_BYTES: Final = PIECE_MS * BYTES_PER_MS
 
 
 class CallerHearing:
-    """Listens to one caller, between `start` and `stop`."""
+    """Turns the audio of one caller into events of the dialogue, between `start` and `stop`."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class CallerHearing:
         now_ms: Callable[[], float],
         on_event: Callable[[Event], None],
     ) -> None:
-        """silence_ms: the pause that ends a voice. now_ms: since the caller was answered."""
+        """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered."""
         self._activity = VoiceActivity(detector, silence_ms=silence_ms)
         self._now_ms, self._on_event = now_ms, on_event
         self._opened: Recognition | None = None
@@ -45,35 +45,35 @@ class CallerHearing:
         self._heard_ms = 0.0  # when the caller's audio last came
 
     def start(self, recognizer: Recognizer, options: ListeningOptions) -> None:
-        """The caller is there."""
+        """Start to listen, because the caller is connected now."""
         self._opened = self._recognition = recognizer.open(options, self._understood, self._failed)
 
     def stop(self) -> None:
-        """Nothing is heard any more, and no event follows."""
+        """Stop listening: audio that still comes is ignored, and no event follows."""
         self._recognition = None
 
     async def close(self) -> None:
-        """Stop, and be gone. Idempotent."""
+        """Stop listening and close the recognition. Idempotent."""
         self.stop()
         if self._opened:
             await self._opened.close()
 
     def set_silence(self, silence_ms: int) -> None:
-        """The pause that ends a voice, from now on."""
+        """Set how many milliseconds of silence end the user's voice from now on."""
         self._activity.silence_ms = silence_ms
 
     @property
     def due_ms(self) -> float | None:
-        """When `fill_in_silence` is due; None: not before audio comes."""
+        """When `fill_in_silence` is due, in ms since the caller was answered; None unless the user is speaking."""
         return self._heard_ms + QUIET_MS if self._recognition and self._activity.speaking else None
 
     @property
     def voice_until_ms(self) -> float:
-        """Where the last of the user's voice so far ended."""
+        """When the latest voice of the user ended, in milliseconds since the caller was answered."""
         return self._activity.voice_ended_ms + self._now_ms() - self._fed_ms
 
     def hear(self, pcm: bytes) -> None:
-        """Audio of the caller's, s16le at 16 kHz, of any length; never waits."""
+        """Take audio of the caller, s16le at 16 kHz and of any length; never waits."""
         recognition = self._recognition
         if recognition is None:
             return
@@ -87,7 +87,7 @@ class CallerHearing:
             self._hear_piece(recognition, pcm[start : start + _PIECE_BYTES])
 
     def fill_in_silence(self) -> None:
-        """A phone that sends nothing while its user is silent would leave their last word without an end."""
+        """Feed silence for a phone that sends nothing while its user is silent, so that the user's last word ends."""
         recognition, quiet_ms = self._recognition, self._now_ms() - self._heard_ms
         if recognition and self._activity.speaking and quiet_ms >= QUIET_MS:
             for _ in range(int(quiet_ms) // PIECE_MS):

@@ -25,29 +25,29 @@ from ari_agent.speech.synthesizer import SpokenWord
 
 @dataclass(frozen=True, slots=True)
 class CallerJoined:
-    """The caller is there and hears us. Time counts from here on."""
+    """The caller is connected and can hear the agent. All times count from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
-    """The caller is on hold, or away in a transfer."""
+    """The caller does not listen any more, being on hold or away in a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerReturned:
-    """The caller is back from hold or from a transfer that failed."""
+    """The caller listens again, after a hold or a transfer that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserVoiceStarted:
-    """Voice activity has begun. since_ms: where the voice began, somewhat before that was known."""
+    """The user's voice has begun. since_ms: when it began, somewhat before voice activity could report it."""
 
     since_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class UserVoiceStopped:
-    """Voice activity has ended. since_ms: where the voice ended, a pause before that was known."""
+    """The user's voice has ended. since_ms: when it ended, a pause before voice activity could report it."""
 
     since_ms: float
 
@@ -74,7 +74,7 @@ class GreetingBegan:
 
 @dataclass(frozen=True, slots=True)
 class RecordingBegan:
-    """The answering machine records. notice: which message is to be left."""
+    """The answering machine has begun to record. notice: which message is to be left."""
 
     notice: VoicemailNotice
 
@@ -88,7 +88,7 @@ class AgentSaid:
 
 @dataclass(frozen=True, slots=True)
 class AgentUsedTool:
-    """The agent's server used a tool of its own, or that tool has answered; for the record."""
+    """The agent's server tells, for the record, that it used a tool of its own or that the tool has answered."""
 
     item: LlmToolInvocation | LlmToolResult
 
@@ -102,7 +102,7 @@ class AgentConfigured:
 
 @dataclass(frozen=True, slots=True)
 class AgentReconnected:
-    """The agent's server was lost and is there again; what it still had to say is gone."""
+    """The connection to the agent's server was lost and is back; what it still had to say is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class SoundMade:
 
 @dataclass(frozen=True, slots=True)
 class SoundEnded:
-    """No more sound of this sentence comes, or none came at all."""
+    """The sound of this sentence is complete, or there is none at all."""
 
     number: int
 
@@ -151,14 +151,14 @@ class ApiControlled:
 
 @dataclass(frozen=True, slots=True)
 class TransferEnded:
-    """A Transfer has succeeded or failed."""
+    """The transfer that was ordered by Transfer has succeeded or failed."""
 
     outcome: TransferOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class DigitsRefused:
-    """The digits of a Press were not sent. message: why, for the agent."""
+    """The digits that were ordered by Press were not sent. message: tells the agent why."""
 
     message: str
 
@@ -173,12 +173,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call is over, for whatever reason: what was heard so far is all."""
+    """The call is over, for whatever reason, and the caller hears nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """`next_tick_ms` is due; one that comes early does no harm.
+    """The time of `next_tick_ms` has come; an event that comes early does no harm.
 
     voice_until_ms: where the last of the user's voice so far ended; None: the voice lasts until UserVoiceStopped.
     """

@@ -17,7 +17,7 @@ LONGEST_ENTRY: Final = 50
 
 
 class Keypad:
-    """One call's. due_ms: when `tick` ends the entry; None while there is none."""
+    """Gathers the keys of one call. due_ms: when `tick` ends the entry; None while there is no entry."""
 
     def __init__(self, options: UserDtmfOptions | None) -> None:
         self._limit = (options and options.digit_limit) or LONGEST_ENTRY
@@ -28,7 +28,7 @@ class Keypad:
         self.due_ms: float | None = None
 
     def press(self, key: str, now_ms: float) -> str | None:
-        """The entry, if this key ends it; the key that only ends it is no part of it."""
+        """Add a key; return the entry if this key ends it. A key that only ends an entry is no part of it."""
         if key == self._last_key:
             return self._take() or key
         self._keys += key
@@ -36,7 +36,7 @@ class Keypad:
         return self._take() if len(self._keys) >= self._limit else None
 
     def tick(self, now_ms: float) -> str | None:
-        """The entry, if a pause has ended it."""
+        """Return the entry if the pause after its last key has ended it, otherwise None."""
         return self._take() if self.due_ms is not None and now_ms >= self.due_ms else None
 
     def _take(self) -> str:

@@ -22,7 +22,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send response_required, or reminder_required if `reminds`; the transcript goes with it."""
+    """Send response_required to the agent's server, or reminder_required if `reminds`, with the transcript."""
 
     response_id: int
     reminds: bool = False
@@ -58,12 +58,12 @@ class PlaySound:
 
 @dataclass(frozen=True, slots=True)
 class ClearSpeech:
-    """Nothing that was ordered before may be heard from now on."""
+    """Drop all speech that was ordered before, so that the caller hears nothing more of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseSpeech:
-    """Nothing may be heard until ResumeSpeech or ClearSpeech follows."""
+    """Let the caller hear nothing until ResumeSpeech or ClearSpeech follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class ResumeSpeech:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The agent ends the call."""
+    """Hang up on the caller, because the agent ends the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The call cannot go on. message: for logs; holds no secrets."""
+    """End the call, because it cannot go on. message: for logs; holds no secrets."""
 
     reason: DisconnectionReason
     message: str
@@ -92,14 +92,14 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Transfer the caller. number: as the agent wrote it, unchecked. TransferEnded answers."""
+    """Transfer the caller; TransferEnded tells the outcome. number: as the agent wrote it, unchecked."""
 
     number: str
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Send DTMF to the caller. digits: as the agent wrote them, unchecked. DigitsRefused answers a failure."""
+    """Send DTMF to the caller; DigitsRefused tells of a failure. digits: as the agent wrote them, unchecked."""
 
     digits: str
 

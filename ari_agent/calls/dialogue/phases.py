@@ -56,41 +56,41 @@ from ari_agent.errors import CallError
 
 
 class AgentPhase(Enum):
-    """What the agent is doing."""
+    """What the agent is doing at this point of the conversation."""
 
     SILENT = "silent"
-    """It was asked nothing, and has nothing to say: the caller is to speak, or a reminder is due."""
+    """The agent was asked nothing and has nothing to say: the caller is to speak, or a reminder is due."""
     ASKING = "asking"
-    """It was asked, and not a word of the answer has come. The opening counts as asked for."""
+    """The agent was asked, and no word of the answer has come. Its opening counts as asked for."""
     PREPARING = "preparing"
     """Words have come, and the caller could hear none of them yet: they are synthesized, or wait for the floor."""
     SPEAKING = "speaking"
     """The agent has the turn: something was played, or the agent cuts in."""
     HELD = "held"
-    """Its speech is paused while it is found out whether the caller's voice is a barge-in."""
+    """The agent's speech is paused while it is found out whether the caller's voice is a barge-in."""
 
 
 class Move(Enum):
-    """What moves the agent from phase to phase."""
+    """What moves the agent from one phase to another."""
 
     ASK = "ask"
-    """It is asked; an answer that was waiting is dropped."""
+    """The agent is asked for an answer; an answer that was waiting is dropped."""
     FIRST_WORDS = "first words"
     """The first piece of an answer has come, even an empty one."""
     CUT_IN = "cut in"
     """The first piece of an interruption of the agent's own has come: whoever speaks is talked down."""
     SOUND = "sound"
-    """A sentence begins to be played."""
+    """The first sound of a sentence is handed to the caller."""
     DUCK = "duck"
-    """The caller's voice may be a barge-in."""
+    """The caller's voice may be a barge-in, so the agent's speech is paused."""
     UNDUCK = "unduck"
-    """It was none."""
+    """The caller's voice was no barge-in, so the agent's speech goes on."""
     CUT = "cut"
-    """What it says or was asked is dropped: a barge-in, or a machine has answered."""
+    """What the agent says or was asked for is dropped: a barge-in, or a machine has answered."""
     LEAVE_MESSAGE = "leave a message"
-    """It has a text to say that nobody had to ask for: the message for a machine."""
+    """The agent has a text to say without having been asked: the message for an answering machine."""
     FINISH = "finish"
-    """All of its turn was heard, or there was nothing to hear."""
+    """The caller has heard all of the agent's turn, or there was nothing to hear."""
 
 
 AGENT_PHASES: Final[Mapping[tuple[AgentPhase, Move], AgentPhase]] = {
@@ -120,7 +120,7 @@ AGENT_PHASES: Final[Mapping[tuple[AgentPhase, Move], AgentPhase]] = {
 }
 
 HAS_TURN: Final = frozenset({AgentPhase.SPEAKING, AgentPhase.HELD})
-"""The phases in which the agent has the turn."""
+"""The phases in which it is the agent's turn to speak."""
 
 
 class IllegalMove(CallError):
@@ -132,7 +132,7 @@ class IllegalMove(CallError):
 
 
 def moved(phase: AgentPhase, move: Move) -> AgentPhase:
-    """The phase after `move`.
+    """Return the phase that follows upon `move`.
 
     Raises:
         IllegalMove: the table has no such pair.
@@ -144,18 +144,18 @@ def moved(phase: AgentPhase, move: Move) -> AgentPhase:
 
 
 class Stage(Enum):
-    """What the conversation has come to."""
+    """The stage that the conversation has reached."""
 
     CONVERSATION = "conversation"
-    """With a person, for all that is known."""
+    """The agent talks with a person, as far as is known."""
     GREETING = "greeting"
-    """A machine has answered and speaks: the agent says nothing, and nobody has turns."""
+    """An answering machine plays its greeting: the agent says nothing, and nobody has turns."""
     RECORDING = "recording"
     """The agent leaves its message, and the call ends with it."""
     CLOSING = "closing"
     """The agent or its voice is gone: what it said before is heard to its end, and the call ends with it."""
     OVER = "over"
-    """The call was told to end; all that is still of interest is what was heard."""
+    """The call was told to end; all that still counts is what the caller has heard."""
 
 
 STAGES: Final[Mapping[tuple[Stage, type[Event | Order]], Stage]] = {
@@ -188,7 +188,7 @@ IGNORED: Final[Mapping[Stage, frozenset[type[Event]]]] = {
 
 
 class Caller(Enum):
-    """Whether somebody is there to hear the agent."""
+    """Whether a caller is connected and listens to the agent."""
 
     EXPECTED = "expected"
     EXPECTED_ON_HOLD = "expected on hold"

@@ -17,9 +17,9 @@ from ari_agent.calls.dialogue.spoken_sentence import SpokenSentence
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 
 OVERDUE_MS: Final = 2_000
-"""What should have been heard so long ago was: some front ends do not tell."""
+"""Sound that should have been heard this long ago counts as heard, because some front ends do not report it."""
 INTERPOLATED_MS: Final = 200
-"""How far the clock tells what was heard beyond the last mark."""
+"""For how many milliseconds beyond the last mark the clock alone tells what was heard."""
 
 
 class PlaybackTracker:
@@ -29,7 +29,7 @@ class PlaybackTracker:
     """
 
     def __init__(self, transcript: SpokenTranscript) -> None:
-        """transcript: where the text goes that was heard."""
+        """transcript: the text that the caller has heard is added to it."""
         self._transcript = transcript
         self._queue: list[SpokenSentence] = []
         self._played_ms = 0.0  # when it was last known what is heard
@@ -37,12 +37,12 @@ class PlaybackTracker:
 
     @property
     def is_empty(self) -> bool:
-        """No sentence waits to be heard."""
+        """Whether every sentence was heard to its end or dropped."""
         return not self._queue
 
     @property
     def unheard_ms(self) -> float:
-        """How much sound there is that was not heard yet."""
+        """How many milliseconds of sound there are that the caller has not heard yet."""
         return sum(max(0.0, sentence.audio_ms - sentence.heard_ms) for sentence in self._queue)
 
     @property
@@ -61,19 +61,19 @@ class PlaybackTracker:
         return max(head.began_ms + head.audio_ms, self._played_ms + head.audio_ms - head.heard_ms) + OVERDUE_MS
 
     def add(self, sentence: SpokenSentence) -> None:
-        """A sentence is ordered to be spoken after those before it."""
+        """Add a sentence that is to be spoken after those before it."""
         self._queue.append(sentence)
 
     def find(self, number: int) -> SpokenSentence | None:
-        """The sentence of this number; None: it is over, or was dropped."""
+        """Return the sentence of this number; None if it is over or was dropped."""
         return next((sentence for sentence in self._queue if sentence.number == number), None)
 
     def begin(self, sentence: SpokenSentence, now_ms: float) -> None:
-        """The first of its sound is handed to the caller: it is heard after what is before it."""
+        """Note that the caller is handed the first sound of a sentence, and hears it after the sound before it."""
         sentence.began_ms = now_ms + self._unheard_before_ms(sentence)
 
     def played(self, number: int, heard_ms: float, now_ms: float) -> None:
-        """heard_ms of this sentence were heard, and everything before it."""
+        """Note that the caller has heard heard_ms of this sentence, and everything before it."""
         for sentence in self._queue:
             if sentence.number == number:
                 sentence.heard_ms = max(sentence.heard_ms, heard_ms)
@@ -83,7 +83,7 @@ class PlaybackTracker:
         self._played_ms = now_ms
 
     def tick(self, now_ms: float) -> bool:
-        """Take what there is of the first sentence as heard if it is overdue. False: it is not."""
+        """Take the sound that the first sentence has as heard if it is overdue; return whether it was."""
         due_ms = self.overdue_ms
         if due_ms is None or now_ms < due_ms:
             return False
@@ -91,7 +91,7 @@ class PlaybackTracker:
         return True
 
     def take_over(self) -> bool:
-        """Move the sentences that are over into the transcript. True: it has changed."""
+        """Move the sentences that are over into the transcript; return whether the transcript has changed."""
         changed = False
         while self._queue and self._queue[0].is_over:
             sentence = self._queue.pop(0)
@@ -101,18 +101,18 @@ class PlaybackTracker:
         return changed
 
     def keep_heard(self, now_ms: float) -> None:
-        """Put into the transcript what was heard by now of sentences that are not over."""
+        """Add to the transcript what the caller has heard by now of the sentences that are not over."""
         for place, sentence in enumerate(self._queue):
             self._keep(sentence, beyond_ms=0.0 if place else self._beyond_ms(now_ms))
 
     def pause(self, now_ms: float) -> None:
-        """Nothing more is heard from now on."""
+        """Note that the caller hears nothing from now on, until `resume` or `clear`."""
         if self._queue:
             self._queue[0].heard_ms += self._beyond_ms(now_ms)
         self.is_paused = True
 
     def resume(self, now_ms: float) -> tuple[int, float]:
-        """Go on. The number of the sentence to go on in, 0 where none was being heard, and how much of it was."""
+        """Go on after a pause; return the number of the sentence to go on in, 0 for none, and the ms heard of it."""
         self.is_paused = False
         self._played_ms = now_ms
         sounding = [sentence for sentence in self._queue if sentence.began_ms is not None]
@@ -121,7 +121,7 @@ class PlaybackTracker:
         return (sounding[0].number, sounding[0].heard_ms) if sounding else (0, 0.0)
 
     def clear(self, now_ms: float) -> bool:
-        """Drop what was not heard; what was goes into the transcript. False: there was nothing to drop."""
+        """Drop what was not heard, add what was to the transcript, and return whether there was anything to drop."""
         dropped = bool(self._queue) or self.is_paused
         self.keep_heard(now_ms)
         self._queue.clear()
@@ -129,13 +129,13 @@ class PlaybackTracker:
         return dropped
 
     def drop_soundless(self) -> None:
-        """Drop the sentences of which there is no sound: none will come. No more comes of the others either."""
+        """Drop the sentences that have no sound, and take the others as whole, because no more sound will come."""
         self._queue = [sentence for sentence in self._queue if sentence.audio_ms]
         for sentence in self._queue:
             sentence.is_whole = True
 
     def _beyond_ms(self, now_ms: float) -> float:
-        """How much of the first sentence was heard since that was last told, by the clock."""
+        """Return how many ms of the first sentence, by the clock, were heard since the last mark came back."""
         head = self._queue[0]
         if self.is_paused or head.began_ms is None:
             return 0.0

@@ -17,7 +17,7 @@ from ari_agent.speech.synthesizer import BYTES_PER_MS
 
 
 class SpeechOutput:
-    """Carries out the orders of one call that are for the caller's ears."""
+    """Plays, pauses and drops the agent's sound on the caller's side of one call, as the dialogue orders."""
 
     def __init__(self, output: CallerOutput) -> None:
         self._output = output
@@ -25,19 +25,19 @@ class SpeechOutput:
         self._clears = 0
 
     def play(self, sound: PlaySound) -> None:
-        """Play a piece, or keep it until `resume` while the agent is paused."""
+        """Play a piece of sound, or only keep it for `resume` while the agent is paused."""
         self._kept.append(sound)
         if not sound.is_paused:
             self._output.play(sound.pcm)
             self._output.mark(f"{self._clears}:{sound.number}:{sound.end_ms:g}")
 
     def pause(self) -> None:
-        """Nothing may be heard; all that was not stays kept."""
+        """Silence the agent at once, and keep the sound that the caller has not heard."""
         self._clears += 1
         self._output.clear()
 
     def resume(self, order: ResumeSpeech) -> None:
-        """Play what is kept once more, from there on."""
+        """Play the kept sound again, from the sentence and the place in it that the order names."""
         kept, self._kept = self._kept, deque()
         for sound in kept:
             if sound.number < order.number:
@@ -50,17 +50,17 @@ class SpeechOutput:
                 self.play(replace(sound, pcm=pcm, is_paused=False))
 
     def clear(self) -> None:
-        """Drop everything that was not heard."""
+        """Silence the agent at once, and drop the sound that the caller has not heard."""
         self._kept.clear()
         self.pause()
 
     def forget(self, heard_so_far: tuple[int, float] | None) -> None:
-        """Keep only what was not heard: what ends after that place in that sentence; None: nothing."""
+        """Drop the kept sound up to this place, a sentence's number and the ms heard of it; None: all was heard."""
         while self._kept and (heard_so_far is None or (self._kept[0].number, self._kept[0].end_ms) <= heard_so_far):
             self._kept.popleft()
 
     def played(self, marks: Sequence[str]) -> Iterator[SoundPlayed]:
-        """What these marks tell, less those that came back for being cleared."""
+        """Yield a SoundPlayed for each of these marks, except for those from before the last pause or clear."""
         for name in marks:
             clears, number, heard_ms = name.split(":")
             if int(clears) == self._clears:

@@ -79,7 +79,7 @@ class SpokenDialogue:
         return f"SpokenDialogue({self.stage.value}, agent {self.speech.phase.value}, caller {self.caller.value})"
 
     def feed(self, event: Event, now_ms: float) -> Sequence[Order]:
-        """Take what happened; what is to be done now, in order.
+        """Take what happened, and return the orders that are to be carried out now, in order.
 
         Raises:
             IllegalMove: a defect: the event led to what the agent's phase does not allow.
@@ -96,17 +96,17 @@ class SpokenDialogue:
 
     @property
     def is_over(self) -> bool:
-        """The call was told to end."""
+        """Whether the call was told to end."""
         return self.stage is Stage.OVER
 
     @property
     def user_has_floor(self) -> bool:
-        """The agent is not to begin to speak: the user does, or may not be done."""
+        """Whether the agent must not begin to speak, because the user does or may not be done."""
         return self._turns.user_has_floor
 
     @property
     def is_speaking(self) -> bool:
-        """The agent has the turn: something of it was played, or could have been."""
+        """Whether the agent has the turn: something of it was played, or could have been."""
         return self.speech.has_turn
 
     @property
@@ -121,7 +121,7 @@ class SpokenDialogue:
 
     @property
     def next_tick_ms(self) -> float | None:
-        """When TimePassed is to be fed; None: not before something else happens."""
+        """When TimePassed is to be fed next, in ms; None: not before something else happens."""
         if self.is_over:
             return None
         turn = self.speech.turn
@@ -136,12 +136,12 @@ class SpokenDialogue:
 
     @property
     def silence_ms(self) -> int:
-        """The pause that ends the user's voice, for voice activity."""
+        """How many milliseconds of silence end the user's voice, for voice activity."""
         return self._turns.settings.silence_ms
 
     @property
     def unheard_ms(self) -> float:
-        """How much sound of the agent's there is that was not heard yet."""
+        """How many milliseconds of the agent's sound the caller has not heard yet."""
         return self.speech.playback.unheard_ms
 
     # the clock
@@ -211,7 +211,7 @@ class SpokenDialogue:
             self._ask_or_later(now_ms)
 
     def _machine_answered(self, _: Event, now_ms: float) -> None:
-        """Whatever a machine says is nobody's turn."""
+        """Cut the agent off and pause the turns, because what a machine says is nobody's turn."""
         self._cut(now_ms)
         self._turns.pause(now_ms)
         self._turns.agent_finished(now_ms)
@@ -272,7 +272,7 @@ class SpokenDialogue:
         self._complete_turn(now_ms)
 
     def _complete_turn(self, now_ms: float) -> None:
-        """No more text comes of what the agent is saying; what there is of it is spoken."""
+        """Speak the rest of what the agent is saying, because no more text of it comes."""
         self.requests.cut()
         if turn := self.speech.turn:
             self.speech.speak(turn, turn.complete(), now_ms)
@@ -356,14 +356,14 @@ class SpokenDialogue:
                     self._ask(now_ms, reminds=True)
 
     def _barge_in(self, now_ms: float) -> None:
-        """The user cuts the agent off."""
+        """Cut the agent off, because the user interrupts it, and give the user the turn."""
         self._cut(now_ms)
         self._updates.turn_goes_to("user_turn", now_ms)
         if self.stage is Stage.CLOSING:
             self._do(self._ending)
 
     def _cut(self, now_ms: float) -> None:
-        """What the agent was saying or asked is dropped for good."""
+        """Drop for good what the agent was saying or was asked for."""
         self.speech.cut(now_ms)
         self.requests.cut()
 
@@ -382,12 +382,12 @@ class SpokenDialogue:
         self._orders.append(Ask(self.requests.ask(), reminds))
 
     def _agent_has_turn(self, now_ms: float, *, protected: bool, cuts_in: bool = False) -> None:
-        """The agent begins to speak, or goes on with another sentence."""
+        """Give the agent the turn, as it begins to speak or goes on with another sentence."""
         self._updates.turn_goes_to("agent_turn", now_ms)
         self._decide(self._turns.agent_began(now_ms, no_interruption=protected, cuts_in=cuts_in), now_ms)
 
     def _end_turn_if_heard(self, now_ms: float) -> None:
-        """See what follows if the agent has said all that it had to say."""
+        """End the agent's turn if all of it was heard, and do what follows upon it."""
         turn = self.speech.turn
         if self.stage is Stage.CLOSING and turn is None:
             self._do(self._ending)
@@ -412,7 +412,7 @@ class SpokenDialogue:
             self._ask(now_ms)
 
     def _do(self, order: Order) -> None:
-        """Order it; HangUp and Fail end the conversation."""
+        """Append an order; HangUp and Fail also end the conversation."""
         self._orders.append(order)
         self.stage = STAGES.get((self.stage, type(order)), self.stage)
 
@@ -442,4 +442,4 @@ class SpokenDialogue:
         events.CallEnded: _call_ended,
         events.TimePassed: _time_passed,
     }
-    """What each event does where the stage does not ignore it."""
+    """Which method handles each kind of event where the stage does not ignore it."""

@@ -11,7 +11,7 @@ from ari_agent.speech.sentences import Sentence
 from ari_agent.speech.synthesizer import SpokenWord
 
 _MS_PER_CHARACTER: Final = 65
-"""Of speech at its usual speed: what a sentence is taken to last before all its audio is there."""
+"""How long a character lasts at the usual speed of speech, an estimate until all audio of a sentence is there."""
 _WORD: Final = re.compile(r"\S+")
 
 
@@ -44,18 +44,18 @@ class SpokenSentence:
 
     @property
     def is_over(self) -> bool:
-        """All of it was heard."""
+        """Whether the caller has heard the sentence to its end."""
         return self.is_whole and self.heard_ms >= self.audio_ms
 
     def sound(self, duration_ms: float, words: Sequence[SpokenWord] = ()) -> None:
-        """More of its audio is there."""
+        """Add the duration of more of the sentence's audio, and the words that the provider has timed in it."""
         self.audio_ms += duration_ms
         self._told.extend(words)
 
     def take_heard(self, *, beyond_ms: float = 0.0) -> tuple[str, list[Word]]:
-        """What the agent wrote as far as it was heard, and not taken yet: whole words alone.
+        """Return what was heard and not taken yet: the text as the agent wrote it, and its words. No word is cut.
 
-        The words have seconds since the call began. beyond_ms: heard, for all that is known, after heard_ms.
+        The words have seconds since the call began. beyond_ms: how much was heard beyond heard_ms, by an estimate.
         """
         heard_ms = self.heard_ms + beyond_ms
         words = [word for word in self._timed() if self.is_over or word.end_ms <= heard_ms]
@@ -66,7 +66,7 @@ class SpokenSentence:
         return text, [self._word(word) for word in words]
 
     def _written(self, count: int) -> str:
-        """Up to the end of so many words."""
+        """Return the text as the agent wrote it, up to the end of its first `count` words; all of it if it is over."""
         sentence = self._sentence
         if self.is_over:
             return sentence.written
@@ -78,7 +78,7 @@ class SpokenSentence:
         return Word(word=word.word, start=_seconds(began_ms + word.start_ms), end=_seconds(began_ms + word.end_ms))
 
     def _timed(self) -> Sequence[SpokenWord]:
-        """By the provider's times where it tells them for each word, else by each word's share of the characters."""
+        """Return the words with the provider's times, or with times by share of the characters where it tells none."""
         written = _WORD.findall(self._sentence.text)
         streams = 0 < len(self._told) < len(written) and not self.is_whole  # the words to come are not heard yet
         if len(self._told) == len(written) or streams:

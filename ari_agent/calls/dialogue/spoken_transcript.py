@@ -30,9 +30,9 @@ from ari_agent.contract.transcript import (
 )
 
 PRESSED: Final = "Pressed Button: "
-"""What a user who pressed keys has said."""
+"""Stands before the keys in the utterance of a user who pressed keys."""
 MOST_TOOL_CHARACTERS: Final = 1_000_000
-"""Of all tool events of one call; of more nothing is kept."""
+"""The most characters that are kept of all tool events of one call; events beyond that are dropped."""
 _USER_TURN: Final = 0
 
 
@@ -48,7 +48,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Entries:
-    """One of the two lists."""
+    """One of the transcript's two lists: speech alone, or everything that was said and done."""
 
     found: list[_Entry] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ def _joined(one: Utterance, other: Utterance) -> Utterance:
 
 
 class SpokenTranscript:
-    """What was said and done in one call, in bounded size."""
+    """Keeps what was said and done in one call, each kind up to a limit."""
 
     def __init__(self) -> None:
         self._speech, self._all = _Entries(), _Entries()
@@ -81,16 +81,16 @@ class SpokenTranscript:
         self._words = self._keys = self._injected = self._tool_characters = 0
 
     def __len__(self) -> int:
-        """Utterances."""
+        """Return the number of utterances, without the one that the user is still saying."""
         return len(self._speech.found)
 
     def user_is_saying(self, text: str) -> bool:
-        """What the user has said so far in this utterance. False: that is known already."""
+        """Note what the user has said so far in this utterance; return whether that is new."""
         before, self._partial = self._partial, Utterance(role="user", content=text) if text else None
         return self._partial != before
 
     def user_said(self, text: str, words: Sequence[Word] = ()) -> None:
-        """The whole of it."""
+        """Add an utterance of the user that is complete; an empty text adds nothing."""
         self._partial = None
         if text:
             self._say(_USER_TURN, Utterance(role="user", content=text, words=self._few(words)))
@@ -104,7 +104,7 @@ class SpokenTranscript:
         response_id: int | None = None,
         interrupt_id: int | None = None,
     ) -> None:
-        """What was heard of the agent. turn: above 0; one number for all of an answer or interruption."""
+        """Add what was heard of the agent. turn: above 0; one number for all of an answer or interruption."""
         if not text:
             return
         given = {"response_id": response_id, "interrupt_id": interrupt_id}
@@ -113,7 +113,7 @@ class SpokenTranscript:
         self._say(turn, Utterance(role="agent", content=text, words=self._few(words), metadata=metadata))
 
     def tool(self, item: ToolCallInvocation | ToolCallResult) -> bool:
-        """A tool is used, or has answered. False: no room."""
+        """Add the use of a tool, or its answer; return False, and add nothing, where there is no room."""
         size = sum(len(value) for value in item.as_json().values() if isinstance(value, str))
         if self._tool_characters + size > MOST_TOOL_CHARACTERS or len(self._all.found) >= 2 * MAX_UTTERANCES:
             return False
@@ -122,31 +122,31 @@ class SpokenTranscript:
         return True
 
     def press(self, digit: str) -> None:
-        """The user pressed a key."""
+        """Add a key that the user pressed; keys beyond MAX_KEYS are dropped."""
         if self._keys < MAX_KEYS:
             self._keys += 1
             self._all.found.append(_Entry(_USER_TURN, Dtmf(role="dtmf", digit=digit)))
 
     def inject(self, content: str, *, time_s: float) -> None:
-        """The API added context. time_s: since the call began."""
+        """Add context from the API; what exceeds MAX_INJECTED is dropped. time_s: seconds since the call began."""
         if self._injected < MAX_INJECTED:
             self._injected += 1
             self._all.found.append(_Entry(_USER_TURN, Injected(role="injected", content=content, time_sec=time_s)))
 
     def utterances(self) -> list[Utterance]:
-        """Speech alone."""
+        """Return what was said, without tools, keys and injected context."""
         return [entry.item for entry in self._speech.with_partial(self._partial) if isinstance(entry.item, Utterance)]
 
     def items(self) -> list[TranscriptItem]:
-        """Everything."""
+        """Return all that was said and done, in order: speech, tools, keys and injected context."""
         return [entry.item for entry in self._all.with_partial(self._partial)]
 
     def speech_json(self) -> list[Mapping[str, Any]]:
-        """Speech alone, for the agent's server."""
+        """Return what was said as JSON objects for the agent's server, without tools, keys and context."""
         return [entry.json for entry in self._speech.with_partial(self._partial)]
 
     def items_json(self) -> list[Mapping[str, Any]]:
-        """Everything, for the agent's server."""
+        """Return all that was said and done, in order, as JSON objects for the agent's server."""
         return [entry.json for entry in self._all.with_partial(self._partial)]
 
     def _say(self, turn: int, said: Utterance) -> None:

@@ -107,7 +107,7 @@ _CLOSE_S: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What the text agents of all calls share. now_ms: since the epoch."""
+    """What the text agents of all calls share. now_ms: tells the milliseconds since the epoch."""
 
     recognizer: Recognizer
     synthesizer: Synthesizer
@@ -117,12 +117,12 @@ class Speech:
     habits: ReconnectPolicy = CALL_POLICY
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
-        """The agent's side of one call."""
+        """Make the text agent's side of one call."""
         return TextAgentLeg(self, spec, output, on_event)
 
 
 class TextAgentLeg:
-    """See AgentLeg."""
+    """A text agent's side of one call: it hears the caller's words and speaks its answers. See AgentLeg."""
 
     encoding: str = "s16le"
     rate_hz = SAMPLE_RATE_HZ
@@ -130,7 +130,7 @@ class TextAgentLeg:
     def __init__(
         self, speech: Speech, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]
     ) -> None:
-        """spec: with a CustomLlmEngine and its agent."""
+        """spec: with a CustomLlmEngine and its agent, otherwise TypeError. Raises AgentUnreachable for a bad URL."""
         if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
@@ -173,12 +173,12 @@ class TextAgentLeg:
 
     @property
     def is_open(self) -> bool:
-        """The agent's websocket is open."""
+        """Whether the agent's websocket is open."""
         return self._line.is_open
 
     @property
     def latency(self) -> Latency | None:
-        """For the record."""
+        """How long the agent's turns took, for the call's record; None where nothing was measured."""
         for round_trip_ms in self._line.round_trips_ms:
             self._dialogue.latency.took("llm_websocket_network_rtt", round_trip_ms)
         self._line.round_trips_ms.clear()
@@ -187,12 +187,12 @@ class TextAgentLeg:
     # commands: see AgentLeg
 
     def dial(self) -> None:
-        """Dial the agent's server; its opening is waited for from then on."""
+        """Start dialling the agent's server, whose opening is waited for from then on. Idempotent."""
         if self._dialling is None and self._closing is None:
             self._dialling = self._loop.create_task(self._dial(), name=f"text agent of {self._spec.call_id}")
 
     def start(self) -> None:
-        """The caller is there."""
+        """Start to listen and speak, because the caller is connected now. Idempotent."""
         if self._started_s is not None or self._closing is not None:
             return
         self._started_s = self._loop.time()
@@ -200,7 +200,7 @@ class TextAgentLeg:
         self._feed(events.CallerJoined())
 
     def command(self, command: Command) -> None:
-        """Obey a command; see AgentLeg."""
+        """Obey a command by feeding the dialogue the event that it stands for. See AgentLeg."""
         match command:
             case KeyPressed(digit):
                 # What was pressed stands in the transcript, in the agent's too.
@@ -229,7 +229,7 @@ class TextAgentLeg:
                 assert_never(command)
 
     def marks_played(self, names: Sequence[str]) -> None:
-        """So much was heard."""
+        """Take note that the caller has heard the sound before these marks."""
         self._feed(*self._speech_output.played(names))
 
     async def close(self) -> None:
@@ -297,7 +297,7 @@ class TextAgentLeg:
 
     @property
     def _now_ms(self) -> float:
-        """Since the caller was answered; 0 before."""
+        """Milliseconds since the caller was answered; 0 before that."""
         return 0.0 if self._started_s is None else (self._loop.time() - self._started_s) * 1000
 
     def _do(self, order: Order) -> None:
@@ -353,7 +353,7 @@ class TextAgentLeg:
         self._line.post(text)
 
     def _items_with_tools(self) -> Sequence[Mapping[str, Any]] | None:
-        """`transcript_with_tool_calls`, for a server that wants it."""
+        """Return `transcript_with_tool_calls` for a server that wants it, otherwise None."""
         return self._dialogue.transcript.items_json() if self._line.config.transcript_with_tool_calls else None
 
     # orders to the call
@@ -376,7 +376,7 @@ class TextAgentLeg:
             self._on_event(DtmfAsked(request))
 
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
-        """The call knows that the agent is gone, and closes; no more is said or heard until it does."""
+        """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""
         self._hearing.stop()
         self._voice.silence()
         self._on_event(event)

@@ -17,33 +17,33 @@ PARTIAL_PER_UTTERANCE_MS: Final = 5
 
 
 class TranscriptUpdates:
-    """Orders the updates of one call. due_ms: when `tick` sends one that waits; None: none waits."""
+    """Orders the updates of one call. due_ms: when `tick` sends an update that waits; None while none waits."""
 
     def __init__(self, transcript: SpokenTranscript, orders: list[Order]) -> None:
-        """orders: what is to be done goes there."""
+        """orders: the list to which orders to send the transcript are appended."""
         self._transcript, self._orders = transcript, orders
         self._sent_ms = 0.0
         self._turntaking: Turntaking | None = None  # as it was sent last
         self.due_ms: float | None = None
 
     def send(self, now_ms: float, turntaking: Turntaking | None = None) -> None:
-        """Something has changed: send it, and whatever waited with it."""
+        """Send the transcript now, with every change that waited."""
         self._orders.append(SendUpdate(turntaking))
         self._sent_ms, self.due_ms = now_ms, None
 
     def send_soon(self, now_ms: float) -> None:
-        """The user goes on speaking: send it when it is time."""
+        """Send the words of a user who goes on speaking: now if an update is due, otherwise later by `tick`."""
         if self.due_ms is None:
             self.due_ms = self._sent_ms + PARTIAL_MS + PARTIAL_PER_UTTERANCE_MS * len(self._transcript)
         self.tick(now_ms)
 
     def turn_goes_to(self, whose: Turntaking, now_ms: float) -> None:
-        """It is this one's turn now, if it was not before."""
+        """Send an update that says whose turn it is now, unless it was theirs already."""
         if self._turntaking != whose:
             self._turntaking = whose
             self.send(now_ms, whose)
 
     def tick(self, now_ms: float) -> None:
-        """Send what is due."""
+        """Send the update that waits, if its time has come."""
         if self.due_ms is not None and now_ms >= self.due_ms:
             self.send(now_ms)

@@ -35,7 +35,7 @@ class CallerOutput(Protocol):
 
     @property
     def shows_updates(self) -> bool:
-        """Whether there is a screen that wants `update`."""
+        """Whether the user has a screen that asked for `update` messages."""
 
 
 class AgentLeg(Protocol):
@@ -52,7 +52,7 @@ class AgentLeg(Protocol):
 
     @property
     def ignored(self) -> int:
-        """How many of the agent's messages had no meaning here."""
+        """How many of the agent's messages were ignored, because they were unknown or could not be understood."""
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +64,7 @@ class AgentLeg(Protocol):
 
     @property
     def messages_out(self) -> int:
-        """How many messages the agent was sent."""
+        """How many messages were sent to the agent."""
 
     @property
     def audio_dropped(self) -> int:
@@ -78,7 +78,7 @@ class AgentLeg(Protocol):
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""
 
     def start(self) -> None:
-        """Let audio flow: the caller is there. Idempotent."""
+        """Let audio flow, because the caller is connected now. Idempotent."""
 
     def command(self, command: Command) -> None:
         """Obey a command, or ignore one that is not for this kind of agent."""
@@ -87,7 +87,7 @@ class AgentLeg(Protocol):
         """Take note that the audio before these marks was heard, or cleared."""
 
     async def close(self) -> None:
-        """Take leave of the agent and give back everything; no event follows. Idempotent."""
+        """Close the connection to the agent and release everything; no event follows. Idempotent."""
 
 
 NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent], None]], AgentLeg]

@@ -70,10 +70,10 @@ log = logging.getLogger(__name__)
 
 
 class AudioAgentLeg:
-    """See AgentLeg. Audio goes to the websocket as it is."""
+    """An audio agent's side of one call: the caller's audio goes to its websocket as it is. See AgentLeg."""
 
     def __init__(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> None:
-        """spec: with an AudioWebsocketEngine."""
+        """spec: with an AudioWebsocketEngine, otherwise TypeError is raised."""
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
         engine = self._engine = spec.engine
@@ -108,32 +108,32 @@ class AudioAgentLeg:
 
     @property
     def is_open(self) -> bool:
-        """The agent's websocket is open."""
+        """Whether the agent's websocket is open."""
         return self._socket.is_open
 
     @property
     def messages_in(self) -> int:
-        """See AudioSocket."""
+        """How many messages the agent has sent. See AudioSocket."""
         return self._socket.messages_in
 
     @property
     def messages_out(self) -> int:
-        """See AudioSocket."""
+        """How many messages were sent to the agent. See AudioSocket."""
         return self._socket.messages_out
 
     @property
     def ignored(self) -> int:
-        """How many of the agent's messages were of no known event, or could not be understood."""
+        """How many of the agent's messages named an unknown event, or could not be understood."""
         return self._unknown + self._socket.bad_messages
 
     @property
     def audio_dropped(self) -> int:
-        """See AudioSocket."""
+        """How many pieces of the caller's audio were given up because the agent did not read. See AudioSocket."""
         return self._socket.audio_dropped
 
     @property
     def latency(self) -> Latency | None:
-        """None: an audio agent decides itself when to speak, and nothing is known of its turns."""
+        """Return None, because an audio agent decides itself when to speak and nothing is known of its turns."""
         return None
 
     def dial(self) -> None:
@@ -142,7 +142,7 @@ class AudioAgentLeg:
             self._talking = asyncio.get_running_loop().create_task(self._talk(), name=f"agent of {self._spec.call_id}")
 
     def start(self) -> None:
-        """See AgentLeg. An audio agent begins when it is dialled: what it says is kept for the caller."""
+        """Do nothing, because an audio agent begins when it is dialled; what it says then is kept. See AgentLeg."""
 
     def command(self, command: Command) -> None:
         """Pass a command on as a message of the agent's protocol; an audio agent is not told of hold and details."""
@@ -170,7 +170,7 @@ class AudioAgentLeg:
             self._socket.send(self._protocol.mark(name))
 
     async def close(self) -> None:
-        """Take leave of the agent and close its websocket; no event follows. Idempotent."""
+        """Tell the agent that the call is over and close its websocket; no event follows. Idempotent."""
         self._gone = True  # whatever the agent does from here on is no news
         if self._talking is None:
             return
@@ -182,15 +182,15 @@ class AudioAgentLeg:
     # what the agent's websocket tells
 
     def on_agent_ready(self) -> None:
-        """See AgentEvents."""
+        """Report that the agent is connected. See AgentEvents."""
         self._on_event(AgentReady())
 
     def on_agent_audio(self, payload: bytes) -> None:
-        """See AgentEvents."""
+        """Play the agent's audio to the caller. See AgentEvents."""
         self._output.play(payload)
 
     def on_agent_message(self, message: AgentMessage) -> None:
-        """See AgentEvents."""
+        """Do what a message of the agent asks for, and count it if its kind is unknown. See AgentEvents."""
         match message:
             case Mark(name):
                 if not self._output.mark(name):
@@ -218,7 +218,7 @@ class AudioAgentLeg:
                 self._unknown += 1
 
     def on_agent_closed(self, error: AgentError | None) -> None:
-        """See AgentEvents."""
+        """Report that the agent hung up, or that it failed where there is an error. See AgentEvents."""
         if error is None:
             self._hung_up(NORMAL_CLEARING)
         else:

@@ -85,7 +85,7 @@ class DtmfAsked:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTold:
-    """The transcript so far. items: the same with tool calls and keys, where these are known; None otherwise."""
+    """The agent told the transcript so far. items: the same with tool calls and keys; None where not known."""
 
     update: TranscriptUpdate
     items: Sequence[TranscriptItem] | None = None
@@ -100,12 +100,12 @@ class KeyForwarded:
 
 @dataclass(frozen=True, slots=True)
 class CallerInactive:
-    """Neither side has spoken for the specification's end_call_after_silence_ms."""
+    """Neither side has spoken for as long as the specification's end_call_after_silence_ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAudioReceived:
-    """The caller's side has sent no audio at all for the specification's no_audio_after_s."""
+    """The caller's side has sent no audio at all for as long as the specification's no_audio_after_s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Voicemail:
 
 @dataclass(frozen=True, slots=True)
 class ControlFailed:
-    """A request of the agent cannot be carried out. message: why, for people."""
+    """A request of the agent cannot be carried out. message: tells people the reason."""
 
     event: Literal["transfer", "dtmf", "hangup", "update"]
     message: str

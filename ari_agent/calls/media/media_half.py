@@ -67,7 +67,7 @@ class MediaHalf(CallerOutput):
 
     @property
     def stats(self) -> MediaStats:
-        """The counters so far; valid after `close` too."""
+        """The counters of audio and messages so far; valid after `close` too."""
         agent = self._agent
         return replace(
             self._audio_stats(),
@@ -83,7 +83,7 @@ class MediaHalf(CallerOutput):
             self._agent.dial()
 
     def start(self) -> None:
-        """Let audio flow both ways: the caller answered, or was answered. Idempotent."""
+        """Let audio flow both ways, because the call is answered now. Idempotent."""
         if self._started_s is None and self._closing is None:
             self._started_s = self._loop.time()
             self._start_audio()
@@ -149,16 +149,16 @@ class MediaHalf(CallerOutput):
 
     @abstractmethod
     def _stop_audio(self) -> None:
-        """Give back every socket and timer of the caller's side."""
+        """Release every socket and timer of the caller's side."""
 
     @abstractmethod
     def _mute(self, muted: bool) -> None:
-        """Let the agent hear silence, or the caller again."""
+        """Let the agent hear silence if muted, otherwise the caller again."""
 
     @abstractmethod
     def _has_unplayed_audio(self) -> bool:
-        """Whether the caller has not heard yet all that the agent said."""
+        """Return whether the caller has yet to hear something that the agent said."""
 
     @abstractmethod
     def _audio_stats(self) -> MediaStats:
-        """The counters of the caller's side; those of the agent's side are filled in by `stats`."""
+        """Return the counters of the caller's side; those of the agent's side are filled in by `stats`."""

@@ -24,7 +24,7 @@ from ari_agent.media.wheel import Ticker, Wheel
 
 
 class MediaSession(MediaHalf):
-    """The media half of one phone call. rtp: where its UDP port comes from. wheel: sends its RTP each 20 ms."""
+    """The media half of one phone call. rtp: provides its UDP port. wheel: sends its RTP every 20 ms."""
 
     def __init__(
         self,
@@ -114,23 +114,23 @@ class MediaSession(MediaHalf):
     # what the agent says
 
     def play(self, payload: bytes) -> None:
-        """See CallerOutput."""
+        """Play agent audio to the caller, after all that was handed over before. See CallerOutput."""
         self._bridge.play(payload)
 
     def mark(self, name: str) -> bool:
-        """See CallerOutput."""
+        """Add a mark after the audio so far; False where too many marks wait already. See CallerOutput."""
         return self._bridge.playout.mark(name)
 
     def clear(self) -> list[str]:
-        """See CallerOutput."""
+        """Drop agent audio that was not played yet, and return the names of its marks. See CallerOutput."""
         return self._bridge.clear()
 
     def tell(self, event: str, message: bytes) -> None:
-        """See CallerOutput. A phone has no screen."""
+        """Do nothing, because a phone has no screen. See CallerOutput."""
 
     @property
     def shows_updates(self) -> bool:
-        """See CallerOutput."""
+        """Return False, because a phone has no screen. See CallerOutput."""
         return False
 
     # what the bridge tells

@@ -19,7 +19,7 @@ class SilenceWatch:
         self._reported: set[type[MediaEvent]] = set()
 
     def look(self, now_s: float, *, started_s: float, spoken_s: float, has_received: bool) -> Sequence[MediaEvent]:
-        """What is to be reported now.
+        """Return the kinds of silence that are to be reported now.
 
         started_s: when the caller was answered. spoken_s: when either side was last heard speaking. has_received: the
         caller's side has sent audio; silence is audio, too.

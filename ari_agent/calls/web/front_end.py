@@ -34,7 +34,7 @@ TWILIO_AUDIO: Final = AudioFormat(audio_websocket_protocol="twilio", audio_encod
 
 
 class User(Protocol):
-    """Who hears what the front end tells. Called from the event loop, never from a task."""
+    """What takes the audio and events of a front end. Called from the event loop, never from a task."""
 
     def format_known(self, audio: AudioFormat) -> None:
         """Take note of how audio travels; called once, before any audio."""
@@ -43,7 +43,7 @@ class User(Protocol):
         """Take the user's audio, in that format and of any length."""
 
     def key_pressed(self, digit: str) -> None:
-        """Take note that the user pressed a key."""
+        """Take note that the user pressed this key."""
 
     def mark_heard(self, name: str) -> None:
         """Take note that all audio before this mark was heard, or cleared."""
@@ -61,7 +61,7 @@ FrontEndEvent: TypeAlias = FrontEndCorrupt | CallerGone
 
 
 class FrontEnd:
-    """One front end. Made when its websocket is open; `tell` and `user` are set by its call.
+    """The front end of one web call, made when its websocket is open; its call sets `tell` and `user`.
 
     messages_in: counted without control frames. budget: of what it says; whoever reads it takes from that.
     """
@@ -91,11 +91,11 @@ class FrontEnd:
 
     @property
     def is_twilio(self) -> bool:
-        """Whether it speaks Twilio's protocol, and so sends marks back by itself."""
+        """Whether the front end speaks Twilio's protocol, and so sends marks back by itself."""
         return isinstance(self._server, TwilioServer)
 
     def begin(self, user: User) -> None:
-        """Begin the call. What the front end said before is lost, but for its format."""
+        """Begin the call for this user. What the front end said before is lost, except for its format."""
         self.user = user
         self.writer.begin()
         if self._audio is not None:
@@ -104,7 +104,7 @@ class FrontEnd:
     # what it says
 
     def text(self, text: str) -> None:
-        """Handle a text message of the websocket."""
+        """Handle a text message that the front end has sent."""
         self.messages_in += 1
         data = text.encode(errors="surrogatepass")
         try:
@@ -119,7 +119,7 @@ class FrontEnd:
             self.corrupt(error.why)
 
     def binary(self, data: bytes) -> None:
-        """Handle a binary message of the websocket."""
+        """Handle a binary message that the front end has sent."""
         self.messages_in += 1
         if self._server is None:
             self._speak(self._fallback)
@@ -129,7 +129,7 @@ class FrontEnd:
             self.user.hear(data)
 
     def corrupt(self, why: str) -> None:
-        """Report that it has sent what its protocol does not allow."""
+        """Report that the front end has sent what its protocol does not allow."""
         self.tell(FrontEndCorrupt(why))
 
     def gone(self) -> None:
@@ -165,7 +165,7 @@ class FrontEnd:
     # inside
 
     def _speak(self, audio: AudioFormat) -> None:
-        """The protocol is known, and of all but Twilio the format too."""
+        """Settle the protocol that the front end speaks, and for all protocols but Twilio's the audio format too."""
         if self._server is not None:
             return
         if audio.audio_websocket_protocol == "twilio":
@@ -217,7 +217,7 @@ class FrontEnd:
 
 
 def _format(started: Started) -> AudioFormat:
-    """What Twilio says of its audio. Raises: AgentCorruptPayload."""
+    """Return the audio format that Twilio names. Raises AgentCorruptPayload where it cannot be served."""
     try:
         return AudioFormat.model_validate(
             {
@@ -236,4 +236,4 @@ def _is_twilio(text: bytes) -> bool:
 
 
 def _to_nobody(_: FrontEndEvent) -> None:
-    """Before there is a call."""
+    """Drop an event, because there is no call yet that could take it."""

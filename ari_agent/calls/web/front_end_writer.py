@@ -18,11 +18,11 @@ UNREAD_LIMIT: Final = 20_000
 """Messages that wait for a front end that does not read. Ten minutes of audio at 50 a second are 30,000; nobody who
 listens is behind by most of that."""
 UNREAD_BYTES_LIMIT: Final = 64 * 1024 * 1024
-"""Ten minutes of 48 kHz PCM."""
+"""The most bytes that wait for a front end that does not read: about ten minutes of 48 kHz PCM."""
 
 
 class Wire(Protocol):
-    """The websocket to write to, as the HTTP server has it."""
+    """The websocket to write to, as the HTTP server provides it."""
 
     async def send(self, message: str | bytes) -> None:
         """Send a text or binary message; waits while the other side does not read. ConnectionError when it is gone."""
@@ -33,13 +33,13 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Agent audio in the front end's format, to be sent."""
+    """A piece of agent audio, in the front end's format, that is to be sent."""
 
     payload: bytes
 
 
 Outgoing: TypeAlias = Sound | Mark | bytes
-"""bytes: a text message as it is."""
+"""What can be sent to a front end: agent audio, a mark, or bytes for a text message that is sent as it is."""
 
 
 class FrontEndWriter:
@@ -58,12 +58,12 @@ class FrontEndWriter:
         self._writing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Start to send what waits. Idempotent."""
+        """Start to send what waits, in order, as soon as `open` allows it. Idempotent."""
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write(), name="front end")
 
     def open(self) -> None:
-        """Let messages go out: the stream has its name. Idempotent."""
+        """Let messages go out, because the stream has its name now. Idempotent."""
         self._open = True
         self._news.set()
 
@@ -79,7 +79,7 @@ class FrontEndWriter:
         return True
 
     def put_first(self, text: bytes) -> None:
-        """Send a message before all that wait; once, however often that is asked for."""
+        """Send a message before all that wait, unless the same message is the first of them already."""
         if self._waiting and self._waiting[0] == text:
             return
         self._waiting.appendleft(text)
@@ -101,7 +101,7 @@ class FrontEndWriter:
         return marks
 
     def forget(self) -> None:
-        """Take back every message that waits."""
+        """Drop every message that waits to be sent."""
         self._waiting.clear()
         self._waiting_bytes = 0
 

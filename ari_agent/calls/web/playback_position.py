@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 AHEAD_LIMIT_S: Final = 600.0
-"""How far agent audio may run ahead of what the user hears."""
+"""How many seconds agent audio may run ahead of what the user hears."""
 MARKS_LIMIT: Final = 1000
 
 
@@ -38,15 +38,15 @@ class PlaybackPosition:
         self._marks: deque[_PendingMark] = deque()
 
     def remaining_s(self, now_s: float) -> float:
-        """How many seconds of what was sent are not heard yet."""
+        """Return how many seconds of the sound that was sent are not heard yet."""
         return max(0.0, self.until_s - now_s)
 
     def has_room(self, lasts_s: float, now_s: float) -> bool:
-        """Whether so many more seconds may be sent."""
+        """Whether lasts_s more seconds may be sent without running ahead of the user by over AHEAD_LIMIT_S."""
         return self.remaining_s(now_s) + lasts_s <= AHEAD_LIMIT_S
 
     def send(self, lasts_s: float, now_s: float) -> None:
-        """Take note that sound goes out."""
+        """Take note that lasts_s seconds of sound are sent now."""
         self.until_s = max(self.until_s, now_s) + lasts_s
 
     def mark(self, name: str, now_s: float) -> bool:
@@ -58,11 +58,11 @@ class PlaybackPosition:
 
     @property
     def next_mark_s(self) -> float | None:
-        """When the next mark is due; None where none waits."""
+        """When the next mark is due, in seconds of the clock; None where no mark waits."""
         return self._marks[0].heard_at_s if self._marks else None
 
     def take_due(self, now_s: float) -> list[str]:
-        """Take out the marks that have been heard by now."""
+        """Take out the marks that have been heard by now, and return their names in order."""
         due = []
         while self._marks and self._marks[0].heard_at_s <= now_s:
             due.append(self._marks.popleft().name)
@@ -82,7 +82,7 @@ class PlaybackPosition:
         self.until_s = min(self.until_s, now_s)
 
     def take_all(self) -> list[str]:
-        """Take out every mark that waits."""
+        """Take out every mark that waits, and return their names in order."""
         names = [pending.name for pending in self._marks]
         self._marks.clear()
         return names

@@ -13,7 +13,7 @@ MESSAGES_LIMIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PreAnswerSound:
-    """Sound in the agent's encoding."""
+    """A piece of the agent's sound, in the agent's encoding."""
 
     payload: bytes
 
@@ -22,7 +22,7 @@ PreAnswerItem: TypeAlias = PreAnswerSound | Mark
 
 
 class PreAnswerAudio:
-    """Keeps sound and marks in order. limit_bytes: of sound; what exceeds it is dropped."""
+    """Keeps sound and marks in order. limit_bytes: how much sound is kept; what exceeds it is dropped."""
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._left_bytes = self._limit_bytes = limit_bytes
@@ -30,7 +30,7 @@ class PreAnswerAudio:
         self._marks = 0
 
     def play(self, payload: bytes) -> bool:
-        """Add sound. False: there is no room."""
+        """Add sound; return False, and drop it, where there is no room."""
         if len(payload) > self._left_bytes or len(self._items) >= MESSAGES_LIMIT:
             return False
         self._items.append(PreAnswerSound(payload))
@@ -38,7 +38,7 @@ class PreAnswerAudio:
         return True
 
     def mark(self, name: str) -> bool:
-        """Add a mark after what was added before. False: too many wait."""
+        """Add a mark after what was added before; return False, and drop it, where too many wait."""
         if self._marks >= MARKS_LIMIT or len(self._items) >= MESSAGES_LIMIT:
             return False
         self._items.append(Mark(name))
@@ -46,7 +46,7 @@ class PreAnswerAudio:
         return True
 
     def take(self) -> list[PreAnswerItem]:
-        """Take out all that was added, in order."""
+        """Take out and return all that was added, in order, so that there is room again."""
         items, self._items = self._items, []
         self._left_bytes, self._marks = self._limit_bytes, 0
         return items

@@ -17,7 +17,7 @@ _LOOKED_AT: Final = 4  # one piece in four is looked at for speech
 
 
 def level(sound: bytes, encoding: str) -> float:
-    """The level of a piece of sound, in dBFS."""
+    """Return the level of a piece of sound in dBFS. encoding: `mulaw`, or `s16le` for everything else."""
     return level_dbfs(ulaw_to_linear(sound) if encoding == "mulaw" else sound)
 
 
@@ -25,7 +25,7 @@ class UserAudio:
     """Prepares one user's audio for the agent. dbfs: the latest level. spoke: the latest `hear` found speech."""
 
     def __init__(self, audio: AudioFormat, *, agent_encoding: str, agent_hz: int, speech_dbfs: float) -> None:
-        """audio: as it comes. speech_dbfs: what is louder is speech."""
+        """audio: the format in which the user's audio comes. speech_dbfs: sound that is louder counts as speech."""
         self._speech_dbfs = speech_dbfs
         self.dbfs = SILENCE_DBFS
         self.spoke = False
@@ -42,7 +42,7 @@ class UserAudio:
         )
 
     def hear(self, payload: bytes, *, muted: bool = False) -> Iterator[bytes]:
-        """Take audio of any length; yields the pieces for the agent that it completes. muted: these are silence."""
+        """Take audio of any length, and yield the pieces for the agent that it completes, as silence where muted."""
         self.spoke = False
         rest, size = self._rest, self._piece_bytes
         if not rest and len(payload) == size:

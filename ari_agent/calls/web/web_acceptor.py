@@ -14,14 +14,14 @@ from ari_agent.errors import CallNotJoined
 
 
 class Host(Protocol):
-    """Whoever begins web calls: the switchboard."""
+    """What begins web calls once their websocket is open; in the product, the switchboard."""
 
     def begin_web_call(self, taken: TakenCall, front: FrontEnd) -> None:
         """Begin a call whose websocket is open. Raises CallNotJoined when no calls begin any more."""
 
 
 class WebAcceptor:
-    """Hands open audio websockets to their calls."""
+    """Hands open audio websockets to the registered calls that they belong to."""
 
     def __init__(self, registrar: Registrar, host: Host) -> None:
         self._registrar = registrar

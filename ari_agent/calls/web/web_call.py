@@ -76,11 +76,11 @@ class WebCall(CallSession):
         await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, continues_in_dialplan=True))
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """Close the websocket; its reason is the disconnection_reason."""
+        """Close the websocket, with the call's disconnection_reason as the reason."""
         await self._front.close(_close_code(teardown.reason), teardown.reason.value if teardown.reason else "")
 
     async def _release_caller_leg(self) -> None:
-        """Do nothing: the websocket is closed already."""
+        """Do nothing, because the websocket is closed already."""
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **CallSession.effects,

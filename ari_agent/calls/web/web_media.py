@@ -106,7 +106,7 @@ class WebMedia(MediaHalf):
                 self.mark(item.name)
 
     def hear(self, payload: bytes) -> None:
-        """Take the user's audio, of any length."""
+        """Pass the user's audio, of any length, on to the agent; dropped while its format is not known."""
         audio = self._user_audio
         if audio is None or not payload:
             return
@@ -128,7 +128,7 @@ class WebMedia(MediaHalf):
     # what the agent says: see CallerOutput
 
     def play(self, payload: bytes) -> None:
-        """See CallerOutput. What comes before the front end's format is known waits for it."""
+        """Play agent audio to the user; it waits while the front end's format is not known. See CallerOutput."""
         if self._to_user is None:
             self._pre_answer.play(payload)
             return
@@ -145,7 +145,7 @@ class WebMedia(MediaHalf):
             self._spoken_s = self._position.until_s
 
     def mark(self, name: str) -> bool:
-        """See CallerOutput."""
+        """Add a mark after the audio so far; False where too many marks wait already. See CallerOutput."""
         if self._to_user is None:
             return self._pre_answer.mark(name)
         now_s = self._loop.time()
@@ -162,7 +162,7 @@ class WebMedia(MediaHalf):
         return True
 
     def clear(self) -> list[str]:
-        """See CallerOutput. Nothing of what was said before is heard from now on."""
+        """Drop agent audio that was not heard yet, and return the names of its marks. See CallerOutput."""
         now_s = self._loop.time()
         self._position.clear(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
@@ -175,7 +175,7 @@ class WebMedia(MediaHalf):
         return early + marks
 
     def tell(self, event: str, message: bytes) -> None:
-        """See CallerOutput. A transcript is shown only to a front end that asked for transcripts."""
+        """Send a message to the user's screen; a transcript only to one that asked for it. See CallerOutput."""
         if event == "metadata" or self.shows_updates:
             self._front.pass_on(message)
 
