@@ -43,7 +43,7 @@ def tags_of(connection: Connection, agent_ids: Sequence[str]) -> dict[tuple[str,
 
 
 def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[AnyAgent]:
-    """The agents of these rows, with their tags."""
+    """Return the agents of these rows, with their tags. Raises: UnreadableRecord."""
     tags = tags_of(connection, sorted({row.agent_id for row in rows})) if rows else {}
     return [_agent(row, tags.get((row.agent_id, row.version))) for row in rows]
 

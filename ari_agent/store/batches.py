@@ -83,12 +83,12 @@ class Batches:
         return [BatchCall.model_validate(json.loads(row.document)) for row in rows]
 
     async def next_due_ms(self) -> int | None:
-        """When the next open batch is due; None: there is none."""
+        """Return when the next open batch is due, or None if no batch is open."""
         statement = select(func.min(batch_calls.c.due_ms)).where(batch_calls.c.is_open.is_(True))
         return await self._database.scalar(statement)
 
     async def next_task(self, batch_call_id: str) -> PendingTask | None:
-        """The first task that was not placed yet; None: all were."""
+        """Return the first task that is still pending, or None if there is none."""
         statement = (
             select(batch_tasks.c.position, batch_tasks.c.document)
             .where(batch_tasks.c.batch_call_id == batch_call_id, batch_tasks.c.state == "pending")
@@ -136,11 +136,11 @@ class Batches:
         return finished
 
     async def postpone(self, batch_call_id: str, due_ms: int) -> None:
-        """Nothing of this batch is to be placed before."""
+        """Place nothing of this batch before due_ms."""
         await self._change(batch_call_id, due_ms=due_ms)
 
     async def close(self, batch_call_id: str) -> None:
-        """Every task was placed or refused."""
+        """Close the batch, because all its tasks were placed or refused."""
         await self._change(batch_call_id, is_open=False)
 
     async def _change(self, batch_call_id: str, **values: object) -> None:

@@ -101,7 +101,7 @@ class Chats:
         }
 
     async def get(self, chat_id: str) -> Chat | None:
-        """The record, or None."""
+        """Return the record of the chat, or None. Raises: UnreadableRecord."""
         rows = await self._database.rows(select(chats).where(chats.c.chat_id == chat_id))
         return _chat(rows[0]) if rows else None
 
@@ -149,7 +149,7 @@ class Chats:
         return readable(await self._database.rows(statement), _chat, of="chat_id")
 
     async def unanswered(self, *, limit: int = 1000) -> Sequence[Chat]:
-        """Ongoing chats whose user waits for an answer."""
+        """Return ongoing chats whose user waits for an answer, at most `limit`."""
         statement = (
             select(chats)
             .where(chats.c.is_awaited, chats.c.chat_status == ChatStatus.ONGOING.value)
@@ -188,7 +188,7 @@ class Chats:
         )
 
     async def count(self, filters: ChatFilters | None = None) -> int:
-        """How many chats fulfil every filter."""
+        """Return how many chats fulfil every filter."""
         statement = select(func.count()).select_from(chats).where(*_conditions(filters))
         return await self._database.scalar(statement) or 0
 
@@ -217,7 +217,7 @@ def _conditions(wanted: ChatFilters | None) -> Sequence[ColumnElement[bool]]:
 
 
 def _position(pagination_key: str) -> tuple[int, str]:
-    """Where in the order a page begins."""
+    """Return the place of the last chat before a page. Raises: UnknownAsset."""
     start_ms, colon, chat_id = pagination_key.partition(":")
     if colon and start_ms.isascii() and start_ms.isdigit() and len(start_ms) < 19:
         return int(start_ms), chat_id

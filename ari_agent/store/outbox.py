@@ -105,7 +105,7 @@ class Outbox:
         )
 
     def announce(self) -> None:
-        """Tell the delivery that there is something new."""
+        """Tell the delivery, if one listens, that something new is due."""
         if self.on_added:
             self.on_added()
 
@@ -129,7 +129,7 @@ class Outbox:
     def due_statement(
         now_ms: int, limit: int, except_calls: Collection[str], except_receivers: Collection[str]
     ) -> Select[Any]:
-        """The question that `due` asks."""
+        """Return the statement that `due` executes."""
         older = outbox.alias("older")
         statement = (
             select(outbox)
@@ -182,11 +182,11 @@ class Outbox:
         )
 
     async def depth(self) -> int:
-        """How many events are pending."""
+        """Return how many events are pending."""
         return await self._count(_PENDING)
 
     async def dead_count(self) -> int:
-        """How many dead letters there are."""
+        """Return how many dead letters there are."""
         return await self._count(_DEAD)
 
     async def dead_letters(
@@ -236,7 +236,7 @@ class Outbox:
         return await self._purge((DELIVERED, BURIED), before_ms)
 
     async def purge_dead(self, before_ms: int) -> int:
-        """The same with what died before that time."""
+        """Delete some dead letters that died before that time, as `purge_settled` does."""
         return await self._purge((DEAD,), before_ms)
 
     async def _purge(self, states: Collection[str], before_ms: int) -> int:

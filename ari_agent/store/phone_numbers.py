@@ -51,7 +51,7 @@ def _values(number: PhoneNumber) -> dict[str, object]:
 
 
 class PhoneNumbers:
-    """Numbers, keyed by `phone_number`."""
+    """The registered phone numbers, by `phone_number`."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
@@ -118,7 +118,7 @@ class PhoneNumbers:
         return await self._database.write(change)
 
     async def delete(self, phone_number: str) -> bool:
-        """Forget the number. False: no such number."""
+        """Delete the number. Return False if there is no such number."""
         statement = delete(phone_numbers).where(phone_numbers.c.phone_number == phone_number)
         return await self._database.run(statement) == 1
 

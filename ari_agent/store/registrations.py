@@ -51,7 +51,7 @@ class Registrations:
         await self._database.write(write)
 
     async def give_back(self, registration: Registration) -> None:
-        """Undo `take`: somebody else may have the call."""
+        """Undo `take`, so that somebody else may take the call."""
         await self._database.write(lambda connection: _put(connection, registration))
 
     async def take(self, call_id: str, *, now_ms: int) -> Registration | None:
@@ -69,7 +69,7 @@ class Registrations:
         return await self._database.write(write)
 
     async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Overdue]:
-        """Registrations whose time is up, the oldest first."""
+        """Return registrations whose time is up, the oldest first, at most `limit`."""
         statement = (
             select(registrations.c.call_id, registrations.c.document)
             .where(registrations.c.expires_ms <= now_ms)
@@ -104,7 +104,7 @@ class Registrations:
         return await self._database.scalar(select(func.min(registrations.c.expires_ms)))
 
     async def waiting(self) -> frozenset[str]:
-        """The call_ids of all that are registered now."""
+        """Return the call_ids of all calls that are registered now."""
         return frozenset(row.call_id for row in await self._database.rows(select(registrations.c.call_id)))
 
 

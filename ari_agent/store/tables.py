@@ -50,11 +50,11 @@ class StorableText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        """The column's type."""
+        """Return the column's type in this database."""
         return dialect.type_descriptor(String(collation="C" if dialect.name == "postgresql" else None))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Every text on its way into a statement."""
+        """Make a text storable on its way into a statement."""
         del dialect
         return value if value is None else storable(value)
 
@@ -67,7 +67,7 @@ metadata: Final = MetaData(
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 
 _IN_ORDER: Final = ("listed_ms", "call_id")
-"""How lists of calls are sorted."""
+"""The columns by which lists of calls are sorted."""
 _FREQUENT: Final = ("call_status", "direction")
 
 calls: Final = Table(
