@@ -1,17 +1,14 @@
 """The engine and its transactions: SQLite by default, PostgreSQL by URL.
 
 A transaction is a plain function of a connection. For PostgreSQL it runs on asyncpg, through SQLAlchemy's greenlets;
-for SQLite in a thread of its own, with the `sqlite3` of the standard library: one hop to a thread for a transaction,
-where an asynchronous driver makes a hop for each step of each statement (measured: twice the time of a save).
+for SQLite in a thread, with `sqlite3`, which takes half as long for a save as an asynchronous driver.
 
-SQLite has one writer at a time. Its own lock makes the others sleep and try again, so the writes of this process queue
-up, first come first served, for the one thread that writes; readers have theirs and, in WAL mode, neither wait for the
-writer nor hold it up. A write transaction takes the lock when it begins (BEGIN IMMEDIATE): one that reads first and
-writes later would fail instead of waiting when another process had written in between.
+SQLite has one writer at a time, so the writes of this process queue up for one thread; in WAL mode, readers neither
+wait for the writer nor hold it up. A write transaction takes the lock when it begins (BEGIN IMMEDIATE): one that reads
+first and writes later would fail instead of waiting when another process had written in between.
 
-`synchronous=NORMAL`: a commit is in the write-ahead log, in the kernel's hands, and survives the death of this
-process at any moment; it is not synced to the disk, which would cost each call 2 to 20 ms while the caller waits.
-After a power cut the database is whole but may lack the last moments. Who needs those uses PostgreSQL.
+`synchronous=NORMAL`: a commit survives the death of this process at any moment, but is not synced to the disk, which
+would cost each call 2 to 20 ms. After a power cut the database is whole but may lack the last moments.
 """
 
 from __future__ import annotations

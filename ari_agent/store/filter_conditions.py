@@ -189,6 +189,5 @@ def compare(column: sa.ColumnElement[Any], op: FilterOp, value: Any) -> sa.Colum
 
 def _double(value: Any) -> Any:
     """Return a number, or a list of them, as SQL that compares with a column of doubles."""
-    return (
-        [_double(inner) for inner in value] if isinstance(value, list | tuple) else sa.literal(float(value), sa.Double)
-    )
+    several = isinstance(value, list | tuple)
+    return [_double(inner) for inner in value] if several else sa.literal(float(value), sa.Double)

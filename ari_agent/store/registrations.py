@@ -5,7 +5,6 @@ Taking is deleting: whoever's DELETE finds the row has the call, so of two calle
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ari_agent.errors import UnreadableRecord
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.outbox import Outbox
+from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import registrations
 
 log = logging.getLogger(__name__)
@@ -70,12 +70,8 @@ class Registrations:
 
     async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Overdue]:
         """Return registrations whose time is up, the oldest first, at most `limit`."""
-        statement = (
-            select(registrations.c.call_id, registrations.c.document)
-            .where(registrations.c.expires_ms <= now_ms)
-            .order_by(registrations.c.expires_ms)
-            .limit(limit)
-        )
+        expires_ms = registrations.c.expires_ms
+        statement = select(registrations).where(expires_ms <= now_ms).order_by(expires_ms).limit(limit)
         rows = await self._database.rows(statement)
         return [_overdue(row.call_id, row.document) for row in rows]
 
@@ -127,7 +123,4 @@ def _overdue(call_id: str, document: str) -> Overdue:
 
 
 def _registration(call_id: str, document: str) -> Registration:
-    try:
-        return Registration.model_validate(json.loads(document))
-    except ValueError as error:
-        raise UnreadableRecord(f"the registration of call {call_id}", error) from None
+    return parsed(Registration.model_validate, document, f"the registration of call {call_id}")

@@ -59,6 +59,10 @@ class StorableText(TypeDecorator[str]):
         return value if value is None else storable(value)
 
 
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"},
 )
@@ -150,28 +154,10 @@ outbox: Final = Table(
     Column("next_attempt_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger, comment="when it was delivered or died"),
     Column("why", StorableText, comment="the last failure"),
-    Index(
-        "ix_outbox_pending",
-        "next_attempt_ms",
-        "outbox_id",
-        "receiver",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_outbox_dead",
-        "outbox_id",
-        sqlite_where=text("state = 'dead'"),
-        postgresql_where=text("state = 'dead'"),
-    ),
+    _partial_index("ix_outbox_pending", "next_attempt_ms", "outbox_id", "receiver", where="state = 'pending'"),
+    _partial_index("ix_outbox_dead", "outbox_id", where="state = 'dead'"),
     Index("ix_outbox_call", "call_id"),
-    Index(
-        "ix_outbox_settled",
-        "state",
-        "settled_ms",
-        sqlite_where=text("settled_ms IS NOT NULL"),
-        postgresql_where=text("settled_ms IS NOT NULL"),
-    ),
+    _partial_index("ix_outbox_settled", "state", "settled_ms", where="settled_ms IS NOT NULL"),
     sqlite_autoincrement=True,  # an id that was deleted never names another event
 )
 
@@ -269,10 +255,5 @@ chats: Final = Table(
     Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
     Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
     Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
-    Index(
-        "ix_chats_unanswered",
-        "chat_id",
-        sqlite_where=text("is_awaited"),
-        postgresql_where=text("is_awaited"),
-    ),
+    _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
 )
