@@ -76,7 +76,7 @@ class AgentEvents(Protocol):
         """The agent sent a piece of audio, in the encoding and rate of the protocol."""
 
     def on_agent_message(self, message: AgentMessage) -> None:
-        """The agent sent a message that is not audio."""
+        """The agent sent a message that is not audio, such as a mark or a call control request."""
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """The websocket is gone, and we did not close it. error: None when the agent closed it normally."""
@@ -285,7 +285,7 @@ class AudioSocket:
         self._events.on_agent_ready()
 
     def text(self, text: bytes) -> None:
-        """Pass on the value of a whole text message."""
+        """Pass on what the protocol reads from a whole text message. Raises: AgentCorruptPayload."""
         self.messages_in += 1
         audio = self._protocol.read_audio(text)
         if audio is not None:
@@ -294,7 +294,7 @@ class AudioSocket:
             self._deliver(self._protocol.read_text(text))
 
     def binary(self, data: bytes) -> None:
-        """Pass on the value of a whole binary message."""
+        """Pass on what the protocol reads from a whole binary message. Raises: AgentCorruptPayload."""
         self.messages_in += 1
         if self._protocol.audio_is_binary:
             self._take_audio(data)

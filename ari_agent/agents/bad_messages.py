@@ -30,7 +30,7 @@ class Verdict(Enum):
 
 
 class BadMessages:
-    """Those of one connection. count: all so far."""
+    """Counts and judges the bad messages of one connection. count: how many have come so far."""
 
     __slots__ = ("_answers", "_patience", "count")
 

@@ -49,7 +49,7 @@ REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[
 }
 """The model of each call control request, by the name of its event."""
 UPDATE: Final = "update"
-"""The event of a transcript."""
+"""The name of the event that carries a transcript."""
 _MAX_EXPLANATION_CHARACTERS: Final = 500
 
 

@@ -50,11 +50,11 @@ class FrameOwner(Protocol):
         """Hold messages back because the agent reads too slowly, or send them again."""
 
     def came(self, size_bytes: int) -> None:
-        """Count payload that has come."""
+        """Count the bytes of payload that have come from the agent."""
 
 
 class Listener(Protocol):
-    """Who gets the audio that needs no other handling."""
+    """Gets the agent's audio when it needs no other handling."""
 
     def on_agent_audio(self, payload: bytes) -> None:
         """Take a piece of audio."""

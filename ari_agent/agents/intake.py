@@ -26,7 +26,7 @@ class Intake:
         self.busy = False
 
     def audio(self, payload: bytes) -> None:
-        """Hand audio on: at once, or in slices if it is long."""
+        """Hand audio on: at once, or in slices of SLICE_BYTES if it is longer."""
         if len(payload) <= SLICE_BYTES:
             self.do(partial(self._hear, payload))
             return
@@ -36,14 +36,14 @@ class Intake:
         self._begin()
 
     def do(self, action: Callable[[], None]) -> None:
-        """Do this at once, or after all that waits."""
+        """Do this at once, or after everything that waits already."""
         if self.busy:
             self._waiting.append(action)
         else:
             action()
 
     def drop(self) -> None:
-        """Forget all that waits."""
+        """Discard everything that waits, so that none of it is handed on."""
         self._waiting.clear()
 
     def _hear_slice(self, piece: memoryview) -> None:

@@ -63,7 +63,7 @@ class LlmPong(_Received):
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """The agent hangs up."""
+    """The agent wants the call to be hung up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """An application ping, which wants a pong."""
+    """The agent sent an application ping, which is to be answered with a pong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 class TcpConnection:
-    """One TCP connection, or the attempt at it."""
+    """One TCP connection to an agent's server, or the attempt to open one."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None

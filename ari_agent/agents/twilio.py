@@ -181,14 +181,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A key that the caller pressed."""
+    """The message that the caller pressed a key."""
 
     digit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Twilio's last message."""
+    """The message that ends the stream, after which Twilio sends nothing."""
 
 
 def _digit(message: Mapping[str, object]) -> Digit:

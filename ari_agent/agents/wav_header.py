@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 RIFF: Final = b"RIFF"
-"""How every WAV file begins."""
+"""The first bytes of every WAV file."""
 
 _TAGS: Final = {1: "s16le", 7: "mulaw", 0xFFFE: "s16le"}
 _BITS: Final = {"s16le": 16, "mulaw": 8}

@@ -43,4 +43,4 @@ class EndRequested:
 
 @dataclass(frozen=True, slots=True)
 class FellSilent:
-    """Nobody has written for as long as the agent waits."""
+    """Nobody has written for as long as the agent waits, so the chat is to end."""

@@ -29,7 +29,7 @@ from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
 
 MOST_ITEMS: Final = 1000
-"""Of one chat: a pair of machines that answer each other stops here."""
+"""The most items that one chat may hold, so that two machines that answer each other come to an end."""
 _OF_CALLS: Final[Mapping[WebhookEventName, WebhookEventName]] = {
     WebhookEventName.CHAT_STARTED: WebhookEventName.CALL_STARTED,
     WebhookEventName.CHAT_ENDED: WebhookEventName.CALL_ENDED,
@@ -53,7 +53,7 @@ class ChatRecord:
 
     @property
     def items(self) -> Sequence[ChatItem]:
-        """What was written and done so far, in order."""
+        """The messages and tool uses of the chat so far, in order."""
         return self.chat.message_with_tool_calls or ()
 
     @property

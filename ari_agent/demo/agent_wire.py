@@ -35,7 +35,7 @@ class AudioHeard:
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """A key was pressed on the caller's phone."""
+    """The caller pressed a key on the phone."""
 
     digit: str
 

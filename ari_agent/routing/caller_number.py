@@ -23,7 +23,7 @@ _IDENTITIES: Final = frozenset({"p-asserted-identity"})
 _LEAST_DIGITS: Final = 6
 """A number of fewer digits is part of too many other values."""
 _COMPARED_DIGITS: Final = 7
-"""The last ones, which all spellings of a number share."""
+"""How many last digits of a number are compared, which all its spellings share."""
 
 
 @dataclass(frozen=True, slots=True)

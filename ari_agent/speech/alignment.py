@@ -16,7 +16,7 @@ _LATEST_MS: Final = 3_600_000
 
 
 class Alignment:
-    """Of one text."""
+    """Collects the characters of one text into words with their times."""
 
     def __init__(self) -> None:
         self._word = ""
@@ -50,13 +50,13 @@ class Alignment:
         return tuple(found)
 
     def finish(self) -> tuple[SpokenWord, ...]:
-        """The word that no space follows."""
+        """Return the last word, which no space follows, if there is one."""
         word, self._word = self._word, ""
         return (SpokenWord(word, self._start_ms, self._end_ms),) if word else ()
 
 
 def _list(values: object, *kinds: type) -> list[Any]:
-    """As it is, if it is a list of these, times within an hour; else empty."""
+    """Return the list if all its values are of these kinds and times are within an hour, otherwise an empty one."""
     if not isinstance(values, list) or not all(type(value) in kinds for value in values):
         return []
     if str not in kinds and not all(0 <= value < _LATEST_MS for value in values):  # NaN is not either

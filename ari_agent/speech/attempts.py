@@ -59,7 +59,7 @@ class Patience:
 
 
 class Attempts:
-    """Of one provider.
+    """Speaks texts through one provider, with a second try and with fallback voices.
 
     longest_chars: a longer text is spoken in parts of at most so many characters, cut between words.
     """
@@ -71,7 +71,7 @@ class Attempts:
         self._refused: dict[tuple[str | None, str | None], float] = {}  # until when, by voice and model
 
     async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer.speak."""
+        """Speak the text in attempts, as Synthesizer.speak promises it to its caller."""
         spoken_bytes = 0
         printable = " ".join(text.translate(_CONTROL).translate(_SURROGATES).split())
         for part in textwrap.wrap(printable, self._longest_chars):
@@ -137,7 +137,7 @@ class Attempts:
             raise AttemptFailed("text to speech ended without any audio")
 
     def _voices(self, voice: Voice) -> list[Voice]:
-        """In the order in which they are tried; one at least."""
+        """Return the voices to try, in order and at least one; refused ones are left out while others remain."""
         now_s = asyncio.get_running_loop().time()
         wanted = [replace(voice, voice_id=voice_id) for voice_id in (voice.voice_id, *voice.fallback_voice_ids)]
         known = [each for each in wanted if self._refused.get((each.voice_id, each.model), 0.0) < now_s]
@@ -152,7 +152,7 @@ class Attempts:
 
 
 def failed(message: str) -> SpeechFailed:
-    """Nobody speaks any more."""
+    """Return the failure that ends a call, because its agent cannot speak any more."""
     return SpeechFailed(message, disconnection_reason=DisconnectionReason.ERROR_RETELL)
 
 

@@ -29,22 +29,22 @@ LOOK_AGAIN_MS: Final = 20
 
 
 class BargeInState(Enum):
-    """How far the user has come in interrupting the agent."""
+    """How far the user's turn has come in interrupting the agent."""
 
     IMPOSSIBLE = "impossible"
     """There is text without a voice, or the agent has talked the user down."""
     POSSIBLE = "possible"
-    """There is a voice for which the agent was not ducked."""
+    """There is a voice, and the agent was not ducked for it yet."""
     DUCKED = "ducked"
     """The agent is ducked: words or the voice are to confirm that it is a barge-in."""
     REFUTED = "refuted"
     """The agent was ducked for this voice in vain: only words interrupt now."""
     DONE = "done"
-    """The agent was cut off."""
+    """The agent was cut off for this turn."""
 
 
 class BargeInStep(Enum):
-    """What moves it on."""
+    """What moves a BargeIn from one state to another."""
 
     VOICE = "voice"
     DUCK = "duck"
@@ -68,7 +68,7 @@ _MAY_INTERRUPT: Final = frozenset({BargeInState.POSSIBLE, BargeInState.DUCKED, B
 
 
 class BargeIn:
-    """One user's turn, as an attempt to interrupt. ducked_ms: when the agent was ducked for it last."""
+    """One user's turn as an attempt to interrupt the agent. ducked_ms: when the agent was last ducked for it."""
 
     def __init__(self, *, has_voice: bool) -> None:
         self.state = BargeInState.POSSIBLE if has_voice else BargeInState.IMPOSSIBLE
@@ -85,12 +85,12 @@ class BargeIn:
         return self.state in _MAY_INTERRUPT
 
     def move(self, step: BargeInStep) -> bool:
-        """Take a step. False: it changes nothing."""
+        """Take a step, and return whether it has changed the state."""
         before, self.state = self.state, BARGE_INS.get((self.state, step), self.state)
         return self.state is not before
 
     def duck(self, now_ms: float) -> None:
-        """The agent is ducked from now on."""
+        """Take note that the agent is ducked from now on."""
         self.move(BargeInStep.DUCK)
         self.ducked_ms = now_ms
 

@@ -80,7 +80,7 @@ class DeepgramListening:
 
 
 class DeepgramRecognizer(NetworkRecognizer):
-    """See Recognizer.
+    """A Recognizer that uses Deepgram.
 
     Raises:
         SpeechUnavailable: url is no URL.
@@ -114,7 +114,7 @@ class DeepgramRecognizer(NetworkRecognizer):
         return False
 
     async def dial(self, options: ListeningOptions) -> aiohttp.ClientWebSocketResponse:
-        """Open a stream. Raises: _Refused, _Lost, SpeechFailed."""
+        """Open a websocket to Deepgram. Raises: _Refused, _Lost, SpeechFailed."""
         http = self._session()
         try:
             async with asyncio.timeout(self.settings.dial_timeout_s):
@@ -151,7 +151,7 @@ class _Sent:
 
 
 class _DeepgramRecognition(Utterances):
-    """One call's."""
+    """The recognition of one call, with a websocket of its own to Deepgram."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class _DeepgramRecognition(Utterances):
             self._patience.cancel()
 
     async def _run(self) -> None:
-        """Dial, talk, and again when the connection is lost."""
+        """Dial and talk, and do so again when the connection is lost. Raises: SpeechFailed."""
         losses: deque[float] = deque(maxlen=REDIAL_LIMIT + 1)
         while True:
             try:
@@ -209,7 +209,7 @@ class _DeepgramRecognition(Utterances):
                 await asyncio.sleep(_REDIAL_WAITS_S[recent - 1])
 
     async def _talk(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Until the connection is lost: raises _Lost."""
+        """Send audio and take results until the connection is lost. Raises: _Lost."""
         self._sent.clear()
         self._stream_bytes = 0
         for utterance in self._waiting:  # their words are unknown to this connection, but for those that are final
@@ -241,7 +241,7 @@ class _DeepgramRecognition(Utterances):
                 await self._send_utterance(socket, utterance)
 
     async def _send_utterance(self, socket: aiohttp.ClientWebSocketResponse, utterance: Utterance) -> None:
-        """What of it is unsent, and Finalize where it has stopped."""
+        """Send the unsent audio of an utterance, and Finalize if the utterance has stopped."""
         sent = next((each for each in self._sent if each.utterance is utterance), None)
         if sent is None:
             sent = _Sent(utterance, utterance.start_bytes, self._stream_bytes, self._stream_bytes)
@@ -282,7 +282,7 @@ class _DeepgramRecognition(Utterances):
                 raise _Lost(f"close code {socket.close_code or 1006}{why}")
 
     def _take(self, results: Results) -> None:
-        """Results belong to the utterance whose audio they are about."""
+        """Assign results to the utterance whose audio they are about, and complete utterances that they cover."""
         end_bytes = int(results.end_s * _BYTES_PER_S)
         inside_s = results.words[0][1] if results.words else (results.start_s + results.end_s) / 2
         sent = next((each for each in reversed(self._sent) if each.stream_bytes <= inside_s * _BYTES_PER_S), None)
@@ -327,7 +327,7 @@ class _DeepgramRecognition(Utterances):
         self._finish(sent.utterance, end_of_turn=end_of_turn)
 
     def _await_finalized(self) -> None:
-        """Deepgram need not answer Finalize where it has little audio left: then what is there is all."""
+        """Complete the first utterance after a while even if Deepgram, with little audio left, answers no Finalize."""
         if self._patience:
             self._patience.cancel()
             self._patience = None
@@ -344,11 +344,11 @@ class _DeepgramRecognition(Utterances):
 
 
 class _Lost(Exception):
-    """The connection is gone; another may be had."""
+    """The connection to Deepgram is gone, but a new one may succeed."""
 
 
 class _Refused(Exception):
-    """The server took the handshake and does not want it."""
+    """Deepgram answered the handshake with an error that will not pass."""
 
     def __init__(self, why: str, status: int) -> None:
         super().__init__(why)
@@ -356,7 +356,7 @@ class _Refused(Exception):
 
 
 async def _say_goodbye(socket: aiohttp.ClientWebSocketResponse) -> None:
-    """CloseStream and the closing handshake, briefly."""
+    """Send CloseStream and close the websocket, within half a second."""
     try:
         async with asyncio.timeout(0.5):
             if not socket.closed:

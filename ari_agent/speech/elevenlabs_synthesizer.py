@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 DEFAULT_URL: Final = "https://api.elevenlabs.io"
 DEFAULT_MODEL: Final = "eleven_flash_v2_5"
 DEFAULT_VOICE: Final = "EXAVITQu4vr4xnSDxMaL"
-"""Sarah, which every account has."""
+"""The id of "Sarah", a voice that every ElevenLabs account has."""
 
 _VOICE_ID: Final = re.compile(r"[A-Za-z0-9]{15,40}")
 _WITH_LANGUAGE: Final = frozenset({"eleven_flash_v2_5", "eleven_turbo_v2_5"})
@@ -56,7 +56,7 @@ _Socket = aiohttp.ClientWebSocketResponse
 
 
 class _Closed(AttemptFailed):
-    """By the server, before the text was spoken."""
+    """The server closed the websocket before it had spoken the text."""
 
 
 @dataclass(eq=False, slots=True)
@@ -163,7 +163,7 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
         return self._endpoint.url(f"/v1/text-to-speech/{voice_id}/stream-input", urlencode(query))
 
     async def _receive(self, socket: _Socket) -> dict[str, Any] | None:
-        """The next message; None: the text is spoken."""
+        """Return the next message, or None when the text is spoken. Raises: AttemptFailed."""
         message = await socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             why = f" with code {socket.close_code}" if socket.close_code else ""
@@ -222,7 +222,7 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
         return None
 
     def _drop(self, url: str | None = None) -> None:
-        """All with this URL, or all: where one is dead the others are."""
+        """Close the spare sockets of this URL, or all of them: where one is dead the others are too."""
         for spare in [spare for spare in self._spares if url in {None, spare.url}]:
             self._expire(spare)
 
@@ -248,7 +248,7 @@ async def _closed(socket: _Socket) -> None:
 
 
 def _voice_id(voice_id: str | None) -> str:
-    """As ElevenLabs knows it. Raises: VoiceRefused."""
+    """Return the voice's id as ElevenLabs knows it. Raises: VoiceRefused."""
     if voice_id is None:
         return DEFAULT_VOICE
     provider, name = split(voice_id)

@@ -60,7 +60,7 @@ class Endpoint:
         return self.base + path + ("?" if self.query or query else "") + "&".join(filter(None, (self.query, query)))
 
     def is_of(self, domain: str) -> bool:
-        """Return whether its host is this domain or lies in it."""
+        """Return whether the endpoint's host is this domain or lies in it."""
         return self.host == domain or self.host.endswith(f".{domain}")
 
     def headers(self, key_header: Mapping[str, str]) -> dict[str, str]:
@@ -133,7 +133,7 @@ def printable(text: str, *, secret: str | None) -> str:
 
 
 def decoded(audio: str) -> bytes:
-    """Base64. Raises: AttemptFailed."""
+    """Decode audio from Base64. Raises: AttemptFailed."""
     try:
         return base64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError):
@@ -141,7 +141,7 @@ def decoded(audio: str) -> bytes:
 
 
 def _why(error: OSError) -> str:
-    """In the system's words; uvloop and asyncio have others."""
+    """Return the operating system's message for an error; uvloop and asyncio word it differently."""
     known = error.errno is not None and error.errno in errno.errorcode
     return os.strerror(error.errno or 0) if known else error.strerror or "no connection"
 

@@ -23,18 +23,18 @@ from ari_agent.speech.turn_settings import TurnSettings
 from ari_agent.speech.turn_words import rest_after, words_of
 
 LONGEST_TEXT: Final = 16_384
-"""Characters of one turn; what is beyond is cut."""
+"""How many characters of one turn are kept; what is beyond is cut off."""
 
 
 class TurnEnd(Enum):
-    """What ends the user's turn."""
+    """What has to happen before the user's turn is over."""
 
     BY_PAUSE = "by pause"
-    """A pause, as long as its text asks for."""
+    """The turn ends after a pause, whose length depends on how complete the text looks."""
     AT_ONCE = "at once"
-    """Nothing more: the recognizer is sure, or the text came after the voice."""
+    """The turn ends without a pause: the recognizer is sure, or the text came after the voice."""
     AFTER_AGENT = "after agent"
-    """The end of the agent's turn: it did not interrupt, and is to be answered."""
+    """The turn ends when the agent has finished: it did not interrupt the agent, and is to be answered."""
 
 
 @dataclass(slots=True)
@@ -55,11 +55,11 @@ class UserTurn:
 
     @property
     def text(self) -> str:
-        """All of it, final or not."""
+        """Return everything that the user has said in this turn, final or not."""
         return " ".join(filter(None, [*self.texts, self.partial]))
 
     def take(self, text: str, now_ms: float, *, final: bool, is_sure: bool) -> None:
-        """Another text of the utterance that goes on. is_sure: the recognizer is, that the user is done."""
+        """Add a text of the utterance that goes on. is_sure: the recognizer is sure that the user is done."""
         before, had_voice = self.text, self.barge_in.has_voice
         room = LONGEST_TEXT - sum(map(len, self.texts))
         self.partial = text[: max(0, room)]
@@ -93,13 +93,13 @@ class Endpointing:
         self._answered: list[str] = []  # words of an utterance that goes on, which were answered
 
     def open_turn(self, since_ms: float) -> UserTurn:
-        """The turn there is, or a new one."""
+        """Return the turn that is open; where there is none, open one that began at since_ms."""
         if self.turn is None:
             self.turn = UserTurn(since_ms, BargeIn(has_voice=self.voice_ms is not None))
         return self.turn
 
     def voice_started(self, since_ms: float, *, is_paused: bool) -> None:
-        """A voice has begun. is_paused: it is nobody's turn."""
+        """Take note that a voice has begun. is_paused: turn-taking is paused, so the voice opens no turn."""
         if self.voice_ms is not None:
             return
         self.voice_ms = since_ms
@@ -122,7 +122,7 @@ class Endpointing:
         self.voice_ms = None
 
     def heard(self, text: str, now_ms: float, *, final: bool, is_sure: bool, is_paused: bool) -> None:
-        """A text of the recognizer's: all of its utterance so far, or the utterance's last."""
+        """Take a text from the recognizer: all of its utterance so far or, if final, the utterance's last."""
         text = rest_after(self._answered, text).strip()
         if final:
             self._answered = []
@@ -135,7 +135,7 @@ class Endpointing:
             self.open_turn(now_ms).take(text, now_ms, final=final, is_sure=is_sure)
 
     def resume(self, now_ms: float) -> None:
-        """The call is back; who speaks just now begins a turn."""
+        """Take note that the call is back; somebody who is speaking just now begins a turn."""
         if self.voice_ms is not None:
             self.voice_ms = now_ms
             self.open_turn(now_ms)
@@ -146,7 +146,7 @@ class Endpointing:
             self.turn.end = TurnEnd.BY_PAUSE
 
     def end_due_ms(self, settings: TurnSettings, *, agent_speaks: bool) -> float | None:
-        """When the turn is over; None: not before something else happens."""
+        """Return when the turn is over, or None if something else has to happen first."""
         turn = self.turn
         if turn is None or (turn.end is TurnEnd.AFTER_AGENT and agent_speaks):
             return None
@@ -160,7 +160,7 @@ class Endpointing:
         return turn.voice_ended_ms + settings.wait_ms(turn.text)
 
     def answered(self, turn: UserTurn, now_ms: float) -> float:
-        """The turn is answered, and over; where its voice ended, or its text if it had none."""
+        """End the turn, which is being answered; return when its voice ended, or its text if it had no voice."""
         if self.voice_ms is None:
             ended_ms = turn.voice_ended_ms if turn.voiced_ms else turn.word_ms or turn.voice_ended_ms
         else:

@@ -67,7 +67,7 @@ class FliteSynthesizer:
         self._told: set[str] = set()
 
     async def start(self) -> None:
-        """See Synthesizer. Asks the program which voices it has."""
+        """Ask the flite program which voices it has. Raises: SpeechUnavailable."""
         program = shutil.which(self._wanted)
         if program is None:
             raise SpeechUnavailable(
@@ -100,7 +100,7 @@ class FliteSynthesizer:
         self._program = program
 
     def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer. The program tells no words' times."""
+        """Speak a text without the times of its words, which flite does not tell; see Synthesizer.speak."""
         if not voice.language.lower().startswith(("en", "multi")) and voice.language not in self._told:
             if len(self._told) < 100:
                 self._told.add(voice.language)
@@ -108,7 +108,7 @@ class FliteSynthesizer:
         return self._attempts.speak(text, voice)
 
     async def close(self) -> None:
-        """See Synthesizer."""
+        """End the flite processes that still run; streams that are open fail. Idempotent."""
         self._program = None
         for process in tuple(self._running):
             await _end(process)
@@ -140,7 +140,7 @@ class FliteSynthesizer:
             raise AttemptFailed(f"flite made {error}", again=False) from None
 
     async def _run(self, program: str, name: str, speed: float, text: bytes, memory: int) -> None:
-        """Until the audio is in the memory file. Killed where nobody waits for it any more."""
+        """Run flite until the audio is in the memory file; kill it if nobody waits for it any more."""
         # No pipe: uvloop makes a socket of it, which cannot be opened by its name.
         written = os.memfd_create("text", os.MFD_CLOEXEC)
         options = ("-voice", name, "--setf", f"duration_stretch={1 / min(max(speed, 0.5), 2.0):.3f}")
@@ -188,12 +188,12 @@ class FliteSynthesizer:
 
 
 def _ascii(text: str) -> bytes:
-    """As flite reads it: letters without their accents, the typographer's marks as a typist's, nothing else."""
+    """Return the text as flite reads it: ASCII, letters without accents, typographic marks as plain ones."""
     return unicodedata.normalize("NFKD", text.translate(_TYPED)).translate(_TYPED).encode("ascii", "ignore")
 
 
 def _environment() -> Mapping[str, str]:
-    """No keys of ours for a program that needs none."""
+    """Return the environment for flite, which leaves out the controller's keys."""
     return {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
 
 

@@ -27,7 +27,7 @@ _PEAK: Final = 32000
 
 
 class DecoderFactory:
-    """Makes decoders for one grammar."""
+    """Makes decoders that all use the same grammar."""
 
     def __init__(self, grammar_text: str) -> None:
         """Reads the dictionary once.
@@ -42,7 +42,7 @@ class DecoderFactory:
         self._acoustic_model = str(model / "en-us")
 
     def make(self) -> GrammarDecoder:
-        """A decoder of its own: some 8 MB, some 10 ms.
+        """Make a decoder, which takes about 8 MB of memory and 10 ms.
 
         Raises:
             SpeechUnavailable: pocketsphinx does not take the grammar.
@@ -69,7 +69,7 @@ class DecoderFactory:
 
 
 class GrammarDecoder:
-    """begin, feed, feed, ..., end; then again."""
+    """A decoder for one utterance after the other; each is one `begin`, any number of `feed`, one `end`."""
 
     def __init__(self, decoder: Any, known: Pronunciations) -> None:
         self._decoder = decoder
@@ -78,24 +78,24 @@ class GrammarDecoder:
         self._noise = np.random.default_rng(0)
 
     def begin(self) -> None:
-        """An utterance, with nothing left of the one before: not its noise floor, not its speaker."""
+        """Begin an utterance, with nothing left of the one before: not its noise floor, not its speaker."""
         self._noise = np.random.default_rng(0)
         self._decoder.reinit_feat()
         self._decoder.start_utt()
 
     def feed(self, pcm: bytes) -> None:
-        """s16le, mono, 16 kHz, whole samples."""
+        """Decode audio of whole samples: signed 16-bit little-endian, mono, 16 kHz."""
         samples = np.frombuffer(pcm, np.dtype("<i2"))
         noisy = samples + self._noise.standard_normal(len(samples)) * DITHER_STEPS
         self._decoder.process_raw(np.clip(noisy, -_PEAK, _PEAK).astype(np.int16).tobytes(), False, False)
 
     def so_far(self) -> str:
-        """What it may be; may change altogether with what comes."""
+        """Return the best guess at the text so far, which may change altogether with more audio."""
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
     def end(self) -> tuple[tuple[str, int, int], ...]:
-        """The words, each with start and end in ms from the utterance's beginning; none where it was not understood."""
+        """End the utterance; return its words with start and end in ms, or none where it was not understood."""
         self._decoder.end_utt()
         if not self._sentences.accept(self.so_far()):
             return ()  # the beam lost every whole sentence, and what is left breaks off

@@ -17,7 +17,7 @@ from ari_agent.speech.grammar_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Repo
 log = logging.getLogger(__name__)
 
 MAX_BACKLOG_BYTES: Final = 1024 * 1024
-"""Unread by a worker, beyond its pipe: half a minute of one caller. It is stuck then, and is replaced."""
+"""The most that a worker may leave unread beyond its pipe: half a minute of one caller. Then it is replaced."""
 START_TIMEOUT_S: Final = 30.0
 
 _CLOSE_TIMEOUT_S: Final = 0.4
@@ -27,20 +27,20 @@ _PAUSE_S: Final = 10.0
 
 
 class UtteranceListener(Protocol):
-    """An utterance in a worker."""
+    """Is told what a worker has heard of one utterance."""
 
     def on_so_far(self, text: str) -> None:
-        """A text that may change."""
+        """Take the text so far, which may still change."""
 
     def on_heard(self, words: bytes) -> None:
-        """Report.HEARD; the last there is."""
+        """Take the payload of Report.HEARD; nothing follows it."""
 
     def on_worker_lost(self) -> None:
-        """The worker died; the last there is."""
+        """Take note that the worker died; nothing follows."""
 
 
 class Worker:
-    """One process; made by `start`."""
+    """One worker process with its utterances; made by `start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, on_lost: Callable[[Worker], None]) -> None:
         self._process = process
@@ -56,17 +56,17 @@ class Worker:
 
     @property
     def load(self) -> int:
-        """Utterances at the moment."""
+        """How many utterances the worker listens to now."""
         return len(self._listeners)
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The id of the worker's process."""
         return self._process.pid
 
     @classmethod
     async def start(cls, grammar: str, on_lost: Callable[[Worker], None]) -> Worker:
-        """A process that is ready.
+        """Start a worker process, and return it when it is ready.
 
         Raises:
             SpeechUnavailable: the grammar cannot be used, or the process does not come up.
@@ -98,25 +98,25 @@ class Worker:
         return worker
 
     def begin(self, listener: UtteranceListener) -> int:
-        """An utterance: its id for `send`."""
+        """Begin an utterance, and return the id that `send` takes for it."""
         self._last_id = (self._last_id + 1) % 2**32
         self._listeners[self._last_id] = listener
         self.send(Order.BEGIN, self._last_id)
         return self._last_id
 
     def send(self, order: Order, utterance_id: int, payload: bytes = b"") -> None:
-        """AUDIO, END or DROP."""
+        """Send an order about an utterance: AUDIO, END or DROP."""
         if order is Order.DROP:
             self._listeners.pop(utterance_id, None)
         self._write(pack(order, utterance_id, payload))
 
     def kill(self) -> None:
-        """It is stuck; its utterances hear on_worker_lost soon."""
+        """Kill the process because it is stuck; its utterances hear on_worker_lost soon."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     async def close(self) -> None:
-        """End it: by the end of its stdin, or else by force. Idempotent."""
+        """End the process by closing its stdin, or by force if it does not end in time. Idempotent."""
         if self._reading:
             self._reading.cancel()
             await asyncio.wait((self._reading,))
@@ -161,7 +161,7 @@ class Worker:
 
 
 class GrammarPool:
-    """Some workers with the same grammar. One that dies is replaced: at once, or after a pause when many die."""
+    """Several workers with the same grammar. One that dies is replaced: at once, or after a pause when many die."""
 
     def __init__(self, grammar: str, size: int, on_ready: Callable[[], None]) -> None:
         """on_ready: called when another worker can be had after one was lost."""
@@ -175,24 +175,24 @@ class GrammarPool:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """Those that are ready."""
+        """The workers that are ready."""
         return tuple(self._workers)
 
     async def start(self) -> None:
-        """All of them.
+        """Start one worker, which shows whether the grammar can be used, and then all others together.
 
         Raises:
-            SpeechUnavailable: the first one's reason.
+            SpeechUnavailable: a worker does not start, for the reason that it gives.
         """
         self._workers.append(await Worker.start(self._grammar, self._lost))
         self._workers += await asyncio.gather(*(Worker.start(self._grammar, self._lost) for _ in range(self._size - 1)))
 
     def pick(self) -> Worker | None:
-        """The one that has the least to do; None while there is none."""
+        """Return the worker that has the least to do, or None if none is ready."""
         return min(self._workers, key=lambda worker: worker.load, default=None)
 
     async def close(self) -> None:
-        """No process is left. Idempotent."""
+        """End all processes and replace none of them. Idempotent."""
         self._closed = True
         for task in self._replacing:
             task.cancel()

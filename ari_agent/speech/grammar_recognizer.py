@@ -34,7 +34,7 @@ MAX_UTTERANCE_MS: Final = 30_000
 MAX_GRAMMAR_BYTES: Final = 256 * 1024
 
 _STUCK_S: Final = 2.5
-"""Without the last report; half of what the caller's recognition has for another worker."""
+"""After so long without its last report, a worker is killed, which leaves as long for another worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class GrammarListening:
 
 
 class GrammarRecognizer:
-    """See Recognizer."""
+    """A Recognizer that runs pocketsphinx with a grammar, in worker processes."""
 
     def __init__(self, settings: GrammarListening) -> None:
         self.settings = settings
@@ -58,7 +58,7 @@ class GrammarRecognizer:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The worker processes that are ready."""
+        """The process ids of the workers that are ready."""
         return tuple(worker.pid for worker in self._pool.workers) if self._pool else ()
 
     async def start(self) -> None:
@@ -86,17 +86,17 @@ class GrammarRecognizer:
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> _GrammarRecognition:
-        """See Recognizer."""
+        """Begin to listen to a call, as Recognizer.open says."""
         return self._recognitions.add(_GrammarRecognition(self, options, on_heard, on_failed))
 
     async def close(self) -> None:
-        """See Recognizer. No process is left."""
+        """Close all recognitions, and end all worker processes. Idempotent."""
         await self._recognitions.close()
         if self._pool:
             await self._pool.close()
 
     def pick(self) -> Worker | None:
-        """A worker for an utterance, if there is one."""
+        """Return the worker that has the least to do, or None if none is ready."""
         return self._pool.pick() if self._pool else None
 
     def _worker_ready(self) -> None:
@@ -132,7 +132,7 @@ class _InWorker:
         self.assign()
 
     def assign(self) -> None:
-        """To a worker, with all that was said already; when there is none, the next that is ready."""
+        """Hand the utterance from its beginning to a ready worker; where there is none, wait for the next one."""
         if self._worker or not (worker := self._recognition.recognizer.pick()):
             return
         self._chances -= 1
@@ -155,23 +155,23 @@ class _InWorker:
             self._watch = asyncio.get_running_loop().call_later(stuck_s, worker.kill)
 
     def drop(self) -> None:
-        """Nobody wants to know any more."""
+        """Stop listening to the utterance, because its text is not wanted any more."""
         self._unwatch()
         if self._worker:
             self._worker.send(Order.DROP, self._id)
 
     def on_so_far(self, text: str) -> None:
-        """From the worker."""
+        """Take the worker's text of the utterance so far, which may still change."""
         self._utterance.draft = text
         self._recognition.tell(self._utterance)
 
     def on_heard(self, words: bytes) -> None:
-        """From the worker."""
+        """Take the worker's last report, which has the words of the utterance."""
         self._unwatch()
         self._recognition.finish(self._utterance, json.loads(words))
 
     def on_worker_lost(self) -> None:
-        """From the worker."""
+        """Try another worker, once; if that one dies too, finish the utterance without a word."""
         self._unwatch()
         self._worker, self._ended = None, False
         if self._chances:
@@ -186,7 +186,7 @@ class _InWorker:
 
 
 class _GrammarRecognition(Utterances):
-    """One call's."""
+    """The recognition of one call, whose utterances worker processes hear."""
 
     def __init__(
         self,
@@ -206,16 +206,16 @@ class _GrammarRecognition(Utterances):
         self._in_worker: dict[Utterance, _InWorker] = {}
 
     def on_worker_ready(self) -> None:
-        """There is one again."""
+        """Assign the utterances that wait for a worker, because one is ready again."""
         for each in tuple(self._in_worker.values()):
             each.assign()
 
     def tell(self, utterance: Utterance) -> None:
-        """A text that may change."""
+        """Report the utterance's text so far, which may still change."""
         self._tell(utterance)
 
     def finish(self, utterance: Utterance, words: list[tuple[str, int, int]]) -> None:
-        """An utterance's words, with ms from its beginning; none where it was not understood."""
+        """Take an utterance's words, with ms from its beginning; there are none if it was not understood."""
         self._in_worker.pop(utterance, None)
         utterance.draft = ""
         utterance.said = [" ".join(word for word, _, _ in words)]

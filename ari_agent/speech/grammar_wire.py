@@ -15,31 +15,31 @@ MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 
 
 class Order(IntEnum):
-    """To the worker."""
+    """The kinds of messages that the controller sends to a worker."""
 
     GRAMMAR = 1
-    """Payload: the text of the grammar's file."""
+    """The payload is the text of the grammar's file."""
     BEGIN = 2
     AUDIO = 3
-    """Payload: s16le, mono, 16 kHz."""
+    """The payload is audio: signed 16-bit little-endian samples, mono, 16 kHz."""
     END = 4
-    """HEARD follows."""
+    """The utterance is complete; the worker answers with HEARD."""
     DROP = 5
-    """Nobody wants to know any more."""
+    """The worker is to forget the utterance; no report about it is wanted any more."""
 
 
 class Report(IntEnum):
-    """From the worker."""
+    """The kinds of messages that a worker sends to the controller."""
 
     READY = 1
     UNUSABLE = 2
-    """Payload: why the grammar cannot be used, for people."""
+    """The payload is a text for people: why the grammar cannot be used."""
     SO_FAR = 3
-    """Payload: the text."""
+    """The payload is what was understood of the utterance so far."""
     HEARD = 4
-    """Payload: JSON, a list of [word, start in ms, end in ms]."""
+    """The payload is what was understood of the whole utterance: a JSON list of [word, start in ms, end in ms]."""
 
 
 def pack(kind: Order | Report, utterance_id: int = 0, payload: bytes = b"") -> bytes:
-    """A message."""
+    """Return the bytes of one message, header included."""
     return HEADER.pack(kind, utterance_id, len(payload)) + payload

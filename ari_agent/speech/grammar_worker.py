@@ -21,7 +21,7 @@ from ari_agent.speech.grammar_decoder import DecoderFactory, GrammarDecoder
 from ari_agent.speech.grammar_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Report, pack
 
 MAX_UTTERANCES: Final = 64
-"""At the same time, in one worker: three times what a core decodes in real time."""
+"""The most utterances of one worker at the same time: three times what a core decodes in real time."""
 
 _PIECE_BYTES: Final = 3200  # 100 ms: what is told does not depend on what came together
 
@@ -34,7 +34,7 @@ class _Listening:
 
 
 class GrammarWorker:
-    """Orders in, reports out."""
+    """Reads orders from one stream, and writes reports to another."""
 
     def __init__(self, orders: BinaryIO, reports: BinaryIO) -> None:
         self._orders = orders
@@ -43,7 +43,7 @@ class GrammarWorker:
         self._idle: list[GrammarDecoder] = []
 
     def run(self) -> None:
-        """Until the orders end."""
+        """Obey orders until their stream ends."""
         order = self._next()
         if order is None:
             return
@@ -106,7 +106,7 @@ class GrammarWorker:
 
 
 def main() -> None:
-    """The process."""
+    """Run the worker process until its stdin ends."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     reports = os.fdopen(os.dup(1), "wb")

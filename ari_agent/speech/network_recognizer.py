@@ -35,12 +35,12 @@ class Provider:
 
     @property
     def key_header(self) -> dict[str, str]:
-        """The header that the key makes; none without a key."""
+        """The HTTP header that carries the key; empty without a key."""
         return {"Authorization": f"{self.key_scheme} {self.key}"} if self.key else {}
 
 
 class NetworkRecognizer(ABC):
-    """A Recognizer by a service."""
+    """A Recognizer that uses a service over the network."""
 
     def __init__(self, endpoint: Endpoint, provider: Provider) -> None:
         self.endpoint = endpoint
@@ -73,11 +73,11 @@ class NetworkRecognizer(ABC):
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> Recognition:
-        """See Recognizer."""
+        """Begin to listen to a call, as Recognizer.open says."""
         return self._recognitions.add(self._recognition(options, on_heard, on_failed))
 
     async def close(self) -> None:
-        """See Recognizer."""
+        """Close all recognitions, then the HTTP session. Idempotent."""
         await self._recognitions.close()
         if self._http:
             await self._http.close()
@@ -99,7 +99,7 @@ class NetworkRecognizer(ABC):
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> Utterances:
-        """Make the recognition of one call."""
+        """Make the provider's recognition of one call."""
 
     @abstractmethod
     async def _key_is_refused(self) -> bool:

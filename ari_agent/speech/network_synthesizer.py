@@ -13,7 +13,7 @@ from ari_agent.speech.synthesizer import Spoken, Voice
 
 
 class NetworkSynthesizer(ABC):
-    """A Synthesizer by a service. A provider fills in `_attempt`, and `_hang_up` where it keeps connections."""
+    """A Synthesizer that uses a service. A provider adds `_attempt`, and `_hang_up` where it keeps connections."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class NetworkSynthesizer(ABC):
             self._http = http_session()
 
     def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer."""
+        """Speak a text, with further attempts where one fails; see Synthesizer.speak."""
         return self._attempts.speak(text, voice)
 
     async def close(self) -> None:
-        """See Synthesizer."""
+        """Close every connection; streams that are still open fail. Idempotent."""
         http, self._http = self._http, None
         await self._hang_up()
         if http:
@@ -49,10 +49,10 @@ class NetworkSynthesizer(ABC):
 
     @abstractmethod
     def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """Speak a text once; see Attempt."""
+        """Make one attempt to speak a text, as the type Attempt says."""
 
     async def _hang_up(self) -> None:
-        """Close the connections that wait for a next text."""
+        """Close the connections that are kept open for the next text."""
         return
 
     def _session(self) -> aiohttp.ClientSession:

@@ -21,11 +21,11 @@ class OpenRecognitions(Generic[R]):
         return iter(tuple(self._open))
 
     def add(self, recognition: R) -> R:
-        """Keep a recognition until it ends, and return it."""
+        """Keep a recognition in the set until it ends, and return it."""
         self._open.add(recognition)
         recognition.on_end = lambda: self._open.discard(recognition)
         return recognition
 
     async def close(self) -> None:
-        """Close all of them at once. Idempotent."""
+        """Close all recognitions of the set at the same time. Idempotent."""
         await asyncio.gather(*(recognition.close() for recognition in self))

@@ -43,10 +43,10 @@ DEFAULT_MODEL: Final = "gpt-4o-mini-transcribe"
 REQUEST_TIMEOUT_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 MAX_PART_MS: Final = 30_000
-"""What a Whisper hears at once; longer audio it cuts itself, without looking for a pause."""
+"""The most audio that is sent in one request: Whisper cuts longer audio without looking for a pause."""
 MIN_VOICE_MS: Final = 200
 MAX_PROMPT_CHARACTERS: Final = 800
-"""Whisper reads the last 224 tokens of a prompt."""
+"""How long a prompt may be: Whisper reads only its last 224 tokens."""
 
 _CUT_WITHIN_MS: Final = 3_000
 _MAX_PARTS: Final = 40  # twenty minutes: nobody; a voice activity that is stuck
@@ -166,13 +166,13 @@ class OpenAiRecognizer(NetworkRecognizer):
         return form
 
     def _why(self, body: bytes) -> str:
-        """What the server says of its error, without the key that some repeat."""
+        """Return what the server says about its error, without the key, which some servers repeat."""
         said = reason(body, secret=self._settings.api_key)
         return f": {said}" if said else ""
 
 
 class _OpenAiRecognition(Utterances):
-    """One call's."""
+    """The recognition of one call, which sends each utterance in one or more requests."""
 
     def __init__(
         self,
@@ -232,7 +232,7 @@ class Transcription:
 
 
 class _Passing(Exception):
-    """May be gone with the next request."""
+    """A request failed in a way that may be gone with the next one."""
 
     def __init__(self, why: str, retry_after_s: float = _RETRY_AFTER_S) -> None:
         super().__init__(why)
@@ -240,7 +240,7 @@ class _Passing(Exception):
 
 
 def _trouble(state: RetryCallState) -> _Passing:
-    """Return why the last attempt failed."""
+    """Return why the last attempt at a request failed."""
     error = state.outcome.exception() if state.outcome else None
     return error if isinstance(error, _Passing) else _Passing("no answer")
 
@@ -286,7 +286,7 @@ def _number(segment: dict[str, Any], name: str) -> float:
 
 
 def _times(item: dict[str, Any]) -> bool:
-    """Whether start and end are seconds of a part."""
+    """Return whether `start` and `end` are numbers of seconds, in order."""
     start, end = item.get("start"), item.get("end")
     return isinstance(start, int | float) and isinstance(end, int | float) and 0 <= start <= end < 1e6
 

@@ -26,7 +26,7 @@ DEFAULT_VOICE: Final = "alloy"
 RATE_HZ: Final = 24000
 
 _LONGEST_CHARS: Final = 4096
-"""OpenAI's limit for `input`."""
+"""The most characters that OpenAI takes in `input`."""
 _ERROR_BYTES: Final = 16 * 1024
 _OTHER_FORMATS: Final = (
     "application/json",
@@ -111,7 +111,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
             raise AttemptFailed(f"{self._endpoint.base} answered with {error}", again=False) from None
 
     async def _refusal(self, response: aiohttp.ClientResponse, name: str) -> Exception:
-        """What an answer other than 200 means."""
+        """Return the exception that an answer with a status other than 200 stands for."""
         status, shown = response.status, self._endpoint.base
         if refuses_key(status):
             return AttemptFailed(f"{shown} answered {status}: check ARI_AGENT_OPENAI_API_KEY", again=False)
@@ -125,7 +125,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
 
 
 def _name(voice_id: str | None) -> str:
-    """As the server knows it. Raises: VoiceRefused, for another provider's."""
+    """Return the voice's name as the server knows it. Raises: VoiceRefused, if it is another provider's voice."""
     if voice_id is None:
         return DEFAULT_VOICE
     provider, name = split(voice_id)

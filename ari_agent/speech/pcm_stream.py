@@ -19,7 +19,7 @@ _ENDLESS_BYTES: Final = 0x7FFFF000  # what writes to a pipe does not know its si
 
 
 class PcmStream:
-    """One text's audio. rate_hz: of bare samples, 8000 to 48000, else ValueError."""
+    """The audio of one text. rate_hz: the rate of bare samples, 8000 to 48000; any other raises ValueError."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -45,7 +45,7 @@ class PcmStream:
         return self._samples(chunk)
 
     def finish(self) -> bytes:
-        """What is still inside, after the last chunk. Half a sample is dropped."""
+        """Return the samples that are still inside after the last chunk; half a sample is dropped."""
         rest = b""
         if self._header:  # fewer bytes than would tell a WAV file from bare samples
             rest = b"" if self._header[:4] == b"RIFF" else self._samples(bytes(self._header))
@@ -74,7 +74,7 @@ class PcmStream:
         return self._resampler.process(chunk) if self._resampler else chunk
 
     def _first_sample(self, begun: bytes) -> int | None:
-        """Where samples begin; None: not known yet."""
+        """Return the offset where the samples begin, or None while that is not known yet. Raises: ValueError."""
         if begun[:4] != b"RIFF"[: len(begun)]:
             return 0
         if len(begun) < 12:

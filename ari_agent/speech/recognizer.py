@@ -24,7 +24,7 @@ BYTES_PER_MS: Final = RATE_HZ * 2 // 1000
 LOOK_BACK_MS: Final = 500
 """Audio before speech_started that belongs to the utterance: voice activity is sure only after some 150 ms of voice."""
 FINAL_TIMEOUT_S: Final = 5.0
-"""From speech_stopped to the utterance's final text, at most; then the recognition has failed."""
+"""The longest time from speech_stopped to the utterance's final text; after it the recognition has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ListeningOptions:
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """One word; start_ms and end_ms count the audio fed since the recognition was opened."""
+    """One recognised word; start_ms and end_ms count the audio fed since the recognition was opened."""
 
     word: str
     start_ms: int
@@ -69,10 +69,10 @@ class Heard:
 
 
 class Recognition(Protocol):
-    """One call's."""
+    """The speech to text of one call; made by Recognizer.open."""
 
     def feed(self, pcm: bytes) -> None:
-        """20 ms of the caller. Never blocks, keeps a bounded amount, does nothing after `close`."""
+        """Take 20 ms of the caller's audio. Never blocks, keeps a bounded amount, does nothing after `close`."""
 
     def speech_started(self) -> None:
         """Voice activity says that the caller speaks; up to LOOK_BACK_MS of what was fed before belongs to it.
@@ -88,14 +88,14 @@ class Recognition(Protocol):
         """
 
     async def close(self) -> None:
-        """Idempotent, done within a second; no callback comes after it began."""
+        """End the recognition within a second; no callback comes after this began. Idempotent."""
 
 
 class Recognizer(Protocol):
-    """One for the process."""
+    """A provider of speech to text; the process has one, which opens a Recognition for each call."""
 
     async def start(self) -> None:
-        """Get ready.
+        """Make the recognizer ready to open recognitions.
 
         Raises:
             SpeechUnavailable: what is missing, and what would be right.
@@ -110,4 +110,4 @@ class Recognizer(Protocol):
         """Begin to listen to a call. on_failed comes once at most, and nothing after it."""
 
     async def close(self) -> None:
-        """Idempotent. Recognitions that are still open hear nothing more."""
+        """Close the recognizer; recognitions that are still open hear nothing more. Idempotent."""

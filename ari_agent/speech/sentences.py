@@ -24,7 +24,7 @@ from typing import Final
 from ari_agent.speech.speakable import spoken_characters
 
 LONGEST: Final = 400
-"""Characters of a sentence."""
+"""The most characters that one sentence may have."""
 
 _CLAUSE: Final = 80  # characters after which a comma is enough
 _FIRST_CLAUSE: Final = 20
@@ -58,12 +58,12 @@ class Sentence:
 
     @property
     def end(self) -> int:
-        """Where the next one starts."""
+        """The place in the whole text, in characters, where the next sentence starts."""
         return self.start + len(self.written)
 
     @cached_property
     def text(self) -> str:
-        """What is read aloud; "" where there is nothing to say."""
+        """What is read aloud of the sentence; "" where there is nothing to say."""
         return "".join(self.written[place] for place in self._places)
 
     def written_until(self, characters: int) -> int:
@@ -82,7 +82,7 @@ class Sentence:
 
 
 class Sentences:
-    """Of one text."""
+    """Splits one text, which comes bit by bit, into sentences."""
 
     def __init__(self) -> None:
         self._rest = ""
@@ -90,16 +90,16 @@ class Sentences:
         self._is_first = True
 
     def feed(self, text: str) -> list[Sentence]:
-        """The next of the text; the sentences that it completes. Of any length, even empty."""
+        """Take the next bit of the text, of any length, and return the sentences that it completes."""
         self._rest += text
         return list(self._complete(ended=False))
 
     def flush(self) -> list[Sentence]:
-        """Nothing has come for a while: what has a mark at its end is a sentence now."""
+        """Return what ends with a mark as sentences, because nothing has come for a while."""
         return list(self._complete(ended=True))
 
     def finish(self) -> list[Sentence]:
-        """The text is complete: the rest of it. After that, another text begins, at 0."""
+        """Return the rest of the text as sentences, because it is complete; another text may follow, from 0."""
         sentences = [*self._complete(ended=True)]
         if self._rest:
             sentences.append(Sentence(self._rest, self._start))
@@ -115,7 +115,7 @@ class Sentences:
             yield sentence
 
     def _next_size(self, *, ended: bool) -> int | None:
-        """Characters of the next sentence. None: it may go on."""
+        """Return the length of the next sentence in characters, or None while it may go on."""
         rest = self._rest
         for mark in _MARK.finditer(rest, 0, LONGEST):
             end = mark.end()
@@ -169,6 +169,6 @@ def _goes_on(before: str, after: str) -> bool:
 
 
 def _last_word(text: str) -> str:
-    """In lower case, with the full stops inside it."""
+    """Return the last word of the text in lower case, with the full stops inside it."""
     found = _LAST_WORD.search(text)
     return found[0].lower() if found else ""

@@ -58,7 +58,7 @@ class SileroDetector:
             raise SpeechUnavailable(f"voice activity: onnxruntime cannot load {MODEL.name}: {error}") from None
 
     def open(self) -> SileroListening:
-        """Begin to listen to a call."""
+        """Return the model's fresh memory for one call."""
         return SileroListening(self._session)
 
 
@@ -74,7 +74,7 @@ class SileroListening:
         self._context: _Floats = np.zeros(_CONTEXT, np.float32)
 
     def hear(self, pcm: bytes) -> Sequence[float]:
-        """pcm: whole windows, in order, without a gap. How sure it is, 0..1, of each one that there is voice in it."""
+        """Return for each window how likely it holds voice, 0..1. pcm: whole windows, in order, without a gap."""
         if len(pcm) == WINDOW_BYTES:
             return self._run(pcm)
         step = _AT_ONCE * WINDOW_BYTES

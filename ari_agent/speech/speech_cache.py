@@ -23,7 +23,7 @@ _Pieces = tuple[Spoken, ...]
 
 
 class SpeechCache:
-    """A Synthesizer before another one. size_bytes: of audio kept, in all."""
+    """A Synthesizer that remembers what another one has spoken. size_bytes: the most audio that is kept."""
 
     def __init__(self, synthesizer: Synthesizer, *, size_bytes: int = SIZE_BYTES) -> None:
         self._synthesizer = synthesizer
@@ -31,11 +31,11 @@ class SpeechCache:
         self._proven = _Shelf(size_bytes - size_bytes // 4)
 
     async def start(self) -> None:
-        """See Synthesizer."""
+        """Start the synthesizer behind the cache. Raises: SpeechUnavailable."""
         await self._synthesizer.start()
 
     async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        """See Synthesizer. Only what was spoken to its end is kept."""
+        """Speak the text from memory if it is there; only what was spoken to its end is kept."""
         key = text, voice
         kept = self._find(key)
         if kept is not None:
@@ -56,7 +56,7 @@ class SpeechCache:
             self._new.put(key, tuple(pieces))
 
     async def close(self) -> None:
-        """See Synthesizer."""
+        """Close the synthesizer behind the cache."""
         await self._synthesizer.close()
 
     def _find(self, key: _Key) -> _Pieces | None:
@@ -69,7 +69,7 @@ class SpeechCache:
 
 
 class _Shelf:
-    """As many as fit; the one that was asked for longest ago stands first."""
+    """As many entries as fit into size_bytes; the one that was asked for longest ago goes first."""
 
     def __init__(self, size_bytes: int) -> None:
         self._free_bytes = size_bytes
@@ -90,5 +90,5 @@ class _Shelf:
 
 
 def _size(pieces: _Pieces) -> int:
-    """Of the audio, and some for what is beside it."""
+    """Return how many bytes an entry is counted as: its audio, and an estimate for everything else in it."""
     return sum(len(spoken.pcm) + 100 + 200 * len(spoken.words) for spoken in pieces)

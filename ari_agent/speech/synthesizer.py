@@ -58,7 +58,7 @@ class Spoken:
 
 
 class Synthesizer(Protocol):
-    """A provider of speech."""
+    """A provider of text to speech; the process has one for all calls."""
 
     async def start(self) -> None:
         """Make ready. SpeechUnavailable: something is missing; the message names it and says what would be right."""

@@ -66,20 +66,20 @@ class TurnSettings:
 
     @property
     def min_words(self) -> int:
-        """Words of one's own, more than "uh huh", that confirm an interruption: 1 or 2."""
+        """How many words that are no backchannel like "uh huh" confirm an interruption: 1 or 2."""
         return 1 if self.interruption_sensitivity >= 0.5 else 2
 
     @property
     def needs_words(self) -> bool:
-        """A voice alone does not interrupt, where the recognizer tells words while they are spoken."""
+        """Whether a voice needs words to interrupt, where the recognizer tells words while they are spoken."""
         return self.interruption_sensitivity < 0.8
 
     @property
     def cuts_at_once(self) -> bool:
-        """A voice alone interrupts, without waiting for words."""
+        """Whether a voice alone interrupts the agent, without waiting for words."""
         return self.interruption_sensitivity >= 0.95
 
     def wait_ms(self, text: str) -> float:
-        """From the end of the voice to the end of the turn."""
+        """Return how many ms after the end of the voice the turn ends, for a turn with this text."""
         factor, more_ms = _WAITS[turn_words(self.language).completeness(text)]
         return self.silence_ms * factor + more_ms

@@ -21,7 +21,7 @@ _DICTATED_WORDS: Final = 3  # so many numbers in a row are a telephone number or
 
 
 class Completeness(Enum):
-    """How done a transcript looks."""
+    """How complete a transcript looks: whether its speaker seems to be done."""
 
     COMPLETE = "complete"
     UNKNOWN = "unknown"
@@ -30,10 +30,11 @@ class Completeness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TurnWords:
-    """One language's, in lower case; a phrase has single spaces.
+    """The words and phrases of one language that turn-taking looks for, in lower case and with single spaces.
 
-    back_channel: say "I listen", not "I want to speak". stop: always want to. hanging: no sentence ends with them.
-    fillers: nor with these, even where the recognizer puts a full stop. answers: complete without any. numbers: digits.
+    back_channel: say "I listen", not "I want to speak". stop: ask the agent to be silent. hanging: end no sentence.
+    fillers: end none either, even where the recognizer puts a full stop after them. answers: are complete without
+    punctuation. numbers: the names of digits.
     """
 
     back_channel: frozenset[str] = frozenset()
@@ -44,7 +45,7 @@ class TurnWords:
     numbers: frozenset[str] = frozenset()
 
     def completeness(self, text: str) -> Completeness:
-        """Of a transcript; one without a word is COMPLETE: there is nothing to wait for."""
+        """Tell how complete a transcript looks; one without a word is COMPLETE: nothing more is awaited."""
         words = words_of(text)
         if not words:
             return Completeness.COMPLETE
@@ -58,12 +59,12 @@ class TurnWords:
         return Completeness.UNKNOWN
 
     def own_words(self, text: str) -> int:
-        """How many words are more than a nod."""
+        """Return how many words of the text belong to no backchannel like "uh huh"."""
         left = _without(words_of(text), self.back_channel)
         return len(left)
 
     def is_stop(self, text: str) -> bool:
-        """The caller wants the agent to be silent."""
+        """Return whether the text contains a word or phrase that asks the agent to be silent."""
         words = words_of(text)
         return len(_without(words, self.stop)) < len(words)
 
@@ -75,12 +76,12 @@ class TurnWords:
 
 
 def words_of(text: str) -> list[str]:
-    """Its words in lower case, without punctuation; what a hyphen joins is two."""
+    """Return the words of the text in lower case, without punctuation; what a hyphen joins is two words."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]  # noqa: RUF001
 
 
 def rest_after(words: Sequence[str], text: str) -> str:
-    """The text without these words, if it begins with them; otherwise all of it."""
+    """Return the text without these words if it begins with them, and all of it otherwise."""
     if not words or words_of(text)[: len(words)] != list(words):
         return text
     found = next(islice(_WORD.finditer(text), len(words), None), None)

@@ -97,24 +97,24 @@ class AgentFloor(Enum):
     """What the agent is doing, as far as turns depend on it. Each fact about the agent leads to one of these."""
 
     SILENT = "silent"
-    """It has said what it had to say, or was cut off."""
+    """The agent has said what it had to say, or was cut off."""
     AWAITED = "awaited"
-    """It was asked, for EndOfTurn or Remind, and has not begun."""
+    """The agent was asked, for EndOfTurn or Remind, and has not begun to speak."""
     SPEAKING = "speaking"
-    """It speaks, and can be interrupted."""
+    """The agent speaks, and can be interrupted."""
     PROTECTED = "protected"
-    """It speaks, and nobody cuts it off."""
+    """The agent speaks, and nobody can cut it off."""
 
 
 class Opening(Enum):
-    """The first words of a call."""
+    """How far a call is from the agent's first words."""
 
     WAITS = "waits"
-    """The caller does not hear us yet."""
+    """The caller does not hear the agent yet."""
     DELAYED = "delayed"
-    """begin_message_delay_ms runs."""
+    """The caller hears the agent, and the delay of begin_message_delay_ms is running."""
     PAST = "past"
-    """The agent may begin, or somebody has begun."""
+    """The agent may begin to speak, or somebody has spoken already."""
 
 
 class Turns:
@@ -138,7 +138,7 @@ class Turns:
 
     @property
     def settings(self) -> TurnSettings:
-        """How the agent listens now."""
+        """The settings by which turns are decided now."""
         return self._settings
 
     @property
@@ -203,19 +203,19 @@ class Turns:
     # The user
 
     def voice_started(self, now_ms: float, *, since_ms: float | None = None) -> list[Decision]:
-        """VoiceStarted. since_ms: when the voice began, which is some 100 ms before that is known."""
+        """The user's voice has begun. since_ms: when it began, which is some 100 ms before that is known."""
         self._pass(now_ms)
         self._user.voice_started(self._past(since_ms), is_paused=self._is_paused)
         return self._decide()
 
     def voice_stopped(self, now_ms: float, *, since_ms: float | None = None) -> list[Decision]:
-        """VoiceStopped. since_ms: when the voice ended. The recognizer owes a final text from now on."""
+        """The user's voice has ended, at since_ms. The recognizer owes a final text from now on."""
         self._pass(now_ms)
         self._user.voice_stopped(self._past(since_ms), is_paused=self._is_paused)
         return self._decide()
 
     def heard(self, text: str, *, final: bool, end_of_turn: bool = False, now_ms: float) -> list[Decision]:
-        """A text of the recognizer's: all of its utterance so far, or the utterance's last."""
+        """The recognizer tells a text: all of its utterance so far or, if final, the utterance's last."""
         self._pass(now_ms)
         self._user.heard(text, self._now, final=final, is_sure=end_of_turn, is_paused=self._is_paused)
         return self._decide()
@@ -358,7 +358,7 @@ class Turns:
         return turn
 
     def _interrupting(self) -> UserTurn | None:
-        """The turn that may cut the agent off."""
+        """Return the user's turn if it may cut off what the agent is saying, otherwise None."""
         turn = self._user.turn
         if turn is None or self._agent is not AgentFloor.SPEAKING or not turn.barge_in.may_interrupt:
             return None

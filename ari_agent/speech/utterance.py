@@ -29,14 +29,14 @@ class LookBack:
         self.fed_bytes = 0
 
     def feed(self, pcm: bytes) -> None:
-        """Keep it for a while."""
+        """Keep this audio until LOOK_BACK_MS of newer audio has come."""
         self.fed_bytes += len(pcm)
         self._kept += pcm
         if (surplus := len(self._kept) - _LOOK_BACK_BYTES) > 0:
             del self._kept[:surplus]
 
     def take(self) -> bytearray:
-        """What is kept; then nothing is."""
+        """Return the kept audio, and keep nothing of it."""
         kept, self._kept = self._kept, bytearray()
         return kept
 
@@ -60,22 +60,22 @@ class Utterance:
 
     @property
     def end_bytes(self) -> int:
-        """Where in all that was fed it ends so far."""
+        """The place in the stream, in bytes, where the utterance ends so far."""
         return self.start_bytes + len(self.audio)
 
     @property
     def text(self) -> str:
-        """All of it so far."""
+        """Everything that was understood of the utterance so far."""
         return " ".join(part for part in (*self.said, self.draft) if part)
 
     def unsent(self) -> bytes:
-        """What the provider has not; it counts as sent now."""
+        """Return the audio that the provider does not have yet, and count it as sent."""
         piece = bytes(memoryview(self.audio)[self.sent_bytes :])
         self.sent_bytes = len(self.audio)
         return piece
 
     def forget(self, size_bytes: int) -> bytes:
-        """Take the oldest audio away, and return it."""
+        """Remove the oldest size_bytes of the audio, and return them."""
         old = bytes(memoryview(self.audio)[:size_bytes])
         del self.audio[:size_bytes]
         self.start_bytes += len(old)
@@ -84,7 +84,7 @@ class Utterance:
 
 
 def voice_ms(pcm: bytes | bytearray) -> int:
-    """How much of it is as loud as a voice may be beside its loudest frame; 20 ms steps.
+    """Return how many ms of the audio, in steps of 20, are loud enough for a voice beside its loudest frame.
 
     A cough, a click or a breath has little. It is no voice activity: steady noise is all of one loudness.
     """

@@ -29,16 +29,16 @@ from ari_agent.speech.utterance import LookBack, Utterance
 log = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 16
-"""Utterances that stopped and have no final text yet: more do not fit between two timeouts of a talking person."""
+"""How many utterances may wait for their final text; no talking person makes more within the timeout."""
 MAX_AUDIO_BYTES: Final = 60_000 * BYTES_PER_MS
-"""Of one utterance, with a provider that does not take it; then the oldest goes."""
+"""The most audio of one utterance that is kept for a provider that does not take it; the oldest goes first."""
 MAX_TEXT_CHARACTERS: Final = 20_000
-"""Of one utterance; twenty minutes of quick talk."""
+"""The most characters of one utterance's text: twenty minutes of quick talk."""
 _CLOSE_TIMEOUT_S: Final = 0.8
 
 
 class Utterances(ABC):
-    """A recognition, but for the provider."""
+    """A Recognition without its provider's part, which a subclass adds."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Utterances(ABC):
         return f"<{type(self).__name__} {self.options.call_id} {state}, {len(self._waiting)} waiting>"
 
     def feed(self, pcm: bytes) -> None:
-        """See Recognition."""
+        """Take 20 ms of the caller's audio; see Recognition.feed."""
         if self._over:
             return
         if not (utterance := self._current):
@@ -85,7 +85,7 @@ class Utterances(ABC):
                 utterance.forget(surplus)
 
     def speech_started(self) -> None:
-        """See Recognition."""
+        """Begin an utterance with the look-back audio; see Recognition.speech_started."""
         if self._over or self._current:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -97,7 +97,7 @@ class Utterances(ABC):
         self._began(utterance)
 
     def speech_stopped(self) -> None:
-        """See Recognition."""
+        """End the current utterance, whose final text is due from now on; see Recognition.speech_stopped."""
         if self._over or not (utterance := self._current):
             return
         self._current = None
@@ -106,7 +106,7 @@ class Utterances(ABC):
         self._stopped(utterance)
 
     async def close(self) -> None:
-        """See Recognition."""
+        """End the recognition and its tasks within a second; see Recognition.close."""
         self._end()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_TIMEOUT_S)
@@ -115,22 +115,22 @@ class Utterances(ABC):
 
     @abstractmethod
     def _began(self, utterance: Utterance) -> None:
-        """It has its look-back already."""
+        """Called when an utterance has begun; its audio holds the look-back already."""
 
     @abstractmethod
     def _piece_came(self, utterance: Utterance) -> None:
-        """piece_bytes of it are unsent, or more."""
+        """Called when at least piece_bytes of the utterance's audio are unsent."""
 
     @abstractmethod
     def _stopped(self, utterance: Utterance) -> None:
-        """See to it that `_finish` follows."""
+        """Called when the utterance is over: a subclass must see to it that `_finish` follows."""
 
     def _ended(self) -> None:
         """Give up what is held: the recognition is closed or has failed."""
         return
 
     def _tell(self, utterance: Utterance, *, end_of_turn: bool = False) -> None:
-        """Its text so far. Withheld while an earlier utterance waits for its final text."""
+        """Report the utterance's text so far, unless an earlier utterance still waits for its final text."""
         if self._over or not self._waiting or self._waiting[0] is not utterance or utterance in self._ready:
             return
         self._on_heard(
@@ -140,7 +140,7 @@ class Utterances(ABC):
         )
 
     def _finish(self, utterance: Utterance, *, end_of_turn: bool = False) -> None:
-        """Its text is final; a second time for the same utterance is nothing."""
+        """Report the utterance's text as final, in its turn; a second time for the same utterance does nothing."""
         if self._over or utterance not in self._waiting or utterance in self._ready:
             return
         if deadline := self._deadlines.pop(utterance, None):
@@ -154,7 +154,7 @@ class Utterances(ABC):
             self._on_heard(heard)
 
     def _fail(self, error: SpeechFailed) -> None:
-        """Once, and nothing after it."""
+        """End the recognition with this error; does nothing if it has ended already."""
         if self._over:
             return
         log.warning("speech to text failed: %s", error, extra={"call_id": self.options.call_id})
@@ -162,7 +162,7 @@ class Utterances(ABC):
         self._on_failed(error)
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """A task of this recognition: ends with it, and takes it along when it breaks."""
+        """Start a task that is cancelled when the recognition ends, and that fails the recognition if it fails."""
         task = self._loop.create_task(work, name=f"{name} of {self.options.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._task_done)

@@ -33,29 +33,29 @@ _LEVEL_DOWN_DB: Final = 0.1  # in a window
 
 
 class VoiceListening(Protocol):
-    """A detector's memory of one call."""
+    """What a detector remembers of one call."""
 
     def hear(self, pcm: bytes) -> Sequence[float]:
-        """pcm: whole windows, in order, without a gap. How sure it is, 0..1, of each one that there is voice in it."""
+        """Return for each window how likely it holds voice, 0..1. pcm: whole windows, in order, without a gap."""
 
 
 class VoiceDetector(Protocol):
-    """Tells voice from other sounds. One for the process."""
+    """Tells voice from other sounds. The process has one for all calls."""
 
     def open(self) -> VoiceListening:
-        """Begin to listen to a call."""
+        """Return the detector's fresh memory for one call."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStarted:
-    """at_ms: where the voice began, in ms of the audio fed."""
+    """A voice has begun. at_ms: where it began, in ms of the audio fed."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStopped:
-    """at_ms: where the voice ended, in ms of the audio fed."""
+    """The voice has ended. at_ms: where it ended, in ms of the audio fed."""
 
     at_ms: int
 
@@ -64,7 +64,7 @@ VoiceChange: TypeAlias = VoiceStarted | VoiceStopped
 
 
 class VoiceActivity:
-    """One caller's.
+    """Finds where the voice of one caller begins and ends.
 
     silence_ms: how long a pause must be to end the voice; may be set at any time, and holds from the next window on.
     speaking: between VoiceStarted and VoiceStopped.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row, Select, select
 
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
-from ari_agent.errors import UnreadableRecord
 from ari_agent.store.database import dump
+from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import agent_tags, agents
 
 LATEST: Final = "latest"
@@ -43,19 +41,14 @@ def tags_of(connection: Connection, agent_ids: Sequence[str]) -> dict[tuple[str,
 
 
 def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[AnyAgent]:
-    """The agents of these rows, with their tags."""
+    """Return the agents of these rows, with their tags. Raises: UnreadableRecord."""
     tags = tags_of(connection, sorted({row.agent_id for row in rows})) if rows else {}
     return [_agent(row, tags.get((row.agent_id, row.version))) for row in rows]
 
 
 def _agent(row: Row[Any], tags: list[str] | None) -> AnyAgent:
-    document = json.loads(row.document)
-    if tags:
-        document["assigned_tags"] = tags
-    try:
-        return agent_of(document)
-    except ValidationError as error:
-        raise UnreadableRecord(f"the record of agent {row.agent_id}", error) from None
+    assigned = {"assigned_tags": tags} if tags else {}
+    return parsed(lambda known: agent_of({**known, **assigned}), row.document, f"the record of agent {row.agent_id}")
 
 
 def values(agent: AnyAgent) -> dict[str, object]:

@@ -27,10 +27,10 @@ Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
 
 
 class NewAgent(Protocol[Made_co]):
-    """What a client wants made."""
+    """The settings of an agent that a client wants made."""
 
     def agent(self, *, agent_id: str, now_ms: int) -> Made_co:
-        """The agent."""
+        """Return the agent with this id, made at this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class AgentPage:
 
 
 class Agents:
-    """Agents by agent_id and version."""
+    """The agents in the database, by agent_id and version."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
@@ -60,7 +60,7 @@ class Agents:
         return found if isinstance(found, Agent) else None
 
     async def any(self, agent_id: str, version: int | str | None = None) -> AnyAgent | None:
-        """The same, which may be a chat agent."""
+        """Return the agent of calls or chats, or None; `version` as for `get`."""
         return await self._database.read(lambda connection: _one(connection, agent_id, version))
 
     @overload
@@ -222,7 +222,7 @@ class Agents:
         return await self._database.read(ask)
 
     async def tags(self, agent_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        """The version of each tag, by agent."""
+        """Return which version each tag stands for: by agent_id, then by tag."""
         statement = select(agent_tags).where(agent_tags.c.agent_id.in_(agent_ids)).order_by(agent_tags.c.tag)
         found: dict[str, dict[str, int]] = {}
         for row in await self._database.rows(statement):
@@ -265,7 +265,7 @@ def _one(connection: Connection, agent_id: str, version: int | str | None) -> An
 
 
 def _changed(agent: AnyAgent, changes: AgentUpdate | ChatAgentUpdate, *, now_ms: int) -> AnyAgent | None:
-    """None: the changes are those of another kind of agent."""
+    """Return the changed agent, or None if the changes are for the other kind of agent."""
     if isinstance(agent, ChatAgent):
         return changes.apply(agent, now_ms=now_ms) if isinstance(changes, ChatAgentUpdate) else None
     return changes.apply(agent, now_ms=now_ms) if isinstance(changes, AgentUpdate) else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
@@ -48,25 +48,13 @@ class Batches:
 
     async def create(self, batch: BatchCall, tasks: Sequence[CallTask]) -> None:
         """Store a batch with all its tasks, or nothing of it."""
-        rows = [
-            {
-                "batch_call_id": batch.batch_call_id,
-                "position": position,
-                "document": dump(task.as_record()),
-                "state": "pending",
-            }
-            for position, task in enumerate(tasks)
-        ]
+        of_batch = {"batch_call_id": batch.batch_call_id}
+        row = {**of_batch, "document": dump(batch.as_record()), "due_ms": batch.scheduled_timestamp, "is_open": True}
+        documents = [dump(task.as_record()) for task in tasks]
+        rows = [{**of_batch, "position": at, "document": one, "state": "pending"} for at, one in enumerate(documents)]
 
         def write(connection: Connection) -> None:
-            connection.execute(
-                insert(batch_calls).values(
-                    batch_call_id=batch.batch_call_id,
-                    document=dump(batch.as_record()),
-                    due_ms=batch.scheduled_timestamp,
-                    is_open=True,
-                )
-            )
+            connection.execute(insert(batch_calls).values(row))
             for first in range(0, len(rows), _TASKS_PER_INSERT):
                 connection.execute(insert(batch_tasks), rows[first : first + _TASKS_PER_INSERT])
 
@@ -74,27 +62,21 @@ class Batches:
 
     async def due(self, now_ms: int) -> Sequence[BatchCall]:
         """Open batches whose time has come, the longest due first."""
-        statement = (
-            select(batch_calls.c.document)
-            .where(batch_calls.c.is_open.is_(True), batch_calls.c.due_ms <= now_ms)
-            .order_by(batch_calls.c.due_ms, batch_calls.c.batch_call_id)
+        statement = select(batch_calls.c.document).where(
+            batch_calls.c.is_open.is_(True), batch_calls.c.due_ms <= now_ms
         )
-        rows = await self._database.rows(statement)
+        rows = await self._database.rows(statement.order_by(batch_calls.c.due_ms, batch_calls.c.batch_call_id))
         return [BatchCall.model_validate(json.loads(row.document)) for row in rows]
 
     async def next_due_ms(self) -> int | None:
-        """When the next open batch is due; None: there is none."""
+        """Return when the next open batch is due, or None if no batch is open."""
         statement = select(func.min(batch_calls.c.due_ms)).where(batch_calls.c.is_open.is_(True))
         return await self._database.scalar(statement)
 
     async def next_task(self, batch_call_id: str) -> PendingTask | None:
-        """The first task that was not placed yet; None: all were."""
-        statement = (
-            select(batch_tasks.c.position, batch_tasks.c.document)
-            .where(batch_tasks.c.batch_call_id == batch_call_id, batch_tasks.c.state == "pending")
-            .order_by(batch_tasks.c.position)
-            .limit(1)
-        )
+        """Return the first task that is still pending, or None if there is none."""
+        pending = and_(batch_tasks.c.batch_call_id == batch_call_id, batch_tasks.c.state == "pending")
+        statement = select(batch_tasks).where(pending).order_by(batch_tasks.c.position).limit(1)
         rows = await self._database.rows(statement)
         return _pending(rows[0].position, json.loads(rows[0].document)) if rows else None
 
@@ -136,17 +118,16 @@ class Batches:
         return finished
 
     async def postpone(self, batch_call_id: str, due_ms: int) -> None:
-        """Nothing of this batch is to be placed before."""
+        """Place nothing of this batch before due_ms."""
         await self._change(batch_call_id, due_ms=due_ms)
 
     async def close(self, batch_call_id: str) -> None:
-        """Every task was placed or refused."""
+        """Close the batch, because all its tasks were placed or refused."""
         await self._change(batch_call_id, is_open=False)
 
     async def _change(self, batch_call_id: str, **values: object) -> None:
-        await self._database.run(
-            update(batch_calls).where(batch_calls.c.batch_call_id == batch_call_id).values(**values)
-        )
+        of_batch = batch_calls.c.batch_call_id == batch_call_id
+        await self._database.run(update(batch_calls).where(of_batch).values(**values))
 
 
 def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:

@@ -37,7 +37,7 @@ class FilterField(StrEnum):
 
 
 class AttributeKind(StrEnum):
-    """Where a keyed filter looks, as list-calls names it."""
+    """The key-value maps of a call that can be filtered by key, named as list-calls names them."""
 
     METADATA = "metadata"
     DYNAMIC_VARIABLES = "dynamic_variables"

@@ -40,7 +40,7 @@ _ATTRIBUTES: Final[Mapping[AttributeKind, tuple[str, ...]]] = {
 }
 
 Attributes = Mapping[tuple[str, str], tuple[str | None, float | None]]
-"""(text, number) by (kind, key)."""
+"""The attributes of one call: (text, number) by (kind, key)."""
 
 
 def columns(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def tool_calls(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def as_text(value: object) -> str | None:
-    """A scalar as an attribute's text."""
+    """Return a JSON scalar as the text that an attribute is compared by."""
     if isinstance(value, str):
         return storable(value)[:MAX_TEXT_CHARACTERS]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:

@@ -25,21 +25,21 @@ from ari_agent.store.list_calls_paging import Key
 from ari_agent.store.tables import calls
 
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
-"""What `call_of` reads."""
+"""The columns that `call_of` reads."""
 STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.webhook_plan, calls.c.diverted)
-"""What `stored_call_of` reads."""
+"""The columns that `stored_call_of` reads."""
 _NO_ITEM: Final = calls.c.list_item.is_(None)
 ITEM: Final[Sequence[ColumnElement[Any]]] = (
     calls.c.call_id,
     calls.c.list_item,
     *(case((_NO_ITEM, column)).label(column.name) for column in (calls.c.document, calls.c.amendments)),
 )
-"""What `item_of` reads: a long record is left where it is."""
+"""The columns that `item_of` reads; the long record is read only where the row has no list item."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A call object with what is stored beside it."""
+    """A call object with its recovery, which is stored beside it."""
 
     call: Call
     recovery: CallRecovery
@@ -51,7 +51,7 @@ def list_item(known: Mapping[str, object]) -> str:
 
 
 def read(connection: Connection, keys: Sequence[Key], columns: Sequence[ColumnElement[Any]]) -> Sequence[Row[Any]]:
-    """These columns of these calls, which are all there, in this order."""
+    """Return these columns of these calls in this order; all of them must exist."""
     if not keys:
         return ()
     of_keys = among(connection, calls.c.call_id, [call_id for _, call_id in keys])

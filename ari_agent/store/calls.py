@@ -92,12 +92,12 @@ class Calls:
         _index(connection, call.call_id, known, listed_ms)
 
     async def get(self, call_id: str) -> Call | None:
-        """The record, or None."""
+        """Return the call object, or None. Raises: UnreadableRecord."""
         stored = await self.get_stored(call_id)
         return stored.call if stored else None
 
     async def get_stored(self, call_id: str) -> StoredCall | None:
-        """The record with its recovery, or None."""
+        """Return the call object with its recovery, or None. Raises: UnreadableRecord."""
         rows = await self._database.rows(_STORED.where(calls.c.call_id == call_id))
         return call_records.stored_call_of(rows[0]) if rows else None
 
@@ -157,7 +157,7 @@ class Calls:
         return CallPage(await asyncio.to_thread(readable, rows, read_one), next_key, total)
 
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
-        """How many calls fulfil every filter."""
+        """Return how many calls fulfil every filter."""
         return await self._database.read(lambda connection: count(connection, filters))
 
     async def update_fields(

@@ -7,19 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_
 
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import UnknownAsset, UnreadableRecord
+from ari_agent.errors import UnknownAsset
 from ari_agent.store.call_filter import FilterOp
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.filter_conditions import compare
 from ari_agent.store.outbox import Outbox
-from ari_agent.store.record_rows import readable
+from ari_agent.store.record_rows import parsed, readable
 from ari_agent.store.tables import chats
 
 SILENCE_MS: Final = 3_600_000
@@ -101,7 +100,7 @@ class Chats:
         }
 
     async def get(self, chat_id: str) -> Chat | None:
-        """The record, or None."""
+        """Return the record of the chat, or None. Raises: UnreadableRecord."""
         rows = await self._database.rows(select(chats).where(chats.c.chat_id == chat_id))
         return _chat(rows[0]) if rows else None
 
@@ -116,47 +115,31 @@ class Chats:
         rows = await self._database.rows(statement)
         if not rows:
             return None
-        try:
-            agent = agent_of(json.loads(rows[0].agent))
-        except ValidationError as error:
-            raise UnreadableRecord(f"the agent of chat {chat_id}", error) from None
+        agent = parsed(agent_of, rows[0].agent, f"the agent of chat {chat_id}")
         answer_to = json.loads(rows[0].answer_to) if rows[0].answer_to else None
         return GoesOn(agent, answer_to, is_awaited=bool(rows[0].is_awaited))
 
     async def ongoing_between(self, agent_number: str, user_numbers: Sequence[str]) -> Chat | None:
         """The chat that the two numbers lead now; the newest, if there are several. user_numbers: spellings of one."""
-        statement = (
-            select(chats)
-            .where(
-                chats.c.agent_number == agent_number,
-                chats.c.user_number.in_(user_numbers),
-                chats.c.chat_status == ChatStatus.ONGOING.value,
-            )
-            .order_by(chats.c.start_timestamp.desc(), chats.c.chat_id.desc())
-            .limit(1)
-        )
-        rows = await self._database.rows(statement)
+        of_both = and_(chats.c.agent_number == agent_number, chats.c.user_number.in_(user_numbers))
+        rows = await self._ongoing(of_both, chats.c.start_timestamp.desc(), chats.c.chat_id.desc(), limit=1)
         return _chat(rows[0]) if rows else None
 
     async def fallen_silent(self, *, limit: int = 100) -> Sequence[Chat]:
         """Ongoing chats that nobody wrote to for as long as their agent waits."""
-        statement = (
-            select(chats)
-            .where(chats.c.chat_status == ChatStatus.ONGOING.value, chats.c.silent_until_ms <= self._now_ms())
-            .order_by(chats.c.silent_until_ms)
-            .limit(limit)
-        )
-        return readable(await self._database.rows(statement), _chat, of="chat_id")
+        silent_until_ms = chats.c.silent_until_ms
+        rows = await self._ongoing(silent_until_ms <= self._now_ms(), silent_until_ms, limit=limit)
+        return readable(rows, _chat, of="chat_id")
 
     async def unanswered(self, *, limit: int = 1000) -> Sequence[Chat]:
-        """Ongoing chats whose user waits for an answer."""
-        statement = (
-            select(chats)
-            .where(chats.c.is_awaited, chats.c.chat_status == ChatStatus.ONGOING.value)
-            .order_by(chats.c.chat_id)
-            .limit(limit)
-        )
-        return readable(await self._database.rows(statement), _chat, of="chat_id")
+        """Return ongoing chats whose user waits for an answer, at most `limit`."""
+        return readable(await self._ongoing(chats.c.is_awaited, chats.c.chat_id, limit=limit), _chat, of="chat_id")
+
+    async def _ongoing(
+        self, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int
+    ) -> Sequence[Row[Any]]:
+        ongoing = chats.c.chat_status == ChatStatus.ONGOING.value
+        return await self._database.rows(select(chats).where(condition, ongoing).order_by(*order).limit(limit))
 
     async def list(
         self,
@@ -188,7 +171,7 @@ class Chats:
         )
 
     async def count(self, filters: ChatFilters | None = None) -> int:
-        """How many chats fulfil every filter."""
+        """Return how many chats fulfil every filter."""
         statement = select(func.count()).select_from(chats).where(*_conditions(filters))
         return await self._database.scalar(statement) or 0
 
@@ -217,7 +200,7 @@ def _conditions(wanted: ChatFilters | None) -> Sequence[ColumnElement[bool]]:
 
 
 def _position(pagination_key: str) -> tuple[int, str]:
-    """Where in the order a page begins."""
+    """Return the place of the last chat before a page. Raises: UnknownAsset."""
     start_ms, colon, chat_id = pagination_key.partition(":")
     if colon and start_ms.isascii() and start_ms.isdigit() and len(start_ms) < 19:
         return int(start_ms), chat_id
@@ -225,7 +208,4 @@ def _position(pagination_key: str) -> tuple[int, str]:
 
 
 def _chat(row: Row[Any]) -> Chat:
-    try:
-        return Chat.model_validate(json.loads(row.document))
-    except ValidationError as error:
-        raise UnreadableRecord(f"the record of chat {row.chat_id}", error) from None
+    return parsed(Chat.model_validate, row.document, f"the record of chat {row.chat_id}")

@@ -1,17 +1,14 @@
 """The engine and its transactions: SQLite by default, PostgreSQL by URL.
 
 A transaction is a plain function of a connection. For PostgreSQL it runs on asyncpg, through SQLAlchemy's greenlets;
-for SQLite in a thread of its own, with the `sqlite3` of the standard library: one hop to a thread for a transaction,
-where an asynchronous driver makes a hop for each step of each statement (measured: twice the time of a save).
+for SQLite in a thread, with `sqlite3`, which takes half as long for a save as an asynchronous driver.
 
-SQLite has one writer at a time. Its own lock makes the others sleep and try again, so the writes of this process queue
-up, first come first served, for the one thread that writes; readers have theirs and, in WAL mode, neither wait for the
-writer nor hold it up. A write transaction takes the lock when it begins (BEGIN IMMEDIATE): one that reads first and
-writes later would fail instead of waiting when another process had written in between.
+SQLite has one writer at a time, so the writes of this process queue up for one thread; in WAL mode, readers neither
+wait for the writer nor hold it up. A write transaction takes the lock when it begins (BEGIN IMMEDIATE): one that reads
+first and writes later would fail instead of waiting when another process had written in between.
 
-`synchronous=NORMAL`: a commit is in the write-ahead log, in the kernel's hands, and survives the death of this
-process at any moment; it is not synced to the disk, which would cost each call 2 to 20 ms while the caller waits.
-After a power cut the database is whole but may lack the last moments. Who needs those uses PostgreSQL.
+`synchronous=NORMAL`: a commit survives the death of this process at any moment, but is not synced to the disk, which
+would cost each call 2 to 20 ms. After a power cut the database is whole but may lack the last moments.
 """
 
 from __future__ import annotations
@@ -92,7 +89,7 @@ def shown(url: URL) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, without the statement and its values."""
+    """Return what went wrong in one line, without the statement and its values."""
     cause: BaseException = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = str(cause).strip() or type(cause).__name__
     # asyncpg's errors reach here as "<class 'asyncpg.exceptions.X'>: message"
@@ -135,7 +132,7 @@ class Database:
     def __init__(self, database_url: str) -> None:
         url = parse_url(database_url)
         self.shown_url = shown(url)
-        """For people, without the password."""
+        """The URL of the database for people, without the password."""
         try:
             self._backend: Sqlite | Postgresql = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
         except SQLAlchemyError as error:
@@ -165,7 +162,7 @@ class Database:
         return await self._run(self._backend.read, job)
 
     async def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
-        """What one statement finds."""
+        """Return all rows that one statement finds."""
         return await self.read(lambda connection: connection.execute(statement).all())
 
     async def scalar(self, statement: sa.Select[T]) -> T | None:
@@ -207,7 +204,7 @@ def _log_failure(task: asyncio.Task[T]) -> None:
 
 
 class Sqlite:
-    """One file, one thread that writes, a few that read."""
+    """A SQLite file, with one thread that writes and a few that read."""
 
     def __init__(self, url: URL) -> None:
         self._path = Path(url.database or "").absolute()
@@ -218,7 +215,7 @@ class Sqlite:
         self._reading = ThreadPoolExecutor(SQLITE_READERS, thread_name_prefix="store-read")
 
     def is_to_be_made(self, *, folder_is_made: bool) -> bool:
-        """As of Database."""
+        """Tell whether the file is not there yet, as Database.is_to_be_made says."""
         if self._path.exists():
             return False
         folder = self._path.parent
@@ -235,11 +232,11 @@ class Sqlite:
         return await asyncio.get_running_loop().run_in_executor(self._writing, self._write, job)
 
     async def read(self, job: Callable[[sa.Connection], T]) -> T:
-        """A transaction in a thread that reads."""
+        """Run `job` in a transaction in a thread that reads."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._transaction, self._reader, job)
 
     async def close(self) -> None:
-        """Nothing runs in the threads any more."""
+        """Wait until nothing runs in the threads any more, and end them."""
         self._writer.dispose()
         self._reader.dispose()
         self._writing.shutdown()
@@ -334,5 +331,5 @@ class Postgresql:
             return await connection.run_sync(job)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection of the pool."""
         await self._engine.dispose()

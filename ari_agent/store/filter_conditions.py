@@ -183,12 +183,11 @@ def _bindable(value: Any) -> Any:
 
 
 def compare(column: sa.ColumnElement[Any], op: FilterOp, value: Any) -> sa.ColumnElement[bool]:
-    """The SQL of a condition on any column."""
+    """Return the SQL for a condition on any column."""
     return _CONDITIONS[op](column, _double(value) if isinstance(column.type, sa.Double) else _bindable(value))
 
 
 def _double(value: Any) -> Any:
-    """A number as it is compared with a column of doubles."""
-    return (
-        [_double(inner) for inner in value] if isinstance(value, list | tuple) else sa.literal(float(value), sa.Double)
-    )
+    """Return a number, or a list of them, as SQL that compares with a column of doubles."""
+    several = isinstance(value, list | tuple)
+    return [_double(inner) for inner in value] if several else sa.literal(float(value), sa.Double)

@@ -19,7 +19,7 @@ from ari_agent.store.filter_conditions import NEGATIONS, MatchingCalls, matching
 from ari_agent.store.tables import StorableText, calls
 
 Key = tuple[int, str]
-"""A call's place in the list: listed_ms, call_id."""
+"""A call's place in the list, as (listed_ms, call_id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: Want
 
 
 def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
-    """How many calls fulfil the filters."""
+    """Return how many calls fulfil all filters."""
     for place, unwanted in enumerate(filters):
         if isinstance(unwanted, AttributeFilter) and unwanted.op in NEGATIONS:
             # all calls less those that have the attribute: to look for it in each call would take seconds
@@ -80,7 +80,7 @@ def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Sel
 
 
 def _position(connection: Connection, pagination_key: str) -> Key:
-    """The place in the list of the last call before the page."""
+    """Return the place in the list of the last call before the page. Raises: UnknownCall."""
     listed_ms, colon, call_id = pagination_key.partition(":")
     if colon and listed_ms.isascii() and listed_ms.isdigit() and len(listed_ms) < 19:
         return int(listed_ms), call_id

@@ -6,8 +6,8 @@
        └─no retry left─> dead       the row stays whole, for the API to show and replay
                           └─> buried  deleted over the API; the row stays, without its body
 
-What is settled is deleted after a while, see `purge`: the rows of calls and chats that are over, since those that go on
-may still queue an event that must not be queued again.
+What is settled is deleted after a while, see `purge_settled`: the rows of calls and chats that are over, since those
+that go on may still queue an event that must not be queued again.
 
 Of one call, the oldest event that is due goes first. One that waits for its next attempt lets the later ones pass, but
 for one case: if its receiver was not reached at all, they wait with it, since they could not be delivered either; so a
@@ -76,9 +76,7 @@ class Outbox:
         if not events:
             return
         if last := {event.call_id: event for event in events if event.event is _HOLDS_THOSE_BEFORE}:
-            events = [
-                event for event in events if event.event is not _HOLDS_THOSE_BEFORE or event is last[event.call_id]
-            ]
+            events = [each for each in events if each.event is not _HOLDS_THOSE_BEFORE or each is last[each.call_id]]
             # Also one that is just being sent, which is sent to its end but not again.
             older = (outbox.c.call_id.in_(last), outbox.c.event == _HOLDS_THOSE_BEFORE.value)
             connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
@@ -105,7 +103,7 @@ class Outbox:
         )
 
     def announce(self) -> None:
-        """Tell the delivery that there is something new."""
+        """Tell the delivery, if one listens, that something new is due."""
         if self.on_added:
             self.on_added()
 
@@ -129,24 +127,17 @@ class Outbox:
     def due_statement(
         now_ms: int, limit: int, except_calls: Collection[str], except_receivers: Collection[str]
     ) -> Select[Any]:
-        """The question that `due` asks."""
+        """Return the statement that `due` executes."""
         older = outbox.alias("older")
-        statement = (
-            select(outbox)
-            .where(outbox.c.state == _PENDING, outbox.c.next_attempt_ms <= now_ms)
-            .where(
-                ~select(older.c.outbox_id)
-                .where(
-                    older.c.call_id == outbox.c.call_id,
-                    older.c.outbox_id < outbox.c.outbox_id,
-                    older.c.state == _PENDING,
-                    or_(older.c.next_attempt_ms <= now_ms, older.c.why.startswith(_NOT_REACHED)),
-                )
-                .exists()
-            )
-            .order_by(outbox.c.next_attempt_ms, outbox.c.outbox_id)
-            .limit(limit)
+        goes_first = select(older.c.outbox_id).where(
+            older.c.call_id == outbox.c.call_id,
+            older.c.outbox_id < outbox.c.outbox_id,
+            older.c.state == _PENDING,
+            or_(older.c.next_attempt_ms <= now_ms, older.c.why.startswith(_NOT_REACHED)),
         )
+        is_due = (outbox.c.state == _PENDING, outbox.c.next_attempt_ms <= now_ms, ~goes_first.exists())
+        statement = select(outbox).where(*is_due)
+        statement = statement.order_by(outbox.c.next_attempt_ms, outbox.c.outbox_id).limit(limit)
         if except_calls:
             statement = statement.where(outbox.c.call_id.not_in(except_calls))
         if except_receivers:
@@ -155,11 +146,8 @@ class Outbox:
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
-        return await self._database.scalar(
-            select(func.min(outbox.c.next_attempt_ms)).where(
-                outbox.c.state == _PENDING, outbox.c.next_attempt_ms > after_ms
-            )
-        )
+        later = (outbox.c.state == _PENDING) & (outbox.c.next_attempt_ms > after_ms)
+        return await self._database.scalar(select(func.min(outbox.c.next_attempt_ms)).where(later))
 
     async def delivered(self, outbox_id: int) -> None:
         """A 2xx came back: the event is never sent again. Its body, which holds what was said, is dropped."""
@@ -182,11 +170,11 @@ class Outbox:
         )
 
     async def depth(self) -> int:
-        """How many events are pending."""
+        """Return how many events are pending."""
         return await self._count(_PENDING)
 
     async def dead_count(self) -> int:
-        """How many dead letters there are."""
+        """Return how many dead letters there are."""
         return await self._count(_DEAD)
 
     async def dead_letters(
@@ -236,7 +224,7 @@ class Outbox:
         return await self._purge((DELIVERED, BURIED), before_ms)
 
     async def purge_dead(self, before_ms: int) -> int:
-        """The same with what died before that time."""
+        """Delete some dead letters that died before that time, as `purge_settled` does."""
         return await self._purge((DEAD,), before_ms)
 
     async def _purge(self, states: Collection[str], before_ms: int) -> int:
@@ -250,19 +238,15 @@ class Outbox:
             .limit(_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
-        statement = delete(outbox).where(outbox.c.outbox_id.in_(old))
-        return await self._database.run(statement)
+        return await self._database.run(delete(outbox).where(outbox.c.outbox_id.in_(old)))
 
     def forget(self, connection: Connection, call_id: str) -> None:
         """Drop what is settled of a call that is being deleted; what is pending is still delivered."""
         connection.execute(delete(outbox).where(outbox.c.call_id == call_id, outbox.c.state != PENDING))
 
     async def _set(self, outbox_id: int, *, where_state: str, **values: object) -> bool:
-        statement = (
-            update(outbox).where(outbox.c.outbox_id == outbox_id, outbox.c.state == where_state).values(**values)
-        )
-
-        return await self._database.run(statement) == 1
+        this_event = (outbox.c.outbox_id == outbox_id) & (outbox.c.state == where_state)
+        return await self._database.run(update(outbox).where(this_event).values(**values)) == 1
 
     async def _count(self, state: ColumnElement[str]) -> int:
         statement = select(func.count()).select_from(outbox).where(outbox.c.state == state)

@@ -10,18 +10,17 @@ chain, made at the same time, would not see each other. Every spelling of a numb
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row, delete, or_, select, text, update
 
 from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
-from ari_agent.errors import AlreadyStored, FallbackChain, UnreadableRecord
+from ari_agent.errors import AlreadyStored, FallbackChain
 from ari_agent.store.database import Database, dump, insert_into
+from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import phone_numbers
 
 _FALLBACKS_LOCK: Final = 0x617269_66616C6C  # of pg_advisory_xact_lock: "ari", "fall"
@@ -36,10 +35,7 @@ class PhoneNumberPage:
 
 
 def _phone_number(row: Row[Any]) -> PhoneNumber:
-    try:
-        return PhoneNumber.model_validate(json.loads(row.document))
-    except ValidationError as error:
-        raise UnreadableRecord(f"the record of number {row.phone_number}", error) from None
+    return parsed(PhoneNumber.model_validate, row.document, f"the record of number {row.phone_number}")
 
 
 def _values(number: PhoneNumber) -> dict[str, object]:
@@ -51,7 +47,7 @@ def _values(number: PhoneNumber) -> dict[str, object]:
 
 
 class PhoneNumbers:
-    """Numbers, keyed by `phone_number`."""
+    """The registered phone numbers, by `phone_number`."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
@@ -118,7 +114,7 @@ class PhoneNumbers:
         return await self._database.write(change)
 
     async def delete(self, phone_number: str) -> bool:
-        """Forget the number. False: no such number."""
+        """Delete the number. Return False if there is no such number."""
         statement = delete(phone_numbers).where(phone_numbers.c.phone_number == phone_number)
         return await self._database.run(statement) == 1
 
@@ -151,12 +147,8 @@ def _refuse_chain(connection: Connection, phone_number: str, fallback_number: st
             raise FallbackChain(
                 f"fallback_number: {fallback_number} has a fallback of its own ({further}); name a number that has none"
             )
-    names_this_number = or_(
-        *(
-            phone_numbers.c.document.contains(f'"fallback_number":"{spelling}"', autoescape=True)
-            for spelling in all_spellings(phone_number)
-        )
-    )
+    fields = [f'"fallback_number":"{spelling}"' for spelling in all_spellings(phone_number)]
+    names_this_number = or_(*(phone_numbers.c.document.contains(field, autoescape=True) for field in fields))
     for row in connection.execute(select(phone_numbers).where(names_this_number).order_by(column)):
         # SQLite's LIKE takes `Desk` for `desk`
         if _phone_number(row).fallback_number in all_spellings(phone_number):

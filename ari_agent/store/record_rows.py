@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,18 @@ from ari_agent.errors import UnreadableRecord
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _READ_AT_ONCE: Final = 16  # records: half a millisecond
+
+
+def parsed(read_one: Callable[[Any], T], document: str, what: str) -> T:
+    """Return the object that `read_one` makes of a JSON document.
+
+    Raises:
+        UnreadableRecord: the document of `what` is not what this version stores.
+    """
+    try:
+        return read_one(json.loads(document))
+    except ValueError as error:
+        raise UnreadableRecord(what, error) from None
 
 
 def readable(rows: Sequence[Row[Any]], read_one: Callable[[Row[Any]], T], *, of: str = "call_id") -> Sequence[T]:

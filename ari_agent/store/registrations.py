@@ -5,7 +5,6 @@ Taking is deleting: whoever's DELETE finds the row has the call, so of two calle
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ari_agent.errors import UnreadableRecord
 from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.outbox import Outbox
+from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import registrations
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Registrations:
         await self._database.write(write)
 
     async def give_back(self, registration: Registration) -> None:
-        """Undo `take`: somebody else may have the call."""
+        """Undo `take`, so that somebody else may take the call."""
         await self._database.write(lambda connection: _put(connection, registration))
 
     async def take(self, call_id: str, *, now_ms: int) -> Registration | None:
@@ -69,13 +69,9 @@ class Registrations:
         return await self._database.write(write)
 
     async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Overdue]:
-        """Registrations whose time is up, the oldest first."""
-        statement = (
-            select(registrations.c.call_id, registrations.c.document)
-            .where(registrations.c.expires_ms <= now_ms)
-            .order_by(registrations.c.expires_ms)
-            .limit(limit)
-        )
+        """Return registrations whose time is up, the oldest first, at most `limit`."""
+        expires_ms = registrations.c.expires_ms
+        statement = select(registrations).where(expires_ms <= now_ms).order_by(expires_ms).limit(limit)
         rows = await self._database.rows(statement)
         return [_overdue(row.call_id, row.document) for row in rows]
 
@@ -104,7 +100,7 @@ class Registrations:
         return await self._database.scalar(select(func.min(registrations.c.expires_ms)))
 
     async def waiting(self) -> frozenset[str]:
-        """The call_ids of all that are registered now."""
+        """Return the call_ids of all calls that are registered now."""
         return frozenset(row.call_id for row in await self._database.rows(select(registrations.c.call_id)))
 
 
@@ -127,7 +123,4 @@ def _overdue(call_id: str, document: str) -> Overdue:
 
 
 def _registration(call_id: str, document: str) -> Registration:
-    try:
-        return Registration.model_validate(json.loads(document))
-    except ValueError as error:
-        raise UnreadableRecord(f"the registration of call {call_id}", error) from None
+    return parsed(Registration.model_validate, document, f"the registration of call {call_id}")

@@ -45,7 +45,7 @@ class Store:
 
     @property
     def shown_url(self) -> str:
-        """The URL of the database for people, without a password."""
+        """The URL of the database for people, without the password."""
         return self._database.shown_url
 
     async def open(self) -> None:

@@ -50,13 +50,17 @@ class StorableText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        """The column's type."""
+        """Return the column's type in this database."""
         return dialect.type_descriptor(String(collation="C" if dialect.name == "postgresql" else None))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Every text on its way into a statement."""
+        """Make a text storable on its way into a statement."""
         del dialect
         return value if value is None else storable(value)
+
+
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 metadata: Final = MetaData(
@@ -67,7 +71,7 @@ metadata: Final = MetaData(
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 
 _IN_ORDER: Final = ("listed_ms", "call_id")
-"""How lists of calls are sorted."""
+"""The columns by which lists of calls are sorted."""
 _FREQUENT: Final = ("call_status", "direction")
 
 calls: Final = Table(
@@ -150,28 +154,10 @@ outbox: Final = Table(
     Column("next_attempt_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger, comment="when it was delivered or died"),
     Column("why", StorableText, comment="the last failure"),
-    Index(
-        "ix_outbox_pending",
-        "next_attempt_ms",
-        "outbox_id",
-        "receiver",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_outbox_dead",
-        "outbox_id",
-        sqlite_where=text("state = 'dead'"),
-        postgresql_where=text("state = 'dead'"),
-    ),
+    _partial_index("ix_outbox_pending", "next_attempt_ms", "outbox_id", "receiver", where="state = 'pending'"),
+    _partial_index("ix_outbox_dead", "outbox_id", where="state = 'dead'"),
     Index("ix_outbox_call", "call_id"),
-    Index(
-        "ix_outbox_settled",
-        "state",
-        "settled_ms",
-        sqlite_where=text("settled_ms IS NOT NULL"),
-        postgresql_where=text("settled_ms IS NOT NULL"),
-    ),
+    _partial_index("ix_outbox_settled", "state", "settled_ms", where="settled_ms IS NOT NULL"),
     sqlite_autoincrement=True,  # an id that was deleted never names another event
 )
 
@@ -269,10 +255,5 @@ chats: Final = Table(
     Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
     Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
     Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
-    Index(
-        "ix_chats_unanswered",
-        "chat_id",
-        sqlite_where=text("is_awaited"),
-        postgresql_where=text("is_awaited"),
-    ),
+    _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
 )
