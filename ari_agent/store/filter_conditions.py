@@ -101,12 +101,12 @@ NEGATIONS: Final[Mapping[FilterOp, FilterOp]] = {FilterOp.NE: FilterOp.EQ, Filte
 
 
 def _has_not(first: sa.FromClause, wanted: AttributeFilter, dialect_name: str) -> sa.ColumnElement[bool]:
-    """The call has no such attribute. PostgreSQL joins by a hash, SQLite reads the unwanted in the list's order."""
-    unwanted = call_attributes.alias("unwanted")
-    conditions = _attribute_conditions(unwanted, wanted, NEGATIONS[wanted.op])
+    """The call has no such attribute. PostgreSQL makes a join of it, SQLite reads the unwanted in the list's order."""
+    other = call_attributes.alias("unwanted")
+    conditions = _attribute_conditions(other, wanted, NEGATIONS[wanted.op])
     if dialect_name == "sqlite":
-        return _place(first).not_in(sa.select(_place(unwanted)).where(*conditions))
-    return ~sa.exists().where(unwanted.c.call_id == first.c.call_id, *conditions)
+        return _place(first).not_in(sa.select(_place(other)).where(*conditions))
+    return ~sa.exists().where(other.c.call_id == first.c.call_id, other.c.listed_ms == first.c.listed_ms, *conditions)
 
 
 def _place(table: sa.FromClause) -> sa.ColumnElement[str]:

@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, Index, Table, insert, text
 from sqlalchemy.util import await_only
 
+from ari_agent.media.wheel import freeze_garbage_collector
 from ari_agent.store.call_filter import (
     AnyFilter,
     AttributeFilter,
@@ -256,6 +257,7 @@ async def measure(database_url: str, count: int, draws: int, only: frozenset[str
     took_ms: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     limits_ms: dict[str, int] = {"get-call": GET_MS}
     found: dict[str, int] = {"get-call": 1}
+    freeze_garbage_collector()  # as the controller does
     ticker = Ticker()
     ticking = asyncio.create_task(ticker.run())
 
