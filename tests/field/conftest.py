@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.api.conftest import store
 from tests.integration.conftest import (
     go_before_others,
     nothing_is_left,
@@ -15,7 +16,7 @@ from tests.integration.conftest import (
     stage,
 )
 
-__all__ = ["go_before_others", "nothing_is_left", "pytest_runtest_makereport", "scripts_went_well", "stage"]
+__all__ = ["go_before_others", "nothing_is_left", "pytest_runtest_makereport", "scripts_went_well", "stage", "store"]
 
 HERE = Path(__file__).parent
 

@@ -177,6 +177,16 @@ def test_speech_begins_with_the_first_complete_sentence() -> None:
     assert not talk.dialogue.is_speaking
 
 
+@pytest.mark.parametrize("pieces", [["One two."], ["One", " two."], ["One", " ", "two.", ""]])
+def test_an_answer_whose_server_never_says_that_it_is_complete_ends_where_it_stops(pieces: list[str]) -> None:
+    talk = Talk().start().answer("").voice(600, "Count to two.").wait(500)
+    for content in pieces:
+        talk.feed(events.AgentSaid(LlmResponse(response_id=1, content=content, end_call=True))).wait(100)
+    assert [order.text for order in talk.wait(3000).of(Speak)] == ["One two."]
+    assert talk.said()[-1] == "agent: One two."
+    assert talk.wishes() == [Ask(1), HangUp()]
+
+
 def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() -> None:
     talk = Talk().start().answer("One two three four five. Six seven eight nine ten.", end_call=True).wait(600)
     talk.voice(600, "wait").wait(1000)
