@@ -54,6 +54,7 @@ PURE: Final = (
     "speech.endpointing",
     "speech.grammar",
     "speech.grammar_wire",
+    "speech.nods",
     "speech.pcm_stream",
     "speech.recognizer",
     "speech.sentences",

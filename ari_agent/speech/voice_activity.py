@@ -90,6 +90,11 @@ class VoiceActivity:
         """Where the last window of voice ended, in ms of the audio fed; while `speaking`, the voice is that long."""
         return self._ended_ms
 
+    @property
+    def may_begin(self) -> bool:
+        """Whether the last window held voice and not enough of them have come in a row: a voice begins, or a click."""
+        return not self.speaking and self._voiced > 0
+
     def feed(self, pcm: bytes) -> Sequence[VoiceChange]:
         """The next s16le at 16 kHz, of any length; what it shows of the voice, in order.
 

@@ -41,11 +41,11 @@ def test_a_piece_that_does_not_say_whether_it_is_the_last_is_taken_as_it_by_whoe
     requests.ask()
     piece = taken(requests, LlmResponse(response_id=1, content="a", end_call=True))
     assert (piece.complete, piece.may_be_last) == (False, True)
-    assert requests.is_open
-    requests.complete(piece.turn + 1)
-    assert requests.is_open
-    requests.complete(piece.turn)
-    assert not requests.is_open
+    open_ids = [requests.open_id]
+    for turn in (piece.turn + 1, piece.turn):
+        requests.complete(turn)
+        open_ids.append(requests.open_id)
+    assert open_ids == [1, 1, None]
     assert requests.spoken(piece.turn) == EndCall()
     cut_in = taken(requests, LlmInterrupt(interrupt_id=1, content="b"))
     requests.complete(cut_in.turn)

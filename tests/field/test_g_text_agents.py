@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
 
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
+from ari_agent.speech.synthesizer import Spoken, Synthesizer, Voice
 from ari_agent.store.store import Store
-from tests.api.test_web_text_agents import GREETING, Deaf, Tones, registered, speaking_house
-from tests.fakes.llm_server import LlmServer, Message, until
+from tests.api.test_web_text_agents import GREETING, OPENING, SPEECH, Deaf, Tones, registered, speaking_house, told
+from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
+from tests.fakes.sound import Samples, read_wav
 from tests.fakes.web_client import WebFrontEnd
+
+FRAME = 160  # 20 ms at 8 kHz
+YES = read_wav(SPEECH / "rms_yes.wav")[0][3200:]  # 0.1 s before it can be heard
+LONGER = read_wav(SPEECH / "rms_barge.wav")[0][3200:]
 
 
 @pytest.fixture
@@ -17,6 +31,99 @@ async def llms() -> AsyncIterator[LlmServer]:
     """Text agents."""
     async with LlmServer() as server:
         yield server
+
+
+class Ears:
+    """Understands one of these texts in each utterance, at its end, and beforehand where it tells partial ones.
+
+    loud_ms: how much sound it was fed since the last utterance.
+    """
+
+    def __init__(self, *texts: str, partials: bool = False) -> None:
+        self._texts, self._partials = list(texts), partials
+        self.loud_ms = 0
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    def open(
+        self, options: ListeningOptions, on_heard: Callable[[Heard], None], on_failed: Callable[[SpeechFailed], None]
+    ) -> Ears:
+        self._on_heard = on_heard
+        return self
+
+    def feed(self, pcm: bytes) -> None:
+        self.loud_ms += 20 * bool(np.abs(np.frombuffer(pcm, "<i2")).max() > 500)
+
+    def speech_started(self) -> None:
+        if self._partials and self._texts:
+            asyncio.get_running_loop().call_later(0.2, self._on_heard, Heard(self._texts[0], final=False))
+
+    def speech_stopped(self) -> None:
+        self.loud_ms = 0
+        text = self._texts.pop(0) if self._texts else ""
+        asyncio.get_running_loop().call_soon(self._on_heard, Heard(text, final=True))
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+class LongTones(Tones):
+    """Says eight seconds of noise for each sentence."""
+
+    async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
+        yield Spoken(np.full(8 * 16_000, 9000, "<i2").tobytes())
+
+
+@dataclass
+class Microphone:
+    """Sends a frame every 20 ms: what is to be said, and silence otherwise. left: what was not sent of it."""
+
+    front: WebFrontEnd
+    left: Samples = field(default_factory=lambda: np.zeros(0, np.int16))
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        with suppress(ConnectionClosed):
+            while True:
+                frame, self.left = self.left[:FRAME], self.left[FRAME:]
+                await self.front.say(np.pad(frame, (0, FRAME - len(frame))))
+                due_s += 0.02
+                await asyncio.sleep(due_s - loop.time())
+
+
+@asynccontextmanager
+async def calling(
+    store: Store, agent: LlmAgent, recognizer: Recognizer, synthesizer: Synthesizer, **settings: Any
+) -> AsyncIterator[Microphone]:
+    """A caller in a call to this agent."""
+    async with speaking_house(store, recognizer, synthesizer) as house:
+        call_id = await registered(house, agent, **settings)
+        async with WebFrontEnd(house.url(call_id)) as front:
+            microphone = Microphone(front)
+            running = asyncio.create_task(microphone.run())
+            try:
+                yield microphone
+            finally:
+                running.cancel()
+
+
+def said(talk: LlmTalk) -> list[str]:
+    """The newest transcript that its server has."""
+    messages = [message for message in talk.heard if "transcript" in message]
+    return [f"{part['role']}: {part['content']}" for part in messages[-1]["transcript"]]
+
+
+def silent(*answers: Message) -> Callable[[LlmTalk, Message], Any]:
+    """A server that answers so much and no more."""
+    left = list(answers)
+
+    async def answer(talk: LlmTalk, message: Message) -> None:
+        if message["interaction_type"] == "response_required" and left:
+            await talk.say(response_id=message["response_id"], **left.pop(0))
+
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -40,3 +147,56 @@ async def test_an_answer_with_other_types_than_documented_is_spoken(
         record = await house.ended(call_id)
     assert record["transcript"] == f"Agent: {GREETING}\n"
     assert record["disconnection_reason"] == "user_hangup"
+
+
+@pytest.mark.parametrize(
+    ("language", "nod"),
+    [("en-US", "Okay."), ("en-US", "Mhm."), ("en-US", "uh huh"), ("pt-BR", "Tá bom."), ("ja-JP", "はい、そうですね。")],
+    ids=["okay", "mhm", "uh-huh", "portuguese", "japanese"],
+)
+async def test_a_nod_does_not_cut_the_agent_off(store: Store, llms: LlmServer, language: str, nod: str) -> None:
+    agent = llms.agent(silent(), opening=(OPENING,))
+    ears = Ears(nod, partials=language == "pt-BR")
+    async with calling(store, agent, ears, LongTones(), language=language) as caller:
+        await caller.front.until(lambda: caller.front.audio)
+        caller.left = YES
+        await until(lambda: " ".join(said(agent.talks[0])).endswith(GREETING[-10:]))
+    heard = said(agent.talks[0])
+    assert " ".join(part.removeprefix("agent: ") for part in heard if part.startswith("agent")) == GREETING
+    assert f"user: {nod}" in heard
+    assert told(agent.talks[0], "response_required") == []
+
+
+@pytest.mark.parametrize("words", ["Okay, but tomorrow.", "Tomorrow."])
+@pytest.mark.parametrize("partials", [True, False])
+async def test_words_of_ones_own_do(store: Store, llms: LlmServer, words: str, partials: bool) -> None:
+    agent = llms.agent(silent(), opening=(OPENING,))
+    async with calling(store, agent, Ears(words, partials=partials), LongTones()) as caller:
+        await caller.front.until(lambda: caller.front.audio)
+        caller.left = YES
+        await until(lambda: bool(told(agent.talks[0], "response_required")))
+    heard = said(agent.talks[0])
+    assert heard[-1] == f"user: {words}"
+    assert GREETING not in " ".join(heard)
+
+
+@pytest.mark.parametrize("before_ms", [200, 100, 40])
+async def test_an_answer_is_withheld_from_a_caller_who_goes_on_right_before_it(
+    store: Store, llms: LlmServer, before_ms: int
+) -> None:
+    agent = llms.agent(silent(), opening=({**OPENING, "content": ""},))
+    ears = Ears("I want a flight", "to Rome tomorrow.")
+    async with calling(store, agent, ears, Tones()) as caller:
+        await until(lambda: bool(agent.talks))
+        caller.left = LONGER
+        talk = agent.talks[0]
+        await until(lambda: len(told(talk, "response_required")) == 1)
+        caller.left = LONGER
+        await until(lambda: ears.loud_ms >= before_ms)
+        await talk.respond(1, "Where do you want to fly?")
+        await until(lambda: len(told(talk, "response_required")) == 2)
+        heard_ms = len(caller.front.sound()) / 8
+    transcript: Sequence[Message] = told(agent.talks[0], "response_required")[1]["transcript"]
+    assert [(part["role"], part["content"]) for part in transcript] == [("user", "I want a flight to Rome tomorrow.")]
+    if before_ms >= 100:
+        assert heard_ms == 0

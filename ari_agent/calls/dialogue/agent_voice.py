@@ -3,7 +3,8 @@
     say ──▶ waiting ──▶ two streams of the synthesizer ──▶ [gate, room] ──▶ on_sound, on_whole
                               └ not a sound of a sentence ─▶ on_failed
 
-The gate is shut while the agent may not speak: what it would say is made meanwhile, so that it begins at once. There is
+The gate is shut while the agent may not speak: what it would say is made meanwhile, so that it begins at once. It waits
+for a moment where `waits` says that the caller may just have begun to speak. There is
 room while less than AHEAD_MS waits to be heard: what is cut off need not be paid for, and a long answer is no flood.
 """
 
@@ -27,6 +28,7 @@ PIECE_MS: Final = 200
 """The longest piece of sound; a mark follows each piece, so that what was heard is known as finely as this."""
 AHEAD_MS: Final = 8_000
 STREAMS: Final = 2
+LOOK_AGAIN_S: Final = 0.02
 
 _Piece: TypeAlias = Spoken | SpeechFailed | None  # None: the end
 
@@ -51,7 +53,8 @@ class AgentVoice:
 
     on_sound: is called with each piece of a sentence, of at most PIECE_MS. on_whole: is called when no more sound of a
     sentence comes. on_failed: is called when neither a sentence nor those after it can be spoken. unheard_ms: tells
-    how much sound was handed over and not heard. took_ms: is told how long the first sound of a sentence took.
+    how much sound was handed over and not heard. took_ms: is told how long the first sound of a sentence took. waits:
+    tells whether the next piece is to wait for LOOK_AGAIN_S and be asked about again.
     """
 
     def __init__(
@@ -64,10 +67,11 @@ class AgentVoice:
         on_failed: Callable[[SpeechFailed], None],
         unheard_ms: Callable[[], float],
         took_ms: Callable[[float], None],
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._synthesizer, self._voice = synthesizer, voice
         self._on_sound, self._on_whole, self._on_failed = on_sound, on_whole, on_failed
-        self._unheard_ms, self._took_ms = unheard_ms, took_ms
+        self._unheard_ms, self._took_ms, self._waits = unheard_ms, took_ms, waits
         self._loop = asyncio.get_running_loop()
         self._synthesized = _Synthesized()
         self._gate, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -166,6 +170,9 @@ class AgentVoice:
             if self._unheard_ms() > AHEAD_MS:
                 self._room.clear()
                 await self._room.wait()
+                continue
+            if self._waits():
+                await asyncio.sleep(LOOK_AGAIN_S)
                 continue
             await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
             if self._gate.is_set():

@@ -19,6 +19,8 @@ from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
 
 PIECE_MS: Final = 20
+UNSURE_MS: Final = 100
+"""For how many milliseconds after the caller's latest audio it counts that a voice may be about to begin in it."""
 QUIET_MS: Final = 300
 """A phone that sends nothing for this many milliseconds while its user speaks has stopped sending."""
 _PIECE_BYTES: Final = PIECE_MS * BYTES_PER_MS
@@ -71,6 +73,11 @@ class CallerHearing:
     def voice_until_ms(self) -> float:
         """When the latest voice of the user ended, in milliseconds since the caller was answered."""
         return self._activity.voice_ended_ms + self._now_ms() - self._fed_ms
+
+    @property
+    def may_begin_to_speak(self) -> bool:
+        """Whether a voice may have begun that voice activity is not sure of yet, which it is within UNSURE_MS."""
+        return self._activity.may_begin and self._now_ms() - self._heard_ms < UNSURE_MS
 
     def hear(self, pcm: bytes) -> None:
         """Take audio of the caller, s16le at 16 kHz and of any length; never waits."""

@@ -155,6 +155,7 @@ class TextAgentLeg:
             on_failed=self._voice_failed,
             unheard_ms=lambda: self._dialogue.unheard_ms,
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
+            waits=lambda: not self._dialogue.is_speaking and self._hearing.may_begin_to_speak,
         )
         self._hearing = CallerHearing(
             speech.detector, silence_ms=self._dialogue.silence_ms, now_ms=lambda: self._now_ms, on_event=self._feed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, CallerHearing
+from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, UNSURE_MS, CallerHearing
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
@@ -88,6 +88,16 @@ def test_a_voice_begins_and_ends_and_is_told_by_the_clock_of_the_call() -> None:
     assert room.notes.fed == 62
     assert room.hearing.voice_until_ms == 1640.0
     assert room.hearing.due_ms is None
+
+
+def test_a_voice_that_may_be_beginning_is_one_or_none_soon() -> None:
+    room, may_begin = Room(), []
+    for pcm, times, later_ms in ((QUIET, 16, 0), (LOUD, 2, 0), (LOUD, 0, UNSURE_MS), (LOUD, 4, 0)):
+        room.hear(pcm, times)
+        room.now_ms += later_ms  # from a phone that sends nothing meanwhile
+        may_begin.append(room.hearing.may_begin_to_speak)
+    assert may_begin == [False, True, False, False]
+    assert [type(event) for event in room.events] == [UserVoiceStarted]
 
 
 def test_audio_comes_in_pieces_of_any_length() -> None:

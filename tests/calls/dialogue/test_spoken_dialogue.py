@@ -190,7 +190,7 @@ def test_an_answer_whose_server_never_says_that_it_is_complete_ends_where_it_sto
 def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() -> None:
     talk = Talk().start().answer("One two three four five. Six seven eight nine ten.", end_call=True).wait(600)
     talk.voice(600, "wait").wait(1000)
-    assert talk.wishes() == [ClearSpeech(), Ask(1)]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech(), Ask(1)]
     agent, user = talk.said()
     assert user == "user: wait"
     assert agent.removeprefix("agent: ") in "One two three four five."
@@ -203,11 +203,11 @@ def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() 
 def test_what_still_comes_of_an_answer_that_was_cut_off_is_dropped() -> None:
     talk = Talk().start().answer("One two three four five. Six", complete=False).wait(400)
     talk.feed(events.UserVoiceStarted(talk.now_ms - 100))
-    talk.wait(300)
-    assert talk.wishes() == [ClearSpeech()]
+    talk.wait(1000)
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech()]
     talk.answer(" seven eight. Nine.", number=0, end_call=True).wait(2000)
     assert [order.text for order in talk.of(Speak)] == ["One two three four five."]
-    assert talk.wishes() == [ClearSpeech()]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech()]
 
 
 def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
@@ -220,9 +220,10 @@ def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
     assert f"{before} {after.removeprefix('agent: ')}" == f"agent: {text}"
 
 
-def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was() -> None:
+@pytest.mark.parametrize("sensitivity", [1, 0.9, 0.6])
+def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was(sensitivity: float) -> None:
     text = "One two three four five six seven eight nine ten."
-    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer(text).wait(600)
+    talk = Talk(turns={"interruption_sensitivity": sensitivity}).start().answer(text).wait(600)
     talk.voice(400, "uh huh").wait(5000)
     assert [type(order) for order in talk.wishes()] == [PauseSpeech, ResumeSpeech]
     assert " ".join(line.split(": ")[1] for line in talk.said() if line.startswith("agent")) == text
@@ -466,7 +467,7 @@ def test_a_machine_that_was_on_hold_has_no_turns_either() -> None:
 def test_last_words_that_the_caller_cuts_off_end_the_call_at_once() -> None:
     talk = Talk().start().answer("Goodbye, and thank you for your call.").wait(200).feed(events.AgentClosed())
     talk.voice(600, "wait").wait(1000)
-    assert talk.wishes() == [ClearSpeech(), HangUp()]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech(), HangUp()]
 
 
 def test_an_opening_that_its_server_leaves_behind_is_spoken_though_the_caller_began() -> None:
