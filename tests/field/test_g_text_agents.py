@@ -149,6 +149,18 @@ async def test_an_answer_with_other_types_than_documented_is_spoken(
     assert record["disconnection_reason"] == "user_hangup"
 
 
+async def test_markup_is_not_spoken_and_a_break_is_a_pause(store: Store, llms: LlmServer) -> None:
+    text = 'Wait here.<break time="1s"/>It is <b>fish</b> &amp; chips - or not.'
+    agent, voice = llms.agent(silent(), opening=({**OPENING, "content": text},)), Tones()
+    async with calling(store, agent, Deaf(), voice) as caller:
+        await until(lambda: bool(agent.talks) and "or not." in " ".join(said(agent.talks[0])))
+        heard = caller.front.sound()
+    assert voice.asked == ["Wait here.", "It is fish & chips, or not."]
+    assert len(heard) == 3 * 8000
+    assert np.count_nonzero(heard) == pytest.approx(2 * 8000, abs=400)  # the rest is the pause
+    assert said(agent.talks[0]) == ['agent: Wait here. <break time="1s"/> It is <b>fish</b> &amp; chips - or not.']
+
+
 @pytest.mark.parametrize(
     ("language", "nod"),
     [("en-US", "Okay."), ("en-US", "Mhm."), ("en-US", "uh huh"), ("pt-BR", "Tá bom."), ("ja-JP", "はい、そうですね。")],

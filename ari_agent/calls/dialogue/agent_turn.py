@@ -53,4 +53,4 @@ class AgentTurn:
 
 
 def _audible(sentences: list[Sentence]) -> list[Sentence]:
-    return [sentence for sentence in sentences if sentence.text]
+    return [sentence for sentence in sentences if sentence.text or sentence.pause_ms]

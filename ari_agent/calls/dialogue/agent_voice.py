@@ -44,7 +44,7 @@ class _Stream:
 class _Synthesized:
     """The sentences that wait to be synthesized, and the streams of those that are being synthesized or played."""
 
-    texts: deque[tuple[int, str]] = field(default_factory=deque)
+    texts: deque[tuple[int, str, int]] = field(default_factory=deque)
     streams: deque[_Stream] = field(default_factory=deque)
 
 
@@ -79,11 +79,14 @@ class AgentVoice:
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def say(self, number: int, text: str) -> None:
-        """Speak a sentence after those before it; nothing happens after `close`."""
+    def say(self, number: int, text: str, *, pause_ms: int = 0) -> None:
+        """Speak a sentence after those before it; nothing happens after `close`.
+
+        pause_ms: the sentence is so much silence, and nobody has to speak it.
+        """
         if self._closed:
             return
-        self._synthesized.texts.append((number, text))
+        self._synthesized.texts.append((number, text, pause_ms))
         self._fill()
         if self._playing is None:
             self._playing = self._loop.create_task(self._play(self._synthesized), name="agent's voice")
@@ -121,9 +124,10 @@ class AgentVoice:
     def _fill(self) -> None:
         said = self._synthesized
         while said.texts and len(said.streams) < STREAMS:
-            number, text = said.texts.popleft()
+            number, text, pause_ms = said.texts.popleft()
             pieces: asyncio.Queue[_Piece] = asyncio.Queue()
-            task = self._loop.create_task(self._make(text, pieces), name=f"sentence {number}")
+            making = _pause(pause_ms, pieces) if pause_ms else self._make(text, pieces)
+            task = self._loop.create_task(making, name=f"sentence {number}")
             said.streams.append(_Stream(number, pieces, task))
         self._news.set()
 
@@ -177,6 +181,11 @@ class AgentVoice:
             await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
             if self._gate.is_set():
                 return
+
+
+async def _pause(pause_ms: int, pieces: asyncio.Queue[_Piece]) -> None:
+    for piece in (Spoken(bytes(pause_ms * BYTES_PER_MS)), None):
+        pieces.put_nowait(piece)
 
 
 def _cut(piece: Spoken) -> Iterator[tuple[bytes, Sequence[SpokenWord]]]:

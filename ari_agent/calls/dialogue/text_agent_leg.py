@@ -307,8 +307,8 @@ class TextAgentLeg:
                 self._ask(order)
             case SendUpdate():
                 self._send_update(order)
-            case Speak(number, text):
-                self._voice.say(number, text)
+            case Speak(number, text, pause_ms):
+                self._voice.say(number, text, pause_ms=pause_ms)
             case PlaySound():
                 self._speech_output.play(order)
             case ClearSpeech():

@@ -74,6 +74,17 @@ async def test_sentences_come_in_order_and_in_pieces() -> None:
     assert len(mouth.whole) == 3
 
 
+async def test_a_pause_is_silence_of_its_length() -> None:
+    mouth = Mouth()
+    mouth.voice.let(True)
+    mouth.voice.say(1, "a")
+    mouth.voice.say(2, "", pause_ms=500)
+    mouth.voice.say(3, "b")
+    await until(lambda: mouth.whole == [1, 2, 3])
+    assert [lasts_ms for number, lasts_ms in mouth.heard if number == 2] == [200, 200, 100]
+    await mouth.voice.close()
+
+
 async def test_a_turn_waits_for_a_caller_who_may_have_begun_to_speak() -> None:
     mouth = Mouth()
     mouth.waits = [True, True, True, False]

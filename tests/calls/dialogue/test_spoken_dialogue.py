@@ -63,7 +63,7 @@ class Talk:
         for order in self.dialogue.feed(event, self.now_ms):
             self.orders.append(order)
             if isinstance(order, Speak):
-                self._made.append((order.number, len(order.text) * MS_PER_CHARACTER))
+                self._made.append((order.number, order.pause_ms or len(order.text) * MS_PER_CHARACTER))
             elif isinstance(order, PlaySound):
                 assert len(order.pcm) == order.end_ms * BYTES_PER_MS
                 self._playing.append([order.number, order.end_ms, 0.0])
@@ -175,6 +175,21 @@ def test_speech_begins_with_the_first_complete_sentence() -> None:
     talk.answer(" Three", complete=True).wait(2000)
     assert talk.said() == ["agent: One is here. Two is here. Three"]
     assert not talk.dialogue.is_speaking
+
+
+def test_a_pause_takes_its_time_and_is_kept_in_the_transcript_once_it_was_heard() -> None:
+    text = 'One two.<break time="1s"/>Three <b>four</b> - &amp; five.'
+    talk = Talk().start().answer(text)
+    assert [(order.text, order.pause_ms) for order in talk.of(Speak)] == [
+        ("One two.", 0),
+        ("", 1000),
+        ("Three four, & five.", 0),
+    ]
+    talk.wait(1000).feed(events.UserVoiceStarted(talk.now_ms)).wait(100)
+    talk.feed(events.UserHeard(Heard("Wait, wait.", final=True))).wait(100)
+    assert talk.said()[0] == "agent: One two."
+    whole = Talk().start().answer(text).wait(6000).said()
+    assert whole == ['agent: One two. <break time="1s"/> Three <b>four</b> - &amp; five.']
 
 
 @pytest.mark.parametrize("pieces", [["One two."], ["One", " two."], ["One", " ", "two.", ""]])
