@@ -51,6 +51,7 @@ PURE: Final = (
     "speech.alignment",
     "speech.barge_in",
     "speech.deepgram_messages",
+    "speech.echo",
     "speech.endpointing",
     "speech.grammar",
     "speech.grammar_wire",

@@ -22,6 +22,7 @@ from tests.fakes.sound import Samples, read_wav
 from tests.fakes.web_client import WebFrontEnd
 
 FRAME = 160  # 20 ms at 8 kHz
+ECHO_FRAMES = 8  # 160 ms
 YES = read_wav(SPEECH / "rms_yes.wav")[0][3200:]  # 0.1 s before it can be heard
 LONGER = read_wav(SPEECH / "rms_barge.wav")[0][3200:]
 
@@ -75,11 +76,25 @@ class LongTones(Tones):
         yield Spoken(np.full(8 * 16_000, 9000, "<i2").tobytes())
 
 
+class Recorded(Tones):
+    """Says recorded speech of some seven seconds for each sentence."""
+
+    async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
+        parts = [read_wav(SPEECH / f"{name}.wav")[0] for name in ("slt_no_thank_you", "rms_transfer_agent") * 2]
+        yield Spoken(np.repeat(np.concatenate(parts), 2).astype("<i2").tobytes())
+
+
 @dataclass
 class Microphone:
-    """Sends a frame every 20 ms: what is to be said, and silence otherwise. left: what was not sent of it."""
+    """Sends a frame every 20 ms: what is to be said, or silence, and an echo of what was heard.
+
+    left: what was not said yet. frames: how many were sent since the first sound came. echo_db: of the sound that was
+    heard ECHO_FRAMES before; None for a telephone without echo.
+    """
 
     front: WebFrontEnd
+    echo_db: float | None = None
+    frames: int = 0
     left: Samples = field(default_factory=lambda: np.zeros(0, np.int16))
 
     async def run(self) -> None:
@@ -88,9 +103,19 @@ class Microphone:
         with suppress(ConnectionClosed):
             while True:
                 frame, self.left = self.left[:FRAME], self.left[FRAME:]
-                await self.front.say(np.pad(frame, (0, FRAME - len(frame))))
+                frame = np.pad(frame, (0, FRAME - len(frame)))
+                if self.front.audio:
+                    self.frames += 1
+                if self.echo_db is not None:
+                    frame = frame + self._echo(self.frames - 1 - ECHO_FRAMES)
+                await self.front.say(frame)
                 due_s += 0.02
                 await asyncio.sleep(due_s - loop.time())
+
+    def _echo(self, number: int) -> Samples:
+        heard = self.front.sound()[number * FRAME : (number + 1) * FRAME] if number >= 0 else np.zeros(0)
+        damped = heard * 10 ** ((self.echo_db or 0) / 20)
+        return np.pad(damped, (0, FRAME - len(heard))).astype(np.int16)
 
 
 @asynccontextmanager
@@ -112,7 +137,7 @@ async def calling(
 def said(talk: LlmTalk) -> list[str]:
     """The newest transcript that its server has."""
     messages = [message for message in talk.heard if "transcript" in message]
-    return [f"{part['role']}: {part['content']}" for part in messages[-1]["transcript"]]
+    return [f"{part['role']}: {part['content']}" for part in messages[-1]["transcript"]] if messages else []
 
 
 def silent(*answers: Message) -> Callable[[LlmTalk, Message], Any]:
@@ -190,6 +215,27 @@ async def test_words_of_ones_own_do(store: Store, llms: LlmServer, words: str, p
     heard = said(agent.talks[0])
     assert heard[-1] == f"user: {words}"
     assert GREETING not in " ".join(heard)
+
+
+@pytest.mark.parametrize("echo_db", [-25, -35])
+async def test_the_agents_own_echo_does_not_cut_it_off(store: Store, llms: LlmServer, echo_db: float) -> None:
+    agent = llms.agent(silent(), opening=(OPENING,))
+    async with calling(store, agent, Ears("what the agent says"), Recorded()) as caller:
+        caller.echo_db = echo_db
+        await until(lambda: bool(agent.talks) and GREETING in " ".join(said(agent.talks[0])))
+        assert "clear" not in caller.front.words
+    assert said(agent.talks[0]) == [f"agent: {GREETING}"]
+
+
+async def test_a_voice_over_the_echo_does(store: Store, llms: LlmServer) -> None:
+    agent = llms.agent(silent(), opening=(OPENING,))
+    async with calling(store, agent, Ears("Wait, wait."), Recorded()) as caller:
+        caller.echo_db = -25
+        await until(lambda: caller.frames > 100)
+        caller.left = LONGER
+        await until(lambda: bool(told(agent.talks[0], "response_required")))
+    assert said(agent.talks[0])[-1] == "user: Wait, wait."
+    assert GREETING not in " ".join(said(agent.talks[0]))
 
 
 @pytest.mark.parametrize("before_ms", [200, 100, 40])

@@ -1,7 +1,7 @@
 """The caller's audio on its way to the dialogue: voice activity and the recognizer, and what they find as events.
 
-    hear ──▶ pieces of 20 ms ──▶ voice activity ──▶ UserVoiceStarted, UserVoiceStopped
-                             └─▶ recognition ─────▶ UserHeard, Failed
+    hear ──▶ pieces of 20 ms ──▶ voice activity, echo ──▶ UserVoiceStarted, UserVoiceStopped
+                             └─▶ recognition ───────────▶ UserHeard, Failed
 
 Voice activity and recognizer count the audio they were fed; the events tell times since the caller was answered.
 """
@@ -14,6 +14,7 @@ from typing import Final
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.transcript import Word
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions, Recognition, Recognizer
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
@@ -34,11 +35,16 @@ class CallerHearing:
         detector: VoiceDetector,
         *,
         silence_ms: int,
+        echo: Echo,
         now_ms: Callable[[], float],
         on_event: Callable[[Event], None],
     ) -> None:
-        """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered."""
-        self._activity = VoiceActivity(detector, silence_ms=silence_ms)
+        """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered.
+
+        echo: is told what the caller is played, and tells what comes back of it from the caller's voice.
+        """
+        self._activity = VoiceActivity(detector, silence_ms=silence_ms, is_echo=echo.explains)
+        self._echo = echo
         self._now_ms, self._on_event = now_ms, on_event
         self._opened: Recognition | None = None
         self._recognition: Recognition | None = None  # while the caller is listened to
@@ -104,6 +110,7 @@ class CallerHearing:
         self._fed_ms += PIECE_MS
         self._heard_ms = self._now_ms()
         recognition.feed(pcm)
+        self._echo.hear(pcm, self._heard_ms)
         if changes := self._activity.feed(pcm):
             self._voice_changed(recognition, changes)
 

@@ -95,6 +95,7 @@ from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
 from ari_agent.speech.voice_activity import VoiceDetector
@@ -157,11 +158,16 @@ class TextAgentLeg:
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
             waits=lambda: not self._dialogue.is_speaking and self._hearing.may_begin_to_speak,
         )
+        echo = Echo()
         self._hearing = CallerHearing(
-            speech.detector, silence_ms=self._dialogue.silence_ms, now_ms=lambda: self._now_ms, on_event=self._feed
+            speech.detector,
+            silence_ms=self._dialogue.silence_ms,
+            echo=echo,
+            now_ms=lambda: self._now_ms,
+            on_event=self._feed,
         )
         self.hear: Callable[[bytes], None] = self._hearing.hear
-        self._speech_output = SpeechOutput(output)
+        self._speech_output = SpeechOutput(output, echo, now_ms=lambda: self._now_ms)
         self._events: deque[Event] = deque()  # that wait for their turn
         self._is_feeding = False
         self._started_s: float | None = None

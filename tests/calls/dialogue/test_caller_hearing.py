@@ -8,6 +8,7 @@ from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, UNSURE_M
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
@@ -64,7 +65,7 @@ class Room:
         self.events: list[Event] = []
         self.notes = Notes()
         self.hearing = CallerHearing(
-            LoudIsVoice(), silence_ms=1000, now_ms=lambda: self.now_ms, on_event=self.events.append
+            LoudIsVoice(), silence_ms=1000, echo=Echo(), now_ms=lambda: self.now_ms, on_event=self.events.append
         )
         self.hearing.set_silence(300)
         self.hearing.hear(LOUD)  # before the start: for nobody
@@ -155,10 +156,10 @@ def test_a_recognizer_may_fail_as_it_is_opened() -> None:
             return self
 
     told: list[Event] = []
-    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=told.append)
+    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=told.append)
     hearing.start(Broken(), ListeningOptions("call_1"))
     assert [type(event) for event in told] == [Failed]
 
 
 async def test_who_never_came_has_nothing_to_close() -> None:
-    await CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=print).close()
+    await CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=print).close()
