@@ -265,7 +265,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "media.audio", "media.resampler", "contract", "errors"}),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
-    "store": frozenset({"store", "clock", "contract", "errors"}),
+    "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.
     "calls": frozenset(
         {

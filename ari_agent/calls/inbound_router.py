@@ -30,13 +30,9 @@ from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_overrid
 from ari_agent.routing.caller_country import refused_country
 from ari_agent.routing.caller_number import ANONYMOUS, who_calls
 from ari_agent.routing.dialled_number import (
-    Dialled,
     dialled_candidates,
     dialled_user,
     refused_number,
-    stored_endings,
-    stored_spellings,
-    what_was_dialled,
 )
 from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, refused_agent
 from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
@@ -125,7 +121,7 @@ class InboundRouter:
         if not channel.name.startswith("PJSIP/") and not from_dialplan:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
         candidates = _dialled(channel, stasis, sip)
-        dialled, number = await self._number(candidates)
+        dialled, number = await self._store.phone_numbers.dialled(candidates)
         to_number = number.phone_number if number else dialled.as_dialled
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
         call = turned_away_call(
@@ -234,17 +230,6 @@ class InboundRouter:
         if sip.headers:
             await self._ari.set_variables(channel.id, channel_variables(sip.headers))
         return sip, caller.number
-
-    async def _number(self, candidates: Sequence[str]) -> tuple[Dialled, PhoneNumber | None]:
-        """Find what was dialled among the stored numbers."""
-        numbers = self._store.phone_numbers
-        # Most calls name a number as it is stored; looking for other spellings reads the whole index.
-        if candidates and (number := await numbers.get(candidates[0])):
-            return Dialled(candidates[0], number.phone_number), number
-        dialled = what_was_dialled(
-            candidates, await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
-        )
-        return dialled, await numbers.get(dialled.number) if dialled.number else None
 
     async def _ask(
         self, number: PhoneNumber | None, own: AgentChoice | None, call: Call

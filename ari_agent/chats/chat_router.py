@@ -21,12 +21,7 @@ from ari_agent.errors import AriAgentError, InboundWebhookFailed
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_text
 from ari_agent.routing.caller_country import refused_country
-from ari_agent.routing.dialled_number import (
-    dialled_candidates,
-    stored_endings,
-    stored_spellings,
-    what_was_dialled,
-)
+from ari_agent.routing.dialled_number import dialled_candidates
 from ari_agent.routing.inbound_decision import Refuse, WebhookFailed, decide
 from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
@@ -66,10 +61,7 @@ class ChatRouter:
             ChatRefused: nobody answers there, or not to this sender.
             StoreError: the database is away.
         """
-        numbers, candidates = self._store.phone_numbers, dialled_candidates(extension=message.to_number)
-        alike = await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
-        dialled = what_was_dialled(candidates, alike)
-        number = await numbers.get(dialled.number) if dialled.number else None
+        _, number = await self._store.phone_numbers.dialled(dialled_candidates(extension=message.to_number))
         if number is None:
             raise ChatRefused(f"{message.to_number} is no registered phone number")
         if refusal := refused_country(message.from_number, number):

@@ -3,8 +3,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from ari_agent.check.machine import check_api, check_database, check_rtp
 from ari_agent.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_database_that_is_to_be_made_is_not_made(tmp_path: Path) -> None:

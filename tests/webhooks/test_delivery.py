@@ -18,6 +18,8 @@ from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, delivering, end, until_settled
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
 
+pytestmark = pytest.mark.slow
+
 STARTED, ENDED = WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED
 
 

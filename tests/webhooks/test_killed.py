@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Sequence
 
+import pytest
 from aiohttp import web
 
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
@@ -15,6 +16,8 @@ from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.store.samples import a_call
 from tests.webhooks.receiver import Arrival, Receiver
+
+pytestmark = pytest.mark.slow
 
 CALLS = 60
 KILLS = 3
