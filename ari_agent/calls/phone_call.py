@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.causes import reason_for_hangup
 from ari_agent.asterisk.events import (
@@ -27,7 +27,7 @@ from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import LastWordsHeard
+from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import TellOutcome, Transfers
@@ -36,6 +36,9 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
 from ari_agent.routing.variables import render
+
+OUTCOME_WITHIN_MS: Final = 1000.0
+"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
 
 
 class PhoneCall(CallSession):
@@ -65,7 +68,8 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        if await self._transfers.caller_was_taken():
+        said_bye = isinstance(event, ChannelHangupRequest) and not event.soft
+        if await self._transfers.caller_left(said_bye=said_bye):
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
@@ -159,10 +163,24 @@ class PhoneCall(CallSession):
             return
         try:
             await self._leg.rejoin_bridge()
+        except ChannelGone:  # hung up at once; the event that says so is behind this one in the queue
+            await self.caller_hung_up()
+            return
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
             await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
         self._caller_returns(HoldReason.TRANSFER)
+
+    def await_outcome(self) -> None:
+        """Post OutcomeOverdue once Asterisk has had the time to tell a transfer's outcome. See TransferringCall."""
+        self._post_later(OUTCOME_WITHIN_MS, OutcomeOverdue())
+
+    async def _outcome_overdue(self, _: OutcomeOverdue) -> None:
+        await self._transfers.caller_left(said_bye=True)
+
+    async def caller_hung_up(self) -> None:
+        """End the call, because the caller hung up. See TransferringCall."""
+        await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
     async def transfer_failed(self) -> None:
         """Write into the record that the transfer failed. See TransferringCall."""
@@ -207,6 +225,7 @@ class PhoneCall(CallSession):
         ChannelDestroyed: _caller_gone,
         StasisEnd: _left_stasis,
         LastWordsHeard: _last_words_heard,
+        OutcomeOverdue: _outcome_overdue,
         StasisStart: _transfer_event,
         ChannelVarset: _transfer_event,
         ChannelDtmfReceived: _digit_pressed,

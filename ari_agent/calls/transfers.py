@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from ari_agent.asterisk.events import ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.refer import outcome_after_bye
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
@@ -62,6 +63,12 @@ class TransferringCall(Protocol):
 
     async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
+
+    def await_outcome(self) -> None:
+        """Post OutcomeOverdue once Asterisk has had the time to tell how a transfer ended."""
+
+    async def caller_hung_up(self) -> None:
+        """End the call: the caller hung up."""
 
 
 class Transfers:
@@ -124,30 +131,57 @@ class Transfers:
     async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""
         transfer = self._transfer
-        if transfer is None or (outcome := transfer.observe(event)) is None:
+        if transfer is None:
             return
-        if outcome.status == "succeeded":
-            self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+        outcome = transfer.observe(event)
+        if outcome is None:
+            if transfer.far_end_left and transfer.heard:
+                await self._end_after_bye(transfer)
+        elif outcome.status == "succeeded":
             await self._succeeded(transfer, outcome)
         else:
             self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
             await self._failed(transfer, outcome)
 
-    async def caller_was_taken(self) -> bool:
-        """Whether the caller is gone because a transfer succeeded. If so, the call has ended as transferred."""
+    async def caller_left(self, *, said_bye: bool) -> bool:
+        """Whether a transfer decides what it means that the caller's channel is gone; it ends the call, now or soon.
+
+        said_bye: the far end hung up, and not Asterisk. Asked a second time, the transfer waits no longer for Asterisk
+        to tell its outcome.
+        """
         transfer = self._transfer
-        if transfer is None or (heard := transfer.heard) is None or heard.status != "succeeded":
+        if transfer is None or self.waits:
+            return False
+        waited, transfer.far_end_left = transfer.far_end_left, transfer.far_end_left or said_bye
+        heard = transfer.heard
+        if transfer.far_end_left:
+            if heard or waited:
+                await self._end_after_bye(transfer)
+            else:
+                self._call.await_outcome()
+            return True
+        if heard is None or heard.status != "succeeded":
             return False
         await self._succeeded(transfer, heard)
         return True
 
+    async def _end_after_bye(self, transfer: ReferTransfer) -> None:
+        outcome = outcome_after_bye(transfer.heard)
+        if outcome.status == "succeeded":
+            await self._succeeded(transfer, outcome)
+            return
+        self._log.warning("transfer failed, and the far end hung up", extra=dict(_summary(transfer, outcome)))
+        transfer.finish(outcome)
+        await self._call.caller_hung_up()
+
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
         transfer.finish(outcome)
         await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._transfer = None
-        # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
+        # A second subscription beside one that never ends is too much for PJSIP: see refer.py.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
         await self._call.caller_returned()
         transfer.finish(outcome)
