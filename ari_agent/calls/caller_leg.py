@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
+    channel_id: set anew where another channel has taken the caller's place.
+
     Raises (all methods but `release`): AsteriskError.
     """
 

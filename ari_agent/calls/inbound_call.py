@@ -107,7 +107,7 @@ class InboundCall(PhoneCall):
             await self._left_stasis(event)
 
     async def _fallback_event(self, event: StasisStart | ChannelVarset) -> None:
-        if self.state is not CallState.DIVERTED:
+        if self.state is not CallState.DIVERTED or (isinstance(event, StasisStart) and event.replace_channel):
             await self._transfer_event(event)
         elif isinstance(event, StasisStart):
             self._log.info("fallback number not reached", extra={"dial_status": returned_dial_status(event.args)})

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Final
 from ari_agent.asterisk.causes import reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
+    BridgeAttendedTransfer,
+    Channel,
     ChannelDestroyed,
     ChannelDtmfReceived,
     ChannelHangupRequest,
@@ -18,7 +20,9 @@ from ari_agent.asterisk.events import (
     StasisStart,
 )
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.names import media_channel_id
 from ari_agent.calls.call_requests import CallerGone
+from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.media.call_media import MediaSpec
@@ -82,7 +86,43 @@ class PhoneCall(CallSession):
             await self._caller_gone(event)
 
     async def _transfer_event(self, event: StasisStart | ChannelVarset) -> None:
-        await self._transfers.observe(event)
+        if isinstance(event, StasisStart) and event.replace_channel:
+            await self._caller_replaced(event.channel, event.replace_channel)
+        else:
+            await self._transfers.observe(event)
+
+    async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
+        """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
+        self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
+        self._log.learn(channel_id=channel.id, sip_call_id=channel.sip_call_id)
+        self._leg.channel_id = channel.id
+        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
+        self._sip = SipHeaders()
+        if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
+            return
+        if caller := await self._learn_transferee(channel):
+            self._sip = caller.sip
+
+    async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:
+        for party in event.parties:
+            if party.id not in (media_channel_id(self._services.app, self.call_id), self.channel_id):
+                await self._learn_transferee(party)
+
+    async def _learn_transferee(self, channel: Channel) -> CallerIdentity | None:
+        services = self._services
+        try:
+            caller = await identify_caller(services.ari, channel, show_withheld=services.show_withheld_numbers)
+        except AsteriskError as error:
+            self._log.warning("not known who has taken the caller's place: %s", error)
+            return None
+        self._log.info(
+            "caller transferred in",
+            extra={"from_number": caller.number, "transferee_channel_id": channel.id, "leg": channel.sip_call_id},
+        )
+        if self._record:
+            self._record.transferee(number=caller.number, name=caller.name)
+            await self._save()
+        return caller
 
     async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
         self._command(KeyPressed(event.digit, event.duration_ms))
@@ -228,6 +268,7 @@ class PhoneCall(CallSession):
         OutcomeOverdue: _outcome_overdue,
         StasisStart: _transfer_event,
         ChannelVarset: _transfer_event,
+        BridgeAttendedTransfer: _bridges_joined,
         ChannelDtmfReceived: _digit_pressed,
         ChannelHold: _held,
         ChannelUnhold: _unheld,

@@ -121,6 +121,12 @@ class CallRecord:
         if plan := self.recovery.webhook_plan:
             self.recovery = replace(self.recovery, webhook_plan=plan.model_copy(update={"transfer": transfer}))
 
+    def transferee(self, *, number: str, name: str) -> None:
+        """Note who has taken the caller's place, in the variables transferee_number and, if known, transferee_name."""
+        found = {"transferee_number": number, **({"transferee_name": name} if name else {})}
+        self._given_variables = {**(self._given_variables or {}), **found}
+        self._change(retell_llm_dynamic_variables={**(self.call.retell_llm_dynamic_variables or {}), **found})
+
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))

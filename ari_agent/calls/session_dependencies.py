@@ -23,6 +23,7 @@ class SessionDependencies:
 
     app: the name of our Stasis application. account_webhook_url: for agents without a URL of their own. now_ms:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
+    show_withheld_numbers: tell also the numbers that callers withhold.
     """
 
     ari: Ari
@@ -34,6 +35,7 @@ class SessionDependencies:
     account_webhook_url: str | None
     now_ms: Callable[[], int]
     speech: Speech | None = None
+    show_withheld_numbers: bool = False
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

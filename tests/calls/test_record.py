@@ -334,3 +334,14 @@ def test_a_transfer_of_a_record_that_owes_nothing_changes_only_the_call() -> Non
     one.transfer_cancelled()
     assert (one.call.transfer_destination, one.call.transfer_end_timestamp) == ("+15551234567", 3_000)
     assert one.owed == []
+
+
+def test_a_transferee_becomes_variables_that_no_update_takes_back() -> None:
+    one = record(agent())
+    one.transferee(number="anonymous", name="")
+    one.transferee(number="+15550009", name="Ada")
+    given = {"x-caller": "abc", "tenant": "t7", "transferee_number": "+15550009", "transferee_name": "Ada"}
+    assert one.call.retell_llm_dynamic_variables == given
+    one.override(LiveFields(override_dynamic_variables={"tenant": "t8"}))
+    one.override(LiveFields(override_dynamic_variables=None))
+    assert one.call.retell_llm_dynamic_variables == given

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Literal, Self
+from urllib.parse import quote
 
 from tests.fakes.caller_audio import CallerAudio
 from tests.fakes.sip_message import SipMessage, first, tag_of, uri_of
@@ -236,6 +237,11 @@ class SipCaller(asyncio.DatagramProtocol):
         finally:
             await self.audio.stop()
 
+    async def hang_up_if_up(self) -> None:
+        """BYE, unless the other side has sent it."""
+        with contextlib.suppress(TimeoutError):
+            await self._leave()
+
     async def bye(self, timeout_s: float = 10.0) -> SipMessage:
         """The BYE of the other side."""
         return await self._until(lambda: first(self.received, method="BYE"), "BYE", timeout_s)
@@ -243,6 +249,16 @@ class SipCaller(asyncio.DatagramProtocol):
     async def refer(self, timeout_s: float = 10.0) -> SipMessage:
         """The REFER of the other side."""
         return await self._until(lambda: first(self.received, method="REFER"), "REFER", timeout_s)
+
+    async def hand_over_to(self, other: SipCaller, *, timeout_s: float = 5.0) -> SipMessage:
+        """REFER whom we talk to into the call of our other line (attended transfer, RFC 5589 section 7); the answer."""
+        host, port = self.pbx
+        line = other._need_dialog()
+        user = uri_of(line.remote_uri).removeprefix("sip:").partition("@")[0]
+        replaces = quote(f"{line.call_id};to-tag={line.remote_tag};from-tag={line.local_tag}", safe="")
+        refer_to = f"<sip:{user}@{host}:{port}?Replaces={replaces}>"
+        headers = [("Refer-To", refer_to), ("Referred-By", self._need_dialog().local_uri)]
+        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
 
     async def hold(self) -> None:
         """Re-INVITE with sendonly, and silence on the line."""
