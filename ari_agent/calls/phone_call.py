@@ -208,7 +208,8 @@ class PhoneCall(CallSession):
             return
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
-            await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
+            reason = DisconnectionReason.ERROR_RETELL
+            await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
         self._caller_returns(HoldReason.TRANSFER)
 
     def await_outcome(self) -> None:
@@ -227,6 +228,11 @@ class PhoneCall(CallSession):
         if self._record:
             self._record.transfer_cancelled()
             await self._save()
+
+    def note_fault(self, what: str) -> None:
+        """Name a fault in the summary of the call. See TransferringCall."""
+        if self._record:
+            self._record.fault(what)
 
     async def transfer_succeeded(self, destination: str) -> None:
         """Record the transfer and end the call, because the far end has taken the caller over. See TransferringCall."""

@@ -61,6 +61,9 @@ class TransferringCall(Protocol):
     async def transfer_failed(self) -> None:
         """Write into the record that the transfer failed."""
 
+    def note_fault(self, what: str) -> None:
+        """Name a fault in the summary of the call, in a sentence without its full stop."""
+
     async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
 
@@ -87,7 +90,7 @@ class Transfers:
     async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
         """Begin a transfer, after the agent's last words; `tell` gets its outcome once, at once if it cannot begin."""
         if why_not := self._why_not(request):
-            self._log.warning("transfer refused: %s", why_not, extra={"to": request.to})
+            self._refused(request, why_not)
             tell(failed(why_not))
             return
         transfer = ReferTransfer(request, tell)
@@ -95,7 +98,7 @@ class Transfers:
             transfer.fill(self._call.fill)
             transfer.variables(self._call.sip)
         except CallError as error:
-            self._log.warning("transfer refused: %s", error, extra={"to": request.to})
+            self._refused(request, str(error))
             transfer.finish(failed(str(error)))
             return
         self._transfer = transfer
@@ -103,6 +106,10 @@ class Transfers:
             self.waits = True
         else:
             await self.leave()
+
+    def _refused(self, request: TransferRequest, why: str) -> None:
+        self._log.warning("transfer refused: %s", why, extra={"to": request.to})
+        self._call.note_fault(f"A transfer to {request.to} was refused: {why}")
 
     async def leave(self) -> None:
         """Send the REFER of the transfer that was asked for: the caller has heard what the agent said before."""
@@ -113,6 +120,7 @@ class Transfers:
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
         except (CallError, AsteriskError) as error:
             self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})
+            self._call.note_fault(f"A transfer to {transfer.request.to} did not begin: {error}")
             self._transfer = None
             transfer.finish(failed(str(error)))
             await self._call.transfer_not_begun()
@@ -171,6 +179,7 @@ class Transfers:
             await self._succeeded(transfer, outcome)
             return
         self._log.warning("transfer failed, and the far end hung up", extra=dict(_summary(transfer, outcome)))
+        self._call.note_fault(_fault(transfer, outcome))
         transfer.finish(outcome)
         await self._call.caller_hung_up()
 
@@ -180,6 +189,7 @@ class Transfers:
         await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._call.note_fault(_fault(transfer, outcome))
         self._transfer = None
         # A second subscription beside one that never ends is too much for PJSIP: see refer.py.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
@@ -191,3 +201,9 @@ class Transfers:
 def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
     """Return the facts of a transfer and its outcome that belong into a log line."""
     return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}
+
+
+def _fault(transfer: ReferTransfer, outcome: TransferOutcome) -> str:
+    """Return what the summary of the call says of a transfer that failed."""
+    status = f" ({outcome.sip_status})" if outcome.sip_status else ""
+    return f"A transfer to {transfer.request.to} failed: {outcome.message}{status}"

@@ -54,6 +54,9 @@ async def test_a_refer_that_failed_is_no_transfer_although_the_far_end_hangs_up(
         await call.agent.gone()
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == "user_hangup"
+    assert (
+        "A transfer to +14155559999 failed: the destination is busy (486)." in record["call_analysis"]["call_summary"]
+    )
 
 
 async def test_a_refer_that_nobody_answers_brings_the_caller_back_with_408(stage: Stage) -> None:
