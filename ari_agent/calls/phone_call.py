@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Final
 
-from ari_agent.asterisk.causes import reason_for_hangup
+from ari_agent.asterisk.causes import is_dead_far_end, reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
     BridgeAttendedTransfer,
@@ -41,6 +41,7 @@ from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
 from ari_agent.routing.variables import render
 
+_DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
 OUTCOME_WITHIN_MS: Final = 1000.0
 """How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
 
@@ -72,12 +73,14 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        said_bye = isinstance(event, ChannelHangupRequest) and not event.soft
+        is_dead = isinstance(event, ChannelHangupRequest | ChannelDestroyed) and is_dead_far_end(event.tech_cause)
+        said_bye = isinstance(event, ChannelHangupRequest) and not event.soft and not is_dead
         if await self._transfers.caller_left(said_bye=said_bye):
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
-            await self._end(Teardown(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
+            reason = reason_for_hangup(event.cause, event.tech_cause, soft=soft)
+            await self._end(Teardown(reason, why=_DEAD_FAR_END if is_dead else None))
         else:
             await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
