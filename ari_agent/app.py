@@ -223,6 +223,7 @@ def _switchboard(
         now_ms=now_ms,
         speech=shared.speech,
         show_withheld_numbers=settings.show_withheld_numbers,
+        extensions_context=settings.extensions_context,
     )
     router = InboundRouter(
         ari=shared.ari,

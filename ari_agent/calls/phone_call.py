@@ -34,11 +34,11 @@ from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfers import TellOutcome, Transfers
+from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
+from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.variables import render
 
 _DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
@@ -193,6 +193,24 @@ class PhoneCall(CallSession):
             self._record.transfer_started(request)
             await self._save()
 
+    @property
+    def extensions_context(self) -> str | None:
+        """The context of the dialplan where the PBX's own extensions are. See TransferringCall."""
+        return self._services.extensions_context
+
+    async def leave_for_extension(self, request: TransferRequest) -> None:
+        """Send the caller to an extension of the PBX for good, and end the call. See TransferringCall."""
+        reason = DisconnectionReason.CALL_TRANSFER
+        context = self._services.extensions_context
+        if context is None:
+            raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
+        await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        if self._record:
+            self._record.transfer_started(request)
+            self._record.transferred(request.to, self._services.now_ms())
+            await self._save()
+        await self._end(Teardown(reason))
+
     async def transfer_not_begun(self) -> None:
         """End the call if its agent has left since it asked for the transfer. See TransferringCall."""
         if self._deferred_teardown:
@@ -250,10 +268,7 @@ class PhoneCall(CallSession):
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
-        variables = {
-            "ARI_AGENT_CALL_ID": self.call_id,
-            "ARI_AGENT_DISCONNECTION_REASON": teardown.reason.value if teardown.reason else "",
-        }
+        variables = self._last_variables(teardown.reason)
         try:
             if teardown.continues_in_dialplan or teardown.q850_cause is None:
                 await self._leg.continue_in_dialplan(variables)
@@ -263,6 +278,13 @@ class PhoneCall(CallSession):
             pass  # the caller was faster
         except AsteriskError as error:
             self._log.warning("caller not sent away: %s", error)
+
+    def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
+        """Return the channel variables by which the dialplan learns what the call came to."""
+        return {
+            "ARI_AGENT_CALL_ID": self.call_id,
+            "ARI_AGENT_DISCONNECTION_REASON": reason.value if reason else "",
+        }
 
     async def _release_caller_leg(self) -> None:
         await self._leg.release()

@@ -16,9 +16,15 @@ from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
-from ari_agent.errors import AsteriskError, CallError
+from ari_agent.contract.destination import is_extension
+from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 
 NO_ANSWER_SIP_STATUS: Final = 408
+NO_EXTENSIONS: Final = (
+    "it is an extension of a PBX; to reach yours, set ARI_AGENT_EXTENSIONS_CONTEXT to the dialplan context that has "
+    "them; another PBX's are reached by a URI such as sip:100@pbx.example.com"
+)
+"""What is said of a bare extension: by REFER, the caller's carrier would look for it."""
 
 TellOutcome = Callable[[TransferOutcome], None]
 
@@ -50,6 +56,17 @@ class TransferringCall(Protocol):
 
         Raises:
             TransferNotSetUp, AsteriskError: it cannot; the caller stays.
+        """
+
+    @property
+    def extensions_context(self) -> str | None:
+        """The context of the dialplan where the PBX's own extensions are; None where callers cannot be sent to them."""
+
+    async def leave_for_extension(self, request: TransferRequest) -> None:
+        """Send the caller to an extension of the PBX for good, and end the call.
+
+        Raises:
+            InvalidTransferTarget, AsteriskError: it cannot; the caller stays.
         """
 
     async def transfer_not_begun(self) -> None:
@@ -96,7 +113,10 @@ class Transfers:
         transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
-            transfer.variables(self._call.sip)
+            if not is_extension(transfer.request.to):
+                transfer.variables(self._call.sip)
+            elif self._call.extensions_context is None:
+                raise InvalidTransferTarget(transfer.request.to, NO_EXTENSIONS)
         except CallError as error:
             self._refused(request, str(error))
             transfer.finish(failed(str(error)))
@@ -112,11 +132,15 @@ class Transfers:
         self._call.note_fault(f"A transfer to {request.to} was refused: {why}")
 
     async def leave(self) -> None:
-        """Send the REFER of the transfer that was asked for: the caller has heard what the agent said before."""
+        """Begin the transfer that was asked for: the caller has heard what the agent said before."""
         transfer, self.waits = self._transfer, False
         if transfer is None:
             return
         try:
+            if is_extension(transfer.request.to):
+                await self._call.leave_for_extension(transfer.request)
+                transfer.finish(TransferOutcome(status="succeeded", message="the extension is being called"))
+                return
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
         except (CallError, AsteriskError) as error:
             self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})

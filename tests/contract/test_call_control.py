@@ -298,3 +298,11 @@ def test_headers_may_name_variables() -> None:
     assert filled("100", X_Desk="at {{desk}}, {{nobody}}").headers == {"X-Desk": "at +15551234567, {{nobody}}"}
     with pytest.raises(ValidationError, match="printable"):
         filled("100", X_Desk="{{line}}")
+
+
+@pytest.mark.parametrize(
+    ("destination", "extension"),
+    [("1", True), ("101", True), ("123456", True), ("1234567", False), ("+12025550199", False), ("sip:101@pbx", False)],
+)
+def test_a_short_number_is_an_extension(destination: str, extension: bool) -> None:
+    assert is_extension(read_destination(destination)) is extension

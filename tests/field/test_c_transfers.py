@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.phone_call import PhoneCall
+from ari_agent.calls.state import CallState
+from ari_agent.calls.transfers import Transfers
+from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import ReferPlan
+from tests.fakes.sip_message import first
+from tests.fakes.sound import tone
 from tests.integration.stage import Stage
 
 EVENTS = ["transfer_started", "transfer_bridged", "transfer_ended", "call_ended"]
@@ -69,3 +78,56 @@ async def test_a_refer_that_nobody_answers_brings_the_caller_back_with_408(stage
             await call.hears_itself()
     finally:
         await stage.pbx.cli("dialplan set global REFER_TIMEOUT_S 60")
+
+
+async def test_an_extension_is_one_of_the_own_pbx(stage: Stage) -> None:
+    async with stage.connected(agent={"webhook_events": EVENTS}) as call:
+        await call.agent.say(tone(440, seconds=1))
+        await call.agent.transfer("101")
+        assert (await call.agent.transfer_result())["status"] == "succeeded"
+        await call.agent.gone()
+        assert len(call.caller.audio.loud_packets()) >= 45
+        bye = await call.caller.bye()
+        assert "cause=17" in bye.need("Reason")
+        assert first(call.caller.received, method="REFER") is None
+    record = await stage.controller.ended_call(call.call_id)
+    assert (record["disconnection_reason"], record["transfer_destination"]) == ("call_transfer", "101")
+    await stage.events.event("call_ended", call_id=call.call_id)
+    assert stage.events.events(call_id=call.call_id) == EVENTS
+    seen = await stage.pbx.cli("dialplan show globals")
+    assert f"DESK_101={call.call_id}/call_transfer/+14155550100" in seen
+
+
+async def test_without_a_context_for_extensions_the_agent_is_told_which_setting_makes_them_work() -> None:
+    log = CallLog(logging.getLogger(__name__), {})
+    for to in ("101", "{{desk}}"):
+        told: list[TransferOutcome] = []
+        await Transfers(CallWithoutExtensions(), log).begin(TransferRequest(to=to), told.append)
+        assert [outcome.status for outcome in told] == ["failed"]
+        assert "set ARI_AGENT_EXTENSIONS_CONTEXT" in (told[0].message or "")
+
+
+class CallWithoutExtensions(PhoneCall):
+    """A call in progress of a controller without the setting."""
+
+    state = CallState.TALKING
+    extensions_context = None
+
+    def __init__(self) -> None:
+        pass
+
+    async def _connect(self) -> None: ...
+
+    def fill(self, template: str) -> str:
+        return template.replace("{{desk}}", "1 01")
+
+    def note_fault(self, what: str) -> None: ...
+
+
+async def test_an_extension_that_the_pbx_does_not_have_is_told_at_once(stage: Stage) -> None:
+    async with stage.connected(echo) as call:
+        await call.agent.transfer("102")
+        assert "the dialplan's context desks has no such extension" in (await call.agent.transfer_result())["message"]
+        reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": "102"})
+        assert reply.json["status"] == "failed"
+        await call.hears_itself()

@@ -70,6 +70,12 @@ exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
  same = n,Hangup(17)
 
+; The extensions of the PBX itself: the caller is told nothing, and hung up.
+[desks]
+exten = 101,1,Set(GLOBAL(DESK_101)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${CALLERID(num)})
+ same = n,Wait(1)
+ same = n,Hangup(17)
+
 [from-ai-agent]
 exten = s,1,GotoIf($["${WITH_AGENT}" = "yes"]?agent)
  same = n,Stasis(ari_agent)
@@ -260,6 +266,7 @@ async def staged(
         if through_relay:
             relay = await stack.enter_async_context(TcpRelay("127.0.0.1", pbx.ari_port))
             ari_url = f"http://127.0.0.1:{relay.port}/ari"
+        settings.setdefault("EXTENSIONS_CONTEXT", "desks")
         controller = Controller(
             folder,
             ari_url=ari_url,

@@ -99,7 +99,7 @@ async def test_a_second_transfer_after_a_failed_one_succeeds(stage: Stage) -> No
     ("to", "uri"),
     [
         ("14155559999", "sip:14155559999@"),
-        ("1001", "sip:1001@"),
+        ("sip:1001@pbx.example.com", "sip:1001@pbx.example.com"),
         ("sip:alice@example.com", "sip:alice@example.com"),
         ("sip:+14155559999@example.com;transport=tcp", "sip:+14155559999@example.com;transport=tcp"),
         ("sips:bob@example.com", "sips:bob@example.com"),

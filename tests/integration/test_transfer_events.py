@@ -31,7 +31,7 @@ def _facts(delivery: Delivery) -> dict[str, object]:
 async def test_a_failed_and_a_successful_transfer(stage: Stage) -> None:
     async with stage.connected(agent=WANTED) as call:
         call.caller.refer_plan = ReferPlan(notifies=((0.05, 486),))
-        await call.agent.transfer("1001")
+        await call.agent.transfer("+14155551001")
         assert (await call.agent.transfer_result())["sip_status"] == 486
         call.caller.refer_plan = ReferPlan()
         await call.agent.transfer("+14155558888")
@@ -47,7 +47,7 @@ async def test_a_failed_and_a_successful_transfer(stage: Stage) -> None:
         "call_ended",
     ]
     option = {"type": "cold_transfer", "coldTransferMode": "sip_refer"}
-    first = {"transfer_destination": {"number": "1001"}, "transfer_option": option}
+    first = {"transfer_destination": {"number": "+14155551001"}, "transfer_option": option}
     second = {"transfer_destination": {"number": "+14155558888"}, "transfer_option": option}
     assert [_facts(delivery) for delivery in events] == [{}, first, first, second, second, {}, {}]
     assert [delivery.call["call_status"] for delivery in events] == ["ongoing"] * 6 + ["ended"]
