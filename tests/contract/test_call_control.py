@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.destination import is_extension, read_destination
 
 
 def refusal(model: type[TransferRequest | HangupRequest | DtmfRequest], body: dict[str, Any]) -> str:
