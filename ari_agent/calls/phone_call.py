@@ -97,7 +97,7 @@ class PhoneCall(CallSession):
     async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
         """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
         self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
-        self._log.learn(channel_id=channel.id, sip_call_id=channel.sip_call_id)
+        self._log.learn(channel_id=channel.id)
         self._leg.channel_id = channel.id
         self._caller_returns(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
@@ -118,10 +118,8 @@ class PhoneCall(CallSession):
         except AsteriskError as error:
             self._log.warning("not known who has taken the caller's place: %s", error)
             return None
-        self._log.info(
-            "caller transferred in",
-            extra={"from_number": caller.number, "transferee_channel_id": channel.id, "leg": channel.sip_call_id},
-        )
+        self._log.learn(sip_call_id=channel.sip_call_id)
+        self._log.info("caller transferred in", extra={"from_number": caller.number})
         if self._record:
             self._record.transferee(number=caller.number, name=caller.name)
             await self._save()

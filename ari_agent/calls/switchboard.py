@@ -132,11 +132,12 @@ class Switchboard:
 
     def _entered(self, event: StasisStart) -> None:
         replaced = event.replace_channel
-        session = self._by_channel.pop(replaced.id, None) if replaced else None
-        if session is None:
+        session = self._by_channel.get(replaced.id) if replaced else None
+        if session is None or session.state is CallState.ENDED:
             self._arrived(event)
             return
         # From here on nothing that happens to the channel that leaves, its BYE above all, is this call's any more.
+        del self._by_channel[session.channel_id]
         session.channel_id = event.channel.id
         self._by_channel[session.channel_id] = session
         session.post(event)

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.phone_call import PhoneCall
-from ari_agent.calls.state import CallState
-from ari_agent.calls.transfers import Transfers
-from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.sip_message import first
@@ -96,32 +89,6 @@ async def test_an_extension_is_one_of_the_own_pbx(stage: Stage) -> None:
     assert stage.events.events(call_id=call.call_id) == EVENTS
     seen = await stage.pbx.cli("dialplan show globals")
     assert f"DESK_101={call.call_id}/call_transfer/+14155550100" in seen
-
-
-async def test_without_a_context_for_extensions_the_agent_is_told_which_setting_makes_them_work() -> None:
-    log = CallLog(logging.getLogger(__name__), {})
-    for to in ("101", "{{desk}}"):
-        told: list[TransferOutcome] = []
-        await Transfers(CallWithoutExtensions(), log).begin(TransferRequest(to=to), told.append)
-        assert [outcome.status for outcome in told] == ["failed"]
-        assert "set ARI_AGENT_EXTENSIONS_CONTEXT" in (told[0].message or "")
-
-
-class CallWithoutExtensions(PhoneCall):
-    """A call in progress of a controller without the setting."""
-
-    state = CallState.TALKING
-    extensions_context = None
-
-    def __init__(self) -> None:
-        pass
-
-    async def _connect(self) -> None: ...
-
-    def fill(self, template: str) -> str:
-        return template.replace("{{desk}}", "1 01")
-
-    def note_fault(self, what: str) -> None: ...
 
 
 async def test_an_extension_that_the_pbx_does_not_have_is_told_at_once(stage: Stage) -> None:
