@@ -133,8 +133,7 @@ class SipCaller(asyncio.DatagramProtocol):
     ) -> None:
         with contextlib.suppress(TimeoutError, CallFailed):
             await self._leave()
-            if self._open_refer is not None:  # for the next test: Asterisk lists the channel until this has ended
-                await self._notify(self._open_refer, 487)
+            await self._end_refers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -142,6 +141,14 @@ class SipCaller(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             await asyncio.sleep(0)
+
+    async def _end_refers(self) -> None:
+        """For the next test: Asterisk lists the channel until every REFER is answered and has its last NOTIFY."""
+        for refer in self.received:
+            if refer.method == "REFER" and (refer.need("Via"), "REFER") not in self._answered:
+                self._send(self._response(refer, 603, b""))
+        if self._open_refer is not None:
+            await self._notify(self._open_refer, 487)
 
     async def _leave(self) -> None:
         dialog = self._dialog

@@ -69,6 +69,7 @@ async def test_a_refer_that_nobody_answers_brings_the_caller_back_with_408(stage
             await call.agent.transfer("+14155559999")
             assert (await call.agent.transfer_result())["sip_status"] == 408
             await call.hears_itself()
+        await stage.idle()
     finally:
         await stage.pbx.cli("dialplan set global REFER_TIMEOUT_S 60")
 
