@@ -222,6 +222,8 @@ def _switchboard(
         account_webhook_url=settings.webhook_url,
         now_ms=now_ms,
         speech=shared.speech,
+        show_withheld_numbers=settings.show_withheld_numbers,
+        extensions_context=settings.extensions_context,
     )
     router = InboundRouter(
         ari=shared.ari,

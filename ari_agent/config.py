@@ -112,6 +112,12 @@ def _app_name(value: str) -> str:
     return value
 
 
+def _context(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
+        raise ValueError("expected the name of a dialplan context: 1 to 79 letters, digits, '_', '.' or '-'")
+    return value
+
+
 class Settings(BaseSettings):
     """All settings of the controller, which `ari-agent serve` reads once at its start with `load`."""
 
@@ -178,6 +184,9 @@ class Settings(BaseSettings):
     )
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
+    )
+    extensions_context: Annotated[str | None, AfterValidator(_context), BeforeValidator(_unset_if_empty)] = Field(
+        None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
     )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"

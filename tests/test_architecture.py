@@ -163,6 +163,7 @@ WAITING: Final = (
     "calls.batch_scheduler",
     "calls.call_log",
     "calls.call_requests",
+    "calls.caller_identity",
     "calls.caller_leg",
     "calls.concurrency_slots",
     "calls.inbound_call",

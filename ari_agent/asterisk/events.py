@@ -136,10 +136,15 @@ class _ChannelEvent(AriEvent):
 
 
 class StasisStart(_ChannelEvent):
-    """A channel entered the application. args: what stands behind the name in `Stasis(app,...)`."""
+    """A channel entered the application.
+
+    args: what stands behind the name in `Stasis(app,...)`. replace_channel: the channel whose place in a bridge of the
+    application this one has taken, by an attended transfer or an INVITE with Replaces (RFC 3891); that one leaves.
+    """
 
     type: ClassVar[str] = "StasisStart"
     args: tuple[str, ...] = ()
+    replace_channel: Channel | None = None
 
 
 class StasisEnd(_ChannelEvent):
@@ -238,6 +243,23 @@ class Dial(AriEvent):
         return self.peer.id
 
 
+class BridgeAttendedTransfer(AriEvent):
+    """Somebody has joined the far ends of two calls, and leaves both.
+
+    transferee, transfer_target: the far end of the call in which REFER came, and that of the other; None for a far end
+    that is not one channel. Where the bridges of the two are linked, channels of Local take the transferer's places.
+    """
+
+    type: ClassVar[str] = "BridgeAttendedTransfer"
+    transferee: Channel | None = None
+    transfer_target: Channel | None = None
+
+    @property
+    def parties(self) -> tuple[Channel, ...]:
+        """Return the channels that have been joined, as far as they are known."""
+        return tuple(channel for channel in (self.transferee, self.transfer_target) if channel)
+
+
 class ApplicationReplaced(AriEvent):
     """Another websocket has taken over the application's name: this one will hear nothing more."""
 
@@ -278,6 +300,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelUserevent,
         ChannelVarset,
         Dial,
+        BridgeAttendedTransfer,
         ApplicationReplaced,
         PlaybackFinished,
         TextMessageReceived,

@@ -17,7 +17,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
-from ari_agent.errors import AsteriskError, TransferNotSetUp
+from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
+
+    channel_id: set anew where another channel has taken the caller's place.
 
     Raises (all methods but `release`): AsteriskError.
     """
@@ -66,9 +68,24 @@ class CallerLeg:
         """
         await self._leave_for(FALLBACK_CONTEXT, FALLBACK_EXTENSION, variables)
 
-    async def _leave_for(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+    async def leave_for_extension(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+        """Send the channel on into the dialplan, where an extension of the PBX is; it does not return.
+
+        Raises:
+            InvalidTransferTarget: the context does not have it.
+        """
+        if not await self._has_extension(context, extension):
+            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
+        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
+
+    async def _has_extension(self, context: str, extension: str) -> bool:
         # None, and taken on trust, where Asterisk does not load func_dialplan.
-        if await self._ari.read_variable(self.channel_id, f"DIALPLAN_EXISTS({context},{extension},1)") == "0":
+        exists = await self._ari.read_variable(self.channel_id, f"DIALPLAN_EXISTS({context},{extension},1)")
+        return exists != "0"
+
+    async def _leave_for(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+        if not await self._has_extension(context, extension):
             raise TransferNotSetUp(context)
         # The application loses its subscription when the channel leaves, and the caller may hang up out there.
         await self._ari.subscribe_channel(self.channel_id)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
-from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
+from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.sip_headers import channel_variables
+from ari_agent.calls.caller_identity import identify_caller
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.contract.agent import Agent
@@ -28,7 +29,7 @@ from ari_agent.routing import variables
 from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_override, engine_for_call
 from ari_agent.routing.caller_country import refused_country
-from ari_agent.routing.caller_number import ANONYMOUS, who_calls
+from ari_agent.routing.caller_number import ANONYMOUS
 from ari_agent.routing.dialled_number import (
     dialled_candidates,
     dialled_user,
@@ -217,19 +218,10 @@ class InboundRouter:
 
         What the caller withholds is left out.
         """
-        read = await read_sip_headers(self._ari, channel.id)
-        caller = who_calls(
-            channel.caller.number,
-            headers=read.headers,
-            privacy=read.privacy,
-            presentation=read.presentation,
-            from_uri=read.from_uri,
-            show_withheld=self._show_withheld_numbers,
-        )
-        sip = replace(read, headers=caller.headers)
-        if sip.headers:
-            await self._ari.set_variables(channel.id, channel_variables(sip.headers))
-        return sip, caller.number
+        caller = await identify_caller(self._ari, channel, show_withheld=self._show_withheld_numbers)
+        if caller.sip.headers:
+            await self._ari.set_variables(channel.id, channel_variables(caller.sip.headers))
+        return caller.sip, caller.number
 
     async def _ask(
         self, number: PhoneNumber | None, own: AgentChoice | None, call: Call

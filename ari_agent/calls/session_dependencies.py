@@ -23,6 +23,8 @@ class SessionDependencies:
 
     app: the name of our Stasis application. account_webhook_url: for agents without a URL of their own. now_ms:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
+    show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
+    PBX's own extensions are; None where callers cannot be sent to them.
     """
 
     ari: Ari
@@ -34,6 +36,8 @@ class SessionDependencies:
     account_webhook_url: str | None
     now_ms: Callable[[], int]
     speech: Speech | None = None
+    show_withheld_numbers: bool = False
+    extensions_context: str | None = None
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

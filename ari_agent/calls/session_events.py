@@ -22,6 +22,11 @@ class LastWordsHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeOverdue:
+    """The far end hung up during a transfer, and Asterisk has not told in time how the transfer ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -37,5 +42,6 @@ SessionEvent: TypeAlias = (
     | MaxDurationReached
     | TranscriptDue
     | LastWordsHeard
+    | OutcomeOverdue
     | Teardown
 )

@@ -222,3 +222,10 @@ def test_an_event_of_a_dialplan_belongs_to_a_channel_or_to_none() -> None:
     of_none = {"type": "ChannelUserevent", "eventname": "probe", "userevent": {}}
     found = parse_event(json.dumps(of_none))
     assert isinstance(found, events.ChannelUserevent) and found.channel_id is None
+
+
+def test_an_attended_transfer_tells_who_has_been_joined() -> None:
+    event = captured("bridge_attended_transfer")
+    assert isinstance(event, events.BridgeAttendedTransfer)
+    assert [party.name.partition("/")[0] for party in event.parties] == ["PJSIP", "UnicastRTP"]
+    assert events.BridgeAttendedTransfer().parties == ()

@@ -73,7 +73,8 @@ class WebCall(CallSession):
 
     async def _front_end_corrupt(self, event: FrontEndCorrupt) -> None:
         self._log.warning("front end failed: %s", event.message)
-        await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, continues_in_dialplan=True))
+        reason = DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD
+        await self._end(Teardown(reason, continues_in_dialplan=True, why=event.message))
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         """Close the websocket, with the call's disconnection_reason as the reason."""
