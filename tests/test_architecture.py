@@ -65,6 +65,8 @@ PURE: Final = (
     "speech.utterance",
     "speech.voice_activity",
     "speech.voice_name",
+    "webhooks.data_copy",
+    "webhooks.retry_after",
     "webhooks.signature",
     "calls.call_window",
     "calls.hold",

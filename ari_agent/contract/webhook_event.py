@@ -5,6 +5,7 @@ Source: Retell, "Retell webhooks overview" (2026-08). Body: `{"event": NAME, "ca
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -71,6 +72,11 @@ class WebhookEvent:
             return ""
 
 
+def delivery_id(*what: object) -> str:
+    """Return 32 hexadecimal digits that stand for what is delivered: the same for the same values in every process."""
+    return hashlib.sha256("/".join(map(str, what)).encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
     """An event that waits in the outbox. attempts: how many have failed so far."""
@@ -78,6 +84,11 @@ class QueuedEvent:
     outbox_id: int
     event: WebhookEvent
     attempts: int
+
+    @property
+    def delivery_id(self) -> str:
+        """The same in every attempt, also after a crash or a replay; no other event has it."""
+        return delivery_id(self.event.call_id, self.event.event, self.outbox_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ before it is answered.
 Source: Retell, "Inbound call & SMS webhook" (2026-08): a signed POST, 10 s, retried up to 3 times unless a valid 2xx
 comes back. Every JSON is valid here: what cannot be read in it would be no better the next time. The caller waits
 between the attempts, so the pauses are short: all attempts together take under 2 s with a receiver that refuses at
-once, under 6 s with one that says when to come again, and 42 s with one that never answers.
+once, under 7 s with one that says when to come again, and 42 s with one that never answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed, wait_none
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.agent_override import AgentOverride
@@ -26,6 +26,7 @@ from ari_agent.contract.inbound import (
 from ari_agent.contract.inbound_answer import Part, ReadAnswer, read_answer
 from ari_agent.contract.parsing.json_text import MalformedJson, compact_json
 from ari_agent.contract.parsing.redacted_url import shown_url
+from ari_agent.contract.webhook_event import delivery_id
 from ari_agent.contract.without_effect import in_words, override_without_effect
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
 """How long to wait before each further attempt."""
+MAX_RETRY_AFTER_S: Final = 2.0
+"""The longest pause that a receiver can ask for, since a caller hears ringing meanwhile."""
 
 
 class InboundWebhook:
@@ -62,7 +65,7 @@ class InboundWebhook:
         Raises:
             InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
-        facts = {"call_id": request.call_inbound.call_id}
+        facts = {"call_id": request.call_inbound.call_id or ""}
         return await self._ask(url, request.as_json(), "call_inbound", facts)
 
     async def ask_about_chat(self, url: str, request: InboundChatWebhookRequest) -> InboundWebhookAnswer:
@@ -71,7 +74,7 @@ class InboundWebhook:
         Raises:
             InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
-        facts = {"chat_id": request.chat_inbound.chat_id}
+        facts = {"chat_id": request.chat_inbound.chat_id or ""}
         return await self._ask(url, request.as_json(), "chat_inbound", facts)
 
     async def _ask(
@@ -79,14 +82,18 @@ class InboundWebhook:
         url: str,
         question: Mapping[str, object],
         part: Part,
-        facts: Mapping[str, object],
+        facts: Mapping[str, str],
     ) -> InboundWebhookAnswer:
-        body = compact_json(question)
+        body, delivered_as = compact_json(question), delivery_id(part, *facts.values())
 
         async def attempt() -> InboundWebhookAnswer:
             try:
                 answered = await self._post.send(
-                    url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES
+                    url,
+                    body,
+                    delivery_id=delivered_as,
+                    timeout_s=self._timeout_s,
+                    answer_limit_bytes=ANSWER_LIMIT_BYTES,
                 )
                 read = _read(answered, part)
             except PostFailed as failure:
@@ -101,7 +108,7 @@ class InboundWebhook:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(1 + len(self._retry_after_s)),
             retry=retry_if_exception(lambda error: isinstance(error, PostFailed) and not error.hopeless),
-            wait=wait_chain(*map(wait_fixed, self._retry_after_s)) if self._retry_after_s else wait_none(),
+            wait=self._pause_s,
             reraise=True,
         )
         try:
@@ -109,6 +116,13 @@ class InboundWebhook:
         except PostFailed as failure:
             number = retrying.statistics["attempt_number"]
             raise InboundWebhookFailed(shown_url(url), number, failure.why) from None
+
+    def _pause_s(self, failed: RetryCallState) -> float:
+        """How long to wait after this attempt: as planned, or as long as the receiver wants within the limit."""
+        error = failed.outcome.exception() if failed.outcome else None
+        wanted_s = error.retry_after_s if isinstance(error, PostFailed) else None
+        planned_s = (*self._retry_after_s, 0.0)[failed.attempt_number - 1]  # also asked for after the last attempt
+        return max(planned_s, min(wanted_s or 0.0, MAX_RETRY_AFTER_S))
 
 
 def _read(answered: bytes, part: Part) -> ReadAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,8 +15,11 @@ from ari_agent.contract.parsing.json_text import compact_json
 from tests.conformance.clients import Unavailable, run_node
 from tests.fakes.llm_server import LlmServer
 from tests.fakes.text_phone import TextPhone
-from tests.fakes.webhook_server import Answer, Hook
+from tests.fakes.webhook_server import Answer, Delivery, Hook
 from tests.integration.stage import CALLER_ADDRESS, CALLER_NUMBER, Stage
+
+STARTED = "call_started"
+EVENTS = [STARTED, "transcript_updated", "call_ended", "call_analyzed"]
 
 
 def raw(body: str) -> Answer:
@@ -113,9 +117,55 @@ async def test_the_same_holds_for_chats(
         assert await phone.text(0) == "you said hello"
     started = await stage.events.event("chat_started", to_number=number)
     assert (started.call["agent_id"], started.call.get("retell_llm_dynamic_variables")) == (agent_id, variables)
+    assert "data" not in started.json
     assert len(hook.deliveries) == 1
     if said:
         await stage.controller.logged(said)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_receiver_says_when_to_come_again_and_recognises_what_comes(stage: Stage, status: int) -> None:
+    def busy_once(delivery: Delivery) -> Answer:
+        before = sum(other.event == delivery.event for other in hook.deliveries) - 1
+        return Answer(status, headers={"Retry-After": "3"}) if before == 0 and delivery.event == STARTED else Answer()
+
+    hook = stage.webhooks.hook(busy_once)
+    async with stage.connected(agent={"webhook_url": hook.url}):
+        pass
+    await hook.event("call_analyzed")
+    for _ in range(100):
+        if len(hook.deliveries) == 4:
+            break
+        await asyncio.sleep(0.1)
+    first, again = (delivery for delivery in hook.deliveries if delivery.event == STARTED)
+    assert again.time_s - first.time_s >= 3.0
+    ids = [delivery.headers["X-Ari-Agent-Delivery"] for delivery in hook.deliveries]
+    assert first.headers["X-Ari-Agent-Delivery"] == again.headers["X-Ari-Agent-Delivery"]
+    assert len(set(ids)) == 3
+    assert all(delivery.signed for delivery in hook.deliveries)
+
+
+async def test_an_inbound_webhook_says_when_to_ask_again(stage: Stage) -> None:
+    def busy_once(delivery: Delivery) -> Answer:
+        return Answer(429, headers={"Retry-After": "1"}) if len(hook.deliveries) == 1 else Answer.inbound()
+
+    hook = stage.webhooks.hook(busy_once)
+    async with stage.connected(number={"inbound_webhook_url": hook.url}):
+        pass
+    first, again = hook.deliveries
+    assert again.time_s - first.time_s >= 1.0
+    assert first.headers["X-Ari-Agent-Delivery"] == again.headers["X-Ari-Agent-Delivery"]
+
+
+async def test_the_oldest_receivers_find_the_call_under_data(stage: Stage) -> None:
+    hook = stage.webhooks.hook()
+    async with stage.connected(agent={"webhook_url": hook.url, "webhook_events": EVENTS}) as connected:
+        call_id = connected.call_id
+    await hook.event("call_analyzed", call_id=call_id)
+    assert {delivery.event for delivery in hook.deliveries} == set(EVENTS)
+    for delivery in hook.deliveries:
+        assert delivery.signed
+        assert delivery.json["data"] == delivery.json["call"]
 
 
 numbers = st.floats() | st.integers(-(2**53), 2**53) | st.sampled_from([5e-05, 1e-06, 1e-07, 1e21, -0.0, 1.0, 2.0**53])
@@ -131,7 +181,7 @@ def test_javascript_serialises_what_it_parsed_to_the_same_bytes() -> None:
     bodies = ['{"metadata":{"1":"b","2":"a","rate":0.00005}}']
     assert compact_json({"metadata": {"2": "a", "1": "b", "rate": 5e-05}}).decode() == bodies[0]
 
-    @settings(max_examples=100, database=None, deadline=None)
+    @settings(max_examples=40, database=None, deadline=None)
     @given(st.dictionaries(keys, documents))
     def write(document: dict[str, Any]) -> None:
         bodies.append(compact_json(document).decode())

@@ -149,6 +149,22 @@ async def test_a_retry_that_succeeds_is_the_answer(session: aiohttp.ClientSessio
     assert len({arrival.body for arrival in receiver.arrivals}) == 1
 
 
+@pytest.mark.parametrize(("header", "pause_s"), [("1", 1.0), ("31536000", 2.0)])
+async def test_a_receiver_may_say_when_to_ask_again(
+    session: aiohttp.ClientSession, header: str, pause_s: float
+) -> None:
+    async def fail_once(_: Arrival) -> web.StreamResponse:
+        came_s.append(asyncio.get_running_loop().time())
+        first = len(came_s) == 1
+        return web.Response(status=429, headers={"Retry-After": header}) if first else web.json_response(FULL_ANSWER)
+
+    came_s: list[float] = []
+    async with Receiver(fail_once) as receiver:
+        await asking(session).ask(receiver.url, REQUEST)
+    assert came_s[1] - came_s[0] >= pause_s
+    assert len({arrival.headers["x-ari-agent-delivery"] for arrival in receiver.arrivals}) == 1
+
+
 async def test_silence_ends_in_a_timeout_each_time(session: aiohttp.ClientSession) -> None:
     async with Receiver(never) as receiver:
         with pytest.raises(InboundWebhookFailed, match=r"no answer within 0\.05 s") as caught:

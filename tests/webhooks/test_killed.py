@@ -93,6 +93,8 @@ async def test_killed_again_and_again_every_event_arrives(database_url: str) -> 
     assert sent_after_record == []
     assert accepted == await recorded(database) == everything
     assert await store.outbox.depth() == await store.outbox.dead_count() == 0
+    told = {(key_of(arrival), arrival.headers["x-ari-agent-delivery"]) for arrival in receiver.arrivals}
+    assert len(told) == len({delivery_id for _, delivery_id in told}) == len(everything)
     first = first_arrivals(receiver.arrivals)
     for number in range(CALLS):
         moments = [first[f"call_{number}", name.value] for name in NAMES]
