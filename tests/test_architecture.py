@@ -27,6 +27,7 @@ PURE: Final = (
     "asterisk.names",
     "asterisk.refer",
     "asterisk.sip_headers",
+    "asterisk.untold_steps",
     "media.audio",
     "media.concealment",
     "media.jitter_buffer",
