@@ -91,6 +91,7 @@ PURE: Final = (
     "calls.dialogue.transcript_updates",
     "calls.web.playback_position",
     "calls.web.pre_answer_audio",
+    "calls.web.rate_estimate",
     "calls.web.user_audio",
     "chats.exchange",
     "chats.notices",

@@ -157,7 +157,8 @@ async def variables_through(stage: Stage, prefix: str) -> Mapping[str, str]:
     agent, _ = await numbered(stage, number)
     async with stage.caller() as caller:
         await caller.call(prefix + number[1:])
-        return (await agent.call()).variables
+        variables: Mapping[str, str] = (await agent.call()).variables
+        return variables
 
 
 async def test_a_variable_in_latin_1_has_a_replacement_where_its_name_is_known(stage: Stage) -> None:
