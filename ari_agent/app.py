@@ -343,7 +343,8 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
 
 
 def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> Delivery:
-    delivery = Delivery(store.outbox, http, settings.api_key.get_secret_value(), now_ms=now_ms)
+    api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
 

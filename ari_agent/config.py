@@ -145,6 +145,7 @@ class Settings(BaseSettings):
     webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )
+    webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")

@@ -201,6 +201,12 @@ class ChannelStateChange(_ChannelEvent):
     type: ClassVar[str] = "ChannelStateChange"
 
 
+class ChannelDialplan(_ChannelEvent):
+    """A channel has come to another step of the dialplan: `channel.dialplan`."""
+
+    type: ClassVar[str] = "ChannelDialplan"
+
+
 class ChannelUserevent(AriEvent):
     """A dialplan or an ARI client sent an event of its own. Only the one that tests the connection is used."""
 
@@ -297,6 +303,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelHold,
         ChannelUnhold,
         ChannelStateChange,
+        ChannelDialplan,
         ChannelUserevent,
         ChannelVarset,
         Dial,

@@ -23,7 +23,7 @@ from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import UNALLOCATED_NUMBER
-from ari_agent.errors import AriAgentError, InboundWebhookFailed, OverrideUnfit, UnknownAgent, UnservedAgent
+from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed, UnknownAgent, UnservedAgent
 from ari_agent.gather import gather
 from ari_agent.routing import variables
 from ari_agent.routing.ab_weights import draw, sticky_dice
@@ -35,7 +35,7 @@ from ari_agent.routing.dialled_number import (
     dialled_user,
     refused_number,
 )
-from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, refused_agent
+from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, next_best, refused_agent
 from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
@@ -139,8 +139,7 @@ class InboundRouter:
         decision = decide(own, await self._ask(number, own, asked_about))
         if isinstance(decision, Refuse):
             raise CallRefused(decision, call)
-        choice = decision.agent
-        agent = await self._agent(decision, call.model_copy(update={"agent_id": choice.agent_id}))
+        agent, decision = await self._agent(decision, call)
         return self._arrival(
             registered_call(
                 call_id=call_id,
@@ -151,7 +150,7 @@ class InboundRouter:
                 sip_call_id=channel.sip_call_id,
                 dynamic_variables={**known, **decision.webhook_variables},
                 metadata=decision.metadata,
-                agent_tag=agent_tag(agent, choice.version),
+                agent_tag=agent_tag(agent, decision.agent.version),
             ),
             agent,
             sip=sip,
@@ -249,14 +248,24 @@ class InboundRouter:
             log.warning("%s", error)
             return WebhookFailed(str(error))
 
-    async def _agent(self, decision: Connect, call: Call) -> Agent:
-        """Find the agent, and apply the webhook's override. Raises CallRefused with `call` as the record."""
+    async def _agent(self, decision: Connect, call: Call) -> tuple[Agent, Connect]:
+        """Find the agent, and apply the webhook's override; what of the webhook's answer does not work is left out.
+
+        Returns what was left of the decision, too. Raises CallRefused with `call` as the record.
+        """
         choice = decision.agent
         found = await self._store.agents.get(choice.agent_id, choice.version)
         try:
-            return apply_override(found, choice, decision.override)
-        except (UnknownAgent, OverrideUnfit) as error:
-            raise CallRefused(refused_agent(error), call) from None
+            agent = apply_override(found, choice, decision.override)
+            engine_for_call(agent, has_speech=self._has_speech)
+        except (UnknownAgent, AgentNotUsable) as error:
+            if better := next_best(decision, error):
+                log.warning("%s", better[1], extra={"call_id": call.call_id})
+                return await self._agent(better[0], call)
+            if not isinstance(error, UnservedAgent):  # of that one the record tells which agent it is, see _arrival
+                record = call.model_copy(update={"agent_id": choice.agent_id})
+                raise CallRefused(refused_agent(error), record) from None
+        return agent, decision
 
 
 def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:

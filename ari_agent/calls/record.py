@@ -25,9 +25,10 @@ from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
-from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import render_url
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox

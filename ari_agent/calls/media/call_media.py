@@ -110,9 +110,13 @@ class NoAudioReceived:
 
 @dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
-    """The front end of a web call sent what its protocol does not allow. message: what was wrong."""
+    """The front end of a web call sent what its protocol does not allow.
+
+    message: what was wrong. is_for_client: who wrote the client needs to read it, so that it stands in the close frame.
+    """
 
     message: str
+    is_for_client: bool = False
 
 
 MediaEvent: TypeAlias = (
