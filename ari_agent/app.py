@@ -222,6 +222,7 @@ def _switchboard(
         account_webhook_url=settings.webhook_url,
         now_ms=now_ms,
         speech=shared.speech,
+        no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(
         ari=shared.ari,

@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
     )
+    no_audio_after_s: float = Field(
+        30, ge=0, le=86_400, description="how long a caller may send neither audio nor a sign of life; 0 = for ever"
+    )
     webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )

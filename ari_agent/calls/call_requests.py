@@ -53,6 +53,11 @@ class CallerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Asterisk's events could not reach us for a while; the call goes on, and what it missed can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingingTooLong:
     """The number that was dialled has not answered in time."""
 

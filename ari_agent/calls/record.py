@@ -163,7 +163,7 @@ class CallRecord:
     def ended(self, reason: DisconnectionReason, now_ms: int, *, why: str | None = None) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
 
-        why: it was never placed, for people.
+        why: what went wrong, as half a sentence for people.
         """
         if self.call.disconnection_reason is not None:
             return
@@ -181,7 +181,8 @@ class CallRecord:
         if self._in_voicemail:
             analysis = analysis.model_copy(update={"in_voicemail": True})
         if why:
-            analysis = analysis.model_copy(update={"call_summary": f"The call was not placed: {why}."})
+            failed = "was not placed" if began_ms is None else "failed"
+            analysis = analysis.model_copy(update={"call_summary": f"The call {failed}: {why}."})
         self._change(call_analysis=analysis)
         self._owe(WebhookEventName.CALL_ANALYZED)
 

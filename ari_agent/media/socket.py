@@ -40,6 +40,11 @@ _Address: TypeAlias = tuple[str, int]
 _Source: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
+def host_and_port(host: str, port: int) -> str:
+    """Return a UDP address in one piece, an IPv6 host in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class RtpSocket:
     """One call's UDP socket, made by `RtpPorts.open`.
 
@@ -49,7 +54,18 @@ class RtpSocket:
     faults: datagrams whose handler raised.
     """
 
-    __slots__ = ("_on_datagram", "_peer", "_ports", "_sendto", "_socket", "address", "faults", "foreign", "send_errors")
+    __slots__ = (
+        "_on_datagram",
+        "_peer",
+        "_ports",
+        "_sendto",
+        "_socket",
+        "_stranger",
+        "address",
+        "faults",
+        "foreign",
+        "send_errors",
+    )
 
     def __init__(self, ports: RtpPorts, bound: socket.socket, on_datagram: Callable[[bytes], None]) -> None:
         self._ports = ports
@@ -57,6 +73,7 @@ class RtpSocket:
         self._sendto = bound.sendto
         self._on_datagram = on_datagram
         self.address: _Address = bound.getsockname()[:2]
+        self._stranger: _Source | None = None
         self._peer: _Source = (self.address[0], 0)  # nobody: no datagram comes from port 0, none can be sent to it
         self.faults = 0
         self.foreign = 0
@@ -70,6 +87,16 @@ class RtpSocket:
         numeric = str(ip_address(host))
         # The form in which the kernel names a source: two fields for IPv4, four for IPv6.
         self._peer = socket.getaddrinfo(numeric, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+    @property
+    def peer(self) -> str:
+        """Return the accepted address, as `host:port`."""
+        return _written(self._peer)
+
+    @property
+    def stranger(self) -> str:
+        """Return the latest address that was not accepted, as `host:port`; `""` where there was none."""
+        return _written(self._stranger) if self._stranger else ""
 
     def send(self, packet: bytes) -> None:
         """Send a packet to the accepted address; one that the kernel refuses is lost and counted in `send_errors`."""
@@ -93,6 +120,7 @@ class RtpSocket:
                 self._fault()
         else:
             self.foreign += 1
+            self._stranger = source
         return True
 
     def read_waiting(self) -> None:
@@ -109,6 +137,10 @@ class RtpSocket:
     def close(self) -> None:
         """Close the socket and release its port. Does nothing the second time."""
         self._ports.release(self._socket)
+
+
+def _written(source: _Source) -> str:
+    return host_and_port(str(source[0]), int(source[1]))
 
 
 class RtpPorts:
