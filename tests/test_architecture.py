@@ -23,6 +23,7 @@ PURE: Final = (
     "asterisk.causes",
     "asterisk.events",
     "asterisk.fallback",
+    "asterisk.media_encryption",
     "asterisk.messages",
     "asterisk.names",
     "asterisk.refer",
