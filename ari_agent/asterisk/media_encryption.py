@@ -7,7 +7,7 @@
 | `disable` | RTP/AVP                           | the audio is not encrypted   |
 
 Without a setting a trunk over TLS requires it, as keys that nobody reads are worth having, and others do without.
-Asterisk itself takes a plain answer to RTP/SAVP, and then neither side hears anything.
+Asterisk itself takes a plain answer to RTP/SAVP, and has then a call without audio.
 """
 
 from __future__ import annotations

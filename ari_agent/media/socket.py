@@ -16,6 +16,7 @@ all others are counted and dropped, so nobody can speak into a call by finding i
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import select
 import socket
@@ -146,13 +147,15 @@ def _written(source: _Source) -> str:
 class RtpPorts:
     """The UDP ports that calls may use, and the one reader of all their sockets; one object for each event loop.
 
-    host: numeric address to bind, which is the one Asterisk sends to.
+    host: numeric address to bind.
+    announced_host: address that Asterisk sends to, where that is another one, as behind NAT; `""`: host.
     first, last: the port range; 0 and 0 for any free port.
     step: from one port of the range to the next; 2 because RFC 3550 section 11 wants RTP on even ports.
     """
 
-    def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2) -> None:
+    def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2, announced_host: str = "") -> None:
         self._host = host
+        self.announced_host = announced_host or host
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._first, self._last = first, last
         self._range = range(first + first % 2, last + 1, step) if first else range(1)
@@ -167,7 +170,7 @@ class RtpPorts:
     def open(self, on_datagram: Callable[[bytes], None]) -> RtpSocket:
         """Bind the next free port; `on_datagram` then gets each accepted datagram. Needs a running event loop.
 
-        Raises: NoRtpPort when every port of the range is taken.
+        Raises: NoRtpPort when every port of the range is taken, or none can be bound at this address.
         """
         bound = self._bind()
         opened = RtpSocket(self, bound, on_datagram)
@@ -199,9 +202,12 @@ class RtpPorts:
             candidate = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             try:
                 candidate.bind((self._host, port))
-            except OSError:
+            except OSError as error:
                 candidate.close()
-                continue
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                where = f"cannot bind {host_and_port(self._host, port)}: {error.strerror}"
+                raise NoRtpPort(self._first, self._last, f"{where}: see ARI_AGENT_RTP_HOST and _PORTS") from None
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             self._next = (self._next + step + 1) % len(self._range)
             return candidate

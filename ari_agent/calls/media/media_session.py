@@ -56,7 +56,7 @@ class MediaSession(MediaHalf):
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
         self._socket = self._ports.open(self._bridge.receive)
         self._bridge.send_rtp = self._socket.send
-        return self._socket.address
+        return self._ports.announced_host, self._socket.address[1]
 
     def accept_from(self, host: str, port: int) -> None:
         """Send RTP to Asterisk's address, and take it from there alone. host: numeric."""
