@@ -104,13 +104,15 @@ class PhoneCall(CallSession):
         """Ask Asterisk whether the caller's phone holds the call; where it cannot tell, all stays as it is."""
         held = await self._leg.is_held()
         if held is not None and held != self._hold.by_phone:
-            self._log.warning("the caller's phone %s the call, unheard", "holds" if held else "no longer holds")
+            self._log.warning(
+                "the caller's phone %s the call: an event was missed", "holds" if held else "no longer holds"
+            )
             (self._caller_leaves if held else self._caller_returns)(HoldReason.PHONE)
 
     async def _audio_again(self, _: AudioAgain) -> None:
         """End the hold, unless Asterisk knows that the phone holds the call: then it is the phone's own music."""
         if self._hold.by_phone and not await self._leg.is_held():
-            self._log.warning("the caller's audio comes again: the hold is over, unheard")
+            self._log.warning("the caller's audio comes again: the hold is over, an event was missed")
             self._caller_returns(HoldReason.PHONE)
 
     async def _audio_from_elsewhere(self, event: AudioFromElsewhere) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.fakes.controller import Controller
 from tests.integration.stage import staged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -21,7 +23,7 @@ from tests.integration.stage import staged
 )
 @pytest.mark.parametrize("command", ["serve", "check"])
 async def test_an_address_that_cannot_be_is_named_at_the_start(
-    tmp_path: Path, command: str, settings: dict[str, str], named: str
+    tmp_path: Path, command: str, settings: dict[str, Any], named: str
 ) -> None:
     controller = Controller(
         tmp_path,
