@@ -6,8 +6,8 @@
 | `allow`   | RTP/AVP with `a=crypto`           | the audio is not encrypted   |
 | `disable` | RTP/AVP                           | the audio is not encrypted   |
 
-Without a setting a trunk over TLS requires it, as keys that nobody reads are worth having, and others do without.
-Asterisk itself takes a plain answer to RTP/SAVP, and has then a call without audio.
+Without a setting a trunk over TLS requires it; others do without, as anybody on the way could read the keys in their
+SDP. Asterisk itself takes a plain answer to RTP/SAVP, and has then a call without audio.
 """
 
 from __future__ import annotations

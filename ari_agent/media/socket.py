@@ -197,6 +197,7 @@ class RtpPorts:
     def _bind(self) -> socket.socket:
         # Ports are taken in turn: one just released rests as long as possible, so that late packets of the old call
         # do not reach a new one.
+        why = None
         for step in range(len(self._range)):
             port = self._range[(self._next + step) % len(self._range)]
             candidate = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -204,14 +205,14 @@ class RtpPorts:
                 candidate.bind((self._host, port))
             except OSError as error:
                 candidate.close()
-                if error.errno == errno.EADDRINUSE:
-                    continue
-                where = f"cannot bind {host_and_port(self._host, port)}: {error.strerror}"
-                raise NoRtpPort(self._first, self._last, f"{where}: see ARI_AGENT_RTP_HOST and _PORTS") from None
+                if error.errno != errno.EADDRINUSE:
+                    where = host_and_port(self._host, port)
+                    why = f"cannot bind {where}: {error.strerror}: see ARI_AGENT_RTP_HOST and ARI_AGENT_RTP_PORTS"
+                continue
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             self._next = (self._next + step + 1) % len(self._range)
             return candidate
-        raise NoRtpPort(self._first, self._last)
+        raise NoRtpPort(self._first, self._last, why)
 
     def _read_all(self) -> None:
         if self._epoll is None:

@@ -97,16 +97,25 @@ async def test_audio_from_another_address_is_named_at_once_and_in_the_record(sta
 # Hold that nobody told us of.
 
 
-async def test_hold_is_read_again_when_asterisk_is_back(stage: Stage) -> None:
+@asynccontextmanager
+async def asterisk_away(stage: Stage) -> AsyncIterator[None]:
+    """No ARI, neither events nor requests, until the end of the block."""
     assert stage.relay
+    await stage.relay.cut()
+    try:
+        yield
+    finally:
+        await stage.relay.heal()
+        await stage.controller.wait_for("/readyz", 200)
+
+
+async def test_hold_is_read_again_when_asterisk_is_back(stage: Stage) -> None:
     async with stage.connected(echo) as resumes, stage.connected(echo) as holds:
         await resumes.caller.hold()
         await hears_silence(resumes)
-        await stage.relay.cut()
-        await asyncio.gather(resumes.caller.resume(), holds.caller.hold())
-        await asyncio.sleep(2)
-        await stage.relay.heal()
-        await stage.controller.wait_for("/readyz", 200)
+        async with asterisk_away(stage):
+            await asyncio.gather(resumes.caller.resume(), holds.caller.hold())
+            await asyncio.sleep(2)
         await resumes.hears_itself()
         await logged_of(stage, holds, "holds the call")
         holds.caller.audio.muted = False  # the phone's own music
@@ -116,16 +125,13 @@ async def test_hold_is_read_again_when_asterisk_is_back(stage: Stage) -> None:
 
 
 async def test_audio_that_comes_again_ends_the_hold_while_asterisk_is_away(stage: Stage) -> None:
-    assert stage.relay
     async with stage.connected(echo) as call:
         await call.caller.hold()
         await asyncio.sleep(2)
-        await stage.relay.cut()
-        await call.caller.resume()
-        await logged_of(stage, call, "audio comes again")
-        await call.hears_itself()
-        await stage.relay.heal()
-        await stage.controller.wait_for("/readyz", 200)
+        async with asterisk_away(stage):
+            await call.caller.resume()
+            await logged_of(stage, call, "audio comes again")
+            await call.hears_itself()
 
 
 async def test_the_phones_music_does_not_end_the_hold(stage: Stage) -> None:
