@@ -158,13 +158,13 @@ class _Shared:
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
-        """What asks the inbound webhooks of numbers."""
+        """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
         return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """The parts that lead calls."""
+    """The objects that lead calls, from the event of a new caller to the record."""
 
     slots: Slots
     wheel: Wheel

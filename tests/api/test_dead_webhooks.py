@@ -11,6 +11,8 @@ from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Json, refused
 from tests.api.test_calls import a_call
 
+pytestmark = pytest.mark.slow
+
 URL = "https://user:secret@receiver.example/hook?token=1"
 
 
