@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ari_agent.asterisk.events import Channel
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 
@@ -54,7 +55,9 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class EventsMissed:
-    """Asterisk's events could not reach us for a while; the call goes on, and what it missed can be asked for."""
+    """Asterisk's events could not reach us for a while, and the call is still there. channel: as it is now."""
+
+    channel: Channel
 
 
 @dataclass(frozen=True, slots=True)

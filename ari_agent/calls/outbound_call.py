@@ -33,7 +33,7 @@ from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, wh
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunks import trunk_id
-from ari_agent.calls.call_requests import CallerGone, RingingTooLong
+from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.phone_call import PhoneCall
@@ -174,7 +174,13 @@ class OutboundCall(PhoneCall):
     async def _dial_progressed(self, event: Dial) -> None:
         self._rang = self._rang or event.dialstatus in ("RINGING", "PROGRESS")
 
-    async def _state_changed(self, event: ChannelStateChange) -> None:
+    async def _events_missed(self, event: EventsMissed) -> None:
+        if self.state is CallState.CONNECTING:
+            await self._state_changed(event)  # it may have been answered meanwhile
+        else:
+            await super()._events_missed(event)
+
+    async def _state_changed(self, event: ChannelStateChange | EventsMissed) -> None:
         self._rang = self._rang or event.channel.state == "Ringing"
         if event.channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
             if self._encryption == "require" and await self._leg.is_encrypted() is False:
@@ -298,6 +304,7 @@ class OutboundCall(PhoneCall):
         Teardown: _end,
         Dial: _dial_progressed,
         ChannelStateChange: _state_changed,
+        EventsMissed: _events_missed,
         RingingTooLong: _rings_too_long,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,

@@ -271,13 +271,13 @@ class Switchboard:
         """
         # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
         expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
-        channels = {channel.id for channel in await self._services.ari.channels()}
+        channels = {channel.id: channel for channel in await self._services.ari.channels()}
         for channel_id, session in expected.items():
-            if channel_id not in channels:
+            if channel := channels.get(channel_id):
+                session.post(EventsMissed(channel))
+            else:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
-            else:
-                session.post(EventsMissed())
         await self._orphans.run()
 
     async def drain(self, timeout_s: float) -> None:

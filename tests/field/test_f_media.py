@@ -14,8 +14,10 @@ from tests.fakes.agent_server import echo
 from tests.fakes.rtcp_reporter import reporting
 from tests.fakes.rtp_stream import packet
 from tests.fakes.sip_caller import SipCaller
+from tests.fakes.sipp_callee import answers
 from tests.fakes.sound import noise
 from tests.integration.stage import Connected, Stage, staged
+from tests.integration.test_outbound import trunk
 
 COMFORT_NOISE = 13  # RFC 3551 table 4
 NO_AUDIO_AFTER_S = 2
@@ -132,6 +134,15 @@ async def test_audio_that_comes_again_ends_the_hold_while_asterisk_is_away(stage
             await call.caller.resume()
             await logged_of(stage, call, "audio comes again")
             await call.hears_itself()
+
+
+async def test_an_answer_that_came_while_asterisk_was_away_begins_the_call(stage: Stage) -> None:
+    async with trunk(stage, answers(ringing_ms=2000, talk_ms=4000)) as made:
+        placed = await made.call()
+        await made.far_end.heard("INVITE")
+        async with asterisk_away(stage):
+            await made.far_end.heard("ACK")
+        assert "start_timestamp" in await stage.controller.ended_call(placed["call_id"])
 
 
 async def test_the_phones_music_does_not_end_the_hold(stage: Stage) -> None:
