@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -92,6 +93,13 @@ def _port_range(value: object) -> PortRange:
     return PortRange(int(match[1]), int(match[2]))
 
 
+def _address_or_empty(value: str) -> str:
+    try:
+        return value and str(ip_address(value))
+    except ValueError:
+        raise ValueError("expected a numeric address without a port, for example 192.0.2.5") from None
+
+
 def _http_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
         raise ValueError("expected a URL that begins with http:// or https://")
@@ -139,8 +147,14 @@ class Settings(BaseSettings):
         default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
     )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
+    rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(
+        "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"
+    )
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
+    )
+    no_audio_after_s: float = Field(
+        30, ge=0, le=86_400, description="how long a caller may send neither audio nor a sign of life; 0 = for ever"
     )
     webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"

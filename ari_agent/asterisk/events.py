@@ -7,6 +7,7 @@ fourteen events, most of them of kinds nobody here needs: those are told apart b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -180,6 +181,14 @@ class ChannelDtmfReceived(_ChannelEvent):
     type: ClassVar[str] = "ChannelDtmfReceived"
     digit: str
     duration_ms: int
+
+    @property
+    def ended_ms(self) -> int | None:
+        """Return when the key was released, in milliseconds since 1970; None where the timestamp is none."""
+        try:
+            return round(datetime.fromisoformat(self.timestamp).timestamp() * 1000)
+        except ValueError:
+            return None
 
 
 class ChannelHold(_ChannelEvent):

@@ -21,17 +21,19 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
-from ari_agent.calls.call_requests import CallerGone
+from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.hold import Hold, HoldReason
-from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.key_presses import KeyPresses
+from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
+from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
@@ -56,6 +58,8 @@ class PhoneCall(CallSession):
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
         self._hold = Hold()
+        self._keys = KeyPresses()
+        self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
@@ -126,13 +130,50 @@ class PhoneCall(CallSession):
         return caller
 
     async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
-        self._command(KeyPressed(event.digit, event.duration_ms))
+        self._signs_of_life.caller_acted()
+        ended_ms = event.ended_ms or self._services.now_ms()
+        if self._keys.counts(event.digit, duration_ms=event.duration_ms, ended_ms=ended_ms):
+            self._command(KeyPressed(event.digit, event.duration_ms))
+        else:
+            self._log.debug("a key that Asterisk reported again is ignored", extra={"reported_at": event.timestamp})
 
     async def _held(self, _: ChannelHold) -> None:
+        self._signs_of_life.caller_acted()
         self._caller_leaves(HoldReason.PHONE)
 
     async def _unheld(self, _: ChannelUnhold) -> None:
+        self._signs_of_life.caller_acted()
         self._caller_returns(HoldReason.PHONE)
+
+    async def _events_missed(self, _: EventsMissed) -> None:
+        """Ask Asterisk whether the caller's phone holds the call; where it cannot tell, all stays as it is."""
+        held = await self._leg.is_held()
+        if held is not None and held != self._hold.by_phone:
+            self._log.warning(
+                "the caller's phone %s the call: an event was missed", "holds" if held else "no longer holds"
+            )
+            (self._caller_leaves if held else self._caller_returns)(HoldReason.PHONE)
+
+    async def _audio_again(self, _: AudioAgain) -> None:
+        """End the hold, unless Asterisk knows that the phone holds the call: then it is the phone's own music."""
+        if self._hold.by_phone and not await self._leg.is_held():
+            self._log.warning("the caller's audio comes again: the hold is over, an event was missed")
+            self._caller_returns(HoldReason.PHONE)
+
+    async def _audio_from_elsewhere(self, event: AudioFromElsewhere) -> None:
+        self._log.warning(
+            "the caller's audio is dropped: it comes from another address than Asterisk announced; "
+            "see docs/troubleshooting.md",
+            extra={"announced": event.announced, "actual": event.actual},
+        )
+
+    async def _no_audio_received(self, _: NoAudioReceived) -> None:
+        fault = self._signs_of_life.fault(await self._leg.rtp_statistics())
+        if fault is None:
+            self._log.info("no audio from the caller, but other signs of life")
+            return
+        self._log.warning("no audio received: %s", fault)
+        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True, why=fault))
 
     def _caller_leaves(self, reason: HoldReason) -> None:
         if command := self._hold.begin(reason):
@@ -301,4 +342,8 @@ class PhoneCall(CallSession):
         ChannelDtmfReceived: _digit_pressed,
         ChannelHold: _held,
         ChannelUnhold: _unheld,
+        EventsMissed: _events_missed,
+        AudioAgain: _audio_again,
+        AudioFromElsewhere: _audio_from_elsewhere,
+        NoAudioReceived: _no_audio_received,
     }

@@ -196,6 +196,7 @@ class CallSession(ABC):
             metadata=call.metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
+            no_audio_after_s=self._services.no_audio_after_s,
             agent=agent,
             call=call,
         )

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ari_agent.asterisk.events import AriEvent
-from ari_agent.calls.call_requests import AnsweredRequest, CallerGone, RingingTooLong, ShuttingDown, StopRequested
+from ari_agent.calls.call_requests import (
+    AnsweredRequest,
+    CallerGone,
+    EventsMissed,
+    RingingTooLong,
+    ShuttingDown,
+    StopRequested,
+)
 from ari_agent.calls.media.call_media import MediaEvent
 from ari_agent.calls.teardown import Teardown
 
@@ -37,6 +44,7 @@ SessionEvent: TypeAlias = (
     | AnsweredRequest
     | StopRequested
     | CallerGone
+    | EventsMissed
     | ShuttingDown
     | RingingTooLong
     | MaxDurationReached

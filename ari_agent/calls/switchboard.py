@@ -1,8 +1,8 @@
 """All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
 Events that happened while we were not connected to Asterisk are lost. So after every (re)connection the calls are
-compared with Asterisk's channels: a call whose channel is gone ends now, and channels and bridges that belong to no
-call are swept (orphan_sweep.py).
+compared with Asterisk's channels: a call whose channel is gone ends now, the others ask for what they missed, and
+channels and bridges that belong to no call are swept (orphan_sweep.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
     DtmfRequested,
+    EventsMissed,
     ShuttingDown,
     StopRequested,
     TransferRequested,
@@ -290,9 +291,11 @@ class Switchboard:
         """
         # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
         expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
-        channels = {channel.id for channel in await self._services.ari.channels()}
+        channels = {channel.id: channel for channel in await self._services.ari.channels()}
         for channel_id, session in expected.items():
-            if channel_id not in channels:
+            if channel := channels.get(channel_id):
+                session.post(EventsMissed(channel))
+            else:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
         await self._orphans.run()

@@ -39,6 +39,15 @@ async def test_an_address_of_audio_that_is_not_ours_is_named_and_one_that_is_our
     assert "no numeric address" in str(await check_rtp("pbx.example", 0, 0))
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_every_address_of_this_machine_needs_one_to_announce(host: str) -> None:
+    assert "set ARI_AGENT_RTP_ANNOUNCED_HOST" in str(await check_rtp(host, 0, 0))
+    assert f"cannot send audio to {host}: " in str(await check_rtp(host, 0, 0, announced_host=host))
+    own, other = ("203.0.113.7", "2001:db8::7") if host == "0.0.0.0" else ("2001:db8::7", "203.0.113.7")
+    assert f"cannot send audio to {other}: " in str(await check_rtp(host, 0, 0, announced_host=other))
+    assert str(await check_rtp(host, 0, 0, announced_host=own)) == "ok"
+
+
 def bound(taken: socket.socket, port: int) -> bool:
     try:
         taken.bind(("127.0.0.1", port))
