@@ -70,6 +70,7 @@ PURE: Final = (
     "speech.utterance",
     "speech.voice_activity",
     "speech.voice_name",
+    "speech.voices",
     "webhooks.data_copy",
     "webhooks.retry_after",
     "webhooks.signature",

@@ -12,14 +12,29 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from ari_agent.contract.agent import AgentCreate
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.flite_synthesizer import FliteSynthesizer, voice_name
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
 from ari_agent.speech.synthesizer import Spoken, Synthesizer, Voice
+from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
-from tests.api.test_web_text_agents import GREETING, OPENING, SPEECH, Deaf, Tones, registered, speaking_house, told
+from tests.api.test_web_text_agents import (
+    GREETING,
+    OPENING,
+    SPEECH,
+    WEB_16,
+    Deaf,
+    Tones,
+    registered,
+    speaking_house,
+    told,
+)
+from tests.fakes import flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
 from tests.fakes.sound import Samples, read_wav
 from tests.fakes.web_client import WebFrontEnd
+from tests.speech.spoken import PATIENT
 
 FRAME = 160  # 20 ms at 8 kHz
 ECHO_FRAMES = 8  # 160 ms
@@ -258,3 +273,67 @@ async def test_an_answer_is_withheld_from_a_caller_who_goes_on_right_before_it(
     assert [(part["role"], part["content"]) for part in transcript] == [("user", "I want a flight to Rome tomorrow.")]
     if before_ms >= 100:
         assert heard_ms == 0
+
+
+ELSEWHERE = "11labs-Adrian"
+FLITE = Voices(voice_name)
+FLITE_OR = Voices(voice_name, "flite-slt")
+
+
+async def stored(store: Store, agent: LlmAgent) -> str:
+    """An agent that was saved when nobody asked about its voice; its id."""
+    given = {"response_engine": agent.engine, "voice_id": ELSEWHERE}
+    return (await store.agents.create(AgentCreate.model_validate(given))).agent_id
+
+
+async def test_an_unknown_voice_is_refused_when_its_agent_is_saved(store: Store, llms: LlmServer) -> None:
+    body = {"response_engine": llms.agent().engine, "voice_id": ELSEWHERE}
+    async with speaking_house(store, Deaf(), Tones(), FLITE) as house:
+        refused = await house.post("/create-agent", body, expect=400)
+        made = await house.post("/create-agent", {**body, "fallback_voice_ids": ["flite-rms"]})
+        path = f"/update-agent/{made['agent_id']}"
+        updates = [{"agent_name": "Ann"}, {"fallback_voice_ids": None}, {"voice_id": "flite-awb"}]
+        statuses = [(await house.api.patch(path, json=changes)).status for changes in updates]
+    assert ELSEWHERE in refused["message"]
+    assert "flite-slt" in refused["message"]
+    assert "ARI_AGENT_FALLBACK_VOICE" in refused["message"]
+    assert statuses == [200, 400, 200]
+
+
+async def test_an_unknown_voice_of_a_stored_agent_is_refused_when_a_number_is_bound_to_it(
+    store: Store, llms: LlmServer
+) -> None:
+    bound = [{"agent_id": await stored(store, llms.agent()), "weight": 1}]
+    number = {"phone_number": "+12025550177", "termination_uri": "sip.example.com"}
+    async with speaking_house(store, Deaf(), Tones(), FLITE) as house:
+        refused = await house.post("/import-phone-number", {**number, "inbound_agents": bound}, expect=400)
+        await house.post("/import-phone-number", number)
+        path = "/update-phone-number/+12025550177"
+        assert (await house.api.patch(path, json={"inbound_agents": bound})).status == 400
+        assert (await house.api.patch(path, json={"inbound_sms_agents": bound})).status == 200  # a text has no voice
+    assert ELSEWHERE in refused["message"]
+
+
+async def test_a_call_to_a_stored_agent_with_an_unknown_voice_is_not_answered_and_its_record_says_why(
+    store: Store, llms: LlmServer
+) -> None:
+    agent = llms.agent(opening=(OPENING,))
+    agent_id = await stored(store, agent)
+    async with speaking_house(store, Deaf(), Tones(), FLITE) as house:
+        call_id = str((await house.post("/register-call", {"agent_id": agent_id, **WEB_16}))["call_id"])
+        async with WebFrontEnd(house.url(call_id)) as front:
+            assert await front.gone() == (1011, "error_retell")
+        record = await house.ended(call_id)
+    assert agent.talks == []
+    assert ELSEWHERE in record["call_analysis"]["call_summary"]
+
+
+async def test_the_fallback_voice_speaks_for_an_agent_with_an_unknown_one(store: Store, llms: LlmServer) -> None:
+    agent = llms.agent(opening=(OPENING,))
+    synthesizer = FliteSynthesizer(program=flite.program(), patience=PATIENT, start_timeout_s=60)
+    async with speaking_house(store, Deaf(), synthesizer, FLITE_OR) as house:
+        call_id = await registered(house, agent, voice_id=ELSEWHERE)
+        async with WebFrontEnd(house.url(call_id)) as front:
+            await until(lambda: bool(agent.talks) and GREETING in " ".join(said(agent.talks[0])))
+            assert np.abs(front.sound()).max() > 1000
+        assert (await house.ended(call_id))["disconnection_reason"] == "user_hangup"

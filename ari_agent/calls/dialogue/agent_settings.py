@@ -58,8 +58,11 @@ def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
     )
 
 
-def voice(agent: Agent) -> Voice:
-    """Return the voice that speaks for this agent, with its speed, volume and fallback voices."""
+def voice(agent: Agent, *, fallback: str | None = None) -> Voice:
+    """Return the voice that speaks for this agent, with its speed, volume and fallback voices.
+
+    fallback: speaks where all voices of the agent are refused; None: nobody does.
+    """
     return Voice(
         voice_id=agent.voice_id,
         language=_language(agent),
@@ -67,5 +70,5 @@ def voice(agent: Agent) -> Voice:
         volume=agent.volume,
         model=agent.voice_model,
         temperature=agent.voice_temperature,
-        fallback_voice_ids=tuple(agent.fallback_voice_ids or ()),
+        fallback_voice_ids=(*(agent.fallback_voice_ids or ()), *filter(None, [fallback])),
     )

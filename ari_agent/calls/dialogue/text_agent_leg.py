@@ -21,7 +21,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 import aiohttp
@@ -94,11 +94,12 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
-from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
+from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed, UnknownVoice
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
 from ari_agent.speech.voice_activity import VoiceDetector
+from ari_agent.speech.voices import Voices
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,10 @@ _CLOSE_S: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What the text agents of all calls share. now_ms: tells the milliseconds since the epoch."""
+    """What the text agents of all calls share.
+
+    now_ms: tells the milliseconds since the epoch. voices: those of the synthesizer.
+    """
 
     recognizer: Recognizer
     synthesizer: Synthesizer
@@ -116,6 +120,7 @@ class Speech:
     http: aiohttp.ClientSession
     now_ms: Callable[[], int]
     habits: ReconnectPolicy = CALL_POLICY
+    voices: Voices = field(default_factory=Voices)
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """Make the text agent's side of one call."""
@@ -131,10 +136,18 @@ class TextAgentLeg:
     def __init__(
         self, speech: Speech, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]
     ) -> None:
-        """spec: with a CustomLlmEngine and its agent, otherwise TypeError. Raises AgentUnreachable for a bad URL."""
+        """spec: with a CustomLlmEngine and its agent, otherwise TypeError.
+
+        Raises:
+            AgentUnreachable: the agent's URL is none.
+            UnknownVoice: none of the agent's voices is one of the synthesizer's.
+        """
         if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
+        refusal = speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ())))
+        if refusal is not None:
+            raise UnknownVoice(refusal)
         self._output, self._on_event = output, on_event
         self._call = spec.call
         self._loop = asyncio.get_running_loop()
@@ -150,7 +163,7 @@ class TextAgentLeg:
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
             speech.synthesizer,
-            voice(self._agent),
+            voice(self._agent, fallback=speech.voices.fallback),
             on_sound=self._sound_made,
             on_whole=self._sound_ended,
             on_failed=self._voice_failed,
