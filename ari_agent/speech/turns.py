@@ -338,8 +338,6 @@ class Turns:
         return self._dismiss(turn)
 
     def _end_under_agent(self, turn: UserTurn) -> list[Decision]:
-        if self._interrupting() and is_confirmed_by_words(self._settings, turn.text):
-            return [*self._cut(turn), *self._answer(turn)]
         if turn_words(self._settings.language).own_words(turn.text):
             turn.end = TurnEnd.AFTER_AGENT
         elif turn.text and turn.end is not TurnEnd.AS_NOD:
