@@ -44,7 +44,7 @@ class BargeInState(Enum):
     REFUTED = "refuted"
     """The agent was ducked for this voice in vain: only words interrupt now."""
     DONE = "done"
-    """The agent was cut off for this turn."""
+    """The agent was cut off for this turn, which interrupts nothing more."""
 
 
 class BargeInStep(Enum):

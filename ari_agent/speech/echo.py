@@ -96,7 +96,7 @@ class Echo:
         self._rest = b""
 
     def hear(self, pcm: bytes, now_ms: float) -> None:
-        """Take 20 ms of the caller's audio."""
+        """Take the next 20 ms of the caller's audio, to be compared with what was played."""
         if not self._played:
             return
         self._now += 1

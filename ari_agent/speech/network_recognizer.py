@@ -99,7 +99,7 @@ class NetworkRecognizer(ABC):
         on_heard: Callable[[Heard], None],
         on_failed: Callable[[SpeechFailed], None],
     ) -> Utterances:
-        """Make the provider's recognition of one call."""
+        """Make the provider's recognition of one call, which the recognizer then owns and closes."""
 
     @abstractmethod
     async def _key_is_refused(self) -> bool:

@@ -102,16 +102,16 @@ class AgentFloor(Enum):
     AWAITED = "awaited"
     """The agent was asked, for EndOfTurn or Remind, and has not begun to speak."""
     SPEAKING = "speaking"
-    """The agent speaks, and can be interrupted."""
+    """The agent speaks, and the user's voice or words can cut it off."""
     PROTECTED = "protected"
-    """The agent speaks, and nobody can cut it off."""
+    """The agent speaks, and nothing that the user says can cut it off."""
 
 
 class Opening(Enum):
     """How far a call is from the agent's first words."""
 
     WAITS = "waits"
-    """The caller does not hear the agent yet."""
+    """The caller is not connected yet and does not hear the agent."""
     DELAYED = "delayed"
     """The caller hears the agent, and the delay of begin_message_delay_ms is running."""
     PAST = "past"
@@ -139,7 +139,7 @@ class Turns:
 
     @property
     def settings(self) -> TurnSettings:
-        """The settings by which turns are decided now."""
+        """The settings by which turns are decided now, the latest that were given."""
         return self._settings
 
     @property

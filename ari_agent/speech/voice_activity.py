@@ -34,7 +34,7 @@ _LEVEL_DOWN_DB: Final = 0.1  # in a window
 
 
 class VoiceListening(Protocol):
-    """What a detector remembers of one call."""
+    """One call's audio as a detector hears it, with what the detector remembers of it."""
 
     def hear(self, pcm: bytes) -> Sequence[float]:
         """Return for each window how likely it holds voice, 0..1. pcm: whole windows, in order, without a gap."""

@@ -96,7 +96,7 @@ class SpokenDialogue:
 
     @property
     def is_over(self) -> bool:
-        """Whether the call was told to end."""
+        """Whether the call was told to end, so that nothing more is decided in it."""
         return self.stage is Stage.OVER
 
     @property

@@ -123,7 +123,7 @@ class Speech:
     voices: Voices = field(default_factory=Voices)
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
-        """Make the text agent's side of one call."""
+        """Make the text agent's side of one call, as TextAgentLeg says; nothing is dialled yet."""
         return TextAgentLeg(self, spec, output, on_event)
 
 
@@ -193,7 +193,7 @@ class TextAgentLeg:
 
     @property
     def is_open(self) -> bool:
-        """Whether the agent's websocket is open."""
+        """Whether the websocket to the agent's server is open, as far as is known."""
         return self._line.is_open
 
     @property
