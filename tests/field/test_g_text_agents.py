@@ -34,6 +34,8 @@ from tests.fakes import flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
 from tests.fakes.sound import Samples, read_wav
 from tests.fakes.web_client import WebFrontEnd
+from tests.integration.stage import Stage
+from tests.integration.test_text_agent import LONG, connected, opening
 from tests.speech.spoken import PATIENT
 
 FRAME = 160  # 20 ms at 8 kHz
@@ -240,6 +242,16 @@ async def test_the_agents_own_echo_does_not_cut_it_off(store: Store, llms: LlmSe
         await until(lambda: bool(agent.talks) and GREETING in " ".join(said(agent.talks[0])))
         assert "clear" not in caller.front.words
     assert said(agent.talks[0]) == [f"agent: {GREETING}"]
+
+
+async def test_on_the_phone_neither_does_it(talking: Stage) -> None:
+    async with LlmServer() as servers:
+        agent = servers.agent(silent(), opening=(*opening(LONG),))
+        async with connected(talking, agent) as talk:
+            talk.caller.audio.echo_db = -25
+            await until(lambda: LONG in " ".join(said(talk.llm)))
+    assert said(talk.llm) == [f"agent: {LONG}"]
+    assert not any(message.get("turntaking") == "user_turn" for message in talk.llm.heard)
 
 
 async def test_a_voice_over_the_echo_does(store: Store, llms: LlmServer) -> None:
