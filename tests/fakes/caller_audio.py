@@ -44,7 +44,7 @@ class CallerAudio(asyncio.DatagramProtocol):
         self.muted = False
         """True: no packet is sent at all; the clock of the stream goes on."""
         self.echo_db: float | None = None
-        """Set: what comes in goes out again ECHO_S later, so much louder, as from a loudspeaker without echo canceller."""
+        """Set: what comes in goes out again ECHO_S later, so much louder: a loudspeaker without echo canceller."""
         self.said_s: list[float] = []
         """When the first frame of each `say` left."""
         self.frames_sent = 0
