@@ -338,16 +338,6 @@ class UnservedAgent(AgentNotUsable):
         self.agent_id, self.engine_type, self.why = agent_id, engine_type, why
 
 
-class UnknownVoice(AgentNotUsable):
-    """Raised when no voice of a text agent is one that is set up here. why: which voice, and what would be right."""
-
-    disconnection_reason = DisconnectionReason.ERROR_RETELL
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"{why}; or set ARI_AGENT_FALLBACK_VOICE, which speaks for agents with voices from elsewhere")
-        self.why = why
-
-
 class CallNotPlaced(CallError):
     """Raised when an outbound call cannot be placed as requested: 400. The message says what would be right."""
 

@@ -7,10 +7,10 @@ from typing import Final
 from aiohttp import web
 
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.calls.dialogue.agent_settings import UnknownVoice
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.response_engine import CustomLlmEngine
-from ari_agent.errors import UnknownVoice
 
 _CHANGED: Final = frozenset({"voice_id", "fallback_voice_ids", "response_engine"})
 

@@ -149,7 +149,7 @@ class CallerAudio(asyncio.DatagramProtocol):
         for heard in reversed(self.heard):
             if heard.time_s <= before_s:
                 is_sound = heard.payload_type == ULAW and heard.time_s > before_s - 3 * FRAME_S
-                return ulaw_decode(heard.payload if is_sound else ULAW_SILENCE) * factor
+                return factor * ulaw_decode(heard.payload if is_sound else ULAW_SILENCE).astype(np.float64)
         return np.zeros(FRAME_TICKS)
 
     def _next_said(self) -> bytes:

@@ -9,9 +9,21 @@ from dataclasses import dataclass, field
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_options import UserDtmfOptions
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AgentNotUsable
 from ari_agent.speech.recognizer import ListeningOptions
 from ari_agent.speech.synthesizer import Voice
 from ari_agent.speech.turn_settings import TurnSettings
+
+
+class UnknownVoice(AgentNotUsable):
+    """Raised when no voice of a text agent is one that is set up here. why: which voice, and what would be right."""
+
+    disconnection_reason = DisconnectionReason.ERROR_RETELL
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; or set ARI_AGENT_FALLBACK_VOICE, which speaks for agents with voices from elsewhere")
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

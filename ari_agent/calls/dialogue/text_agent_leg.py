@@ -45,7 +45,7 @@ from ari_agent.agents.llm_connection import (
     ReconnectPolicy,
 )
 from ari_agent.calls.dialogue import events
-from ari_agent.calls.dialogue.agent_settings import dialogue_settings, listening_options, voice
+from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
 from ari_agent.calls.dialogue.events import Event
@@ -94,7 +94,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
-from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed, UnknownVoice
+from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
