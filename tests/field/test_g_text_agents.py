@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from ari_agent.calls.dialogue.orders import Ask, ClearSpeech
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer, voice_name
@@ -30,6 +31,7 @@ from tests.api.test_web_text_agents import (
     speaking_house,
     told,
 )
+from tests.calls.dialogue.test_spoken_dialogue import Talk
 from tests.fakes import flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
 from tests.fakes.sound import Samples, read_wav
@@ -87,17 +89,17 @@ class Ears:
 
 
 class LongTones(Tones):
-    """Says eight seconds of noise for each sentence."""
+    """Says five seconds of noise for each sentence."""
 
     async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        yield Spoken(np.full(8 * 16_000, 9000, "<i2").tobytes())
+        yield Spoken(np.full(5 * 16_000, 9000, "<i2").tobytes())
 
 
 class Recorded(Tones):
-    """Says recorded speech of some seven seconds for each sentence."""
+    """Says recorded speech of five seconds for each sentence."""
 
     async def speak(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        parts = [read_wav(SPEECH / f"{name}.wav")[0] for name in ("slt_no_thank_you", "rms_transfer_agent") * 2]
+        parts = [read_wav(SPEECH / f"{name}.wav")[0] for name in ("slt_no_thank_you", "rms_transfer_agent")]
         yield Spoken(np.repeat(np.concatenate(parts), 2).astype("<i2").tobytes())
 
 
@@ -204,9 +206,7 @@ async def test_markup_is_not_spoken_and_a_break_is_a_pause(store: Store, llms: L
 
 
 @pytest.mark.parametrize(
-    ("language", "nod"),
-    [("en-US", "Okay."), ("en-US", "Mhm."), ("en-US", "uh huh"), ("pt-BR", "Tá bom."), ("ja-JP", "はい、そうですね。")],
-    ids=["okay", "mhm", "uh-huh", "portuguese", "japanese"],
+    ("language", "nod"), [("en-US", "Okay."), ("pt-BR", "Tá bom.")], ids=["okay", "portuguese-with-partials"]
 )
 async def test_a_nod_does_not_cut_the_agent_off(store: Store, llms: LlmServer, language: str, nod: str) -> None:
     agent = llms.agent(silent(), opening=(OPENING,))
@@ -221,8 +221,29 @@ async def test_a_nod_does_not_cut_the_agent_off(store: Store, llms: LlmServer, l
     assert told(agent.talks[0], "response_required") == []
 
 
-@pytest.mark.parametrize("words", ["Okay, but tomorrow.", "Tomorrow."])
-@pytest.mark.parametrize("partials", [True, False])
+@pytest.mark.parametrize("sensitivity", [1, 0.9, 0.5, 0.1])
+@pytest.mark.parametrize(
+    ("language", "nod"),
+    [
+        ("en-US", "Okay."),
+        ("en-US", "Mhm."),
+        ("en-US", "uh huh"),
+        ("de-DE", "Ach so, ja."),
+        ("ja-JP", "はい、そうですね。"),
+    ],
+    ids=["okay", "mhm", "uh-huh", "german", "japanese"],
+)
+def test_at_no_sensitivity_and_in_no_language_does_a_nod_cut_the_agent_off(
+    language: str, nod: str, sensitivity: float
+) -> None:
+    text = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen."
+    talk = Talk(turns={"interruption_sensitivity": sensitivity, "language": language}).start().answer(text).wait(600)
+    talk.voice(400, nod).wait(6000)
+    assert " ".join(line.removeprefix("agent: ") for line in talk.said() if line.startswith("agent")) == text
+    assert talk.of(Ask) == talk.of(ClearSpeech) == []
+
+
+@pytest.mark.parametrize(("words", "partials"), [("Okay, but tomorrow.", True), ("Tomorrow.", False)])
 async def test_words_of_ones_own_do(store: Store, llms: LlmServer, words: str, partials: bool) -> None:
     agent = llms.agent(silent(), opening=(OPENING,))
     async with calling(store, agent, Ears(words, partials=partials), LongTones()) as caller:
