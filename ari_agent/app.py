@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
+from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
@@ -47,7 +48,9 @@ from ari_agent.check.machine import check_api, check_database, check_rtp
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
+from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
@@ -71,6 +74,7 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
         ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
+    raise_file_limit()
     failed: list[str] = []
     async with stop_signals() as signals:
 
@@ -112,7 +116,7 @@ async def controller(
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
-        http = await stack.enter_async_context(_webhook_client())
+        http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
@@ -360,14 +364,6 @@ def _ari(settings: Settings) -> Ari:
     )
 
 
-@asynccontextmanager
-async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        yield session
-
-
 def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def asterisk() -> str | None:
         return None if ari.connected else "not connected to Asterisk's ARI"
@@ -386,7 +382,9 @@ def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Ca
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = ApiRunner(api)
+    connections = connections_beside_calls(file_limit(), settings.concurrency_limit)
+    limits = ConnectionLimits(in_all=connections, per_address=settings.connections_per_address)
+    runner = ApiRunner(api, limits)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
@@ -414,7 +412,7 @@ async def check(settings: Settings) -> list[Finding]:
         await inspection.close()
     if settings.speech_to_text != "none":
         try:
-            async with _webhook_client() as http, _started_speech(settings, http):
+            async with http_client() as http, _started_speech(settings, http):
                 found.append(Finding("speech"))
         except SpeechUnavailable as error:
             found.append(Finding("speech", problem=str(error)))

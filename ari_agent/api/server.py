@@ -11,6 +11,7 @@ from aiohttp.log import server_logger
 
 from ari_agent.api import audio_websocket
 from ari_agent.api.auth import require_api_key
+from ari_agent.api.body import refuse_packed
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
 from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
@@ -22,10 +23,10 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     """Return the application; whoever builds it runs it, and closes what the dependencies hold.
 
     Every answer is JSON but those of /metrics and 204. A request that is counted has passed, from the outside in:
-    count_requests, translate_errors, require_api_key.
+    count_requests, translate_errors, refuse_packed, require_api_key.
     """
     app = web.Application(
-        client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, require_api_key]
+        client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, refuse_packed, require_api_key]
     )
     server_logger.addFilter(_TERSE)
     app[DEPENDENCIES] = dependencies

@@ -1,0 +1,126 @@
+"""Short web calls through `ari-agent serve`, without Asterisk, and the memory of its process between them.
+
+    python -m tests.benchmarks.memory [--calls 2000] [--at-once 8] [--census]
+
+Prints a line every so many calls, then what the second half added for a call. With --census the process also tells,
+at the end, which lines of code hold what the second half added (tracemalloc: it takes twice as long).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+import tempfile
+import tracemalloc
+from pathlib import Path
+
+from ari_agent.__main__ import main as ari_agent
+from tests.fakes.agent_server import AgentServer
+from tests.fakes.controller import Controller, free_tcp_port
+from tests.fakes.sound import tone
+from tests.fakes.web_client import WebFrontEnd
+
+LOOKS = 10
+AUDIO = {"audio_websocket_protocol": "web", "audio_encoding": "s16le", "sample_rate": 24000}
+
+
+async def one_call(controller: Controller, agent_id: str) -> None:
+    """The user says a fifth of a second, the agent hears it, the user leaves."""
+    made = await controller.post("/register-call", {"agent_id": agent_id, **AUDIO}, expect=201)
+    call_id = made.json["call_id"]
+    async with WebFrontEnd(f"{controller.url.replace('http', 'ws')}/audio-websocket/{call_id}") as front:
+        await front.say(tone(440, seconds=0.2))
+        await front.until(lambda: front.audio)
+    await controller.ended_call(call_id, timeout_s=60)
+
+
+async def measure(folder: Path, *, calls: int, at_once: int, program: tuple[str, ...]) -> None:
+    """Make the calls, and print the memory after each tenth of them."""
+    async with (
+        AgentServer() as agents,
+        Controller(
+            folder,
+            ari_url=f"http://127.0.0.1:{free_tcp_port()}/ari",
+            ari_username="nobody",
+            ari_password="none",
+            process_environment={"PYTHONPATH": str(Path.cwd())},
+            program=program,
+        ) as controller,
+    ):
+        await controller.start(ready=False)
+        engine = agents.agent(greet, protocol="web").engine
+        agent = await controller.post("/create-agent", {"response_engine": engine}, expect=201)
+        seen = [rss_bytes(controller.pid)]
+        turns = asyncio.Semaphore(at_once)
+
+        async def call() -> None:
+            async with turns:
+                await one_call(controller, agent.json["agent_id"])
+
+        for number in range(LOOKS):
+            if number == LOOKS // 2 and "--serve" in program:
+                os.kill(controller.pid, signal.SIGUSR1)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(calls // LOOKS):
+                    group.create_task(call())
+            seen.append(rss_bytes(controller.pid))
+            print(f"{(number + 1) * calls // LOOKS:6} calls  {seen[-1] / 1e6:6.1f} MB", flush=True)
+        half = LOOKS // 2
+        print(f"second half: {(seen[-1] - seen[half]) / (calls - calls * half // LOOKS) / 1e3:+.2f} kB a call")
+        if "--serve" in program:
+            os.kill(controller.pid, signal.SIGUSR1)
+            await controller.logged("= end =", timeout_s=60)
+            print(controller.log_text().partition("= census =")[2])
+
+
+async def greet(call: object) -> None:
+    """The script of an agent that speaks at once."""
+    await call.say(tone(300, seconds=0.1, rate_hz=16000))  # type: ignore[attr-defined]
+
+
+def rss_bytes(pid: int) -> int:
+    """What the process holds of the machine's memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def serve_counted() -> int:
+    """`ari-agent serve`, whose allocations are told between one SIGUSR1 and the next."""
+    snapshots: list[tracemalloc.Snapshot] = []
+
+    def look(*_: object) -> None:
+        gc.collect()
+        snapshots.append(tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, tracemalloc.__file__)]))
+        if len(snapshots) == 2:
+            print("= census =")
+            for found in snapshots[1].compare_to(snapshots[0], "traceback")[:25]:
+                print(f"{found.size_diff / 1e3:+.1f} kB in {found.count_diff:+}", *found.traceback.format(), sep="\n")
+            print("= end =", flush=True)
+
+    tracemalloc.start(6)
+    signal.signal(signal.SIGUSR1, look)
+    return ari_agent(["serve"])
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--census", action="store_true")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        return serve_counted()
+    program = ("-m", "tests.benchmarks.memory", "--serve") if options.census else ("-m", "ari_agent", "serve")
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(Path(folder), calls=options.calls, at_once=options.at_once, program=program))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
