@@ -59,6 +59,7 @@ from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database import make_folder
+from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -126,7 +127,9 @@ async def controller(
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(_started_speech(settings, http))
 
-        shared = _Shared(settings, store, http, ari, speech)
+        database = DatabaseWatch(store.probe)
+        beside("database watch", database.run())
+        shared = _Shared(settings, store, database, http, ari, speech)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -154,6 +157,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
@@ -274,7 +278,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.store, calls.switchboard),
+            probes=_probes(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
@@ -364,21 +368,16 @@ def _ari(settings: Settings) -> Ari:
     )
 
 
-def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def _probes(
+    ari: Ari, database: DatabaseWatch, switchboard: Switchboard
+) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def asterisk() -> str | None:
         return None if ari.connected else "not connected to Asterisk's ARI"
-
-    async def database() -> str | None:
-        try:
-            await store.ping()
-        except StoreError as error:
-            return str(error)
-        return None
 
     async def calls() -> str | None:
         return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
 
-    return {"asterisk": asterisk, "database": database, "calls": calls}
+    return {"asterisk": asterisk, "database": database.problem, "calls": calls}
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import http_exceptions, web
 
@@ -151,8 +151,7 @@ def _say(transport: asyncio.BaseTransport, status: int, message: str) -> None:
     body = answer.body if isinstance(answer.body, bytes) else b""
     fields = {**answer.headers, "Content-Length": str(len(body))}
     head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    if isinstance(transport, asyncio.Transport):
-        transport.write(head.encode() + b"\r\n" + body)
+    cast("asyncio.Transport", transport).write(head.encode() + b"\r\n" + body)  # uvloop's is no subclass
     transport.close()
 
 
