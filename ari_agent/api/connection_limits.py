@@ -45,7 +45,16 @@ def connections_beside_calls(open_files: int, concurrency_limit: int) -> int:
 
     At least a quarter of them, so that the API answers where the limit of files is too low for the calls.
     """
-    return max(open_files - OWN_FILES - FILES_PER_CALL * concurrency_limit, open_files // 4)
+    for_calls, at_least = OWN_FILES + FILES_PER_CALL * concurrency_limit, open_files // 4
+    if open_files - for_calls < at_least:
+        log.warning(
+            "%d calls may need %d files, and %d may be open: raise LimitNOFILE (`ulimit -n`) or "
+            "lower ARI_AGENT_CONCURRENCY_LIMIT",
+            concurrency_limit,
+            for_calls,
+            open_files,
+        )
+    return max(open_files - for_calls, at_least)
 
 
 class OpenConnections:

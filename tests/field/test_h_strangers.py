@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ async def hears_itself(front: WebFrontEnd) -> None:
 
 
 @contextlib.asynccontextmanager
-async def place(folder: Path, *, prefix: Sequence[str] = (), **settings: str) -> AsyncIterator[Place]:
+async def place(folder: Path, *, prefix: Sequence[str] = (), **settings: Any) -> AsyncIterator[Place]:
     """Runs inside."""
     async with (
         AgentServer() as agents,
