@@ -23,12 +23,14 @@ _WARN_EVERY_S: Final = 60.0
 class ConnectionLimits:
     """in_all, per_address: connections at the same time; 0 is any number. head_timeout_s: for a first request's head.
 
-    keep_alive_s: how long a connection stays open after its last request; proxies keep theirs for up to 60 s.
+    answer_timeout_s: how long a client may take to read an answer. keep_alive_s: how long a connection stays open after
+    its last request; proxies keep theirs for up to 60 s.
     """
 
     in_all: int = 0
     per_address: int = 0
     head_timeout_s: float = 20.0
+    answer_timeout_s: float = 120.0
     keep_alive_s: float = 75.0
 
 

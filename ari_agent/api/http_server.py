@@ -78,12 +78,12 @@ class _Connections(web.Server):
 class _Connection(web.RequestHandler):
     """One connection, which the limits may refuse, and which is closed where no request comes."""
 
-    __slots__ = ("counted", "counted_address", "head_timeout_s", "no_head")
+    __slots__ = ("counted", "counted_address", "no_head")
 
     def __init__(self, manager: web.Server, counted: OpenConnections) -> None:
         limits, loop = counted.limits, asyncio.get_running_loop()
         super().__init__(manager, loop=loop, keepalive_timeout=limits.keep_alive_s, **_OPTIONS)
-        self.counted, self.head_timeout_s = counted, limits.head_timeout_s
+        self.counted = counted
         self.counted_address: str | None = None
         self.no_head: asyncio.TimerHandle | None = None
 
@@ -96,7 +96,7 @@ class _Connection(web.RequestHandler):
             return
         self.counted_address = address
         super().connection_made(transport)
-        self.no_head = asyncio.get_running_loop().call_later(self.head_timeout_s, self.give_up)
+        self.no_head = asyncio.get_running_loop().call_later(self.counted.limits.head_timeout_s, self.give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count the connection out."""
@@ -115,7 +115,7 @@ class _Connection(web.RequestHandler):
     def give_up(self) -> None:
         """Close the connection, as no request has come."""
         if self.transport is not None:
-            _say(self.transport, 408, f"no request came within {self.head_timeout_s:g} s")
+            _say(self.transport, 408, f"no request came within {self.counted.limits.head_timeout_s:g} s")
         self.force_close()
 
     def handle_error(
@@ -132,10 +132,19 @@ class _Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer. An exception as answer has not passed the middlewares: aiohttp reads Expect before them."""
+        """Send an answer, which the client has some time to read.
+
+        An exception as answer has not passed the middlewares: aiohttp reads Expect before them.
+        """
         if isinstance(resp, web.HTTPException):
             resp = _last_answer(resp.status, "Expect: must be 100-continue")
-        return await super().finish_response(request, resp, start_time)
+        try:
+            async with asyncio.timeout(self.counted.limits.answer_timeout_s):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:  # it does not read: what was written would lie there until it does
+            if self.transport is not None:
+                self.transport.abort()
+            return resp, True
 
 
 def _complaint(status: int, error: BaseException | None) -> str:

@@ -19,6 +19,7 @@ from ari_agent.api.connection_limits import (
 )
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
+from ari_agent.api.openapi import document
 from ari_agent.api.server import build_api
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -124,6 +125,17 @@ async def test_one_too_many_is_refused_until_another_closes(
             streams[1].write(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             if b"200 OK" in await streams[0].read():
                 return
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut_off(serve: Serve) -> None:
+    connect = await serve(ConnectionLimits(answer_timeout_s=0.05))
+    reader, writer = await connect()
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 500)  # 100 MB of answers
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.sleep(0.5)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(500 * len(document()))
 
 
 async def test_without_limits_there_is_none(serve: Serve) -> None:

@@ -145,7 +145,7 @@ async def test_nothing_of_a_call_outlives_it(house: House) -> None:
     await calls(2)
     before = of_calls()
     await calls(5)
-    for _ in range(300):  # tasks may still be ending
+    for _ in range(100):  # tasks may still be ending
         if not (more := of_calls() - before):
             return
         await asyncio.sleep(0.1)
