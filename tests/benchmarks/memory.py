@@ -22,8 +22,9 @@ from typing import Final
 
 from ari_agent.__main__ import main as ari_agent
 from ari_agent.store import database
-from tests.fakes.agent_server import AgentCall, AgentServer
-from tests.fakes.controller import Controller, free_tcp_port
+from tests.fakes.agent_server import AgentCall
+from tests.fakes.controller import Controller
+from tests.fakes.controller_alone import controller_alone
 from tests.fakes.sound import tone
 from tests.fakes.web_client import WebFrontEnd
 
@@ -51,26 +52,17 @@ async def one_call(controller: Controller, agent_id: str) -> None:
 
 async def measure(folder: Path, *, calls: int, program: tuple[str, ...], census: bool) -> None:
     """Make the calls, and print the memory after each tenth of them."""
-    async with (
-        AgentServer() as agents,
-        Controller(
-            folder,
-            ari_url=f"http://127.0.0.1:{free_tcp_port()}/ari",
-            ari_username="nobody",
-            ari_password="none",
-            process_environment={"PYTHONPATH": str(Path.cwd())},
-            program=program,
-        ) as controller,
+    environment = {"PYTHONPATH": str(Path.cwd())}
+    async with controller_alone(folder, greet, program=program, process_environment=environment) as (
+        controller,
+        agent_id,
     ):
-        await controller.start(ready=False)
-        engine = agents.agent(greet, protocol="web").engine
-        agent = await controller.post("/create-agent", {"response_engine": engine}, expect=201)
         seen = [rss_bytes(controller.pid)]
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def call() -> None:
             async with turns:
-                await one_call(controller, agent.json["agent_id"])
+                await one_call(controller, agent_id)
 
         for number in range(1, LOOKS + 1):
             async with asyncio.TaskGroup() as group:

@@ -21,8 +21,9 @@ from ari_agent import name_resolver
 from ari_agent.api.connection_limits import OWN_FILES
 from ari_agent.name_resolver import Address, NameResolver
 from tests.api.web_house import WEB, House
-from tests.fakes.agent_server import AgentServer, echo
-from tests.fakes.controller import Controller, free_tcp_port
+from tests.fakes.agent_server import echo
+from tests.fakes.controller import Controller
+from tests.fakes.controller_alone import controller_alone
 from tests.fakes.sound import tone
 from tests.fakes.web_client import WebFrontEnd
 
@@ -78,23 +79,10 @@ async def hears_itself(front: WebFrontEnd) -> None:
 
 
 @contextlib.asynccontextmanager
-async def place(folder: Path, *, prefix: Sequence[str] = (), **settings: Any) -> AsyncIterator[Place]:
-    """Runs inside."""
-    async with (
-        AgentServer() as agents,
-        Controller(
-            folder,
-            ari_url=f"http://127.0.0.1:{free_tcp_port()}/ari",
-            ari_username="nobody",
-            ari_password="none",
-            prefix=prefix,
-            **settings,
-        ) as controller,
-    ):
-        await controller.start(ready=False)
-        engine = agents.agent(echo, protocol="web").engine
-        made = await controller.post("/create-agent", {"response_engine": engine}, expect=201)
-        yield Place(controller, made.json["agent_id"])
+async def place(folder: Path, **options: Any) -> AsyncIterator[Place]:
+    """Runs inside; its agent echoes."""
+    async with controller_alone(folder, echo, **options) as (controller, agent_id):
+        yield Place(controller, agent_id)
 
 
 async def read_all(place: Place, request: bytes) -> bytes:
