@@ -17,7 +17,11 @@ async def controller_alone(folder: Path, script: Script, **options: Any) -> Asyn
 
     options: of Controller, settings among them.
     """
-    ari = {"ari_url": f"http://127.0.0.1:{free_tcp_port()}/ari", "ari_username": "nobody", "ari_password": "none"}
+    ari: dict[str, Any] = {
+        "ari_url": f"http://127.0.0.1:{free_tcp_port()}/ari",
+        "ari_username": "nobody",
+        "ari_password": "none",
+    }
     async with AgentServer() as agents, Controller(folder, **ari, **options) as controller:
         await controller.start(ready=False)
         engine = agents.agent(script, protocol="web").engine
