@@ -83,6 +83,7 @@ class Echo:
         elif (gap := now - self._first - len(self._played)) > 0:
             self._played.extend([_FLOOR_DBFS] * min(gap, _KEPT))
             self._first, self._rest = now - len(self._played), b""
+        self._forget(now)  # of a caller who sends nothing, nothing is heard that would do it
         pcm = self._rest + pcm
         whole = len(pcm) - len(pcm) % FRAME_BYTES
         self._rest = pcm[whole:]
@@ -103,9 +104,7 @@ class Echo:
         if abs(_frame(now_ms) - self._now) > _JITTER:
             self._now = _frame(now_ms)
         self._heard.append(_level(pcm))
-        while self._played and self._first < self._now - _KEPT:
-            self._played.popleft()
-            self._first += 1
+        self._forget(self._now)
 
     def explains(self) -> bool:
         """Whether what was heard last is an echo of what was played."""
@@ -149,6 +148,11 @@ class Echo:
         at = max(0, self._first - begin)
         levels[at : at + len(known)] = known
         return levels
+
+    def _forget(self, now: int) -> None:
+        while self._played and self._first < now - _KEPT:
+            self._played.popleft()
+            self._first += 1
 
 
 def _frame(at_ms: float) -> int:

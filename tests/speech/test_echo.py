@@ -161,6 +161,13 @@ def test_pieces_of_any_length_keep_their_place_in_time() -> None:
     assert path_of(echo) == (4, -20)
 
 
+def test_a_caller_who_sends_nothing_leaves_nothing_behind() -> None:
+    echo = Echo()
+    for number in range(3000):
+        echo.play(square(-20), number * FRAME_MS)
+    assert len(echo._played) < 100
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["play", "clear", "hear", "explains"]), st.integers(0, 3000), st.integers(-80, 0)),
