@@ -1,7 +1,7 @@
 """What people say to show that they listen, by language: "uh huh", "okay", "mhm" (backchannels). Pure.
 
-The languages are those that an agent may have at Retell (its page Create Agent, 2026-08). A phrase is matched as words_of
-in turn_words.py gives it: in lower case, without punctuation, a hyphen being a space.
+The languages are those that an agent may have at Retell (its page Create Agent, 2026-08). A phrase is matched as
+words_of in turn_words.py gives it: in lower case, without punctuation, a hyphen being a space.
 """
 
 # ruff: noqa: RUF001  (letters of other scripts look like Latin ones)
