@@ -80,9 +80,14 @@ def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Sam
 
 def speech(name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
     """Return the demo's recording `{name}.wav`, at the wanted rate."""
-    with files("ari_agent.demo").joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as recording:
-        samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").astype(np.int16)
-        return at_rate(samples, recording.getframerate(), rate_hz)
+    return recording("ari_agent.demo", name, rate_hz)
+
+
+def recording(package: str, name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
+    """Return the recording `{name}.wav` that comes with a package, at the wanted rate."""
+    with files(package).joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as wav:
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.int16)
+        return at_rate(samples, wav.getframerate(), rate_hz)
 
 
 def at_rate(samples: Samples, from_hz: int, to_hz: int) -> Samples:

@@ -62,7 +62,7 @@ class MessageTable:
         """Return a message of this kind as JSON text that would be right; None where the kind is unknown."""
         model = self.models.get(kind)
         extra = model.model_config.get("json_schema_extra") if model else None
-        return json.dumps(extra["examples"][0]) if isinstance(extra, dict) else None  # type: ignore[index,call-overload]
+        return json.dumps(extra["examples"][0]) if isinstance(extra, dict) else None  # type: ignore[index]
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a text message."""

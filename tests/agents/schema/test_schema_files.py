@@ -75,8 +75,8 @@ def test_all_that_an_audio_agent_is_told_is_described(protocol: str) -> None:
 
 
 def test_all_that_a_text_agent_is_told_is_described() -> None:
-    said = [{"role": "user", "content": "hi", "words": []}]
-    tools = [*said, {"role": "dtmf", "digit": "5"}]
+    said: list[Mapping[str, object]] = [{"role": "user", "content": "hi", "words": []}]
+    tools: list[Mapping[str, object]] = [*said, {"role": "dtmf", "digit": "5"}]
     for text in (
         llm.ping(1_700_000_000_000),
         llm.call_details({"call_id": "call_1"}),
