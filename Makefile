@@ -45,7 +45,7 @@ QUIETLY := log=$$(mktemp) && trap 'rm -f $$log' EXIT && run() { "$$@" >$$log 2>&
 IN_IDLE_TIME := $(if $(shell command -v chrt),chrt --idle 0,nice -n 19)
 BESIDE := $(MAKE) --no-print-directory -j
 
-.PHONY: help demo check coverage test lint test-containers root clean
+.PHONY: help demo check coverage schemas test lint test-containers root clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -85,6 +85,9 @@ test-beside: $(VENV)/installed
 coverage: $(VENV)/installed ## tests that need no Asterisk, and how many branches they take
 	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED)
 	@$(PYTHON_IN) $(FIGURE)
+
+schemas: $(VENV)/installed ## docs/schemas, from the models of the agents' messages
+	$(PYTHON_IN) -m ari_agent.agents.schema.schema_files docs/schemas
 
 test-on-asterisk: $(VENV)/installed root
 	$(PYTHON_IN) -m pytest -q $(ON_ASTERISK)

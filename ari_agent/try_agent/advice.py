@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from ari_agent.agents.schema.message_model import MessageTable
-from ari_agent.agents.schema.schema_files import TABLES
+from ari_agent.agents.schema.message_tables import TABLES
 
 TrialProtocol = Literal["twilio", "web", "llm"]
 
 _NOT_A_WEBSOCKET: Final = (
-    "something answers there, but not an agent's websocket: is the path right, and is the server a websocket server?"
+    "something answers there, but not a websocket: are port and path those of the agent, and is it ws:// or wss://?"
 )
+_BROKEN_OFF: Final = re.compile(r"SSL|TLS|record layer|[Rr]eset|closed|[Dd]isconnected|EOF")
 _UNREACHED: Final[Sequence[tuple[str, str]]] = (
-    (r"refused|ConnectorError\b|Connect call failed", "nothing listens there: is the agent running, on this port?"),
+    (r"refused|Connect call failed", "nothing listens there: is the agent running, on this port?"),
     (r"\b40[13]\b", "the agent refuses the handshake: does it want --header 'Authorization: ...' or --auth-token?"),
     (r"\b404\b", "the server has nothing at this path: is the path of the URL right?"),
     (r"\b30\d\b", "the server redirects, which is not followed: give the URL that it redirects to"),
@@ -26,7 +27,6 @@ _UNREACHED: Final[Sequence[tuple[str, str]]] = (
         "its certificate is not one that this machine trusts, or is made for another name: SSL_CERT_FILE names a file "
         "with an authority of your own",
     ),
-    (r"SSL|TLS|record layer", "it does not speak TLS there: is it ws:// instead of wss://?"),
     (
         r"Name or service|nodename|No address|Temporary failure in name|DNSError",
         "there is no such host: is the name in the URL right?",
@@ -36,7 +36,7 @@ _UNREACHED: Final[Sequence[tuple[str, str]]] = (
         "nothing answered in time: is the address right, and does a firewall drop it?",
     ),
     (r"malformed|no ws or wss URL", "a URL looks like ws://127.0.0.1:8770/path"),
-    (r"handshake|upgrade|HTTP|reset|closed", _NOT_A_WEBSOCKET),
+    (r"handshake|upgrade|HTTP|[Rr]eset|closed|[Dd]isconnected", _NOT_A_WEBSOCKET),
 )
 """Regular expressions of errors, and what they mean in plain words; the first that is found counts."""
 
@@ -50,8 +50,10 @@ _FAULTS: Final[Sequence[tuple[str, str]]] = (
 )
 
 
-def why_not_reached(message: str) -> str:
+def why_not_reached(url: str, message: str) -> str:
     """Return in plain words what a failed handshake means and what to do. message: the error's own text."""
+    if url.startswith("wss:") and _BROKEN_OFF.search(message) and "CERTIFICATE" not in message.upper():
+        return "it does not speak TLS there, or no TLS that this machine takes: is it ws:// and not wss://?"
     return next((advice for pattern, advice in _UNREACHED if re.search(pattern, message)), "")
 
 
@@ -86,6 +88,4 @@ def meant_protocol(protocol: TrialProtocol, message: Mapping[str, object] | None
 
 
 def _known(table: MessageTable) -> str:
-    return ", ".join(
-        name.replace("event_type ", 'event_type "') + '"' * ("event_type" in name) for name in table.models
-    )
+    return ", ".join(name for name in table.models if " " not in name)

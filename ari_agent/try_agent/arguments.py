@@ -45,7 +45,7 @@ def trial_options(given: argparse.Namespace) -> TrialOptions:
         protocol=given.protocol,
         headers=_pairs(given.header, ":", "--header"),
         auth_token=given.auth_token,
-        subprotocols=given.subprotocol,
+        subprotocols=tuple(given.subprotocol),
         variables=_pairs(given.variable, "=", "--variable"),
         encoding=given.encoding,
         rate_hz=given.sample_rate,

@@ -127,7 +127,7 @@ class Line:
 
     def keep(self, path: Path) -> None:
         """Write what the caller has heard to a WAV file. Raises: OSError."""
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as opened, wave.open(opened, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(RATE_HZ)

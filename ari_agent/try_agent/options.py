@@ -25,6 +25,24 @@ _VOICE_ID: Final = "flite-slt"
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take in a trial call, in seconds.
+
+    greeting_s, key_s: how long a greeting, and a reaction to a key, are waited for. hold_s: how long the call is held.
+    quiet_s: silence after which the agent counts as done speaking. longest_answer_s: it is not listened to for longer.
+    speaks_for_s: how long it speaks before it is interrupted. stops_s: how long it is listened to after that.
+    """
+
+    greeting_s: float = 4.0
+    key_s: float = 2.0
+    hold_s: float = 2.0
+    quiet_s: float = 0.8
+    longest_answer_s: float = 12.0
+    speaks_for_s: float = 0.6
+    stops_s: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
 class TrialOptions:
     """How an agent is to be tried.
 
@@ -44,6 +62,7 @@ class TrialOptions:
     key: str = "1"
     patience_s: float = 10.0
     connect_timeout_s: float = 10.0
+    pace: Pace = field(default_factory=Pace)
 
     def engine(self) -> AudioWebsocketEngine | CustomLlmEngine:
         """Return what answers in the call, checked as create-agent checks it. Raises: ConfigurationError."""

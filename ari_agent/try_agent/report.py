@@ -24,7 +24,7 @@ STEPS: Final[Mapping[str, str]] = {
 class Step:
     """One step. tried: whether it came to it. seen: what happened, in words. ms: what was measured, by name.
 
-    messages: how many messages of each kind the agent sent meanwhile.
+    messages: how many messages of each kind the agent sent meanwhile. failed: it could not be done.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Step:
     seen: list[str] = field(default_factory=list)
     ms: dict[str, int] = field(default_factory=dict)
     messages: dict[str, int] = field(default_factory=dict)
+    failed: bool = False
 
 
 class Report:
@@ -51,7 +52,7 @@ class Report:
     def end(self, step: Step) -> None:
         """Print a step that is over, with what was found in it."""
         found = self.findings.of(step.name)
-        self._show(f"{_sign(found)} {STEPS[step.name]}: {'; '.join(step.seen) or 'nothing was seen'}")
+        self._show(f"{_sign(step, found)} {STEPS[step.name]}: {'; '.join(step.seen) or 'nothing was seen'}")
         for finding in found:
             self._show_finding(finding)
 
@@ -87,7 +88,7 @@ class Report:
         return {"steps": steps, "findings": [finding.as_json() for finding in self.findings]}
 
 
-def _sign(found: list[Finding]) -> str:
-    if any(finding.severity is Severity.WRONG for finding in found):
+def _sign(step: Step, found: list[Finding]) -> str:
+    if step.failed or any(finding.severity is Severity.WRONG for finding in found):
         return "✗"
     return "!" if found else "✓"

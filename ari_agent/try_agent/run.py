@@ -38,7 +38,8 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
     Raises:
         ConfigurationError: an option is wrong, or the WAV file cannot be written.
     """
-    logging.getLogger("ari_agent").setLevel(logging.CRITICAL)  # what the product logs of the agent is told here
+    for name in ("ari_agent", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log of the agent is told here
     findings = Findings()
     report = Report(findings, (lambda _: None) if as_json else show)
     wire = WireLog(options.protocol, findings, asyncio.get_running_loop().time)
@@ -48,8 +49,8 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
         try:
             await Script(line, wire, report, options).play()
         except AgentNotReached as error:
-            report.say(str(error))
-            result |= {"status": NOT_REACHED, "not_reached": str(error)}
+            report.say(error.advice)
+            result |= {"status": NOT_REACHED, "not_reached": str(error), "advice": error.advice}
         else:
             result |= {"status": OK if findings.ok else WRONG, **_heard(line, _keep(line, wav))}
             result |= {"messages": {"from_agent": dict(wire.received), "to_agent": dict(wire.sent)}}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ari_agent.calls.media.call_media import AgentFailed
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.demo.sounds import Samples, recording
-from ari_agent.try_agent.advice import why_not_reached
+from ari_agent.try_agent.advice import TrialProtocol, why_not_reached
 from ari_agent.try_agent.hearing import SAMPLES_PER_MS, first_sound, last_sound, sounding_ms
 from ari_agent.try_agent.line import Line
 from ari_agent.try_agent.options import TrialOptions
@@ -26,16 +26,16 @@ from ari_agent.try_agent.wire_log import WireLog
 _QUESTION_WORDS: Final = "hello what can you do for me"
 _INTERRUPTION_WORDS: Final = "wait stop I have a question"
 _POLL_S: Final = 0.05
-_QUIET_S: Final = 0.8
-"""Silence after which the agent counts as done speaking."""
-_LONGEST_ANSWER_S: Final = 12.0
-_GREETING_S: Final = 4.0
-_KEY_S: Final = 2.0
-_SPEAKS_FOR_S: Final = 0.6
-"""How long the agent speaks before it is interrupted."""
-_STOPPED_S: Final = 1.5
-_HOLD_S: Final = 2.0
 _CLOSES_WITHIN_S: Final = 0.3
+_AUDIO_END: Final = (
+    "an agent ends a call by hangup or by closing its websocket with code 1000. Its own log may say what it did not "
+    "take; is --protocol right?"
+)
+_RIGHT_END: Final[Mapping[TrialProtocol, str]] = {
+    "twilio": _AUDIO_END,
+    "web": _AUDIO_END,
+    "llm": _AUDIO_END.replace("hangup", "end_call"),
+}
 
 
 class AgentGone(Exception):
@@ -43,7 +43,11 @@ class AgentGone(Exception):
 
 
 class AgentNotReached(Exception):
-    """The agent could not be connected to. The text says why, and what to do."""
+    """The agent could not be connected to. advice: what to do, "" where nothing is known."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 def sound(name: str) -> Samples:
@@ -57,7 +61,9 @@ class Script:
     def __init__(self, line: Line, wire: WireLog, report: Report, options: TrialOptions) -> None:
         self._line, self._wire, self._report, self._options = line, wire, report, options
         self._loop = asyncio.get_running_loop()
+        self._pace = options.pace
         self._asked = 0
+        self._answers = True
 
     async def play(self) -> None:
         """Play all steps; one that the agent's end makes impossible is left out. Raises: AgentNotReached."""
@@ -89,17 +95,21 @@ class Script:
         await asyncio.wait((self._line.ready, self._line.ended), return_when=asyncio.FIRST_COMPLETED)
         ended = self._line.ended.result() if self._line.ended.done() else None
         if isinstance(ended, AgentFailed) and ended.reason is DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN:
-            step.seen.append("it is not reached")
-            raise AgentNotReached("\n".join(filter(None, (ended.message, why_not_reached(ended.message)))))
+            step.failed = True
+            step.seen.append(ended.message)
+            raise AgentNotReached(ended.message, why_not_reached(self._options.url, ended.message))
         self._require_agent(step)
         step.ms["handshake"] = round((self._line.ready.result() - began_s) * 1000)
         step.seen.append(f"the websocket is open after {step.ms['handshake']} ms")
 
     async def _start(self, step: Step) -> None:
         self._line.answer()
-        heard_at = await self._sound_since(0, step, patience_s=_GREETING_S)
+        heard_at = await self._sound_since(0, step, patience_s=self._pace.greeting_s)
+        if heard_at is None and self._wire.meant:
+            step.seen.append("it says nothing that is understood")
+            raise AgentGone(f"the agent seems to speak {self._wire.meant}")
         if heard_at is None:
-            step.seen.append(f"the agent says nothing for {_GREETING_S:g} s and lets the caller begin")
+            step.seen.append(f"the agent says nothing for {self._pace.greeting_s:g} s and lets the caller begin")
             return
         await self._quiet(step)
         step.ms["first_sound"] = heard_at // SAMPLES_PER_MS
@@ -116,6 +126,7 @@ class Script:
                 f"the agent did not answer within {self._options.patience_s:g} s (--patience) after the caller spoke"
             )
             step.seen.append("no answer")
+            self._answers = False
             return
         if heard_at < ended:
             step.ms["first_sound_after_begin"] = (heard_at - began) // SAMPLES_PER_MS
@@ -130,7 +141,7 @@ class Script:
         came_before, began = self._wire.received.total(), len(self._line.heard)
         self._line.press(self._options.key)
         step.seen.append(f"the agent is told of {self._options.key}")
-        heard_at = await self._sound_since(began, step, patience_s=_KEY_S)
+        heard_at = await self._sound_since(began, step, patience_s=self._pace.key_s)
         if heard_at is not None:
             step.ms["first_sound"] = (heard_at - began) // SAMPLES_PER_MS
             step.seen.append(f"the caller hears something after {step.ms['first_sound']} ms")
@@ -139,16 +150,19 @@ class Script:
             step.seen.append("it does nothing about it, which is all right")
 
     async def _interruption(self, step: Step) -> None:
+        if not self._answers:
+            step.seen.append("the agent answered nothing before, so there is nothing to interrupt")
+            return
         began, _ = await self._ask(step)
         heard_at = await self._sound_since(began, step, patience_s=self._options.patience_s)
         if heard_at is None:
             step.seen.append("the agent was silent, so there was nothing to interrupt")
             return
-        await self._pause(_SPEAKS_FOR_S, step)
+        await self._pause(self._pace.speaks_for_s, step)
         began, began_s = len(self._line.heard), self._loop.time()
         await self._say("interruption", _INTERRUPTION_WORDS, step)
         over = len(self._line.heard)
-        await self._pause(_STOPPED_S, step)
+        await self._pause(self._pace.stops_s, step)
         heard = self._line.heard
         silent_at = last_sound(heard[:over], began)
         clear_s = self._wire.at_s.get("clear", 0.0)
@@ -157,7 +171,7 @@ class Script:
             step.seen.append(f"the agent sends clear {step.ms['clear']} ms after the caller began to speak")
         if first_sound(heard[:over], began) is None or silent_at is None:
             step.seen.append("the agent had finished already")
-        elif over - silent_at > _QUIET_S * 1000 * SAMPLES_PER_MS:
+        elif over - silent_at > self._pace.quiet_s * 1000 * SAMPLES_PER_MS:
             step.ms["silent"] = (silent_at - began) // SAMPLES_PER_MS
             step.seen.append(f"it is silent after {step.ms['silent']} ms")
         elif "clear" not in step.ms:
@@ -172,8 +186,8 @@ class Script:
     async def _hold(self, step: Step) -> None:
         began, came_before = len(self._line.heard), self._wire.received.total()
         self._line.hold()
-        step.seen.append(f"for {_HOLD_S:g} s the agent hears silence; no protocol has a message for it")
-        await self._pause(_HOLD_S, step)
+        step.seen.append(f"for {self._pace.hold_s:g} s the agent hears silence; no protocol has a message for it")
+        await self._pause(self._pace.hold_s, step)
         spoke_ms = sounding_ms(self._line.heard, began)
         if spoke_ms:
             step.ms["sound"] = spoke_ms
@@ -220,14 +234,14 @@ class Script:
         return first_sound(self._line.heard, since)
 
     async def _quiet(self, step: Step) -> None:
-        """Wait until the agent has been silent for a while, at most for _LONGEST_ANSWER_S."""
-        began, quiet = len(self._line.heard), int(_QUIET_S * 1000) * SAMPLES_PER_MS
+        """Wait until the agent has been silent for a while, at most for as long as an answer is listened to."""
+        began, quiet = len(self._line.heard), int(self._pace.quiet_s * 1000) * SAMPLES_PER_MS
 
         def is_quiet() -> bool:
             heard = self._line.heard
             return len(heard) - began >= quiet and first_sound(heard, len(heard) - quiet) is None
 
-        await self._until(is_quiet, step, patience_s=_LONGEST_ANSWER_S)
+        await self._until(is_quiet, step, patience_s=self._pace.longest_answer_s)
 
     async def _until(self, seen: Callable[[], bool], step: Step, *, patience_s: float) -> None:
         """Wait until something is seen, or the time is over. Raises: AgentGone."""
@@ -245,7 +259,7 @@ class Script:
                 step.seen.append("the agent is lost")
                 self._report.findings.wrong(
                     f"{message}: the call's record would say {reason.value}",
-                    right="an agent ends a call by `hangup` or by closing its websocket with code 1000",
+                    right=_RIGHT_END[self._options.protocol],
                 )
                 raise AgentGone("the agent was lost")
             case hung_up:

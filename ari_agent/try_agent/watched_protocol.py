@@ -1,4 +1,4 @@
-"""An audio agent's protocol with somebody who watches: all goes on to the product's own, and is noted on its way."""
+"""An audio agent's protocol with somebody who watches: all goes on to the product's own, and is noted. Pure."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from ari_agent.agents.control import live_control, refusal, transfer_answer, voi
 from ari_agent.agents.llm import parse_llm_message
 from ari_agent.agents.message import CallFacts, Ignored, Refused
 from ari_agent.agents.protocol import AgentProtocol
-from ari_agent.agents.schema.schema_files import TABLES, written
+from ari_agent.agents.schema.message_tables import TABLES
+from ari_agent.agents.schema.schema_files import written
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
