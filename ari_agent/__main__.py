@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     showing = commands.add_parser("demo", help="a scripted call through a real Asterisk, then one from your softphone")
     showing.add_argument("--once", action="store_true", help="end after the scripted call")
+    showing.add_argument("--json", action="store_true", help="print what was seen as a JSON object, at the end")
     showing.set_defaults(run=_demo)
     add_try_agent(commands).set_defaults(run=_try_agent)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
@@ -83,7 +84,7 @@ def _demo(options: argparse.Namespace) -> int:
         from ari_agent.demo.run import run_demo  # noqa: PLC0415 -- needs the `demo` extra, which a server has not
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"the demo needs {error.name}: pip install 'ari-agent[demo]'") from None
-    return int(_run(run_demo(options.once)))
+    return int(_run(run_demo(once=options.once, as_json=options.json)))
 
 
 def _try_agent(options: argparse.Namespace) -> int:

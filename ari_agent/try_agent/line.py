@@ -6,11 +6,9 @@ caller (demo/caller_audio.py) <- RTP -> MediaSession <-> the product's leg for t
 from __future__ import annotations
 
 import asyncio
-import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import aiohttp
 
@@ -34,7 +32,7 @@ from ari_agent.clock import now_ms
 from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import Utterance
-from ari_agent.demo.caller_audio import RATE_HZ, CallerAudio
+from ari_agent.demo.caller_audio import CallerAudio
 from ari_agent.demo.sounds import Samples
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.media.socket import RtpPorts
@@ -124,14 +122,6 @@ class Line:
         self._caller.close()
         for future in (self.ready, self.ended):
             future.cancel()
-
-    def keep(self, path: Path) -> None:
-        """Write what the caller has heard to a WAV file. Raises: OSError."""
-        with path.open("wb") as opened, wave.open(opened, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE_HZ)
-            file.writeframes(self.heard.astype("<i2").tobytes())
 
     def _told(self, event: MediaEvent) -> None:
         match event:

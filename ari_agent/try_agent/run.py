@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from ari_agent.clock import now_ms
+from ari_agent.demo.sounds import keep
 from ari_agent.errors import ConfigurationError
 from ari_agent.ids import new_call_id
 from ari_agent.try_agent.findings import Findings
@@ -63,13 +63,9 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
 
 def _keep(line: Line, wav: Path | None) -> Path:
     try:
-        if wav is None:
-            with tempfile.NamedTemporaryFile(prefix="ari-agent-try-", suffix=".wav", delete=False) as file:
-                wav = Path(file.name)
-        line.keep(wav)
+        return keep(line.heard, wav, prefix="ari-agent-try-")
     except OSError as error:
         raise ConfigurationError(f"--wav {wav}: {error.strerror}") from None
-    return wav
 
 
 def _heard(line: Line, wav: Path) -> dict[str, Any]:
@@ -80,7 +76,7 @@ def _heard(line: Line, wav: Path) -> dict[str, Any]:
             "first_sound_ms": None if first is None else first // SAMPLES_PER_MS,
             "sound_ms": sounding_ms(heard, 0),
             "call_ms": len(heard) // SAMPLES_PER_MS,
-            "wav": str(wav.resolve()),
+            "wav": str(wav),
         },
         "transcript": [{"role": one.role, "content": one.content} for one in line.transcript],
     }
