@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,8 +39,25 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
     Raises:
         ConfigurationError: an option is wrong, or the WAV file cannot be written.
     """
-    for name in ("ari_agent", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log of the agent is told here
+    with _quiet():
+        return await _tried(options, wav=wav, as_json=as_json, show=show)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log from what is told here of the agent anyway."""
+    loggers = [logging.getLogger(name) for name in ("ari_agent", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show: Callable[[str], None]) -> int:
     findings = Findings()
     report = Report(findings, (lambda _: None) if as_json else show)
     wire = WireLog(options.protocol, findings, asyncio.get_running_loop().time)
