@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`. Nothing is written outside this clone and the cache
-# folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its
-# calls.
+# folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its calls, and
+# JSON=1 has it print one JSON object at its end.
 
 SHELL := /bin/bash
 # Where an environment forbids to keep compiled code, every process compiles all of it, and pytest rewrites every test.

@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -124,11 +125,15 @@ async def _demonstrate(
         stack.push_async_callback(phone.close)
 
         console.rule("The scripted calls")
-        participants = Participants(
-            phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER, lambda heard: _keep(report, heard)
-        )
+        participants = Participants(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
+        if not settings.running:  # beside a running system the demo is in a container, whose files go away with it
+            participants = replace(participants, keep=lambda heard: _keep(report, heard))
         call.update(await scripted_call(participants))
-        await _second_call(pbx, phone, report, webhooks=webhooks)
+        if pbx.mute:
+            report.leave_out(STEP, pbx.mute)
+        else:
+            talk = await stack.enter_async_context(_text_agent(pbx.api, report, webhooks=webhooks))
+            await text_call(phone, talk, pbx.api, report, TEXT_NUMBER)
         console.print(report.summary(), markup=False, highlight=False)
         if not report.ok:
             for who, log in pbx.logs.items():
@@ -141,18 +146,16 @@ async def _demonstrate(
         raise ControllerUnavailable(f"{who} has ended{its_log}")
 
 
-async def _second_call(pbx: System, phone: Softphone, report: Report, *, webhooks: str) -> None:
-    """Place the call to the text agent, where the controller can listen and speak."""
-    if pbx.mute:
-        report.leave_out(STEP, pbx.mute)
-        return
+@asynccontextmanager
+async def _text_agent(api: ControllerApi, report: Report, *, webhooks: str) -> AsyncIterator[TextAgentLog]:
+    """Have the text agent, and its number, for as long as the context is open; what is said in its calls is printed."""
     talk = TextAgentLog(lambda _, line: report.say(line))
     async with serve_text_agent("127.0.0.1", 0, transfer_to=OPERATOR_NUMBER, on_message=talk.note) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         engine = {"type": "custom-llm", "llm_websocket_url": f"ws://127.0.0.1:{port}/llm"}
         settings = {"response_engine": engine, "voice_id": VOICE_ID}
-        async with _bound(pbx.api, TEXT_NUMBER, settings, webhooks=webhooks):
-            await text_call(phone, talk, pbx.api, report, TEXT_NUMBER)
+        async with _bound(api, TEXT_NUMBER, settings, webhooks=webhooks):
+            yield talk
 
 
 def _audio_engine(url: str, protocol: str) -> Mapping[str, str]:
@@ -213,6 +216,7 @@ def _keep(report: Report, heard: Samples) -> None:
 
 def _invitation(pbx: System) -> Panel:
     table = Table.grid(padding=(0, 2))
+    text_agent = () if pbx.mute else (("or dial", f"{TEXT_NUMBER}: a text agent; say help, yes, no, goodbye"),)
     for name, value in (
         ("server", pbx.sip_host),
         ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.sip_tls_port} (TLS)"),
@@ -220,6 +224,7 @@ def _invitation(pbx: System) -> Panel:
         ("password", pbx.password),
         ("dial", f"{NUMBER}, or {NUMBER.removeprefix('+')}"),
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
+        *text_agent,
         ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),
     ):
