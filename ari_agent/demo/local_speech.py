@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Final
 
-from ari_agent.config import PREFIX
-from ari_agent.demo.pbx import INSTALL, cache_folder
+from ari_agent.demo.pbx import cache_folder, run_install
+from ari_agent.demo.pbx_errors import PbxError
 
 VOICE_ID: Final = "flite-slt"
 _PACKAGES: Final = ("onnxruntime", "pocketsphinx")
@@ -29,19 +27,8 @@ async def local_speech() -> Mapping[str, str]:
     """
     if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise NoLocalSpeech(f"{' and '.join(missing)} not installed: pip install 'ari-agent[demo]'")
-    process = await asyncio.create_subprocess_exec(
-        *(str(INSTALL), "flite"),
-        env={**os.environ, f"{PREFIX}CACHE": str(cache_folder())},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
     try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise NoLocalSpeech("flite is not there, and docker/install.sh cannot get it: apt-get install flite")
-    return {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": output.decode().strip()}
+        flite = await run_install("flite", cache=cache_folder())
+    except PbxError as error:
+        raise NoLocalSpeech(f"flite is not there: {error}, or apt-get install flite") from None
+    return {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": flite.strip()}

@@ -23,6 +23,7 @@ from ari_agent.calls.media.call_media import (
     DtmfAsked,
     MediaEvent,
     MediaSpec,
+    MediaStats,
     TranscriptTold,
     TransferAsked,
 )
@@ -76,9 +77,9 @@ class Line:
         return self._caller.heard
 
     @property
-    def overflow_ms(self) -> int:
-        """Return how much of the agent's audio was given up because more than ten minutes waited to be played."""
-        return self._session.stats.overflow_ms
+    def stats(self) -> MediaStats:
+        """Return the counters of audio and messages so far."""
+        return self._session.stats
 
     async def dial(self) -> None:
         """Open the sockets and dial the agent; `ready` or `ended` follows."""

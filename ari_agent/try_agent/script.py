@@ -27,6 +27,7 @@ _QUESTION_WORDS: Final = "hello what can you do for me"
 _INTERRUPTION_WORDS: Final = "wait stop I have a question"
 _POLL_S: Final = 0.05
 _CLOSES_WITHIN_S: Final = 0.3
+_MANY_GAPS: Final = 5
 _AUDIO_END: Final = (
     "an agent ends a call by hangup or by closing its websocket with code 1000. Its own log may say what it did not "
     "take; is --protocol right?"
@@ -284,9 +285,20 @@ class Script:
                 "a caller would have heard nothing at all",
                 right="say something: when the call starts, or when the caller has spoken. Is --protocol right?",
             )
-        if self._line.overflow_ms:
+        stats = self._line.stats
+        if stats.overflow_ms:
             findings.wrong(
-                f"{_seconds(self._line.overflow_ms)} of audio were given up: more than 10 minutes waited to be played"
+                f"{_seconds(stats.overflow_ms)} of audio were given up: more than 10 minutes waited to be played"
+            )
+        if stats.agent_audio_dropped:
+            findings.wrong(
+                f"{stats.agent_audio_dropped} pieces of the caller's audio were given up: the agent did not read them",
+                right="read every message as it comes, also while the agent speaks",
+            )
+        if stats.underruns >= _MANY_GAPS and self._options.protocol != "llm":
+            findings.remark(
+                f"the agent's audio came too late {stats.underruns} times, which is heard as gaps",
+                right="send audio as soon as it is made: up to 10 minutes are queued, and played at the caller's pace",
             )
         if self._wire.connections > 1:
             findings.wrong(
