@@ -1,4 +1,7 @@
-"""The second scripted call: a caller talks to the text agent, which reads what they say and writes what is spoken."""
+"""The second scripted call: a caller talks to the text agent, which reads what they say and writes what is spoken.
+
+caller_help.wav and caller_bye.wav are telephone speech made with flite and its CMU voice rms, free to redistribute.
+"""
 
 from __future__ import annotations
 

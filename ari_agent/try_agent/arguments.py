@@ -26,7 +26,9 @@ def add_try_agent(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--header", action="append", default=[], metavar="NAME:VALUE", help="of the handshake; repeat it"
     )
-    parser.add_argument("--auth-token", metavar="TOKEN", help="signs the URL, as Twilio does (X-Twilio-Signature)")
+    parser.add_argument(
+        "--auth-token", metavar="TOKEN", help="signs the URL as Twilio does; a list of processes shows it"
+    )
     parser.add_argument("--subprotocol", action="append", default=[], metavar="NAME", help="offered in the handshake")
     parser.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="a dynamic variable")
     parser.add_argument("--encoding", choices=["mulaw", "s16le"], help="of an audio agent; default: the protocol's")

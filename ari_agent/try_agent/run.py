@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ari_agent.clock import now_ms
+from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.demo.sounds import keep
 from ari_agent.errors import ConfigurationError
 from ari_agent.ids import new_call_id
@@ -62,7 +63,11 @@ async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show
     report = Report(findings, (lambda _: None) if as_json else show)
     wire = WireLog(options.protocol, findings, asyncio.get_running_loop().time)
     spec = options.spec(new_call_id(), now_ms())
-    result: dict[str, Any] = {"url": options.url, "protocol": options.protocol, "call_id": spec.call_id}
+    result: dict[str, Any] = {
+        "url": RedactedUrl.of(options.url).shown,
+        "protocol": options.protocol,
+        "call_id": spec.call_id,
+    }
     async with open_line(spec, wire) as line:
         try:
             await Script(line, wire, report, options).play()

@@ -3,6 +3,8 @@
 Nothing here asserts how an agent must behave where its protocol leaves it free: an agent that says nothing about a key,
 or that goes on speaking when it is interrupted, is told so and has not failed. What fails is a broken protocol, a lost
 connection, and a caller who hears nothing at all.
+
+question.wav and interruption.wav are telephone speech made with flite and its CMU voice rms, free to redistribute.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -351,6 +352,12 @@ async def test_tls_where_there_is_none_and_none_where_there_is_are_explained(
         assert (tried.status, "certificate" in tried.result["advice"]) == (2, True), tried.result["not_reached"]
         tried = await trial(url.replace("wss://", "ws://"), protocol)
         assert (tried.status, "ws:// or wss://" in tried.result["advice"]) == (2, True), tried.result["not_reached"]
+
+
+async def test_secrets_in_the_url_are_not_told(trial: Try) -> None:
+    tried = await trial("ws://user:passw0rd@127.0.0.1:9/a?token=t0ken")
+    assert "127.0.0.1:9/a" in tried.result["url"]
+    assert not {"passw0rd", "t0ken"} & set(re.findall(r"\w+", json.dumps(tried.result)))
 
 
 async def test_a_host_that_is_not_there_and_one_that_is_silent_are_explained(trial: Try) -> None:
