@@ -43,7 +43,7 @@ from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.check.asterisk import check_asterisk
 from ari_agent.check.finding import Finding
-from ari_agent.check.machine import check_api, check_database, check_rtp
+from ari_agent.check.machine import audio_address_problem, check_api, check_database, check_rtp
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
@@ -68,7 +68,7 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
     """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot, in seconds.
 
     Raises:
-        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
+        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
     failed: list[str] = []
@@ -104,8 +104,10 @@ async def controller(
     part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
 
     Raises:
-        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
+        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
     """
+    if problem := audio_address_problem(settings.rtp_host, settings.rtp_announced_host):
+        raise ConfigurationError(problem)
     async with AsyncExitStack() as stack:
 
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
@@ -156,13 +158,13 @@ class _Shared:
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
-        """What asks the inbound webhooks of numbers."""
+        """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
         return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """The parts that lead calls."""
+    """The objects that lead calls, from the event of a new caller to the record."""
 
     slots: Slots
     wheel: Wheel
@@ -217,11 +219,14 @@ def _switchboard(
         app=settings.app,
         records=records,
         slots=slots,
-        rtp=RtpPorts(settings.rtp_host, first=settings.rtp_ports.first, last=settings.rtp_ports.last),
+        rtp=RtpPorts(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
         wheel=wheel,
         account_webhook_url=settings.webhook_url,
         now_ms=now_ms,
         speech=shared.speech,
+        show_withheld_numbers=settings.show_withheld_numbers,
+        extensions_context=settings.extensions_context,
+        no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -341,7 +346,8 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
 
 
 def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> Delivery:
-    delivery = Delivery(store.outbox, http, settings.api_key.get_secret_value(), now_ms=now_ms)
+    api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
 
@@ -403,7 +409,7 @@ async def check(settings: Settings) -> list[Finding]:
     api, serving = await check_api(*settings.bind)
     found = [
         await check_database(settings.database_url, folder_is_made=settings.database_is_default),
-        await check_rtp(settings.rtp_host, *settings.rtp_ports),
+        await check_rtp(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
         api,
     ]
     password = settings.ari_password.get_secret_value()

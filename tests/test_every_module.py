@@ -50,7 +50,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "integration/test_agent_failures",
         "a call between Asterisk and an agent",
     ),
-    "calls/transfers": ("integration/test_transfer_events", "begins and ends with what Asterisk says"),
     "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
     "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),
     "calls/web/web_acceptor": ("api/test_audio_websocket", "joins the websocket of a client with a registered call"),

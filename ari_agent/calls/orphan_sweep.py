@@ -26,7 +26,7 @@ from ari_agent.asterisk.names import (
     call_of_outbound_channel,
 )
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError
+from ari_agent.errors import AsteriskError, ChannelGone
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class OrphanSweep:
 
     def __init__(self, ari: Ari, calls: LiveCalls, *, announced_within_s: float = ANNOUNCED_WITHIN_S) -> None:
         self._ari, self._calls, self._announced_within_s = ari, calls, announced_within_s
+        self._only_listed: set[str] = set()
+        """Channels that Asterisk lists and does not know: they have hung up, see `asterisk/refer.py`."""
 
     async def run(self) -> None:
         """Find every orphan, and remove it.
@@ -77,11 +79,15 @@ class OrphanSweep:
     async def remove(self, orphans: Iterable[Orphan]) -> None:
         """Hang up, dissolve or send on what is known to be orphaned; what Asterisk refuses is logged and stays."""
         for orphan in sorted(orphans, key=lambda orphan: orphan.id):
-            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
             try:
                 await self._remove(orphan)
+            except ChannelGone:
+                self._only_listed.add(orphan.id)
+                log.info("orphan %s is gone already", orphan.kind, extra={"channel_id": orphan.id})
             except AsteriskError as error:
                 log.warning("orphan not swept: %s", error)
+            else:
+                log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
 
     async def _remove(self, orphan: Orphan) -> None:
         if orphan.kind == "bridge":
@@ -95,7 +101,10 @@ class OrphanSweep:
 
     async def _find(self) -> set[Orphan]:
         channels, bridges = await asyncio.gather(self._ari.channels(), self._ari.bridges())
-        found = {orphan for channel in channels if (orphan := self._judge(channel))}
+        self._only_listed &= {channel.id for channel in channels}
+        found = {
+            orphan for channel in channels if channel.id not in self._only_listed and (orphan := self._judge(channel))
+        }
         for bridge in bridges:
             call_id = call_of_bridge(self._ari.app, bridge.id)
             if call_id is not None and not self._calls.has_call(call_id):

@@ -135,7 +135,9 @@ class CallSession(ABC):
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._teardown = Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True)
+            self._teardown = Teardown(
+                DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why="a defect of ari-agent; see its log"
+            )
             self.state = CallState.ENDED
         await self._tear_down()
 
@@ -169,7 +171,7 @@ class CallSession(ABC):
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
+            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why=str(error)))
 
     @abstractmethod
     async def _connect(self) -> None:
@@ -194,6 +196,7 @@ class CallSession(ABC):
             metadata=call.metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
+            no_audio_after_s=self._services.no_audio_after_s,
             agent=agent,
             call=call,
         )
@@ -243,7 +246,7 @@ class CallSession(ABC):
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True))
+        await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True, why=event.message))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
         """Play the agent's last words out first; meanwhile the caller may still hang up.

@@ -1,8 +1,8 @@
 """All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
 Events that happened while we were not connected to Asterisk are lost. So after every (re)connection the calls are
-compared with Asterisk's channels: a call whose channel is gone ends now, and channels and bridges that belong to no
-call are swept (orphan_sweep.py).
+compared with Asterisk's channels: a call whose channel is gone ends now, the others ask for what they missed, and
+channels and bridges that belong to no call are swept (orphan_sweep.py).
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
-from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
     DtmfRequested,
+    EventsMissed,
     ShuttingDown,
     StopRequested,
     TransferRequested,
@@ -118,7 +119,9 @@ class Switchboard:
         if session:
             session.post(event)
         elif isinstance(event, StasisStart):
-            self._arrived(event)
+            self._entered(event)
+        elif isinstance(event, BridgeAttendedTransfer):
+            self._joined(event)
         elif isinstance(event, ChannelVarset) and (event.variable, event.value) == _STASIS_FAILED:
             log.warning(_NO_UTF_8, extra={"channel_id": channel_id})
 
@@ -127,6 +130,24 @@ class Switchboard:
             return session
         detecting = call_of_detector_channel(self._services.app, channel_id)
         return self._by_call.get(detecting) if detecting else None
+
+    def _entered(self, event: StasisStart) -> None:
+        replaced = event.replace_channel
+        session = self._by_channel.get(replaced.id) if replaced else None
+        if session is None or session.state is CallState.ENDED:
+            self._arrived(event)
+            return
+        # From here on nothing that happens to the channel that leaves, its BYE above all, is this call's any more.
+        del self._by_channel[session.channel_id]
+        session.channel_id = event.channel.id
+        self._by_channel[session.channel_id] = session
+        session.post(event)
+
+    def _joined(self, event: BridgeAttendedTransfer) -> None:
+        for party in event.parties:
+            call_id = call_of_media_channel(self._services.app, party.id)
+            if session := self._by_call.get(call_id or ""):
+                session.post(event)
 
     def _arrived(self, event: StasisStart) -> None:
         app, channel_id = self._services.app, event.channel.id
@@ -270,9 +291,11 @@ class Switchboard:
         """
         # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
         expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
-        channels = {channel.id for channel in await self._services.ari.channels()}
+        channels = {channel.id: channel for channel in await self._services.ari.channels()}
         for channel_id, session in expected.items():
-            if channel_id not in channels:
+            if channel := channels.get(channel_id):
+                session.post(EventsMissed(channel))
+            else:
                 log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
                 session.post(CallerGone())
         await self._orphans.run()

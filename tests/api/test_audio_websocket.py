@@ -18,6 +18,8 @@ from tests.fakes.agent_server import echo
 from tests.fakes.sound import level_dbfs, tone, ulaw_decode, ulaw_encode
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_browser_hears_its_agent_and_is_heard(house: House) -> None:
     agent = house.agents.agent(protocol="web", rate_hz=16000)

@@ -14,6 +14,8 @@ from ari_agent.api.errors import MAX_BODY_BYTES
 from tests.api.conftest import API_KEY
 from tests.api.wire import DOCUMENT, ENGINE, Answer, Server, named, wired, with_bodies
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -41,8 +41,12 @@ def bridge(bridge_id: str) -> dict[str, Any]:
 class Swept:
     """An Asterisk that has these channels and bridges, and notes what becomes of them."""
 
-    def __init__(self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str) -> None:
-        self.channels, self.bridges, self.refuses = channels, bridges, refuses
+    sweep: OrphanSweep
+
+    def __init__(
+        self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str, unknown: str
+    ) -> None:
+        self.channels, self.bridges, self.refuses, self.unknown = channels, bridges, refuses, unknown
         self.asterisk = FakeAsterisk(answer=self.answer)
         self.probes = asyncio.Queue[str]()
 
@@ -56,6 +60,8 @@ class Swept:
             return 204, None
         if self.refuses and self.refuses in noted.path:
             return 500, {"message": "not now"}
+        if self.unknown and self.unknown in noted.path:
+            return 404, {"message": "Channel not found"}
         return None
 
     async def announce(self) -> None:
@@ -71,9 +77,9 @@ class Swept:
 
 @asynccontextmanager
 async def swept(
-    channels: list[dict[str, Any]], bridges: list[dict[str, Any]], calls: Calls, *, refuses: str = ""
+    channels: list[dict[str, Any]], bridges: list[dict[str, Any]], calls: Calls, *, refuses: str = "", unknown: str = ""
 ) -> AsyncIterator[Swept]:
-    found = Swept(channels, bridges, refuses)
+    found = Swept(channels, bridges, refuses, unknown)
     connected = asyncio.Event()
 
     async def hears() -> None:
@@ -85,7 +91,8 @@ async def swept(
         try:
             async with asyncio.timeout(SOON_S):
                 await connected.wait()
-                await OrphanSweep(ari, calls, announced_within_s=0.0).run()
+                found.sweep = OrphanSweep(ari, calls, announced_within_s=0.0)
+                await found.sweep.run()
             yield found
         finally:
             for task in tasks:
@@ -123,6 +130,14 @@ async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:
     channels = [channel(f"{APP}-media-call_{number}") for number in (1, 2)]
     async with swept(channels, [], Calls(), refuses="call_1") as found:
         assert f"DELETE /channels/{APP}-media-call_2" in found.removed()
+
+
+async def test_a_channel_that_has_hung_up_and_is_still_listed_is_tried_once() -> None:
+    async with swept([channel("1.1")], [], Calls(), unknown="1.1") as found:
+        assert found.removed() == {"POST /channels/1.1/variable"}
+        found.asterisk.requests.clear()
+        await found.sweep.run()
+        assert found.removed() == set()
 
 
 async def test_one_orphan_is_removed_at_once() -> None:

@@ -60,7 +60,7 @@ async def answering(answer: bytes, *, then: bytes = b"", stay: bool = False) -> 
 async def notify(url: str, *, timeout_s: float = 10) -> None:
     """A body, to that URL."""
     async with posting() as post:
-        await post.notify(url, b'{"event":"call_ended"}', timeout_s=timeout_s)
+        await post.notify(url, b'{"event":"call_ended"}', delivery_id="d1", timeout_s=timeout_s)
 
 
 async def test_an_answer_that_never_ends_is_success_and_is_not_kept() -> None:
