@@ -69,7 +69,7 @@ def test_once_sees_every_step_and_ends_with_the_call_as_json() -> None:
     assert call["retell_llm_dynamic_variables"]["customer_name"] == call["custom_sip_headers"]["x-caller"]
     assert _mounts() == before
     assert re.search(r"what the caller heard: (\S+/ari-agent-demo-\S+\.wav)", output)
-    assert "agent: Hello, this is the demo agent. How can I help you?" in output
+    assert "this is the demo agent. How can I help you?" in output
     assert "user: help" in output
 
 
