@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
+from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
@@ -47,7 +48,9 @@ from ari_agent.check.machine import audio_address_problem, check_api, check_data
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
+from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
@@ -56,6 +59,7 @@ from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database import make_folder
+from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -71,6 +75,7 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
         ConfigurationError: the database, an address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
+    raise_file_limit()
     failed: list[str] = []
     async with stop_signals() as signals:
 
@@ -114,7 +119,7 @@ async def controller(
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
-        http = await stack.enter_async_context(_webhook_client())
+        http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
@@ -124,7 +129,9 @@ async def controller(
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(_started_speech(settings, http))
 
-        shared = _Shared(settings, store, http, ari, speech)
+        database = DatabaseWatch(store.probe)
+        beside("database watch", database.run())
+        shared = _Shared(settings, store, database, http, ari, speech)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -152,6 +159,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
@@ -275,7 +283,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.store, calls.switchboard),
+            probes=_probes(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
@@ -366,33 +374,22 @@ def _ari(settings: Settings) -> Ari:
     )
 
 
-@asynccontextmanager
-async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        yield session
-
-
-def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def _probes(
+    ari: Ari, database: DatabaseWatch, switchboard: Switchboard
+) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def asterisk() -> str | None:
         return None if ari.connected else "not connected to Asterisk's ARI"
-
-    async def database() -> str | None:
-        try:
-            await store.ping()
-        except StoreError as error:
-            return str(error)
-        return None
 
     async def calls() -> str | None:
         return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
 
-    return {"asterisk": asterisk, "database": database, "calls": calls}
+    return {"asterisk": asterisk, "database": database.problem, "calls": calls}
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = ApiRunner(api)
+    connections = connections_beside_calls(file_limit(), settings.concurrency_limit)
+    limits = ConnectionLimits(in_all=connections, per_address=settings.connections_per_address)
+    runner = ApiRunner(api, limits)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
@@ -420,7 +417,7 @@ async def check(settings: Settings) -> list[Finding]:
         await inspection.close()
     if settings.speech_to_text != "none":
         try:
-            async with _webhook_client() as http, _started_speech(settings, http):
+            async with http_client() as http, _started_speech(settings, http):
                 found.append(Finding("speech"))
         except SpeechUnavailable as error:
             found.append(Finding("speech", problem=str(error)))

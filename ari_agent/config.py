@@ -206,6 +206,9 @@ class Settings(BaseSettings):
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"
     )
+    connections_per_address: int = Field(
+        500, ge=0, le=1_000_000, description="HTTP connections of one address at the same time; 0 = any number"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="the least severe log lines that are written"

@@ -136,10 +136,13 @@ WAITING: Final = (
     "background",
     "clock",
     "config",
+    "file_limit",
     "gather",
+    "http_client",
     "ids",
     "logs",
     "metric_samples",
+    "name_resolver",
     "stop_signals",
     "asterisk.agent_variables",
     "asterisk.ari",
@@ -279,7 +282,10 @@ WAITING_LIBRARIES: Final = frozenset(
 
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "clock": frozenset(),
+    "file_limit": frozenset(),
     "gather": frozenset(),
+    "http_client": frozenset({"name_resolver"}),
+    "name_resolver": frozenset(),
     "ids": frozenset(),
     "logs": frozenset(),
     "background": frozenset(),
@@ -289,11 +295,11 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
-    "asterisk": frozenset({"asterisk", "contract", "errors"}),
+    "asterisk": frozenset({"asterisk", "http_client", "name_resolver", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
-    "agents": frozenset({"agents", "media.audio", "contract", "errors"}),
+    "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
-    "speech": frozenset({"speech", "media.audio", "media.resampler", "contract", "errors"}),
+    "speech": frozenset({"speech", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -116,6 +116,10 @@ class _NumberSettings(ContractModel):
     allowed_inbound_country_list: Countries | None = None
     allowed_outbound_country_list: Countries | None = None
     transport: Transport | None = "TCP"
+
+    OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
+        f"{older}_{part}" for older in _OLDER_AGENT_KEYS.values() for part in ("id", "version")
+    )
 
     @model_validator(mode="before")
     @classmethod

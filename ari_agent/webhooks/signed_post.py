@@ -75,6 +75,8 @@ class SignedPost:
         """
         with _failures(timeout_s):
             async with asyncio.timeout(timeout_s), await self._accepted(url, body, delivery_id) as response:
+                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    raise PostFailed("answered with a packed body, although the request accepts none: send it as it is")
                 return await _read(response.content, answer_limit_bytes)
 
     async def notify(self, url: str, body: bytes, *, delivery_id: str, timeout_s: float) -> None:
