@@ -10,7 +10,6 @@ question.wav and interruption.wav are telephone speech made with flite and its C
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -200,9 +199,9 @@ class Script:
         self._line.resume()
 
     async def _hang_up(self, step: Step) -> None:
-        began_s = time.monotonic()
+        began_s = self._loop.time()
         await self._line.hang_up()
-        took_s = time.monotonic() - began_s
+        took_s = self._loop.time() - began_s
         step.ms["closed"] = round(took_s * 1000)
         last = "stop and the close frame" if self._options.protocol == "twilio" else "the close frame"
         step.seen.append(f"the agent gets {last}")
