@@ -1,5 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`. Nothing is written outside this clone and the cache
-# folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its call.
+# folder of docker/install.sh. PYTHON chooses the interpreter (3.11 or later), ONCE=1 ends the demo after its calls, and
+# JSON=1 has it print one JSON object at its end.
 
 SHELL := /bin/bash
 # Where an environment forbids to keep compiled code, every process compiles all of it, and pytest rewrites every test.
@@ -9,6 +10,9 @@ PYTHON_IN := $(VENV)/bin/python
 INSTALL := docker/install.sh
 SCRIPTS := docker/install.sh docker/test-containers.sh .ci/run
 DOCKERFILES := docker/Dockerfile.asterisk docker/Dockerfile.controller
+
+# The demo needs no tools of development: it has an environment of its own, unless the whole one is there.
+DEMO_VENV := $(if $(wildcard $(VENV)/installed),$(VENV),$(VENV)-demo)
 
 # The second interpreter that the tests run on, where the machine has it and the first one is another.
 OTHER_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13) python3.13)
@@ -40,7 +44,7 @@ QUIETLY := log=$$(mktemp) && trap 'rm -f $$log' EXIT && run() { "$$@" >$$log 2>&
 IN_IDLE_TIME := $(if $(shell command -v chrt),chrt --idle 0,nice -n 19)
 BESIDE := $(MAKE) --no-print-directory -j
 
-.PHONY: help demo check coverage test lint test-containers root clean
+.PHONY: help demo check coverage schemas test lint test-containers root clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -48,9 +52,10 @@ help: ## show this
 
 demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only the scripted one
 	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then \
-	    docker/demo-in-containers.sh $(if $(ONCE),--once); \
+	    docker/demo-in-containers.sh $(if $(ONCE),--once) $(if $(JSON),--json); \
 	else \
-	    $(MAKE) --no-print-directory $(VENV)/installed root && exec $(PYTHON_IN) -m ari_agent demo $(if $(ONCE),--once); \
+	    $(MAKE) --no-print-directory $(DEMO_VENV)/installed root && \
+	    exec $(DEMO_VENV)/bin/python -m ari_agent demo $(if $(ONCE),--once) $(if $(JSON),--json); \
 	fi
 
 check: ## lint, types and the quick tests, within a minute: what one runs all day
@@ -81,6 +86,9 @@ coverage: $(VENV)/installed ## tests that need no Asterisk, and how many branche
 	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED)
 	@$(PYTHON_IN) $(FIGURE)
 
+schemas: $(VENV)/installed ## docs/schemas, from the models of the agents' messages
+	$(PYTHON_IN) -m ari_agent.agents.schema.schema_files docs/schemas
+
 test-on-asterisk: $(VENV)/installed root
 	$(PYTHON_IN) -m pytest -q $(ON_ASTERISK)
 
@@ -110,6 +118,11 @@ $(VENV)/installed: pyproject.toml $(INSTALL)
 	$(PYTHON_IN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+$(VENV)-demo/installed: pyproject.toml $(INSTALL)
+	PYTHON=$(PYTHON) $(INSTALL) venv $(VENV)-demo
+	$(VENV)-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
 clean: ## remove what was made in this clone; the cache folder stays
-	rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-demo $(OTHER_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find ari_agent tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
-"""`ari-agent` command line: serve, demo, check, version.
+"""`ari-agent` command line: serve, demo, check, try-agent, version.
 
-Exit status: 0 done, 1 something failed, 2 a setting is wrong (the message names it).
+Exit status: 0 done, 1 something failed, 2 a setting is wrong (the message names it), or an agent to try is not reached.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ari_agent import logs
 from ari_agent.app import check, serve
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
+from ari_agent.try_agent.arguments import add_try_agent, trial_options
+from ari_agent.try_agent.run import try_agent
 
 FAILED, WRONG_SETTING = 1, 2
 
@@ -52,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
     showing = commands.add_parser("demo", help="a scripted call through a real Asterisk, then one from your softphone")
     showing.add_argument("--once", action="store_true", help="end after the scripted call")
+    showing.add_argument("--json", action="store_true", help="print what was seen as a JSON object, at the end")
     showing.set_defaults(run=_demo)
+    add_try_agent(commands).set_defaults(run=_try_agent)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
     return parser
 
@@ -80,7 +84,16 @@ def _demo(options: argparse.Namespace) -> int:
         from ari_agent.demo.run import run_demo  # noqa: PLC0415 -- needs the `demo` extra, which a server has not
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"the demo needs {error.name}: pip install 'ari-agent[demo]'") from None
-    return int(_run(run_demo(options.once)))
+    return int(_run(run_demo(once=options.once, as_json=options.json)))
+
+
+def _try_agent(options: argparse.Namespace) -> int:
+    trial = try_agent(trial_options(options), wav=options.wav, as_json=options.json, show=_print)
+    return int(_run(trial))
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
 
 
 def _version(_: argparse.Namespace) -> None:

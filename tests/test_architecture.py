@@ -46,6 +46,12 @@ PURE: Final = (
     "agents.message",
     "agents.payload",
     "agents.protocol",
+    "agents.schema.control_messages",
+    "agents.schema.llm_messages",
+    "agents.schema.message_model",
+    "agents.schema.message_tables",
+    "agents.schema.twilio_messages",
+    "agents.schema.web_messages",
     "agents.token_bucket",
     "agents.twilio",
     "agents.twilio_signature",
@@ -113,6 +119,14 @@ PURE: Final = (
     "calls.media.call_media",
     "calls.media.commands",
     "calls.media.silence_watch",
+    "try_agent.advice",
+    "try_agent.arguments",
+    "try_agent.findings",
+    "try_agent.hearing",
+    "try_agent.options",
+    "try_agent.report",
+    "try_agent.watched_protocol",
+    "try_agent.wire_log",
 )
 """The modules that decide: bytes and values in, values out, with time and dice passed in.
 
@@ -151,6 +165,7 @@ WAITING: Final = (
     "agents.intake",
     "agents.llm_connection",
     "agents.llm_socket",
+    "agents.schema.schema_files",
     "agents.tcp_connection",
     "speech.attempts",
     "speech.deepgram_recognizer",
@@ -226,6 +241,11 @@ WAITING: Final = (
     "check.machine",
     "api.*",
     "demo.*",
+    "try_agent.line",
+    "try_agent.run",
+    "try_agent.script",
+    "try_agent.spoken_stand_ins",
+    "try_agent.watched_websocket",
 )
 """All other modules: they wait, read a clock, throw dice, or belong to what does.
 
@@ -303,6 +323,21 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
     "check": frozenset({"check", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}),
+    "try_agent": frozenset(
+        {
+            "try_agent",
+            "agents",
+            "calls",
+            "media",
+            "speech",
+            "demo.caller_audio",
+            "demo.sounds",
+            "clock",
+            "ids",
+            "contract",
+            "errors",
+        }
+    ),
     "api": frozenset({"api", "clock", "calls", "chats", "store", "contract", "errors"}),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.

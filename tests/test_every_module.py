@@ -16,6 +16,11 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
     "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),
+    "agents/schema/control_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
+    "agents/schema/llm_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
+    "agents/schema/message_model": ("agents/schema/test_schema_files", "the base and the table of those models"),
+    "agents/schema/twilio_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
+    "agents/schema/web_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
     "api/dependencies": ("api/conftest", "interfaces and nothing else: every test of the API builds on them"),
@@ -68,6 +73,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "store/call_records": ("store/test_calls", "records, written and read"),
     "store/database": ("store/test_opening", "opened, migrated, and failing to be"),
     "store/store": ("store/test_opening", "all repositories of one database"),
+    "try_agent/line": ("try_agent/test_run", "a line to an agent that a trial call is played on"),
+    "try_agent/script": ("try_agent/test_run", "the steps of a trial call, told by its report"),
     "store/tables": ("store/test_opening", "compared there with what the migrations make"),
 }
 """Module -> the file that tests it most, and why it has none of its own."""

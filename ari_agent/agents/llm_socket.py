@@ -81,7 +81,7 @@ class LlmSocket:
         except TimeoutError:
             raise AgentUnreachable(shown, f"no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise AgentUnreachable(shown, type(error).__name__) from None  # its text may hold the query
+            raise AgentUnreachable(shown, _why(error)) from None
         return cls(socket, shown)
 
     async def send(self, text: str) -> None:
@@ -143,3 +143,11 @@ class LlmSocket:
     async def close(self) -> None:
         """Hang up with close code 1000. Does nothing the second time."""
         await self._socket.close()
+
+
+def _why(error: Exception) -> str:
+    """Say what went wrong, without the error's own text, which may hold the query of the URL."""
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{name}: {str(error.os_error) or type(error.os_error).__name__}"
+    return name

@@ -71,6 +71,30 @@ class Done:
     output: str
 
 
+async def run_install(*arguments: str, cache: Path, **settings: str) -> str:
+    """Run docker/install.sh and return its output; its progress goes to this process's standard error, as it comes.
+
+    Raises:
+        PbxError: it failed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        str(INSTALL),
+        *arguments,
+        env={**_without_product_settings(), "ARI_AGENT_CACHE": str(cache), **settings},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise PbxError(f"docker/install.sh {arguments[0]} failed: see above")
+    return output.decode()
+
+
 class Pbx:
     """One Asterisk, started by `start` (or `async with`), gone after `stop`.
 
@@ -258,23 +282,7 @@ class Pbx:
             )
 
     async def _install(self, *arguments: str, **settings: str) -> str:
-        """Run docker/install.sh; its progress goes to this process's standard error, as it comes."""
-        process = await asyncio.create_subprocess_exec(
-            str(INSTALL),
-            *arguments,
-            env={**_without_product_settings(), "ARI_AGENT_CACHE": str(self._cache), **settings},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise PbxError(f"docker/install.sh {arguments[0]} failed: see above")
-        return output.decode()
+        return await run_install(*arguments, cache=self._cache, **settings)
 
     def _choose_ports(self) -> None:
         if self.network_namespace:

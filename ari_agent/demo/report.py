@@ -24,8 +24,9 @@ STEPS: Final[Mapping[str, str]] = {
     "hang_up": "both ends are told that it is over",
     "record": "the call is on record",
     "webhooks": "the call's webhooks arrive, signed",
+    "conversation": "a text agent is talked to in a second call",
 }
-"""The steps of the scripted call, in order, each with the sentence that is printed for it."""
+"""The steps of the scripted calls, in order, each with the sentence that is printed for it."""
 
 
 class StepFailed(Exception):
@@ -33,17 +34,26 @@ class StepFailed(Exception):
 
 
 class Report:
-    """The outcome of each step, in the order of STEPS. A step that was never reached counts as not seen."""
+    """The outcome of each step, in the order of STEPS. A step that was never reached counts as not seen.
+
+    One that was left out counts neither way.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._seen: dict[str, str] = {}
         self._failed: dict[str, str] = {}
+        self._wanted = dict(STEPS)
 
     @property
     def ok(self) -> bool:
         """Return whether every step was seen and none failed."""
-        return all(name in self._seen and name not in self._failed for name in STEPS)
+        return all(map(self._is_seen, self._wanted))
+
+    def leave_out(self, name: str, why: str) -> None:
+        """Leave a step out, because it cannot be done here, and say why."""
+        del self._wanted[name]
+        self.say(f"left out: {STEPS[name]}: {why}")
 
     def say(self, text: str) -> None:
         """Print a line beside the steps."""
@@ -67,6 +77,9 @@ class Report:
             raise StepFailed(f"{name}: {self._failed[name]}") from None
         self._print(name)
 
+    def _is_seen(self, name: str) -> bool:
+        return name in self._seen and name not in self._failed
+
     def _note(self, name: str, text: str) -> None:
         self._seen[name] = f"{self._seen[name]}; {text}" if name in self._seen else text
 
@@ -81,15 +94,15 @@ class Report:
 
     def summary(self) -> str:
         """Return how many steps were seen, and the names of those that were not; each was printed as it happened."""
-        missing = [title for name, title in STEPS.items() if name not in self._seen or name in self._failed]
-        told = f"{len(STEPS) - len(missing)} of {len(STEPS)} steps were seen."
+        missing = [title for name, title in self._wanted.items() if not self._is_seen(name)]
+        told = f"{len(self._wanted) - len(missing)} of {len(self._wanted)} steps were seen."
         return f"{told} Not seen: {'; '.join(missing)}." if missing else told
 
     def as_json(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return the last line of `demo --once` as an object. call: the call object, empty if it was never got."""
         return {
             "ok": self.ok,
-            "steps": {name: name in self._seen and name not in self._failed for name in STEPS},
-            "seen": {name: self._verdict(name)[1] for name in STEPS},
+            "steps": {name: self._is_seen(name) for name in self._wanted},
+            "seen": {name: self._verdict(name)[1] for name in self._wanted},
             "call": dict(call),
         }

@@ -4,7 +4,7 @@ run_demo            signals, exit status, the last line of --once
 └── _demonstrate    starts everything, in an order that ends it backwards whatever happens
     ├── system.py   Asterisk and the controller
     ├── _bound      agents and numbers over the HTTP API, as anybody would; removed at the end
-    ├── scripted_call.py
+    ├── scripted_call.py, then text_call.py
     └── _invitation what a softphone needs to know
 """
 
@@ -15,8 +15,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,17 +32,23 @@ from ari_agent.demo.agent_log import AgentLog
 from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded
 from ari_agent.demo.caller import Softphone
 from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_tail
+from ari_agent.demo.local_speech import VOICE_ID
 from ari_agent.demo.ports import free_port
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
 from ari_agent.demo.scripted_call import OPERATOR_RATE_HZ, Participants, scripted_call
 from ari_agent.demo.settings import DemoSettings, address_towards
+from ari_agent.demo.sounds import Samples, keep
 from ari_agent.demo.system import System, system
+from ari_agent.demo.text_agent import serve_text_agent
+from ari_agent.demo.text_agent_log import TextAgentLog
+from ari_agent.demo.text_call import STEP, text_call
 from ari_agent.errors import AriAgentError
 
 # Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
 NUMBER: Final = "+12025550100"
 OPERATOR_NUMBER: Final = "+12025550101"
+TEXT_NUMBER: Final = "+12025550102"
 # Long enough to hear a ring before the agent answers.
 WEBHOOK_THINKS_S: Final = 0.5
 DONE, FAILED = 0, 1
@@ -50,8 +57,10 @@ LOG_WIDTH: Final = 140
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run_demo(once: bool) -> int:
-    """Run the demo; return the exit status. With `once`, it is 0 only if every step of the scripted call was seen.
+async def run_demo(*, once: bool, as_json: bool) -> int:
+    """Run the demo; return the exit status. With `once`, it is 0 only if every step of the scripted calls was seen.
+
+    as_json: print what was seen as one JSON object, on the last line; `once` prints it too.
 
     Raises:
         ConfigurationError: a setting is wrong, before anything was started.
@@ -82,7 +91,7 @@ async def run_demo(once: bool) -> int:
     finally:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
-    if once:
+    if once or as_json:
         print(json.dumps(report.as_json(call), ensure_ascii=False), flush=True)
     return status
 
@@ -106,18 +115,25 @@ async def _demonstrate(
         )
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
         webhooks = f"http://127.0.0.1:{webhook_port}"
-        await stack.enter_async_context(
-            _bound(pbx.api, NUMBER, f"ws://127.0.0.1:{agent_port}/twilio", "twilio", webhooks=webhooks)
-        )
+        twilio = {"response_engine": _audio_engine(f"ws://127.0.0.1:{agent_port}/twilio", "twilio")}
+        await stack.enter_async_context(_bound(pbx.api, NUMBER, twilio, webhooks=webhooks))
         url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
-        await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, url, "web", webhooks=webhooks))
+        operator = {"response_engine": _audio_engine(url, "web")}
+        await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, operator, webhooks=webhooks))
         phone = Softphone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
         await phone.open()
         stack.push_async_callback(phone.close)
 
-        console.rule("The scripted call")
+        console.rule("The scripted calls")
         participants = Participants(phone, receiver, agent_log, pbx.api, report, NUMBER, OPERATOR_NUMBER)
+        if not settings.running:  # beside a running system the demo is in a container, whose files go away with it
+            participants = replace(participants, keep=lambda heard: _keep(report, heard))
         call.update(await scripted_call(participants))
+        if pbx.mute:
+            report.leave_out(STEP, pbx.mute)
+        else:
+            talk = await stack.enter_async_context(_text_agent(pbx.api, report, webhooks=webhooks))
+            await text_call(phone, talk, pbx.api, report, TEXT_NUMBER)
         console.print(report.summary(), markup=False, highlight=False)
         if not report.ok:
             for who, log in pbx.logs.items():
@@ -131,14 +147,26 @@ async def _demonstrate(
 
 
 @asynccontextmanager
-async def _bound(api: ControllerApi, number: str, url: str, protocol: str, *, webhooks: str) -> AsyncIterator[None]:
-    """Have an agent, and the number that it answers, for as long as the context is open."""
-    engine = {"type": "audio-websocket", "audio_websocket_url": url, "audio_websocket_protocol": protocol}
-    agent = await api.ask(
-        "POST",
-        "/create-agent",
-        {"response_engine": engine, "agent_name": f"demo over {protocol}", "webhook_url": f"{webhooks}/events"},
-    )
+async def _text_agent(api: ControllerApi, report: Report, *, webhooks: str) -> AsyncIterator[TextAgentLog]:
+    """Have the text agent, and its number, for as long as the context is open; what is said in its calls is printed."""
+    talk = TextAgentLog(lambda _, line: report.say(line))
+    async with serve_text_agent("127.0.0.1", 0, transfer_to=OPERATOR_NUMBER, on_message=talk.note) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        engine = {"type": "custom-llm", "llm_websocket_url": f"ws://127.0.0.1:{port}/llm"}
+        settings = {"response_engine": engine, "voice_id": VOICE_ID}
+        async with _bound(api, TEXT_NUMBER, settings, webhooks=webhooks):
+            yield talk
+
+
+def _audio_engine(url: str, protocol: str) -> Mapping[str, str]:
+    return {"type": "audio-websocket", "audio_websocket_url": url, "audio_websocket_protocol": protocol}
+
+
+@asynccontextmanager
+async def _bound(api: ControllerApi, number: str, settings: Mapping[str, Any], *, webhooks: str) -> AsyncIterator[None]:
+    """Have an agent with these settings, and the number that it answers, for as long as the context is open."""
+    named = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events"}
+    agent = await api.ask("POST", "/create-agent", {**settings, **named})
     path = f"/delete-phone-number/{quote(number)}"
     try:
         with suppress(ControllerUnavailable):  # what a demo that was killed has left in a database that lives on
@@ -176,8 +204,19 @@ def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
             report.say(f"agent: {call_id} transfer {status} {sip_status or ''}".rstrip())
 
 
+def _keep(report: Report, heard: Samples) -> None:
+    """Keep what the caller has heard, and say where; a disk that is full spoils no call."""
+    try:
+        path = keep(heard, None, prefix="ari-agent-demo-")
+    except OSError as error:
+        report.say(f"what the caller heard is not kept: {error.strerror}")
+    else:
+        report.say(f"what the caller heard: {path}")
+
+
 def _invitation(pbx: System) -> Panel:
     table = Table.grid(padding=(0, 2))
+    text_agent = () if pbx.mute else (("or dial", f"{TEXT_NUMBER}: a text agent; say help, yes, no, goodbye"),)
     for name, value in (
         ("server", pbx.sip_host),
         ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.sip_tls_port} (TLS)"),
@@ -185,6 +224,7 @@ def _invitation(pbx: System) -> Panel:
         ("password", pbx.password),
         ("dial", f"{NUMBER}, or {NUMBER.removeprefix('+')}"),
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
+        *text_agent,
         ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),
     ):

@@ -47,7 +47,8 @@ CALL_EVENTS: Final = ("call_started", "call_ended", "call_analyzed")
 class Participants:
     """Who takes part in the scripted call.
 
-    number and operator_number: what the caller dials, and what the agent transfers to.
+    number and operator_number: what the caller dials, and what the agent transfers to. keep: gets what the caller has
+    heard in the call, at its end.
     """
 
     phone: Softphone
@@ -57,6 +58,7 @@ class Participants:
     report: Report
     number: str
     operator_number: str
+    keep: Callable[[Samples], None] = lambda _: None
 
 
 async def scripted_call(participants: Participants) -> dict[str, Any]:
@@ -80,6 +82,7 @@ async def scripted_call(participants: Participants) -> dict[str, Any]:
         participants.report.say(f"the script ends here: {error}")
     finally:
         await call.hang_up()
+        participants.keep(call.audio.heard)
     return record
 
 
@@ -109,7 +112,7 @@ async def _begin(participants: Participants, call: SoftphoneCall, token: str) ->
         name = agent_call.started.variables.get("customer_name")
         if name != token:
             raise StepFailed(f"customer_name is {name!r}, the webhook had said {token!r}")
-        await _answered(call)
+        await answered(call)
         after_ms = (time.monotonic() - began_s) * 1000
         seen(f"{agent_call.started.call_id} knows the webhook's customer_name; answered after {after_ms:.0f} ms")
     return agent_call
@@ -166,7 +169,7 @@ async def _transfer(participants: Participants, call: SoftphoneCall) -> Softphon
         await call.notify("SIP/2.0 100 Trying", final=False)
         operator_call = await participants.phone.dial(participants.operator_number, headers=[("X-Caller", token)])
         operator = await participants.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
-        await _answered(operator_call)
+        await answered(operator_call)
         await call.notify("SIP/2.0 200 OK", final=True)
         match = await _heard(speech("operator"), lambda: operator_call.audio.heard)
         seen(f"REFER to {refer.target} by {uri_of(refer.referred_by)}; the operator answers over the web protocol")
@@ -193,13 +196,7 @@ async def _hang_up(participants: Participants, call: SoftphoneCall, operator_cal
 async def read_record(participants: Participants, call_id: str, token: str) -> dict[str, Any]:
     """Run the step `record`: wait for the call's end in the API, and compare the call object with what was done."""
     async with participants.report.step("record", timeout_s=10) as seen:
-        record: dict[str, Any] = {}
-        while "end_timestamp" not in record:
-            try:
-                record = await participants.api.ask("GET", f"/v2/get-call/{call_id}")
-            except ControllerUnavailable as error:
-                raise StepFailed(str(error)) from None
-            await asyncio.sleep(0.1)
+        record = await record_of(participants.api, call_id)
         expected = {
             "call_status": "ended",
             "disconnection_reason": "call_transfer",
@@ -222,6 +219,18 @@ async def read_record(participants: Participants, call_id: str, token: str) -> d
     return record
 
 
+async def record_of(api: ControllerApi, call_id: str) -> dict[str, Any]:
+    """Wait for the call's end in the API, and return the call object. Raises: StepFailed."""
+    record: dict[str, Any] = {}
+    while "end_timestamp" not in record:
+        try:
+            record = await api.ask("GET", f"/v2/get-call/{call_id}")
+        except ControllerUnavailable as error:
+            raise StepFailed(str(error)) from None
+        await asyncio.sleep(0.1)
+    return record
+
+
 async def count_webhooks(participants: Participants, call_id: str) -> None:
     """Run the step `webhooks`: each event must come once, in order and signed."""
     async with participants.report.step("webhooks", timeout_s=15) as seen:
@@ -239,7 +248,8 @@ async def count_webhooks(participants: Participants, call_id: str) -> None:
         seen(f"{', '.join(events)}, once each, signatures right")
 
 
-async def _answered(call: SoftphoneCall) -> None:
+async def answered(call: SoftphoneCall) -> None:
+    """Wait until the call is answered. Raises: StepFailed, if it is refused."""
     try:
         await asyncio.shield(call.answer)
     except (CallFailed, ValueError) as error:

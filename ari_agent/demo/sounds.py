@@ -6,9 +6,11 @@ a demo that shares the product's tables could not notice that they are wrong.
 
 from __future__ import annotations
 
+import tempfile
 import wave
 from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -80,9 +82,30 @@ def melody(frequencies_hz: Iterable[float], note_ms: float, rate_hz: int) -> Sam
 
 def speech(name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
     """Return the demo's recording `{name}.wav`, at the wanted rate."""
-    with files("ari_agent.demo").joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as recording:
-        samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").astype(np.int16)
-        return at_rate(samples, recording.getframerate(), rate_hz)
+    return recording("ari_agent.demo", name, rate_hz)
+
+
+def recording(package: str, name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples:
+    """Return the recording `{name}.wav` that comes with a package, at the wanted rate."""
+    with files(package).joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as wav:
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.int16)
+        return at_rate(samples, wav.getframerate(), rate_hz)
+
+
+def keep(samples: Samples, path: Path | None, *, prefix: str) -> Path:
+    """Write samples at 8 kHz to a WAV file and return its path.
+
+    path: None for a new file in the folder for temporary files, whose name begins with `prefix`. Raises: OSError.
+    """
+    if path is None:
+        with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".wav", delete=False) as new:
+            path = Path(new.name)
+    with path.open("wb") as opened, wave.open(opened, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SPEECH_RATE_HZ)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return path.resolve()
 
 
 def at_rate(samples: Samples, from_hz: int, to_hz: int) -> Samples:

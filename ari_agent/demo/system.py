@@ -12,6 +12,7 @@ from typing import Final
 
 from ari_agent.config import PREFIX
 from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
+from ari_agent.demo.local_speech import NoLocalSpeech, local_speech
 from ari_agent.demo.pbx import INSTALL, Pbx
 from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import free_port
@@ -25,6 +26,7 @@ LOOK_AGAIN_S: Final = 2.0
 class System:
     """Where to dial, and whom to ask.
 
+    mute: why the controller cannot talk for a text agent; "" where it can.
     logs: the files that tell why something went wrong, by the name of the part that writes them.
     broken: returns when a part has ended by itself, saying which.
     """
@@ -35,6 +37,7 @@ class System:
     sip_tls_port: int
     account: str
     password: str
+    mute: str
     logs: Mapping[str, Path]
     broken: Callable[[], Awaitable[str]]
 
@@ -66,6 +69,7 @@ async def running_system(settings: DemoSettings, report: Report) -> AsyncIterato
             sip_tls_port=settings.sip_tls_port,
             account=settings.softphone_account,
             password=settings.softphone_password,
+            mute="the controller was not started by this demo, so its speech is not known",
             logs={},
             broken=lambda: _unanswered(api),
         )
@@ -102,7 +106,9 @@ async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[Sy
         report.say(f"Asterisk: SIP on {settings.sip_bind}:{pbx.sip_port}, ARI on {pbx.ari_url}")
         folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
         folder.mkdir(mode=0o700)
+        spoken, mute = await _speech()
         product_settings = {
+            **spoken,
             "ARI_URL": pbx.ari_url,
             "ARI_USERNAME": pbx.ari_username,
             "ARI_PASSWORD": pbx.ari_password,
@@ -123,9 +129,18 @@ async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[Sy
             sip_tls_port=pbx.tls_port,
             account=pbx.softphone_account,
             password=pbx.softphone_password,
+            mute=mute,
             logs={"the controller": controller.log_path, "Asterisk": pbx.log_path},
             broken=lambda: _broken(pbx, controller),
         )
+
+
+async def _speech() -> tuple[Mapping[str, str], str]:
+    """Return the settings of speech on this machine; none, and why, where there is none."""
+    try:
+        return await local_speech(), ""
+    except NoLocalSpeech as error:
+        return {}, str(error)
 
 
 async def _broken(pbx: Pbx, controller: ControllerProcess) -> str:

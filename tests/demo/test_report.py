@@ -30,6 +30,16 @@ async def test_all_steps_seen_is_ok(report: Report) -> None:
     assert list(told["steps"]) == list(STEPS)
 
 
+async def test_a_step_that_cannot_be_done_here_is_left_out_and_counts_neither_way() -> None:
+    out = io.StringIO()
+    report = Report(Console(file=out, width=200))
+    report.leave_out("conversation", "flite is not there")
+    await _see(report, *(name for name in STEPS if name != "conversation"))
+    assert report.ok
+    assert "conversation" not in report.as_json({})["steps"]
+    assert f"left out: {STEPS['conversation']}: flite is not there" in out.getvalue()
+
+
 @pytest.mark.parametrize("missing", STEPS)
 async def test_one_step_that_was_not_reached_is_not_ok(report: Report, missing: str) -> None:
     await _see(report, *(name for name in STEPS if name != missing))

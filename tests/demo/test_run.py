@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -67,6 +68,9 @@ def test_once_sees_every_step_and_ends_with_the_call_as_json() -> None:
     assert (call["call_status"], call["disconnection_reason"]) == ("ended", "call_transfer")
     assert call["retell_llm_dynamic_variables"]["customer_name"] == call["custom_sip_headers"]["x-caller"]
     assert _mounts() == before
+    assert re.search(r"what the caller heard: (\S+/ari-agent-demo-\S+\.wav)", output)
+    assert "this is the demo agent. How can I help you?" in output
+    assert "user: help" in output
 
 
 @pytest.mark.asterisk

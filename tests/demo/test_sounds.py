@@ -50,7 +50,9 @@ def test_a_melody_is_its_notes_in_order() -> None:
     assert tone_dbfs(notes[1600:], 900, 8000) > -17
 
 
-@pytest.mark.parametrize("name", ["greeting", "operator", "caller_question", "caller_goodbye"])
+@pytest.mark.parametrize(
+    "name", ["greeting", "operator", "caller_question", "caller_goodbye", "caller_help", "caller_bye"]
+)
 def test_every_recording_is_there_and_speaks(name: str) -> None:
     speech = sounds.speech(name)
     assert 1 < len(speech) / 8000 < 6

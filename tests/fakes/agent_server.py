@@ -27,6 +27,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.fakes.schemas import require_described
 from tests.fakes.sound import SILENCE_FLOOR_DBFS, level_dbfs, silence, ulaw_decode, ulaw_encode
 
 Script = Callable[["AgentCall"], Awaitable[None]]
@@ -212,12 +213,20 @@ class AgentCall:
             message: Message | str = json.loads(text)
         except ValueError:
             message = text
+        if isinstance(message, dict):
+            self._require_described(message)
         if isinstance(message, dict) and message.get("event") == "media":
             media = message["media"]
             pcm = self._samples(base64.b64decode(media["payload"], validate=True))
             self.heard.append(HeardSound(now_s, pcm, int(media["timestamp"])))
             return
         self.messages.append(message)
+
+    def _require_described(self, message: Message) -> None:
+        try:
+            require_described(message, f"{self.protocol}-to-agent")
+        except AssertionError as error:
+            self.script_error = error
 
     def _samples(self, octets: bytes) -> NDArray[np.int16]:
         return ulaw_decode(octets) if self.encoding == "mulaw" else np.frombuffer(octets, "<i2").astype(np.int16)

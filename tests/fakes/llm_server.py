@@ -17,6 +17,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.fakes.schemas import require_described
+
 Message = dict[str, Any]
 
 
@@ -114,6 +116,7 @@ class LlmServer:
                 await talk.say(**message)
             async for text in connection:
                 message = json.loads(text)
+                require_described(message, "llm-to-agent")
                 talk.heard.append(message)
                 await agent.script(talk, message)
         except ConnectionClosed:

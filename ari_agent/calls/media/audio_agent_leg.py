@@ -32,6 +32,7 @@ from ari_agent.agents.message import (
     ScreenMessage,
     TranscriptMessage,
 )
+from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.media.agent_leg import CallerOutput
@@ -72,8 +73,18 @@ log = logging.getLogger(__name__)
 class AudioAgentLeg:
     """An audio agent's side of one call: the caller's audio goes to its websocket as it is. See AgentLeg."""
 
-    def __init__(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> None:
-        """spec: with an AudioWebsocketEngine, otherwise TypeError is raised."""
+    def __init__(
+        self,
+        spec: MediaSpec,
+        output: CallerOutput,
+        on_event: Callable[[MediaEvent], None],
+        *,
+        watch: Callable[[AgentProtocol], AgentProtocol] = lambda protocol: protocol,
+    ) -> None:
+        """spec: with an AudioWebsocketEngine, otherwise TypeError is raised.
+
+        watch: is given the protocol and returns what stands in its place, such as one that notes every message.
+        """
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
         engine = self._engine = spec.engine
@@ -89,14 +100,15 @@ class AudioAgentLeg:
             metadata=spec.metadata,
         )
         if engine.audio_websocket_protocol == "twilio":
-            self._protocol: TwilioClient | WebClient = TwilioClient(
+            protocol: AgentProtocol = TwilioClient(
                 facts,
                 stream_sid=f"MZ{secrets.token_hex(16)}",
                 encoding=engine.audio_encoding,
                 rate_hz=engine.sample_rate,
             )
         else:
-            self._protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
+            protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
+        self._protocol = watch(protocol)
         self._socket = AudioSocket(self._protocol, self, log=logging.LoggerAdapter(log, {"call_id": spec.call_id}))
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._talking: asyncio.Task[None] | None = None
