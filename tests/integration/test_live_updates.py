@@ -31,20 +31,20 @@ async def test_new_variables_hold_for_a_later_transfer_and_for_webhook_urls(stag
     first, second = stage.webhooks.hook(), stage.webhooks.hook()
     host, _, name = first.url.rpartition("/")
     other = second.url.rpartition("/")[2]
-    headers = [("X-Hook", name), ("X-Desk", "1001")]
+    headers = [("X-Hook", name), ("X-Desk", "12025550101")]
     async with stage.connected(agent={"webhook_url": host + "/{{x-hook}}"}, headers=headers) as call:
         await first.event("call_started", call_id=call.call_id)
         call.caller.refer_plan = ReferPlan(notifies=((0.05, 486),))
         await call.agent.transfer("{{x-desk}}")
         assert (await call.agent.transfer_result())["sip_status"] == 486
-        answer = await override(stage, call, override_dynamic_variables={"x-hook": other, "x-desk": "2002"})
+        answer = await override(stage, call, override_dynamic_variables={"x-hook": other, "x-desk": "12025550102"})
         assert answer == {"success": True}
         call.caller.refer_plan = ReferPlan()
         await call.agent.transfer("{{x-desk}}", headers={"X-Case": "{{x-hook}}"})
         await call.caller.bye()
         refer = [message for message in call.caller.received if message.method == "REFER"][-1]
     target = uri_of(refer.need("Refer-To"))
-    assert target.startswith("sip:2002@")
+    assert target.startswith("sip:12025550102@")
     assert f"X-Case={other}" in target
     await second.event("call_analyzed", call_id=call.call_id)
     assert (first.events(call_id=call.call_id), second.events(call_id=call.call_id)) == (
@@ -52,7 +52,7 @@ async def test_new_variables_hold_for_a_later_transfer_and_for_webhook_urls(stag
         ["call_ended", "call_analyzed"],
     )
     record = await stage.controller.ended_call(call.call_id)
-    assert record["transfer_destination"] == "2002"
+    assert record["transfer_destination"] == "12025550102"
 
 
 async def test_the_record_and_its_webhooks_show_what_was_overridden(stage: Stage) -> None:
