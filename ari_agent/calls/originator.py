@@ -159,7 +159,7 @@ class Originator:
             call = self._with_its_headers(call, agent)
             if earlier := await register(call, CallRecovery.of(agent)):
                 return earlier
-            order = OutboundOrder(call, agent, drop_machines=task.drop_call_if_machine_detected)
+            order = OutboundOrder(call, agent, number, drop_machines=task.drop_call_if_machine_detected)
             # From here on the slot is the call's.
             self._dialler.place_call(order, slot=exits.pop_all(), trunks=self._trunks)
             return call

@@ -46,6 +46,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
@@ -64,11 +65,12 @@ _VOICEMAIL_ENDS: Final = frozenset(
 class OutboundOrder:
     """A call to place. call: the call object as it is stored. agent: as overridden for this call.
 
-    drop_machines: hang up when an answering machine takes the call.
+    number: that it is placed from. drop_machines: hang up when an answering machine takes the call.
     """
 
     call: Call
     agent: Agent
+    number: PhoneNumber
     drop_machines: bool = False
 
 
@@ -94,6 +96,7 @@ class OutboundCall(PhoneCall):
         self._exit_stack = slot
         self._agent = order.agent
         self._call = order.call
+        self._number = order.number
         self._trunks = trunks
         self._record = self._outbound_record = CallRecord(
             order.call, agent=order.agent, account_webhook_url=services.account_webhook_url

@@ -20,9 +20,10 @@ from ari_agent.asterisk.events import (
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.media.call_media import MediaSpec
-from ari_agent.calls.media.commands import KeyPressed
+from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
@@ -33,8 +34,9 @@ from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone
+from ari_agent.errors import AsteriskError, CallNotOngoing
 from ari_agent.routing.variables import render
 
 
@@ -47,6 +49,8 @@ class PhoneCall(CallSession):
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
+        self._number: PhoneNumber | None = None
+        self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._transfers = Transfers(self, self._log)
 
@@ -102,7 +106,15 @@ class PhoneCall(CallSession):
     async def _send_dtmf(self, request: DtmfRequest) -> None:
         if self.state is not CallState.TALKING:
             raise CallNotOngoing(self.call_id, self.state.value)
-        await self._leg.send_dtmf(request.digits)
+        if await self._digits.begin(request.digits):
+            self._start_task(self._play_digits())
+
+    async def _play_digits(self) -> None:
+        try:
+            await self._digits.play()
+        except AsteriskError as error:
+            self._log.warning("digits not sent: %s", error)
+            self._command(ControlFailed("dtmf", str(error)))
 
     async def _begin_transfer(self, request: TransferRequest, tell: TellOutcome) -> None:
         await self._transfers.begin(request, tell)
@@ -113,6 +125,11 @@ class PhoneCall(CallSession):
     def sip(self) -> SipHeaders:
         """The caller's SIP headers. See TransferringCall."""
         return self._sip
+
+    @property
+    def number(self) -> PhoneNumber | None:
+        """Our number in the call. See TransferringCall."""
+        return self._number
 
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text. See TransferringCall."""
@@ -139,6 +156,7 @@ class PhoneCall(CallSession):
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour, and record that a transfer began. See TransferringCall."""
+        self._digits.clear()
         await self._leg.leave_for_refer(variables)
         self._advance(TransferBegun())
         self._caller_leaves(HoldReason.TRANSFER)
@@ -187,15 +205,7 @@ class PhoneCall(CallSession):
             "ARI_AGENT_CALL_ID": self.call_id,
             "ARI_AGENT_DISCONNECTION_REASON": teardown.reason.value if teardown.reason else "",
         }
-        try:
-            if teardown.continues_in_dialplan or teardown.q850_cause is None:
-                await self._leg.continue_in_dialplan(variables)
-            else:
-                await self._leg.hang_up(teardown.q850_cause, variables)
-        except ChannelGone:
-            pass  # the caller was faster
-        except AsteriskError as error:
-            self._log.warning("caller not sent away: %s", error)
+        await self._leg.end(variables, q850_cause=None if teardown.continues_in_dialplan else teardown.q850_cause)
 
     async def _release_caller_leg(self) -> None:
         await self._leg.release()

@@ -1,8 +1,9 @@
 """All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
-Events that happened while we were not connected to Asterisk are lost. So after every (re)connection the calls are
-compared with Asterisk's channels: a call whose channel is gone ends now, and channels and bridges that belong to no
-call are swept (orphan_sweep.py).
+Events that happened while we were not connected to Asterisk are lost, and so may be the answer to any one request. So
+after every (re)connection, and now and then, the calls are compared with Asterisk's channels: a call whose channel is
+gone ends, and channels and bridges that belong to no call are swept (orphan_sweep.py). While Asterisk does not answer,
+calls whose audio has stopped as well are ended (signs_of_life.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
-from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
+from ari_agent.asterisk.events import AriEvent, Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -34,14 +35,17 @@ from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.signs_of_life import SignOfLife, SignsOfLife
 from ari_agent.calls.state import CallState
+from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_call import WebCall
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
-from ari_agent.errors import CallNotJoined, CallNotOngoing, UnknownCall
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
 from ari_agent.routing.dialled_number import dialled_user
 
 log = logging.getLogger(__name__)
@@ -49,11 +53,22 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S: Final = 8.0
 """How many seconds calls may take to end when the controller stops."""
 
+RECONCILE_S: Final = 10.0
+"""How often the calls are compared with Asterisk's channels."""
+_LOOK_S: Final = 0.5
+"""How often signs of life are looked for."""
+_LOST: Final = Teardown(DisconnectionReason.ERROR_RETELL)
+"""How a call ends whose Asterisk has gone: there is no channel to be let go."""
 _STASIS_FAILED: Final = ("ARI_AGENT_STASIS", "FAILED")
 """What the dialplan sets where Stasis() has failed. We hear it only if the controller was there nevertheless."""
 _NO_UTF_8: Final = (
     "Asterisk could not hand over a caller: Stasis() failed although the controller is connected. A value of its "
     "arguments or of the channel is probably no UTF-8 (Latin-1?), of which Asterisk makes no event"
+)
+
+_UNANNOUNCED: Final = (
+    "a caller is in our application, and no event has told of them: it got lost, or holds a value that is no UTF-8 "
+    "(Latin-1?); taken over"
 )
 
 _Answer = TypeVar("_Answer")
@@ -78,7 +93,12 @@ class Switchboard:
         self._new_call_id = new_call_id
         self._by_channel: dict[str, CallSession] = {}
         self._by_call: dict[str, CallSession] = {}
-        self._orphans = OrphanSweep(services.ari, self, announced_within_s=announced_within_s)
+        self._announced: set[str] = set()
+        self._orphans = OrphanSweep(
+            services.ari, self, take_over=self._take_over, announced_within_s=announced_within_s
+        )
+        self._reconciling = asyncio.Lock()
+        self._asterisk_started_at: str | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._ended_media_totals: Counter[str] = Counter()
@@ -104,6 +124,10 @@ class Switchboard:
         """Whether a live call has this channel as its caller's. See LiveCalls."""
         return channel_id in self._by_channel
 
+    def was_announced(self, channel_id: str) -> bool:
+        """Whether an event has told that this channel entered the application. See LiveCalls."""
+        return channel_id in self._announced
+
     def record(self, call_id: str) -> Call | None:
         """Return the call object of a live call as of now, stored or not; None where no live call has this id."""
         session = self._by_call.get(call_id)
@@ -114,6 +138,10 @@ class Switchboard:
     def on_event(self, event: AriEvent) -> None:
         """Hand an event to its call; called in the order of arrival, never waits."""
         channel_id = event.channel_id
+        if isinstance(event, StasisStart):
+            self._announced.add(event.channel.id)
+        elif isinstance(event, StasisEnd):
+            self._announced.discard(event.channel.id)
         session = self._session_of(channel_id) if channel_id else None
         if session:
             session.post(event)
@@ -151,6 +179,12 @@ class Switchboard:
             arguments=event.args,
         )
         self._begin(session)
+
+    def _take_over(self, channel: Channel) -> None:
+        """Begin the call of a channel that has entered the application without a word."""
+        log.warning(_UNANNOUNCED, extra={"channel_id": channel.id})
+        arguments = tuple(channel.dialplan.app_data.split(",")[1:])
+        self.on_event(StasisStart(application=self._services.app, channel=channel, args=arguments))
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
@@ -263,19 +297,63 @@ class Switchboard:
     # Reconciliation.
 
     async def reconcile(self) -> None:
-        """Bring calls and Asterisk in step; run after every (re)connection.
+        """Bring calls and Asterisk in step after a (re)connection.
 
         Raises:
             AsteriskError: Asterisk did not answer; to be tried again.
         """
-        # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
-        expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
-        channels = {channel.id for channel in await self._services.ari.channels()}
-        for channel_id, session in expected.items():
-            if channel_id not in channels:
-                log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
-                session.post(CallerGone())
-        await self._orphans.run()
+        await self._compare(self._services.ari.entered_before)
+
+    async def watch(self, *, every_s: float = RECONCILE_S) -> None:
+        """Look after the calls until cancelled: for signs of life, and every_s seconds for what belongs to nobody."""
+        signs, loop = SignsOfLife(), asyncio.get_running_loop()
+        due_s = loop.time() + every_s
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._end_lost_calls(signs, loop.time())
+            if loop.time() < due_s or not self._services.ari.connected:
+                continue
+            try:
+                await self._compare()
+            except AsteriskError as error:
+                log.warning("cannot look at Asterisk's calls now", extra={"why": str(error)})
+            except Exception:  # a fault in there must not end every call
+                log.exception("looking at Asterisk's calls failed")
+            due_s = loop.time() + every_s
+
+    def _end_lost_calls(self, signs: SignsOfLife, now_s: float) -> None:
+        answers = self._services.ari.unreachable_since_s is None
+        sessions = [] if answers else [session for session in self.live() if session.has_channel]
+        shown = {
+            session.call_id: SignOfLife(media.stats.packets_received, media.is_away) if media else SignOfLife(0, False)
+            for session in sessions
+            for media in [session.media]
+        }
+        for call_id in signs.lost(now_s, shown, ari_answers=answers):
+            if self._by_call[call_id].state is not CallState.ENDED:
+                log.error("call lost: Asterisk does not answer and sends no audio", extra={"call_id": call_id})
+                self._by_call[call_id].post(_LOST)
+
+    async def _compare(self, entered_before: frozenset[str] = frozenset()) -> None:
+        """Compare calls and channels, one comparison at a time. See OrphanSweep.run."""
+        ari = self._services.ari
+        async with self._reconciling:
+            # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
+            expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
+            announced = set(self._announced)
+            channels = await ari.channels()
+            there = {channel.id for channel in channels}
+            self._announced -= announced - there
+            gone = [session for id_, session in expected.items() if id_ not in there]
+            has_restarted = self._asterisk_started_at not in (None, ari.started_at)
+            if gone and not has_restarted:
+                await ari.catch_up()  # what they end with may be told by an event that is on its way
+            self._asterisk_started_at = ari.started_at
+            for session in gone:
+                if session.state is not CallState.ENDED:
+                    log.warning("call ended unnoticed", extra={"call_id": session.call_id, "restart": has_restarted})
+                    session.post(_LOST if has_restarted else CallerGone())
+            await self._orphans.run(channels, entered_before=entered_before)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds."""

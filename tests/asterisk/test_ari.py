@@ -205,27 +205,27 @@ async def test_a_path_that_asterisk_does_not_know_is_no_channel_that_is_gone(ast
 
 
 async def test_how_long_nobody_has_answered_is_known() -> None:
-    async def connected() -> None:
-        pass
+    connected = asyncio.Event()
+
+    async def hears() -> None:
+        connected.set()
 
     async with FakeAsterisk() as gone:
         pass
     ari = make(gone)
-    running = asyncio.create_task(ari.run(lambda _: None, connected))
-    async with asyncio.timeout(10):
-        while ari.unreachable_since_s is None:
-            await asyncio.sleep(0.01)
-        since_s = ari.unreachable_since_s
-        await asyncio.sleep(0.5)
-        assert ari.unreachable_since_s == since_s
-        async with gone:
-            await gone.opened.get()
-            while not ari.connected:
-                await asyncio.sleep(0.01)
-            assert ari.unreachable_since_s is None
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await ari.close()
+    running = asyncio.create_task(ari.run(lambda _: None, hears))
+    seen: list[float | None] = []
+    for _ in range(200):
+        seen.append(ari.unreachable_since_s)
+        await asyncio.sleep(0.01)
+    assert seen[0] is None
+    assert len(set(seen)) == 2
+    async with gone, asyncio.timeout(10):
+        await connected.wait()
+        assert ari.unreachable_since_s is None
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await ari.close()
 
 
 async def test_values_travel_in_the_body_and_ids_in_the_path(asterisk: FakeAsterisk, ari: Ari) -> None:
