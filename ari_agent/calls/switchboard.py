@@ -17,7 +17,9 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, Channel, ChannelVarset, StasisEnd, StasisStart
+from ari_agent.asterisk.fallback import FALLBACK_EXTENSION
 from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
+from ari_agent.asterisk.refer import REFER_EXTENSION
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
@@ -59,6 +61,8 @@ _LOOK_S: Final = 0.5
 """How often signs of life are looked for."""
 _LOST: Final = Teardown(DisconnectionReason.ERROR_RETELL)
 """How a call ends whose Asterisk has gone: there is no channel to be let go."""
+_DETOURS: Final = ((REFER_EXTENSION,), (FALLBACK_EXTENSION,))
+"""The first argument of Stasis() where a caller comes back from a detour through the dialplan."""
 _STASIS_FAILED: Final = ("ARI_AGENT_STASIS", "FAILED")
 """What the dialplan sets where Stasis() has failed. We hear it only if the controller was there nevertheless."""
 _NO_UTF_8: Final = (
@@ -97,6 +101,7 @@ class Switchboard:
         self._orphans = OrphanSweep(
             services.ari, self, take_over=self._take_over, announced_within_s=announced_within_s
         )
+        self._announced_within_s = announced_within_s
         self._reconciling = asyncio.Lock()
         self._asterisk_started_at: str | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -165,7 +170,7 @@ class Switchboard:
             self._start_task(self._orphans.remove([Orphan("dialled", channel_id)]))
             return
         is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
-        if event.args[:1] in (("refer",), ("fallback",)) or self._stopping or is_text:
+        if event.args[:1] in _DETOURS or self._stopping or is_text:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
             self._start_task(self._orphans.remove([Orphan("caller", channel_id)]))
             return
@@ -183,8 +188,12 @@ class Switchboard:
     def _take_over(self, channel: Channel) -> None:
         """Begin the call of a channel that has entered the application without a word."""
         log.warning(_UNANNOUNCED, extra={"channel_id": channel.id})
+        self.on_event(self._start_of(channel))
+
+    def _start_of(self, channel: Channel) -> StasisStart:
+        """Return the event that should have told of this channel."""
         arguments = tuple(channel.dialplan.app_data.split(",")[1:])
-        self.on_event(StasisStart(application=self._services.app, channel=channel, args=arguments))
+        return StasisStart(application=self._services.app, channel=channel, args=arguments)
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
@@ -354,6 +363,29 @@ class Switchboard:
                     log.warning("call ended unnoticed", extra={"call_id": session.call_id, "restart": has_restarted})
                     session.post(_LOST if has_restarted else CallerGone())
             await self._orphans.run(channels, entered_before=entered_before)
+            await self._return_callers(channels)
+
+    async def _return_callers(self, channels: Sequence[Channel]) -> None:
+        """Tell calls that wait for their caller's return from a detour of those who are back without an event."""
+        if not (back := self._back(channels)):
+            return
+        await asyncio.sleep(self._announced_within_s)
+        back &= self._back(channels := await self._services.ari.channels())
+        for channel in channels:
+            if (channel.id, channel.dialplan.app_data) in back:
+                log.warning("caller is back from a detour, and no event told of it", extra={"channel_id": channel.id})
+                self.on_event(self._start_of(channel))
+
+    def _back(self, channels: Sequence[Channel]) -> set[tuple[str, str]]:
+        """Return who is back from a detour and not with their call: channel and where it entered the application."""
+        return {
+            (channel.id, channel.dialplan.app_data)
+            for channel in channels
+            if channel.is_in(self._services.app)
+            and (session := self._by_channel.get(channel.id))
+            and session.state in (CallState.TRANSFERRING, CallState.DIVERTED)
+            and self._start_of(channel).args[:1] in _DETOURS
+        }
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds."""
