@@ -16,8 +16,11 @@ _INSIDE: Final = re.compile(r"[0-9]{1,6}|.*[^0-9+].*", re.DOTALL)
 """Shorter than any number of E.164, or a name: it is inside the PBX."""
 _SIP_URI: Final = re.compile(r"sips?:(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;]*).*", re.IGNORECASE | re.DOTALL)
 _TRUNK_HOST: Final = re.compile(r"(?:sips?:)?(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
-_PUBLIC: Final = re.compile(r"\+?[0-9](?:[-._]*[0-9]){6,}[-._]*")
+_VISUAL: Final = re.compile(r"[^0-9A-Za-z+*#]")
+_PUBLIC: Final = re.compile(r"\+?[0-9]{7,}")
 """A number of the public network, as a gateway would read it."""
+_DIALLABLE: Final = re.compile(r"[0-9+*#]{7,}")
+"""What may be a code and a number behind it, such as `*67` and a number."""
 
 
 def refused_destination(to_number: str, number: PhoneNumber) -> str | None:
@@ -52,14 +55,14 @@ def refused_transfer(destination: str, number: PhoneNumber | None) -> str | None
     uri = _SIP_URI.fullmatch(destination)
     if uri is None:
         return refused_destination(destination, number)
-    user = unquote(uri["user"] or "")
+    user = _VISUAL.sub("", unquote(uri["user"] or ""))
     if _PUBLIC.fullmatch(user):
         return refused_destination(user, number)
     config = number.sip_outbound_trunk_config
     trunk = _TRUNK_HOST.match((config and config.termination_uri) or "")
-    if trunk and trunk["host"].lower() == uri["host"].lower():
+    if trunk and trunk["host"].lower() == uri["host"].lower() and not _DIALLABLE.fullmatch(user):
         return None
     return (
         f"{number.phone_number} may not reach {uri['host']}: its allowed_outbound_country_list is set, which allows no "
-        f"SIP host but that of its own trunk"
+        "SIP host but that of its own trunk, and no codes before a number"
     )
