@@ -117,6 +117,7 @@ async def test_more_than_64_digits_do_not_wait(stage: Stage) -> None:
 
 
 async def test_an_agent_that_is_lost_while_asterisk_stalls_strands_nobody(stage: Stage) -> None:
+    logged = len(stage.controller.log_text())
     async with stage.connected() as call:
         async with stalled(stage):
             call.agent.abort()
@@ -124,6 +125,7 @@ async def test_an_agent_that_is_lost_while_asterisk_stalls_strands_nobody(stage:
             await asyncio.sleep(STALL_S)
         await call.caller.bye(timeout_s=40)
     assert record["disconnection_reason"] == "error_llm_websocket_lost_connection"
+    assert "orphan caller" not in stage.controller.log_text()[logged:]  # the call itself has seen to it
     await stage.idle()
 
 
