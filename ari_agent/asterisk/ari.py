@@ -346,8 +346,8 @@ class Ari:
     async def modules(self) -> frozenset[str]:
         """Return the names of the modules that are running, such as `chan_rtp.so`."""
         answer = await self._rest.request("listModules", "GET", "/asterisk/modules")
-        items: Iterable[Any] = answer if isinstance(answer, list) else ()
-        return frozenset(str(item["name"]) for item in items if item.get("status") == "Running")
+        items = [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
+        return frozenset(str(item.get("name")) for item in items if item.get("status") == "Running")
 
     async def asterisk_info(self) -> str:
         """Return Asterisk's version, and keep it in `asterisk_version`, and its start in `started_at`."""

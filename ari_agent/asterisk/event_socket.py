@@ -38,7 +38,7 @@ from ari_agent.asterisk.events import (
     parse_event,
 )
 from ari_agent.asterisk.names import messages_app
-from ari_agent.asterisk.rest import Rest, path_of
+from ari_agent.asterisk.rest import NO_RESOURCE, Rest, path_of
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, ChannelGone, MalformedEvent
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class EventSocket:
             try:
                 await self._rest.reach()
                 if before_connecting:
-                    await before_connecting()
+                    await _explained(before_connecting)
                 async with EventWebsocket(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
@@ -360,6 +360,16 @@ class EventWebsocket:
     async def __aexit__(self, *_: object) -> None:
         if self._socket is not None:
             await self._socket.close()
+
+
+async def _explained(look: Callable[[], Awaitable[None]]) -> None:
+    """Look at Asterisk; a refusal that says how the settings are wrong becomes one that tells which."""
+    try:
+        await look()
+    except AsteriskRefused as error:
+        if error.status not in (401, 403, 404) or error.message.startswith(NO_RESOURCE):
+            raise
+        raise AsteriskRefused(error.method, error.path, error.status, _hint(error.status)) from None
 
 
 def _hint(status: int) -> str:

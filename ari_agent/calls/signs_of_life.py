@@ -11,16 +11,16 @@ from typing import Final
 
 LOST_AFTER_S: Final = 3.0
 """How long there may be neither ARI nor audio."""
-AWAY_LOST_AFTER_S: Final = 30.0
-"""The same of a caller who is on hold or away in a transfer: no audio is to be expected of them."""
+SILENT_LOST_AFTER_S: Final = 30.0
+"""The same of a caller of whom no audio is to be expected: not answered yet, on hold, or away in a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignOfLife:
-    """What one call shows. packets: RTP packets received so far. is_away: the caller is on hold or in a transfer."""
+    """What one call shows. packets: RTP packets received so far. expects_audio: its caller should be sending some."""
 
     packets: int
-    is_away: bool
+    expects_audio: bool
 
 
 class SignsOfLife:
@@ -43,5 +43,5 @@ class SignsOfLife:
         return [
             call_id
             for call_id, sign in calls.items()
-            if now_s - self._seen[call_id][1] >= (AWAY_LOST_AFTER_S if sign.is_away else LOST_AFTER_S)
+            if now_s - self._seen[call_id][1] >= (LOST_AFTER_S if sign.expects_audio else SILENT_LOST_AFTER_S)
         ]

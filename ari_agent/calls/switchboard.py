@@ -332,12 +332,7 @@ class Switchboard:
 
     def _end_lost_calls(self, signs: SignsOfLife, now_s: float) -> None:
         answers = self._services.ari.unreachable_since_s is None
-        sessions = [] if answers else [session for session in self.live() if session.has_channel]
-        shown = {
-            session.call_id: SignOfLife(media.stats.packets_received, media.is_away) if media else SignOfLife(0, False)
-            for session in sessions
-            for media in [session.media]
-        }
+        shown = {} if answers else {call.call_id: _sign_of_life(call) for call in self.live() if call.has_channel}
         for call_id in signs.lost(now_s, shown, ari_answers=answers):
             if self._by_call[call_id].state is not CallState.ENDED:
                 log.error("call lost: Asterisk does not answer and sends no audio", extra={"call_id": call_id})
@@ -354,7 +349,8 @@ class Switchboard:
             there = {channel.id for channel in channels}
             self._announced -= announced - there
             gone = [session for id_, session in expected.items() if id_ not in there]
-            has_restarted = self._asterisk_started_at not in (None, ari.started_at)
+            known = self._asterisk_started_at, ari.started_at
+            has_restarted = None not in known and len(set(known)) == 2
             if gone and not has_restarted:
                 await ari.catch_up()  # what they end with may be told by an event that is on its way
             self._asterisk_started_at = ari.started_at
@@ -404,6 +400,14 @@ class Switchboard:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _sign_of_life(session: CallSession) -> SignOfLife:
+    media = session.media
+    if media is None:
+        return SignOfLife(packets=0, expects_audio=False)
+    expects_audio = session.state is CallState.TALKING and not media.is_away
+    return SignOfLife(media.stats.packets_received, expects_audio)
 
 
 def _counters(stats: MediaStats) -> dict[str, int]:

@@ -197,6 +197,35 @@ async def test_without_a_module_that_control_needs_there_is_no_connection_and_th
     running.cancel()
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "said"),
+    [
+        (401, "Authentication required", "wrong ARI_AGENT_ARI_USERNAME or ARI_AGENT_ARI_PASSWORD"),
+        (404, "Not Found", "does ARI_AGENT_ARI_URL end in /ari"),
+        (404, "Resource not found", "is res_ari_asterisk.so loaded"),
+    ],
+)
+async def test_why_there_is_no_connection_is_told_in_words(
+    asterisk: FakeAsterisk, ari: Ari, caplog: pytest.LogCaptureFixture, status: int, message: str, said: str
+) -> None:
+    looked = asyncio.Queue[None]()
+
+    def answer(_: Noted) -> tuple[int, object]:
+        looked.put_nowait(None)
+        return status, {"message": message}
+
+    async def connected() -> None:
+        pass
+
+    asterisk.answer = answer
+    running = asyncio.create_task(ari.run(lambda _: None, connected))
+    async with asyncio.timeout(10):
+        await looked.get()
+        await looked.get()
+    running.cancel()
+    assert said in caplog.records[0].__dict__["why"]
+
+
 async def test_a_path_that_asterisk_does_not_know_is_no_channel_that_is_gone(asterisk: FakeAsterisk, ari: Ari) -> None:
     asterisk.answer = answers(404, {"message": "Resource not found"})
     with pytest.raises(AsteriskRefused, match=r"is res_ari_channels\.so loaded") as refused:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ari_agent.calls.signs_of_life import AWAY_LOST_AFTER_S, LOST_AFTER_S, SignOfLife, SignsOfLife
+from ari_agent.calls.signs_of_life import LOST_AFTER_S, SILENT_LOST_AFTER_S, SignOfLife, SignsOfLife
 
 
-def lost(*looks: tuple[float, int, bool], is_away: bool = False) -> list[list[str]]:
+def lost(*looks: tuple[float, int, bool], expects_audio: bool = True) -> list[list[str]]:
     """looks: at which second, with how many packets so far, and whether ARI answered."""
     signs = SignsOfLife()
     return [
-        signs.lost(now_s, {"call_1": SignOfLife(packets, is_away)}, ari_answers=answers)
+        signs.lost(now_s, {"call_1": SignOfLife(packets, expects_audio)}, ari_answers=answers)
         for now_s, packets, answers in looks
     ]
 
@@ -29,14 +29,14 @@ def test_while_ari_answers_it_is_not_lost_and_silence_counts_from_its_end() -> N
     assert lost((0.0, 0, False), (LOST_AFTER_S / 2, 0, True), (LOST_AFTER_S, 0, False)) == [[]] * 3
 
 
-@pytest.mark.parametrize(("after_s", "expected"), [(LOST_AFTER_S, []), (AWAY_LOST_AFTER_S, ["call_1"])])
-def test_of_a_caller_on_hold_no_audio_is_expected_and_silence_lasts_longer(after_s: float, expected: list[str]) -> None:
-    assert lost((0.0, 50, False), (after_s, 50, False), is_away=True)[-1] == expected
+@pytest.mark.parametrize(("after_s", "expected"), [(LOST_AFTER_S, []), (SILENT_LOST_AFTER_S, ["call_1"])])
+def test_where_no_audio_is_expected_silence_may_last_longer(after_s: float, expected: list[str]) -> None:
+    assert lost((0.0, 50, False), (after_s, 50, False), expects_audio=False)[-1] == expected
 
 
 def test_who_comes_later_has_as_long() -> None:
     signs = SignsOfLife()
-    one = {"call_1": SignOfLife(1, False)}
+    one = {"call_1": SignOfLife(1, True)}
     assert signs.lost(0.0, one, ari_answers=False) == []
-    both = one | {"call_2": SignOfLife(0, False)}
+    both = one | {"call_2": SignOfLife(0, True)}
     assert signs.lost(LOST_AFTER_S, both, ari_answers=False) == ["call_1"]
