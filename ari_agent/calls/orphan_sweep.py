@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 ANNOUNCED_WITHIN_S: Final = 2.0
 """How long Asterisk may take from listing a channel in our application to sending the event that announces it."""
 
+# Asterisk's HTTP server lets five new connections wait to be accepted: of more at once, the others lose a second each.
+_AT_ONCE: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
@@ -75,6 +78,7 @@ class OrphanSweep:
     ) -> None:
         self._ari, self._calls, self._announced_within_s = ari, calls, announced_within_s
         self._take_over = take_over
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, channels: Sequence[Channel], *, entered_before: frozenset[str] = frozenset()) -> None:
         """Find every orphan, and remove it, or make a call of it.
@@ -111,20 +115,22 @@ class OrphanSweep:
 
     async def remove(self, orphans: Iterable[Orphan]) -> None:
         """Hang up, dissolve or send on what is known to be orphaned; what Asterisk refuses is logged and stays."""
-        await gather(*(self._remove(orphan) for orphan in orphans))
+        callers_first = sorted(orphans, key=lambda orphan: (orphan.kind != "caller", orphan.id))
+        await gather(*(self._remove(orphan) for orphan in callers_first))
 
     async def _remove(self, orphan: Orphan) -> None:
-        log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
-        try:
-            if orphan.kind == "bridge":
-                await self._ari.destroy_bridge(orphan.id)
-            elif orphan.kind == "caller":
-                reason = DisconnectionReason.ERROR_RETELL.value
-                await end_channel(self._ari, orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
-            else:
-                await self._ari.hang_up(orphan.id)
-        except AsteriskError as error:
-            log.warning("orphan not swept: %s", error)
+        async with self._turns:
+            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
+            try:
+                if orphan.kind == "bridge":
+                    await self._ari.destroy_bridge(orphan.id)
+                elif orphan.kind == "caller":
+                    reason = DisconnectionReason.ERROR_RETELL.value
+                    await end_channel(self._ari, orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
+                else:
+                    await self._ari.hang_up(orphan.id)
+            except AsteriskError as error:
+                log.warning("orphan not swept: %s", error)
 
     async def _find(self, channels: Sequence[Channel]) -> set[Orphan]:
         found = {orphan for channel in channels if (orphan := self._judge(channel))}
