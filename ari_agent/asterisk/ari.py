@@ -135,6 +135,10 @@ class Ari:
         """Wait until every event that Asterisk has sent so far has been handed over."""
         await self._events.catch_up()
 
+    async def reconnect(self) -> None:
+        """Connect anew, which is not done as long as Asterisk lacks what the control of callers needs."""
+        await self._events.reconnect()
+
     async def subscribe_channel(self, channel_id: str) -> None:
         """Ask for a channel's events also while it is not in the application."""
         path = path_of("applications", self.app, "subscription")

@@ -109,6 +109,7 @@ class EventSocket:
         self._probe_timeout_s = probe_timeout_s
         self._probes: dict[str, asyncio.Event] = {}  # under way, by name
         self._told_why, self._told_s = "", 0.0
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def run(
         self,
@@ -133,7 +134,7 @@ class EventSocket:
                 async with EventWebsocket(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
-                    self.connected = True
+                    self.connected, self._socket = True, socket
                     self.unreachable_since_s, self._told_why = None, ""
                     log.info("connected to Asterisk", extra={"url": self._rest.url, "app": self._app})
                     supervising = asyncio.create_task(self._supervise(socket, on_connected), name="ari-connected")
@@ -146,7 +147,7 @@ class EventSocket:
                         if asyncio.get_running_loop().time() - began_s > _LASTING_S:
                             attempt = 0
                     finally:
-                        self.connected = False
+                        self.connected, self._socket = False, None
                         supervising.cancel()
                         await asyncio.gather(supervising, return_exceptions=True)
             except AsteriskError as error:
@@ -165,6 +166,11 @@ class EventSocket:
         if attempt < _ATTEMPTS_TOLD or why != self._told_why or now_s - self._told_s > _REMINDER_S:
             self._told_why, self._told_s = why, now_s
             log.warning("no event websocket", extra={"url": self._rest.url, "why": why})
+
+    async def reconnect(self) -> None:
+        """Close the connection, if there is one; the next one is opened as soon as `before_connecting` allows it."""
+        if self._socket is not None:
+            await self._socket.close()
 
     async def catch_up(self) -> None:
         """Wait until every event that Asterisk has sent so far has been handed over.

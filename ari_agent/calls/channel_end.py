@@ -1,6 +1,6 @@
 """The end of a channel that has been ours: sent on into the dialplan, or hung up, whatever happens to one request.
 
-    asked ──fails──▶ asked again ──fails──▶ hung up ──fails──▶ hung up again ──fails──▶ left to the sweep of orphans
+    asked, three times ──fails──▶ hung up, three times ──fails──▶ left to the sweep of orphans
 
 A channel that stayed in Stasis() would be a caller on the line with nobody. One request can fail for many reasons: an
 Asterisk that stalls answers none of them in time and fulfils them all later, in no certain order.
@@ -19,8 +19,8 @@ from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone
 log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 0.5
-"""Between one attempt and the next."""
-_ATTEMPTS: Final = 4
+"""After the first attempt; doubled after each other one, so that an Asterisk out of reach may be away for 15 s."""
+_ATTEMPTS: Final = 6
 _NOT_IN_STASIS: Final = 409
 
 
@@ -54,7 +54,8 @@ async def end_channel(
             log.warning("channel not %s: %s", what, error, extra={"channel_id": channel_id, "attempt": attempt})
         else:
             return
-        await asyncio.sleep(pause_s)
+        if attempt < _ATTEMPTS:
+            await asyncio.sleep(pause_s * 2 ** (attempt - 1))
     log.error("channel left to the sweep of orphans", extra={"channel_id": channel_id})
 
 

@@ -47,7 +47,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError, CallNotJoined, CallNotOngoing, UnknownCall
+from ari_agent.errors import AsteriskError, AsteriskRefused, CallNotJoined, CallNotOngoing, UnknownCall
 from ari_agent.routing.dialled_number import dialled_user
 
 log = logging.getLogger(__name__)
@@ -326,6 +326,8 @@ class Switchboard:
                 await self._compare()
             except AsteriskError as error:
                 log.warning("cannot look at Asterisk's calls now", extra={"why": str(error)})
+                if isinstance(error, AsteriskRefused):
+                    await self._services.ari.reconnect()  # what cannot be listed cannot be answered either
             except Exception:  # a fault in there must not end every call
                 log.exception("looking at Asterisk's calls failed")
             due_s = loop.time() + every_s

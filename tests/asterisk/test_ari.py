@@ -72,7 +72,7 @@ KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "containers": (dict, list),
     "object": (dict,),
 }
-NOT_REQUESTS: Final = {"run", "close", "catch_up"}
+NOT_REQUESTS: Final = {"run", "close", "catch_up", "reconnect"}
 
 
 def make(asterisk: FakeAsterisk, **options: Any) -> Ari:

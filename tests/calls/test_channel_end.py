@@ -55,7 +55,7 @@ WAYS: Final = {
     "variables stall": (failing(1, STALLED, SET), None, [SET, SET, CONTINUE]),
     "variables are refused": (failing(2, REFUSED, SET), None, [SET, SET, CONTINUE]),
     "continue stalls": (failing(1, STALLED, CONTINUE), None, [SET, CONTINUE, SET, CONTINUE]),
-    "continue is refused": (failing(2, REFUSED, CONTINUE), None, [SET, CONTINUE, SET, CONTINUE, SET, HANG_UP]),
+    "continue is refused": (failing(3, REFUSED, CONTINUE), None, [SET, CONTINUE] * 3 + [SET, HANG_UP]),
     "the caller was faster": (failing(1, NO_CHANNEL, SET), None, [SET]),
     "in the dialplan already": (failing(1, IN_DIALPLAN, CONTINUE), None, [SET, CONTINUE]),
     "hang-up stalls": (failing(1, STALLED, HANG_UP), 16, [SET, HANG_UP, SET, HANG_UP]),
@@ -76,5 +76,5 @@ async def test_a_channel_ends(
 async def test_what_fails_to_the_last_is_told(asterisk: FakeAsterisk, caplog: pytest.LogCaptureFixture) -> None:
     asterisk.answer = lambda _: REFUSED
     requests = await ended(asterisk, None)
-    assert (requests.count(CONTINUE), requests.count(HANG_UP)) == (1, 2)
+    assert (requests.count(CONTINUE), requests.count(HANG_UP)) == (2, 3)
     assert caplog.records[-1].message == "channel left to the sweep of orphans"

@@ -248,18 +248,49 @@ async def test_callers_of_a_controller_that_was_killed_hear_the_sentence_soon(st
     await stage.idle()
 
 
-async def test_without_the_module_of_channels_callers_are_refused_and_the_log_names_it(stage: Stage) -> None:
+async def says(stage: Stage, text: str, *, since: int) -> None:
+    """Until the controller has logged this behind so many characters."""
+    for _ in range(200):
+        if text in stage.controller.log_text()[since:]:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{text!r} was not logged: {stage.controller.log_tail()}")
+
+
+@pytest.mark.parametrize("runs", [False, True], ids=["at the start", "unloaded later"])
+async def test_without_the_module_of_channels_callers_are_refused_and_the_log_names_it(
+    stage: Stage, runs: bool
+) -> None:
     module = "res_ari_channels.so"
-    await stage.controller.stop()
+    logged = len(stage.controller.log_text())
     await stage.pbx.cli("dialplan set global UNAVAILABLE busy")
+    if not runs:
+        await stage.controller.stop()
     await stage.pbx.cli(f"module unload {module}")
     try:
-        await stage.controller.start(ready=False)
-        await stage.controller.logged(f"not loaded in Asterisk: {module}")
+        if not runs:
+            await stage.controller.start(ready=False)
+        await stage.controller.wait_for("/readyz", 503)
         async with stage.caller() as caller:
             await caller.dial(stage.new_number())
             assert (await caller.refused()).status == 503
+        await says(stage, f"not loaded in Asterisk: {module}", since=logged)
     finally:
         await stage.pbx.cli(f"module load {module}")
         await stage.pbx.cli("dialplan set global UNAVAILABLE message")
     await stage.controller.wait_for("/readyz", 200)
+
+
+async def test_a_hang_up_while_ari_is_out_of_reach_is_made_up_for(stage: Stage) -> None:
+    """With its own reason: the caller hears no sentence about a failure."""
+    assert stage.relay is not None
+    logged = len(stage.controller.log_text())
+    async with stage.connected() as call:
+        await stage.relay.cut()
+        await call.agent.hang_up()
+        record = await stage.controller.ended_call(call.call_id)
+        await stage.relay.heal()
+        await call.caller.bye(timeout_s=20)
+    assert record["disconnection_reason"] == "agent_hangup"
+    assert "orphan caller" not in stage.controller.log_text()[logged:]
+    await stage.idle()
