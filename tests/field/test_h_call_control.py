@@ -11,38 +11,19 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from ari_agent.calls.transfers import MAX_TRANSFERS
 from ari_agent.contract.parsing.redacted_url import basic_authorization
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.sip_message import uri_of
-from tests.integration.stage import Connected, Stage, staged
+from tests.integration.stage import Connected, Stage
+from tests.integration.test_crash import stage, up_again
+
+__all__ = ["stage", "up_again"]  # Asterisk and controller of this module's own: they are treated badly here
 
 STALL_S: Final = 12.0
 US_ONLY: Final = {"allowed_outbound_country_list": ["US"]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """Asterisk and controller of this module's own: they are treated badly here."""
-    async with staged(tmp_path_factory.mktemp("control"), through_relay=True) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def up_again(stage: Stage) -> AsyncIterator[None]:
-    """Whatever a test did, or left undone: for the next one everything runs."""
-    yield
-    assert stage.relay is not None
-    await stage.relay.heal()
-    if not stage.pbx.running:
-        await stage.pbx.start()
-    process = stage.controller.process
-    if process is None or process.returncode is not None:
-        await stage.controller.start()
-    await stage.controller.wait_for("/readyz", 200)
 
 
 async def ari(stage: Stage, method: str, path: str, **body: Any) -> int:
