@@ -22,13 +22,8 @@ ON_EVERY_CORE := -n $(shell expr $$(nproc) + 1) --reruns 2 -m 'not asterisk'
 # examples: on the second interpreter, or by `make coverage`. Prints the figure, and fails where a pure module has a gap.
 MEASURED := --hypothesis-profile quick -p pytest_cov --cov --cov-report=
 FIGURE := -m tests.coverage_of_pure
-# What takes longer than `make check` may: whole servers, processes that are killed, databases at their limits, other
-# interpreters, requests made up by the thousand. `slow` marks single tests of the other folders.
-SLOW := $(addprefix --ignore=tests/,conformance demo docker integration store \
-    webhooks/test_killed.py webhooks/test_outage.py webhooks/test_fairness.py webhooks/test_stopped.py \
-    webhooks/test_retention.py api/test_ab_testing.py api/test_malformed_http.py api/test_openapi.py \
-    api/test_retell_sdk.py api/test_web_text_agents.py api/test_wrong_bodies.py api/test_wrong_input.py \
-    speech/test_round_trip.py)
+# What takes longer than `make check` may as a whole folder; single files and tests are marked `slow`.
+SLOW := $(addprefix --ignore=tests/,conformance demo docker integration store)
 # Fewer examples of each property, no second attempts.
 QUICK := -n $(shell nproc) -m 'not asterisk and not slow' --hypothesis-profile quick $(SLOW)
 # Where such tests are: workers need not read the others.

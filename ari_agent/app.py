@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
+from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
@@ -43,11 +44,13 @@ from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.check.asterisk import check_asterisk
 from ari_agent.check.finding import Finding
-from ari_agent.check.machine import check_api, check_database, check_rtp
+from ari_agent.check.machine import audio_address_problem, check_api, check_database, check_rtp
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
+from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
@@ -56,6 +59,7 @@ from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database import make_folder
+from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -68,9 +72,10 @@ async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -
     """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot, in seconds.
 
     Raises:
-        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
+        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
         ControllerFailed: a part of it ended by a defect; all calls were ended in order.
     """
+    raise_file_limit()
     failed: list[str] = []
     async with stop_signals() as signals:
 
@@ -104,15 +109,17 @@ async def controller(
     part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
 
     Raises:
-        ConfigurationError: the database, the API's address or a provider of speech cannot be used as set.
+        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
     """
+    if problem := audio_address_problem(settings.rtp_host, settings.rtp_announced_host):
+        raise ConfigurationError(problem)
     async with AsyncExitStack() as stack:
 
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
-        http = await stack.enter_async_context(_webhook_client())
+        http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
@@ -122,7 +129,9 @@ async def controller(
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(_started_speech(settings, http))
 
-        shared = _Shared(settings, store, http, ari, speech)
+        database = DatabaseWatch(store.probe)
+        beside("database watch", database.run())
+        shared = _Shared(settings, store, database, http, ari, speech)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -151,19 +160,20 @@ class _Shared:
 
     settings: Settings
     store: Store
+    database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
-        """What asks the inbound webhooks of numbers."""
+        """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
         return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """The parts that lead calls."""
+    """The objects that lead calls, from the event of a new caller to the record."""
 
     slots: Slots
     wheel: Wheel
@@ -218,11 +228,14 @@ def _switchboard(
         app=settings.app,
         records=records,
         slots=slots,
-        rtp=RtpPorts(settings.rtp_host, first=settings.rtp_ports.first, last=settings.rtp_ports.last),
+        rtp=RtpPorts(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
         wheel=wheel,
         account_webhook_url=settings.webhook_url,
         now_ms=now_ms,
         speech=shared.speech,
+        show_withheld_numbers=settings.show_withheld_numbers,
+        extensions_context=settings.extensions_context,
+        no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -271,7 +284,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.store, calls.switchboard),
+            probes=_probes(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
@@ -342,7 +355,8 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
 
 
 def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> Delivery:
-    delivery = Delivery(store.outbox, http, settings.api_key.get_secret_value(), now_ms=now_ms)
+    api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
 
@@ -361,33 +375,22 @@ def _ari(settings: Settings) -> Ari:
     )
 
 
-@asynccontextmanager
-async def _webhook_client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        yield session
-
-
-def _probes(ari: Ari, store: Store, switchboard: Switchboard) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def _probes(
+    ari: Ari, database: DatabaseWatch, switchboard: Switchboard
+) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def asterisk() -> str | None:
         return None if ari.connected else "not connected to Asterisk's ARI"
-
-    async def database() -> str | None:
-        try:
-            await store.ping()
-        except StoreError as error:
-            return str(error)
-        return None
 
     async def calls() -> str | None:
         return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
 
-    return {"asterisk": asterisk, "database": database, "calls": calls}
+    return {"asterisk": asterisk, "database": database.problem, "calls": calls}
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    runner = ApiRunner(api)
+    connections = connections_beside_calls(file_limit(), settings.concurrency_limit)
+    limits = ConnectionLimits(in_all=connections, per_address=settings.connections_per_address)
+    runner = ApiRunner(api, limits)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
@@ -404,7 +407,7 @@ async def check(settings: Settings) -> list[Finding]:
     api, serving = await check_api(*settings.bind)
     found = [
         await check_database(settings.database_url, folder_is_made=settings.database_is_default),
-        await check_rtp(settings.rtp_host, *settings.rtp_ports),
+        await check_rtp(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
         api,
     ]
     password = settings.ari_password.get_secret_value()
@@ -415,7 +418,7 @@ async def check(settings: Settings) -> list[Finding]:
         await inspection.close()
     if settings.speech_to_text != "none":
         try:
-            async with _webhook_client() as http, _started_speech(settings, http):
+            async with http_client() as http, _started_speech(settings, http):
                 found.append(Finding("speech"))
         except SpeechUnavailable as error:
             found.append(Finding("speech", problem=str(error)))

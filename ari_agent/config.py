@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -92,6 +93,13 @@ def _port_range(value: object) -> PortRange:
     return PortRange(int(match[1]), int(match[2]))
 
 
+def _address_or_empty(value: str) -> str:
+    try:
+        return value and str(ip_address(value))
+    except ValueError:
+        raise ValueError("expected a numeric address without a port, for example 192.0.2.5") from None
+
+
 def _http_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
         raise ValueError("expected a URL that begins with http:// or https://")
@@ -109,6 +117,12 @@ def _lower(value: object) -> object:
 def _app_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
         raise ValueError("expected 1 to 64 letters, digits, '_', '.' or '-', as in Stasis(ari_agent)")
+    return value
+
+
+def _context(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
+        raise ValueError("expected the name of a dialplan context: 1 to 79 letters, digits, '_', '.' or '-'")
     return value
 
 
@@ -133,12 +147,19 @@ class Settings(BaseSettings):
         default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
     )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
+    rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(
+        "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"
+    )
     rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
+    )
+    no_audio_after_s: float = Field(
+        30, ge=0, le=86_400, description="how long a caller may send neither audio nor a sign of life; 0 = for ever"
     )
     webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )
+    webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
@@ -179,8 +200,14 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
     )
+    extensions_context: Annotated[str | None, AfterValidator(_context), BeforeValidator(_unset_if_empty)] = Field(
+        None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
+    )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"
+    )
+    connections_per_address: int = Field(
+        500, ge=0, le=1_000_000, description="HTTP connections of one address at the same time; 0 = any number"
     )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(

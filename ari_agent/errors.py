@@ -11,7 +11,7 @@
     │   ├── MalformedEvent              a message of the event websocket that is not an event
     │   └── MalformedMessage            a SIP MESSAGE whose sender or recipient cannot be used
     ├── MalformedPacket                 a datagram that is not an RTP packet
-    ├── NoRtpPort                       every port of the configured range is taken
+    ├── NoRtpPort                       no UDP port can be bound for the audio
     ├── AgentError                      the agent's websocket; knows its disconnection_reason
     │   ├── AgentUnreachable            no TCP connection, TLS session or handshake in time
     │   ├── AgentRefused                the handshake was answered with something other than 101
@@ -133,10 +133,10 @@ class MalformedPacket(AriAgentError):
 
 
 class NoRtpPort(AriAgentError):
-    """Raised when every UDP port of ARI_AGENT_RTP_PORTS (first to last) is taken; the call ends with `error_retell`."""
+    """Raised when no UDP port from first to last is free, or none can be bound: why. The end is `error_retell`."""
 
-    def __init__(self, first: int, last: int) -> None:
-        super().__init__(f"no free UDP port in {first}-{last}: widen ARI_AGENT_RTP_PORTS")
+    def __init__(self, first: int, last: int, why: str | None = None) -> None:
+        super().__init__(why or f"no free UDP port in {first}-{last}: widen ARI_AGENT_RTP_PORTS")
         self.first, self.last = first, last
 
 

@@ -41,12 +41,12 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
     "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
     "calls/phone_call": ("integration/test_records", "what inbound and outbound calls share, told by their records"),
+    "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
     "calls/session": (
         "integration/test_agent_failures",
         "a call between Asterisk and an agent",
     ),
-    "calls/transfers": ("integration/test_transfer_events", "begins and ends with what Asterisk says"),
     "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
     "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),
     "calls/web/web_acceptor": ("api/test_audio_websocket", "joins the websocket of a client with a registered call"),

@@ -19,6 +19,8 @@ from ari_agent.asterisk.modules import NEEDED, WANTED
 from ari_agent.errors import ControllerFailed
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk, Noted
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "http://127.0.0.1:9/ari"
 """A URL where no Asterisk listens."""
 

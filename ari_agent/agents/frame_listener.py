@@ -57,7 +57,7 @@ class Listener(Protocol):
     """Gets the agent's audio when it needs no other handling."""
 
     def on_agent_audio(self, payload: bytes) -> None:
-        """Take a piece of audio."""
+        """Take a piece of audio of the agent, in the encoding of its protocol."""
 
 
 class FrameListener(WSListener):

@@ -14,6 +14,7 @@ from typing import Final
 
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import AgentUnreachable
+from ari_agent.name_resolver import NAMES
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +60,12 @@ class TcpConnection:
         """Return a socket that is connected to the first of the host's addresses that answers. Raises: OSError."""
         loop = asyncio.get_running_loop()
         failure: OSError = OSError(f"{host} has no address")
-        for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            attempt = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+        for address in await NAMES.addresses(host, port):
+            attempt = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             try:
                 async with asyncio.timeout(_ADDRESS_TIMEOUT_S):
-                    await loop.sock_connect(attempt, address)
+                    await loop.sock_connect(attempt, address.target)
             except OSError as error:  # TimeoutError is one of them
                 attempt.close()
                 failure = error

@@ -4,7 +4,7 @@ Source: Retell, "Audio WebSocket" (deprecated, still in use); retell-client-js-s
 WebSocket Messages". The call_id is all the authorization there is, as it is unguessable and serves once.
 
     101 always, then   1000   the call ended
-                       1003   a message that the protocol does not know
+                       1003   a message that the protocol does not know, or audio at another rate than the call's
                        1002, 1007   what websockets do not allow, or text that is no UTF-8
                        1008   no registered call waits for this websocket; the reason says why
                        1009   a message of over 1 MiB

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from ari_agent.api.dependencies import Handler
 from ari_agent.api.errors import MAX_BODY_BYTES
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import parse_json
-from ari_agent.contract.parsing.model import AgentVersionReference
+from ari_agent.contract.parsing.model import AgentVersionReference, unknown_keys
 from ari_agent.errors import ApiError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+UNKNOWN_KEYS: Final = web.RequestKey("unknown_keys", Sequence[str])
+"""Under this name a request holds the keys of its body and query that nobody reads."""
 
 BODY_TIMEOUT_S: Final = 30.0
 LARGE_BODY_BYTES: Final = 16 * 1024
 """From here on a body is read in a thread: a batch of thousands of calls takes half a second, which every call in
 progress would hear."""
 
+_NOT_PACKED: Final = frozenset({"", "identity"})
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{1,9}")
 _TAG: Final = re.compile(r"[a-z0-9_-]{1,20}")
+
+
+@web.middleware
+async def refuse_packed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 415 where the body is packed: a kilobyte may unpack to a megabyte, and the audio of calls would wait."""
+    if not _NOT_PACKED.issuperset(value.strip().lower() for value in request.headers.getall("Content-Encoding", ())):
+        raise ApiError(415, "the body is packed, which is not read here: send it as it is, without Content-Encoding")
+    return await handler(request)
 
 
 async def read_body(request: web.Request, model: type[Model], *, optional: bool = False) -> Model:
@@ -42,16 +56,23 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     if not raw.strip() and not optional:
         raise ApiError(400, "the body is empty; expected a JSON object")
     if len(raw) > LARGE_BODY_BYTES:
-        return await asyncio.to_thread(_read, raw, model)
-    return _read(raw, model)
+        found, unknown = await asyncio.to_thread(_read, raw, model)
+    else:
+        found, unknown = _read(raw, model)
+    _note(request, unknown)
+    return found
 
 
-def _read(raw: bytes, model: type[Model]) -> Model:
+def _read(raw: bytes, model: type[Model]) -> tuple[Model, Sequence[str]]:
     given = parse_json(raw) if raw.strip() else {}
     try:
-        return model.model_validate(given)
+        return model.model_validate(given), unknown_keys(model, given)
     except ValidationError as error:
         raise ApiError(400, explain(error, given)) from None
+
+
+def _note(request: web.Request, keys: Sequence[str]) -> None:
+    request[UNKNOWN_KEYS] = (*request.get(UNKNOWN_KEYS, ()), *keys)
 
 
 async def _arrived(request: web.Request) -> bytes:
@@ -65,8 +86,7 @@ async def _arrived(request: web.Request) -> bytes:
     except TimeoutError:
         raise ApiError(408, f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
     except web.RequestPayloadError:
-        encoding = request.headers.get("Content-Encoding", "identity")
-        raise ApiError(400, f"the body cannot be unpacked: it is no {encoding}; send it as it is") from None
+        raise ApiError(400, "the body does not come in the pieces that Transfer-Encoding promises") from None
     except ConnectionError:
         raise ApiError(400, "the connection closed before the body was there") from None  # nobody hears that
 
@@ -78,6 +98,7 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
         ApiError: 400, one line that says what was wrong and what would be right.
     """
     given = dict(request.query)
+    _note(request, unknown_keys(model, given))
     try:
         return model.model_validate_strings(given)
     except ValidationError as error:

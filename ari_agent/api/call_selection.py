@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ari_agent.contract.call_filters import CallFilters, KeyedFilter, KeyedPresentFilter, ToolFilter
-from ari_agent.contract.call_list import OlderCallFilters, OlderCallListRequest, Threshold
+from ari_agent.contract.call_list import OlderCallFilters, Threshold
 from ari_agent.store.call_filter import (
     AnyFilter,
     AnyOf,
@@ -143,9 +143,7 @@ def body_of_query(query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
     times: dict[str, Any] = {}
     thresholds: dict[str, dict[str, Any]] = {}
     for name, text in query:
-        if name in OlderCallListRequest.model_fields:
-            body[name] = _number(text) if name == "limit" else text
-        elif match := _BRACKETS.fullmatch(name):
+        if match := _BRACKETS.fullmatch(name):
             key, inner = match[1], match[2]
             if inner in Threshold.model_fields:
                 thresholds.setdefault(key, {})[inner] = _number(text)
@@ -153,6 +151,10 @@ def body_of_query(query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
                 times[key] = _number(text)
             else:
                 lists.setdefault(key, []).extend(_value(key, part) for part in text.split(","))
+        elif name.startswith("filter_criteria["):
+            lists[name] = [text]  # what cannot be read is refused by this name
+        else:
+            body[name] = _number(text) if name == "limit" else text
     filters = {**lists, **times, **thresholds}
     return {**body, "filter_criteria": filters} if filters else body
 

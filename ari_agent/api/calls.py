@@ -100,7 +100,7 @@ async def _page(
     wanted: CallListRequest | OlderCallListRequest,
     **more: object,
 ) -> StoredPage[Shown]:
-    """Return what this method of the store finds."""
+    """Return the records of calls that this method of the store finds."""
     try:
         return await listing(
             filters,

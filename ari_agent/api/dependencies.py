@@ -67,14 +67,14 @@ class Switchboard(Protocol):
 
 
 class Batches(Protocol):
-    """Takes batches of outbound calls."""
+    """Takes batches of outbound calls, to be placed when they are due."""
 
     async def create(self, request: BatchCallCreate) -> BatchCall:
         """Take a batch and return it. Raises a CallError that says what is wrong with it."""
 
 
 class Originator(Protocol):
-    """Places single outbound calls."""
+    """Places single outbound calls at once."""
 
     async def place(self, request: PhoneCallCreate) -> Call:
         """Place a call and return its record. Raises a CallError that says what is wrong, or AsteriskUnreachable."""

@@ -19,7 +19,7 @@ PROBE_TIMEOUT_S: Final = 2.0
 
 
 class Health(ContractModel):
-    """The answer of /healthz."""
+    """The answer of /healthz, as JSON."""
 
     status: Literal["ok"] = "ok"
 

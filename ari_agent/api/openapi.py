@@ -1,7 +1,7 @@
 """GET /openapi.json: OpenAPI 3.1, made from the tables of routes and the very models that check requests.
 
 Descriptions are the docstrings. Every answer that an operation can give is listed: its success, what its input can
-cause (400, 408, 413), a wrong key (401), an unknown id (422), Asterisk and the database being away (502, 503).
+cause (400, 408, 413, 415), a wrong key (401), an unknown id (422), Asterisk and the database being away (502, 503).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _ERRORS: Final[Mapping[int, str]] = {
     408: "The body did not arrive.",
     412: "The version is not the latest any more.",
     413: "The body is larger than 1 MiB.",
+    415: "The body is packed.",
     422: "Nothing has this id.",
     429: "Every slot for calls of this kind is taken.",
     500: "An internal error; the server's log has the details.",
@@ -166,7 +167,7 @@ def _answers(route: Route, refs: Refs) -> Iterator[tuple[int, Mapping[str, Any]]
 def _error_statuses(route: Route) -> set[int]:
     statuses = {401, 500, 503, *route.refuses}
     if route.body:
-        statuses |= {400, 408, 413}
+        statuses |= {400, 408, 413, 415}
     if route.versioned or route.query:
         statuses.add(400)
     if "{" in route.path:

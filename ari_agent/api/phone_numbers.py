@@ -60,7 +60,7 @@ async def import_phone_number(request: web.Request) -> web.Response:
 
 
 async def get_phone_number(request: web.Request) -> web.Response:
-    """Answer one number."""
+    """Answer with one registered number, or 404."""
     return answer(await _known(request, _path_number(request)))
 
 

@@ -11,21 +11,23 @@ from aiohttp.log import server_logger
 
 from ari_agent.api import audio_websocket
 from ari_agent.api.auth import require_api_key
+from ari_agent.api.body import UNKNOWN_KEYS, refuse_packed
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
 from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
 from ari_agent.api.openapi import document, show_openapi
 from ari_agent.api.routes import ROUTES
+from ari_agent.api.without_effect import name_unread_keys
 
 
 def build_api(dependencies: ApiDependencies) -> web.Application:
     """Return the application; whoever builds it runs it, and closes what the dependencies hold.
 
     Every answer is JSON but those of /metrics and 204. A request that is counted has passed, from the outside in:
-    count_requests, translate_errors, require_api_key.
+    count_requests, translate_errors, refuse_packed, require_api_key.
     """
     app = web.Application(
-        client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, require_api_key]
+        client_max_size=MAX_BODY_BYTES, middlewares=[count_requests, translate_errors, refuse_packed, require_api_key]
     )
     server_logger.addFilter(_TERSE)
     app[DEPENDENCIES] = dependencies
@@ -33,9 +35,13 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     document()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_head(route.path, route.handler)
     app.router.add_get("/openapi.json", show_openapi)
-    app.router.add_get(audio_websocket.PATH, audio_websocket.audio_websocket)  # OpenAPI has no words for websockets
-    app.on_response_prepare.append(_name_ourselves)
+    app.router.add_get(
+        audio_websocket.PATH, audio_websocket.audio_websocket, allow_head=False
+    )  # OpenAPI has no words for websockets
+    app.on_response_prepare.append(_add_headers)
     return app
 
 
@@ -55,6 +61,7 @@ class _Terse(logging.Filter):
 _TERSE: Final = _Terse()
 
 
-async def _name_ourselves(_: web.Request, response: web.StreamResponse) -> None:
-    """Name the product in the header Server, without the versions of Python and aiohttp."""
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the product in the header Server, without the versions of Python and aiohttp; and what was not read."""
     response.headers["Server"] = "ari-agent"
+    name_unread_keys(response, request.get(UNKNOWN_KEYS, ()))

@@ -33,6 +33,13 @@ _SIGNATURE: Final[Mapping[str, Any]] = {
     "schema": {"type": "string"},
 }
 
+_DELIVERY: Final[Mapping[str, Any]] = {
+    "name": "X-Ari-Agent-Delivery",
+    "in": "header",
+    "description": "The same in every attempt to deliver this, so that a repeat can be told.",
+    "schema": {"type": "string"},
+}
+
 _SENT: Final[tuple[type[BaseModel], ...]] = (Call, Chat, *(question for question, _, _ in _QUESTIONS.values()))
 _ANSWERED: Final[tuple[type[BaseModel], ...]] = tuple(answer for _, answer, _ in _QUESTIONS.values())
 
@@ -58,11 +65,15 @@ def describe_webhooks(reference: Reference) -> dict[str, Any]:
 def _webhooks(reference: Reference) -> Iterator[tuple[str, Any]]:
     for event in WebhookEventName:
         thing: tuple[str, type[BaseModel]] = ("chat", Chat) if event.startswith("chat_") else ("call", Call)
-        body = {
+        body: dict[str, Any] = {
             "type": "object",
             "required": ["event", thing[0]],
             "properties": {"event": {"const": event.value}, thing[0]: reference(thing[1], "serialization")},
         }
+        if thing[0] == "call":
+            body["properties"]["data"] = {
+                "description": "A copy of `call`, unless ARI_AGENT_WEBHOOK_DATA_COPY is false."
+            }
         told = f"Sent to `webhook_url` when `{event.value}` is among the agent's `webhook_events`."
         yield event.value, _post(event.value, told, body, {"2XX": {"description": "Taken; anything else is retried."}})
     for name, (question, answer, when) in _QUESTIONS.items():
@@ -78,7 +89,7 @@ def _post(name: str, description: str, body: Mapping[str, Any], answers: Mapping
             "summary": name,
             "description": description,
             "security": [],
-            "parameters": [_SIGNATURE],
+            "parameters": [_SIGNATURE, _DELIVERY],
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": dict(answers),
         }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 HEADER: Final = "X-Ari-Agent-Without-Effect"
 """Names, separated by `, `. Left out where every setting that was given has an effect."""
+_MOST_KEYS: Final = 20
+_KEY: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 
 def answer_saved(
@@ -45,3 +48,11 @@ def name_without_effect(response: web.Response, found: Mapping[str, str], **ids:
         response.headers[HEADER] = ", ".join(found)
         log.warning("settings without effect: %s", in_words(found), extra=ids)
     return response
+
+
+def name_unread_keys(response: web.StreamResponse, keys: Iterable[str]) -> None:
+    """Add the keys of a request that nobody reads to the header; a misspelt one is such a key. They are not logged."""
+    named = [key for key in keys if _KEY.fullmatch(key)][:_MOST_KEYS]
+    if named:
+        before = response.headers.get(HEADER)
+        response.headers[HEADER] = ", ".join([before, *named] if before else named)

@@ -22,6 +22,7 @@ from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.modules import CONTROL, told_missing
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
+from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
 
@@ -200,6 +201,11 @@ class Ari:
             await self._rest.request("stop", "DELETE", path_of("playbacks", playback_id))
         except ChannelGone:
             log.debug("already over", extra={"playback_id": playback_id})
+
+    async def rtp_statistics(self, channel_id: str) -> RtpStatistics:
+        """Return what Asterisk has counted of a channel's RTP so far."""
+        path = path_of("channels", channel_id, "rtp_statistics")
+        return _read(RtpStatistics, "GET", path, await self._rest.request("rtpstatistics", "GET", path))
 
     # --- calls of our own
 

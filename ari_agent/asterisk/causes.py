@@ -31,6 +31,9 @@ _SOFT: Final[Mapping[int, Reason]] = {
     32: Reason.MANUAL_STOPPED,  # another ARI client
 }
 
+REQUEST_TIMEOUT: Final = 408
+"""RFC 3261 section 21.4.9; Asterisk's own word where nobody has answered at all."""
+
 _SIP: Final[Mapping[int, Reason]] = {
     401: Reason.TELEPHONY_PROVIDER_PERMISSION_DENIED,
     403: Reason.TELEPHONY_PROVIDER_PERMISSION_DENIED,
@@ -92,11 +95,22 @@ def reason_for_hangup(cause: int | None, tech_cause: int | None = None, *, soft:
     """Return why the caller's channel ended, when it was not we who ended it.
 
     cause, tech_cause, soft: of ChannelHangupRequest. A plain BYE has neither cause; CANCEL before the answer has 127
-    and 487; a BYE with `Reason: Q.850;cause=31` has 31 and 480. All of these are the user hanging up.
+    and 487; a BYE with `Reason: Q.850;cause=31` has 31 and 480. All of these are the user hanging up. A far end that
+    answers no request any more, such as the re-INVITE of a session timer (RFC 4028), has 18 and 408.
     """
+    if is_dead_far_end(tech_cause):
+        return Reason.ERROR_NO_AUDIO_RECEIVED
     if soft and tech_cause is None and cause is not None:
         return _SOFT.get(cause, Reason.USER_HANGUP)
     return Reason.USER_HANGUP
+
+
+def is_dead_far_end(tech_cause: int | None) -> bool:
+    """Whether a call in progress has ended because its far end answers no SIP request any more.
+
+    tech_cause: of ChannelHangupRequest.
+    """
+    return tech_cause == REQUEST_TIMEOUT
 
 
 def reason_for_dial(

@@ -7,6 +7,7 @@ fourteen events, most of them of kinds nobody here needs: those are told apart b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -140,10 +141,15 @@ class _ChannelEvent(AriEvent):
 
 
 class StasisStart(_ChannelEvent):
-    """A channel entered the application. args: what stands behind the name in `Stasis(app,...)`."""
+    """A channel entered the application.
+
+    args: what stands behind the name in `Stasis(app,...)`. replace_channel: the channel whose place in a bridge of the
+    application this one has taken, by an attended transfer or an INVITE with Replaces (RFC 3891); that one leaves.
+    """
 
     type: ClassVar[str] = "StasisStart"
     args: tuple[str, ...] = ()
+    replace_channel: Channel | None = None
 
 
 class StasisEnd(_ChannelEvent):
@@ -180,6 +186,14 @@ class ChannelDtmfReceived(_ChannelEvent):
     digit: str
     duration_ms: int
 
+    @property
+    def ended_ms(self) -> int | None:
+        """Return when the key was released, in milliseconds since 1970; None where the timestamp is none."""
+        try:
+            return round(datetime.fromisoformat(self.timestamp).timestamp() * 1000)
+        except ValueError:
+            return None
+
 
 class ChannelHold(_ChannelEvent):
     """The far end put us on hold: no RTP will come until ChannelUnhold."""
@@ -198,6 +212,12 @@ class ChannelStateChange(_ChannelEvent):
     """The state of a channel changed; `channel.state` is the new one."""
 
     type: ClassVar[str] = "ChannelStateChange"
+
+
+class ChannelDialplan(_ChannelEvent):
+    """A channel has come to another step of the dialplan: `channel.dialplan`."""
+
+    type: ClassVar[str] = "ChannelDialplan"
 
 
 class ChannelUserevent(AriEvent):
@@ -242,6 +262,23 @@ class Dial(AriEvent):
         return self.peer.id
 
 
+class BridgeAttendedTransfer(AriEvent):
+    """Somebody has joined the far ends of two calls, and leaves both.
+
+    transferee, transfer_target: the far end of the call in which REFER came, and that of the other; None for a far end
+    that is not one channel. Where the bridges of the two are linked, channels of Local take the transferer's places.
+    """
+
+    type: ClassVar[str] = "BridgeAttendedTransfer"
+    transferee: Channel | None = None
+    transfer_target: Channel | None = None
+
+    @property
+    def parties(self) -> tuple[Channel, ...]:
+        """Return the channels that have been joined, as far as they are known."""
+        return tuple(channel for channel in (self.transferee, self.transfer_target) if channel)
+
+
 class ApplicationReplaced(AriEvent):
     """Another websocket has taken over the application's name: this one will hear nothing more."""
 
@@ -279,9 +316,11 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelHold,
         ChannelUnhold,
         ChannelStateChange,
+        ChannelDialplan,
         ChannelUserevent,
         ChannelVarset,
         Dial,
+        BridgeAttendedTransfer,
         ApplicationReplaced,
         PlaybackFinished,
         TextMessageReceived,

@@ -31,7 +31,7 @@ from ari_agent.asterisk.sip_headers import (
 
 log = logging.getLogger(__name__)
 
-_CALL_ID: Final = "CHANNEL(pjsip,call-id)"
+CALL_ID: Final = "CHANNEL(pjsip,call-id)"
 _REMOTE_URI: Final = "CHANNEL(pjsip,remote_uri)"
 _LOCAL_URI: Final = "CHANNEL(pjsip,local_uri)"
 _REMOTE_ADDRESS: Final = "CHANNEL(pjsip,remote_addr)"
@@ -41,7 +41,7 @@ _PRESENTATION: Final = "CALLERID(num-pres)"
 _ALL_NAMES: Final = "PJSIP_HEADERS()"
 _FACTS: Final = (
     _ALL_NAMES,
-    _CALL_ID,
+    CALL_ID,
     _REMOTE_URI,
     _LOCAL_URI,
     _REMOTE_ADDRESS,
@@ -95,7 +95,7 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
         AsteriskUnreachable, AsteriskRefused, ChannelGone: as they say.
     """
     facts = await ari.read_variables(channel_id, _FACTS)
-    sip_call_id = facts.get(_CALL_ID)
+    sip_call_id = facts.get(CALL_ID)
     names = facts.get(_ALL_NAMES)
     if names is None and sip_call_id is not None:
         log.warning("a SIP header is longer than Asterisk can read", extra={"channel_id": channel_id})

@@ -6,9 +6,13 @@
 
 Transfer() alone would wait for a final NOTIFY as long as the far end's subscription lives. The dialplan bounds it with
 `Set(TIMEOUT(absolute)=seconds)`: when that runs out Asterisk goes on at the extension `T` of the same context, which
-brings the caller back with `Stasis(app,refer,FAILURE,408)`. Such a caller should not be sent through here again: a
-second REFER beside one that was accepted and never followed by any NOTIFY leaves a channel in Asterisk 22.10 that
-nothing removes.
+brings the caller back with `Stasis(app,refer,FAILURE,408)`. Such a caller should not be sent through here again:
+PJSIP would have two subscriptions without an end in one dialog.
+
+After a REFER without a final NOTIFY, Asterisk 22.10 lists the channel (`core show channels`, `GET /channels`) although
+it has hung up: the subscription of the REFER still refers to it. There is no thread, port or audio behind it, and no
+request ends it, because Asterisk knows no such channel. It goes when PJSIP asks the far end for the subscription again
+and hears 481 or nothing: 5 s before the `expires` of the last NOTIFY, or 595 s after a REFER that none followed.
 """
 
 from __future__ import annotations
@@ -91,6 +95,20 @@ def parse_outcome(args: Sequence[str]) -> TransferOutcome:
         return TransferOutcome(status="succeeded", sip_status=sip_status or 200)
     message = _REASONS.get(sip_status or 0) or _MESSAGES.get(status, f"the dialplan reported {status[:80]!r}")
     return TransferOutcome(status="failed", sip_status=sip_status, message=message)
+
+
+def outcome_after_bye(outcome: TransferOutcome | None) -> TransferOutcome:
+    """Return what became of a transfer whose far end sent BYE before the caller's channel was back.
+
+    outcome: as Transfer() told it; None where it told nothing. A far end that hangs up without another word has taken
+    the caller over: many carriers never send the NOTIFY of RFC 3515 section 2.4.4, and Transfer() then tells a failure
+    without a SIP status. A person who hangs up while the far end still dials looks the same.
+    """
+    if outcome is not None and (outcome.status == "succeeded" or outcome.sip_status is not None):
+        return outcome
+    return TransferOutcome(
+        status="succeeded", message="the far end hung up after the REFER, without saying how the transfer went"
+    )
 
 
 def _escaped(text: str) -> str:

@@ -15,6 +15,7 @@ from yarl import URL
 
 from ari_agent.contract.parsing.redacted_url import RedactedUrl, basic_authorization
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChannelGone
+from ari_agent.http_client import http_client
 
 REQUEST_TIMEOUT_S: Final = 10.0
 """For the connection, and once more for the answer: a PBX that stalls for seconds need not lose the calls it has."""
@@ -63,10 +64,10 @@ class Rest:
     def session(self) -> aiohttp.ClientSession:
         """Return the pool, which has the credentials; it is made at first use, inside the running event loop."""
         if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S),
+            self._session = http_client(
+                connections=_MAX_CONNECTIONS,
+                keep_alive_s=_KEEP_ALIVE_S,
                 headers={"Authorization": self._authorization},
-                cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(
                     total=None, connect=_TURN_S, sock_connect=self._timeout_s, sock_read=self._timeout_s
                 ),

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
 from ari_agent.asterisk.trunks import trunk_address
 from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.name_resolver import NAMES
 
 PATIENCE_S: Final = 2.0
 """Time for each of the three steps: the name, the connection and the TLS handshake."""
@@ -53,9 +53,8 @@ def _unknown(host: str, port: int | None, error: OSError | UnicodeError) -> str:
 
 async def _look_up(host: str, port: int) -> tuple[str, int]:
     async with asyncio.timeout(PATIENCE_S):
-        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    first = answers[0][4]
-    return str(first[0]), int(first[1])
+        found = await NAMES.addresses(host, port)
+    return found[0].host, port
 
 
 async def _connect(host: str, found: tuple[str, int], transport: str) -> str:

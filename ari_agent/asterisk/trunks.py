@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.media_encryption import ENDPOINT_FIELDS, media_encryption
 from ari_agent.contract.parsing.codec import codec_of
-from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.contract.phone_number import MediaEncryption, TrunkConfig
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,13 @@ def trunk_address(config: TrunkConfig) -> tuple[str, str] | None:
     return uri["host"], "tls" if uri["secure"] else (uri["transport"] or config.transport).lower()
 
 
+def trunk_encryption(config: TrunkConfig | None) -> MediaEncryption:
+    """Return whether a trunk's audio is encrypted, by its setting or else by its transport."""
+    config = config or TrunkConfig()
+    _, transport = trunk_address(config) or ("", config.transport.lower())
+    return media_encryption(config, transport)
+
+
 def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
     """Return the trunk of a number; None where nothing says where to send its calls."""
     address = trunk_address(config)
@@ -99,8 +107,7 @@ def trunk(app: str, phone_number: str, config: TrunkConfig) -> Trunk | None:
         # A REFER from the far end would take it out of the agent's call: refused with 603, and the talk goes on.
         "allow_transfer": "no",
         "rtp_symmetric": "yes",
-        # Over TLS the audio is encrypted too; a far end that offers none is refused (RFC 4568).
-        "media_encryption": "sdes" if transport == "tls" else "no",
+        **ENDPOINT_FIELDS[trunk_encryption(config)],
     }
     return Trunk(
         id=name,

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ari_agent.asterisk.events import Channel
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 
@@ -50,6 +51,13 @@ AnsweredRequest: TypeAlias = TransferRequested | DtmfRequested | UpdateRequested
 @dataclass(frozen=True, slots=True)
 class CallerGone:
     """The caller's channel or websocket is gone, and no event of Asterisk said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Asterisk's events could not reach us for a while, and the call is still there. channel: as it is now."""
+
+    channel: Channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Literal
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
+from ari_agent.asterisk.header_reader import CALL_ID
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
+from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
-from ari_agent.errors import AsteriskError, TransferNotSetUp
+from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
+from ari_agent.media.socket import host_and_port
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,9 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
-    Raises (all methods but `end` and `release`): AsteriskError.
+    channel_id: set anew where another channel has taken the caller's place.
+
+    Raises (all methods but `end`, `release` and what answers None): AsteriskError.
     """
 
     def __init__(self, ari: Ari, *, app: str, call_id: str, channel_id: str) -> None:
@@ -41,7 +47,7 @@ class CallerLeg:
         """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
-            self._ari.external_media(channel_id=self._media_id, external_host=f"{host}:{port}"),
+            self._ari.external_media(channel_id=self._media_id, external_host=host_and_port(host, port)),
             self._ari.create_bridge(self._bridge_id),
         )
         await self._ari.add_to_bridge(self._bridge_id, self.channel_id, self._media_id)
@@ -67,14 +73,55 @@ class CallerLeg:
         """
         await self._leave_for(FALLBACK_CONTEXT, FALLBACK_EXTENSION, variables)
 
-    async def _leave_for(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+    async def leave_for_extension(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+        """Send the channel on into the dialplan, where an extension of the PBX is; it does not return.
+
+        Raises:
+            InvalidTransferTarget: the context does not have it.
+        """
+        if not await self._has_extension(context, extension):
+            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
+        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
+
+    async def _has_extension(self, context: str, extension: str) -> bool:
         # None, and taken on trust, where Asterisk does not load func_dialplan.
-        if await self._ari.read_variable(self.channel_id, f"DIALPLAN_EXISTS({context},{extension},1)") == "0":
+        exists = await self._ari.read_variable(self.channel_id, f"DIALPLAN_EXISTS({context},{extension},1)")
+        return exists != "0"
+
+    async def _leave_for(self, context: str, extension: str, variables: Mapping[str, str]) -> None:
+        if not await self._has_extension(context, extension):
             raise TransferNotSetUp(context)
         # The application loses its subscription when the channel leaves, and the caller may hang up out there.
         await self._ari.subscribe_channel(self.channel_id)
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension)
+
+    async def is_held(self) -> bool | None:
+        """Return whether the far end holds the call; None where Asterisk cannot tell, or is out of reach."""
+        return (await self._sip_audio("hold"))[1]
+
+    async def is_encrypted(self) -> bool | None:
+        """Return whether there is audio, and it is SRTP; None where Asterisk cannot tell, or is out of reach."""
+        is_sip, is_secure = await self._sip_audio("secure")
+        return is_secure or False if is_sip else None
+
+    async def _sip_audio(self, what: Literal["hold", "secure"]) -> tuple[bool, bool | None]:
+        """Return whether this is a SIP channel, and what is true of its audio; None where it has none."""
+        function = f"CHANNEL(rtp,{what})"
+        try:
+            facts = await self._ari.read_variables(self.channel_id, (CALL_ID, function))
+        except AsteriskError:
+            return False, None
+        return CALL_ID in facts, {"1": True, "0": False}.get(facts.get(function, ""))
+
+    async def rtp_statistics(self) -> RtpStatistics | None:
+        """Return what Asterisk has received from the caller; None where it does not say."""
+        try:
+            return await self._ari.rtp_statistics(self.channel_id)
+        except AsteriskError as error:
+            log.info("RTP statistics not read: %s", error)
+            return None
 
     async def rejoin_bridge(self) -> None:
         """Put the channel back into the bridge after a transfer that failed."""

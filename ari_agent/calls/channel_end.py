@@ -31,11 +31,11 @@ async def end_channel(
     *,
     q850_cause: int | None = None,
     pause_s: float = PAUSE_S,
-) -> None:
+) -> bool:
     """Set channel variables, then hang the channel up with this cause; without one, send it on in the dialplan.
 
-    Done as well where the channel is gone, or runs in the dialplan already. Never raises AsteriskError: what fails to
-    the last is logged.
+    Returns False where the channel was gone before. Done as well where it runs in the dialplan already. Never raises
+    AsteriskError: what fails to the last is logged.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         hangs_up = q850_cause is not None or attempt > _ATTEMPTS // 2
@@ -46,17 +46,18 @@ async def end_channel(
             else:
                 await ari.continue_in_dialplan(channel_id)
         except ChannelGone:
-            return  # the caller was faster
+            return False  # the caller was faster
         except AsteriskError as error:
             if not hangs_up and isinstance(error, AsteriskRefused) and error.status == _NOT_IN_STASIS:
-                return
+                return True
             what = "hung up" if hangs_up else "sent on in the dialplan"
             log.warning("channel not %s: %s", what, error, extra={"channel_id": channel_id, "attempt": attempt})
         else:
-            return
+            return True
         if attempt < _ATTEMPTS:
             await asyncio.sleep(pause_s * 2 ** (attempt - 1))
     log.error("channel left to the sweep of orphans", extra={"channel_id": channel_id})
+    return True
 
 
 async def _set(ari: Ari, channel_id: str, variables: Mapping[str, str], *, must: bool) -> None:

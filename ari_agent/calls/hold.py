@@ -6,6 +6,10 @@ as it would to any far end, and the agent must not take that for its caller: it 
 
     ChannelHold, REFER sent ──▶ CallerAway      ChannelUnhold, REFER failed ──▶ CallerBack
 
+An event that was lost, because Asterisk was out of reach, is made up for: after each reconnection Asterisk is asked
+whether the phone holds the call, and so it is when the caller's audio comes again after a pause. Where Asterisk cannot
+tell, that audio is proof enough that the hold is over.
+
 Both may be at once: a phone that takes the call back while its REFER still waits is not there yet, and one that comes
 back from a failed REFER while it holds the call is not either.
 """
@@ -29,6 +33,11 @@ class Hold:
 
     def __init__(self) -> None:
         self._reasons: set[HoldReason] = set()
+
+    @property
+    def by_phone(self) -> bool:
+        """Return whether the caller's phone holds the call."""
+        return HoldReason.PHONE in self._reasons
 
     def begin(self, reason: HoldReason) -> CallerAway | None:
         """Note why the caller stops listening; return CallerAway, or None where they did not listen before."""

@@ -107,7 +107,7 @@ class InboundCall(PhoneCall):
             await self._left_stasis(event)
 
     async def _fallback_event(self, event: StasisStart | ChannelVarset) -> None:
-        if self.state is not CallState.DIVERTED:
+        if self.state is not CallState.DIVERTED or (isinstance(event, StasisStart) and event.replace_channel):
             await self._transfer_event(event)
         elif isinstance(event, StasisStart):
             self._log.info("fallback number not reached", extra={"dial_status": returned_dial_status(event.args)})
@@ -122,7 +122,7 @@ class InboundCall(PhoneCall):
             self._record = CallRecord(
                 error.call, agent=error.agent, account_webhook_url=self._services.account_webhook_url
             )
-        self.post(Teardown(refusal.reason, refusal.q850_cause, continues_in_dialplan=refusal.goes_on))
+        self.post(Teardown(refusal.reason, refusal.q850_cause, continues_in_dialplan=refusal.goes_on, why=refusal.why))
 
     async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:
         """Dial the agent and set up the audio while the caller rings; answer once the agent is there.

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
-from ari_agent.asterisk.header_reader import SipHeaders, read_sip_headers
+from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.sip_headers import channel_variables
+from ari_agent.calls.caller_identity import identify_caller
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.contract.agent import Agent
@@ -22,23 +23,19 @@ from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import UNALLOCATED_NUMBER
-from ari_agent.errors import AriAgentError, InboundWebhookFailed, OverrideUnfit, UnknownAgent, UnservedAgent
+from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed, UnknownAgent, UnservedAgent
 from ari_agent.gather import gather
 from ari_agent.routing import variables
 from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_override, engine_for_call
 from ari_agent.routing.caller_country import refused_country
-from ari_agent.routing.caller_number import ANONYMOUS, who_calls
+from ari_agent.routing.caller_number import ANONYMOUS
 from ari_agent.routing.dialled_number import (
-    Dialled,
     dialled_candidates,
     dialled_user,
     refused_number,
-    stored_endings,
-    stored_spellings,
-    what_was_dialled,
 )
-from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, refused_agent
+from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, next_best, refused_agent
 from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
@@ -125,7 +122,7 @@ class InboundRouter:
         if not channel.name.startswith("PJSIP/") and not from_dialplan:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
         candidates = _dialled(channel, stasis, sip)
-        dialled, number = await self._number(candidates)
+        dialled, number = await self._store.phone_numbers.dialled(candidates)
         to_number = number.phone_number if number else dialled.as_dialled
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
         call = turned_away_call(
@@ -142,8 +139,7 @@ class InboundRouter:
         decision = decide(own, await self._ask(number, own, asked_about))
         if isinstance(decision, Refuse):
             raise CallRefused(decision, call)
-        choice = decision.agent
-        agent = await self._agent(decision, call.model_copy(update={"agent_id": choice.agent_id}))
+        agent, decision = await self._agent(decision, call)
         return self._arrival(
             registered_call(
                 call_id=call_id,
@@ -154,7 +150,7 @@ class InboundRouter:
                 sip_call_id=channel.sip_call_id,
                 dynamic_variables={**known, **decision.webhook_variables},
                 metadata=decision.metadata,
-                agent_tag=agent_tag(agent, choice.version),
+                agent_tag=agent_tag(agent, decision.agent.version),
             ),
             agent,
             sip=sip,
@@ -221,30 +217,10 @@ class InboundRouter:
 
         What the caller withholds is left out.
         """
-        read = await read_sip_headers(self._ari, channel.id)
-        caller = who_calls(
-            channel.caller.number,
-            headers=read.headers,
-            privacy=read.privacy,
-            presentation=read.presentation,
-            from_uri=read.from_uri,
-            show_withheld=self._show_withheld_numbers,
-        )
-        sip = replace(read, headers=caller.headers)
-        if sip.headers:
-            await self._ari.set_variables(channel.id, channel_variables(sip.headers))
-        return sip, caller.number
-
-    async def _number(self, candidates: Sequence[str]) -> tuple[Dialled, PhoneNumber | None]:
-        """Find what was dialled among the stored numbers."""
-        numbers = self._store.phone_numbers
-        # Most calls name a number as it is stored; looking for other spellings reads the whole index.
-        if candidates and (number := await numbers.get(candidates[0])):
-            return Dialled(candidates[0], number.phone_number), number
-        dialled = what_was_dialled(
-            candidates, await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
-        )
-        return dialled, await numbers.get(dialled.number) if dialled.number else None
+        caller = await identify_caller(self._ari, channel, show_withheld=self._show_withheld_numbers)
+        if caller.sip.headers:
+            await self._ari.set_variables(channel.id, channel_variables(caller.sip.headers))
+        return caller.sip, caller.number
 
     async def _ask(
         self, number: PhoneNumber | None, own: AgentChoice | None, call: Call
@@ -272,14 +248,24 @@ class InboundRouter:
             log.warning("%s", error)
             return WebhookFailed(str(error))
 
-    async def _agent(self, decision: Connect, call: Call) -> Agent:
-        """Find the agent, and apply the webhook's override. Raises CallRefused with `call` as the record."""
+    async def _agent(self, decision: Connect, call: Call) -> tuple[Agent, Connect]:
+        """Find the agent, and apply the webhook's override; what of the webhook's answer does not work is left out.
+
+        Returns what was left of the decision, too. Raises CallRefused with `call` as the record.
+        """
         choice = decision.agent
         found = await self._store.agents.get(choice.agent_id, choice.version)
         try:
-            return apply_override(found, choice, decision.override)
-        except (UnknownAgent, OverrideUnfit) as error:
-            raise CallRefused(refused_agent(error), call) from None
+            agent = apply_override(found, choice, decision.override)
+            engine_for_call(agent, has_speech=self._has_speech)
+        except (UnknownAgent, AgentNotUsable) as error:
+            if better := next_best(decision, error):
+                log.warning("%s", better[1], extra={"call_id": call.call_id})
+                return await self._agent(better[0], call)
+            if not isinstance(error, UnservedAgent):  # of that one the record tells which agent it is, see _arrival
+                record = call.model_copy(update={"agent_id": choice.agent_id})
+                raise CallRefused(refused_agent(error), record) from None
+        return agent, decision
 
 
 def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:

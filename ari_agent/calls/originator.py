@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
+from ari_agent.asterisk.trunks import trunk_encryption
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
@@ -159,7 +160,13 @@ class Originator:
             call = self._with_its_headers(call, agent)
             if earlier := await register(call, CallRecovery.of(agent)):
                 return earlier
-            order = OutboundOrder(call, agent, number, drop_machines=task.drop_call_if_machine_detected)
+            order = OutboundOrder(
+                call,
+                agent,
+                number,
+                drop_machines=task.drop_call_if_machine_detected,
+                encryption=trunk_encryption(number.sip_outbound_trunk_config),
+            )
             # From here on the slot is the call's.
             self._dialler.place_call(order, slot=exits.pop_all(), trunks=self._trunks)
             return call

@@ -79,6 +79,8 @@ class OrphanSweep:
         self._ari, self._calls, self._announced_within_s = ari, calls, announced_within_s
         self._take_over = take_over
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._only_listed: set[str] = set()
+        """Channels that Asterisk lists and does not know: they have hung up, see `asterisk/refer.py`."""
 
     async def run(self, channels: Sequence[Channel], *, entered_before: frozenset[str] = frozenset()) -> None:
         """Find every orphan, and remove it, or make a call of it.
@@ -120,20 +122,30 @@ class OrphanSweep:
 
     async def _remove(self, orphan: Orphan) -> None:
         async with self._turns:
-            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
             try:
-                if orphan.kind == "bridge":
-                    await self._ari.destroy_bridge(orphan.id)
-                elif orphan.kind == "caller":
-                    reason = DisconnectionReason.ERROR_RETELL.value
-                    await end_channel(self._ari, orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
-                else:
-                    await self._ari.hang_up(orphan.id)
+                was_there = await self._end(orphan)
             except AsteriskError as error:
                 log.warning("orphan not swept: %s", error)
+                return
+        if was_there:
+            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
+        else:
+            self._only_listed.add(orphan.id)
+            log.info("orphan %s is gone already", orphan.kind, extra={"channel_id": orphan.id})
+
+    async def _end(self, orphan: Orphan) -> bool:
+        """Hang up, dissolve or send on; return False where a caller was gone already."""
+        if orphan.kind == "caller":
+            reason = DisconnectionReason.ERROR_RETELL.value
+            return await end_channel(self._ari, orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
+        await (self._ari.destroy_bridge if orphan.kind == "bridge" else self._ari.hang_up)(orphan.id)
+        return True
 
     async def _find(self, channels: Sequence[Channel]) -> set[Orphan]:
-        found = {orphan for channel in channels if (orphan := self._judge(channel))}
+        self._only_listed &= {channel.id for channel in channels}
+        found = {
+            orphan for channel in channels if channel.id not in self._only_listed and (orphan := self._judge(channel))
+        }
         for bridge in await self._ari.bridges():
             call_id = call_of_bridge(self._ari.app, bridge.id)
             if call_id is not None and not self._calls.has_call(call_id):

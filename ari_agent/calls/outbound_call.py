@@ -29,10 +29,11 @@ from ari_agent.asterisk.events import (
     StasisEnd,
 )
 from ari_agent.asterisk.header_reader import read_far_end
+from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, why_refused
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunks import trunk_id
-from ari_agent.calls.call_requests import CallerGone, RingingTooLong
+from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.phone_call import PhoneCall
@@ -46,13 +47,14 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.phone_number import MediaEncryption, PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
 
 _DIAL_TIMEOUT_MARGIN_S: Final = 5
 """Asterisk gives up so long after we should have: it matters only if we died meanwhile."""
+_BEARER_NOT_AVAILABLE: Final = 58  # Q.850: what SIP calls 488
 _HANGUP_EVENT_WAIT_MS: Final = 1_000
 """A channel that is gone without a word: its hang-up event, which says why, may still be on its way."""
 _VOICEMAIL_ENDS: Final = frozenset(
@@ -65,13 +67,15 @@ _VOICEMAIL_ENDS: Final = frozenset(
 class OutboundOrder:
     """A call to place. call: the call object as it is stored. agent: as overridden for this call.
 
-    number: that it is placed from. drop_machines: hang up when an answering machine takes the call.
+    number: that it is placed from. drop_machines: hang up when an answering machine takes the call. encryption: of the
+    trunk's audio.
     """
 
     call: Call
     agent: Agent
     number: PhoneNumber
     drop_machines: bool = False
+    encryption: MediaEncryption = "disable"
 
 
 class OutboundCall(PhoneCall):
@@ -102,6 +106,7 @@ class OutboundCall(PhoneCall):
             order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
         )
         self._drop_machines = order.drop_machines
+        self._encryption = order.encryption
         self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
         self._in_voicemail = self._in_greeting = False
         self._answered = asyncio.Event()
@@ -172,9 +177,20 @@ class OutboundCall(PhoneCall):
     async def _dial_progressed(self, event: Dial) -> None:
         self._rang = self._rang or event.dialstatus in ("RINGING", "PROGRESS")
 
-    async def _state_changed(self, event: ChannelStateChange) -> None:
+    async def _events_missed(self, event: EventsMissed) -> None:
+        if self.state is CallState.CONNECTING:
+            await self._state_changed(event)  # it may have been answered meanwhile
+        else:
+            await super()._events_missed(event)
+
+    async def _state_changed(self, event: ChannelStateChange | EventsMissed) -> None:
         self._rang = self._rang or event.channel.state == "Ringing"
         if event.channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
+            if self._encryption == "require" and await self._leg.is_encrypted() is False:
+                await self._not_connected(
+                    DisconnectionReason.DIAL_FAILED, WITHOUT_KEYS, q850_cause=_BEARER_NOT_AVAILABLE
+                )
+                return
             self._begin_conversation(
                 self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
             )
@@ -208,7 +224,16 @@ class OutboundCall(PhoneCall):
         ours = isinstance(event, ChannelHangupRequest) and event.soft  # Asterisk's backstop, or an administrator
         reason = reason_for_dial(event.tech_cause, cause=event.cause, rang=self._rang, timed_out=ours)
         self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
-        await self._end(Teardown(reason))
+        refused = event.tech_cause in NOT_ACCEPTABLE and not ours
+        await self._not_connected(reason, why_refused(self._encryption) if refused else None)
+
+    async def _not_connected(
+        self, reason: DisconnectionReason, why: str | None, *, q850_cause: int | None = None
+    ) -> None:
+        """End the call before it has begun. q850_cause: of our BYE; None where the far end is gone."""
+        if why:
+            self._log.warning("not connected: %s", why, extra={"from_number": self._call.from_number})
+        await self._end(Teardown(reason, q850_cause, why=why))
 
     async def _channel_gone(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
@@ -282,6 +307,7 @@ class OutboundCall(PhoneCall):
         Teardown: _end,
         Dial: _dial_progressed,
         ChannelStateChange: _state_changed,
+        EventsMissed: _events_missed,
         RingingTooLong: _rings_too_long,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from ari_agent.asterisk.causes import reason_for_hangup
+from ari_agent.asterisk.causes import is_dead_far_end, reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
+    BridgeAttendedTransfer,
+    Channel,
     ChannelDestroyed,
     ChannelDtmfReceived,
     ChannelHangupRequest,
@@ -18,26 +20,34 @@ from ari_agent.asterisk.events import (
     StasisStart,
 )
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.calls.call_requests import CallerGone
+from ari_agent.asterisk.names import media_channel_id
+from ari_agent.calls.call_requests import CallerGone, EventsMissed
+from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
-from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.key_presses import KeyPresses
+from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import LastWordsHeard
+from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
+from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfers import TellOutcome, Transfers
+from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, CallNotOngoing
+from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.variables import render
+
+_DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
+OUTCOME_WITHIN_MS: Final = 1000.0
+"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
 
 
 class PhoneCall(CallSession):
@@ -52,6 +62,8 @@ class PhoneCall(CallSession):
         self._number: PhoneNumber | None = None
         self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
+        self._keys = KeyPresses()
+        self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
@@ -69,11 +81,14 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        if await self._transfers.caller_was_taken():
+        is_dead = isinstance(event, ChannelHangupRequest | ChannelDestroyed) and is_dead_far_end(event.tech_cause)
+        said_bye = isinstance(event, ChannelHangupRequest) and not event.soft and not is_dead
+        if await self._transfers.caller_left(said_bye=said_bye):
             return
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             soft = isinstance(event, ChannelHangupRequest) and event.soft
-            await self._end(Teardown(reason_for_hangup(event.cause, event.tech_cause, soft=soft)))
+            reason = reason_for_hangup(event.cause, event.tech_cause, soft=soft)
+            await self._end(Teardown(reason, why=_DEAD_FAR_END if is_dead else None))
         else:
             await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
@@ -82,16 +97,87 @@ class PhoneCall(CallSession):
             await self._caller_gone(event)
 
     async def _transfer_event(self, event: StasisStart | ChannelVarset) -> None:
-        await self._transfers.observe(event)
+        if isinstance(event, StasisStart) and event.replace_channel:
+            await self._caller_replaced(event.channel, event.replace_channel)
+        else:
+            await self._transfers.observe(event)
+
+    async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
+        """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
+        self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
+        self._log.learn(channel_id=channel.id)
+        self._leg.channel_id = channel.id
+        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
+        self._sip = SipHeaders()
+        if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
+            return
+        if caller := await self._learn_transferee(channel):
+            self._sip = caller.sip
+
+    async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:
+        for party in event.parties:
+            if party.id not in (media_channel_id(self._services.app, self.call_id), self.channel_id):
+                await self._learn_transferee(party)
+
+    async def _learn_transferee(self, channel: Channel) -> CallerIdentity | None:
+        services = self._services
+        try:
+            caller = await identify_caller(services.ari, channel, show_withheld=services.show_withheld_numbers)
+        except AsteriskError as error:
+            self._log.warning("not known who has taken the caller's place: %s", error)
+            return None
+        self._log.learn(sip_call_id=channel.sip_call_id)
+        self._log.info("caller transferred in", extra={"from_number": caller.number})
+        if self._record:
+            self._record.transferee(number=caller.number, name=caller.name)
+            await self._save()
+        return caller
 
     async def _digit_pressed(self, event: ChannelDtmfReceived) -> None:
-        self._command(KeyPressed(event.digit, event.duration_ms))
+        self._signs_of_life.caller_acted()
+        ended_ms = event.ended_ms or self._services.now_ms()
+        if self._keys.counts(event.digit, duration_ms=event.duration_ms, ended_ms=ended_ms):
+            self._command(KeyPressed(event.digit, event.duration_ms))
+        else:
+            self._log.debug("a key that Asterisk reported again is ignored", extra={"reported_at": event.timestamp})
 
     async def _held(self, _: ChannelHold) -> None:
+        self._signs_of_life.caller_acted()
         self._caller_leaves(HoldReason.PHONE)
 
     async def _unheld(self, _: ChannelUnhold) -> None:
+        self._signs_of_life.caller_acted()
         self._caller_returns(HoldReason.PHONE)
+
+    async def _events_missed(self, _: EventsMissed) -> None:
+        """Ask Asterisk whether the caller's phone holds the call; where it cannot tell, all stays as it is."""
+        held = await self._leg.is_held()
+        if held is not None and held != self._hold.by_phone:
+            self._log.warning(
+                "the caller's phone %s the call: an event was missed", "holds" if held else "no longer holds"
+            )
+            (self._caller_leaves if held else self._caller_returns)(HoldReason.PHONE)
+
+    async def _audio_again(self, _: AudioAgain) -> None:
+        """End the hold, unless Asterisk knows that the phone holds the call: then it is the phone's own music."""
+        if self._hold.by_phone and not await self._leg.is_held():
+            self._log.warning("the caller's audio comes again: the hold is over, an event was missed")
+            self._caller_returns(HoldReason.PHONE)
+
+    async def _audio_from_elsewhere(self, event: AudioFromElsewhere) -> None:
+        self._log.warning(
+            "the caller's audio is dropped: it comes from another address than Asterisk announced; "
+            "see docs/troubleshooting.md",
+            extra={"announced": event.announced, "actual": event.actual},
+        )
+
+    async def _no_audio_received(self, _: NoAudioReceived) -> None:
+        fault = self._signs_of_life.fault(await self._leg.rtp_statistics())
+        if fault is None:
+            self._log.info("no audio from the caller, but other signs of life")
+            return
+        self._log.warning("no audio received: %s", fault)
+        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True, why=fault))
 
     def _caller_leaves(self, reason: HoldReason) -> None:
         if command := self._hold.begin(reason):
@@ -164,6 +250,25 @@ class PhoneCall(CallSession):
             self._record.transfer_started(request)
             await self._save()
 
+    @property
+    def extensions_context(self) -> str | None:
+        """The context of the dialplan where the PBX's own extensions are. See TransferringCall."""
+        return self._services.extensions_context
+
+    async def leave_for_extension(self, request: TransferRequest) -> None:
+        """Send the caller to an extension of the PBX for good, and end the call. See TransferringCall."""
+        reason = DisconnectionReason.CALL_TRANSFER
+        context = self._services.extensions_context
+        if context is None:
+            raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
+        self._digits.clear()
+        await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        if self._record:
+            self._record.transfer_started(request)
+            self._record.transferred(request.to, self._services.now_ms())
+            await self._save()
+        await self._end(Teardown(reason))
+
     async def transfer_not_begun(self) -> None:
         """End the call if its agent has left since it asked for the transfer. See TransferringCall."""
         if self._deferred_teardown:
@@ -177,16 +282,36 @@ class PhoneCall(CallSession):
             return
         try:
             await self._leg.rejoin_bridge()
+        except ChannelGone:  # hung up at once; the event that says so is behind this one in the queue
+            await self.caller_hung_up()
+            return
         except AsteriskError as error:
             self._log.error("caller is back but not joined to the agent: %s", error)
-            await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
+            reason = DisconnectionReason.ERROR_RETELL
+            await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
         self._caller_returns(HoldReason.TRANSFER)
+
+    def await_outcome(self) -> None:
+        """Post OutcomeOverdue once Asterisk has had the time to tell a transfer's outcome. See TransferringCall."""
+        self._post_later(OUTCOME_WITHIN_MS, OutcomeOverdue())
+
+    async def _outcome_overdue(self, _: OutcomeOverdue) -> None:
+        await self._transfers.caller_left(said_bye=True)
+
+    async def caller_hung_up(self) -> None:
+        """End the call, because the caller hung up. See TransferringCall."""
+        await self._end(Teardown(DisconnectionReason.USER_HANGUP))
 
     async def transfer_failed(self) -> None:
         """Write into the record that the transfer failed. See TransferringCall."""
         if self._record:
             self._record.transfer_cancelled()
             await self._save()
+
+    def note_fault(self, what: str) -> None:
+        """Name a fault in the summary of the call. See TransferringCall."""
+        if self._record:
+            self._record.fault(what)
 
     async def transfer_succeeded(self, destination: str) -> None:
         """Record the transfer and end the call, because the far end has taken the caller over. See TransferringCall."""
@@ -201,11 +326,15 @@ class PhoneCall(CallSession):
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
-        variables = {
+        cause = None if teardown.continues_in_dialplan else teardown.q850_cause
+        await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause)
+
+    def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
+        """Return the channel variables by which the dialplan learns what the call came to."""
+        return {
             "ARI_AGENT_CALL_ID": self.call_id,
-            "ARI_AGENT_DISCONNECTION_REASON": teardown.reason.value if teardown.reason else "",
+            "ARI_AGENT_DISCONNECTION_REASON": reason.value if reason else "",
         }
-        await self._leg.end(variables, q850_cause=None if teardown.continues_in_dialplan else teardown.q850_cause)
 
     async def _release_caller_leg(self) -> None:
         await self._leg.release()
@@ -217,9 +346,15 @@ class PhoneCall(CallSession):
         ChannelDestroyed: _caller_gone,
         StasisEnd: _left_stasis,
         LastWordsHeard: _last_words_heard,
+        OutcomeOverdue: _outcome_overdue,
         StasisStart: _transfer_event,
         ChannelVarset: _transfer_event,
+        BridgeAttendedTransfer: _bridges_joined,
         ChannelDtmfReceived: _digit_pressed,
         ChannelHold: _held,
         ChannelUnhold: _unheld,
+        EventsMissed: _events_missed,
+        AudioAgain: _audio_again,
+        AudioFromElsewhere: _audio_from_elsewhere,
+        NoAudioReceived: _no_audio_received,
     }

@@ -25,9 +25,10 @@ from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
-from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import render_url
 
@@ -39,6 +40,9 @@ _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
     DisconnectionReason.MAX_DURATION_REACHED: "The call reached its longest duration",
     DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
 }
+
+MAX_FAULTS: Final = 5
+"""How many different faults the summary of one call names."""
 
 _WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
 
@@ -66,6 +70,7 @@ class CallRecord:
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
         self._in_voicemail = False
+        self._faults: list[str] = []
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -110,6 +115,11 @@ class CallRecord:
         if transfer := self._take_transfer():
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
+    def fault(self, what: str) -> None:
+        """Note a fault that did not end the call, as a sentence without its full stop, for the summary of the call."""
+        if what not in self._faults and len(self._faults) < MAX_FAULTS:
+            self._faults.append(what)
+
     def _take_transfer(self) -> TransferFacts | None:
         plan = self.recovery.webhook_plan
         transfer = plan.transfer if plan else None
@@ -120,6 +130,12 @@ class CallRecord:
         """Keep the transfer in the recovery data, so that its end is reported even if the process dies."""
         if plan := self.recovery.webhook_plan:
             self.recovery = replace(self.recovery, webhook_plan=plan.model_copy(update={"transfer": transfer}))
+
+    def transferee(self, *, number: str, name: str) -> None:
+        """Note who has taken the caller's place, in the variables transferee_number and, if known, transferee_name."""
+        found = {"transferee_number": number, **({"transferee_name": name} if name else {})}
+        self._given_variables = {**(self._given_variables or {}), **found}
+        self._change(retell_llm_dynamic_variables={**(self.call.retell_llm_dynamic_variables or {}), **found})
 
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
@@ -163,7 +179,7 @@ class CallRecord:
     def ended(self, reason: DisconnectionReason, now_ms: int, *, why: str | None = None) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
 
-        why: it was never placed, for people.
+        why: what went wrong, for people; None where nothing did, or the reason says all.
         """
         if self.call.disconnection_reason is not None:
             return
@@ -177,11 +193,9 @@ class CallRecord:
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
-        analysis = _analysis(reason, duration_ms)
+        analysis = _analysis(reason, duration_ms, why=why, faults=self._faults)
         if self._in_voicemail:
             analysis = analysis.model_copy(update={"in_voicemail": True})
-        if why:
-            analysis = analysis.model_copy(update={"call_summary": f"The call was not placed: {why}."})
         self._change(call_analysis=analysis)
         self._owe(WebhookEventName.CALL_ANALYZED)
 
@@ -261,12 +275,17 @@ def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number
     )
 
 
-def _analysis(reason: DisconnectionReason, duration_ms: int | None) -> CallAnalysis:
+def _analysis(
+    reason: DisconnectionReason, duration_ms: int | None, *, why: str | None, faults: Sequence[str]
+) -> CallAnalysis:
     """Return the analysis of a call that is possible without listening to it."""
     told = _SPOKEN.get(reason, f"The call ended with {reason.value}")
-    lasted = "before it was answered" if duration_ms is None else f"after {duration_ms / 1000:.0f} s"
+    lasted = " before it was answered" if duration_ms is None else f" after {duration_ms / 1000:.0f} s"
+    if why and reason is DisconnectionReason.DIAL_FAILED:
+        told, lasted = "The call was not placed", ""
+    sentences = (f"{told}{lasted}{f': {why}' if why else ''}", *faults)
     return CallAnalysis(
-        call_summary=f"{told} {lasted}.",
+        call_summary=" ".join(f"{sentence.rstrip('.')}." for sentence in sentences),
         in_voicemail=reason is DisconnectionReason.VOICEMAIL_REACHED,
         user_sentiment="Unknown",
         call_successful=duration_ms is not None and reason.call_status is CallStatus.ENDED,

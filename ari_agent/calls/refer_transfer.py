@@ -5,8 +5,8 @@
                                      ├── SUCCESS: the far end has taken the caller over; we send BYE
                                      └── anything else: StasisStart(refer, ...), back to the same agent
 
-The outcome is taken from whichever comes first, the variable or the return: a far end that got what it wanted may send
-its BYE before the channel is back in Stasis, and that is a transfer, not a caller who hung up.
+A far end that got what it wanted may send its BYE before the channel is back in Stasis, and often does so without a
+word. Then the variables, which Asterisk sets as it takes the channel down, decide: see `refer.outcome_after_bye`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,14 @@ _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
 
 @dataclass(slots=True)
 class ReferTransfer:
-    """One REFER on its way. tell: called exactly once, with the outcome, for the agent or the API that asked."""
+    """One REFER on its way.
+
+    tell: called exactly once, with the outcome, for the agent or the API that asked. far_end_left: its BYE has come.
+    """
 
     request: TransferRequest
     tell: Callable[[TransferOutcome], None]
+    far_end_left: bool = False
     _told: bool = False
     _variables: dict[str, str] = field(default_factory=dict)
 
@@ -66,9 +70,9 @@ class ReferTransfer:
     @property
     def heard(self) -> TransferOutcome | None:
         """The outcome as the dialplan's variables told it; None while the dialplan's Transfer() still waits."""
-        if _STATUS not in self._variables:
+        if self._variables.keys() < {_STATUS, _PROTOCOL}:
             return None
-        return parse_outcome([self._variables[_STATUS], self._variables.get(_PROTOCOL, "")])
+        return parse_outcome([self._variables[_STATUS], self._variables[_PROTOCOL]])
 
     def finish(self, outcome: TransferOutcome) -> None:
         """Tell the outcome to whoever asked for the transfer; a second outcome is not told."""

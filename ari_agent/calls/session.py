@@ -75,8 +75,7 @@ from ari_agent.errors import (
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
 
-_PARTING_S: Final = 2.0
-"""So long a record waits for caller and agent to be let go, which takes longer with an Asterisk that stalls."""
+_PARTING_S: Final = 2.0  # a record waits no longer for caller and agent to be let go: Asterisk may stall
 
 
 class CallSession(ABC):
@@ -138,7 +137,9 @@ class CallSession(ABC):
                     task.cancel()
         except* Exception:  # a defect of ours must not leave the caller in silence, nor the record open
             self._log.exception("call failed")
-            self._teardown = Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True)
+            self._teardown = Teardown(
+                DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why="a defect of ari-agent; see its log"
+            )
             self.state = CallState.ENDED
         await self._tear_down()
 
@@ -172,7 +173,7 @@ class CallSession(ABC):
             self.post(AgentFailed(error.disconnection_reason, str(error)))
         except AriAgentError as error:
             self._log.error("call not set up: %s", error)
-            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True))
+            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why=str(error)))
 
     @abstractmethod
     async def _connect(self) -> None:
@@ -197,6 +198,7 @@ class CallSession(ABC):
             metadata=call.metadata,
             end_call_after_silence_ms=agent.end_call_after_silence_ms,
             allow_user_dtmf=agent.allow_user_dtmf,
+            no_audio_after_s=self._services.no_audio_after_s,
             agent=agent,
             call=call,
         )
@@ -246,7 +248,7 @@ class CallSession(ABC):
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
-        await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True))
+        await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True, why=event.message))
 
     async def _agent_hung_up(self, event: AgentHungUp) -> None:
         """Play the agent's last words out first; meanwhile the caller may still hang up.
@@ -396,14 +398,13 @@ class CallSession(ABC):
         await self._exit_stack.aclose()
 
     async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
-        ended = CallNotOngoing(self.call_id, "ended")
         while not self._queue.empty():
             event = self._queue.get_nowait()
             if isinstance(event, AnsweredRequest):
                 self._pending_answers.add(event)
             elif isinstance(event, TranscriptTold | KeyForwarded):
                 await self._handle(event)  # the last words
-        self._pending_answers.fail_all(ended)
+        self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
         if self._record and teardown.reason:
             if self.media:

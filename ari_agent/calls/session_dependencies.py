@@ -10,7 +10,7 @@ from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
+from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
@@ -23,6 +23,9 @@ class SessionDependencies:
 
     app: the name of our Stasis application. account_webhook_url: for agents without a URL of their own. now_ms:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
+    show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
+    PBX's own extensions are; None where callers cannot be sent to them.
+    no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever.
     """
 
     ari: Ari
@@ -34,6 +37,9 @@ class SessionDependencies:
     account_webhook_url: str | None
     now_ms: Callable[[], int]
     speech: Speech | None = None
+    show_withheld_numbers: bool = False
+    extensions_context: str | None = None
+    no_audio_after_s: float = NO_AUDIO_AFTER_S
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ari_agent.asterisk.events import AriEvent
-from ari_agent.calls.call_requests import AnsweredRequest, CallerGone, RingingTooLong, ShuttingDown, StopRequested
+from ari_agent.calls.call_requests import (
+    AnsweredRequest,
+    CallerGone,
+    EventsMissed,
+    RingingTooLong,
+    ShuttingDown,
+    StopRequested,
+)
 from ari_agent.calls.media.call_media import MediaEvent
 from ari_agent.calls.teardown import Teardown
 
@@ -22,6 +29,11 @@ class LastWordsHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeOverdue:
+    """The far end hung up during a transfer, and Asterisk has not told in time how the transfer ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -32,10 +44,12 @@ SessionEvent: TypeAlias = (
     | AnsweredRequest
     | StopRequested
     | CallerGone
+    | EventsMissed
     | ShuttingDown
     | RingingTooLong
     | MaxDurationReached
     | TranscriptDue
     | LastWordsHeard
+    | OutcomeOverdue
     | Teardown
 )

@@ -1,47 +1,43 @@
-"""Which calls have lost their Asterisk: ARI does not answer, and no audio comes any more. Pure.
+"""Signs of life of a caller from whom no audio came: they tell a silent caller from a dead line. Pure.
 
-Either alone is no reason to end a call. Audio flows on while ARI is out of reach, and a caller who is muted sends none.
+A muted phone, a device that only presses keys, a gateway that suppresses silence: each may send no audio for long, and
+somebody is there. So when no audio has come within ARI_AGENT_NO_AUDIO_AFTER_S, the call ends only without such signs:
+
+| sign                                          | known from                                   |
+|-----------------------------------------------|----------------------------------------------|
+| a key, by telephone-event or SIP INFO         | ChannelDtmfReceived                          |
+| hold, and its end                             | ChannelHold, ChannelUnhold                   |
+| comfort noise (RFC 3389), telephone-events    | the RTP packets that Asterisk has received   |
+| reports about our audio (RFC 3550 section 6)  | the RTCP that Asterisk has received          |
+
+Audio that reaches Asterisk and not us is no sign of life: the way between the two is broken, and the agent is deaf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
-
-LOST_AFTER_S: Final = 3.0
-"""How long there may be neither ARI nor audio."""
-SILENT_LOST_AFTER_S: Final = 30.0
-"""The same of a caller of whom no audio is to be expected: not answered yet, on hold, or away in a transfer."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignOfLife:
-    """What one call shows. packets: RTP packets received so far. expects_audio: its caller should be sending some."""
-
-    packets: int
-    expects_audio: bool
+from ari_agent.asterisk.rtp_statistics import RtpStatistics
 
 
 class SignsOfLife:
-    """The signs of life of all calls, looked at now and then."""
+    """What a caller from whom no audio came has done otherwise."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._has_acted = False
 
-    def lost(self, now_s: float, calls: Mapping[str, SignOfLife], *, ari_answers: bool) -> list[str]:
-        """Return the ids of the calls that have lost their Asterisk, as far as they were looked at before.
+    def caller_acted(self) -> None:
+        """Note that the caller pressed a key, or put the call on hold or took it back."""
+        self._has_acted = True
 
-        now_s: of any clock that only goes forward. calls: what each live call shows now, by id.
+    def fault(self, statistics: RtpStatistics | None) -> str | None:
+        """Return what is wrong, as half a sentence, where the call is to end; None where somebody is there.
+
+        statistics: what Asterisk has received from the caller; None where it does not say.
         """
-        if ari_answers:
-            self._seen.clear()
-            return []
-        for call_id, sign in calls.items():
-            if call_id not in self._seen or self._seen[call_id][0] != sign.packets:
-                self._seen[call_id] = (sign.packets, now_s)
-        return [
-            call_id
-            for call_id, sign in calls.items()
-            if now_s - self._seen[call_id][1] >= (LOST_AFTER_S if sign.expects_audio else SILENT_LOST_AFTER_S)
-        ]
+        if statistics is not None and statistics.has_audio:
+            return (
+                f"Asterisk has received audio from the caller ({statistics.rxcount} packets), and none of it has come "
+                "to the controller: see ARI_AGENT_RTP_HOST and the firewall between the two"
+            )
+        if self._has_acted or (statistics is not None and (statistics.rxcount or statistics.has_rtcp)):
+            return None
+        return "neither audio nor any other sign of life came from the caller"

@@ -12,8 +12,8 @@ class Teardown:
     """How the call ends.
 
     reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
-    dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: the call was never
-    placed, in words for the record; None for other ends.
+    dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: what went wrong, in
+    words for the record that hold no secrets; None where the reason says all.
     """
 
     reason: DisconnectionReason | None

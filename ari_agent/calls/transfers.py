@@ -11,10 +11,12 @@ from typing import Final, Protocol
 
 from ari_agent.asterisk.events import ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.asterisk.refer import outcome_after_bye
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.destination import is_extension
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 from ari_agent.routing.dial_policy import refused_transfer
@@ -22,6 +24,11 @@ from ari_agent.routing.dial_policy import refused_transfer
 NO_ANSWER_SIP_STATUS: Final = 408
 MAX_TRANSFERS: Final = 10
 """How many transfers one call may ask for. Whoever has talked its agent round shall not dial on and on."""
+NO_EXTENSIONS: Final = (
+    "it is an extension of a PBX; to reach yours, set ARI_AGENT_EXTENSIONS_CONTEXT to the dialplan context that has "
+    "them; another PBX's are reached by a URI such as sip:100@pbx.example.com"
+)
+"""What is said of a bare extension: by REFER, the caller's carrier would look for it."""
 
 TellOutcome = Callable[[TransferOutcome], None]
 
@@ -66,6 +73,17 @@ class TransferringCall(Protocol):
             TransferNotSetUp, AsteriskError: it cannot; the caller stays.
         """
 
+    @property
+    def extensions_context(self) -> str | None:
+        """The context of the dialplan where the PBX's own extensions are; None where callers cannot be sent to them."""
+
+    async def leave_for_extension(self, request: TransferRequest) -> None:
+        """Send the caller to an extension of the PBX for good, and end the call.
+
+        Raises:
+            InvalidTransferTarget, AsteriskError: it cannot; the caller stays.
+        """
+
     async def transfer_not_begun(self) -> None:
         """End the call if its agent has left since it asked for the transfer."""
 
@@ -75,8 +93,17 @@ class TransferringCall(Protocol):
     async def transfer_failed(self) -> None:
         """Write into the record that the transfer failed."""
 
+    def note_fault(self, what: str) -> None:
+        """Name a fault in the summary of the call, in a sentence without its full stop."""
+
     async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
+
+    def await_outcome(self) -> None:
+        """Post OutcomeOverdue once Asterisk has had the time to tell how a transfer ended."""
+
+    async def caller_hung_up(self) -> None:
+        """End the call: the caller hung up."""
 
 
 class Transfers:
@@ -100,23 +127,26 @@ class Transfers:
             TooManyTransfers, InvalidTransferTarget: this call may not transfer so often, or not there; nothing is told.
         """
         if why_not := self._why_not(request):
-            self._log.warning("transfer refused: %s", why_not, extra={"to": request.to})
+            self._refused(request, why_not)
             tell(failed(why_not))
             return
         self._asked += 1
         if self._asked > MAX_TRANSFERS:
-            self._log.warning("transfer refused: it is one too many", extra={"to": request.to})
-            raise TooManyTransfers
+            self._refused(request, str(too_many := TooManyTransfers()))
+            raise too_many
         transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
-            transfer.variables(self._call.sip)
+            if not is_extension(transfer.request.to):
+                transfer.variables(self._call.sip)
+            elif self._call.extensions_context is None:
+                raise InvalidTransferTarget(transfer.request.to, NO_EXTENSIONS)
         except CallError as error:
-            self._log.warning("transfer refused: %s", error, extra={"to": request.to})
+            self._refused(request, str(error))
             transfer.finish(failed(str(error)))
             return
         if why_not := refused_transfer(transfer.request.to, self._call.number):
-            self._log.warning("transfer refused: %s", why_not, extra={"to": transfer.request.to})
+            self._refused(transfer.request, why_not)
             raise InvalidTransferTarget(transfer.request.to, why_not)
         self._transfer = transfer
         if self._call.hear_out():
@@ -124,15 +154,24 @@ class Transfers:
         else:
             await self.leave()
 
+    def _refused(self, request: TransferRequest, why: str) -> None:
+        self._log.warning("transfer refused: %s", why, extra={"to": request.to})
+        self._call.note_fault(f"A transfer to {request.to} was refused: {why}")
+
     async def leave(self) -> None:
-        """Send the REFER of the transfer that was asked for: the caller has heard what the agent said before."""
+        """Begin the transfer that was asked for: the caller has heard what the agent said before."""
         transfer, self.waits = self._transfer, False
         if transfer is None:
             return
         try:
+            if is_extension(transfer.request.to):
+                await self._call.leave_for_extension(transfer.request)
+                transfer.finish(TransferOutcome(status="succeeded", message="the extension is being called"))
+                return
             await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
         except (CallError, AsteriskError) as error:
             self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})
+            self._call.note_fault(f"A transfer to {transfer.request.to} did not begin: {error}")
             self._transfer = None
             transfer.finish(failed(str(error)))
             await self._call.transfer_not_begun()
@@ -151,30 +190,59 @@ class Transfers:
     async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""
         transfer = self._transfer
-        if transfer is None or (outcome := transfer.observe(event)) is None:
+        if transfer is None:
             return
-        if outcome.status == "succeeded":
-            self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+        outcome = transfer.observe(event)
+        if outcome is None:
+            if transfer.far_end_left and transfer.heard:
+                await self._end_after_bye(transfer)
+        elif outcome.status == "succeeded":
             await self._succeeded(transfer, outcome)
         else:
             self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
             await self._failed(transfer, outcome)
 
-    async def caller_was_taken(self) -> bool:
-        """Whether the caller is gone because a transfer succeeded. If so, the call has ended as transferred."""
+    async def caller_left(self, *, said_bye: bool) -> bool:
+        """Whether a transfer decides what it means that the caller's channel is gone; it ends the call, now or soon.
+
+        said_bye: the far end hung up, and not Asterisk. Asked a second time, the transfer waits no longer for Asterisk
+        to tell its outcome.
+        """
         transfer = self._transfer
-        if transfer is None or (heard := transfer.heard) is None or heard.status != "succeeded":
+        if transfer is None or self.waits:
+            return False
+        waited, transfer.far_end_left = transfer.far_end_left, transfer.far_end_left or said_bye
+        heard = transfer.heard
+        if transfer.far_end_left:
+            if heard or waited:
+                await self._end_after_bye(transfer)
+            else:
+                self._call.await_outcome()
+            return True
+        if heard is None or heard.status != "succeeded":
             return False
         await self._succeeded(transfer, heard)
         return True
 
+    async def _end_after_bye(self, transfer: ReferTransfer) -> None:
+        outcome = outcome_after_bye(transfer.heard)
+        if outcome.status == "succeeded":
+            await self._succeeded(transfer, outcome)
+            return
+        self._log.warning("transfer failed, and the far end hung up", extra=dict(_summary(transfer, outcome)))
+        self._call.note_fault(_fault(transfer, outcome))
+        transfer.finish(outcome)
+        await self._call.caller_hung_up()
+
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
         transfer.finish(outcome)
         await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._call.note_fault(_fault(transfer, outcome))
         self._transfer = None
-        # Asterisk 22 never lets go of a channel with two REFERs that nobody answered.
+        # A second subscription beside one that never ends is too much for PJSIP: see refer.py.
         self._refer_unanswered = outcome.sip_status == NO_ANSWER_SIP_STATUS
         await self._call.caller_returned()
         transfer.finish(outcome)
@@ -184,3 +252,9 @@ class Transfers:
 def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
     """Return the facts of a transfer and its outcome that belong into a log line."""
     return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}
+
+
+def _fault(transfer: ReferTransfer, outcome: TransferOutcome) -> str:
+    """Return what the summary of the call says of a transfer that failed."""
+    status = f" ({outcome.sip_status})" if outcome.sip_status else ""
+    return f"A transfer to {transfer.request.to} failed: {outcome.message}{status}"

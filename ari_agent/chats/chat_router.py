@@ -17,17 +17,12 @@ from ari_agent.contract.chat import Chat, ChatStatus, ChatType
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, InboundWebhookAnswer
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import AriAgentError, InboundWebhookFailed
+from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed, UnknownAgent
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_text
 from ari_agent.routing.caller_country import refused_country
-from ari_agent.routing.dialled_number import (
-    dialled_candidates,
-    stored_endings,
-    stored_spellings,
-    what_was_dialled,
-)
-from ari_agent.routing.inbound_decision import Refuse, WebhookFailed, decide
+from ari_agent.routing.dialled_number import dialled_candidates
+from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, next_best
 from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
 from ari_agent.store.store import Store
@@ -66,10 +61,7 @@ class ChatRouter:
             ChatRefused: nobody answers there, or not to this sender.
             StoreError: the database is away.
         """
-        numbers, candidates = self._store.phone_numbers, dialled_candidates(extension=message.to_number)
-        alike = await numbers.alike(stored_spellings(candidates), stored_endings(candidates))
-        dialled = what_was_dialled(candidates, alike)
-        number = await numbers.get(dialled.number) if dialled.number else None
+        _, number = await self._store.phone_numbers.dialled(dialled_candidates(extension=message.to_number))
         if number is None:
             raise ChatRefused(f"{message.to_number} is no registered phone number")
         if refusal := refused_country(message.from_number, number):
@@ -87,14 +79,12 @@ class ChatRouter:
         decision = decide(own, await self._ask(number, own, message, chat_id))
         if isinstance(decision, Refuse):
             raise ChatRefused(decision.why)
-        choice = decision.agent
-        found = await self._store.agents.any(choice.agent_id, choice.version)
-        agent = prepare_for_text(found, choice, decision.override)
+        agent, decision = await self._agent(decision, chat_id)
         chat = new_chat(
             chat_id=chat_id,
             chat_type=ChatType.SMS,
             agent=agent,
-            chosen=choice,
+            chosen=decision.agent,
             now_ms=self._now_ms(),
             direction=CallDirection.INBOUND,
             from_number=message.from_number,
@@ -103,6 +93,22 @@ class ChatRouter:
             metadata=dict(decision.metadata) if decision.metadata else None,
         )
         return chat, agent
+
+    async def _agent(self, decision: Connect, chat_id: str) -> tuple[AnyAgent, Connect]:
+        """Find the agent, and apply the webhook's override; what of the webhook's answer does not work is left out.
+
+        Returns what was left of the decision, too. Raises UnknownAgent or AgentNotUsable where nobody is left.
+        """
+        choice = decision.agent
+        found = await self._store.agents.any(choice.agent_id, choice.version)
+        try:
+            return prepare_for_text(found, choice, decision.override), decision
+        except (UnknownAgent, AgentNotUsable) as error:
+            better = next_best(decision, error)
+            if better is None:
+                raise
+            log.warning("%s", better[1], extra={"chat_id": chat_id})
+            return await self._agent(better[0], chat_id)
 
     async def _ask(
         self, number: PhoneNumber, own: AgentChoice | None, message: IncomingMessage, chat_id: str

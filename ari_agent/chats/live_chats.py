@@ -127,8 +127,8 @@ class LiveChats:
             return chat
 
         session = self.get(chat_id) or await self.resume(find)
-        if session is None:
-            raise ChatNotOngoing(chat_id, ChatStatus.ENDED.value)
+        if session is None or session.is_over:
+            raise ChatNotOngoing(chat_id, (session.record.chat.chat_status if session else ChatStatus.ENDED).value)
         return session
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

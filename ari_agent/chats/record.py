@@ -24,7 +24,8 @@ from ari_agent.contract.chat import (
     ChatUpdate,
 )
 from ari_agent.contract.chat_agent import DEFAULT_CHAT_WEBHOOK_EVENTS, AnyAgent, ChatAgent
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
 

@@ -32,19 +32,39 @@ async def check_database(database_url: str, *, folder_is_made: bool = False) -> 
     return Finding("database")
 
 
-async def check_rtp(host: str, first: int, last: int) -> Finding:
-    """Bind a UDP port of the range (0 and 0: any) at the address that Asterisk is to send audio to."""
-    what, advice = "audio", "set ARI_AGENT_RTP_HOST to an address of this machine that Asterisk reaches (`ip address`)"
+def audio_address_problem(host: str, announced_host: str) -> str | None:
+    """Bind a UDP port at the address of the audio; returns what is wrong and what to do, None where it works.
+
+    announced_host: the numeric address that Asterisk is told instead of host; `""`: host.
+    """
+    advice = "set it to an address of this machine that Asterisk reaches (`ip address`)"
     try:
-        ip_address(host)
+        numeric = ip_address(host)
     except ValueError:
-        return Finding(what, problem=f"ARI_AGENT_RTP_HOST is {host}, which is no numeric address: {advice}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return f"ARI_AGENT_RTP_HOST is {host}, which is no numeric address: {advice}"
+    announced = ip_address(announced_host) if announced_host else numeric
+    if announced.is_unspecified or announced.version != numeric.version:
+        return (
+            f"with ARI_AGENT_RTP_HOST {host}, Asterisk cannot send audio to {announced}: set "
+            f"ARI_AGENT_RTP_ANNOUNCED_HOST to the IPv{numeric.version} address at which Asterisk reaches this machine"
+        )
+    family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((host, 0))
         except OSError as error:
-            return Finding(what, problem=f"ARI_AGENT_RTP_HOST: cannot bind {host}: {error.strerror}: {advice}")
+            return (
+                f"ARI_AGENT_RTP_HOST: cannot bind {host}: {error.strerror}: {advice}; where Asterisk reaches it at an "
+                "address that it does not have itself (NAT, a container), that goes to ARI_AGENT_RTP_ANNOUNCED_HOST"
+            )
+    return None
+
+
+async def check_rtp(host: str, first: int, last: int, *, announced_host: str = "") -> Finding:
+    """Bind a UDP port of the range (0 and 0: any) at the address of the audio. See audio_address_problem."""
+    what = "audio"
+    if problem := audio_address_problem(host, announced_host):
+        return Finding(what, problem=problem)
     try:
         RtpPorts(host, first, last).open(lambda _: None).close()
     except NoRtpPort:

@@ -8,7 +8,7 @@ AgentSettings         every setting, each with its default
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -131,6 +131,16 @@ class AgentSettings(CommonSettings):
     data_storage_setting: DataStorageSetting = "everything"
     post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None
+
+    OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "llm_websocket_url",
+            "opt_out_sensitive_data_storage",
+            "optOutSensitiveDataStorage",
+            "enable_voicemail_detection",
+            "voicemail_message",
+        }
+    )
 
     @model_validator(mode="before")
     @classmethod

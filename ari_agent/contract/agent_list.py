@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.paging import Page
+from ari_agent.contract.parsing.conditions import Conditions, FilteredList
 from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many, StringMap, Timestamp
 
 
@@ -30,8 +31,10 @@ class TransferAgentFilter(ContractModel):
     value: Flag
 
 
-class AgentFilters(ContractModel):
+class AgentFilters(Conditions):
     """Conditions on an agent, all of which must hold. query: a part of its name or id, in upper or lower case."""
+
+    MEANT: ClassVar[Mapping[str, str]] = {"agent_id": "query", "agent_name": "query", "name": "query"}
 
     channel: ChannelFilter | None = None
     is_transfer_agent: TransferAgentFilter | None = None
@@ -55,8 +58,10 @@ def _is_transfer_agent(agent: AnyAgent) -> bool:
     return isinstance(agent, Agent) and agent.is_transfer_agent
 
 
-class AgentListRequest(ContractModel):
+class AgentListRequest(FilteredList):
     """Body of POST /v2/list-agents, whose page is chosen in the query string."""
+
+    CONDITIONS: ClassVar[type[Conditions]] = AgentFilters
 
     filter_criteria: AgentFilters | None = None
 

@@ -5,12 +5,14 @@ A condition is `{type, op, value}`; one on a map such as metadata has a `key` as
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from ari_agent.contract.call import CallDirection, Sentiment
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.parsing.conditions import Conditions
 from ari_agent.contract.parsing.model import (
     SAFE_INTEGER,
     AgentVersionNumber,
@@ -166,7 +168,7 @@ KeyedFilters = Annotated[Many[KeyedFilter], Field(max_length=8)]
 """At most 8 conditions, all of which must hold; each of them joins one more table."""
 
 
-class ToolFilter(ContractModel):
+class ToolFilter(Conditions):
     """Condition that the call has a tool call which fulfils all of these."""
 
     name: Text | None = None
@@ -175,15 +177,29 @@ class ToolFilter(ContractModel):
     success: BooleanFilter | None = None
 
 
-class AgentFilter(ContractModel):
+_AGENT: Final = 'agent, as in [{"agent_id": "agent_...", "version": [1]}]'
+
+
+class AgentFilter(Conditions):
     """Condition that the agent is this one, in one of these versions; in any version if none is named."""
 
     agent_id: Text
     version: Annotated[Many[AgentVersionNumber], Field(max_length=100)] | None = None
 
 
-class CallFilters(ContractModel):
+class CallFilters(Conditions):
     """Conditions on a call, all of which must hold; of those in `agent`, one is enough."""
+
+    MEANT: ClassVar[Mapping[str, str]] = {
+        "agent_id": _AGENT,
+        "agent_ids": _AGENT,
+        "agent_version": _AGENT,
+        "version": _AGENT,
+        "after_start_timestamp": "start_timestamp",
+        "before_start_timestamp": "start_timestamp",
+        "after_end_timestamp": "end_timestamp",
+        "before_end_timestamp": "end_timestamp",
+    }
 
     agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
     agent_tag: TextEnumFilter | None = None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ari_agent.contract.call import Call, CallDirection, Sentiment
 from ari_agent.contract.call_filters import CallFilters, Choices, Key, Numeric, Text
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.paging import CountedPage, PageLimit, PageQuery, PageRequest, PaginationKey, SortOrder
-from ari_agent.contract.parsing.model import AgentVersionNumber, ContractModel, Flag, Many
+from ari_agent.contract.parsing.conditions import Conditions, FilteredList
+from ari_agent.contract.parsing.model import AgentVersionNumber, Flag, JsonObject, Many
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
 """The keys of a call that list-calls v3 leaves out of its items."""
@@ -18,6 +20,8 @@ TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript
 
 class CallListRequest(PageRequest):
     """Body of POST /v3/list-calls."""
+
+    CONDITIONS: ClassVar[type[Conditions]] = CallFilters
 
     filter_criteria: CallFilters | None = None
 
@@ -28,8 +32,13 @@ class CallPage(CountedPage):
     items: Many[Call]
 
 
-class Threshold(ContractModel):
+class Threshold(Conditions):
     """Condition that a number is between these two, both included; either may be left out."""
+
+    MEANT: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("lower", "min", "gte", "from"), "lower_threshold"),
+        **dict.fromkeys(("upper", "max", "lte", "to"), "upper_threshold"),
+    }
 
     lower_threshold: Numeric | None = None
     upper_threshold: Numeric | None = None
@@ -39,12 +48,22 @@ Texts = Choices[Text]
 TextsByKey = Annotated[dict[Key, Texts], Field(max_length=8)]
 
 
-class OlderCallFilters(ContractModel):
+_DOTTED: Final = r"^(metadata|dynamic_variables)\..+$"
+_JSON_TEXTS: Final[JsonObject] = {"type": "array", "items": {"type": "string"}}
+
+
+class OlderCallFilters(Conditions):
     """Filters of list-calls v1 and v2. All must hold; a value must be one of those listed.
 
     after_...: this time or later; before_...: earlier than this. metadata, dynamic_variables: values by key;
     clients may write `metadata.order` and `dynamic_variables.name` instead.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"additionalProperties": False, "patternProperties": {_DOTTED: _JSON_TEXTS}}
+    )
+
+    MEANT: ClassVar[Mapping[str, str]] = {"agent": "agent_id", "agent_version": "version"}
 
     call_id: Texts | None = None
     agent_id: Texts | None = None
@@ -76,8 +95,10 @@ class OlderCallFilters(ContractModel):
         return _nested(given) if isinstance(given, dict) else given
 
 
-class OlderCallListRequest(ContractModel):
+class OlderCallListRequest(FilteredList):
     """Body of POST /v2/list-calls. pagination_key: call_id of the last call of the page before."""
+
+    CONDITIONS: ClassVar[type[Conditions]] = OlderCallFilters
 
     filter_criteria: OlderCallFilters | None = None
     sort_order: SortOrder = "descending"

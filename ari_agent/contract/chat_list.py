@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ari_agent.contract.call_filters import (
     AgentFilter,
+    CallFilters,
     CallIdFilter,
     Choices,
     DirectionFilter,
@@ -17,23 +19,11 @@ from ari_agent.contract.call_filters import (
 )
 from ari_agent.contract.chat import Chat, ChatStatus, ChatType
 from ari_agent.contract.paging import CountedPage, PageRequest
-from ari_agent.contract.parsing.model import ContractModel, Many
+from ari_agent.contract.parsing.conditions import Conditions
+from ari_agent.contract.parsing.model import Many
 
 MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
 """The keys of a chat that list-chats v3 leaves out of its items."""
-
-_NOT_SERVED: Final = frozenset(
-    {
-        "agent_tag",
-        "chat_successful",
-        "combined_cost",
-        "custom_analysis_data",
-        "custom_attributes",
-        "data_storage_setting",
-        "disconnection_reason",
-        "user_sentiment",
-    }
-)
 
 
 class ChatStatusFilter(EnumFilter):
@@ -48,11 +38,15 @@ class ChatTypeFilter(EnumFilter):
     value: Choices[ChatType]
 
 
-class ChatFilters(ContractModel):
+class ChatFilters(Conditions):
     """Conditions on a chat, all of which must hold; of those in `agent`, one is enough.
 
     agent_number, user_number: conditions on the numbers of text messages; no chat over the API has them.
     """
+
+    MEANT: ClassVar[Mapping[str, str]] = {
+        name: CallFilters.MEANT[name] for name in ("agent_id", "agent_ids", "agent_version", "version")
+    } | {"from_number": "agent_number or user_number", "to_number": "agent_number or user_number"}
 
     agent: Annotated[Many[AgentFilter], Field(max_length=100)] | None = None
     agent_number: StringFilter | None = None
@@ -65,17 +59,11 @@ class ChatFilters(ContractModel):
     start_timestamp: NumericFilter | None = None
     end_timestamp: NumericFilter | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unserved_conditions(cls, given: Any) -> Any:
-        """Refuse a condition that is not served: ignored, it would answer chats that nobody asked for."""
-        if isinstance(given, dict) and (unserved := sorted(str(key) for key in given if key in _NOT_SERVED)):
-            raise ValueError(f"cannot filter by {', '.join(unserved)}")
-        return given
-
 
 class ChatListRequest(PageRequest):
     """Body of POST /v3/list-chats."""
+
+    CONDITIONS: ClassVar[type[Conditions]] = ChatFilters
 
     filter_criteria: ChatFilters | None = None
 

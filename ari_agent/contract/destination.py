@@ -13,6 +13,8 @@ from typing import Final
 
 MAX_DESTINATION_CHARACTERS: Final = 256
 
+MAX_EXTENSION_DIGITS: Final = 6
+
 EXPECTED_DESTINATION: Final = (
     "an E.164 number such as +15551234567, an extension of digits, or a URI such as "
     "sip:bob@example.com;transport=tcp (parameters: transport=udp|tcp|tls, user=phone)"
@@ -59,6 +61,14 @@ def read_destination(value: str) -> str:
     if uri is None or int(uri["port"] or 5060) not in range(1, 65536):
         raise ValueError(f"{value!r} is no destination; expected {EXPECTED_DESTINATION}")
     return value
+
+
+def is_extension(destination: str) -> bool:
+    """Whether a destination, in its one spelling, is an extension of a PBX: at most MAX_EXTENSION_DIGITS digits.
+
+    A longer number is one of the telephone network; a national one has at least seven digits with its area code.
+    """
+    return destination.isascii() and destination.isdecimal() and len(destination) <= MAX_EXTENSION_DIGITS
 
 
 def read_template(value: str) -> str:

@@ -64,7 +64,7 @@ class InboundChatWebhookRequest(ContractModel):
 class InboundWebhookAnswer(ContractModel):
     """The decision under `call_inbound` or `chat_inbound` of an answer; every field may be left out or null.
 
-    reject: only a literal `true` rejects. One invalid field makes the whole answer invalid, `reject` included.
+    reject: only a literal `true` rejects. `read_answer` of inbound_answer.py makes this of what a peer wrote.
     """
 
     override_agent_id: Identifier | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from ari_agent.contract.parsing.conditions import FilteredList
 from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Flag
 
 MAX_PAGE: Final = 1000
@@ -24,7 +25,7 @@ class PageQuery(ContractModel):
     pagination_key: PaginationKey | None = None
 
 
-class PageRequest(ContractModel):
+class PageRequest(FilteredList):
     """What the bodies of all v3 lists have in common. skip: how many items to leave out before the page begins."""
 
     sort_order: SortOrder = "descending"

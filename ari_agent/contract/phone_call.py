@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -83,6 +83,8 @@ class PhoneCallCreate(CallTask):
 
 class OlderPhoneCallCreate(PhoneCallCreate):
     """Body of POST /create-phone-call, where the oldest clients send both numbers as `phone_number: {from, to}`."""
+
+    OLDER_KEYS: ClassVar[frozenset[str]] = frozenset({"phone_number"})
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -52,6 +52,8 @@ def _credential(text: str) -> str:
 TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_termination_uri)]
 Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
 Transport = Literal["TLS", "TCP", "UDP"]
+MediaEncryption = Literal["require", "allow", "disable"]
+"""Whether the audio of a trunk is encrypted (SRTP); an extension of ours."""
 StoredCodecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
 """The codecs of a stored number, among them names that earlier versions accepted and ignored."""
 Nickname = Annotated[str, Field(max_length=1000)]
@@ -115,6 +117,10 @@ class _NumberSettings(ContractModel):
     allowed_outbound_country_list: Countries | None = None
     transport: Transport | None = "TCP"
 
+    OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
+        f"{older}_{part}" for older in _OLDER_AGENT_KEYS.values() for part in ("id", "version")
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _convert_older_keys(cls, given: Any) -> Any:
@@ -129,6 +135,7 @@ class PhoneNumberImport(_NumberSettings):
     sip_trunk_auth_username: Credential | None = None
     sip_trunk_auth_password: Credential | None = Field(default=None, repr=False)
     codecs: Many[Codec] = ()
+    media_encryption: MediaEncryption | None = None
     ignore_e164_validation: Flag = True
 
     @model_validator(mode="after")
@@ -146,6 +153,7 @@ class PhoneNumberImport(_NumberSettings):
             "auth_password": self.sip_trunk_auth_password,
             "transport": self.transport or "TCP",
             "codecs": list(self.codecs),
+            "media_encryption": self.media_encryption,
         }
         return PhoneNumber.model_validate(
             {
@@ -197,6 +205,7 @@ class PhoneNumberUpdate(_NumberSettings):
     auth_username: Credential | None = None
     auth_password: Credential | None = Field(default=None, repr=False)
     codecs: Many[Codec] | None = None
+    media_encryption: MediaEncryption | None = None
 
     def apply(self, number: PhoneNumber, *, now_ms: int) -> PhoneNumber:
         """Return a copy of the number with these changes. now_ms: the time, in milliseconds since 1970.
@@ -215,17 +224,28 @@ class PhoneNumberUpdate(_NumberSettings):
         return PhoneNumber.model_validate({**record, **changes, "last_modification_timestamp": now_ms})
 
 
-_TRUNK_KEYS: Final = ("termination_uri", "auth_username", "auth_password", "transport", "codecs")
+_TRUNK_KEYS: Final = (
+    "termination_uri",
+    "auth_username",
+    "auth_password",
+    "transport",
+    "codecs",
+    "media_encryption",
+)
 
 
 class TrunkConfig(ContractModel):
-    """The trunk of a number's outbound calls. The API never answers the password: `as_json` leaves it out."""
+    """The trunk of a number's outbound calls. The API never answers the password: `as_json` leaves it out.
+
+    media_encryption: null requires it over TLS, and does without over UDP and TCP.
+    """
 
     termination_uri: TerminationUri | None = None
     auth_username: Credential | None = None
     auth_password: SkipJsonSchema[Credential | None] = Field(default=None, exclude=True, repr=False)
     transport: Transport = "TCP"
     codecs: StoredCodecs | None = None
+    media_encryption: MediaEncryption | None = None
 
 
 class PhoneNumber(ContractModel):

@@ -1,16 +1,12 @@
-"""Webhook events: their names, their JSON, and the form in which they wait in the outbox.
+"""Webhook events: their names, and the form in which they wait in the outbox.
 
 Source: Retell, "Retell webhooks overview" (2026-08). Body: `{"event": NAME, "call": {call object}}`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Mapping
+import hashlib
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -52,43 +48,6 @@ _ONCE_PER_CALL: Final = frozenset(
 )
 
 
-def compact_json(document: Mapping[str, object]) -> bytes:
-    """The document as JSON, byte for byte as `JSON.stringify` and Python's `json.dumps` without spaces write it.
-
-    Receivers that parse and serialise the body before they check the signature then get the same bytes. A whole float
-    is written without its fraction, as JavaScript does. What JSON or UTF-8 cannot express is replaced rather than
-    losing the event: NaN and infinities by null, as JSON.stringify does, and unpaired surrogates by `?`.
-    """
-    try:
-        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        plain = _UNLIKE_JAVASCRIPT.search(text) is None
-    except ValueError:
-        plain = False
-    if not plain:
-        text = json.dumps(_as_javascript(document), separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", errors="replace")
-
-
-_UNLIKE_JAVASCRIPT: Final = re.compile(r"[0-9](?:\.0|e\+[0-9]+)[,}\]]")
-"""Finds a number that JavaScript writes in another way; text that looks like one is found too, which does no harm."""
-_EXPONENT_FROM: Final = 1e21  # ECMA-262, Number::toString: smaller ones are written with all their digits
-
-
-def _as_javascript(value: object) -> object:
-    match value:
-        case float():
-            if not math.isfinite(value):
-                return None
-            # as JavaScript: the shortest digits that read back as this number, then zeros
-            return int(Decimal(repr(value))) if value.is_integer() and abs(value) < _EXPONENT_FROM else value
-        case Mapping():
-            return {key: _as_javascript(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_as_javascript(inner) for inner in value]
-        case _:
-            return value
-
-
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
     """An event for one receiver.
@@ -113,6 +72,11 @@ class WebhookEvent:
             return ""
 
 
+def delivery_id(*what: object) -> str:
+    """Return 32 hexadecimal digits that stand for what is delivered: the same for the same values in every process."""
+    return hashlib.sha256("/".join(map(str, what)).encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
     """An event that waits in the outbox. attempts: how many have failed so far."""
@@ -120,6 +84,11 @@ class QueuedEvent:
     outbox_id: int
     event: WebhookEvent
     attempts: int
+
+    @property
+    def delivery_id(self) -> str:
+        """The same in every attempt, also after a crash or a replay; no other event has it."""
+        return delivery_id(self.event.call_id, self.event.event, self.outbox_id)
 
 
 @dataclass(frozen=True, slots=True)

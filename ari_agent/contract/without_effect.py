@@ -142,7 +142,7 @@ OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
 
 
 def kind_of_agent(agent: AnyAgent) -> AgentKind:
-    """What this agent hears and says."""
+    """Return which kind of agent this is, on which it depends which of its settings have an effect."""
     return AgentKind.CHAT if isinstance(agent, ChatAgent) else _kind_of_engine(agent.response_engine)
 
 

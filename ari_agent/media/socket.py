@@ -16,6 +16,7 @@ all others are counted and dropped, so nobody can speak into a call by finding i
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import select
 import socket
@@ -40,6 +41,11 @@ _Address: TypeAlias = tuple[str, int]
 _Source: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
+def host_and_port(host: str, port: int) -> str:
+    """Return a UDP address in one piece, an IPv6 host in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class RtpSocket:
     """One call's UDP socket, made by `RtpPorts.open`.
 
@@ -49,7 +55,18 @@ class RtpSocket:
     faults: datagrams whose handler raised.
     """
 
-    __slots__ = ("_on_datagram", "_peer", "_ports", "_sendto", "_socket", "address", "faults", "foreign", "send_errors")
+    __slots__ = (
+        "_on_datagram",
+        "_peer",
+        "_ports",
+        "_sendto",
+        "_socket",
+        "_stranger",
+        "address",
+        "faults",
+        "foreign",
+        "send_errors",
+    )
 
     def __init__(self, ports: RtpPorts, bound: socket.socket, on_datagram: Callable[[bytes], None]) -> None:
         self._ports = ports
@@ -57,6 +74,7 @@ class RtpSocket:
         self._sendto = bound.sendto
         self._on_datagram = on_datagram
         self.address: _Address = bound.getsockname()[:2]
+        self._stranger: _Source | None = None
         self._peer: _Source = (self.address[0], 0)  # nobody: no datagram comes from port 0, none can be sent to it
         self.faults = 0
         self.foreign = 0
@@ -70,6 +88,16 @@ class RtpSocket:
         numeric = str(ip_address(host))
         # The form in which the kernel names a source: two fields for IPv4, four for IPv6.
         self._peer = socket.getaddrinfo(numeric, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+    @property
+    def peer(self) -> str:
+        """Return the accepted address, as `host:port`."""
+        return _written(self._peer)
+
+    @property
+    def stranger(self) -> str:
+        """Return the latest address that was not accepted, as `host:port`; `""` where there was none."""
+        return _written(self._stranger) if self._stranger else ""
 
     def send(self, packet: bytes) -> None:
         """Send a packet to the accepted address; one that the kernel refuses is lost and counted in `send_errors`."""
@@ -93,6 +121,7 @@ class RtpSocket:
                 self._fault()
         else:
             self.foreign += 1
+            self._stranger = source
         return True
 
     def read_waiting(self) -> None:
@@ -111,16 +140,22 @@ class RtpSocket:
         self._ports.release(self._socket)
 
 
+def _written(source: _Source) -> str:
+    return host_and_port(str(source[0]), int(source[1]))
+
+
 class RtpPorts:
     """The UDP ports that calls may use, and the one reader of all their sockets; one object for each event loop.
 
-    host: numeric address to bind, which is the one Asterisk sends to.
+    host: numeric address to bind.
+    announced_host: address that Asterisk sends to, where that is another one, as behind NAT; `""`: host.
     first, last: the port range; 0 and 0 for any free port.
     step: from one port of the range to the next; 2 because RFC 3550 section 11 wants RTP on even ports.
     """
 
-    def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2) -> None:
+    def __init__(self, host: str, first: int = 0, last: int = 0, *, step: int = 2, announced_host: str = "") -> None:
         self._host = host
+        self.announced_host = announced_host or host
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._first, self._last = first, last
         self._range = range(first + first % 2, last + 1, step) if first else range(1)
@@ -135,7 +170,7 @@ class RtpPorts:
     def open(self, on_datagram: Callable[[bytes], None]) -> RtpSocket:
         """Bind the next free port; `on_datagram` then gets each accepted datagram. Needs a running event loop.
 
-        Raises: NoRtpPort when every port of the range is taken.
+        Raises: NoRtpPort when every port of the range is taken, or none can be bound at this address.
         """
         bound = self._bind()
         opened = RtpSocket(self, bound, on_datagram)
@@ -162,18 +197,22 @@ class RtpPorts:
     def _bind(self) -> socket.socket:
         # Ports are taken in turn: one just released rests as long as possible, so that late packets of the old call
         # do not reach a new one.
+        why = None
         for step in range(len(self._range)):
             port = self._range[(self._next + step) % len(self._range)]
             candidate = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             try:
                 candidate.bind((self._host, port))
-            except OSError:
+            except OSError as error:
                 candidate.close()
+                if error.errno != errno.EADDRINUSE:
+                    where = host_and_port(self._host, port)
+                    why = f"cannot bind {where}: {error.strerror}: see ARI_AGENT_RTP_HOST and ARI_AGENT_RTP_PORTS"
                 continue
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             self._next = (self._next + step + 1) % len(self._range)
             return candidate
-        raise NoRtpPort(self._first, self._last)
+        raise NoRtpPort(self._first, self._last, why)
 
     def _read_all(self) -> None:
         if self._epoll is None:

@@ -101,7 +101,7 @@ def number_spellings(dialled: str) -> Sequence[str]:
 
 
 def stored_spellings(candidates: Sequence[str]) -> Sequence[str]:
-    """List how the candidates may be stored, whole."""
+    """List every spelling under which one of the candidates may be registered, whole."""
     return tuple(dict.fromkeys(spelling for candidate in candidates for spelling in number_spellings(candidate)))
 
 

@@ -52,7 +52,7 @@ class Variables(Mapping[str, str]):
 
     @abstractmethod
     def is_callers(self, name: str) -> bool:
-        """Whether the caller chose the value."""
+        """Whether the caller chose the value, and it must not be trusted: a SIP header of the INVITE."""
 
 
 def merge(

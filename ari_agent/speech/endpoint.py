@@ -17,6 +17,7 @@ import aiohttp
 
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.http_client import http_client
 from ari_agent.speech.attempts import AttemptFailed
 
 CONNECT_TIMEOUT_S: Final = 3.0
@@ -73,10 +74,9 @@ def http_session(headers: Mapping[str, str] | None = None) -> aiohttp.ClientSess
 
     They stay open for a minute, so that the next sentence does not wait for TCP and TLS.
     """
-    return aiohttp.ClientSession(
+    return http_client(
         headers=headers,
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-        cookie_jar=aiohttp.DummyCookieJar(),
+        keep_alive_s=_KEEP_ALIVE_S,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
     )
 

@@ -173,6 +173,10 @@ class Database:
         """Write with one statement. Returns how many rows it has written."""
         return await self.write(lambda connection: connection.execute(statement).rowcount)
 
+    async def probe(self) -> None:
+        """Write something that changes nothing. Raises: StoreError, when it is not kept."""
+        await self.write(self._backend.probe)
+
     async def close(self) -> None:
         """Let transactions under way end, then let go of every connection."""
         if self._under_way:
@@ -208,6 +212,8 @@ class Sqlite:
 
     def __init__(self, url: URL) -> None:
         self._path = Path(url.database or "").absolute()
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file once it is open."""
         self._writer = self._engine(url, "BEGIN IMMEDIATE", connections=1)
         self._reader = self._engine(url, "BEGIN", connections=SQLITE_READERS)
         self._writes = 0
@@ -234,6 +240,12 @@ class Sqlite:
     async def read(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job` in a transaction in a thread that reads."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._transaction, self._reader, job)
+
+    def probe(self, connection: sa.Connection) -> None:
+        """Write the header of the file as it is, and require that its path still leads to it."""
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+        connection.exec_driver_sql(f"PRAGMA user_version={version}")
+        self._require_same_file()
 
     async def close(self) -> None:
         """Wait until nothing runs in the threads any more, and end them."""
@@ -276,6 +288,7 @@ class Sqlite:
             for pragma in _PRAGMAS:
                 cursor.execute(pragma)
             cursor.close()
+            self._file = self._file or _identity(self._path)
 
         @sa.event.listens_for(engine, "begin")
         def begun(connection: sa.Connection) -> None:
@@ -283,12 +296,22 @@ class Sqlite:
 
         return engine
 
+    def _require_same_file(self) -> None:
+        """Raise StoreError where a program that opens the path now does not find what is written here."""
+        found = _identity(self._path)
+        if found != self._file:
+            what = "was deleted or moved" if found is None else "is another file than the one that was opened"
+            raise StoreError(f"the database {self._path} {what}: put it back, or restart to begin with what is there")
+
     def _make_file(self) -> None:
         """Readable by nobody else: it holds the passwords of trunks. SQLite gives its other files the same mode.
 
         A file that is there is never opened here: closing it would take SQLite's locks of this process away, and the
         next program that looks into the database would delete its WAL (sqlite.org/howtocorrupt.html, section 2.2).
+        Once it was open it is not made again: other connections are at the one that was deleted.
         """
+        if self._file is not None:
+            return self._require_same_file()
         try:
             os.close(os.open(os.path.realpath(self._path), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
@@ -296,6 +319,14 @@ class Sqlite:
                 raise StoreError(f"cannot open the database {self._path}: Is a directory") from None
         except OSError as error:
             raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _renew_statistics(connection: sa.Connection) -> None:
@@ -329,6 +360,10 @@ class Postgresql:
         """A transaction in REPEATABLE READ: all statements of a job see one state, and none waits for a writer."""
         async with self._reader.begin() as connection:
             return await connection.run_sync(job)
+
+    def probe(self, connection: sa.Connection) -> None:
+        """Write a row as it is."""
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
 
     async def close(self) -> None:
         """Close every connection of the pool."""

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, delete, or_, select, text, update
 from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import AlreadyStored, FallbackChain
+from ari_agent.routing.dialled_number import Dialled, stored_endings, stored_spellings, what_was_dialled
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import phone_numbers
@@ -73,18 +74,24 @@ class PhoneNumbers:
         return number
 
     async def get(self, phone_number: str) -> PhoneNumber | None:
-        """The number, spelt exactly as it was registered, or None."""
-        return await self.find([phone_number])
+        """Return the number that is registered under exactly this spelling, or None."""
+        rows = await self._database.rows(select(phone_numbers).where(phone_numbers.c.phone_number == phone_number))
+        return _phone_number(rows[0]) if rows else None
 
-    async def find(self, spellings: Sequence[str]) -> PhoneNumber | None:
-        """The number that is registered under the first of these spellings that is."""
-        there = await self._database.rows(select(phone_numbers).where(phone_numbers.c.phone_number.in_(spellings)))
-        rows = {row.phone_number: row for row in there}
-        found = next((spelling for spelling in spellings if spelling in rows), None)
-        return None if found is None else _phone_number(rows[found])
+    async def dialled(self, candidates: Sequence[str]) -> tuple[Dialled, PhoneNumber | None]:
+        """Find what was dialled among the registered numbers: what that is, and the number, or None if it is none.
 
-    async def alike(self, spellings: Sequence[str], endings: Sequence[str]) -> Sequence[str]:
-        """The registered numbers that are spelt in one of these ways, or end in one of these groups of digits."""
+        candidates: what may have been dialled, the likeliest first, as `dialled_candidates` lists it.
+        """
+        # Most calls name a number as it is registered; looking for other spellings reads the whole index.
+        if candidates and (number := await self.get(candidates[0])):
+            return Dialled(candidates[0], number.phone_number), number
+        alike = await self._alike(stored_spellings(candidates), stored_endings(candidates))
+        dialled = what_was_dialled(candidates, alike)
+        return dialled, await self.get(dialled.number) if dialled.number else None
+
+    async def _alike(self, spellings: Sequence[str], endings: Sequence[str]) -> Sequence[str]:
+        """Return the registered numbers that are spelt so, or end in one of these groups of digits."""
         column = phone_numbers.c.phone_number
         statement = select(column).where(or_(column.in_(spellings), *(column.endswith(digits) for digits in endings)))
         return await self._database.read(lambda connection: list(connection.scalars(statement)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import literal, select
-
 from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
 from ari_agent.store.batches import Batches
@@ -78,10 +76,10 @@ class Store:
             shown = self._database.shown_url
             await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
 
-    async def ping(self) -> None:
-        """Ask the database something.
+    async def probe(self) -> None:
+        """Write to the database, which does not change what it holds.
 
         Raises:
-            StoreError: it does not answer.
+            StoreError: what is written now is not kept: it is away, full or locked, or its file is not there any more.
         """
-        await self._database.scalar(select(literal(1)))
+        await self._database.probe()

@@ -7,9 +7,11 @@ blocking. What that means here:
   without holding back the events after it: a failing call_started does not stop call_ended. Only while a receiver
   cannot be reached at all do the later events of a call wait for the older one, so that they keep their order.
 - Retries come 1 s, 5 s and 30 s after a failed attempt, each varied by up to a fifth so that receivers which come back
-  are not met by all calls at once. The fourth failure makes a dead letter, which stays in the outbox.
+  are not met by all calls at once. The fourth failure makes a dead letter, which stays in the outbox. A receiver that
+  answers 429 or 503 and says when to come again is left alone until then, for `MAX_RETRY_AFTER_S` at most.
 - An outcome is recorded before the event counts as delivered or dead; a process that dies between the 2xx and its
-  record sends again, so that receivers get an event at least once. After a recorded 2xx it is never sent again.
+  record sends again, so that receivers get an event at least once, each time with the same X-Ari-Agent-Delivery. After
+  a recorded 2xx it is never sent again.
 - A receiver, by host and port, gets at most `MAX_IN_FLIGHT_PER_RECEIVER` requests at a time, and no more than
   a quarter of the places that are free. However slow some receivers are, those with no request in flight come first.
 """
@@ -30,6 +32,7 @@ from ari_agent.clock import now_ms
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_event import QueuedEvent
 from ari_agent.errors import StoreError
+from ari_agent.webhooks.data_copy import with_data_copy
 from ari_agent.webhooks.signed_post import PostFailed, SignedPost
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,8 @@ RETRY_AFTER_S: Final = (1.0, 5.0, 30.0)
 """How long to wait after each failed attempt; after one more failure the event is dead."""
 JITTER: Final = 0.2
 """By which share each of these is varied at random, up and down."""
+MAX_RETRY_AFTER_S: Final = 600.0
+"""The longest pause that a receiver can ask for."""
 MAX_IN_FLIGHT: Final = 256
 MAX_IN_FLIGHT_PER_RECEIVER: Final = 16
 BATCH_SIZE: Final = 32
@@ -79,7 +84,8 @@ class OutboxPort(Protocol):
 class Delivery:
     """Delivers the events of an outbox until it is cancelled.
 
-    api_key: signs each request when it is sent. now_ms: returns milliseconds since 1970. dice: uniform in [0, 1).
+    api_key: signs each request when it is sent. copies_data: bodies about calls get `data`, see data_copy.py. now_ms:
+    returns milliseconds since 1970. dice: uniform in [0, 1).
     delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
     """
 
@@ -89,6 +95,7 @@ class Delivery:
         session: aiohttp.ClientSession,
         api_key: str,
         *,
+        copies_data: bool = False,
         now_ms: Callable[[], int] = now_ms,
         dice: Callable[[], float] = random.random,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
@@ -99,6 +106,7 @@ class Delivery:
     ) -> None:
         self._outbox = outbox
         self._post = SignedPost(session, api_key, now_ms)
+        self._copies_data = copies_data
         self._now_ms = now_ms
         self._dice = dice
         self._retry_after_s = retry_after_s
@@ -187,7 +195,8 @@ class Delivery:
         event = queued.event
         facts = {"call_id": event.call_id, "event": event.event.value, "attempt": queued.attempts + 1}
         try:
-            await self._post.notify(event.url, event.body, timeout_s=event.timeout_ms / 1000)
+            body = with_data_copy(event.body) if self._copies_data else event.body
+            await self._post.notify(event.url, body, delivery_id=queued.delivery_id, timeout_s=event.timeout_ms / 1000)
         except PostFailed as failure:
             await self._record_failure(queued, failure, facts)
         else:
@@ -196,7 +205,7 @@ class Delivery:
             log.info("webhook delivered", extra=facts)
 
     async def _record_failure(self, queued: QueuedEvent, failure: PostFailed, facts: Mapping[str, object]) -> None:
-        retry_ms = None if failure.hopeless else self._retry_ms(queued.attempts)
+        retry_ms = None if failure.hopeless else self._retry_ms(queued.attempts, failure.retry_after_s or 0.0)
         if retry_ms is None:
             self.died += 1
             verdict = "given up"
@@ -219,12 +228,16 @@ class Delivery:
             with attempt:
                 await write()
 
-    def _retry_ms(self, failed_before: int) -> int | None:
-        """When to try again, in milliseconds since 1970; None after the last retry."""
+    def _retry_ms(self, failed_before: int, wanted_s: float) -> int | None:
+        """When to try again, in milliseconds since 1970; None after the last retry.
+
+        wanted_s: how long the receiver wants to be left alone; it is never asked sooner, and not by all calls at once.
+        """
         if failed_before >= len(self._retry_after_s):
             return None
-        varied_s = self._retry_after_s[failed_before] * (1 + JITTER * (2 * self._dice() - 1))
-        return self._now_ms() + round(varied_s * 1000)
+        varied = JITTER * self._dice()
+        planned_s = self._retry_after_s[failed_before] * (1 - JITTER + 2 * varied)
+        return self._now_ms() + round(max(planned_s, min(wanted_s, MAX_RETRY_AFTER_S) * (1 + varied)) * 1000)
 
 
 def _log_unrecorded(state: RetryCallState) -> None:

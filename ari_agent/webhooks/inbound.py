@@ -2,33 +2,31 @@
 before it is answered.
 
 Source: Retell, "Inbound call & SMS webhook" (2026-08): a signed POST, 10 s, retried up to 3 times unless a valid 2xx
-comes back. The caller waits between the attempts, so the pauses are short: all attempts together take under 2 s with
-a receiver that refuses at once, and 42 s with one that never answers.
+comes back. Every JSON is valid here: what cannot be read in it would be no better the next time. The caller waits
+between the attempts, so the pauses are short: all attempts together take under 2 s with a receiver that refuses at
+once, under 7 s with one that says when to come again, and 42 s with one that never answers.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import aiohttp
-from pydantic import ValidationError
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed, wait_none
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.inbound import (
-    InboundChatWebhookBody,
     InboundChatWebhookRequest,
     InboundWebhookAnswer,
-    InboundWebhookBody,
     InboundWebhookRequest,
 )
-from ari_agent.contract.parsing.explain import explain
-from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
+from ari_agent.contract.inbound_answer import Part, ReadAnswer, read_answer
+from ari_agent.contract.parsing.json_text import MalformedJson, compact_json
 from ari_agent.contract.parsing.redacted_url import shown_url
-from ari_agent.contract.webhook_event import compact_json
+from ari_agent.contract.webhook_event import delivery_id
 from ari_agent.contract.without_effect import in_words, override_without_effect
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost
@@ -38,35 +36,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
 """How long to wait before each further attempt."""
-
-Body = TypeVar("Body", InboundWebhookBody, InboundChatWebhookBody)
-
-
-def parse_answer(body: bytes) -> InboundWebhookAnswer:
-    """Read the body of a 2xx answer about a call. An empty one, or one without `call_inbound`, overrides nothing.
-
-    Raises:
-        PostFailed: it is not JSON (RFC 8259: UTF-8, no NaN), or a field is not valid.
-    """
-    return _parsed(body, InboundWebhookBody).call_inbound or InboundWebhookAnswer()
-
-
-def parse_chat_answer(body: bytes) -> InboundWebhookAnswer:
-    """Read the body of a 2xx answer about a text message, as `parse_answer` does, from `chat_inbound`."""
-    return _parsed(body, InboundChatWebhookBody).chat_inbound or InboundWebhookAnswer()
-
-
-def _parsed(body: bytes, model: type[Body]) -> Body:
-    if not body.strip():
-        return model()
-    try:
-        given = parse_json(body)
-    except MalformedJson as error:
-        raise PostFailed(f"the answer is {error}") from None
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise PostFailed(f"the answer is not valid: {explain(error, given, root='answer')}") from None
+MAX_RETRY_AFTER_S: Final = 2.0
+"""The longest pause that a receiver can ask for, since a caller hears ringing meanwhile."""
 
 
 class InboundWebhook:
@@ -89,48 +60,55 @@ class InboundWebhook:
         self._retry_after_s = retry_after_s
 
     async def ask(self, url: str, request: InboundWebhookRequest) -> InboundWebhookAnswer:
-        """Ask about a call and return the first valid answer. May be cancelled at any time: the caller has hung up.
+        """Ask about a call and return the first answer that is JSON. May be cancelled at any time: by a hang-up.
 
         Raises:
-            InboundWebhookFailed: no attempt got a valid answer; the message says why the last one did not.
+            InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
-        facts = {"call_id": request.call_inbound.call_id}
-        return await self._ask(url, request.as_json(), parse_answer, facts)
+        facts = {"call_id": request.call_inbound.call_id or ""}
+        return await self._ask(url, request.as_json(), "call_inbound", facts)
 
     async def ask_about_chat(self, url: str, request: InboundChatWebhookRequest) -> InboundWebhookAnswer:
-        """Ask about a text message and return the first valid answer.
+        """Ask about a text message and return the first answer that is JSON.
 
         Raises:
-            InboundWebhookFailed: no attempt got a valid answer; the message says why the last one did not.
+            InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
-        facts = {"chat_id": request.chat_inbound.chat_id}
-        return await self._ask(url, request.as_json(), parse_chat_answer, facts)
+        facts = {"chat_id": request.chat_inbound.chat_id or ""}
+        return await self._ask(url, request.as_json(), "chat_inbound", facts)
 
     async def _ask(
         self,
         url: str,
         question: Mapping[str, object],
-        parse: Callable[[bytes], InboundWebhookAnswer],
-        facts: Mapping[str, object],
+        part: Part,
+        facts: Mapping[str, str],
     ) -> InboundWebhookAnswer:
-        body = compact_json(question)
+        body, delivered_as = compact_json(question), delivery_id(part, *facts.values())
 
         async def attempt() -> InboundWebhookAnswer:
             try:
-                answer = parse(
-                    await self._post.send(url, body, timeout_s=self._timeout_s, answer_limit_bytes=ANSWER_LIMIT_BYTES)
+                answered = await self._post.send(
+                    url,
+                    body,
+                    delivery_id=delivered_as,
+                    timeout_s=self._timeout_s,
+                    answer_limit_bytes=ANSWER_LIMIT_BYTES,
                 )
+                read = _read(answered, part)
             except PostFailed as failure:
                 number = retrying.statistics["attempt_number"]
                 log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": number})
                 raise
-            _log_without_effect(answer.agent_override, facts)
-            return answer
+            if read.left_out:
+                log.warning("left out of the inbound webhook's answer: %s", "; ".join(read.left_out), extra=facts)
+            _log_without_effect(read.answer.agent_override, facts)
+            return read.answer
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(1 + len(self._retry_after_s)),
             retry=retry_if_exception(lambda error: isinstance(error, PostFailed) and not error.hopeless),
-            wait=wait_chain(*map(wait_fixed, self._retry_after_s)) if self._retry_after_s else wait_none(),
+            wait=self._pause_s,
             reraise=True,
         )
         try:
@@ -138,6 +116,20 @@ class InboundWebhook:
         except PostFailed as failure:
             number = retrying.statistics["attempt_number"]
             raise InboundWebhookFailed(shown_url(url), number, failure.why) from None
+
+    def _pause_s(self, failed: RetryCallState) -> float:
+        """How long to wait after this attempt: as planned, or as long as the receiver wants within the limit."""
+        error = failed.outcome.exception() if failed.outcome else None
+        wanted_s = error.retry_after_s if isinstance(error, PostFailed) else None
+        planned_s = (*self._retry_after_s, 0.0)[failed.attempt_number - 1]  # also asked for after the last attempt
+        return max(planned_s, min(wanted_s or 0.0, MAX_RETRY_AFTER_S))
+
+
+def _read(answered: bytes, part: Part) -> ReadAnswer:
+    try:
+        return read_answer(answered, part)
+    except MalformedJson as error:
+        raise PostFailed(f"the answer is {error}") from None
 
 
 def _log_without_effect(override: AgentOverride | None, facts: Mapping[str, object]) -> None:

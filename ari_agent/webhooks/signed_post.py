@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ari_agent.webhooks import signature
+from ari_agent.webhooks.retry_after import parse_retry_after
 
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
+DELIVERY_HEADER: Final = "X-Ari-Agent-Delivery"
+"""Names what is delivered, the same in every attempt, so that a receiver recognises what it has got already."""
 IGNORED_BYTES: Final = 64 * 1024
 IGNORED_FOR_S: Final = 1.0
 """How much of an answer that is not needed is read, and for how long, so that its connection can be used again."""
+_MAY_SAY_WHEN: Final = frozenset({429, 503})  # RFC 6585 section 4, RFC 9110 section 15.6.4
 _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
@@ -25,11 +29,14 @@ class PostFailed(Exception):
 
     why: the cause in one line, for people. hopeless: the same request can never succeed. not_reached: there was no
     connection, or it broke before the answer, so that the next request to this receiver will most likely fail too.
+    retry_after_s: how long the receiver wants to be left alone, in seconds, if it said so.
     """
 
-    def __init__(self, why: str, *, hopeless: bool = False, not_reached: bool = False) -> None:
+    def __init__(
+        self, why: str, *, hopeless: bool = False, not_reached: bool = False, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(why)
-        self.why, self.hopeless, self.not_reached = why, hopeless, not_reached
+        self.why, self.hopeless, self.not_reached, self.retry_after_s = why, hopeless, not_reached, retry_after_s
 
 
 def check_url(url: str) -> None:
@@ -55,40 +62,46 @@ class SignedPost:
     api_key: str
     now_ms: Callable[[], int]
 
-    async def send(self, url: str, body: bytes, *, timeout_s: float, answer_limit_bytes: int) -> bytes:
+    async def send(
+        self, url: str, body: bytes, *, delivery_id: str, timeout_s: float, answer_limit_bytes: int
+    ) -> bytes:
         """Send a body and return the body of the 2xx answer.
 
-        timeout_s: for the whole exchange, from the look-up of the name to the last byte of the answer.
+        delivery_id: see DELIVERY_HEADER. timeout_s: for the whole exchange, from the look-up of the name to the last
+        byte of the answer.
 
         Raises:
             PostFailed: no connection, no 2xx, no end in time, or an answer beyond the limit.
         """
         with _failures(timeout_s):
-            async with asyncio.timeout(timeout_s), await self._accepted(url, body) as response:
+            async with asyncio.timeout(timeout_s), await self._accepted(url, body, delivery_id) as response:
+                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    raise PostFailed("answered with a packed body, although the request accepts none: send it as it is")
                 return await _read(response.content, answer_limit_bytes)
 
-    async def notify(self, url: str, body: bytes, *, timeout_s: float) -> None:
+    async def notify(self, url: str, body: bytes, *, delivery_id: str, timeout_s: float) -> None:
         """Send a body to a receiver that answers with its status alone: any 2xx is success, whatever its body is.
 
-        timeout_s: until the status has come.
+        delivery_id: see DELIVERY_HEADER. timeout_s: until the status has come.
 
         Raises:
             PostFailed: no connection, or no 2xx in time.
         """
         with _failures(timeout_s):
             async with asyncio.timeout(timeout_s):
-                response = await self._accepted(url, body)
+                response = await self._accepted(url, body, delivery_id)
         async with response:  # closes the connection unless all of the answer has been read
             with suppress(PostFailed, aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(min(timeout_s, IGNORED_FOR_S)):
                     await _read(response.content, IGNORED_BYTES)
 
-    async def _accepted(self, url: str, body: bytes) -> aiohttp.ClientResponse:
+    async def _accepted(self, url: str, body: bytes, delivery_id: str) -> aiohttp.ClientResponse:
         """Send the request and return its answer once the status and headers are there; PostFailed if it is no 2xx."""
         check_url(url)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "ari-agent",
+            DELIVERY_HEADER: delivery_id,
             signature.HEADER: signature.sign(body, self.api_key, self.now_ms()),
         }
         response = await self.session.post(
@@ -99,7 +112,9 @@ class SignedPost:
         response.close()
         if 300 <= response.status < 400:
             raise PostFailed(f"answered {response.status}; redirects are not followed: set the final URL")
-        raise PostFailed(f"answered {response.status}, expected 2xx")
+        wanted = response.headers.get("Retry-After") if response.status in _MAY_SAY_WHEN else None
+        retry_after_s = None if wanted is None else parse_retry_after(wanted, self.now_ms())
+        raise PostFailed(f"answered {response.status}, expected 2xx", retry_after_s=retry_after_s)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from ari_agent.errors import AgentCorruptPayload, AgentError, AgentLost, AgentRe
 from tests.fakes.certificate import self_signed
 from tests.fakes.raw_agent import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawAgent, RawConnection, frame
 
+pytestmark = pytest.mark.slow
+
 FACTS = CallFacts("call_1", "+15551230000", "+15559990000", "inbound")
 
 

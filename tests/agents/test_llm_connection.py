@@ -39,6 +39,8 @@ from tests.fakes.llm_server import LlmServer, LlmTalk, Message, echo, until
 from tests.fakes.raw_agent import RawAgent, RawConnection
 from tests.fakes.retell_servers import BEGIN, NODE_OPENING, PYTHON_OPENING, node_server, python_server
 
+pytestmark = pytest.mark.slow
+
 CALLS: Final = replace(CALL_POLICY, retry_after_s=0.01)
 DETAILS: Final = {"call_id": "call_1", "call_type": "web_call"}
 SAID: Final = [{"role": "user", "content": "hello", "words": []}]

@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
@@ -66,7 +67,7 @@ async def _serve(database_url: str, ready: Future[tuple[str, str]], stop: thread
             registrar=registrar,
             chats=await chats.__aenter__(),
         )
-        runner = web.AppRunner(build_api(dependencies))
+        runner = ApiRunner(build_api(dependencies))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

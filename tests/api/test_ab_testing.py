@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection
 
 from ari_agent.calls.record import registered_call
@@ -16,6 +17,8 @@ from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from tests.api.conftest import AUDIO, Api, Json
+
+pytestmark = pytest.mark.slow
 
 CALLS = 10_000
 RECORDS = 2_500

@@ -15,6 +15,8 @@ from tests.api import lines, pens
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, Json, StartApi, make_agent, refused
 from tests.api.web_house import WEB
 
+pytestmark = pytest.mark.slow
+
 FROM, TO = "+14155550100", "+14155550199"
 RETELL: Final = {"type": "retell-llm", "llm_id": "llm_1"}
 UNFIT: Final = {"agent": {"stt_mode": "custom"}}

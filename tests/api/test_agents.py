@@ -7,6 +7,8 @@ import pytest
 
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, Json, make_agent, refused
 
+pytestmark = pytest.mark.slow
+
 
 async def test_an_agent_is_made_read_changed_and_deleted(api: Api) -> None:
     made = await make_agent(api, response_engine=CUSTOM_LLM, voice_id="11labs-Adrian", agent_name="Ada")

@@ -18,6 +18,8 @@ from tests.fakes.agent_server import echo
 from tests.fakes.sound import level_dbfs, tone, ulaw_decode, ulaw_encode
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_browser_hears_its_agent_and_is_heard(house: House) -> None:
     agent = house.agents.agent(protocol="web", rate_hz=16000)
@@ -340,3 +342,12 @@ async def test_what_a_web_call_does_not_know_stays_as_it_is_written(house: House
     agent.engine["audio_websocket_headers"] = {"X-Call": "{{call_type}} {{direction}} {{user_number}}"}
     async with WebFrontEnd(house.url(await house.register(agent))):
         assert (await agent.call()).headers["x-call"] == "web_call {{direction}} {{user_number}}"
+
+
+async def test_nothing_is_unpacked(house: House) -> None:
+    """A client that offers to deflate is not taken up on it, and one that deflates all the same broke RFC 6455."""
+    async with connect(house.url(await house.register(house.agents.agent()))) as browser:
+        assert browser.protocol.extensions == []
+        browser.transport.write(b"\xc2\x82" + bytes(6))  # RSV1: two bytes, deflated
+        await browser.wait_closed()
+    assert browser.close_code == 1002

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Json, refused
 from tests.api.test_calls import a_call
+
+pytestmark = pytest.mark.slow
 
 URL = "https://user:secret@receiver.example/hook?token=1"
 

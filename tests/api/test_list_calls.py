@@ -12,6 +12,8 @@ from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Json, refused
 from tests.api.test_calls import a_call, listed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def filled(store: Store) -> Store:

@@ -13,6 +13,8 @@ from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 
+pytestmark = pytest.mark.slow
+
 Address = tuple[str, int]
 
 

@@ -22,6 +22,8 @@ from ari_agent.contract.webhook_event import WebhookEventName
 from tests.api.conftest import API_KEY, Api
 from tests.api.served import ENDED, LIVE, NUMBER, served
 
+pytestmark = pytest.mark.slow
+
 
 async def test_the_description_is_open_to_all_and_names_every_path(api: Api) -> None:
     response = await api.session.get(api.make_url("/openapi.json"), headers={"Authorization": ""})

@@ -8,6 +8,8 @@ from yarl import URL
 from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Json, StartApi, make_agent, refused
 
+pytestmark = pytest.mark.slow
+
 NUMBER = "+14157774444"
 TRUNK = {"termination_uri": "mytrunk.pstn.twilio.com"}
 

@@ -12,6 +12,8 @@ from retell.types import AgentResponse, PhoneCallResponse, PhoneNumberResponse
 from tests.api.conftest import API_KEY
 from tests.api.served import ENDED, LIVE, NUMBER, served
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -13,6 +13,8 @@ from tests.fakes.agent_server import AgentCall
 from tests.fakes.sound import Samples, strongest_tone, tone
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 Format = tuple[str, int]
 
 FORMATS: Final[list[Format]] = [

@@ -16,6 +16,8 @@ from tests.fakes.agent_server import AgentCall, Refusal
 from tests.fakes.sound import silence, tone
 from tests.fakes.web_client import FrontEnd, TwilioFrontEnd, WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 STARTED: Final = ["call_started", "call_ended", "call_analyzed"]
 
 

@@ -12,6 +12,8 @@ from tests.fakes.sound import silence, tone
 from tests.fakes.turned_loop import turn
 from tests.fakes.web_client import FrontEnd, TwilioFrontEnd, WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 SPEECH = tone(440, 0.2, rate_hz=24_000)
 
 

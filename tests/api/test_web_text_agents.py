@@ -30,6 +30,8 @@ from tests.fakes.sound import read_wav
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
 from tests.speech.spoken import PATIENT
 
+pytestmark = pytest.mark.slow
+
 SPEECH: Final = Path(__file__).parents[1] / "data" / "speech"
 WEB_16: Final = {"audio_websocket_protocol": "web", "audio_encoding": "s16le", "sample_rate": 8000}
 GREETING: Final = "Hello, how can I help you?"

@@ -70,3 +70,28 @@ async def test_calls_that_are_placed_with_them(start_api: StartApi, store: Store
     tasks = [task, {**task, "agent_override": {"agent": {"ivr_option": {"action": {"type": "hangup"}}}}}]
     batch = await api.post("/create-batch-call", json={"from_number": "+14155550100", "tasks": tasks})
     assert (batch.status, batch.headers[HEADER]) == (201, "ivr_option")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"agent_nmae": "Ada"}, "agent_nmae"),
+        ({"ambient_sound": "coffee-shop", "colour": 1}, "ambient_sound, colour"),
+        ({"a b": 1, "x" * 65: 1, "\r\nX-Evil: 1": 1, "Ä": 1}, None),
+        ({"enable_voicemail_detection": True, "voicemail_message": "Hello."}, None),
+    ],
+)
+async def test_keys_that_nobody_reads_are_named(api: Api, body: dict[str, Any], named: str | None) -> None:
+    response = await api.post("/create-agent", json={"response_engine": AUDIO, **body})
+    assert (response.status, response.headers.get(HEADER)) == (201, named)
+
+
+async def test_of_many_keys_that_nobody_reads_some_are_named(api: Api) -> None:
+    response = await api.post("/v3/list-calls", json={f"k{number}": 1 for number in range(5000)})
+    assert response.headers[HEADER] == ", ".join(f"k{number}" for number in range(20))
+
+
+async def test_keys_of_a_query_that_nobody_reads_are_named(api: Api) -> None:
+    assert (await api.get("/v2/list-phone-numbers?page=2&limit=5")).headers[HEADER] == "page"
+    both = await api.post("/v2/list-agents?page=2", json={"colour": 1})
+    assert set(both.headers[HEADER].split(", ")) == {"page", "colour"}

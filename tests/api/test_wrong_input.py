@@ -18,6 +18,8 @@ import pytest
 from tests.api.wire import AGENT_ID, BODIES, DOCUMENT, Server, named, wired, with_bodies
 from tests.api.wrong_values import Schemas, Wrong, with_value, wrong_fields
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS: Final = Schemas(DOCUMENT)
 
 

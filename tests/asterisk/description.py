@@ -40,6 +40,7 @@ REQUESTS: Final = (
     "POST /channels/{channelId}/dtmf",
     "POST /channels/{channelId}/play/{playbackId}",
     "POST /channels/{channelId}/ring",
+    "GET /channels/{channelId}/rtp_statistics",
     "POST /channels/{channelId}/snoop/{snoopId}",
     "GET /channels/{channelId}/variable",
     "POST /channels/{channelId}/variable",

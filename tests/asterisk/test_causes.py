@@ -85,6 +85,8 @@ def test_without_a_sip_status_the_q850_cause_tells(cause: int | None, reason: Re
         (4, None, True, Reason.ERROR_RETELL),  # core restart now
         (44, None, True, Reason.ERROR_NO_AUDIO_RECEIVED),  # rtp_timeout
         (32, None, True, Reason.MANUAL_STOPPED),  # channel request hangup
+        (18, 408, False, Reason.ERROR_NO_AUDIO_RECEIVED),  # nobody answers the re-INVITE of a session timer
+        (16, 408, True, Reason.ERROR_NO_AUDIO_RECEIVED),  # Asterisk's own hang-up behind it
         (99, None, True, Reason.USER_HANGUP),
         (None, None, True, Reason.USER_HANGUP),
     ],

@@ -18,6 +18,8 @@ from ari_agent.asterisk.rest import Rest
 from ari_agent.errors import AsteriskUnreachable
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted, user_event
 
+pytestmark = pytest.mark.slow
+
 ENOUGH_S = 20.0
 
 

@@ -222,3 +222,21 @@ def test_an_event_of_a_dialplan_belongs_to_a_channel_or_to_none() -> None:
     of_none = {"type": "ChannelUserevent", "eventname": "probe", "userevent": {}}
     found = parse_event(json.dumps(of_none))
     assert isinstance(found, events.ChannelUserevent) and found.channel_id is None
+
+
+def test_an_attended_transfer_tells_who_has_been_joined() -> None:
+    event = captured("bridge_attended_transfer")
+    assert isinstance(event, events.BridgeAttendedTransfer)
+    assert [party.name.partition("/")[0] for party in event.parties] == ["PJSIP", "UnicastRTP"]
+    assert events.BridgeAttendedTransfer().parties == ()
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "ended_ms"), [("2026-11-29T16:36:46.457+0000", 1795970206457), ("", None), ("soon", None)]
+)
+def test_a_key_tells_when_it_was_released(timestamp: str, ended_ms: int | None) -> None:
+    channel = {"id": "1.1", "name": "PJSIP/trunk-1", "state": "Up"}
+    event = events.ChannelDtmfReceived.model_validate(
+        {"channel": channel, "digit": "5", "duration_ms": 160, "timestamp": timestamp}
+    )
+    assert event.ended_ms == ended_ms

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ari_agent.asterisk.refer import MAX_REFER_TO_BYTES, parse_outcome, refer_variables
+from ari_agent.asterisk.refer import MAX_REFER_TO_BYTES, outcome_after_bye, parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.errors import InvalidTransferTarget
 
@@ -124,3 +124,20 @@ def test_the_outcome_says_how_it_went(args: list[str], status: str, sip_status: 
 @given(st.lists(st.text()))
 def test_no_arguments_crash_the_outcome(args: list[str]) -> None:
     assert isinstance(parse_outcome(args), TransferOutcome)
+
+
+@pytest.mark.parametrize(
+    ("reported", "status", "sip_status"),
+    [
+        (("SUCCESS", "0"), "succeeded", 200),
+        (("FAILURE", "0"), "succeeded", None),
+        (("FAILURE", "487"), "failed", 487),
+        (None, "succeeded", None),
+    ],
+    ids=["NOTIFY 200 before it", "no NOTIFY", "NOTIFY 487 before it", "Asterisk tells nothing"],
+)
+def test_what_a_bye_during_a_transfer_means(
+    reported: tuple[str, str] | None, status: str, sip_status: int | None
+) -> None:
+    outcome = outcome_after_bye(parse_outcome(reported) if reported else None)
+    assert (outcome.status, outcome.sip_status) == (status, sip_status)

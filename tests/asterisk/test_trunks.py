@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.asterisk.ari import Ari
-from ari_agent.asterisk.trunks import DEFAULT_CODECS, Trunks, codecs, trunk, trunk_id
-from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.asterisk.trunks import DEFAULT_CODECS, Trunks, codecs, trunk, trunk_encryption, trunk_id
+from ari_agent.contract.phone_number import MediaEncryption, Transport, TrunkConfig
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted
 
 NUMBER = "+14155550100"
@@ -62,6 +62,25 @@ def test_the_contact_names_host_port_and_transport(uri: str, transport: str, con
     assert made is not None
     assert made.aor["contact"] == contact
     assert made.endpoint["media_encryption"] == ("sdes" if "tls" in contact else "no")
+    assert made.endpoint["media_encryption_optimistic"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fields"), [("require", ("sdes", "no")), ("allow", ("sdes", "yes")), ("disable", ("no", "no"))]
+)
+@pytest.mark.parametrize("transport", ["TLS", "UDP"])
+def test_encryption_that_is_set_does_not_depend_on_the_transport(
+    wanted: MediaEncryption, transport: Transport, fields: tuple[str, str]
+) -> None:
+    config = TrunkConfig(termination_uri="sip.example.com", transport=transport, media_encryption=wanted)
+    made = trunk(APP, NUMBER, config)
+    assert made is not None
+    assert (made.endpoint["media_encryption"], made.endpoint["media_encryption_optimistic"]) == fields
+    assert trunk_encryption(config) == wanted
+
+
+def test_a_number_without_a_trunk_encrypts_nothing() -> None:
+    assert trunk_encryption(None) == "disable"
 
 
 @pytest.mark.parametrize("user", [None, "bob"])

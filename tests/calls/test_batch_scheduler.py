@@ -24,6 +24,8 @@ from ari_agent.store.store import Store
 from ari_agent.store.tables import batch_tasks
 from tests.api.lines import Lines, originator
 
+pytestmark = pytest.mark.slow
+
 NOW_MS = 1_800_000_000_000  # a Friday, 08:00 UTC
 FROM = "+14155550100"
 HOOK = "http://127.0.0.1:9/hook"

@@ -10,7 +10,9 @@ from ari_agent.calls.media.commands import CallerAway, CallerBack
 def test_a_caller_who_is_held_is_away_until_the_hold_ends(reason: HoldReason) -> None:
     hold = Hold()
     assert hold.begin(reason) == CallerAway()
+    assert hold.by_phone == (reason is HoldReason.PHONE)
     assert hold.end(reason) == CallerBack()
+    assert not hold.by_phone
 
 
 @pytest.mark.parametrize("reason", HoldReason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,8 +45,12 @@ def bridge(bridge_id: str) -> dict[str, Any]:
 class Swept:
     """An Asterisk that has these channels and bridges, and notes what becomes of them."""
 
-    def __init__(self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str) -> None:
-        self.channels, self.bridges, self.refuses = channels, bridges, refuses
+    run: Callable[[], Awaitable[None]]
+
+    def __init__(
+        self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str, unknown: str
+    ) -> None:
+        self.channels, self.bridges, self.refuses, self.unknown = channels, bridges, refuses, unknown
         self.asterisk = FakeAsterisk(answer=self.answer)
         self.probes = asyncio.Queue[str]()
         self.taken_over: list[str] = []
@@ -61,6 +65,8 @@ class Swept:
             return 204, None
         if self.refuses and self.refuses in noted.path:
             return 500, {"message": "not now"}
+        if self.unknown and self.unknown in noted.path:
+            return 404, {"message": "Channel not found"}
         return None
 
     async def announce(self) -> None:
@@ -81,10 +87,11 @@ async def swept(
     calls: Calls,
     *,
     refuses: str = "",
+    unknown: str = "",
     entered_before: Collection[str] = (),
     announced_within_s: float = 0.0,
 ) -> AsyncIterator[Swept]:
-    found = Swept(channels, bridges, refuses)
+    found = Swept(channels, bridges, refuses, unknown)
     connected = asyncio.Event()
 
     async def hears() -> None:
@@ -102,7 +109,12 @@ async def swept(
                     take_over=lambda new: found.taken_over.append(new.id),
                     announced_within_s=announced_within_s,
                 )
-                await sweep.run(await ari.channels(), entered_before=frozenset(entered_before))
+
+                async def run() -> None:
+                    await sweep.run(await ari.channels(), entered_before=frozenset(entered_before))
+
+                found.run = run
+                await run()
             yield found
         finally:
             for task in tasks:
@@ -140,6 +152,14 @@ async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:
     channels = [channel(f"{APP}-media-call_{number}") for number in (1, 2)]
     async with swept(channels, [], Calls(), refuses="call_1") as found:
         assert f"DELETE /channels/{APP}-media-call_2" in found.removed()
+
+
+async def test_a_channel_that_has_hung_up_and_is_still_listed_is_tried_once() -> None:
+    async with swept([channel("1.1")], [], Calls(announced=["1.1"]), unknown="1.1") as found:
+        assert found.removed() == {"POST /channels/1.1/variable"}
+        found.asterisk.requests.clear()
+        await found.run()
+        assert found.removed() == set()
 
 
 async def test_one_orphan_is_removed_at_once() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.record import CallRecord, registered_call, turned_away_call
+from ari_agent.calls.record import MAX_FAULTS, CallRecord, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
@@ -317,6 +317,27 @@ def test_a_call_that_was_not_placed_says_why() -> None:
     assert one.call.call_analysis.call_summary == "The call was not placed: the trunk has no login."
 
 
+def summary_of(one: CallRecord) -> str | None:
+    return one.call.call_analysis.call_summary if one.call.call_analysis else None
+
+
+def test_the_summary_says_what_went_wrong() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.ended(DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION, 3_000, why="it closed with 1011.")
+    assert summary_of(one) == "The call ended with error_llm_websocket_lost_connection after 2 s: it closed with 1011."
+
+
+def test_the_summary_names_different_faults_once_and_not_without_end() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    for number in (1, 1, *range(1, 20)):
+        one.fault(f"A transfer to {number} failed: busy (486)")
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000)
+    faults = " ".join(f"A transfer to {number} failed: busy (486)." for number in range(1, MAX_FAULTS + 1))
+    assert summary_of(one) == f"The caller hung up after 1 s. {faults}"
+
+
 def test_how_long_turns_took_is_kept_once_it_is_known() -> None:
     one = record(agent())
     latency = Latency(e2e=LatencySeries(p50=640, num=1, values=(640,)))
@@ -334,3 +355,14 @@ def test_a_transfer_of_a_record_that_owes_nothing_changes_only_the_call() -> Non
     one.transfer_cancelled()
     assert (one.call.transfer_destination, one.call.transfer_end_timestamp) == ("+15551234567", 3_000)
     assert one.owed == []
+
+
+def test_a_transferee_becomes_variables_that_no_update_takes_back() -> None:
+    one = record(agent())
+    one.transferee(number="anonymous", name="")
+    one.transferee(number="+15550009", name="Ada")
+    given = {"x-caller": "abc", "tenant": "t7", "transferee_number": "+15550009", "transferee_name": "Ada"}
+    assert one.call.retell_llm_dynamic_variables == given
+    one.override(LiveFields(override_dynamic_variables={"tenant": "t8"}))
+    one.override(LiveFields(override_dynamic_variables=None))
+    assert one.call.retell_llm_dynamic_variables == given

@@ -23,6 +23,8 @@ from tests.calls.test_record import agent
 from tests.calls.test_record import record as a_record
 from tests.store.samples import an_agent
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, FILLED_IN = "https://account.example/{{tenant}}", "https://account.example/t%207"
 STORED = "https://stored.example/hook"
 LATER_MS = 2**50

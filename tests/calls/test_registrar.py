@@ -23,6 +23,8 @@ from ari_agent.errors import CallNotJoined, UnknownAsset, UnservedAgent
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls, registrations
 
+pytestmark = pytest.mark.slow
+
 NOW_MS = 1_760_000_000_000
 AUDIO = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com/"}
 UNSERVED: list[dict[str, Any]] = [

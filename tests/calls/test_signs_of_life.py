@@ -1,42 +1,39 @@
-"""A call has lost its Asterisk when neither ARI nor audio is there, and not before."""
-
 from __future__ import annotations
 
 import pytest
 
-from ari_agent.calls.signs_of_life import LOST_AFTER_S, SILENT_LOST_AFTER_S, SignOfLife, SignsOfLife
+from ari_agent.asterisk.rtp_statistics import RtpStatistics
+from ari_agent.calls.signs_of_life import SignsOfLife
+
+NOTHING = RtpStatistics()
 
 
-def lost(*looks: tuple[float, int, bool], expects_audio: bool = True) -> list[list[str]]:
-    """looks: at which second, with how many packets so far, and whether ARI answered."""
+@pytest.mark.parametrize(
+    "statistics",
+    [
+        pytest.param(RtpStatistics(rxcount=5, rxoctetcount=5), id="comfort noise"),
+        pytest.param(RtpStatistics(rxcount=12, rxoctetcount=48), id="telephone-events"),
+        pytest.param(RtpStatistics(rxcount=1), id="an empty packet"),
+        pytest.param(RtpStatistics(rxjitter=0.000375), id="RTCP with a jitter"),
+        pytest.param(RtpStatistics(rxmes=88), id="RTCP without one"),
+        pytest.param(RtpStatistics(rtt=0.7), id="RTCP that answers ours"),
+    ],
+)
+def test_what_asterisk_receives_is_a_sign_of_life(statistics: RtpStatistics) -> None:
+    assert SignsOfLife().fault(statistics) is None
+
+
+@pytest.mark.parametrize("statistics", [NOTHING, None], ids=["nothing", "unknown"])
+def test_what_the_caller_does_is_a_sign_of_life(statistics: RtpStatistics | None) -> None:
     signs = SignsOfLife()
-    return [
-        signs.lost(now_s, {"call_1": SignOfLife(packets, expects_audio)}, ari_answers=answers)
-        for now_s, packets, answers in looks
-    ]
+    assert "neither audio nor" in (signs.fault(statistics) or "")
+    signs.caller_acted()
+    assert signs.fault(statistics) is None
 
 
-def test_without_ari_and_audio_it_is_lost_after_a_while() -> None:
-    assert lost((0.0, 50, False), (LOST_AFTER_S - 0.1, 50, False), (LOST_AFTER_S, 50, False)) == [[], [], ["call_1"]]
-
-
-def test_while_audio_flows_it_is_not_lost() -> None:
-    assert lost(*((second, 50 * second, False) for second in range(100))) == [[]] * 100
-
-
-def test_while_ari_answers_it_is_not_lost_and_silence_counts_from_its_end() -> None:
-    assert lost((0.0, 0, True), (100.0, 0, True), (101.0, 0, False), (101.0 + LOST_AFTER_S / 2, 0, False)) == [[]] * 4
-    assert lost((0.0, 0, False), (LOST_AFTER_S / 2, 0, True), (LOST_AFTER_S, 0, False)) == [[]] * 3
-
-
-@pytest.mark.parametrize(("after_s", "expected"), [(LOST_AFTER_S, []), (SILENT_LOST_AFTER_S, ["call_1"])])
-def test_where_no_audio_is_expected_silence_may_last_longer(after_s: float, expected: list[str]) -> None:
-    assert lost((0.0, 50, False), (after_s, 50, False), expects_audio=False)[-1] == expected
-
-
-def test_who_comes_later_has_as_long() -> None:
+def test_audio_that_does_not_come_through_is_a_fault_whatever_the_caller_does() -> None:
     signs = SignsOfLife()
-    one = {"call_1": SignOfLife(1, True)}
-    assert signs.lost(0.0, one, ari_answers=False) == []
-    both = one | {"call_2": SignOfLife(0, True)}
-    assert signs.lost(LOST_AFTER_S, both, ari_answers=False) == ["call_1"]
+    signs.caller_acted()
+    assert "(50 packets), and none of it has come to the controller" in (
+        signs.fault(RtpStatistics(rxcount=50, rxoctetcount=8000)) or ""
+    )

@@ -14,7 +14,7 @@ import pytest
 from ari_agent.asterisk.messages import IncomingMessage, MessageDestination
 from ari_agent.chats.chat_router import ChatRefused, ChatRouter
 from ari_agent.contract.chat import Chat
-from ari_agent.errors import OverrideUnfit, UnknownAgent, UnservedAgent
+from ari_agent.errors import UnknownAgent, UnservedAgent
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.api.pens import Pens, chat_service
@@ -24,7 +24,6 @@ from tests.fakes.webhook_server import Answer, WebhookServer
 
 AUDIO: Final[dict[str, object]] = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com/audio"}
 TEXT: Final[dict[str, object]] = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
-UNFIT: Final = {"agent": {"stt_mode": "custom"}}
 
 
 @dataclass
@@ -82,13 +81,6 @@ async def test_an_unknown_agent_or_version_refuses_the_text(
     with pytest.raises(UnknownAgent) as refused:
         await entrance.text()
     assert str(refused.value) == f"agent {agent_id}{named} not found"
-
-
-async def test_an_override_that_does_not_fit_refuses_the_text(entrance: Entrance) -> None:
-    agent_id = await an_agent(entrance.store, TEXT)
-    await entrance.number(agent_id, agent_override=UNFIT)
-    with pytest.raises(OverrideUnfit, match=f"^agent_override does not fit agent {agent_id}: settings: custom_stt"):
-        await entrance.text()
 
 
 async def test_an_agent_that_writes_no_text_refuses_the_text(entrance: Entrance) -> None:

@@ -20,6 +20,8 @@ from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, NUMBER, USER, a_number, an_agent, bound, text_from, the_chats, written
 from tests.fakes.llm_server import LlmServer, LlmTalk, Message, until
 
+pytestmark = pytest.mark.slow
+
 
 async def answer_each(talk: LlmTalk, message: Message) -> None:
     """Say how many texts the user has written, and the last of them."""
@@ -28,7 +30,6 @@ async def answer_each(talk: LlmTalk, message: Message) -> None:
         await talk.respond(message["response_id"], f"{len(wrote)}: {wrote[-1]}")
 
 
-@pytest.mark.slow
 async def test_texts_at_once_stay_in_order_and_users_do_not_mix(store: Store, llms: LlmServer) -> None:
     await a_number(store, **bound(await an_agent(store, llms.agent(answer_each).engine)))
     users = [f"+1415555{number:04d}" for number in range(20)]

@@ -3,8 +3,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from ari_agent.check.machine import check_api, check_database, check_rtp
 from ari_agent.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_database_that_is_to_be_made_is_not_made(tmp_path: Path) -> None:
@@ -33,6 +37,15 @@ async def test_an_address_of_audio_that_is_not_ours_is_named_and_one_that_is_our
     assert str(await check_rtp("127.0.0.1", 0, 0)) == "ok"
     assert "cannot bind 203.0.113.7" in str(await check_rtp("203.0.113.7", 0, 0))
     assert "no numeric address" in str(await check_rtp("pbx.example", 0, 0))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_every_address_of_this_machine_needs_one_to_announce(host: str) -> None:
+    assert "set ARI_AGENT_RTP_ANNOUNCED_HOST" in str(await check_rtp(host, 0, 0))
+    assert f"cannot send audio to {host}: " in str(await check_rtp(host, 0, 0, announced_host=host))
+    own, other = ("203.0.113.7", "2001:db8::7") if host == "0.0.0.0" else ("2001:db8::7", "203.0.113.7")
+    assert f"cannot send audio to {other}: " in str(await check_rtp(host, 0, 0, announced_host=other))
+    assert str(await check_rtp(host, 0, 0, announced_host=own)) == "ok"
 
 
 def bound(taken: socket.socket, port: int) -> bool:

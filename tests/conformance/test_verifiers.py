@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 from retell import Retell
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from tests.conformance.clients import Unavailable, old_python, run_node

@@ -126,6 +126,7 @@ TRUNK: Final[Json] = {
     "auth_password": "correct horse",
     "transport": "TLS",
     "codecs": ["PCMU", "G722"],
+    "media_encryption": "allow",
 }
 PHONE_NUMBER: Final[Json] = {
     **{key: value for key, value in NUMBER_SETTINGS.items() if key != "transport"},
@@ -259,6 +260,7 @@ SAMPLES: Final[list[tuple[type[BaseModel], Json]]] = [
             "sip_trunk_auth_username": "ada",
             "sip_trunk_auth_password": "correct horse",
             "codecs": ["PCMU"],
+            "media_encryption": "require",
             "ignore_e164_validation": False,
         },
     ),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.destination import is_extension, read_destination
 
 
 def refusal(model: type[TransferRequest | HangupRequest | DtmfRequest], body: dict[str, Any]) -> str:
@@ -298,3 +299,11 @@ def test_headers_may_name_variables() -> None:
     assert filled("100", X_Desk="at {{desk}}, {{nobody}}").headers == {"X-Desk": "at +15551234567, {{nobody}}"}
     with pytest.raises(ValidationError, match="printable"):
         filled("100", X_Desk="{{line}}")
+
+
+@pytest.mark.parametrize(
+    ("destination", "extension"),
+    [("1", True), ("101", True), ("123456", True), ("1234567", False), ("+12025550199", False), ("sip:101@pbx", False)],
+)
+def test_a_short_number_is_an_extension(destination: str, extension: bool) -> None:
+    assert is_extension(read_destination(destination)) is extension

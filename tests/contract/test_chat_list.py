@@ -25,11 +25,8 @@ def test_chats_are_found_by_status() -> None:
 
 @pytest.mark.parametrize("key", ["user_sentiment", "custom_attributes", "disconnection_reason"])
 def test_a_condition_that_is_not_served_is_refused_rather_than_ignored(key: str) -> None:
-    assert complaint({key: {}, "agent_tag": {}}) == f"filter_criteria: cannot filter by agent_tag, {key}"
-
-
-def test_a_key_that_no_page_knows_is_ignored_as_everywhere() -> None:
-    assert ChatFilters.model_validate({"colour": "blue"}) == ChatFilters()
+    assert complaint({key: {}, "opt": {}}).startswith("filter_criteria: cannot filter by ")
+    assert key in complaint({key: {}, "opt": {}})
 
 
 @pytest.mark.parametrize("criteria", [[], "ended", 1])

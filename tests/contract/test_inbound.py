@@ -71,7 +71,7 @@ def test_only_a_literal_true_rejects(reject: bool | None) -> None:
         ("agent_12345", "call_inbound: must be an object"),
     ],
 )
-def test_one_invalid_field_makes_the_whole_answer_invalid(answer: Any, said: str) -> None:
+def test_an_error_says_which_field_is_not_valid(answer: Any, said: str) -> None:
     document = {"call_inbound": answer}
     with pytest.raises(ValidationError) as refused:
         InboundWebhookBody.model_validate(document)

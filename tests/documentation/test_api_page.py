@@ -13,10 +13,10 @@ from ari_agent.api.route import Route
 from ari_agent.api.routes import ROUTES
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
+from ari_agent.contract.inbound_answer import read_answer
 from ari_agent.contract.phone_call import OlderPhoneCallCreate
 from ari_agent.contract.phone_number import PhoneNumberCreate
 from ari_agent.contract.registered_call import WebCallCreate
-from ari_agent.webhooks.inbound import parse_answer
 from tests.contract.without_effect_table import BEGIN, table
 from tests.documentation.pages import PAGES, ROOT, name
 from tests.made_part import renewed
@@ -75,4 +75,4 @@ def test_a_request_that_a_page_shows_is_taken_as_it_is(method: str, path: str, b
 def test_an_answer_of_the_inbound_webhook_that_a_page_shows_is_taken_as_it_is() -> None:
     page = (ROOT / "docs" / "webhooks.md").read_text()
     [shown] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    assert parse_answer(shown.encode()).dynamic_variables == {"customer": "Bob"}
+    assert read_answer(shown.encode(), "call_inbound").answer.dynamic_variables == {"customer": "Bob"}

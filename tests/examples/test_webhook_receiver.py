@@ -35,6 +35,6 @@ async def test_it_prints_events_and_refuses_what_is_not_signed() -> None:
     ):
         url = f"http://127.0.0.1:{port}/events"
         with pytest.raises(PostFailed, match="401"):
-            await SignedPost(session, "another key", now_ms).notify(url, body, timeout_s=10)
-        await SignedPost(session, API_KEY, now_ms).notify(url, body, timeout_s=10)
+            await SignedPost(session, "another key", now_ms).notify(url, body, delivery_id="d1", timeout_s=10)
+        await SignedPost(session, API_KEY, now_ms).notify(url, body, delivery_id="d1", timeout_s=10)
         assert (await printed.readline()).decode() == 'call_ended {"call_id": "call_1"}\n'

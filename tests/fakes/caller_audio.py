@@ -35,6 +35,8 @@ class CallerAudio(asyncio.DatagramProtocol):
     """Speaks silence until told otherwise. Times are of the monotonic clock."""
 
     def __init__(self) -> None:
+        self.stamps_each_end = False
+        """True: each of the packets that end a digit has a timestamp of its own, which RFC 4733 does not allow."""
         self.heard: list[HeardPacket] = []
         self.impair: Impairment | None = None
         self.muted = False
@@ -121,6 +123,8 @@ class CallerAudio(asyncio.DatagramProtocol):
                     self._emit(
                         address, packet(TELEPHONE_EVENT, marker, sequence, event_timestamp, ssrc, payload), index
                     )
+                    if self.stamps_each_end and not event:
+                        event_timestamp += FRAME_TICKS
                     sequence, marker = sequence + 1, False
             else:
                 pause = max(0, pause - 1)

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
+from urllib.parse import quote
 
 from tests.fakes.caller_audio import CallerAudio
 from tests.fakes.sip_message import SipMessage, first, tag_of, uri_of
@@ -47,12 +48,18 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReferPlan:
-    """How this caller's side treats a REFER: the answer, then NOTIFYs (seconds after the last step, SIP status)."""
+    """A carrier's habits with a REFER: the answer, then NOTIFYs (seconds after the last step, SIP status), then BYE.
 
-    answer: int = 202
+    answer: None for none at all. hang_up_s: BYE so long after the last NOTIFY; None leaves it to the other side.
+    bye_beside_notify: BYE in the same instant as the last NOTIFY, before or after it on the wire, without waiting.
+    subscribed_s: for how many seconds each NOTIFY says that the subscription of the REFER stands.
+    """
+
+    answer: int | None = 202
     notifies: tuple[tuple[float, int], ...] = ((0.05, 100), (0.1, 200))
     hang_up_s: float | None = None
-    """Send BYE so long after the last NOTIFY; None: leave that to the other side."""
+    bye_beside_notify: Literal["before", "after"] | None = None
+    subscribed_s: int = 60
 
 
 @dataclass(slots=True)
@@ -126,6 +133,7 @@ class SipCaller(asyncio.DatagramProtocol):
     ) -> None:
         with contextlib.suppress(TimeoutError, CallFailed):
             await self._leave()
+            await self._end_refers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -133,6 +141,14 @@ class SipCaller(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             await asyncio.sleep(0)
+
+    async def _end_refers(self) -> None:
+        """For the next test: Asterisk lists the channel until every REFER is answered and has its last NOTIFY."""
+        for refer in self.received:
+            if refer.method == "REFER" and (refer.need("Via"), "REFER") not in self._answered:
+                self._send(self._response(refer, 603, b""))
+        if self._open_refer is not None:
+            await self._notify(self._open_refer, 487)
 
     async def _leave(self) -> None:
         dialog = self._dialog
@@ -225,11 +241,13 @@ class SipCaller(asyncio.DatagramProtocol):
         dialog.over = True
         try:
             await self.request("BYE", headers=headers, timeout_s=timeout_s)
-            if self._open_refer is not None:
-                # The subscription of a REFER outlives the call (RFC 6665): it is ended like the call.
-                await self._notify(self._open_refer, 487)
         finally:
             await self.audio.stop()
+
+    async def hang_up_if_up(self) -> None:
+        """BYE, unless the other side has sent it."""
+        with contextlib.suppress(TimeoutError):
+            await self._leave()
 
     async def bye(self, timeout_s: float = 10.0) -> SipMessage:
         """The BYE of the other side."""
@@ -238,6 +256,16 @@ class SipCaller(asyncio.DatagramProtocol):
     async def refer(self, timeout_s: float = 10.0) -> SipMessage:
         """The REFER of the other side."""
         return await self._until(lambda: first(self.received, method="REFER"), "REFER", timeout_s)
+
+    async def hand_over_to(self, other: SipCaller, *, timeout_s: float = 5.0) -> SipMessage:
+        """REFER whom we talk to into the call of our other line (attended transfer, RFC 5589 section 7); the answer."""
+        host, port = self.pbx
+        line = other._need_dialog()
+        user = uri_of(line.remote_uri).removeprefix("sip:").partition("@")[0]
+        replaces = quote(f"{line.call_id};to-tag={line.remote_tag};from-tag={line.local_tag}", safe="")
+        refer_to = f"<sip:{user}@{host}:{port}?Replaces={replaces}>"
+        headers = [("Refer-To", refer_to), ("Referred-By", self._need_dialog().local_uri)]
+        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
 
     async def hold(self) -> None:
         """Re-INVITE with sendonly, and silence on the line."""
@@ -455,6 +483,10 @@ class SipCaller(asyncio.DatagramProtocol):
         if message.method == "ACK" or dialog is None:
             return
         status = self.refer_plan.answer if message.method == "REFER" else 200
+        if message.method == "SUBSCRIBE":  # Asterisk asks whether a REFER's subscription still stands
+            status = 481
+        if status is None:
+            return
         body = self._sdp("sendrecv") if message.method == "INVITE" else b""
         self._answered[key] = self._send(self._response(message, status, body))
         if message.method == "BYE":
@@ -471,25 +503,28 @@ class SipCaller(asyncio.DatagramProtocol):
         return SipMessage(f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}", tuple(kept), body)
 
     async def _notify(self, number: str, status: int) -> None:
+        """NOTIFY as RFC 3515 section 2.4.5 says, in message/sipfrag, until its answer."""
         if status >= 200:
             self._open_refer = None
+        lasts_s = self.refer_plan.subscribed_s
         headers = [
             ("Event", f"refer;id={number}"),
-            ("Subscription-State", "active;expires=60" if status < 200 else "terminated;reason=noresource"),
+            ("Subscription-State", f"active;expires={lasts_s}" if status < 200 else "terminated;reason=noresource"),
             ("Content-Type", "message/sipfrag;version=2.0"),
         ]
         fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
         await self.request("NOTIFY", headers=headers, body=fragment)
 
     async def _play_refer(self, refer: SipMessage, plan: ReferPlan) -> None:
-        """Report as RFC 3515 section 2.4.5 says, in message/sipfrag."""
         number = self._open_refer = refer.need("CSeq").split()[0]
-        for delay_s, status in plan.notifies:
+        for index, (delay_s, status) in enumerate(plan.notifies):
             await asyncio.sleep(delay_s)
             if self._need_dialog().over:
                 return  # the caller hung up meanwhile
-            with contextlib.suppress(TimeoutError):
-                await self._notify(number, status)
+            steps = [self._notify(number, status)]
+            if plan.bye_beside_notify is not None and index == len(plan.notifies) - 1:
+                steps.insert(0 if plan.bye_beside_notify == "before" else 1, self.hang_up())
+            await asyncio.gather(*steps, return_exceptions=True)
         dialog = self._need_dialog()
         if plan.hang_up_s is not None and not dialog.over:
             await asyncio.sleep(plan.hang_up_s)

@@ -11,6 +11,8 @@ class TcpRelay:
     """Listens on loopback and passes everything on to one address. Use as `async with`."""
 
     def __init__(self, host: str, port: int) -> None:
+        self.replaces: tuple[bytes, bytes] | None = None
+        """What the near end reads in place of what the far end wrote; both of the same length."""
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -52,7 +54,7 @@ class TcpRelay:
                 far_reader, far_writer = await asyncio.open_connection(*self._target)
                 self._writers.add(far_writer)
                 try:
-                    await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+                    await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
                 finally:
                     await self._close(far_writer)
         finally:
@@ -64,11 +66,10 @@ class TcpRelay:
             await writer.wait_closed()
         self._writers.discard(writer)
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    # The end of one direction is the end of both: HTTP/1.1 and websockets never half-close.
-    writer.transport.abort()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data.replace(*self.replaces) if self.replaces else data)
+                await writer.drain()
+        # The end of one direction is the end of both: HTTP/1.1 and websockets never half-close.
+        writer.transport.abort()

@@ -67,11 +67,12 @@ class Answer:
     delay_s: float = 0.0
     hang_up: bool = False
     """Close the connection instead of answering."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def inbound(cls, *, delay_s: float = 0.0, **fields: Any) -> Answer:
-        """A 200 of the inbound webhook with these fields under `call_inbound`."""
-        return cls(200, json.dumps({"call_inbound": fields}).encode(), delay_s)
+    def inbound(cls, *, delay_s: float = 0.0, part: str = "call_inbound", **fields: Any) -> Answer:
+        """A 200 of the inbound webhook with these fields under `part`."""
+        return cls(200, json.dumps({part: fields}).encode(), delay_s)
 
 
 NO_CONTENT: Final = Answer()
@@ -173,4 +174,6 @@ class WebhookServer:
             raise
         if answer.hang_up and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=answer.status, body=answer.body or None, content_type="application/json")
+        return web.Response(
+            status=answer.status, body=answer.body or None, content_type="application/json", headers=answer.headers
+        )

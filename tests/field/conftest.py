@@ -1,4 +1,4 @@
-"""What real systems send: the fixtures of tests/integration, for tests that need a real Asterisk."""
+"""What real systems send: the fixtures of tests/integration, for tests that need a real Asterisk, and of tests/api."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.api.conftest import api, board, dependencies, house, start_api, store
 from tests.integration.conftest import (
     go_before_others,
     nothing_is_left,
@@ -15,7 +16,19 @@ from tests.integration.conftest import (
     stage,
 )
 
-__all__ = ["go_before_others", "nothing_is_left", "pytest_runtest_makereport", "scripts_went_well", "stage"]
+__all__ = [
+    "api",
+    "board",
+    "dependencies",
+    "go_before_others",
+    "house",
+    "nothing_is_left",
+    "pytest_runtest_makereport",
+    "scripts_went_well",
+    "stage",
+    "start_api",
+    "store",
+]
 
 HERE = Path(__file__).parent
 

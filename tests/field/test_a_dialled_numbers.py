@@ -149,3 +149,30 @@ async def test_a_value_that_is_no_utf_8_is_named_as_the_cause(stage: Stage) -> N
         await caller.dial("latin-1")
         assert (await caller.refused(timeout_s=20)).status == 503
     assert "probably no UTF-8" in stage.controller.log_tail(5)
+
+
+async def variables_through(stage: Stage, prefix: str) -> Mapping[str, str]:
+    """The dynamic variables of a call whose caller dials a prefix of the dialplan, then a number."""
+    number = stage.new_number()
+    agent, _ = await numbered(stage, number)
+    async with stage.caller() as caller:
+        await caller.call(prefix + number[1:])
+        variables: Mapping[str, str] = (await agent.call()).variables
+        return variables
+
+
+async def test_a_variable_in_latin_1_has_a_replacement_where_its_name_is_known(stage: Stage) -> None:
+    assert (await variables_through(stage, "*71"))["latin"] == "Müller"
+    assert (await variables_through(stage, "*73"))["latin"] == "M?ller"
+    assert "step 1 of *73" in stage.controller.log_tail(20)
+    assert "no UTF-8 (Latin-1?), of which Asterisk makes no event: AGENTVAR_latin has ? instead" in (
+        stage.controller.log_tail(20)
+    )
+
+
+async def test_a_variable_in_latin_1_whose_name_is_not_known_is_missing_with_a_word(stage: Stage) -> None:
+    variables = await variables_through(stage, "*72")
+    assert variables["plan"] == "gold"
+    assert "unknown_latin" not in variables
+    assert "step 2 of *72" in stage.controller.log_tail(20)
+    assert "of which Asterisk makes no event: an AGENTVAR_ that it sets is missing" in stage.controller.log_tail(20)

@@ -166,7 +166,7 @@ async def test_the_list_of_countries_holds_for_transfers(stage: Stage, to: str) 
         assert not [message for message in call.caller.received if message.method == "REFER"]
 
 
-@pytest.mark.parametrize("to", ["+14155559999", "100", "sip:bob@sip.example.com"])
+@pytest.mark.parametrize("to", ["+14155559999", "sip:+14155559999@sip.example.com", "sip:bob@sip.example.com"])
 async def test_what_the_list_of_countries_allows_is_sent(stage: Stage, to: str) -> None:
     async with stage.connected(number=US_ONLY) as call:
         await call.agent.transfer(to)

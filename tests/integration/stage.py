@@ -23,6 +23,17 @@ from tests.fakes.webhook_server import Hook, WebhookServer
 CALLER_ADDRESS: Final = "127.0.0.2"
 """Calls from here come in as from a trunk, without a password."""
 CALLER_NUMBER: Final = "+14155550100"
+RECEPTION_ADDRESS: Final = "127.0.0.3"
+"""Calls from here come in as from a trunk, too, and may be transferred by their phone."""
+ENDPOINTS: Final = f"""
+[reception](trunk)
+allow_transfer = yes
+
+[reception]
+type = identify
+endpoint = reception
+match = {RECEPTION_ADDRESS}
+"""
 DIALPLAN: Final = """
 [from-trunk](+)
 ; The agent named by the dialplan, with variables of both kinds.
@@ -48,9 +59,29 @@ exten = _*74X.,1,Dial(Local/+${EXTEN:3}@from-trunk)
 exten = latin-1,1,Set(LETTER=ü)
  same = n,Stasis(ari_agent,customer=M${LETTER:0:1}ller)
  same = n,Goto(ari-agent-after,${STASISSTATUS},1)
+; A caller at the reception waits here, and then talks to whoever calls `reception`.
+exten = waits,1,Set(GLOBAL(AT_RECEPTION)=${CHANNEL})
+ same = n,Answer()
+ same = n,Wait(60)
+exten = reception,1,Bridge(${AT_RECEPTION})
+ same = n,Hangup()
+; The same in a variable for the agent: in the first step, and in a later one.
+exten = _*73X.,1,Set(AGENTVAR_latin=M${EVAL(ü):0:1}ller)
+ same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
+exten = _*72X.,1,Set(AGENTVAR_plan=gold)
+ same = n,Set(AGENTVAR_unknown_latin=M${EVAL(ü):0:1}ller)
+ same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
+exten = _*71X.,1,Set(AGENTVAR_latin=Müller)
+ same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
+ same = n,Hangup(17)
+
+; The extensions of the PBX itself: the caller is told nothing, and hung up.
+[desks]
+exten = 101,1,Set(GLOBAL(DESK_101)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${CALLERID(num)})
+ same = n,Wait(1)
  same = n,Hangup(17)
 
 [from-ai-agent]
@@ -232,6 +263,7 @@ async def staged(
         "ari_port": 0,
         "rtp_ports": audio_ports(),
         "callers": (CALLER_ADDRESS,),
+        "pjsip": ENDPOINTS,
         "extensions": DIALPLAN,
         **(pbx_options or {}),
     }
@@ -242,6 +274,7 @@ async def staged(
         if through_relay:
             relay = await stack.enter_async_context(TcpRelay("127.0.0.1", pbx.ari_port))
             ari_url = f"http://127.0.0.1:{relay.port}/ari"
+        settings.setdefault("EXTENSIONS_CONTEXT", "desks")
         controller = Controller(
             folder,
             ari_url=ari_url,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.webhook_server import Delivery
 from tests.integration.stage import Stage
@@ -33,7 +31,7 @@ def _facts(delivery: Delivery) -> dict[str, object]:
 async def test_a_failed_and_a_successful_transfer(stage: Stage) -> None:
     async with stage.connected(agent=WANTED) as call:
         call.caller.refer_plan = ReferPlan(notifies=((0.05, 486),))
-        await call.agent.transfer("1001")
+        await call.agent.transfer("+14155551001")
         assert (await call.agent.transfer_result())["sip_status"] == 486
         call.caller.refer_plan = ReferPlan()
         await call.agent.transfer("+14155558888")
@@ -49,7 +47,7 @@ async def test_a_failed_and_a_successful_transfer(stage: Stage) -> None:
         "call_ended",
     ]
     option = {"type": "cold_transfer", "coldTransferMode": "sip_refer"}
-    first = {"transfer_destination": {"number": "1001"}, "transfer_option": option}
+    first = {"transfer_destination": {"number": "+14155551001"}, "transfer_option": option}
     second = {"transfer_destination": {"number": "+14155558888"}, "transfer_option": option}
     assert [_facts(delivery) for delivery in events] == [{}, first, first, second, second, {}, {}]
     assert [delivery.call["call_status"] for delivery in events] == ["ongoing"] * 6 + ["ended"]
@@ -58,11 +56,9 @@ async def test_a_failed_and_a_successful_transfer(stage: Stage) -> None:
 
 async def test_a_caller_who_hangs_up_meanwhile_cancels_the_transfer(stage: Stage) -> None:
     async with stage.connected(agent=WANTED) as call:
-        call.caller.refer_plan = ReferPlan(notifies=((0.05, 100),))
+        call.caller.refer_plan = ReferPlan(notifies=((0.05, 100), (0.2, 487)), bye_beside_notify="after")
         await call.agent.transfer("+14155559999")
-        await call.caller.refer()
-        await asyncio.sleep(0.2)
-        await call.caller.hang_up()
+        await call.agent.gone()
     events = await _until(stage, call.call_id, "call_ended")
     assert [delivery.event for delivery in events] == [
         "call_started",

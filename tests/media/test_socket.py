@@ -226,3 +226,9 @@ async def test_nothing_is_left_when_all_are_closed() -> None:
     again = ports.open(lambda _: None)
     again.close()
     assert descriptors() == before
+
+
+async def test_an_address_that_is_not_ours_is_named_and_not_the_ports() -> None:
+    with pytest.raises(NoRtpPort, match=r"cannot bind 203\.0\.113\.7:0: .*ARI_AGENT_RTP_HOST") as refused:
+        RtpPorts("203.0.113.7").open(lambda _: None)
+    assert "widen" not in str(refused.value)

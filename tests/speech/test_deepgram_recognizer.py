@@ -13,6 +13,8 @@ from ari_agent.speech.recognizer import ListeningOptions
 from tests.fakes.speech_server import KEY, SpeechServer, speech_server
 from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, Ear, feed, say, speech
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = DeepgramListening(KEY, final_timeout_s=60, patience_s=(2.0, 0.1), dial_timeout_s=60)
 
 

@@ -19,6 +19,8 @@ from tests.fakes import flite
 from tests.fakes.llm_server import until
 from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, failure, whole
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture
 async def synthesizer() -> AsyncIterator[FliteSynthesizer]:

@@ -17,6 +17,8 @@ from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecogni
 from tests.fakes.llm_server import until
 from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, Ear, feed, say, speech
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def recognizer(workers: int = 1, stuck_s: float = 8.0) -> AsyncIterator[GrammarRecognizer]:

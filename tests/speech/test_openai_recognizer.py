@@ -14,6 +14,8 @@ from ari_agent.speech.recognizer import ListeningOptions
 from tests.fakes.speech_server import KEY, SpeechServer, Trouble, speech_server
 from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, Ear, feed, say, speech
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def recognizer_of(server: SpeechServer, *, timeout_s: float = 60.0) -> AsyncIterator[OpenAiRecognizer]:

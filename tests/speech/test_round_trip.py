@@ -10,6 +10,8 @@ from tests.fakes import flite
 from tests.speech.speaking import MS_BYTES, Ear, say
 from tests.speech.spoken import whole
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pocketsphinx")
 
 

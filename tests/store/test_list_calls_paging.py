@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,12 +291,13 @@ PLANS: Mapping[str, tuple[Sequence[AnyFilter], str]] = {
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("with_time", [False, True])
-async def test_pages_are_found_and_sorted_by_an_index_alone(
-    store: Store, database_url: str, name: str, with_time: bool
-) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL reads a table this small without an index")
+async def test_pages_are_found_and_sorted_by_an_index_alone(tmp_path: Path, name: str, with_time: bool) -> None:
     filters, index = PLANS[name]
+    # PostgreSQL reads a table this small without an index, and tells nothing.
+    database_url = f"sqlite+aiosqlite:///{tmp_path}/calls.db"
+    store = Store(database_url)
+    await store.open()
+    await store.close()
     database = Database(database_url)
 
     def plan(connection: Connection) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, literal, select, text
 
 from ari_agent.errors import StoreError
 from ari_agent.store import migrations
@@ -55,7 +55,7 @@ async def test_what_was_written_is_there_after_opening_again(store: Store, datab
     await store.close()
     again = Store(database_url)
     await again.open()
-    await again.ping()
+    await again.probe()
     assert await again.calls.get("call_1") == a_call()
     assert await again.outbox.depth() == 1
     await again.close()
@@ -219,16 +219,17 @@ async def test_postgresql_refusing_is_one_line(postgresql_url: str, change: tupl
 
 
 async def test_a_postgresql_connection_that_died_is_replaced(postgresql_url: str) -> None:
-    store = Store(f"{postgresql_url}/postgres" if "/" not in postgresql_url.split("//")[1] else postgresql_url)
-    await store.ping()
+    database = Database(f"{postgresql_url}/postgres" if "/" not in postgresql_url.split("//")[1] else postgresql_url)
+    one = select(literal(1))
+    assert await database.scalar(one) == 1
     killer = Database(f"{postgresql_url}/postgres")
     kill = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
     )
     await killer.read(lambda connection: connection.execute(kill).all())
-    await store.ping()
-    await store.close()
+    assert await database.scalar(one) == 1
+    await database.close()
     await killer.close()
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import AlreadyStored, FallbackChain
+from ari_agent.routing.dialled_number import Dialled
 from ari_agent.store.store import Store
 from tests.store.samples import a_number
 
@@ -166,14 +167,14 @@ async def test_of_two_who_register_a_number_at_once_one_succeeds(store: Store) -
     assert sum(isinstance(outcome, AlreadyStored) for outcome in outcomes) == 4
 
 
-async def test_the_first_spelling_that_is_registered_is_found(store: Store) -> None:
+async def test_what_was_dialled_is_found_in_its_likeliest_spelling(store: Store) -> None:
     await store.phone_numbers.create(a_number("1000"))
     await store.phone_numbers.create(a_number("+1000000"))
-    find = store.phone_numbers.find
-    assert await find(["+1000", "+1000000", "1000"]) == a_number("+1000000")
-    assert await find(["1000", "+1000000"]) == a_number("1000")
-    assert await find(["2000", "\x00"]) is None
-    assert await find([]) is None
+    dialled = store.phone_numbers.dialled
+    assert await dialled(["1000", "+1000000"]) == (Dialled("1000", "1000"), a_number("1000"))
+    assert await dialled(["00999", "1000000"]) == (Dialled("1000000", "+1000000"), a_number("+1000000"))
+    assert await dialled(["2000", "\x00"]) == (Dialled("2000"), None)
+    assert await dialled([]) == (Dialled(""), None)
 
 
 async def test_an_unknown_number_is_none(store: Store) -> None:
@@ -204,9 +205,10 @@ async def test_pages_walk_through_every_number_once(store: Store, ascending: boo
     assert seen == (numbers if ascending else numbers[::-1])
 
 
-async def test_numbers_that_could_be_the_dialled_one_are_found_by_spelling_and_ending(store: Store) -> None:
+async def test_a_number_that_was_dialled_as_in_its_country_is_found_by_its_ending(store: Store) -> None:
     for phone_number in ("+14155550100", "+12025550100", "100", "+14155550199"):
         await store.phone_numbers.create(a_number(phone_number))
-    alike = store.phone_numbers.alike
-    assert sorted(await alike(["100"], ["0100"])) == ["+12025550100", "+14155550100", "100"]
-    assert await alike(["0100"], []) == []
+    dialled = store.phone_numbers.dialled
+    assert await dialled(["2025550100"]) == (Dialled("2025550100", "+12025550100"), a_number("+12025550100"))
+    found, number = await dialled(["5550100"])
+    assert number is None and set(found.near_misses) == {"+14155550100", "+12025550100"}

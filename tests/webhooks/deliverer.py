@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import aiohttp
 import pytest
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery, OutboxPort
 from tests.webhooks.receiver import API_KEY

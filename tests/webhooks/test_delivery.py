@@ -18,6 +18,8 @@ from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, delivering, end, until_settled
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
 
+pytestmark = pytest.mark.slow
+
 STARTED, ENDED = WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED
 
 
@@ -252,6 +254,42 @@ async def test_pauses_grow_and_vary_by_a_fifth(attempts: int, dice: float, retry
         await outbox.settled.wait()
         await end(running)
     assert outbox.retries == [retry_ms]
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "retry_ms"),
+    [
+        (429, "7", 7_700),
+        (503, "7", 7_700),
+        (500, "7", 1_000),
+        (503, "Thu, 01 Jan 1970 00:00:10 GMT", 11_000),
+        (429, "0", 1_000),
+        (429, "soon", 1_000),
+        (429, "31536000", 660_000),
+    ],
+)
+async def test_a_receiver_may_say_when_to_come_again(status: int, header: str, retry_ms: int) -> None:
+    async def refuse(_: Arrival) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Retry-After": header})
+
+    async with Receiver(refuse) as receiver, aiohttp.ClientSession() as session:
+        outbox = FakeOutbox(an_event(receiver.url))
+        delivery = Delivery(outbox, session, API_KEY, now_ms=lambda: 0, dice=lambda: 0.5)
+        running = asyncio.create_task(delivery.run())
+        await outbox.settled.wait()
+        await end(running)
+    assert outbox.retries == [retry_ms]
+
+
+@pytest.mark.parametrize("copies_data", [True, False])
+async def test_what_is_sent_with_a_copy_is_signed_with_it(copies_data: bool) -> None:
+    async with Receiver() as receiver:
+        outbox = FakeOutbox(an_event(receiver.url))
+        async with delivering(outbox, copies_data=copies_data):
+            await outbox.settled.wait()
+    (arrival,) = receiver.arrivals
+    assert arrival.is_signed
+    assert ("data" in arrival.document) is copies_data
 
 
 async def test_while_the_database_is_away_an_accepted_event_is_not_sent_again() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 
+import pytest
 from aiohttp import web
 
 from ari_agent.contract.webhook_event import WebhookEventName
@@ -14,6 +15,8 @@ from ari_agent.webhooks.delivery import MAX_IN_FLIGHT_PER_RECEIVER
 from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, delivering, until_settled
 from tests.webhooks.receiver import Arrival, Receiver, never
+
+pytestmark = pytest.mark.slow
 
 NAMES = (WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
 CALLS = 200

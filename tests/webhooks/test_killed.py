@@ -7,14 +7,18 @@ import random
 import sys
 from collections.abc import Sequence
 
+import pytest
 from aiohttp import web
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.store.samples import a_call
 from tests.webhooks.receiver import Arrival, Receiver
+
+pytestmark = pytest.mark.slow
 
 CALLS = 60
 KILLS = 3
@@ -92,6 +96,8 @@ async def test_killed_again_and_again_every_event_arrives(database_url: str) -> 
     assert sent_after_record == []
     assert accepted == await recorded(database) == everything
     assert await store.outbox.depth() == await store.outbox.dead_count() == 0
+    told = {(key_of(arrival), arrival.headers["x-ari-agent-delivery"]) for arrival in receiver.arrivals}
+    assert len(told) == len({delivery_id for _, delivery_id in told}) == len(everything)
     first = first_arrivals(receiver.arrivals)
     for number in range(CALLS):
         moments = [first[f"call_{number}", name.value] for name in NAMES]

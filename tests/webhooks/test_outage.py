@@ -11,12 +11,17 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName, compact_json
+import pytest
+
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.fakes.controller import Controller, free_tcp_port
 from tests.store.samples import a_call
+
+pytestmark = pytest.mark.slow
 
 NAMES = (
     WebhookEventName.CALL_STARTED,

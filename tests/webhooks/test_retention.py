@@ -19,6 +19,8 @@ from ari_agent.webhooks.retention import DAY_MS, Retention
 from tests.fakes.controller import Controller, free_tcp_port
 from tests.store.samples import START_MS, a_call, an_event
 
+pytestmark = pytest.mark.slow
+
 CALL_IDS = ("delivered", "dead", "pending")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
+from ari_agent.http_client import http_client
 from ari_agent.webhooks.signed_post import PostFailed, SignedPost
 from tests.fakes.certificate import self_signed
 from tests.webhooks.receiver import API_KEY, Receiver
@@ -23,7 +24,7 @@ SECRET = "hunter2"
 @contextlib.asynccontextmanager
 async def posting() -> AsyncIterator[SignedPost]:
     """A client as the controller has it."""
-    async with aiohttp.ClientSession() as session:
+    async with http_client() as session:
         yield SignedPost(session, API_KEY, lambda: 1_760_000_000_000)
 
 
@@ -60,7 +61,7 @@ async def answering(answer: bytes, *, then: bytes = b"", stay: bool = False) -> 
 async def notify(url: str, *, timeout_s: float = 10) -> None:
     """A body, to that URL."""
     async with posting() as post:
-        await post.notify(url, b'{"event":"call_ended"}', timeout_s=timeout_s)
+        await post.notify(url, b'{"event":"call_ended"}', delivery_id="d1", timeout_s=timeout_s)
 
 
 async def test_an_answer_that_never_ends_is_success_and_is_not_kept() -> None:
@@ -96,6 +97,16 @@ async def test_why_it_failed_is_told_without_the_url(answer: bytes, why: str) ->
             await notify(url)
     assert SECRET not in failure.value.why
     assert "\n" not in failure.value.why
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(bytes(8 * 1024 * 1024)), b"{}"], ids=["8 MiB in 8 kB", "not packed"])
+async def test_an_answer_that_says_it_is_packed_is_not_unpacked(packed: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    async with answering(head + packed) as (url, _), posting() as post:
+        with pytest.raises(PostFailed, match="answered with a packed body"):
+            await post.send(url, b'{"event":"call_inbound"}', delivery_id="1", timeout_s=10, answer_limit_bytes=1024)
+    async with answering(head + packed) as (url, _):
+        await notify(url)  # whose answer is its status alone
 
 
 async def test_nobody_listens_is_told_without_the_url() -> None:

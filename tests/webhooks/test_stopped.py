@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from ari_agent.store.store import Store
@@ -13,6 +14,8 @@ from tests.fakes.controller import Controller, free_tcp_port
 from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, until_settled
 from tests.webhooks.receiver import Arrival, Receiver
+
+pytestmark = pytest.mark.slow
 
 SLOW = [f"slow_{number}" for number in range(5)]
 STUCK = [f"stuck_{number}" for number in range(5)]

@@ -19,7 +19,7 @@ from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.media.audio import SILENCE_DBFS
 
 NO_AUDIO_AFTER_S: Final = 30.0
-"""How long after the answer the caller's side may send no audio at all."""
+"""How long after the answer the caller's side may send no audio at all, where no setting says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class MediaSpec:
 
     metadata: any JSON value, handed to the agent. end_call_after_silence_ms: silence of both sides that ends the call.
     connect_timeout_s: for the agent's TCP, TLS and websocket handshakes together. no_audio_after_s: how long after the
-    answer the caller's side may send no audio at all. drain_limit_s: how long an agent's last words may take after it
-    hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later ones); only
-    a text agent needs them.
+    answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
+    take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
+    ones); only a text agent needs them.
     """
 
     call_id: str
@@ -109,10 +109,27 @@ class NoAudioReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioFromElsewhere:
+    """RTP comes from another address than the one that was announced, and is dropped. Both are `host:port`."""
+
+    announced: str
+    actual: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioAgain:
+    """While the caller is away, their audio comes again after a pause: they may be back without our being told."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
-    """The front end of a web call sent what its protocol does not allow. message: what was wrong."""
+    """The front end of a web call sent what its protocol does not allow.
+
+    message: what was wrong. is_for_client: who wrote the client needs to read it, so that it stands in the close frame.
+    """
 
     message: str
+    is_for_client: bool = False
 
 
 MediaEvent: TypeAlias = (
@@ -125,6 +142,8 @@ MediaEvent: TypeAlias = (
     | KeyForwarded
     | CallerInactive
     | NoAudioReceived
+    | AudioFromElsewhere
+    | AudioAgain
     | FrontEndCorrupt
 )
 

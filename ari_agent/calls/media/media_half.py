@@ -14,7 +14,7 @@ What both share is here: the agent's side, the silence that ends a call, and the
 | what happens                                             | event             |
 |----------------------------------------------------------|-------------------|
 | nobody speaks for end_call_after_silence_ms              | CallerInactive    |
-| no audio at all within 30 s of `start`                   | NoAudioReceived   |
+| no audio at all within no_audio_after_s of `start`       | NoAudioReceived   |
 
 The media half goes on without an agent until `close`.
 """

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 
 from ari_agent.calls.media.agent_leg import NewAgentLeg
+from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
@@ -47,6 +48,7 @@ class MediaSession(MediaHalf):
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
         )
+        self._arrivals = ArrivalWatch()
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
 
@@ -54,7 +56,7 @@ class MediaSession(MediaHalf):
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
         self._socket = self._ports.open(self._bridge.receive)
         self._bridge.send_rtp = self._socket.send
-        return self._socket.address
+        return self._ports.announced_host, self._socket.address[1]
 
     def accept_from(self, host: str, port: int) -> None:
         """Send RTP to Asterisk's address, and take it from there alone. host: numeric."""
@@ -143,3 +145,12 @@ class MediaSession(MediaHalf):
     def _each_second(self, now_s: float) -> None:
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
+        if self._socket is not None:
+            for event in self._arrivals.look(
+                received=received,
+                foreign=self._socket.foreign,
+                peer=self._socket.peer,
+                stranger=self._socket.stranger,
+                is_away=self._is_away,
+            ):
+                self._on_event(event)

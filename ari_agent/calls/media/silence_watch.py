@@ -27,7 +27,7 @@ class SilenceWatch:
         found: list[MediaEvent] = []
         if now_s - spoken_s >= self._inactive_after_s:
             found.append(CallerInactive())
-        if not has_received and now_s - started_s >= self._no_audio_after_s:
+        if self._no_audio_after_s and not has_received and now_s - started_s >= self._no_audio_after_s:
             found.append(NoAudioReceived())
         news = [event for event in found if type(event) not in self._reported]
         self._reported.update(type(event) for event in news)

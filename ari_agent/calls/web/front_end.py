@@ -9,6 +9,7 @@ What it hears goes out through front_end_writer.py, but nothing before the strea
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
@@ -22,6 +23,7 @@ from ari_agent.agents.web import WebServer
 from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.media.call_media import FrontEndCorrupt
 from ari_agent.calls.web.front_end_writer import FrontEndWriter, Outgoing, Sound, Wire
+from ari_agent.calls.web.rate_estimate import RateEstimate
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import AgentCorruptPayload
 
@@ -73,14 +75,20 @@ class FrontEnd:
         audio: AudioFormat | None = None,
         fallback: AudioFormat,
         options: FrontEndOptions | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """audio: as registered; None leaves it to the first message, and to `fallback` where that is not Twilio's."""
+        """audio: as registered; None leaves it to the first message, and to `fallback` where that is not Twilio's.
+
+        clock_s: any clock that never goes back, in seconds.
+        """
         self.options = options or FrontEndOptions()
         self.tell: Callable[[FrontEndEvent], None] = _to_nobody
         self.user: User | None = None
         self.messages_in = 0
         self.budget = TokenBucket(BURST_BYTES, BYTES_PER_S)
         self.writer = FrontEndWriter(wire, encoded=self._encoded, on_gone=self.gone)
+        self._clock_s = clock_s
+        self._rate: RateEstimate | None = None
         self._fallback = fallback
         self._audio: AudioFormat | None = None
         self._server: TwilioServer | WebServer | None = None
@@ -127,6 +135,17 @@ class FrontEnd:
             self.corrupt(f"a binary message of {len(data)} bytes; Twilio's protocol is JSON text")
         elif self.user:
             self.user.hear(data)
+            if self._rate:
+                self._watch_rate(self._rate, len(data))
+
+    def _watch_rate(self, rate: RateEstimate, size_bytes: int) -> None:
+        """Take note of a message of audio; report one that comes at another rate than the call's."""
+        other_hz = rate.hear(size_bytes, self._clock_s())
+        if other_hz and self._audio:
+            why = f"audio comes at {other_hz} Hz, not the {self._audio.sample_rate} Hz of this call"
+            self.tell(FrontEndCorrupt(why, is_for_client=True))
+        if other_hz or rate.settled:
+            self._rate = None
 
     def corrupt(self, why: str) -> None:
         """Report that the front end has sent what its protocol does not allow."""
@@ -173,6 +192,7 @@ class FrontEnd:
             self.writer.forget()  # what was to be passed on before it was known to be Twilio
         else:
             self._server = WebServer()
+            self._rate = RateEstimate(audio)
             self._start(audio)
 
     def _start(self, audio: AudioFormat) -> None:

@@ -46,6 +46,7 @@ class WebCall(CallSession):
         super().__init__(services, call_id=call_id, channel_id=f"audio-websocket/{call_id}")
         self._taken = taken
         self._front = front
+        self._told_client = ""
         front.tell = self.post
         self._record = self._web_record = CallRecord(
             taken.call, agent=taken.registration.agent, account_webhook_url=services.account_webhook_url
@@ -73,11 +74,15 @@ class WebCall(CallSession):
 
     async def _front_end_corrupt(self, event: FrontEndCorrupt) -> None:
         self._log.warning("front end failed: %s", event.message)
-        await self._end(Teardown(DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD, continues_in_dialplan=True))
+        if event.is_for_client:
+            self._told_client = f": {event.message}"
+        reason = DisconnectionReason.ERROR_FRONTEND_CORRUPTED_PAYLOAD
+        await self._end(Teardown(reason, continues_in_dialplan=True, why=event.message))
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         """Close the websocket, with the call's disconnection_reason as the reason."""
-        await self._front.close(_close_code(teardown.reason), teardown.reason.value if teardown.reason else "")
+        reason = teardown.reason.value if teardown.reason else ""
+        await self._front.close(_close_code(teardown.reason), reason + self._told_client)
 
     async def _release_caller_leg(self) -> None:
         """Do nothing, because the websocket is closed already."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PSEUDO: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
+_DOUBLE_ZERO: Final = re.compile(r"^00(?=[\s(./-]*[1-9])")
 _DIALLED: Final = re.compile(r"(?:\+|00)?([0-9]{3,20})")
 
 
@@ -37,9 +38,9 @@ def require_e164(text: str) -> str:
 
 
 def _suggestion(text: str) -> str:
-    """`; did you mean +14157774444?` where the text reads as a valid number, of the US without a `+`; else nothing."""
+    """`; did you mean +14157774444?` where the text reads as a number, of the US without `+` or `00`; else nothing."""
     try:
-        guess = phonenumbers.parse(text[:64], "US")
+        guess = phonenumbers.parse(_DOUBLE_ZERO.sub("+", text[:64]), "US")
     except phonenumbers.NumberParseException:
         return ""
     if not phonenumbers.is_valid_number(guess):
@@ -58,7 +59,7 @@ def require_pseudo_number(text: str) -> str:
         return number
     raise ValueError(
         "must be a number such as +14157774444, or 1 to 64 letters, digits and * # . _ - "
-        f"for a number inside the PBX, not {number[:32]!r}"
+        f"for a number inside the PBX, not {number[:32]!r}{_suggestion(number)}"
     )
 
 

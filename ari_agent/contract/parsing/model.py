@@ -7,7 +7,8 @@ key is ignored, because deployed clients send keys that no page documents.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
@@ -103,7 +104,12 @@ def without_defaults(schema: dict[str, Any]) -> None:
 
 
 class ContractModel(BaseModel):
-    """Base class of all objects of the API: frozen; unknown keys are ignored; NaN and infinity are not numbers."""
+    """Base class of all objects of the API: frozen; unknown keys are ignored; NaN and infinity are not numbers.
+
+    OLDER_KEYS: those that are no fields, but are read as older clients mean them.
+    """
+
+    OLDER_KEYS: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         frozen=True,
@@ -127,3 +133,12 @@ class ContractModel(BaseModel):
     def as_record(self) -> dict[str, Any]:
         """The object as the database stores it; `model_validate` reads it back as an equal object."""
         return self.changes()
+
+
+def unknown_keys(model: type[BaseModel], given: object) -> Sequence[str]:
+    """Return the keys of an input that this model does not read, in their order; none where the input is no object."""
+    if not isinstance(given, dict):
+        return ()
+    older: frozenset[str] = getattr(model, "OLDER_KEYS", frozenset())
+    known = older.union(*((name, field.alias or name) for name, field in model.model_fields.items()))
+    return [key for key in given if key not in known]

@@ -12,6 +12,8 @@ from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
+    AudioAgain,
+    AudioFromElsewhere,
     CallerInactive,
     DtmfAsked,
     FrontEndCorrupt,
@@ -91,6 +93,8 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     KeyForwarded: KeyForwarded("5"),
     CallerInactive: CallerInactive(),
     NoAudioReceived: NoAudioReceived(),
+    AudioFromElsewhere: AudioFromElsewhere(announced="192.0.2.1:4000", actual="192.0.2.9:4000"),
+    AudioAgain: AudioAgain(),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 

@@ -43,6 +43,8 @@ from tests.fakes.agent_server import AgentCall, AgentServer, Refusal
 from tests.fakes.raw_agent import RawAgent
 from tests.fakes.sound import silence, tone
 
+pytestmark = pytest.mark.slow
+
 SPEECH = bytes(range(128)) + bytes(range(32))  # mu-law, loud
 LIMIT_S = 10.0
 Event = TypeVar("Event", bound=MediaEvent)
@@ -572,7 +574,6 @@ async def test_silence_of_both_sides_ends_the_call(server: AgentServer) -> None:
         assert talk.events == [AgentReady(), CallerInactive()], "told once"
 
 
-@pytest.mark.slow
 async def test_speech_puts_the_end_off_and_so_does_being_away(server: AgentServer) -> None:
     agent = server.agent()
     async with conversation(agent.engine, end_call_after_silence_ms=900) as talk:

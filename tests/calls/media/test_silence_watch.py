@@ -5,7 +5,7 @@ from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 
 
-def watch() -> SilenceWatch:
+def watch(*, no_audio_after_s: float = 30.0) -> SilenceWatch:
     """Ten seconds of silence end the call, and thirty without any audio."""
     return SilenceWatch(
         MediaSpec(
@@ -18,6 +18,7 @@ def watch() -> SilenceWatch:
             metadata=None,
             end_call_after_silence_ms=10_000,
             allow_user_dtmf=True,
+            no_audio_after_s=no_audio_after_s,
         )
     )
 
@@ -46,3 +47,8 @@ def test_each_kind_of_silence_is_reported_once() -> None:
     silence = watch()
     found = [silence.look(float(second), started_s=0.0, spoken_s=0.0, has_received=False) for second in range(40)]
     assert [event for events in found for event in events] == [CallerInactive(), NoAudioReceived()]
+
+
+def test_no_limit_is_none() -> None:
+    silence = watch(no_audio_after_s=0.0)
+    assert silence.look(1000.0, started_s=0.0, spoken_s=999.0, has_received=False) == []

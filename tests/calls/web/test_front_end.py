@@ -36,7 +36,10 @@ class Listener:
         self.heard = b""
         self.keys = ""
         self.marks: list[str] = []
-        self.front = FrontEnd(self, audio=audio, fallback=WEB_AUDIO, options=FrontEndOptions(**options))
+        self.now_s = 0.0
+        self.front = FrontEnd(
+            self, audio=audio, fallback=WEB_AUDIO, options=FrontEndOptions(**options), clock_s=lambda: self.now_s
+        )
         self.front.tell = self.told.append
         self.front.user = self
 
@@ -298,3 +301,20 @@ async def test_a_wire_that_breaks_is_a_user_who_has_gone() -> None:
     assert listener.told == [CallerGone()]
     await listener.front.close(1000, "done")
     assert listener.closed == (1000, "done")
+
+
+def test_audio_at_another_rate_is_reported_once_with_both_rates() -> None:
+    listener = Listener()
+    for _ in range(500):
+        listener.say(bytes(2 * 320))  # 20 ms at 16 kHz
+        listener.now_s += 0.02
+    why = "audio comes at 16000 Hz, not the 24000 Hz of this call"
+    assert listener.told == [FrontEndCorrupt(why, is_for_client=True)]
+
+
+def test_audio_at_the_rate_of_the_call_is_not_reported() -> None:
+    listener = Listener()
+    for _ in range(500):
+        listener.say(bytes(2 * 480))
+        listener.now_s += 0.02
+    assert listener.told == []

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import parse_json
-from ari_agent.contract.parsing.model import MAX_METADATA_BYTES, ContractModel, without_defaults
+from ari_agent.contract.parsing.model import MAX_METADATA_BYTES, ContractModel, unknown_keys, without_defaults
+from ari_agent.contract.phone_number import PhoneNumberUpdate
 from ari_agent.contract.registered_call import PhoneCallRegister
+from ari_agent.contract.transfer_event import TransferOption
 from tests.contract.samples import SAMPLES
 
 by_name = pytest.mark.parametrize(("model", "sample"), SAMPLES, ids=[model.__name__ for model, _ in SAMPLES])
@@ -149,3 +151,17 @@ def test_the_schema_of_an_update_has_no_defaults() -> None:
 
     assert Created.model_json_schema()["properties"]["volume"]["default"] == 1.0
     assert "default" not in Updated.model_json_schema()["properties"]["volume"]
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "unknown"),
+    [
+        (PhoneNumberUpdate, {"nickname": "a", "inbound_agent_id": "b", "nick": 1}, ["nick"]),
+        (TransferOption, {"coldTransferMode": "sip_refer", "cold_transfer_mode": "sip_refer", "mode": 1}, ["mode"]),
+        (PhoneNumberUpdate, ["nick"], []),
+    ],
+)
+def test_keys_that_are_neither_fields_nor_older_names_are_unknown(
+    model: type[BaseModel], body: object, unknown: list[str]
+) -> None:
+    assert list(unknown_keys(model, body)) == unknown
