@@ -57,6 +57,7 @@ from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
+from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database import make_folder
 from ari_agent.store.database_watch import DatabaseWatch
@@ -299,6 +300,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
             chats=chats,
             number_changed=calls.trunks.refresh,
+            voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
         )
     )
 
@@ -340,16 +342,17 @@ async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> As
         elevenlabs_url=settings.elevenlabs_url,
         elevenlabs_model=settings.elevenlabs_model,
         flite=settings.flite,
+        fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,
     )
-    recognizer, synthesizer = providers.recognizer(given), providers.synthesizer(given)
+    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
     if recognizer is None or synthesizer is None:
         yield None
         return
     try:
         await recognizer.start()
         await synthesizer.start()
-        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms)
+        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms, voices=voices)
     finally:
         await gather(recognizer.close(), synthesizer.close())
 

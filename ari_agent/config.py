@@ -194,6 +194,9 @@ class Settings(BaseSettings):
     elevenlabs_url: str = Field("https://api.elevenlabs.io", min_length=1, description="URL of ElevenLabs")
     elevenlabs_model: str = Field("eleven_flash_v2_5", min_length=1, description="ElevenLabs model for text to speech")
     flite: str = Field("flite", min_length=1, description="name or path of the program flite")
+    fallback_voice: str = Field(
+        "", max_length=256, description="voice that speaks for a text agent whose own voices are from elsewhere"
+    )
     grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )

@@ -1,8 +1,8 @@
 """The custom-LLM websocket: JSON text messages of a text agent, as the platform reads and writes them. Pure.
 
 Source: Retell, "LLM WebSocket" (2026-08). A message without `response_type` is a `response`; explicit nulls are taken
-for what is left out; a message of the wrong types is dropped and the socket stays open. The other role is played by the
-demo's text agent.
+for what is left out; a value of another type is read as meant where it has one reading (contract/parsing/lenient.py);
+any other message of the wrong types is dropped and the socket stays open. The other role is played by the demo's agent.
 
     ari-agent writes   ping_pong, call_details, update_only, response_required, reminder_required
     ari-agent reads    config, ping_pong, response, agent_interrupt, tool_call_invocation, tool_call_result,
@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from ari_agent.contract.parsing.lenient import LenientFlag, LenientInteger, LenientText, TextOrNull
 from ari_agent.errors import AgentCorruptPayload
 
 _WEBSOCKET_SCHEMES: Final[Mapping[str, str]] = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -30,9 +31,7 @@ _NOT_UNDERSTOOD: Final = {"role": "user", "content": UNINTELLIGIBLE, "words": ()
 
 Turntaking: TypeAlias = Literal["agent_turn", "user_turn"]
 
-_Integer = Annotated[int, Field(strict=True)]
 _Text = Annotated[str, Field(strict=True)]
-_Flag = Annotated[bool, Field(strict=True)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -48,9 +47,9 @@ class LlmConfig(_Received):
     transcript_with_tool_calls: the transcript with tool calls beside the plain one.
     """
 
-    auto_reconnect: _Flag | None = False
-    call_details: _Flag | None = False
-    transcript_with_tool_calls: _Flag | None = False
+    auto_reconnect: LenientFlag | None = False
+    call_details: LenientFlag | None = False
+    transcript_with_tool_calls: LenientFlag | None = False
 
 
 class _ConfigMessage(_Received):
@@ -89,13 +88,15 @@ Action: TypeAlias = EndCall | TransferTo | PressDigits
 
 
 class _Words(_Received):
-    content: _Text
-    content_complete: _Flag
-    no_interruption_allowed: _Flag | None = None
-    end_call: _Flag | None = None
-    transfer_number: _Text | None = None
-    show_transferee_as_caller: _Flag | None = None
-    digit_to_press: _Text | None = None
+    """content_complete: None where the server does not say whether more comes."""
+
+    content: TextOrNull = ""
+    content_complete: LenientFlag | None = None
+    no_interruption_allowed: LenientFlag | None = None
+    end_call: LenientFlag | None = None
+    transfer_number: LenientText | None = None
+    show_transferee_as_caller: LenientFlag | None = None
+    digit_to_press: LenientText | None = None
 
     @property
     def action(self) -> Action | None:
@@ -113,13 +114,13 @@ class _Words(_Received):
 class LlmResponse(_Words):
     """A piece of the answer to the request `response_id`; 0 is what the agent says first."""
 
-    response_id: _Integer
+    response_id: LenientInteger
 
 
 class LlmInterrupt(_Words):
     """A piece of something that the agent says unasked, and that cuts off whoever is speaking."""
 
-    interrupt_id: _Integer
+    interrupt_id: LenientInteger
 
 
 class LlmToolInvocation(_Received):
@@ -135,7 +136,7 @@ class LlmToolResult(_Received):
 
     tool_call_id: _Text
     content: _Text
-    successful: _Flag | None = None
+    successful: LenientFlag | None = None
 
 
 class LlmAgentConfig(_Received):

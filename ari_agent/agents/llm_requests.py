@@ -38,6 +38,7 @@ class Speech:
     """A piece of what the agent says, in order.
 
     turn: one number for all pieces of one answer or interruption; grows. text: may be empty. complete: the last piece.
+    may_be_last: the server does not say whether more comes; `Requests.complete` is for whoever takes it that none does.
     no_interruption: the user cannot cut the agent off from here to the end of the turn.
     cuts_in: whoever is talking is cut off now; only in an interruption's first piece.
     response_id or interrupt_id: which answer or interruption it belongs to.
@@ -50,6 +51,7 @@ class Speech:
     cuts_in: bool = False
     response_id: int | None = None
     interrupt_id: int | None = None
+    may_be_last: bool = False
 
 
 class _Turn:
@@ -68,11 +70,12 @@ class _Turn:
         return Speech(
             self.number,
             text,
-            message.content_complete,
+            bool(message.content_complete),
             self._no_interruption,
             cuts_in,
             self.response_id,
             self.interrupt_id,
+            may_be_last=message.content_complete is None,
         )
 
 
@@ -117,6 +120,13 @@ class Requests:
         if message.content_complete:
             self._answer, self._unspoken = None, turn
         return turn.add(message)
+
+    def complete(self, turn: int) -> None:
+        """Take this turn as complete, because its server has not said whether more comes."""
+        if self._answer is not None and self._answer.number == turn:
+            self._answer, self._unspoken = None, self._answer
+        elif self._interruption is not None and self._interruption.number == turn:
+            self._interruption, self._unspoken = None, self._interruption
 
     def spoken(self, turn: int) -> Action | None:
         """Return the action to do now that this turn was heard, once; None when there is none.

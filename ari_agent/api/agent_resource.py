@@ -17,6 +17,7 @@ from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import Noun, refuse_missing
 from ari_agent.api.route import Route, delete, get, patch, post
+from ari_agent.api.unknown_voice import refuse_change_to_unknown_voice, refuse_unknown_voice
 from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.agent import AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgentCreate, ChatAgentUpdate
@@ -45,6 +46,8 @@ class AgentResource:
     async def create(self, request: web.Request) -> web.Response:
         """Make an agent; it has version 0."""
         wanted = await read_body(request, self.creates)
+        if isinstance(wanted, AgentCreate):
+            refuse_unknown_voice(request, wanted)
         # A union of what makes each kind is no single maker for the type checker.
         new_agent: NewAgent[Any] = wanted
         return answer_saved(await agents_of(request).create(new_agent), wanted, status=201)
@@ -66,6 +69,8 @@ class AgentResource:
         agent_id = path_id(request, "agent_id", self.noun)
         changes = await read_body(request, self.updates)
         version = query_version(request)
+        if isinstance(changes, AgentUpdate):
+            refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
         agent = await agents_of(request).update(agent_id, changes, version)
         return answer_saved(agent or await refuse_missing(request, self.noun, agent_id, version), changes)
 

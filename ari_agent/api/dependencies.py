@@ -128,6 +128,11 @@ async def _nothing_depends_on(_phone_number: str) -> str | None:
     return None
 
 
+def _no_voice_is_refused(_voice_ids: Iterable[str | None]) -> str | None:
+    """Refuse nothing: without text to speech any voice may be stored."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
     """What `build_api` needs from the rest of the product.
@@ -136,7 +141,8 @@ class ApiDependencies:
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers
     calls; audio_websockets: begins them. number_changed: called after a phone number was made, changed or deleted,
-    before that is answered; returns what does not work with it now, or None. slots: the pool that GET
+    before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
+    voices of an agent can speak, or None. slots: the pool that GET
     /get-concurrency tells of.
     """
 
@@ -153,6 +159,7 @@ class ApiDependencies:
     audio_websockets: WebAcceptor | None = None
     chats: ChatService | None = None
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
+    voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None
 
 

@@ -11,6 +11,7 @@ from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, get, patch, post
+from ari_agent.api.unknown_voice import refuse_unknown_voice
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.contract.parsing.e164 import require_pseudo_number
@@ -47,14 +48,18 @@ async def create_phone_number(request: web.Request) -> web.Response:
     """Register a number that the PBX receives already. Retell sells numbers; here there are none to choose from."""
     wanted = await read_body(request, PhoneNumberCreate)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
-    await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
+    await _check_agents(
+        request, request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents
+    )
     return await _answer_changed(request, await _numbers(request).create(number), status=201)
 
 
 async def import_phone_number(request: web.Request) -> web.Response:
     """Register a number together with the trunk that outbound calls take."""
     wanted = await read_body(request, PhoneNumberImport)
-    await _check_agents(request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents)
+    await _check_agents(
+        request, request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents
+    )
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
     return await _answer_changed(request, await _numbers(request).create(number), status=201)
 
@@ -70,8 +75,8 @@ async def update_phone_number(request: web.Request) -> web.Response:
     changes = await read_body(request, PhoneNumberUpdate)
     await _known(request, phone_number)
     agents = request.app[DEPENDENCIES].store.agents
-    await _check_agents(agents.get, changes.inbound_agents, changes.outbound_agents)
-    await _check_agents(agents.any, changes.inbound_sms_agents, changes.outbound_sms_agents)
+    await _check_agents(request, agents.get, changes.inbound_agents, changes.outbound_agents)
+    await _check_agents(request, agents.any, changes.inbound_sms_agents, changes.outbound_sms_agents, speak=False)
     number = await _numbers(request).update(phone_number, changes)
     if number is None:
         raise unknown("phone number", phone_number)
@@ -122,11 +127,14 @@ async def _known(request: web.Request, phone_number: str) -> PhoneNumber:
 
 
 async def _check_agents(
-    find: Callable[[str, int | str | None], Awaitable[AnyAgent | None]], *lists: Iterable[AgentWeight] | None
+    request: web.Request,
+    find: Callable[[str, int | str | None], Awaitable[AnyAgent | None]],
+    *lists: Iterable[AgentWeight] | None,
+    speak: bool = True,
 ) -> None:
-    """Refuse to bind a number to an agent that does not exist (422), or that Retell hosts: its calls would be lost.
+    """Refuse to bind a number to an agent that does not exist (422), that Retell hosts or whose voice is unknown (400).
 
-    find: returns the agent of an id and a version.
+    find: returns the agent of an id and a version. speak: it is for calls.
     """
     for weight in (weight for weights in lists for weight in weights or ()):
         agent = await find(weight.agent_id, weight.agent_version)
@@ -136,6 +144,8 @@ async def _check_agents(
         if isinstance(agent.response_engine, RetellLlmEngine | ConversationFlowEngine):
             remedy = "is not served yet; use custom-llm or audio-websocket"
             raise UnservedAgent(agent.agent_id, agent.response_engine.type, remedy)
+        if speak:
+            refuse_unknown_voice(request, agent)
 
 
 ROUTES: Final = (

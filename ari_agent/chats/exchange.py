@@ -40,7 +40,11 @@ class Exchange:
             text = self._interruption = self._interruption.of(speech.turn)
         if speech.text:
             text.pieces.append(speech.text)
-        return AgentText("".join(text.pieces), self.requests.spoken(speech.turn)) if speech.complete else None
+        if speech.may_be_last:  # in a chat there is nothing to gain by pieces
+            self.requests.complete(speech.turn)
+        elif not speech.complete:
+            return None
+        return AgentText("".join(text.pieces), self.requests.spoken(speech.turn))
 
 
 class _Text:

@@ -2,9 +2,13 @@
 
     agent ──────────speaks──────────────────────────
              └ ECHO_MS of echo ┘
-    user              ────voice, min_voice_ms────┤ cut off at once (`cuts_at_once`), or
-                                                 ├ ducked ── confirm_ms ──▶ cut off, or unducked
-                       words of its own, or "stop" ─▶ cut off, ducked or not
+    user              ────voice, min_voice_ms────┤ ducked: silent at once, and nothing is lost yet
+                                                 ├── words of its own, or "stop" ──▶ cut off
+                                                 ├── voice longer than any nod ────▶ cut off
+                                                 └── a nod ("uh huh"), or noise ───▶ unducked
+
+A nod never interrupts, and a voice that began before the agent did ducks it at once. A recognizer that tells words
+while they are spoken settles it with the first word; with any other the voice has to be longer than a nod, or over.
 
 One user's turn has one BargeIn, which goes through these states; a pair that is absent from the table changes nothing.
 
@@ -40,7 +44,7 @@ class BargeInState(Enum):
     REFUTED = "refuted"
     """The agent was ducked for this voice in vain: only words interrupt now."""
     DONE = "done"
-    """The agent was cut off for this turn."""
+    """The agent was cut off for this turn, which interrupts nothing more."""
 
 
 class BargeInStep(Enum):
@@ -96,16 +100,16 @@ class BargeIn:
 
 
 def voice_due_ms(
-    settings: TurnSettings, *, voice_ms: float, voice_until_ms: float | None, agent_ms: float, now_ms: float
+    lasts_ms: float, *, voice_ms: float, voice_until_ms: float | None, agent_ms: float, now_ms: float
 ) -> float:
-    """When a voice is long enough to duck the agent or to cut it off.
+    """Return when a voice has lasted so long that it counts, apart from what may be the agent's own echo.
 
     voice_ms, agent_ms: since when the user and the agent speak. voice_until_ms: where the voice ended last, if known.
     """
     counts_from_ms = max(voice_ms, agent_ms)
     if agent_ms <= voice_ms < agent_ms + ECHO_MS:
         counts_from_ms = agent_ms + ECHO_MS
-    due_ms = counts_from_ms + settings.min_voice_ms
+    due_ms = counts_from_ms + lasts_ms
     if voice_until_ms is not None and voice_until_ms < due_ms:
         return max(due_ms, now_ms + LOOK_AGAIN_MS)
     return due_ms
@@ -117,11 +121,10 @@ def is_confirmed_by_words(settings: TurnSettings, text: str) -> bool:
     return bool(text) and (words.is_stop(text) or words.own_words(text) >= settings.min_words)
 
 
-def is_confirmed(settings: TurnSettings, text: str, *, voice_goes_on: bool, has_partials: bool) -> bool:
-    """Whether a voice for which the agent was ducked interrupts: by its words, or going on without any.
+def words_decide(settings: TurnSettings, text: str, *, has_partials: bool) -> bool:
+    """Whether a voice that goes on interrupts by its words alone, however long it is.
 
-    has_partials: the recognizer tells words while they are spoken, so that a voice without words has none.
+    text: of it so far. has_partials: the recognizer tells words while they are spoken, so that a voice without any text
+    has no words.
     """
-    if text:
-        return is_confirmed_by_words(settings, text)
-    return voice_goes_on and not (settings.needs_words and has_partials)
+    return has_partials and (settings.needs_words or bool(text))

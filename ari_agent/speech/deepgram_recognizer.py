@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,11 +34,10 @@ from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
     FINAL_TIMEOUT_S,
     RATE_HZ,
-    Heard,
     ListeningOptions,
 )
 from ari_agent.speech.utterance import Utterance
-from ari_agent.speech.utterances import Utterances, words_at
+from ari_agent.speech.utterances import ListeningCall, Utterances, words_at
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +92,8 @@ class DeepgramRecognizer(NetworkRecognizer):
         )
         self.settings = settings
 
-    def _recognition(
-        self,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-    ) -> _DeepgramRecognition:
-        return _DeepgramRecognition(self, options, on_heard, on_failed)
+    def _recognition(self, call: ListeningCall) -> _DeepgramRecognition:
+        return _DeepgramRecognition(self, call)
 
     async def _key_is_refused(self) -> bool:
         """Dial once, as only that tells whether a key is good for this; a second is charged at most."""
@@ -153,21 +147,9 @@ class _Sent:
 class _DeepgramRecognition(Utterances):
     """The recognition of one call, with a websocket of its own to Deepgram."""
 
-    def __init__(
-        self,
-        recognizer: DeepgramRecognizer,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-    ) -> None:
+    def __init__(self, recognizer: DeepgramRecognizer, call: ListeningCall) -> None:
         settings = recognizer.settings
-        super().__init__(
-            options,
-            on_heard,
-            on_failed,
-            piece_bytes=PIECE_MS * BYTES_PER_MS,
-            final_timeout_s=settings.final_timeout_s,
-        )
+        super().__init__(call, piece_bytes=PIECE_MS * BYTES_PER_MS, final_timeout_s=settings.final_timeout_s)
         self._recognizer = recognizer
         self._settings = settings
         self._wake = asyncio.Event()

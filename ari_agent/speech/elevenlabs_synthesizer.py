@@ -104,7 +104,7 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
         model = voice.model if voice.model and voice.model.startswith("eleven_") else self._model
-        url = self._url(_voice_id(voice.voice_id), model, voice.language)
+        url = self._url(voice_name(voice.voice_id), model, voice.language)
         with failures(self._endpoint.base):
             socket, told = await self._begun(url, text, voice)
             try:
@@ -247,8 +247,8 @@ async def _closed(socket: _Socket) -> None:
         await socket.close()
 
 
-def _voice_id(voice_id: str | None) -> str:
-    """Return the voice's id as ElevenLabs knows it. Raises: VoiceRefused."""
+def voice_name(voice_id: str | None) -> str:
+    """Return the voice's id as ElevenLabs knows it. Raises: VoiceRefused, if it cannot be one of theirs."""
     if voice_id is None:
         return DEFAULT_VOICE
     provider, name = split(voice_id)

@@ -22,6 +22,8 @@ from ari_agent.speech.barge_in import BargeIn, BargeInStep
 from ari_agent.speech.turn_settings import TurnSettings
 from ari_agent.speech.turn_words import rest_after, words_of
 
+NOD_ANSWERS_MS: Final = 1500
+"""A nod while the agent speaks is an answer if the agent ends so soon after it: it was one to a question."""
 LONGEST_TEXT: Final = 16_384
 """How many characters of one turn are kept; what is beyond is cut off."""
 
@@ -35,6 +37,8 @@ class TurnEnd(Enum):
     """The turn ends without a pause: the recognizer is sure, or the text came after the voice."""
     AFTER_AGENT = "after agent"
     """The turn ends when the agent has finished: it did not interrupt the agent, and is to be answered."""
+    AS_NOD = "as nod"
+    """The turn was a nod: it is answered if the agent finishes within NOD_ANSWERS_MS, and dismissed otherwise."""
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class UserTurn:
     """What the user has said since the last decision about it.
 
     texts: final ones. partial: of the utterance that goes on. word_ms: when the text last grew. voiced_ms: length of
-    the voices that have ended.
+    the voices that have ended. nod_ms: when it was taken for a nod.
     """
 
     voice_ended_ms: float
@@ -51,6 +55,7 @@ class UserTurn:
     partial: str = ""
     word_ms: float | None = None
     voiced_ms: float = 0.0
+    nod_ms: float = 0.0
     end: TurnEnd = TurnEnd.BY_PAUSE
 
     @property
@@ -91,6 +96,11 @@ class Endpointing:
         self._owed = 0  # final texts that the recognizer still owes
         self._unwanted = 0  # of these, the first so many belong to turns that were decided without them
         self._answered: list[str] = []  # words of an utterance that goes on, which were answered
+
+    @property
+    def owes_text(self) -> bool:
+        """Whether the recognizer still owes the final text of a voice of this turn."""
+        return self._owed > self._unwanted
 
     def open_turn(self, since_ms: float) -> UserTurn:
         """Return the turn that is open; where there is none, open one that began at since_ms."""
@@ -150,12 +160,14 @@ class Endpointing:
         turn = self.turn
         if turn is None or (turn.end is TurnEnd.AFTER_AGENT and agent_speaks):
             return None
+        if turn.end is TurnEnd.AS_NOD:
+            return turn.nod_ms + (NOD_ANSWERS_MS if agent_speaks else 0)
         if turn.end is TurnEnd.AT_ONCE and not turn.partial:
             return turn.word_ms
         if self.voice_ms is not None:
             since_ms = max(self.voice_ms, turn.word_ms or 0)
             return since_ms + (settings.wordless_ms if self.has_partials else settings.endless_ms)
-        if turn.partial or self._owed > self._unwanted:
+        if turn.partial or self.owes_text:
             return max(turn.voice_ended_ms, turn.word_ms or 0) + settings.max_end_ms
         return turn.voice_ended_ms + settings.wait_ms(turn.text)
 

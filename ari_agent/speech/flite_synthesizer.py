@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import unicodedata
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -114,7 +114,7 @@ class FliteSynthesizer:
             await _end(process)
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        name = self._name(voice.voice_id)
+        name = voice_name(voice.voice_id, [name for name in VOICES if name in self._voices])
         readable = _ascii(text)
         if not any(chr(code).isalnum() for code in readable):
             raise AttemptFailed("flite speaks English alone, and the agent's text has none of its letters", again=False)
@@ -177,14 +177,20 @@ class FliteSynthesizer:
         if process.returncode:
             raise AttemptFailed(f"{program} ended with status {process.returncode}")
 
-    def _name(self, voice_id: str | None) -> str:
-        if voice_id is None:
-            return next(name for name in VOICES if name in self._voices)
-        provider, name = split(voice_id)
-        if provider not in {None, "flite"} or name.lower() not in self._voices:
-            known = ", ".join(f"flite-{each}" for each in VOICES if each in self._voices)
-            raise VoiceRefused(f"flite has no voice {voice_id!r}: set the agent's voice_id to one of {known}")
-        return name.lower()
+
+def voice_name(voice_id: str | None, voices: Sequence[str] = VOICES) -> str:
+    """Return the voice's name as flite knows it. voices: those that there are; the first one is the default.
+
+    Raises:
+        VoiceRefused: it is none of these.
+    """
+    if voice_id is None:
+        return voices[0]
+    provider, name = split(voice_id)
+    if provider not in {None, "flite"} or name.lower() not in voices:
+        known = ", ".join(f"flite-{each}" for each in voices)
+        raise VoiceRefused(f"flite has no voice {voice_id!r}: set the agent's voice_id to one of {known}")
+    return name.lower()
 
 
 def _ascii(text: str) -> bytes:

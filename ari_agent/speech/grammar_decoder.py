@@ -27,7 +27,7 @@ _PEAK: Final = 32000
 
 
 class DecoderFactory:
-    """Makes decoders that all use the same grammar."""
+    """Makes pocketsphinx decoders, one for each utterance at a time, that all use the same grammar."""
 
     def __init__(self, grammar_text: str) -> None:
         """Reads the dictionary once.

@@ -30,7 +30,7 @@ class UtteranceListener(Protocol):
     """Is told what a worker has heard of one utterance."""
 
     def on_so_far(self, text: str) -> None:
-        """Take the text so far, which may still change."""
+        """Take the text of the utterance so far, which the worker may still change."""
 
     def on_heard(self, words: bytes) -> None:
         """Take the payload of Report.HEARD; nothing follows it."""
@@ -61,7 +61,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The id of the worker's process."""
+        """The operating system's id of the worker's process."""
         return self._process.pid
 
     @classmethod
@@ -175,7 +175,7 @@ class GrammarPool:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """The workers that are ready."""
+        """The workers that are ready to take an utterance."""
         return tuple(self._workers)
 
     async def start(self) -> None:

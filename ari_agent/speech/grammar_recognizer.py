@@ -25,7 +25,7 @@ from ari_agent.speech.grammar_wire import Order
 from ari_agent.speech.open_recognitions import OpenRecognitions
 from ari_agent.speech.recognizer import BYTES_PER_MS, FINAL_TIMEOUT_S, Heard, ListeningOptions
 from ari_agent.speech.utterance import Utterance
-from ari_agent.speech.utterances import Utterances, words_at
+from ari_agent.speech.utterances import ListeningCall, Utterances, words_at
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class GrammarRecognizer:
         on_failed: Callable[[SpeechFailed], None],
     ) -> _GrammarRecognition:
         """Begin to listen to a call, as Recognizer.open says."""
-        return self._recognitions.add(_GrammarRecognition(self, options, on_heard, on_failed))
+        return self._recognitions.add(_GrammarRecognition(self, ListeningCall(options, on_heard, on_failed)))
 
     async def close(self) -> None:
         """Close all recognitions, and end all worker processes. Idempotent."""
@@ -188,20 +188,8 @@ class _InWorker:
 class _GrammarRecognition(Utterances):
     """The recognition of one call, whose utterances worker processes hear."""
 
-    def __init__(
-        self,
-        recognizer: GrammarRecognizer,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-    ) -> None:
-        super().__init__(
-            options,
-            on_heard,
-            on_failed,
-            piece_bytes=PIECE_MS * BYTES_PER_MS,
-            final_timeout_s=recognizer.settings.final_timeout_s,
-        )
+    def __init__(self, recognizer: GrammarRecognizer, call: ListeningCall) -> None:
+        super().__init__(call, piece_bytes=PIECE_MS * BYTES_PER_MS, final_timeout_s=recognizer.settings.final_timeout_s)
         self.recognizer = recognizer
         self._in_worker: dict[Utterance, _InWorker] = {}
 

@@ -43,7 +43,7 @@ class GrammarWorker:
         self._idle: list[GrammarDecoder] = []
 
     def run(self) -> None:
-        """Obey orders until their stream ends."""
+        """Obey the orders of the pool, one after the other, until their stream ends."""
         order = self._next()
         if order is None:
             return
@@ -106,7 +106,7 @@ class GrammarWorker:
 
 
 def main() -> None:
-    """Run the worker process until its stdin ends."""
+    """Run the worker process, which reads its orders from stdin, until that ends."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     reports = os.fdopen(os.dup(1), "wb")

@@ -14,7 +14,7 @@ from ari_agent.errors import SpeechFailed, SpeechUnavailable
 from ari_agent.speech.endpoint import Endpoint, http_session
 from ari_agent.speech.open_recognitions import OpenRecognitions
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognition
-from ari_agent.speech.utterances import Utterances
+from ari_agent.speech.utterances import ListeningCall, Utterances
 
 log: Final = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class NetworkRecognizer(ABC):
         on_failed: Callable[[SpeechFailed], None],
     ) -> Recognition:
         """Begin to listen to a call, as Recognizer.open says."""
-        return self._recognitions.add(self._recognition(options, on_heard, on_failed))
+        return self._recognitions.add(self._recognition(ListeningCall(options, on_heard, on_failed)))
 
     async def close(self) -> None:
         """Close all recognitions, then the HTTP session. Idempotent."""
@@ -93,13 +93,8 @@ class NetworkRecognizer(ABC):
         return self._http
 
     @abstractmethod
-    def _recognition(
-        self,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-    ) -> Utterances:
-        """Make the provider's recognition of one call."""
+    def _recognition(self, call: ListeningCall) -> Utterances:
+        """Make the provider's recognition of one call, which the recognizer then owns and closes."""
 
     @abstractmethod
     async def _key_is_refused(self) -> bool:

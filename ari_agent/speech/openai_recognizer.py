@@ -16,7 +16,6 @@ import io
 import json
 import logging
 import wave
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,11 +29,10 @@ from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
     FINAL_TIMEOUT_S,
     RATE_HZ,
-    Heard,
     ListeningOptions,
 )
 from ari_agent.speech.utterance import Utterance, quietest_cut, voice_ms
-from ari_agent.speech.utterances import Utterances, words_at
+from ari_agent.speech.utterances import ListeningCall, Utterances, words_at
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +105,8 @@ class OpenAiRecognizer(NetworkRecognizer):
         except _Passing as trouble:
             raise SpeechFailed(str(trouble)) from None
 
-    def _recognition(
-        self,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-    ) -> _OpenAiRecognition:
-        return _OpenAiRecognition(self, options, on_heard, on_failed, self._settings.final_timeout_s)
+    def _recognition(self, call: ListeningCall) -> _OpenAiRecognition:
+        return _OpenAiRecognition(self, call, self._settings.final_timeout_s)
 
     async def _key_is_refused(self) -> bool:
         timeout = aiohttp.ClientTimeout(total=_START_TIMEOUT_S)
@@ -174,17 +167,8 @@ class OpenAiRecognizer(NetworkRecognizer):
 class _OpenAiRecognition(Utterances):
     """The recognition of one call, which sends each utterance in one or more requests."""
 
-    def __init__(
-        self,
-        recognizer: OpenAiRecognizer,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-        final_timeout_s: float,
-    ) -> None:
-        super().__init__(
-            options, on_heard, on_failed, piece_bytes=MAX_PART_MS * BYTES_PER_MS, final_timeout_s=final_timeout_s
-        )
+    def __init__(self, recognizer: OpenAiRecognizer, call: ListeningCall, final_timeout_s: float) -> None:
+        super().__init__(call, piece_bytes=MAX_PART_MS * BYTES_PER_MS, final_timeout_s=final_timeout_s)
         self._recognizer = recognizer
         self._parts: dict[Utterance, list[asyncio.Task[None]]] = {}
         self._texts: dict[Utterance, dict[int, Transcription]] = {}

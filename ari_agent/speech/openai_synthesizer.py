@@ -65,7 +65,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
         http = self._session()
-        name = _name(voice.voice_id)
+        name = voice_name(voice.voice_id)
         body: dict[str, object] = {
             "model": self._model_for(voice),
             "voice": name,
@@ -124,7 +124,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
         return AttemptFailed(f"{shown} answered {status}{said}", again=may_pass(status))
 
 
-def _name(voice_id: str | None) -> str:
+def voice_name(voice_id: str | None) -> str:
     """Return the voice's name as the server knows it. Raises: VoiceRefused, if it is another provider's voice."""
     if voice_id is None:
         return DEFAULT_VOICE

@@ -11,6 +11,7 @@ from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech import (
     deepgram_recognizer,
     elevenlabs_synthesizer,
+    flite_synthesizer,
     openai_recognizer,
     openai_synthesizer,
 )
@@ -23,6 +24,7 @@ from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Synthesizer
+from ari_agent.speech.voices import Voices
 
 SpeechToText = Literal["none", "openai", "deepgram", "grammar"]
 TextToSpeech = Literal["none", "openai", "elevenlabs", "flite"]
@@ -32,7 +34,7 @@ _Provider = TypeVar("_Provider")
 
 @dataclass(frozen=True, slots=True)
 class SpeechSettings:
-    """As the configuration has them, each without its prefix ARI_AGENT_. Keys: "" for none.
+    """As the configuration has them, each without its prefix ARI_AGENT_. Keys and fallback_voice: "" for none.
 
     grammar: a file, JSGF or a list of phrases; None: a small one of intents that comes with the package.
     """
@@ -50,6 +52,7 @@ class SpeechSettings:
     elevenlabs_url: str = elevenlabs_synthesizer.DEFAULT_URL
     elevenlabs_model: str = elevenlabs_synthesizer.DEFAULT_MODEL
     flite: str = "flite"
+    fallback_voice: str = ""
     grammar: Path | None = None
 
 
@@ -73,6 +76,13 @@ _SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {
 }
 
 
+_VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str]]] = {
+    "openai": openai_synthesizer.voice_name,
+    "elevenlabs": elevenlabs_synthesizer.voice_name,
+    "flite": flite_synthesizer.voice_name,
+}
+
+
 def recognizer(settings: SpeechSettings) -> Recognizer | None:
     """Not started yet; None: calls have no ears.
 
@@ -90,6 +100,20 @@ def synthesizer(settings: SpeechSettings) -> Synthesizer | None:
     """
     made = _made(_SYNTHESIZERS, settings, "ARI_AGENT_TEXT_TO_SPEECH", settings.text_to_speech)
     return SpeechCache(made) if made else None
+
+
+def voices(settings: SpeechSettings) -> Voices:
+    """Return the voices that the synthesizer of these settings can have.
+
+    Raises:
+        SpeechUnavailable: the fallback voice is none of them.
+    """
+    name_of = _VOICE_NAMES.get(settings.text_to_speech)
+    if name_of is None:
+        return Voices()
+    if settings.fallback_voice and (why := Voices(name_of).refusal([settings.fallback_voice])):
+        raise SpeechUnavailable(f"ARI_AGENT_FALLBACK_VOICE: {why}")
+    return Voices(name_of, settings.fallback_voice or None)
 
 
 def _made(

@@ -6,6 +6,7 @@ A sentence ends
     。 ؟ ।      and their like of other scripts, wherever they are
     , and like  after 80 characters; in the first sentence after 20, so that the agent can begin
     newline     always
+    <break/>    before it, and after it: a pause is a sentence of its own
     else        at the last space before 400 characters
 
 Sentences put together are the text, to the character; what is read aloud of one leaves out markup and emoji
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from ari_agent.speech.speakable import spoken_characters
+from ari_agent.speech.speakable import PAUSE, TAG_BEGIN, pause_ms, spoken
 
 LONGEST: Final = 400
 """The most characters that one sentence may have."""
@@ -34,6 +35,8 @@ _COMMAS: Final = ",،、，"  # noqa: RUF001
 _SPACELESS: Final = _WIDE + "、，"  # noqa: RUF001  (no space follows them)
 _MARK: Final = re.compile(rf"[\n.!?…:;{_WIDE}{_COMMAS}]")
 _LAST_WORD: Final = re.compile(r"[\w.]*\Z")
+_ENTITY: Final = re.compile(r"&#?\w{2,8};\Z")
+_LONGEST_TAG: Final = 200
 _WORD_END: Final = re.compile(r"\S(?=\s|\Z)")
 
 
@@ -64,7 +67,12 @@ class Sentence:
     @cached_property
     def text(self) -> str:
         """What is read aloud of the sentence; "" where there is nothing to say."""
-        return "".join(self.written[place] for place in self._places)
+        return self._spoken[0]
+
+    @cached_property
+    def pause_ms(self) -> int:
+        """How many milliseconds of silence the sentence is; 0 for one that is read aloud."""
+        return pause_ms(self.written)
 
     def written_until(self, characters: int) -> int:
         """Where in the whole text he is who has heard so many characters of `text`: at the end of a word, or at start.
@@ -74,11 +82,11 @@ class Sentence:
         if characters >= len(self.text):
             return self.end
         heard = [found.end() for found in _WORD_END.finditer(self.text) if found.end() <= characters]
-        return self.start + self._places[heard[-1] - 1] + 1 if heard else self.start
+        return self.start + self._spoken[1][heard[-1] - 1] + 1 if heard else self.start
 
     @cached_property
-    def _places(self) -> Sequence[int]:
-        return spoken_characters(self.written)
+    def _spoken(self) -> tuple[str, Sequence[int]]:
+        return spoken(self.written)
 
 
 class Sentences:
@@ -117,7 +125,12 @@ class Sentences:
     def _next_size(self, *, ended: bool) -> int | None:
         """Return the length of the next sentence in characters, or None while it may go on."""
         rest = self._rest
-        for mark in _MARK.finditer(rest, 0, LONGEST):
+        pause = PAUSE.search(rest, 0, LONGEST) if "<" in rest else None
+        if pause and not rest[: pause.start()].strip():
+            return pause.end()
+        for mark in _MARK.finditer(rest, 0, pause.start() if pause else LONGEST):
+            if _is_in_tag(rest, mark.start()):
+                continue
             end = mark.end()
             if mark[0] != "\n":
                 while end < len(rest) and rest[end] in _CLOSERS:
@@ -131,6 +144,8 @@ class Sentences:
                     end += 1
                 if any(map(str.isalnum, Sentence(rest[:end], 0).text)):
                     return end
+        if pause:
+            return pause.start()
         if len(rest) <= LONGEST:
             return None
         return rest.rfind(" ", 0, LONGEST) + 1 or LONGEST
@@ -153,8 +168,14 @@ class Sentences:
         if mark[0] in _COMMAS:
             return at >= (_FIRST_CLAUSE if self._is_first else _CLAUSE)
         if mark[0] in ":;":
-            return at >= _FIRST_CLAUSE
+            return at >= _FIRST_CLAUSE and not _ENTITY.search(rest, max(0, at - 10), mark.end())
         return mark[0] != "." or end > at + 1 or not _goes_on(rest[:at], rest[end:].lstrip())
+
+
+def _is_in_tag(text: str, at: int) -> bool:
+    """Whether this place is within markup like `<say-as format="m.d.">`, which may not be complete yet."""
+    begin = text.rfind("<", max(0, at - _LONGEST_TAG), at)
+    return begin >= 0 and bool(TAG_BEGIN.match(text, begin)) and text.find(">", begin, at) < 0
 
 
 def _goes_on(before: str, after: str) -> bool:

@@ -58,7 +58,7 @@ class SileroDetector:
             raise SpeechUnavailable(f"voice activity: onnxruntime cannot load {MODEL.name}: {error}") from None
 
     def open(self) -> SileroListening:
-        """Return the model's fresh memory for one call."""
+        """Return a listening for one call, in which the model has heard nothing yet."""
         return SileroListening(self._session)
 
 

@@ -4,47 +4,102 @@
     "see [our page](https://x)" see our page
     "- first\\n- second"         first second
     "2 * 3 is 6, a_b stays"     2 * 3 is 6, a_b stays
+    "<b>fish</b> &amp; chips"   fish & chips
+    "at noon - or later"        at noon, or later
+    `<break time="1s"/>`        nothing: a pause of a second (SSML 1.1, section 3.2.3)
 
-Characters are only left out, never changed: so each that is spoken has its place in what the agent wrote.
+Each character that is spoken has its place in what the agent wrote.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from html import unescape
+from typing import Final, TypeAlias
 
 _EMOJI: Final = r"\u203c\u2049\u2122\u2139\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001fbff"
 _JOINED: Final = r"\u200d\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f"
 
-_LEFT_OUT: Final[Sequence[re.Pattern[str]]] = (
-    re.compile(rf"[{_EMOJI}][{_EMOJI}{_JOINED}]*|[\ufe0e\ufe0f\u20e3]"),  # U+200D alone joins letters of many scripts
-    re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE),  # a fence, with its language
-    re.compile(r"^[ \t]*(?:(?:[-*_][ \t]*){3,}|={3,})$", re.MULTILINE),  # a rule, or an underlined heading
-    re.compile(r"^[ \t]*(?:#{1,6}|>+|[-*+])[ \t]+", re.MULTILINE),  # headings, quotations, lists
-    re.compile(r"(?:(?<=[\s\w.!?])|^)[ \t]*#+[ \t]*$", re.MULTILINE),  # the end of a heading
-    re.compile(r"!?\[(?=[^\]\n]*\]\()|(?<=\S)\]\([^()\s]*\)"),  # [text](address): the text
-    re.compile(r"\*{2,}|__+|~~|`+"),  # bold, struck out, code
-    re.compile(r"(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])"),  # emphasis; not a product
-    re.compile(r"(?<![\w_])_(?=\S)|(?<=[^\s_])_(?![\w_])"),  # emphasis; not a name_with_parts
-    re.compile(r"^\s+|\s+$|\s+(?=\s)"),
+_ATTRIBUTE: Final = r"""\s+[\w:.-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s<>"'=]+))?"""
+_TAG_NAME: Final = r"[A-Za-z][\w:.-]{0,30}"
+
+PAUSE: Final = re.compile(rf"<break\b((?:{_ATTRIBUTE})*)\s*/?>(?:</break\s*>)?", re.IGNORECASE)
+"""A pause that the agent writes as SSML's break."""
+TAG_BEGIN: Final = re.compile(r"<(?:/?[A-Za-z]|!--)")
+"""What is markup from here on, up to the next `>`."""
+LONGEST_PAUSE_MS: Final = 10_000
+_TIME: Final = re.compile(r"""\btime\s*=\s*["']?\+?(\d{1,5}(?:\.\d{0,3})?|\.\d{1,3})\s*(m?)s""", re.IGNORECASE)
+_STRENGTH: Final = re.compile(r"""\bstrength\s*=\s*["']?([a-z-]+)""", re.IGNORECASE)
+_STRENGTHS_MS: Final = {"none": 0, "x-weak": 100, "weak": 250, "medium": 500, "strong": 750, "x-strong": 1000}
+
+_Found: TypeAlias = re.Match[str]
+_Replacement: TypeAlias = str | Callable[[_Found], str]
+
+
+def _decoded(entity: _Found) -> str:
+    return unescape(entity[0]).replace("\xa0", " ")
+
+
+def _comma(dash: _Found) -> str:
+    return ", " if dash.string[dash.start() - 1].isalnum() else " "
+
+
+_REPLACED: Final[Sequence[tuple[re.Pattern[str], _Replacement]]] = (
+    (
+        re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,6});"),
+        _decoded,
+    ),
+    (re.compile(r"</?(?:br|p|div|li|ul|ol|h[1-6]|tr|td|s|sentence|paragraph)\s*/?>", re.IGNORECASE), " "),
+    (re.compile(rf"<!--[^<>]*-->|</?{_TAG_NAME}(?:{_ATTRIBUTE})*\s*/?>"), ""),
+    # U+200D alone joins letters of many scripts
+    (re.compile(rf"[{_EMOJI}][{_EMOJI}{_JOINED}]*|[\ufe0e\ufe0f\u20e3]"), ""),
+    (re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE), ""),  # a fence, with its language
+    (re.compile(r"^[ \t]*(?:(?:[-*_][ \t]*){3,}|={3,})$", re.MULTILINE), ""),  # a rule, or an underlined heading
+    (re.compile(r"^[ \t]*(?:#{1,6}|>+|[-*+])[ \t]+", re.MULTILINE), ""),  # headings, quotations, lists
+    (re.compile(r"(?:(?<=[\s\w.!?])|^)[ \t]*#+[ \t]*$", re.MULTILINE), ""),  # the end of a heading
+    (re.compile(r"!?\[(?=[^\]\n]*\]\()|(?<=\S)\]\([^()\s]*\)"), ""),  # [text](address): the text
+    (re.compile(r"\*{2,}|__+|~~|`+"), ""),  # bold, struck out, code
+    (re.compile(r"(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])"), ""),  # emphasis; not a product
+    (re.compile(r"(?<![\w_])_(?=\S)|(?<=[^\s_])_(?![\w_])"), ""),  # emphasis; not a name_with_parts
+    (re.compile(r"(?<=\S)[ \t]+(?:[-–—]+[ \t]+)+(?=\S)"), _comma),  # noqa: RUF001  (a pause)
+    (re.compile(r"[ \t]+[-–—]+\s*$"), ""),  # noqa: RUF001
+    (re.compile(r"^\s+|\s+$|\s+(?=\s)"), ""),
 )
 
 
-def spoken_characters(written: str) -> list[int]:
-    """The indices of those characters that are read aloud, in order."""
-    places = list(range(len(written)))
-    text = written
-    for pattern in _LEFT_OUT:
-        out = [range(*found.span()) for found in pattern.finditer(text)]
-        if not out:
-            continue
-        left_out = {index for indices in out for index in indices}
-        places = [place for index, place in enumerate(places) if index not in left_out]
-        text = "".join(written[place] for place in places)
-    return places
+def spoken(written: str) -> tuple[str, Sequence[int]]:
+    """Return the text as it is read aloud, and for each of its characters the index of the one that it stands for."""
+    text, places = written, list(range(len(written)))
+    for pattern, replacement in _REPLACED:
+        if pattern.search(text):
+            text, places = _replaced(pattern, replacement, text, places)
+    return text, places
+
+
+def _replaced(
+    pattern: re.Pattern[str], replacement: _Replacement, text: str, places: Sequence[int]
+) -> tuple[str, list[int]]:
+    new_text, new_places, at = "", list[int](), 0
+    for found in pattern.finditer(text):
+        new = replacement if isinstance(replacement, str) else replacement(found)
+        new_text += text[at : found.start()] + new
+        new_places += [*places[at : found.start()], *[places[found.end() - 1]] * len(new)]
+        at = found.end()
+    return new_text + text[at:], [*new_places, *places[at:]]
 
 
 def speakable(written: str) -> str:
-    """The text as it is read aloud; "" where there is nothing to say."""
-    return "".join(written[place] for place in spoken_characters(written))
+    """Return the text as it is read aloud; "" where there is nothing to say."""
+    return spoken(written)[0]
+
+
+def pause_ms(written: str) -> int:
+    """Return how many milliseconds of silence the agent writes with this; 0 for anything but a break."""
+    found = PAUSE.fullmatch(written.strip())
+    if found is None:
+        return 0
+    time, strength = _TIME.search(found[1]), _STRENGTH.search(found[1])
+    if time:
+        return min(LONGEST_PAUSE_MS, round(float(time[1]) * (1 if time[2] else 1000)))
+    return _STRENGTHS_MS.get(strength[1].lower() if strength else "medium", _STRENGTHS_MS["medium"])

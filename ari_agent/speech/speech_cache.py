@@ -56,7 +56,7 @@ class SpeechCache:
             self._new.put(key, tuple(pieces))
 
     async def close(self) -> None:
-        """Close the synthesizer behind the cache."""
+        """Close the synthesizer whose speech is cached; the cached speech stays usable."""
         await self._synthesizer.close()
 
     def _find(self, key: _Key) -> _Pieces | None:

@@ -2,9 +2,9 @@
 
     responsiveness             1 .......... 0.5 .......... 0
     pause that ends a turn     300 ms       650 ms         1 s          complete; +200 ms where that is unknown
-    interruption_sensitivity   1 ... 0.95   0.8 .... 0.5   above 0      0
-    the agent is silent        at once      ducked first, and silent    never
-                               on voice     on voice       on words
+    interruption_sensitivity   1 .......... 0.8 .......... above 0      0
+    voice that ducks it        160 ms       290 ms         800 ms       none
+    what cuts it off           words, or 1 s of voice      words        nothing
 
 Retell names the settings and keeps its formula to itself; the times are measured (voice activity is sure after 130 ms)
 or those that other open systems have settled on.
@@ -36,7 +36,7 @@ class TurnSettings:
     language: BCP 47, of the word lists (turn_words.py).
 
     max_end_ms: how long the final text is waited for, from the end of the voice on.
-    confirm_ms: how long an interruption may wait for words, the agent being ducked.
+    confirm_ms: how long an interruption may wait for words, the agent being ducked: as long as people nod.
     unintelligible_ms: voice without a word that is answered all the same; what is shorter is noise.
     wordless_ms, endless_ms: how long a voice holds the turn without a new word, and in a recognizer that says nothing
         before the end of the voice.
@@ -49,7 +49,7 @@ class TurnSettings:
     begin_message_delay_ms: float = 0
     language: str = "en-US"
     max_end_ms: float = 3000
-    confirm_ms: float = 600
+    confirm_ms: float = 840
     unintelligible_ms: float = 1000
     wordless_ms: float = 5000
     endless_ms: float = 30_000
@@ -61,8 +61,13 @@ class TurnSettings:
 
     @property
     def min_voice_ms(self) -> float:
-        """Voice in one piece before the agent is cut off or ducked, 160..800."""
+        """Voice in one piece before the agent is ducked, 160..800."""
         return 160 + 640 * (1 - self.interruption_sensitivity)
+
+    @property
+    def nod_ms(self) -> float:
+        """The longest voice that may be a nod like "uh huh" or "yeah, okay": a longer one cuts the agent off."""
+        return self.min_voice_ms + self.confirm_ms
 
     @property
     def min_words(self) -> int:
@@ -73,11 +78,6 @@ class TurnSettings:
     def needs_words(self) -> bool:
         """Whether a voice needs words to interrupt, where the recognizer tells words while they are spoken."""
         return self.interruption_sensitivity < 0.8
-
-    @property
-    def cuts_at_once(self) -> bool:
-        """Whether a voice alone interrupts the agent, without waiting for words."""
-        return self.interruption_sensitivity >= 0.95
 
     def wait_ms(self, text: str) -> float:
         """Return how many ms after the end of the voice the turn ends, for a turn with this text."""

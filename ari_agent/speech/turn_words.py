@@ -1,7 +1,7 @@
 """What a caller's words say about whose turn it is: done, hanging in the air, a nod, a halt. Pure.
 
-Punctuation tells it in every language whose sentences end with `.?!` or the like. The word lists are for English,
-German, Spanish and French; in any other language only punctuation is looked at.
+Punctuation tells it in every language whose sentences end with `.?!` or the like, and nods are known in all that an
+agent may have (nods.py). The other word lists are for English, German, Spanish and French.
 """
 
 from __future__ import annotations
@@ -13,10 +13,19 @@ from enum import Enum
 from itertools import islice
 from typing import Final
 
+from ari_agent.speech.nods import EVERYWHERE, NODS
+
 _ENDS: Final = ".?!。？！｡．؟۔।॥…"  # noqa: RUF001
 _HANGS: Final = (",", "،", "、", "，", "-", "–", "—", "...", "…", ":", ";")  # noqa: RUF001
 _QUOTES: Final = "\"'”’»)]} "  # noqa: RUF001
-_WORD: Final = re.compile(r"\w+(?:['’]\w+)*")  # noqa: RUF001
+# Vowel signs and other marks belong to the letters before them, which `\w` does not know.
+_MARKS: Final = (
+    r"\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0b82"
+    r"\u0bbe-\u0bcd\u0c81-\u0c83\u0cbc-\u0ccd\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u200c\u200d"
+)
+_WORD: Final = re.compile(rf"\w[\w{_MARKS}]*(?:['’]\w[\w{_MARKS}]*)*")  # noqa: RUF001
+_SPACELESS: Final = "\u0e00"  # from Thai on; what follows are the scripts of Asia
+_STRETCHED: Final = re.compile(r"(.)\1{2,}")
 _DICTATED_WORDS: Final = 3  # so many numbers in a row are a telephone number or the like, and more may come
 
 
@@ -59,14 +68,21 @@ class TurnWords:
         return Completeness.UNKNOWN
 
     def own_words(self, text: str) -> int:
-        """Return how many words of the text belong to no backchannel like "uh huh"."""
-        left = _without(words_of(text), self.back_channel)
-        return len(left)
+        """Return how many words of the text belong to no backchannel like "uh huh"; "mmmh" is a stretched "mmh"."""
+        words = [_STRETCHED.sub(r"\1\1", word) for word in words_of(text)]
+        return sum(1 for word in _without(words, self.back_channel) if not self._is_joined_nods(word))
 
     def is_stop(self, text: str) -> bool:
         """Return whether the text contains a word or phrase that asks the agent to be silent."""
         words = words_of(text)
         return len(_without(words, self.stop)) < len(words)
+
+    def _is_joined_nods(self, word: str) -> bool:
+        """Whether a word of a script that may have no spaces consists of nods alone."""
+        rests = {word} if word >= _SPACELESS else set()
+        while rests and "" not in rests:
+            rests = {rest.removeprefix(nod) for rest in rests for nod in self.back_channel if rest.startswith(nod)}
+        return bool(rests)
 
     def _is_dictated(self, words: Sequence[str]) -> bool:
         if words[-1].isdigit() and len(words[-1]) >= _DICTATED_WORDS:
@@ -89,8 +105,11 @@ def rest_after(words: Sequence[str], text: str) -> str:
 
 
 def turn_words(language: str) -> TurnWords:
-    """language: BCP 47 (`en-US`), of which the first part counts. Unknown ones, and `multi`, have no words."""
-    return _WORDS.get(re.split("[-_]", language.lower())[0], _NO_WORDS)
+    """Return the words of a language. language: BCP 47 (`en-US`), of which the first part counts.
+
+    `multi` has the nods of all languages, an unknown one those that are the same everywhere.
+    """
+    return _WORDS.get(re.split("[-_]", language.lower())[0], _OTHER)
 
 
 def _without(words: Sequence[str], phrases: frozenset[str]) -> list[str]:
@@ -113,9 +132,13 @@ def _single(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _language(*, back_channel: str, stop: str, hanging: str, fillers: str, answers: str, numbers: str) -> TurnWords:
+def _nods(*languages: str) -> frozenset[str]:
+    return frozenset().union(*(_phrases(phrases) for phrases in (EVERYWHERE, *map(NODS.__getitem__, languages))))
+
+
+def _language(code: str, *, stop: str, hanging: str, fillers: str, answers: str, numbers: str) -> TurnWords:
     return TurnWords(
-        back_channel=_phrases(back_channel) | _single(fillers),
+        back_channel=_nods(code) | _single(fillers),
         stop=_phrases(stop),
         hanging=_single(hanging),
         fillers=_single(fillers),
@@ -124,11 +147,12 @@ def _language(*, back_channel: str, stop: str, hanging: str, fillers: str, answe
     )
 
 
-_NO_WORDS: Final = TurnWords()
+_OTHER: Final = TurnWords(back_channel=_nods())
 _WORDS: Final[Mapping[str, TurnWords]] = {
+    **{code: TurnWords(back_channel=_nods(code)) for code in NODS},
+    "multi": TurnWords(back_channel=_nods(*NODS) - {"no"}),  # a nod in Polish alone
     "en": _language(
-        back_channel="uh huh, mm hmm, mhm, mm, hmm, yeah, yep, yup, ok, okay, right, sure, i see, got it, alright, "
-        "all right, aha, ah, oh, wow, cool, good, great, go on, of course",
+        "en",
         stop="stop, wait, hold on, hang on, no, one moment, just a moment, one second, excuse me, shut up, "
         "be quiet, actually",
         hanging="and or but because so if the a an to of with for from at in on by my your his her our their is are "
@@ -139,8 +163,7 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         numbers="zero oh one two three four five six seven eight nine double",
     ),
     "de": _language(
-        back_channel="mhm, hm, ja, jaja, ok, okay, genau, gut, alles klar, verstehe, ach so, aha, richtig, stimmt, "
-        "klar",
+        "de",
         stop="stopp, stop, halt, warte, warten sie, moment, einen moment, nein, entschuldigung, augenblick",
         hanging="und oder aber weil wenn dass der die das ein eine einen einem zu von mit für aus bei im in am an auf "
         "mein meine ist sind "
@@ -150,7 +173,7 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         numbers="null eins zwei zwo drei vier fünf sechs sieben acht neun",
     ),
     "es": _language(
-        back_channel="ajá, mhm, sí, si, ok, okay, vale, claro, ya, bueno, bien, entiendo, de acuerdo, exacto",
+        "es",
         stop="para, pare, espera, espere, no, un momento, un segundo, perdón, disculpe, alto",
         hanging="y o pero porque que si el la los las un una a de con para por en mi su es son era yo como del al",
         fillers="eh em este",
@@ -158,7 +181,7 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         numbers="cero uno dos tres cuatro cinco seis siete ocho nueve",
     ),
     "fr": _language(
-        back_channel="mhm, hum, oui, ouais, ok, okay, d'accord, bien, bien sûr, je vois, voilà, ah, exactement",
+        "fr",
         stop="stop, attendez, attends, non, arrêtez, arrête, un moment, un instant, une seconde, pardon, excusez moi",
         hanging="et ou mais parce que si le la les un une à de avec pour par en dans mon ma mes est sont je des du "
         "au qui",

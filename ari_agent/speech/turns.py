@@ -2,8 +2,8 @@
 
     user ───voice───┐silence_ms┐ ···final text··· ┐  EndOfTurn          a response is awaited; a newer EndOfTurn
                     └─ ended   └ voice_stopped    └▶ or Dismissed       asks again, for more text
-    agent ──────────speaks──────────                                    the user's voice meanwhile: Interrupt,
-             └ 300 ms of echo ┘└ min_voice_ms ┘▶ Interrupt or Duck      or Duck and then Interrupt or Unduck
+    agent ──────────speaks──────────                                    the user's voice meanwhile: Duck,
+             └ 300 ms of echo ┘└ min_voice_ms ┘▶ Duck                   and then Interrupt or Unduck
     nobody ─────────reminder_trigger_ms──────────▶ Remind
 
     endpointing.py   when the user's turn is over
@@ -20,7 +20,8 @@ What comes of a turn:
                                                 long and no answer is awaited: or else nobody would speak
     agent speaks    words of its own            Interrupt and EndOfTurn, where the settings allow it;
                                                 otherwise kept: EndOfTurn once the agent has finished
-                    none, or "uh huh", "okay"   Dismissed: it was a backchannel
+                    none, or "uh huh", "okay"   Dismissed: it was a nod, a backchannel; EndOfTurn where the agent
+                                                finishes right after it: it was an answer
 
 There is one EndOfTurn at most for all that the user says in a turn.
 """
@@ -32,7 +33,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from ari_agent.speech.barge_in import BargeInState, BargeInStep, is_confirmed, is_confirmed_by_words, voice_due_ms
+from ari_agent.speech.barge_in import BargeInState, BargeInStep, is_confirmed_by_words, voice_due_ms, words_decide
 from ari_agent.speech.endpointing import Endpointing, TurnEnd, UserTurn
 from ari_agent.speech.turn_settings import TurnSettings
 from ari_agent.speech.turn_words import turn_words
@@ -101,16 +102,16 @@ class AgentFloor(Enum):
     AWAITED = "awaited"
     """The agent was asked, for EndOfTurn or Remind, and has not begun to speak."""
     SPEAKING = "speaking"
-    """The agent speaks, and can be interrupted."""
+    """The agent speaks, and the user's voice or words can cut it off."""
     PROTECTED = "protected"
-    """The agent speaks, and nobody can cut it off."""
+    """The agent speaks, and nothing that the user says can cut it off."""
 
 
 class Opening(Enum):
     """How far a call is from the agent's first words."""
 
     WAITS = "waits"
-    """The caller does not hear the agent yet."""
+    """The caller is not connected yet and does not hear the agent."""
     DELAYED = "delayed"
     """The caller hears the agent, and the delay of begin_message_delay_ms is running."""
     PAST = "past"
@@ -138,7 +139,7 @@ class Turns:
 
     @property
     def settings(self) -> TurnSettings:
-        """The settings by which turns are decided now."""
+        """The settings by which turns are decided now, the latest that were given."""
         return self._settings
 
     @property
@@ -274,43 +275,54 @@ class Turns:
         turn, user = self._interrupting(), self._user
         if turn is None:
             return None
-        if not self._settings.cuts_at_once and is_confirmed_by_words(self._settings, turn.text):
+        is_said = user.voice_ms is None or (turn.word_ms or 0.0) >= user.voice_ms  # and not before this voice
+        if is_said and is_confirmed_by_words(self._settings, turn.text):
             return self._now
         if turn.barge_in.state is not BargeInState.POSSIBLE or user.voice_ms is None:
             return None
-        return voice_due_ms(
-            self._settings,
-            voice_ms=user.voice_ms,
-            voice_until_ms=user.voice_until_ms,
-            agent_ms=self._agent_ms,
-            now_ms=self._now,
-        )
+        if user.voice_ms < self._agent_ms:  # the agent had not begun: it is no echo, and has the floor
+            return self._now
+        return self._voice_due_ms(user.voice_ms, self._settings.min_voice_ms)
 
     def _barge_in(self) -> list[Decision]:
         turn = self._need_turn()
-        if self._settings.cuts_at_once or is_confirmed_by_words(self._settings, turn.text):
+        if is_confirmed_by_words(self._settings, turn.text):
             return self._cut(turn)
         turn.barge_in.duck(self._now)
         return [Duck()]
 
     def _confirmation_due(self) -> float | None:
-        turn = self._user.turn
+        turn, user = self._user.turn, self._user
         if turn is None or turn.barge_in.state is not BargeInState.DUCKED:
             return None
         if self._interrupting() is None:  # any more, with other settings or in a protected piece
             return self._now
-        return turn.barge_in.ducked_ms + self._settings.confirm_ms
+        due_ms = turn.barge_in.ducked_ms + self._settings.confirm_ms
+        if self._words_decide(turn):
+            return due_ms
+        if user.voice_ms is not None:
+            return self._voice_due_ms(user.voice_ms, self._settings.nod_ms)
+        if user.owes_text:
+            return max(due_ms, turn.voice_ended_ms + self._settings.silence_ms + self._settings.confirm_ms)
+        return due_ms
 
     def _confirmation(self) -> list[Decision]:
         turn = self._interrupting()
-        if turn is not None and is_confirmed(
-            self._settings,
-            turn.text,
-            voice_goes_on=self._user.voice_ms is not None,
-            has_partials=self._user.has_partials,
-        ):
+        if turn is not None and self._user.voice_ms is not None and not self._words_decide(turn):
             return self._cut(turn)
         return self._unduck()
+
+    def _words_decide(self, turn: UserTurn) -> bool:
+        return words_decide(self._settings, turn.text, has_partials=self._user.has_partials)
+
+    def _voice_due_ms(self, voice_ms: float, lasts_ms: float) -> float:
+        return voice_due_ms(
+            lasts_ms,
+            voice_ms=voice_ms,
+            voice_until_ms=self._user.voice_until_ms,
+            agent_ms=self._agent_ms,
+            now_ms=self._now,
+        )
 
     def _end_due(self) -> float | None:
         return self._user.end_due_ms(self._settings, agent_speaks=self._agent_speaks)
@@ -326,11 +338,12 @@ class Turns:
         return self._dismiss(turn)
 
     def _end_under_agent(self, turn: UserTurn) -> list[Decision]:
-        if self._interrupting() and is_confirmed_by_words(self._settings, turn.text):
-            return [*self._cut(turn), *self._answer(turn)]
-        if not turn_words(self._settings.language).own_words(turn.text):
+        if turn_words(self._settings.language).own_words(turn.text):
+            turn.end = TurnEnd.AFTER_AGENT
+        elif turn.text and turn.end is not TurnEnd.AS_NOD:
+            turn.end, turn.nod_ms = TurnEnd.AS_NOD, self._now
+        else:
             return self._dismiss(turn)
-        turn.end = TurnEnd.AFTER_AGENT
         return self._unduck()
 
     def _reminder_due(self) -> float | None:

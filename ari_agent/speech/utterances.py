@@ -13,6 +13,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ari_agent.errors import SpeechFailed
@@ -37,22 +38,23 @@ MAX_TEXT_CHARACTERS: Final = 20_000
 _CLOSE_TIMEOUT_S: Final = 0.8
 
 
+@dataclass(frozen=True, slots=True)
+class ListeningCall:
+    """A call as its recognizer is told of it; see Recognizer.open."""
+
+    options: ListeningOptions
+    on_heard: Callable[[Heard], None]
+    on_failed: Callable[[SpeechFailed], None]
+
+
 class Utterances(ABC):
     """A Recognition without its provider's part, which a subclass adds."""
 
-    def __init__(
-        self,
-        options: ListeningOptions,
-        on_heard: Callable[[Heard], None],
-        on_failed: Callable[[SpeechFailed], None],
-        *,
-        piece_bytes: int,
-        final_timeout_s: float = FINAL_TIMEOUT_S,
-    ) -> None:
+    def __init__(self, call: ListeningCall, *, piece_bytes: int, final_timeout_s: float = FINAL_TIMEOUT_S) -> None:
         """piece_bytes: how much unsent audio of an utterance there is when `_piece_came` is called."""
-        self.options = options
-        self._on_heard = on_heard
-        self._on_failed = on_failed
+        self.options = call.options
+        self._on_heard = call.on_heard
+        self._on_failed = call.on_failed
         self._piece_bytes = piece_bytes
         self._final_timeout_s = final_timeout_s
         self._loop = asyncio.get_running_loop()

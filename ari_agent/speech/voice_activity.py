@@ -7,14 +7,15 @@
 Three windows in a row make a start, so that a click makes none. A pause shorter than `silence_ms` belongs to the voice.
 Both events are back-dated: they say where the voice began and ended, not when that was known.
 
-A window 16 dB below the caller's own level is no voice, whatever the detector says: this takes the detector's tail off
-the ends, and leaves out people who talk in the background, behind which no turn would ever end. The level follows the
-caller fast upwards, and falls by 3 dB a second, so that whoever takes over the telephone and speaks low is heard too.
+Whatever the detector says, a window is no voice that `is_echo` takes for the agent's own sound (echo.py), nor is one
+16 dB below the caller's own level: this takes the detector's tail off the ends, and leaves out people who talk in the
+background, behind which no turn would ever end. The level follows the caller fast upwards, and falls by 3 dB a second,
+so that whoever takes over the telephone and speaks low is heard too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final, Protocol, TypeAlias
@@ -33,7 +34,7 @@ _LEVEL_DOWN_DB: Final = 0.1  # in a window
 
 
 class VoiceListening(Protocol):
-    """What a detector remembers of one call."""
+    """One call's audio as a detector hears it, with what the detector remembers of it."""
 
     def hear(self, pcm: bytes) -> Sequence[float]:
         """Return for each window how likely it holds voice, 0..1. pcm: whole windows, in order, without a gap."""
@@ -67,11 +68,15 @@ class VoiceActivity:
     """Finds where the voice of one caller begins and ends.
 
     silence_ms: how long a pause must be to end the voice; may be set at any time, and holds from the next window on.
-    speaking: between VoiceStarted and VoiceStopped.
+    speaking: between VoiceStarted and VoiceStopped. is_echo: tells of what was fed last that it is no voice of the
+    caller's; it is asked only about what the detector takes for a voice.
     """
 
-    def __init__(self, detector: VoiceDetector, *, silence_ms: int) -> None:
+    def __init__(
+        self, detector: VoiceDetector, *, silence_ms: int, is_echo: Callable[[], bool] = lambda: False
+    ) -> None:
         self.silence_ms = silence_ms
+        self._is_echo = is_echo
         self.speaking = False
         self._listening = detector.open()
         self._rest = bytearray()  # less than a window
@@ -89,6 +94,11 @@ class VoiceActivity:
     def voice_ended_ms(self) -> int:
         """Where the last window of voice ended, in ms of the audio fed; while `speaking`, the voice is that long."""
         return self._ended_ms
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the last window held voice and not enough of them have come in a row: a voice begins, or a click."""
+        return not self.speaking and self._voiced > 0
 
     def feed(self, pcm: bytes) -> Sequence[VoiceChange]:
         """The next s16le at 16 kHz, of any length; what it shows of the voice, in order.
@@ -111,7 +121,7 @@ class VoiceActivity:
 
     def _is_voice(self, probability: float, window: bytes) -> bool:
         self._level_dbfs -= _LEVEL_DOWN_DB
-        if probability <= _THRESHOLD:
+        if probability <= _THRESHOLD or self._is_echo():
             return False
         dbfs = level_dbfs(window)
         if self._level_dbfs == -inf:

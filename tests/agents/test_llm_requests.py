@@ -36,6 +36,22 @@ def test_an_answer_is_taken_piece_by_piece_until_it_is_complete() -> None:
     assert requests.take(answer(1, "late", last=True)) is None
 
 
+def test_a_piece_that_does_not_say_whether_it_is_the_last_is_taken_as_it_by_whoever_decides_so() -> None:
+    requests = Requests()
+    requests.ask()
+    piece = taken(requests, LlmResponse(response_id=1, content="a", end_call=True))
+    assert (piece.complete, piece.may_be_last) == (False, True)
+    open_ids = [requests.open_id]
+    for turn in (piece.turn + 1, piece.turn):
+        requests.complete(turn)
+        open_ids.append(requests.open_id)
+    assert open_ids == [1, 1, None]
+    assert requests.spoken(piece.turn) == EndCall()
+    cut_in = taken(requests, LlmInterrupt(interrupt_id=1, content="b"))
+    requests.complete(cut_in.turn)
+    assert not requests.is_open
+
+
 @pytest.mark.parametrize("response_id", [-1, 0, 1, 3, 10**30])
 def test_what_was_not_asked_last_is_dropped(response_id: int) -> None:
     requests = Requests()

@@ -21,6 +21,7 @@ from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecogni
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.speech.synthesizer import Spoken, Synthesizer, Voice
+from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
 from tests.api.conftest import random_call_id
 from tests.api.web_house import NOW_MS, TWILIO, House, Json, open_house
@@ -97,13 +98,15 @@ class Ramp(Tones):
 
 
 @asynccontextmanager
-async def speaking_house(store: Store, recognizer: Recognizer, synthesizer: Synthesizer) -> AsyncIterator[House]:
-    """The server with these ears and this voice."""
+async def speaking_house(
+    store: Store, recognizer: Recognizer, synthesizer: Synthesizer, voices: Voices | None = None
+) -> AsyncIterator[House]:
+    """The server with these ears and this voice. voices: which ids the synthesizer knows; None: any."""
     await recognizer.start()
     await synthesizer.start()
     try:
         async with ClientSession() as http:
-            speech = Speech(recognizer, synthesizer, SileroDetector(), http, lambda: NOW_MS)
+            speech = Speech(recognizer, synthesizer, SileroDetector(), http, lambda: NOW_MS, voices=voices or Voices())
             async with open_house(store, random_call_id, speech=speech) as house:
                 yield house
     finally:

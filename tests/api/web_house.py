@@ -24,6 +24,7 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.fakes.agent_server import Agent, AgentServer
@@ -138,6 +139,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
             now_ms=now_ms,
             registrar=registrar,
             audio_websockets=WebAcceptor(registrar, switchboard),
+            voice_refusal=(speech.voices if speech else Voices()).refusal,
         )
         client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})
         await client.start_server()

@@ -23,6 +23,15 @@ def test_pieces_become_one_text() -> None:
     assert exchange.requests.open_id is None
 
 
+def test_an_answer_that_does_not_say_whether_more_comes_is_the_whole_text() -> None:
+    exchange = Exchange()
+    exchange.requests.ask()
+    assert exchange.take(LlmResponse(response_id=1, content="All of it.", end_call=True)) == AgentText(
+        "All of it.", EndCall()
+    )
+    assert exchange.requests.open_id is None
+
+
 def test_a_newer_request_discards_the_older() -> None:
     exchange = Exchange()
     exchange.requests.ask()

@@ -25,7 +25,9 @@ from tests.fakes.rtp_stream import (
     sound_heard,
     telephone_event,
 )
-from tests.fakes.sound import SILENCE_FLOOR_DBFS, ulaw_encode
+from tests.fakes.sound import SILENCE_FLOOR_DBFS, ulaw_decode, ulaw_encode
+
+ECHO_S = 0.16
 
 Impairment = Callable[[int, bytes], Sequence[bytes]]
 """(index of the frame, datagram) -> the datagrams to send now instead."""
@@ -41,6 +43,8 @@ class CallerAudio(asyncio.DatagramProtocol):
         self.impair: Impairment | None = None
         self.muted = False
         """True: no packet is sent at all; the clock of the stream goes on."""
+        self.echo_db: float | None = None
+        """Set: what comes in goes out again ECHO_S later, so much louder: a loudspeaker without echo canceller."""
         self.said_s: list[float] = []
         """When the first frame of each `say` left."""
         self.frames_sent = 0
@@ -135,6 +139,20 @@ class CallerAudio(asyncio.DatagramProtocol):
                 self._quiet.set()
 
     def _next_frame(self) -> bytes:
+        if self.echo_db is not None:
+            said = ulaw_decode(self._next_said()).astype(np.float64) + self._echo(10 ** (self.echo_db / 20))
+            return ulaw_encode(np.clip(said, -32768, 32767).astype(np.int16))
+        return self._next_said()
+
+    def _echo(self, factor: float) -> NDArray[np.float64]:
+        before_s = time.monotonic() - ECHO_S
+        for heard in reversed(self.heard):
+            if heard.time_s <= before_s:
+                is_sound = heard.payload_type == ULAW and heard.time_s > before_s - 3 * FRAME_S
+                return factor * ulaw_decode(heard.payload if is_sound else ULAW_SILENCE).astype(np.float64)
+        return np.zeros(FRAME_TICKS)
+
+    def _next_said(self) -> bytes:
         if not self._frames:
             return ULAW_SILENCE
         if self._starts and self._starts[0] == self._taken:

@@ -15,6 +15,7 @@ from tests.integration.conftest import (
     scripts_went_well,
     stage,
 )
+from tests.integration.test_text_agent import talking
 
 __all__ = [
     "api",
@@ -28,6 +29,7 @@ __all__ = [
     "stage",
     "start_api",
     "store",
+    "talking",
 ]
 
 HERE = Path(__file__).parent
@@ -36,7 +38,7 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests below this folder that ask for a real Asterisk; they run in the session's event loop."""
     for item in items:
-        if HERE in item.path.parents and "stage" in getattr(item, "fixturenames", ()):
+        if HERE in item.path.parents and {"stage", "talking"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.asterisk)
             if pytest_asyncio.is_async_test(item):
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

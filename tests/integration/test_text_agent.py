@@ -21,6 +21,7 @@ from tests.fakes.sip_caller import ReferPlan, SipCaller
 from tests.fakes.sip_message import uri_of
 from tests.fakes.sipp_callee import answers
 from tests.fakes.sound import Samples, read_wav
+from tests.fakes.webhook_server import Answer
 from tests.integration.stage import Stage, staged
 from tests.integration.test_outbound import trunk
 
@@ -295,14 +296,23 @@ async def test_a_caller_on_hold_is_not_reminded(talking: Stage, llms: LlmServer)
         await until(lambda: bool(talk.told("reminder_required")))
 
 
-async def test_an_unserved_voice_ends_the_call_and_says_why(talking: Stage, llms: LlmServer) -> None:
+async def test_an_unserved_voice_is_refused_and_a_call_that_needs_it_is_not_answered_and_says_why(
+    talking: Stage, llms: LlmServer
+) -> None:
     agent = llms.agent(opening=opening())
     body = {"response_engine": agent.engine, "voice_id": "11labs-Adrian"}
-    agent_id = (await talking.controller.post("/create-agent", body, expect=201)).json["agent_id"]
-    dialled = await talking.import_number(agent_id)
+    refused = (await talking.controller.post("/create-agent", body, expect=400)).json
+    assert "set the agent's voice_id to one of flite-rms" in refused["message"]
+    agent_id = (await talking.controller.post("/create-agent", {**body, "voice_id": "flite-slt"}, expect=201)).json[
+        "agent_id"
+    ]
+    hook = talking.webhooks.hook(Answer.inbound(agent_override={"agent": {"voice_id": "11labs-Adrian"}}))
+    dialled = await talking.import_number(agent_id, inbound_webhook_url=hook.url)
     async with talking.caller() as caller:
-        await caller.dial(dialled)  # answered or not: that is known while it rings, or right after
-        await until(lambda: bool(agent.talks))
-        record = await talking.controller.ended_call(agent.talks[0].path.rsplit("/", 1)[1])
+        await caller.dial(dialled)
+        await caller.refused()
+    assert agent.talks == []
+    listed = (await talking.controller.post("/v2/list-calls", {"filter_criteria": {"agent_id": [agent_id]}})).json
+    record = await talking.controller.ended_call(listed[0]["call_id"])
     assert record["disconnection_reason"] == "error_retell"
-    await talking.controller.logged("set the agent's voice_id to one of flite-rms")
+    assert "set the agent's voice_id to one of flite-rms" in record["call_analysis"]["call_summary"]

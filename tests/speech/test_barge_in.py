@@ -13,13 +13,12 @@ from ari_agent.speech.barge_in import (
     BargeIn,
     BargeInState,
     BargeInStep,
-    is_confirmed,
     is_confirmed_by_words,
     voice_due_ms,
+    words_decide,
 )
 from ari_agent.speech.turn_settings import TurnSettings
 
-AT_ONCE = TurnSettings(interruption_sensitivity=1)  # 160 ms of voice
 CAREFUL = TurnSettings(interruption_sensitivity=0.9)
 WORDS = TurnSettings(interruption_sensitivity=0.5)
 HARD = TurnSettings(interruption_sensitivity=0.2)
@@ -80,12 +79,12 @@ def test_whatever_happens_each_duck_is_undone_once_at_most(steps: list[BargeInSt
 )
 def test_a_voice_interrupts_when_it_is_long_enough(voice_ms: float, agent_ms: float, due_ms: float) -> None:
     given_ms = {"voice_ms": voice_ms, "agent_ms": agent_ms, "now_ms": voice_ms + 100}
-    assert voice_due_ms(AT_ONCE, voice_until_ms=None, **given_ms) == due_ms
-    assert voice_due_ms(AT_ONCE, voice_until_ms=due_ms, **given_ms) == due_ms
+    assert voice_due_ms(160, voice_until_ms=None, **given_ms) == due_ms
+    assert voice_due_ms(160, voice_until_ms=due_ms, **given_ms) == due_ms
 
 
 def test_a_voice_that_has_ended_before_is_looked_at_again() -> None:
-    due_ms = voice_due_ms(AT_ONCE, voice_ms=1000, voice_until_ms=1100, agent_ms=0, now_ms=1200)
+    due_ms = voice_due_ms(160, voice_ms=1000, voice_until_ms=1100, agent_ms=0, now_ms=1200)
     assert due_ms == 1200 + LOOK_AGAIN_MS
 
 
@@ -105,17 +104,17 @@ def test_words_of_ones_own_interrupt(settings: TurnSettings, text: str, interrup
 
 
 @pytest.mark.parametrize(
-    ("settings", "text", "voice_goes_on", "has_partials", "interrupts"),
+    ("settings", "text", "has_partials", "decide"),
     [
-        (WORDS, "but", True, True, True),
-        (WORDS, "yeah", True, False, False),  # a backchannel, for as long as it goes on
-        (WORDS, "", True, True, False),
-        (WORDS, "", True, False, True),
-        (CAREFUL, "", True, True, True),
-        (CAREFUL, "", False, True, False),
+        (WORDS, "yeah", True, True),
+        (WORDS, "", True, True),
+        (WORDS, "yeah", False, False),  # of an utterance before
+        (WORDS, "", False, False),
+        (CAREFUL, "yeah", True, True),
+        (CAREFUL, "", True, False),
     ],
 )
-def test_a_voice_without_words_confirms_where_words_cannot_be_had_or_are_not_needed(
-    settings: TurnSettings, text: str, voice_goes_on: bool, has_partials: bool, interrupts: bool
+def test_words_decide_where_they_can_be_had_and_are_needed(
+    settings: TurnSettings, text: str, has_partials: bool, decide: bool
 ) -> None:
-    assert is_confirmed(settings, text, voice_goes_on=voice_goes_on, has_partials=has_partials) == interrupts
+    assert words_decide(settings, text, has_partials=has_partials) == decide

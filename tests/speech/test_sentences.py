@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.speech.sentences import LONGEST, Sentence, Sentences
-from ari_agent.speech.speakable import speakable
+from ari_agent.speech.speakable import LONGEST_PAUSE_MS, pause_ms, speakable
 
 ANY_TEXT = st.text(max_size=300) | st.text("aB1 .,:!?\n*_#-`[]()。，🎉x", max_size=900)  # noqa: RUF001
 
@@ -141,6 +141,16 @@ def test_what_was_heard_ends_with_a_whole_word_in_what_was_written() -> None:
         ("50% of €3 & 5 > 4", "50% of €3 & 5 > 4"),
         ("a  b\t\nc", "a b\nc"),
         ("🎉", ""),
+        ("<b>Fish</b> &amp; <i class='x'>chips</i>", "Fish & chips"),
+        ("one<br/>two<p>three</p>", "one two three"),
+        ('<say-as interpret-as="date" format="m.d.">1.2.</say-as> <audio controls>', "1.2."),
+        ("<!-- a note -->Hello", "Hello"),
+        ("&lt;b&gt;bold&lt;/b&gt; &#39;x&#39;&nbsp;y &unknown; &", "bold 'x' y &unknown; &"),
+        ("x < y and y > z, <me@example.com>, <https://x.y/>", "x < y and y > z, <me@example.com>, <https://x.y/>"),
+        ("at noon - or later", "at noon, or later"),
+        ("well, - - you know – or not -", "well, you know, or not"),  # noqa: RUF001
+        ("a well-known 2-3 day trip", "a well-known 2-3 day trip"),
+        ('<break time="1s"/>', ""),
     ],
 )
 def test_markup_and_emoji_are_not_read_aloud(written: str, spoken: str) -> None:
@@ -162,3 +172,65 @@ def test_brackets_that_close_behind_the_longest_sentence_do_not_make_it_longer()
     said = "".join(sentence.text for sentence in found)
     assert said.replace(" ", "") == text.replace(" ", "")
     assert max(len(sentence.text) for sentence in found) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("written", "lasts_ms"),
+    [
+        ('<break time="1s"/>', 1000),
+        (" <break time='1.5s' />", 1500),
+        ("<BREAK time=250ms>", 250),
+        ('<break time=".5s"></break>', 500),
+        ('<break time="99999s"/>', LONGEST_PAUSE_MS),
+        ('<break strength="x-strong"/>', 1000),
+        ('<break strength="loud"/>', 500),
+        ("<break/>", 500),
+        ('<break time="0s"/>', 0),
+        ('<break time="soon"/>', 500),
+        ("<breakfast/>", 0),
+        ("Hello<break/>", 0),
+        ("", 0),
+    ],
+)
+def test_a_break_is_a_pause(written: str, lasts_ms: int) -> None:
+    assert pause_ms(written) == lasts_ms
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_a_pause_is_a_sentence_of_its_own(chunk: int) -> None:
+    text = 'Wait.<break time="1s"/>Then <b>fish</b> &amp; <say-as format="m. d.">chips</say-as>, or <break/> not.'
+    found = sentences(text, chunk=chunk)
+    assert [(sentence.text, sentence.pause_ms) for sentence in found] == [
+        ("Wait.", 0),
+        ("", 1000),
+        ("Then fish & chips, or", 0),
+        ("", 500),
+        ("not.", 0),
+    ]
+    assert "".join(sentence.written for sentence in found) == text
+
+
+MARKUP = st.lists(
+    st.sampled_from(
+        ["Hello ", "there", ". ", ", ", "\n", " - ", "<b>", "</b>", '<a href="x, y. z">', "<", "<bre", "&amp;", "; "]
+    )
+    | st.sampled_from(['<break time="1s"/>', "<break>", " <break strength='weak' />", "twenty characters and more "]),
+    max_size=60,
+).map("".join)
+
+
+@given(MARKUP, st.integers(1, 50))
+def test_markup_is_cut_like_any_text(text: str, chunk: int) -> None:
+    found = sentences(text, chunk=chunk)
+    assert found == sentences(text, chunk=10_000)
+    assert "".join(sentence.written for sentence in found) == text
+    for sentence in found:
+        places = [sentence.written_until(heard) for heard in range(len(sentence.text) + 1)]
+        assert places == sorted(places)
+        assert places[-1] == sentence.end
+
+
+@given(st.lists(st.sampled_from(["Hello ", "there. ", "<b>", "</b>", '<break time="1s"/>', "<break/>"]), max_size=20))
+def test_no_name_of_a_tag_is_ever_spoken(pieces: list[str]) -> None:
+    for sentence in sentences("".join(pieces)):
+        assert set(sentence.text) <= set("Hello there.")

@@ -17,21 +17,21 @@ def test_a_responsive_agent_waits_less(responsiveness: float, silence_ms: int) -
 
 
 @pytest.mark.parametrize(
-    ("sensitivity", "min_words", "needs_words", "cuts_at_once"),
+    ("sensitivity", "min_voice_ms", "nod_ms", "min_words", "needs_words"),
     [
-        (1.0, 1, False, True),
-        (0.95, 1, False, True),
-        (0.8, 1, False, False),
-        (0.5, 1, True, False),
-        (0.1, 2, True, False),
+        (1.0, 160, 1000, 1, False),
+        (0.8, 288, 1128, 1, False),
+        (0.5, 480, 1320, 1, True),
+        (0.1, 736, 1576, 2, True),
     ],
 )
 def test_a_sensitive_agent_is_silent_sooner(
-    sensitivity: float, min_words: int, needs_words: bool, cuts_at_once: bool
+    sensitivity: float, min_voice_ms: float, nod_ms: float, min_words: int, needs_words: bool
 ) -> None:
     settings = TurnSettings(interruption_sensitivity=sensitivity)
-    found = (settings.min_words, settings.needs_words, settings.cuts_at_once)
-    assert found == (min_words, needs_words, cuts_at_once)
+    assert settings.min_voice_ms == pytest.approx(min_voice_ms)
+    assert settings.nod_ms == pytest.approx(nod_ms)
+    assert (settings.min_words, settings.needs_words) == (min_words, needs_words)
 
 
 def test_words_that_hang_in_the_air_are_waited_for_longest() -> None:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_agent.speech.nods import EVERYWHERE, NODS
 from ari_agent.speech.turn_settings import TurnSettings
-from ari_agent.speech.turn_words import Completeness, turn_words
+from ari_agent.speech.turn_words import Completeness, turn_words, words_of
 
 COMPLETE, UNKNOWN, HANGING = Completeness.COMPLETE, Completeness.UNKNOWN, Completeness.HANGING
 
@@ -66,12 +67,41 @@ def test_other_languages_have_words_or_at_least_punctuation(language: str, text:
         ("hang on a minute", 4, True),
         ("I know", 2, False),
         ("", 0, False),
+        ("Mmmmm, hmmm.", 0, False),
+        ("Mmhmm, yeah", 0, False),
     ],
 )
 def test_a_nod_is_told_from_words_of_ones_own_and_from_a_stop(text: str, own: int, stop: bool) -> None:
     words = turn_words("en")
     assert words.own_words(text) == own
     assert words.is_stop(text) is stop
+
+
+@pytest.mark.parametrize("language", NODS)
+def test_every_nod_of_every_language_is_one(language: str) -> None:
+    for phrase in (*EVERYWHERE.split(","), *NODS[language].split(",")):
+        nod = phrase.strip()
+        assert " ".join(words_of(nod)) == nod
+        assert turn_words(f"{language}-XX").own_words(f"{nod.capitalize()}, {nod}.") == 0
+        assert turn_words("multi").own_words(nod) == (nod == "no")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "own"),
+    [
+        ("zh-CN", "嗯，好的好的。", 0),  # noqa: RUF001
+        ("zh-CN", "嗯我想订票", 1),
+        ("ja-JP", "はいはいそうですね", 0),
+        ("th-TH", "ครับครับ", 0),
+        ("hi-IN", "है", 1),  # begins like हाँ
+        ("es-ES", "yasí", 1),
+        ("multi", "No.", 1),
+        ("xx-XX", "Uh-huh, okay.", 0),
+        ("xx-XX", "ja", 1),
+    ],
+)
+def test_nods_in_other_scripts_and_in_unknown_languages(language: str, text: str, own: int) -> None:
+    assert turn_words(language).own_words(text) == own
 
 
 @given(st.text(max_size=60), st.text(max_size=8))
@@ -94,4 +124,4 @@ def test_a_more_responsive_agent_never_waits_longer_nor_a_more_sensitive_one_for
     assert 160 <= keen.min_voice_ms <= deaf.min_voice_ms <= 800
     assert keen.min_words <= deaf.min_words
     assert keen.needs_words <= deaf.needs_words
-    assert keen.cuts_at_once >= deaf.cuts_at_once
+    assert keen.nod_ms <= deaf.nod_ms

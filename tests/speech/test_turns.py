@@ -220,19 +220,53 @@ def test_words_that_were_answered_while_the_voice_went_on_are_not_answered_again
 # Interruptions
 
 
-def test_a_voice_interrupts_after_160_ms() -> None:
+def test_a_voice_silences_the_agent_after_160_ms_and_interrupts_it_once_it_is_longer_than_a_nod() -> None:
     play = scene()
     play.agent(2000)
-    play.voice(4000, 5000, final="Wait a second.")
+    play.voice(4000, 5100, final="Wait a second.")
     play.until(9000)
-    assert play.decided == [(4160, Interrupt()), (5350, EndOfTurn("Wait a second.", 5000))]
+    assert play.decided == [(4160, Duck()), (5000, Interrupt()), (5450, EndOfTurn("Wait a second.", 5100))]
 
 
-def test_after_an_interruption_by_noise_the_agent_is_asked_to_go_on() -> None:
+def test_words_interrupt_as_soon_as_they_are_known() -> None:
+    play = scene()
+    play.agent(2000)
+    play.at(4100, play.turns.voice_started, since_ms=4000)
+    play.partial(4400, "tomorrow")
+    assert play.decided == [(4160, Duck()), (4400, Interrupt())]
+
+
+def test_a_short_word_interrupts_with_its_final_text_and_the_agent_is_silent_until_then() -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4350, final="Tomorrow.", text_after=700)
+    assert play.decided == [(4160, Duck()), (5350, Interrupt()), (5350, EndOfTurn("Tomorrow.", 4350))]
+
+
+def test_a_text_that_does_not_come_lets_the_agent_go_on() -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4350, final="Tomorrow.", text_after=2000)
+    assert play.decided == [
+        (4160, Duck()),
+        (4350 + 300 + 840, Unduck()),
+        (6650, Interrupt()),
+        (6650, EndOfTurn("Tomorrow.", 4350)),
+    ]
+
+
+def test_noise_does_not_interrupt() -> None:
     play = scene()
     play.agent(2000)
     play.voice(4000, 4300)
-    assert play.decided == [(4160, Interrupt()), (4650, EndOfTurn("", 4300))]
+    assert play.decided == [(4160, Duck()), (4650, Unduck()), (4650, Dismissed(""))]
+
+
+def test_a_voice_that_never_ends_without_a_word_interrupts_and_the_agent_is_asked_to_go_on() -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 6000)
+    assert play.decided == [(4160, Duck()), (5000, Interrupt()), (6350, EndOfTurn("", 6000))]
 
 
 def test_a_cough_is_as_long_as_it_sounds() -> None:
@@ -251,15 +285,21 @@ def test_the_agents_own_echo_does_not_interrupt_it() -> None:
     play.agent(5000)
     play.at(5200, play.turns.voice_started, since_ms=5100)
     play.until(6000)
-    assert play.decided[1:] == [(5460, Interrupt())]  # who goes on is no echo
+    assert play.decided[1:] == [(5460, Duck())]  # who goes on is no echo
+    play.until(7000)
+    assert play.decided[2:] == [(6300, Interrupt())]
 
 
-def test_whoever_spoke_already_when_the_agent_began_interrupts_it() -> None:
-    play = scene()
-    play.at(1600, play.turns.voice_started, since_ms=1500)
+@pytest.mark.parametrize("sensitivity", [1, 0.5, 0.1])
+def test_whoever_spoke_already_when_the_agent_began_silences_it_at_once(sensitivity: float) -> None:
+    play = scene(TurnSettings(interruption_sensitivity=sensitivity))
     play.agent(2000)
-    play.until(3000)
-    assert play.decided == [(2160, Interrupt())]
+    play.at(2070, play.turns.voice_started, since_ms=1960)
+    play.until(2400)
+    assert play.decided == [(2070, Duck())]
+    play.at(2900, play.turns.voice_stopped, since_ms=2600)
+    play.at(2950, play.turns.heard, "I was not done.", final=True)
+    assert play.decided[1:] == [(2950, Interrupt()), (2950, EndOfTurn("I was not done.", 2600))]
 
 
 def test_words_that_came_too_fast_for_the_voice_interrupt_at_the_end_of_the_turn() -> None:
@@ -272,12 +312,65 @@ def test_words_that_came_too_fast_for_the_voice_interrupt_at_the_end_of_the_turn
 
 
 @pytest.mark.parametrize("text", ["uh huh", "Yeah, okay.", "Mm-hmm."])
-def test_a_nod_ducks_the_agent_and_nothing_more(text: str) -> None:
-    play = scene(WORDS)
+@pytest.mark.parametrize("sensitivity", [1, 0.9, 0.5, 0.2])
+@pytest.mark.parametrize("partials", [True, False])
+def test_a_nod_ducks_the_agent_and_nothing_more(text: str, sensitivity: float, partials: bool) -> None:
+    play = scene(TurnSettings(interruption_sensitivity=sensitivity))
     play.agent(2000)
-    play.voice(4000, 4500, final=text)
+    if partials:
+        play.at(4100, play.turns.voice_started, since_ms=4000)
+        play.partial(4300, text)
+    play.voice(4000, 4900, final=text)
     play.until(9000)
     assert [decision for _, decision in play.decided] == [Duck(), Unduck(), Dismissed(text)]
+
+
+@pytest.mark.parametrize("sensitivity", [1, 0.9, 0.5])
+def test_a_nod_with_words_behind_it_interrupts(sensitivity: float) -> None:
+    play = scene(TurnSettings(interruption_sensitivity=sensitivity))
+    play.agent(2000)
+    play.at(4100, play.turns.voice_started, since_ms=4000)
+    play.partial(4500, "okay")
+    play.partial(4800, "okay but")
+    assert [decision for _, decision in play.decided] == [Duck(), Interrupt()]
+
+
+def test_a_voice_behind_a_nod_interrupts_where_words_come_late() -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4400, final="Okay.", text_after=0)
+    play.at(4750, play.turns.voice_started, since_ms=4650)
+    play.until(6000)
+    assert [decision for _, decision in play.decided] == [Duck(), Unduck(), Duck(), Interrupt()]
+
+
+def test_a_pause_after_a_nod_does_not_make_it_longer() -> None:
+    play = scene(TurnSettings(responsiveness=0))  # 1 s of silence ends a voice
+    play.agent(2000)
+    play.voice(4000, 4500, final="okay")
+    play.until(9000)
+    assert [decision for _, decision in play.decided] == [Duck(), Unduck(), Dismissed("okay")]
+
+
+@pytest.mark.parametrize(
+    ("finished", "decided"),
+    [(5500, [Duck(), Unduck(), EndOfTurn("Okay.", 4500)]), (7000, [Duck(), Unduck(), Dismissed("Okay.")])],
+)
+def test_a_nod_right_before_the_agent_ends_is_an_answer(finished: float, decided: list[Decision]) -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4500, final="Okay.")
+    play.finished(finished)
+    play.until(8000)
+    assert [decision for _, decision in play.decided] == decided
+
+
+def test_who_goes_on_after_a_nod_interrupts_with_all_that_was_said() -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4400, final="Okay.")
+    play.voice(5500, 5900, final="Tomorrow.")
+    assert [decision for _, decision in play.decided][-1] == EndOfTurn("Okay. Tomorrow.", 5900)
 
 
 def test_words_confirm_an_interruption() -> None:
@@ -351,7 +444,7 @@ def test_a_user_whom_the_agent_has_talked_down_can_interrupt_again() -> None:
     play.at(4400, play.turns.voice_stopped, since_ms=4350)
     play.at(4800, play.turns.voice_started, since_ms=4700)
     play.until(5000)
-    assert play.decided == [(4160, Interrupt()), (4860, Interrupt())]
+    assert play.decided == [(4160, Duck()), (4300, Unduck()), (4860, Duck())]
 
 
 def test_two_voices_in_one_turn_duck_the_agent_once() -> None:
@@ -399,7 +492,8 @@ def test_a_piece_that_may_be_interrupted_follows_one_that_may_not() -> None:
     play.at(3100, play.turns.voice_started, since_ms=3000)
     play.until(4000)
     play.agent(4000)
-    assert play.decided == [(4000, Interrupt())]
+    play.until(4100)
+    assert play.decided == [(4000, Duck()), (4000, Interrupt())]
 
 
 def test_an_agent_that_cuts_in_is_not_interrupted_by_the_voice_it_talks_down() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.utterance import Utterance
-from ari_agent.speech.utterances import MAX_AUDIO_BYTES, MAX_TEXT_CHARACTERS, MAX_WAITING, Utterances
+from ari_agent.speech.utterances import MAX_AUDIO_BYTES, MAX_TEXT_CHARACTERS, MAX_WAITING, ListeningCall, Utterances
 from tests.speech.speaking import MS_BYTES, OPTIONS, Ear
 
 
@@ -16,7 +16,9 @@ class Provider(Utterances):
     """Keeps its utterances, and does nothing by itself."""
 
     def __init__(self, ear: Ear, final_timeout_s: float = 10.0) -> None:
-        super().__init__(OPTIONS, ear.on_heard, ear.on_failed, piece_bytes=3200, final_timeout_s=final_timeout_s)
+        super().__init__(
+            ListeningCall(OPTIONS, ear.on_heard, ear.on_failed), piece_bytes=3200, final_timeout_s=final_timeout_s
+        )
         self.begun: list[Utterance] = []
         self.pieces = 0
         self.stops = 0

@@ -82,6 +82,15 @@ def test_it_is_speaking_from_one_change_to_the_other() -> None:
     assert activity.voice_ended_ms == 5 * WINDOW_MS
 
 
+def test_a_window_of_voice_may_be_the_begin_of_one_until_it_is_known() -> None:
+    activity = VoiceActivity(Script("x.xxx.x"), silence_ms=320)
+    may_begin = []
+    for _ in range(7):
+        activity.feed(tone(1))
+        may_begin.append(activity.may_begin)
+    assert may_begin == [True, False, True, True, False, False, False]
+
+
 def test_another_silence_holds_for_the_pause_that_has_begun() -> None:
     activity = VoiceActivity(Script("xxx"), silence_ms=1000)
     assert activity.feed(tone(6)) == [VoiceStarted(0)]

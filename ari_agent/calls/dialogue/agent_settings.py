@@ -9,9 +9,21 @@ from dataclasses import dataclass, field
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_options import UserDtmfOptions
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.errors import AgentNotUsable
 from ari_agent.speech.recognizer import ListeningOptions
 from ari_agent.speech.synthesizer import Voice
 from ari_agent.speech.turn_settings import TurnSettings
+
+
+class UnknownVoice(AgentNotUsable):
+    """Raised when no voice of a text agent is one that is set up here. why: which voice, and what would be right."""
+
+    disconnection_reason = DisconnectionReason.ERROR_RETELL
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; or set ARI_AGENT_FALLBACK_VOICE, which speaks for agents with voices from elsewhere")
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +70,11 @@ def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
     )
 
 
-def voice(agent: Agent) -> Voice:
-    """Return the voice that speaks for this agent, with its speed, volume and fallback voices."""
+def voice(agent: Agent, *, fallback: str | None = None) -> Voice:
+    """Return the voice that speaks for this agent, with its speed, volume and fallback voices.
+
+    fallback: speaks where all voices of the agent are refused; None: nobody does.
+    """
     return Voice(
         voice_id=agent.voice_id,
         language=_language(agent),
@@ -67,5 +82,5 @@ def voice(agent: Agent) -> Voice:
         volume=agent.volume,
         model=agent.voice_model,
         temperature=agent.voice_temperature,
-        fallback_voice_ids=tuple(agent.fallback_voice_ids or ()),
+        fallback_voice_ids=(*(agent.fallback_voice_ids or ()), *filter(None, [fallback])),
     )

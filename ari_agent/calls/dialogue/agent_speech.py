@@ -79,7 +79,7 @@ class AgentSpeech:
                     interrupt_id=turn.interrupt_id,
                 )
             )
-            self._orders.append(Speak(self._last_number, sentence.text))
+            self._orders.append(Speak(self._last_number, sentence.text, sentence.pause_ms))
 
     def cut(self, now_ms: float) -> None:
         """Drop for good what the agent was saying or was asked for."""

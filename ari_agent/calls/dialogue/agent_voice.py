@@ -3,7 +3,8 @@
     say ──▶ waiting ──▶ two streams of the synthesizer ──▶ [gate, room] ──▶ on_sound, on_whole
                               └ not a sound of a sentence ─▶ on_failed
 
-The gate is shut while the agent may not speak: what it would say is made meanwhile, so that it begins at once. There is
+The gate is shut while the agent may not speak: what it would say is made meanwhile, so that it begins at once. It waits
+for a moment where `waits` says that the caller may just have begun to speak. There is
 room while less than AHEAD_MS waits to be heard: what is cut off need not be paid for, and a long answer is no flood.
 """
 
@@ -27,6 +28,7 @@ PIECE_MS: Final = 200
 """The longest piece of sound; a mark follows each piece, so that what was heard is known as finely as this."""
 AHEAD_MS: Final = 8_000
 STREAMS: Final = 2
+LOOK_AGAIN_S: Final = 0.02
 
 _Piece: TypeAlias = Spoken | SpeechFailed | None  # None: the end
 
@@ -42,7 +44,7 @@ class _Stream:
 class _Synthesized:
     """The sentences that wait to be synthesized, and the streams of those that are being synthesized or played."""
 
-    texts: deque[tuple[int, str]] = field(default_factory=deque)
+    texts: deque[tuple[int, str, int]] = field(default_factory=deque)
     streams: deque[_Stream] = field(default_factory=deque)
 
 
@@ -51,7 +53,8 @@ class AgentVoice:
 
     on_sound: is called with each piece of a sentence, of at most PIECE_MS. on_whole: is called when no more sound of a
     sentence comes. on_failed: is called when neither a sentence nor those after it can be spoken. unheard_ms: tells
-    how much sound was handed over and not heard. took_ms: is told how long the first sound of a sentence took.
+    how much sound was handed over and not heard. took_ms: is told how long the first sound of a sentence took. waits:
+    tells whether the next piece is to wait for LOOK_AGAIN_S and be asked about again.
     """
 
     def __init__(
@@ -64,10 +67,11 @@ class AgentVoice:
         on_failed: Callable[[SpeechFailed], None],
         unheard_ms: Callable[[], float],
         took_ms: Callable[[float], None],
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._synthesizer, self._voice = synthesizer, voice
         self._on_sound, self._on_whole, self._on_failed = on_sound, on_whole, on_failed
-        self._unheard_ms, self._took_ms = unheard_ms, took_ms
+        self._unheard_ms, self._took_ms, self._waits = unheard_ms, took_ms, waits
         self._loop = asyncio.get_running_loop()
         self._synthesized = _Synthesized()
         self._gate, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -75,11 +79,14 @@ class AgentVoice:
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def say(self, number: int, text: str) -> None:
-        """Speak a sentence after those before it; nothing happens after `close`."""
+    def say(self, number: int, text: str, *, pause_ms: int = 0) -> None:
+        """Speak a sentence after those before it; nothing happens after `close`.
+
+        pause_ms: the sentence is so much silence, and nobody has to speak it.
+        """
         if self._closed:
             return
-        self._synthesized.texts.append((number, text))
+        self._synthesized.texts.append((number, text, pause_ms))
         self._fill()
         if self._playing is None:
             self._playing = self._loop.create_task(self._play(self._synthesized), name="agent's voice")
@@ -117,9 +124,10 @@ class AgentVoice:
     def _fill(self) -> None:
         said = self._synthesized
         while said.texts and len(said.streams) < STREAMS:
-            number, text = said.texts.popleft()
+            number, text, pause_ms = said.texts.popleft()
             pieces: asyncio.Queue[_Piece] = asyncio.Queue()
-            task = self._loop.create_task(self._make(text, pieces), name=f"sentence {number}")
+            making = _pause(pause_ms, pieces) if pause_ms else self._make(text, pieces)
+            task = self._loop.create_task(making, name=f"sentence {number}")
             said.streams.append(_Stream(number, pieces, task))
         self._news.set()
 
@@ -167,9 +175,17 @@ class AgentVoice:
                 self._room.clear()
                 await self._room.wait()
                 continue
+            if self._waits():
+                await asyncio.sleep(LOOK_AGAIN_S)
+                continue
             await asyncio.sleep(0)  # other calls have their turn, and whoever cuts in
             if self._gate.is_set():
                 return
+
+
+async def _pause(pause_ms: int, pieces: asyncio.Queue[_Piece]) -> None:
+    for piece in (Spoken(bytes(pause_ms * BYTES_PER_MS)), None):
+        pieces.put_nowait(piece)
 
 
 def _cut(piece: Spoken) -> Iterator[tuple[bytes, Sequence[SpokenWord]]]:

@@ -1,7 +1,7 @@
 """The caller's audio on its way to the dialogue: voice activity and the recognizer, and what they find as events.
 
-    hear ──▶ pieces of 20 ms ──▶ voice activity ──▶ UserVoiceStarted, UserVoiceStopped
-                             └─▶ recognition ─────▶ UserHeard, Failed
+    hear ──▶ pieces of 20 ms ──▶ voice activity, echo ──▶ UserVoiceStarted, UserVoiceStopped
+                             └─▶ recognition ───────────▶ UserHeard, Failed
 
 Voice activity and recognizer count the audio they were fed; the events tell times since the caller was answered.
 """
@@ -14,11 +14,14 @@ from typing import Final
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.transcript import Word
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions, Recognition, Recognizer
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
 
 PIECE_MS: Final = 20
+UNSURE_MS: Final = 100
+"""For how many milliseconds after the caller's latest audio it counts that a voice may be about to begin in it."""
 QUIET_MS: Final = 300
 """A phone that sends nothing for this many milliseconds while its user speaks has stopped sending."""
 _PIECE_BYTES: Final = PIECE_MS * BYTES_PER_MS
@@ -32,11 +35,16 @@ class CallerHearing:
         detector: VoiceDetector,
         *,
         silence_ms: int,
+        echo: Echo,
         now_ms: Callable[[], float],
         on_event: Callable[[Event], None],
     ) -> None:
-        """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered."""
-        self._activity = VoiceActivity(detector, silence_ms=silence_ms)
+        """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered.
+
+        echo: is told what the caller is played, and tells what comes back of it from the caller's voice.
+        """
+        self._activity = VoiceActivity(detector, silence_ms=silence_ms, is_echo=echo.explains)
+        self._echo = echo
         self._now_ms, self._on_event = now_ms, on_event
         self._opened: Recognition | None = None
         self._recognition: Recognition | None = None  # while the caller is listened to
@@ -72,6 +80,11 @@ class CallerHearing:
         """When the latest voice of the user ended, in milliseconds since the caller was answered."""
         return self._activity.voice_ended_ms + self._now_ms() - self._fed_ms
 
+    @property
+    def may_begin_to_speak(self) -> bool:
+        """Whether a voice may have begun that voice activity is not sure of yet, which it is within UNSURE_MS."""
+        return self._activity.may_begin and self._now_ms() - self._heard_ms < UNSURE_MS
+
     def hear(self, pcm: bytes) -> None:
         """Take audio of the caller, s16le at 16 kHz and of any length; never waits."""
         recognition = self._recognition
@@ -97,6 +110,7 @@ class CallerHearing:
         self._fed_ms += PIECE_MS
         self._heard_ms = self._now_ms()
         recognition.feed(pcm)
+        self._echo.hear(pcm, self._heard_ms)
         if changes := self._activity.feed(pcm):
             self._voice_changed(recognition, changes)
 

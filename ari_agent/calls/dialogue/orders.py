@@ -37,10 +37,14 @@ class SendUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesize a sentence. number: of all sentences of the call, from 1; they are heard in this order."""
+    """Synthesize a sentence. number: of all sentences of the call, from 1; they are heard in this order.
+
+    pause_ms: the sentence is so much silence, and has no text.
+    """
 
     number: int
     text: str
+    pause_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

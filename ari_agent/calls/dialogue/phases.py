@@ -144,7 +144,7 @@ def moved(phase: AgentPhase, move: Move) -> AgentPhase:
 
 
 class Stage(Enum):
-    """The stage that the conversation has reached."""
+    """The stage that the conversation has reached, from talking with a person to being over."""
 
     CONVERSATION = "conversation"
     """The agent talks with a person, as far as is known."""

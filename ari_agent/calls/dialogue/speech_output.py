@@ -7,20 +7,22 @@ had been heard; the count of clears tells them apart. What is kept is what Resum
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ari_agent.calls.dialogue.events import SoundPlayed
 from ari_agent.calls.dialogue.orders import PlaySound, ResumeSpeech
 from ari_agent.calls.media.agent_leg import CallerOutput
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
 
 class SpeechOutput:
     """Plays, pauses and drops the agent's sound on the caller's side of one call, as the dialogue orders."""
 
-    def __init__(self, output: CallerOutput) -> None:
-        self._output = output
+    def __init__(self, output: CallerOutput, echo: Echo, *, now_ms: Callable[[], float]) -> None:
+        """echo: is told what the caller is played. now_ms: tells the time of its clock, in milliseconds."""
+        self._output, self._echo, self._now_ms = output, echo, now_ms
         self._kept: deque[PlaySound] = deque()  # and not heard, as far as is known
         self._clears = 0
 
@@ -29,12 +31,14 @@ class SpeechOutput:
         self._kept.append(sound)
         if not sound.is_paused:
             self._output.play(sound.pcm)
+            self._echo.play(sound.pcm, self._now_ms())
             self._output.mark(f"{self._clears}:{sound.number}:{sound.end_ms:g}")
 
     def pause(self) -> None:
         """Silence the agent at once, and keep the sound that the caller has not heard."""
         self._clears += 1
         self._output.clear()
+        self._echo.clear(self._now_ms())
 
     def resume(self, order: ResumeSpeech) -> None:
         """Play the kept sound again, from the sentence and the place in it that the order names."""

@@ -96,7 +96,7 @@ class SpokenDialogue:
 
     @property
     def is_over(self) -> bool:
-        """Whether the call was told to end."""
+        """Whether the call was told to end, so that nothing more is decided in it."""
         return self.stage is Stage.OVER
 
     @property
@@ -150,7 +150,11 @@ class SpokenDialogue:
         self._decide(self._turns.tick(now_ms, voice_until_ms=event.voice_until_ms), now_ms)
         self._take_keys(self._keypad.tick(now_ms), now_ms)
         if turn := self.speech.turn:
+            was_complete = turn.is_complete
             self.speech.speak(turn, turn.stalled(now_ms), now_ms)
+            if turn.is_complete and not was_complete:
+                self.requests.complete(turn.number)
+                self._end_turn_if_heard(now_ms)
         if self.speech.playback.tick(now_ms):
             self._after_playback(now_ms)
         self._updates.tick(now_ms)
@@ -243,7 +247,7 @@ class SpokenDialogue:
             self.speech.begin(turn, now_ms, Move.CUT_IN if said.cuts_in else Move.FIRST_WORDS)
         if said.cuts_in:
             self._agent_has_turn(now_ms, protected=said.no_interruption, cuts_in=True)
-        sentences = turn.add(said.text, complete=said.complete, now_ms=now_ms)
+        sentences = turn.add(said.text, complete=said.complete, now_ms=now_ms, may_be_last=said.may_be_last)
         self.speech.speak(turn, sentences, now_ms, protected=said.no_interruption)
         self._end_turn_if_heard(now_ms)
 

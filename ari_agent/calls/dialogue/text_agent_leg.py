@@ -21,7 +21,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 import aiohttp
@@ -45,7 +45,7 @@ from ari_agent.agents.llm_connection import (
     ReconnectPolicy,
 )
 from ari_agent.calls.dialogue import events
-from ari_agent.calls.dialogue.agent_settings import dialogue_settings, listening_options, voice
+from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
 from ari_agent.calls.dialogue.events import Event
@@ -95,9 +95,11 @@ from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
 from ari_agent.speech.voice_activity import VoiceDetector
+from ari_agent.speech.voices import Voices
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,10 @@ _CLOSE_S: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What the text agents of all calls share. now_ms: tells the milliseconds since the epoch."""
+    """What the text agents of all calls share.
+
+    now_ms: tells the milliseconds since the epoch. voices: those of the synthesizer.
+    """
 
     recognizer: Recognizer
     synthesizer: Synthesizer
@@ -115,9 +120,10 @@ class Speech:
     http: aiohttp.ClientSession
     now_ms: Callable[[], int]
     habits: ReconnectPolicy = CALL_POLICY
+    voices: Voices = field(default_factory=Voices)
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
-        """Make the text agent's side of one call."""
+        """Make the text agent's side of one call, as TextAgentLeg says; nothing is dialled yet."""
         return TextAgentLeg(self, spec, output, on_event)
 
 
@@ -130,10 +136,18 @@ class TextAgentLeg:
     def __init__(
         self, speech: Speech, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]
     ) -> None:
-        """spec: with a CustomLlmEngine and its agent, otherwise TypeError. Raises AgentUnreachable for a bad URL."""
+        """spec: with a CustomLlmEngine and its agent, otherwise TypeError.
+
+        Raises:
+            AgentUnreachable: the agent's URL is none.
+            UnknownVoice: none of the agent's voices is one of the synthesizer's.
+        """
         if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
+        refusal = speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ())))
+        if refusal is not None:
+            raise UnknownVoice(refusal)
         self._output, self._on_event = output, on_event
         self._call = spec.call
         self._loop = asyncio.get_running_loop()
@@ -149,18 +163,24 @@ class TextAgentLeg:
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
             speech.synthesizer,
-            voice(self._agent),
+            voice(self._agent, fallback=speech.voices.fallback),
             on_sound=self._sound_made,
             on_whole=self._sound_ended,
             on_failed=self._voice_failed,
             unheard_ms=lambda: self._dialogue.unheard_ms,
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
+            waits=lambda: not self._dialogue.is_speaking and self._hearing.may_begin_to_speak,
         )
+        echo = Echo()
         self._hearing = CallerHearing(
-            speech.detector, silence_ms=self._dialogue.silence_ms, now_ms=lambda: self._now_ms, on_event=self._feed
+            speech.detector,
+            silence_ms=self._dialogue.silence_ms,
+            echo=echo,
+            now_ms=lambda: self._now_ms,
+            on_event=self._feed,
         )
         self.hear: Callable[[bytes], None] = self._hearing.hear
-        self._speech_output = SpeechOutput(output)
+        self._speech_output = SpeechOutput(output, echo, now_ms=lambda: self._now_ms)
         self._events: deque[Event] = deque()  # that wait for their turn
         self._is_feeding = False
         self._started_s: float | None = None
@@ -173,7 +193,7 @@ class TextAgentLeg:
 
     @property
     def is_open(self) -> bool:
-        """Whether the agent's websocket is open."""
+        """Whether the websocket to the agent's server is open, as far as is known."""
         return self._line.is_open
 
     @property
@@ -306,8 +326,8 @@ class TextAgentLeg:
                 self._ask(order)
             case SendUpdate():
                 self._send_update(order)
-            case Speak(number, text):
-                self._voice.say(number, text)
+            case Speak(number, text, pause_ms):
+                self._voice.say(number, text, pause_ms=pause_ms)
             case PlaySound():
                 self._speech_output.play(order)
             case ClearSpeech():

@@ -52,3 +52,7 @@ def test_who_speaks_for_it() -> None:
     speaks = voice(agent(voice_speed=1.5, volume=0.5, fallback_voice_ids=["flite-rms"]))
     assert (speaks.voice_id, speaks.speed, speaks.volume) == ("flite-slt", 1.5, 0.5)
     assert speaks.fallback_voice_ids == ("flite-rms",)
+    assert voice(agent(fallback_voice_ids=["flite-rms"]), fallback="flite-awb").fallback_voice_ids == (
+        "flite-rms",
+        "flite-awb",
+    )

@@ -42,6 +42,7 @@ class Mouth:
         self.failed: list[SpeechFailed] = []
         self.unheard_ms = 0.0
         self.shuts_after: int | None = None
+        self.waits = [False]  # what is answered when it is asked; the last one stays
         self.voice = AgentVoice(
             Synthesizer(),
             Voice(voice_id="v", language="en-US"),
@@ -50,6 +51,7 @@ class Mouth:
             on_failed=self.failed.append,
             unheard_ms=lambda: self.unheard_ms,
             took_ms=lambda _: None,
+            waits=lambda: self.waits[0] if len(self.waits) == 1 else self.waits.pop(0),
         )
 
     def _sound(self, number: int, pcm: bytes, words: Sequence[SpokenWord]) -> None:
@@ -70,6 +72,28 @@ async def test_sentences_come_in_order_and_in_pieces() -> None:
     mouth.voice.say(4, "d")
     await asyncio.sleep(0)
     assert len(mouth.whole) == 3
+
+
+async def test_a_pause_is_silence_of_its_length() -> None:
+    mouth = Mouth()
+    mouth.voice.let(True)
+    mouth.voice.say(1, "a")
+    mouth.voice.say(2, "", pause_ms=500)
+    mouth.voice.say(3, "b")
+    await until(lambda: mouth.whole == [1, 2, 3])
+    assert [lasts_ms for number, lasts_ms in mouth.heard if number == 2] == [200, 200, 100]
+    await mouth.voice.close()
+
+
+async def test_a_turn_waits_for_a_caller_who_may_have_begun_to_speak() -> None:
+    mouth = Mouth()
+    mouth.waits = [True, True, True, False]
+    mouth.voice.let(True)
+    mouth.voice.say(1, "a")
+    await until(lambda: len(mouth.waits) == 2)
+    assert mouth.heard == []
+    await until(lambda: mouth.whole == [1])
+    await mouth.voice.close()
 
 
 async def test_nothing_is_heard_while_the_gate_is_shut() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, CallerHearing
+from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, UNSURE_MS, CallerHearing
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
@@ -64,7 +65,7 @@ class Room:
         self.events: list[Event] = []
         self.notes = Notes()
         self.hearing = CallerHearing(
-            LoudIsVoice(), silence_ms=1000, now_ms=lambda: self.now_ms, on_event=self.events.append
+            LoudIsVoice(), silence_ms=1000, echo=Echo(), now_ms=lambda: self.now_ms, on_event=self.events.append
         )
         self.hearing.set_silence(300)
         self.hearing.hear(LOUD)  # before the start: for nobody
@@ -88,6 +89,16 @@ def test_a_voice_begins_and_ends_and_is_told_by_the_clock_of_the_call() -> None:
     assert room.notes.fed == 62
     assert room.hearing.voice_until_ms == 1640.0
     assert room.hearing.due_ms is None
+
+
+def test_a_voice_that_may_be_beginning_is_one_or_none_soon() -> None:
+    room, may_begin = Room(), []
+    for pcm, times, later_ms in ((QUIET, 16, 0), (LOUD, 2, 0), (LOUD, 0, UNSURE_MS), (LOUD, 4, 0)):
+        room.hear(pcm, times)
+        room.now_ms += later_ms  # from a phone that sends nothing meanwhile
+        may_begin.append(room.hearing.may_begin_to_speak)
+    assert may_begin == [False, True, False, False]
+    assert [type(event) for event in room.events] == [UserVoiceStarted]
 
 
 def test_audio_comes_in_pieces_of_any_length() -> None:
@@ -145,10 +156,10 @@ def test_a_recognizer_may_fail_as_it_is_opened() -> None:
             return self
 
     told: list[Event] = []
-    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=told.append)
+    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=told.append)
     hearing.start(Broken(), ListeningOptions("call_1"))
     assert [type(event) for event in told] == [Failed]
 
 
 async def test_who_never_came_has_nothing_to_close() -> None:
-    await CallerHearing(LoudIsVoice(), silence_ms=300, now_ms=lambda: 0.0, on_event=print).close()
+    await CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=print).close()

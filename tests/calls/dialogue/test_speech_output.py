@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ari_agent.calls.dialogue.events import SoundPlayed
 from ari_agent.calls.dialogue.orders import PlaySound, ResumeSpeech
 from ari_agent.calls.dialogue.speech_output import SpeechOutput
+from ari_agent.speech.echo import Echo
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
 
@@ -43,7 +44,7 @@ def sound(number: int, end_ms: int, *, is_paused: bool = False) -> PlaySound:
 
 def test_a_mark_follows_each_piece_and_tells_what_was_heard() -> None:
     ears = Ears()
-    output = SpeechOutput(ears)
+    output = SpeechOutput(ears, Echo(), now_ms=lambda: 0.0)
     output.play(sound(1, 100))
     assert [len(pcm) for pcm in ears.played] == [100 * BYTES_PER_MS]
     assert list(output.played(ears.marks)) == [SoundPlayed(1, 100.0)]
@@ -51,7 +52,7 @@ def test_a_mark_follows_each_piece_and_tells_what_was_heard() -> None:
 
 def test_marks_of_before_a_clear_tell_nothing() -> None:
     ears = Ears()
-    output = SpeechOutput(ears)
+    output = SpeechOutput(ears, Echo(), now_ms=lambda: 0.0)
     output.play(sound(1, 100))
     output.clear()
     assert ears.clears == 1
@@ -60,7 +61,7 @@ def test_marks_of_before_a_clear_tell_nothing() -> None:
 
 def test_after_a_pause_it_goes_on_where_the_caller_was() -> None:
     ears = Ears()
-    output = SpeechOutput(ears)
+    output = SpeechOutput(ears, Echo(), now_ms=lambda: 0.0)
     for end_ms in (100, 200):
         output.play(sound(1, end_ms))
     output.play(sound(2, 100))
@@ -76,7 +77,7 @@ def test_after_a_pause_it_goes_on_where_the_caller_was() -> None:
 
 def test_what_was_heard_is_not_played_again() -> None:
     ears = Ears()
-    output = SpeechOutput(ears)
+    output = SpeechOutput(ears, Echo(), now_ms=lambda: 0.0)
     output.play(sound(1, 100))
     output.play(sound(1, 200))
     output.play(sound(2, 100))

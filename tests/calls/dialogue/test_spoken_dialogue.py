@@ -63,7 +63,7 @@ class Talk:
         for order in self.dialogue.feed(event, self.now_ms):
             self.orders.append(order)
             if isinstance(order, Speak):
-                self._made.append((order.number, len(order.text) * MS_PER_CHARACTER))
+                self._made.append((order.number, order.pause_ms or len(order.text) * MS_PER_CHARACTER))
             elif isinstance(order, PlaySound):
                 assert len(order.pcm) == order.end_ms * BYTES_PER_MS
                 self._playing.append([order.number, order.end_ms, 0.0])
@@ -177,10 +177,35 @@ def test_speech_begins_with_the_first_complete_sentence() -> None:
     assert not talk.dialogue.is_speaking
 
 
+def test_a_pause_takes_its_time_and_is_kept_in_the_transcript_once_it_was_heard() -> None:
+    text = 'One two.<break time="1s"/>Three <b>four</b> - &amp; five.'
+    talk = Talk().start().answer(text)
+    assert [(order.text, order.pause_ms) for order in talk.of(Speak)] == [
+        ("One two.", 0),
+        ("", 1000),
+        ("Three four, & five.", 0),
+    ]
+    talk.wait(1000).feed(events.UserVoiceStarted(talk.now_ms)).wait(100)
+    talk.feed(events.UserHeard(Heard("Wait, wait.", final=True))).wait(100)
+    assert talk.said()[0] == "agent: One two."
+    whole = Talk().start().answer(text).wait(6000).said()
+    assert whole == ['agent: One two. <break time="1s"/> Three <b>four</b> - &amp; five.']
+
+
+@pytest.mark.parametrize("pieces", [["One two."], ["One", " two."], ["One", " ", "two.", ""]])
+def test_an_answer_whose_server_never_says_that_it_is_complete_ends_where_it_stops(pieces: list[str]) -> None:
+    talk = Talk().start().answer("").voice(600, "Count to two.").wait(500)
+    for content in pieces:
+        talk.feed(events.AgentSaid(LlmResponse(response_id=1, content=content, end_call=True))).wait(100)
+    assert [order.text for order in talk.wait(3000).of(Speak)] == ["One two."]
+    assert talk.said()[-1] == "agent: One two."
+    assert talk.wishes() == [Ask(1), HangUp()]
+
+
 def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() -> None:
     talk = Talk().start().answer("One two three four five. Six seven eight nine ten.", end_call=True).wait(600)
     talk.voice(600, "wait").wait(1000)
-    assert talk.wishes() == [ClearSpeech(), Ask(1)]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech(), Ask(1)]
     agent, user = talk.said()
     assert user == "user: wait"
     assert agent.removeprefix("agent: ") in "One two three four five."
@@ -193,11 +218,11 @@ def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() 
 def test_what_still_comes_of_an_answer_that_was_cut_off_is_dropped() -> None:
     talk = Talk().start().answer("One two three four five. Six", complete=False).wait(400)
     talk.feed(events.UserVoiceStarted(talk.now_ms - 100))
-    talk.wait(300)
-    assert talk.wishes() == [ClearSpeech()]
+    talk.wait(1000)
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech()]
     talk.answer(" seven eight. Nine.", number=0, end_call=True).wait(2000)
     assert [order.text for order in talk.of(Speak)] == ["One two three four five."]
-    assert talk.wishes() == [ClearSpeech()]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech()]
 
 
 def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
@@ -210,9 +235,10 @@ def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
     assert f"{before} {after.removeprefix('agent: ')}" == f"agent: {text}"
 
 
-def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was() -> None:
+@pytest.mark.parametrize("sensitivity", [1, 0.9, 0.6])
+def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was(sensitivity: float) -> None:
     text = "One two three four five six seven eight nine ten."
-    talk = Talk(turns={"interruption_sensitivity": 0.9}).start().answer(text).wait(600)
+    talk = Talk(turns={"interruption_sensitivity": sensitivity}).start().answer(text).wait(600)
     talk.voice(400, "uh huh").wait(5000)
     assert [type(order) for order in talk.wishes()] == [PauseSpeech, ResumeSpeech]
     assert " ".join(line.split(": ")[1] for line in talk.said() if line.startswith("agent")) == text
@@ -456,7 +482,7 @@ def test_a_machine_that_was_on_hold_has_no_turns_either() -> None:
 def test_last_words_that_the_caller_cuts_off_end_the_call_at_once() -> None:
     talk = Talk().start().answer("Goodbye, and thank you for your call.").wait(200).feed(events.AgentClosed())
     talk.voice(600, "wait").wait(1000)
-    assert talk.wishes() == [ClearSpeech(), HangUp()]
+    assert talk.wishes() == [PauseSpeech(), ClearSpeech(), HangUp()]
 
 
 def test_an_opening_that_its_server_leaves_behind_is_spoken_though_the_caller_began() -> None:

@@ -12,7 +12,15 @@ from aiohttp import ClientSession
 
 from ari_agent.calls.dialogue.phases import AgentPhase
 from ari_agent.calls.dialogue.text_agent_leg import Speech, TextAgentLeg
-from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, AgentReady, MediaEvent, MediaSpec, TranscriptTold
+from ari_agent.calls.media.call_media import (
+    AgentFailed,
+    AgentHungUp,
+    AgentReady,
+    DtmfAsked,
+    MediaEvent,
+    MediaSpec,
+    TranscriptTold,
+)
 from ari_agent.calls.media.commands import CallerAway, ControlFailed, KeyPressed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -117,6 +125,28 @@ async def test_a_defect_ends_the_call_and_does_not_leave_the_caller_in_silence(
         call.leg.command(ControlFailed("dtmf", "no digits"))
     failed = next(event for event in call.told if isinstance(event, AgentFailed))
     assert failed.reason is DisconnectionReason.ERROR_RETELL
+    await call.leg.close()
+
+
+async def test_what_happens_while_orders_are_carried_out_waits_for_them(speech: Speech, llms: LlmServer) -> None:
+    call = Call(speech, llms.agent(opening=({**OPENING, "digit_to_press": "1"},)))
+    told: list[str] = []
+
+    def listen(event: MediaEvent) -> None:
+        if isinstance(event, DtmfAsked):
+            told.append("asked")
+        if isinstance(event, TranscriptTold) and event.items and event.items[-1].role.startswith("tool_call"):
+            told.append(event.items[-1].role)
+            if told == ["tool_call_invocation"]:  # an order before the one that asks for the digits
+                call.leg.command(ControlFailed("dtmf", "no digits"))
+
+    call.leg._on_event = listen
+    call.leg.dial()
+    call.leg.start()
+    await until(lambda: call.phone.played == 32_000)
+    call.phone.hears_the_rest()
+    await until(lambda: len(set(told)) == 3)
+    assert list(dict.fromkeys(told)) == ["tool_call_invocation", "asked", "tool_call_result"]
     await call.leg.close()
 
 
