@@ -148,6 +148,7 @@ async def controller(
 
         stack.push_async_callback(chats.close)
         beside("connection to Asterisk", ari.run(heard, connected))
+        beside("watch over calls", calls.switchboard.watch())
         beside("chats", chats.run())
         beside("batch calls", calls.batches.run())
         stack.push_async_callback(calls.switchboard.close)

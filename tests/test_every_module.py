@@ -27,6 +27,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "api/http_server": ("api/test_malformed_http", "what a server makes of bytes is told by what comes back for them"),
     "api/server": ("api/test_auth", "the application: every test of the API runs it"),
     "api/webhook_description": ("api/test_openapi", "a part of the document that is tested there"),
+    "asterisk/channel_variables": ("asterisk/test_ari", "the variables of Ari, one by one and many at once"),
     "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
     "asterisk/inspection": ("check/test_asterisk", "what it looks into is a real Asterisk, whole and broken"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
@@ -45,6 +46,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
     "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
     "calls/phone_call": ("integration/test_records", "what inbound and outbound calls share, told by their records"),
+    "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
     "calls/session": (
         "integration/test_agent_failures",

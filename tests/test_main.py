@@ -15,7 +15,7 @@ import pytest
 from ari_agent import __main__ as command_line
 from ari_agent import logs
 from ari_agent.__main__ import main
-from ari_agent.check.modules import NEEDED, WANTED
+from ari_agent.asterisk.modules import NEEDED, WANTED
 from ari_agent.errors import ControllerFailed
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk, Noted
 

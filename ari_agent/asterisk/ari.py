@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ari_agent.asterisk.agent_variables import AgentVariables
+from ari_agent.asterisk.channel_variables import ChannelVariables
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.asterisk.modules import CONTROL, told_missing
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.asterisk.stasis_entries import StasisEntries
@@ -31,11 +32,6 @@ ADD_PATIENCE_S: Final = 10.0
 """How long a new channel may take to enter the application where Asterisk has too much to do; its caller rings on."""
 _FIRST_ADD_RETRY_S: Final = 0.02
 _LAST_ADD_RETRY_S: Final = 1.0
-# Asterisk takes 128 names a request, and a request line of about 4 kB.
-_NAMES_PER_READ: Final = 100
-_CHARACTERS_PER_READ: Final = 2500
-# And a body of up to 40960 bytes.
-_BODY_BYTES: Final = 40_000
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -53,6 +49,8 @@ class Ari:
     """One application in one Asterisk: its requests, and its events.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
+    started_at: when this Asterisk was started, by its own clock. entered_before: ids of the channels that were in the
+    application before the websocket was opened; no event tells of them.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
     timeout_s.
     """
@@ -69,12 +67,13 @@ class Ari:
     ) -> None:
         self.app = app
         self.asterisk_version: str | None = None
+        self.started_at: str | None = None
+        self.entered_before: frozenset[str] = frozenset()
         self._agent_variables = AgentVariables()
         self._entries = StasisEntries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
-        # Asterisk 20.20, 22.10 and 23.4 read and write many variables in one request; None: not known yet.
-        self._bulk: bool | None = None
+        self._variables = ChannelVariables(self._rest)
 
     def __repr__(self) -> str:
         return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
@@ -88,6 +87,11 @@ class Ari:
     def connected(self) -> bool:
         """Return whether the event websocket is open now."""
         return self._events.connected
+
+    @property
+    def unreachable_since_s(self) -> float | None:
+        """Return since when nobody answers at the URL, by the event loop's clock; None while somebody does."""
+        return self._events.unreachable_since_s
 
     @property
     def rest_seconds(self) -> Mapping[tuple[str, str], RequestTotals]:
@@ -116,11 +120,25 @@ class Ari:
             self._entries.observe(event)
             on_event(event)
 
-        await self._events.run(received, connected)
+        await self._events.run(received, connected, self._look_before)
+
+    async def _look_before(self) -> None:
+        """Look at what will not be told once the websocket is open, and whether callers can be controlled at all.
+
+        Where they cannot, there is to be no websocket: then Stasis() fails, and the dialplan refuses callers at once.
+        """
+        running = await self.modules()
+        if running and (missing := told_missing(CONTROL, running)):
+            raise AsteriskRefused("GET", "/asterisk/modules", 200, missing)
+        self.entered_before = frozenset(channel.id for channel in await self.channels() if channel.is_in(self.app))
 
     async def catch_up(self) -> None:
         """Wait until every event that Asterisk has sent so far has been handed over."""
         await self._events.catch_up()
+
+    async def reconnect(self) -> None:
+        """Connect anew, which is not done as long as Asterisk lacks what the control of callers needs."""
+        await self._events.reconnect()
 
     async def subscribe_channel(self, channel_id: str) -> None:
         """Ask for a channel's events also while it is not in the application."""
@@ -311,80 +329,19 @@ class Ari:
 
         None when it cannot be read.
         """
-        path = path_of("channels", channel_id, "variable")
-        try:
-            answer = await self._rest.request("getChannelVar", "GET", path, parameters={"variable": name})
-        except ChannelGone as error:
-            if not _lacks_variable(error):
-                raise
-            return None
-        except AsteriskRefused as error:
-            if error.status != 500:
-                raise
-            return None
-        value = answer.get("value") if isinstance(answer, dict) else None
-        return value if isinstance(value, str) else None
+        return await self._variables.read(channel_id, name)
 
     async def read_variables(self, channel_id: str, names: Sequence[str]) -> dict[str, str]:
         """Return those of the channel variables and dialplan functions that can be read, by name."""
-        found: dict[str, str] = {}
-        for some in _portions(names):
-            many = await self._read_many(channel_id, some) if self._bulk is not False and len(some) > 1 else None
-            if many is None:
-                values = await asyncio.gather(*(self.read_variable(channel_id, name) for name in some))
-                many = {name: value for name, value in zip(some, values, strict=True) if value is not None}
-            found |= many
-        return found
-
-    async def _read_many(self, channel_id: str, names: Sequence[str]) -> dict[str, str] | None:
-        """Read variables in one request; None when they must be read one by one.
-
-        That is when Asterisk is too old for it, or one of the variables cannot be read.
-        """
-        path = path_of("channels", channel_id, "variables")
-        try:
-            answer = await self._rest.request("getChannelVars", "GET", path, parameters={"variables": ",".join(names)})
-        except AsteriskRefused as error:
-            self._judge_bulk(error)
-            return None
-        self._bulk = True
-        values = answer.get("variables") if isinstance(answer, dict) else None
-        if not isinstance(values, dict):
-            return None
-        return {name: value for name in names if isinstance(value := values.get(name), str)}
+        return await self._variables.read_many(channel_id, names)
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         """Set a channel variable. The value travels as JSON: nothing in it is expanded or cut."""
-        path = path_of("channels", channel_id, "variable")
-        await self._rest.request("setChannelVar", "POST", path, body={"variable": name, "value": value})
+        await self._variables.set(channel_id, name, value)
 
     async def set_variables(self, channel_id: str, variables: Mapping[str, str]) -> None:
         """Set channel variables, in one request where Asterisk offers that."""
-        size_bytes = sum(len(json.dumps(item)) for pair in variables.items() for item in pair) + 8 * len(variables)
-        if self._bulk is not False and len(variables) > 1 and size_bytes < _BODY_BYTES:
-            path = path_of("channels", channel_id, "variables")
-            try:
-                await self._rest.request("setChannelVars", "POST", path, body={"variables": dict(variables)})
-            except AsteriskRefused as error:
-                self._judge_bulk(error)
-            else:
-                self._bulk = True
-                return
-        await asyncio.gather(*(self.set_variable(channel_id, name, value) for name, value in variables.items()))
-
-    def _judge_bulk(self, error: AsteriskRefused) -> None:
-        """Raise the error unless setting or reading one by one may do better.
-
-        Remembers when Asterisk does not know the bulk request at all.
-        """
-        if isinstance(error, ChannelGone):
-            if error.message == "Resource not found":
-                self._bulk = False
-                log.info("this Asterisk takes channel variables one by one", extra={"version": self.asterisk_version})
-            elif not _lacks_variable(error):
-                raise error
-        elif error.status not in (400, 500):
-            raise error
+        await self._variables.set_many(channel_id, variables)
 
     # --- what there is
 
@@ -396,39 +353,32 @@ class Ari:
         """Return all bridges of this Asterisk, also those of other applications."""
         return _read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
 
+    async def modules(self) -> frozenset[str]:
+        """Return the names of the modules that are running, such as `chan_rtp.so`."""
+        answer = await self._rest.request("listModules", "GET", "/asterisk/modules")
+        items = [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
+        return frozenset(str(item.get("name")) for item in items if item.get("status") == "Running")
+
     async def asterisk_info(self) -> str:
-        """Return Asterisk's version, and keep it in `asterisk_version`."""
-        answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system"})
-        system = answer.get("system") if isinstance(answer, dict) else None
-        version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"
+        """Return Asterisk's version, and keep it in `asterisk_version`, and its start in `started_at`."""
+        answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system,status"})
+        version = _text_in(answer, "system", "version") or "unknown"
+        self.started_at = _text_in(answer, "status", "startup_time")
         if version != self.asterisk_version:
-            self.asterisk_version, self._bulk = version, None
+            self.asterisk_version = version
+            self._variables.forget()
         return version
+
+
+def _text_in(answer: Any, *keys: str) -> str | None:
+    for key in keys:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return None if answer is None else str(answer)
 
 
 def _object_path(kind: str, object_id: str) -> str:
     # Always res_pjsip, also for kinds that another module of Asterisk owns.
     return path_of("asterisk", "config", "dynamic", "res_pjsip", kind, object_id)
-
-
-def _lacks_variable(error: ChannelGone) -> bool:
-    """Return whether a 404 says that the variable, and not the channel, is not there."""
-    return "variable" in error.message.lower()
-
-
-def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names in portions that fit one request."""
-    portion: list[str] = []
-    characters = 0
-    for name in names:
-        # Escaping makes three characters of one at worst, and in practice of each parenthesis and comma.
-        characters += len(name) + 12
-        if portion and (characters > _CHARACTERS_PER_READ or len(portion) >= _NAMES_PER_READ):
-            yield portion
-            portion, characters = [], len(name) + 12
-        portion.append(name)
-    if portion:
-        yield portion
 
 
 def _read(model: type[_Model], method: str, path: str, answer: Any) -> _Model:

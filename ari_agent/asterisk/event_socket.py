@@ -38,13 +38,19 @@ from ari_agent.asterisk.events import (
     parse_event,
 )
 from ari_agent.asterisk.names import messages_app
-from ari_agent.asterisk.rest import Rest, path_of
+from ari_agent.asterisk.rest import NO_RESOURCE, Rest, path_of
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, ChannelGone, MalformedEvent
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S: Final = 0.2
-LAST_RETRY_S: Final = 5.0
+# Asterisk is back within seconds of a restart, and until then its callers are turned away.
+LAST_RETRY_S: Final = 1.0
+# A connection that lasted as long was one, and not one more of a series that ends at once.
+_LASTING_S: Final = 5.0
+# The log tells of the first attempts without a connection, of every new cause, and again once a minute.
+_ATTEMPTS_TOLD: Final = 3
+_REMINDER_S: Final = 60.0
 # Against another controller of the same name: two that reconnect at once would take the calls from each other for ever.
 REPLACED_RETRY_S: Final = 30.0
 # A ping each 10 s, and 5 s for its pong: a peer that vanished without a FIN is noticed within 15 s.
@@ -94,6 +100,7 @@ class EventSocket:
         probe_timeout_s: float = PROBE_TIMEOUT_S,
     ) -> None:
         self.connected = False
+        self.unreachable_since_s: float | None = None
         self.counters = EventCounters()
         self._rest = rest
         self._app = app
@@ -101,10 +108,18 @@ class EventSocket:
         self._heartbeat_s = heartbeat_s
         self._probe_timeout_s = probe_timeout_s
         self._probes: dict[str, asyncio.Event] = {}  # under way, by name
+        self._told_why, self._told_s = "", 0.0
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
 
-    async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
+    async def run(
+        self,
+        on_event: Callable[[AriEvent], None],
+        on_connected: Callable[[], Awaitable[None]],
+        before_connecting: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Connect and listen until cancelled.
 
+        before_connecting is awaited before every connection, which is not opened if it raises AsteriskError.
         on_event is called from the reading loop, one event after the other, and must not wait. on_connected runs as a
         task after every connection, again with growing pauses while Asterisk fails it, and is cancelled with its
         connection.
@@ -113,10 +128,14 @@ class EventSocket:
         while True:
             replaced = False
             try:
+                await self._rest.reach()
+                if before_connecting:
+                    await _explained(before_connecting)
                 async with EventWebsocket(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
-                    self.connected = True
+                    self.connected, self._socket = True, socket
+                    self.unreachable_since_s, self._told_why = None, ""
                     log.info("connected to Asterisk", extra={"url": self._rest.url, "app": self._app})
                     supervising = asyncio.create_task(self._supervise(socket, on_connected), name="ari-connected")
                     try:
@@ -125,17 +144,33 @@ class EventSocket:
                             "lost the connection to Asterisk",
                             extra={"url": self._rest.url, "close_code": socket.close_code, "replaced": replaced},
                         )
-                        if asyncio.get_running_loop().time() - began_s > LAST_RETRY_S:
-                            attempt = 0  # it was a connection, not one more of a series that ends at once
+                        if asyncio.get_running_loop().time() - began_s > _LASTING_S:
+                            attempt = 0
                     finally:
-                        self.connected = False
+                        self.connected, self._socket = False, None
                         supervising.cancel()
                         await asyncio.gather(supervising, return_exceptions=True)
             except AsteriskError as error:
-                log.warning("no event websocket", extra={"url": self._rest.url, "why": str(error)})
+                self._not_connected(error, attempt)
             pause_s = REPLACED_RETRY_S if replaced else retry_s(attempt)
             attempt += 1
             await asyncio.sleep(pause_s)
+
+    def _not_connected(self, error: AsteriskError, attempt: int) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if not isinstance(error, AsteriskUnreachable):
+            self.unreachable_since_s = None
+        elif self.unreachable_since_s is None:
+            self.unreachable_since_s = now_s
+        why = str(error)
+        if attempt < _ATTEMPTS_TOLD or why != self._told_why or now_s - self._told_s > _REMINDER_S:
+            self._told_why, self._told_s = why, now_s
+            log.warning("no event websocket", extra={"url": self._rest.url, "why": why})
+
+    async def reconnect(self) -> None:
+        """Close the connection, if there is one; the next one is opened as soon as `before_connecting` allows it."""
+        if self._socket is not None:
+            await self._socket.close()
 
     async def catch_up(self) -> None:
         """Wait until every event that Asterisk has sent so far has been handed over.
@@ -286,7 +321,7 @@ class EventSocket:
 
 
 def retry_s(attempt: int) -> float:
-    """Return the pause before the next attempt, in seconds: 0.2 doubled with every attempt, up to 5.
+    """Return the pause before the next attempt, in seconds: 0.2 doubled with every attempt, up to 1.
 
     A random part of up to half is taken off, so that many controllers do not come back in step.
     """
@@ -331,6 +366,16 @@ class EventWebsocket:
     async def __aexit__(self, *_: object) -> None:
         if self._socket is not None:
             await self._socket.close()
+
+
+async def _explained(look: Callable[[], Awaitable[None]]) -> None:
+    """Look at Asterisk; a refusal that says how the settings are wrong becomes one that tells which."""
+    try:
+        await look()
+    except AsteriskRefused as error:
+        if error.status not in (401, 403, 404) or error.message.startswith(NO_RESOURCE):
+            raise
+        raise AsteriskRefused(error.method, error.path, error.status, _hint(error.status)) from None
 
 
 def _hint(status: int) -> str:

@@ -58,6 +58,10 @@ class Channel(_Model):
     creationtime: str = ""
     channelvars: Mapping[str, str] = Field(default_factory=dict)
 
+    def is_in(self, app: str) -> bool:
+        """Return whether the channel runs `Stasis(app)`."""
+        return self.dialplan.app_name == "Stasis" and self.dialplan.app_data.split(",")[0] == app
+
     @property
     def sip_call_id(self) -> str | None:
         """Return the SIP Call-ID, for the log and `telephony_identifier`; None when Asterisk did not tell."""

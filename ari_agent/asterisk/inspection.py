@@ -46,8 +46,7 @@ class Inspection:
 
     async def modules(self) -> frozenset[str]:
         """Return the names of the modules that are running, such as `chan_rtp.so`."""
-        answer = await self._rest.request("listModules", "GET", "/asterisk/modules")
-        return frozenset(str(item["name"]) for item in _objects(answer) if item.get("status") == "Running")
+        return await self._ari.modules()
 
     async def app_is_taken(self) -> bool:
         """Tell whether a controller is connected under the application's name."""

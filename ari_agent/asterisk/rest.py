@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ _MAX_CONNECTIONS: Final = 48
 _TURN_S: Final = 30.0
 # Some operations report a missing channel as 400 (bridges/{id}/addChannel).
 _GONE: Final = frozenset({"Channel not found", "Channel does not exist"})
+NO_RESOURCE: Final = "Resource not found"
+"""What Asterisk answers with 404 for a path that it does not know: it is too old, or a module is not loaded."""
+_REACH_TIMEOUT_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -75,6 +79,24 @@ class Rest:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def reach(self) -> None:
+        """Open a TCP connection to Asterisk within a second, and close it again.
+
+        The system answers for an Asterisk that has too much to do; only one that is not there does not answer.
+
+        Raises:
+            AsteriskUnreachable: nobody listens there.
+        """
+        url = URL(self.url)
+        try:
+            async with asyncio.timeout(_REACH_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+        except TimeoutError:
+            raise AsteriskUnreachable(self.url, f"no connection within {_REACH_TIMEOUT_S:g} s") from None
+        except OSError as error:
+            raise AsteriskUnreachable(self.url, str(error)) from None
+        writer.transport.abort()
 
     async def request(
         self,
@@ -123,7 +145,9 @@ def path_of(*segments: str) -> str:
 
 def _refusal(method: str, path: str, status: int, text: bytes) -> AsteriskRefused:
     message = _message(text)
-    gone = status == 404 or (status == 400 and message in _GONE)
+    gone = (status == 404 and message != NO_RESOURCE) or (status == 400 and message in _GONE)
+    if status == 404 and not gone:
+        message = f"{message} (is res_ari_{path.split('/')[1]}.so loaded in Asterisk?)"
     return (ChannelGone if gone else AsteriskRefused)(method, path, status, message)
 
 

@@ -20,6 +20,7 @@ from ari_agent.asterisk.header_reader import CALL_ID
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
+from ari_agent.calls.channel_end import end_channel
 from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 from ari_agent.media.socket import host_and_port
@@ -32,7 +33,7 @@ class CallerLeg:
 
     channel_id: set anew where another channel has taken the caller's place.
 
-    Raises (all methods but `release` and what answers None): AsteriskError.
+    Raises (all methods but `end`, `release` and what answers None): AsteriskError.
     """
 
     def __init__(self, ari: Ari, *, app: str, call_id: str, channel_id: str) -> None:
@@ -130,17 +131,12 @@ class CallerLeg:
         """Send DTMF digits to the caller as RFC 4733 events."""
         await self._ari.send_dtmf(self.channel_id, digits)
 
-    async def continue_in_dialplan(self, variables: Mapping[str, str]) -> None:
-        """Send the channel from Stasis() on into the dialplan, with the given channel variables set."""
-        await self._ari.set_variables(self.channel_id, variables)
-        await self._ari.continue_in_dialplan(self.channel_id)
+    async def end(self, variables: Mapping[str, str], *, q850_cause: int | None) -> None:
+        """Send BYE, or before the answer the SIP failure response of the cause; without a cause, send the channel on.
 
-    async def hang_up(self, q850_cause: int, variables: Mapping[str, str]) -> None:
-        """Send BYE, or before the answer the SIP failure response of the cause."""
-        try:
-            await self._ari.set_variables(self.channel_id, variables)
-        finally:
-            await self._ari.hang_up(self.channel_id, q850_cause=q850_cause)
+        Whatever fails, the channel ends: see `end_channel`.
+        """
+        await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
 
     async def release(self) -> None:
         """Give back bridge and external media; what fails is logged, and left to the sweep of orphans."""

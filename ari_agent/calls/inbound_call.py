@@ -63,7 +63,7 @@ class InboundCall(PhoneCall):
         record = self._record = CallRecord(
             arrival.call, agent=arrival.agent, account_webhook_url=self._services.account_webhook_url
         )
-        self._sip = arrival.sip
+        self._sip, self._number = arrival.sip, arrival.number
         self._advance(Routed())
         self._log.info(
             "call routed", extra={"agent_id": arrival.agent.agent_id, "agent_version": arrival.agent.version}

@@ -163,6 +163,7 @@ class Originator:
             order = OutboundOrder(
                 call,
                 agent,
+                number,
                 drop_machines=task.drop_call_if_machine_detected,
                 encryption=trunk_encryption(number.sip_outbound_trunk_config),
             )

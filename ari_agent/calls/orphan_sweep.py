@@ -4,6 +4,7 @@ They are left by an earlier run that was killed, or by requests whose answer got
 name and belongs to no live call, or has entered our application and is unknown to us:
 
     caller   a channel in Stasis() that no call knows       is told error_retell and sent on into the dialplan
+    new      one that has entered since we are connected    becomes a call: the event that tells of it got lost
     media    an external media channel of ours              is hung up
     dialled  a channel that we made towards somebody        is hung up
     bridge   a bridge of ours                               is dissolved
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -25,13 +26,18 @@ from ari_agent.asterisk.names import (
     call_of_media_channel,
     call_of_outbound_channel,
 )
+from ari_agent.calls.channel_end import end_channel
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.errors import AsteriskError, ChannelGone
+from ari_agent.errors import AsteriskError
+from ari_agent.gather import gather
 
 log = logging.getLogger(__name__)
 
 ANNOUNCED_WITHIN_S: Final = 2.0
 """How long Asterisk may take from listing a channel in our application to sending the event that announces it."""
+
+# Asterisk's HTTP server lets five new connections wait to be accepted: of more at once, the others lose a second each.
+_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,61 +57,96 @@ class LiveCalls(Protocol):
     def has_channel(self, channel_id: str) -> bool:
         """Whether a live call has this channel as its caller's."""
 
+    def was_announced(self, channel_id: str) -> bool:
+        """Whether an event has told that this channel entered the application."""
+
 
 class OrphanSweep:
-    """Finds and removes orphans. announced_within_s: see ANNOUNCED_WITHIN_S."""
+    """Finds and removes orphans.
 
-    def __init__(self, ari: Ari, calls: LiveCalls, *, announced_within_s: float = ANNOUNCED_WITHIN_S) -> None:
+    take_over: makes a call of a channel that has entered the application without a word. announced_within_s: see
+    ANNOUNCED_WITHIN_S.
+    """
+
+    def __init__(
+        self,
+        ari: Ari,
+        calls: LiveCalls,
+        *,
+        take_over: Callable[[Channel], None],
+        announced_within_s: float = ANNOUNCED_WITHIN_S,
+    ) -> None:
         self._ari, self._calls, self._announced_within_s = ari, calls, announced_within_s
+        self._take_over = take_over
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._only_listed: set[str] = set()
         """Channels that Asterisk lists and does not know: they have hung up, see `asterisk/refer.py`."""
 
-    async def run(self) -> None:
-        """Find every orphan, and remove it.
+    async def run(self, channels: Sequence[Channel], *, entered_before: frozenset[str] = frozenset()) -> None:
+        """Find every orphan, and remove it, or make a call of it.
+
+        channels: all of Asterisk's, as of now. entered_before: ids of those that no event will tell of, because they
+        were in the application before the connection; they need not be waited for.
 
         Raises:
             AsteriskError: Asterisk did not say what it has; to be tried again.
         """
-        suspects = await self._find()
+        found = await self._find(channels)
+        sure = {orphan for orphan in found if orphan.id in entered_before}
+        if sure:
+            await self._ari.catch_up()
+            await self.remove(self._unowned(sure))
+        suspects = found - sure
         if not suspects:
             return
         # A caller who arrives this very moment may be in Asterisk's list and not yet in ours; however far events are
         # behind, whoever is in both lists has been announced by then.
         await asyncio.sleep(self._announced_within_s)
-        suspects &= await self._find()
+        channels = await self._ari.channels()
+        suspects &= await self._find(channels)
         await self._ari.catch_up()
-        await self.remove(orphan for orphan in suspects if not self._calls.has_channel(orphan.id))
+        suspects = self._unowned(suspects)
+        new = {orphan for orphan in suspects if orphan.kind == "caller" and not self._calls.was_announced(orphan.id)}
+        await self.remove(suspects - new)
+        for channel in channels:
+            if Orphan("caller", channel.id) in new:
+                self._take_over(channel)
+
+    def _unowned(self, orphans: Iterable[Orphan]) -> set[Orphan]:
+        return {orphan for orphan in orphans if not self._calls.has_channel(orphan.id)}
 
     async def remove(self, orphans: Iterable[Orphan]) -> None:
         """Hang up, dissolve or send on what is known to be orphaned; what Asterisk refuses is logged and stays."""
-        for orphan in sorted(orphans, key=lambda orphan: orphan.id):
-            try:
-                await self._remove(orphan)
-            except ChannelGone:
-                self._only_listed.add(orphan.id)
-                log.info("orphan %s is gone already", orphan.kind, extra={"channel_id": orphan.id})
-            except AsteriskError as error:
-                log.warning("orphan not swept: %s", error)
-            else:
-                log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
+        callers_first = sorted(orphans, key=lambda orphan: (orphan.kind != "caller", orphan.id))
+        await gather(*(self._remove(orphan) for orphan in callers_first))
 
     async def _remove(self, orphan: Orphan) -> None:
-        if orphan.kind == "bridge":
-            await self._ari.destroy_bridge(orphan.id)
-        elif orphan.kind == "caller":
-            reason = DisconnectionReason.ERROR_RETELL.value
-            await self._ari.set_variables(orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
-            await self._ari.continue_in_dialplan(orphan.id)
+        async with self._turns:
+            try:
+                was_there = await self._end(orphan)
+            except AsteriskError as error:
+                log.warning("orphan not swept: %s", error)
+                return
+        if was_there:
+            log.warning("orphan %s swept", orphan.kind, extra={"channel_id": orphan.id})
         else:
-            await self._ari.hang_up(orphan.id)
+            self._only_listed.add(orphan.id)
+            log.info("orphan %s is gone already", orphan.kind, extra={"channel_id": orphan.id})
 
-    async def _find(self) -> set[Orphan]:
-        channels, bridges = await asyncio.gather(self._ari.channels(), self._ari.bridges())
+    async def _end(self, orphan: Orphan) -> bool:
+        """Hang up, dissolve or send on; return False where a caller was gone already."""
+        if orphan.kind == "caller":
+            reason = DisconnectionReason.ERROR_RETELL.value
+            return await end_channel(self._ari, orphan.id, {"ARI_AGENT_DISCONNECTION_REASON": reason})
+        await (self._ari.destroy_bridge if orphan.kind == "bridge" else self._ari.hang_up)(orphan.id)
+        return True
+
+    async def _find(self, channels: Sequence[Channel]) -> set[Orphan]:
         self._only_listed &= {channel.id for channel in channels}
         found = {
             orphan for channel in channels if channel.id not in self._only_listed and (orphan := self._judge(channel))
         }
-        for bridge in bridges:
+        for bridge in await self._ari.bridges():
             call_id = call_of_bridge(self._ari.app, bridge.id)
             if call_id is not None and not self._calls.has_call(call_id):
                 found.add(Orphan("bridge", bridge.id))
@@ -117,7 +158,7 @@ class OrphanSweep:
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)
-        if self._calls.has_channel(channel.id) or not _is_in(channel, app):
+        if self._calls.has_channel(channel.id) or not channel.is_in(app):
             return None
         return Orphan("caller", channel.id)
 
@@ -125,7 +166,3 @@ class OrphanSweep:
 def call_of_dialled_channel(app: str, channel_id: str) -> str | None:
     """Return the id of the call for which we dialled this channel, which is never a caller; None for any other."""
     return call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id)
-
-
-def _is_in(channel: Channel, app: str) -> bool:
-    return channel.dialplan.app_name == "Stasis" and channel.dialplan.app_data.split(",")[0] == app

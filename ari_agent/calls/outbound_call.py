@@ -47,7 +47,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.phone_number import MediaEncryption
+from ari_agent.contract.phone_number import MediaEncryption, PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
@@ -67,11 +67,13 @@ _VOICEMAIL_ENDS: Final = frozenset(
 class OutboundOrder:
     """A call to place. call: the call object as it is stored. agent: as overridden for this call.
 
-    drop_machines: hang up when an answering machine takes the call. encryption: of the trunk's audio.
+    number: that it is placed from. drop_machines: hang up when an answering machine takes the call. encryption: of the
+    trunk's audio.
     """
 
     call: Call
     agent: Agent
+    number: PhoneNumber
     drop_machines: bool = False
     encryption: MediaEncryption = "disable"
 
@@ -98,6 +100,7 @@ class OutboundCall(PhoneCall):
         self._exit_stack = slot
         self._agent = order.agent
         self._call = order.call
+        self._number = order.number
         self._trunks = trunks
         self._record = self._outbound_record = CallRecord(
             order.call, agent=order.agent, account_webhook_url=services.account_webhook_url

@@ -24,10 +24,11 @@ from ari_agent.asterisk.names import media_channel_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.key_presses import KeyPresses
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
-from ari_agent.calls.media.commands import KeyPressed
+from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
@@ -39,6 +40,7 @@ from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.variables import render
@@ -57,6 +59,8 @@ class PhoneCall(CallSession):
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
+        self._number: PhoneNumber | None = None
+        self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._keys = KeyPresses()
         self._signs_of_life = SignsOfLife()
@@ -188,7 +192,15 @@ class PhoneCall(CallSession):
     async def _send_dtmf(self, request: DtmfRequest) -> None:
         if self.state is not CallState.TALKING:
             raise CallNotOngoing(self.call_id, self.state.value)
-        await self._leg.send_dtmf(request.digits)
+        if await self._digits.begin(request.digits):
+            self._start_task(self._play_digits())
+
+    async def _play_digits(self) -> None:
+        try:
+            await self._digits.play()
+        except AsteriskError as error:
+            self._log.warning("digits not sent: %s", error)
+            self._command(ControlFailed("dtmf", str(error)))
 
     async def _begin_transfer(self, request: TransferRequest, tell: TellOutcome) -> None:
         await self._transfers.begin(request, tell)
@@ -199,6 +211,11 @@ class PhoneCall(CallSession):
     def sip(self) -> SipHeaders:
         """The caller's SIP headers. See TransferringCall."""
         return self._sip
+
+    @property
+    def number(self) -> PhoneNumber | None:
+        """Our number in the call. See TransferringCall."""
+        return self._number
 
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text. See TransferringCall."""
@@ -225,6 +242,7 @@ class PhoneCall(CallSession):
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour, and record that a transfer began. See TransferringCall."""
+        self._digits.clear()
         await self._leg.leave_for_refer(variables)
         self._advance(TransferBegun())
         self._caller_leaves(HoldReason.TRANSFER)
@@ -243,6 +261,7 @@ class PhoneCall(CallSession):
         context = self._services.extensions_context
         if context is None:
             raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
+        self._digits.clear()
         await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
         if self._record:
             self._record.transfer_started(request)
@@ -307,16 +326,8 @@ class PhoneCall(CallSession):
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
-        variables = self._last_variables(teardown.reason)
-        try:
-            if teardown.continues_in_dialplan or teardown.q850_cause is None:
-                await self._leg.continue_in_dialplan(variables)
-            else:
-                await self._leg.hang_up(teardown.q850_cause, variables)
-        except ChannelGone:
-            pass  # the caller was faster
-        except AsteriskError as error:
-            self._log.warning("caller not sent away: %s", error)
+        cause = None if teardown.continues_in_dialplan else teardown.q850_cause
+        await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause)
 
     def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
         """Return the channel variables by which the dialplan learns what the call came to."""

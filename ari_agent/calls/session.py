@@ -20,9 +20,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
@@ -58,7 +58,7 @@ from ari_agent.calls.transcript_writer import TranscriptWriter
 from ari_agent.calls.transfers import TellOutcome, failed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.call_control import DtmfRequest, TransferRequest
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -74,6 +74,8 @@ from ari_agent.errors import (
 )
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
+
+_PARTING_S: Final = 2.0  # a record waits no longer for caller and agent to be let go: Asterisk may stall
 
 
 class CallSession(ABC):
@@ -296,35 +298,28 @@ class CallSession(ABC):
     # What the agent and the API ask for.
 
     async def _agent_sends_dtmf(self, event: DtmfAsked) -> None:
-        try:
-            await self._send_dtmf(event.request)
-        except (CallError, AsteriskError) as error:
-            self._command(ControlFailed("dtmf", str(error)))
+        await _attempt(self._send_dtmf(event.request), lambda why: self._command(ControlFailed("dtmf", str(why))))
 
     async def _api_sends_dtmf(self, event: DtmfRequested) -> None:
-        try:
-            await self._send_dtmf(event.request)
-        except (CallError, AsteriskError) as error:
-            answer(event.answer, error)
-        else:
-            answer(event.answer, None)
+        await _attempt(self._send_dtmf(event.request), lambda why: answer(event.answer, why))
+        answer(event.answer, None)  # unless it has one
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
-        """Send DTMF digits to the caller.
-
-        Raises:
-            CallError, AsteriskError: it cannot be done.
-        """
+        """Send DTMF digits to the caller. Raises CallError or AsteriskError where that cannot be done."""
         raise NoPhoneLine(self.call_id)
 
     async def _agent_transfers(self, event: TransferAsked) -> None:
-        await self._begin_transfer(event.request, lambda outcome: self._command(TransferResult(outcome)))
+        def tell(outcome: TransferOutcome) -> None:
+            self._command(TransferResult(outcome))
+
+        await _attempt(self._begin_transfer(event.request, tell), lambda why: tell(failed(str(why))))
 
     async def _api_transfers(self, event: TransferRequested) -> None:
-        await self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
+        beginning = self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
+        await _attempt(beginning, lambda why: answer(event.answer, why))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
-        """Transfer the caller; `tell` gets the outcome once it is known."""
+        """Transfer the caller; `tell` gets the outcome once it is known. Raises CallError where it is not allowed."""
         tell(failed(str(NoPhoneLine(self.call_id))))
 
     # The record.
@@ -381,30 +376,41 @@ class CallSession(ABC):
     # The end.
 
     async def _tear_down(self) -> None:
-        teardown = self._teardown
+        teardown, ended_ms = self._teardown, self._services.now_ms()
         for timer in self._timers:
             timer.cancel()
+        parting = asyncio.create_task(self._part(teardown))
+        try:
+            await asyncio.wait({parting}, timeout=_PARTING_S)
+            await self._close_record(teardown, ended_ms)
+            self._log.info("call is over", extra={"disconnection_reason": teardown.reason})
+            await parting
+        finally:
+            parting.cancel()
+
+    async def _part(self, teardown: Teardown) -> None:
+        """Let go of caller and agent, and give back what the call held."""
         closing = asyncio.create_task(self.media.close()) if self.media else None
         await self._disconnect_caller(teardown)
         if closing:
             await closing
         await self._release_caller_leg()
         await self._exit_stack.aclose()
-        ended = CallNotOngoing(self.call_id, "ended")
+
+    async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
         while not self._queue.empty():
             event = self._queue.get_nowait()
             if isinstance(event, AnsweredRequest):
                 self._pending_answers.add(event)
             elif isinstance(event, TranscriptTold | KeyForwarded):
                 await self._handle(event)  # the last words
-        self._pending_answers.fail_all(ended)
+        self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
         if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency)
-            self._record.ended(teardown.reason, self._services.now_ms(), why=teardown.why)
+            self._record.ended(teardown.reason, ended_ms, why=teardown.why)
             await self._services.records.save_for_certain(self._record)
-        self._log.info("call is over", extra={"disconnection_reason": teardown.reason})
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:
@@ -434,3 +440,11 @@ class CallSession(ABC):
         ShuttingDown: _shutting_down,
         MaxDurationReached: _max_duration_reached,
     }
+
+
+async def _attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
+    """Do what was asked for, and tell whoever asked why it cannot be done."""
+    try:
+        await work
+    except (CallError, AsteriskError) as error:
+        refuse(error)

@@ -1,8 +1,6 @@
 """All live calls: hands each event to its call, passes on what the API asks for, and keeps Asterisk and us in step.
 
-Events that happened while we were not connected to Asterisk are lost. So after every (re)connection the calls are
-compared with Asterisk's channels: a call whose channel is gone ends now, the others ask for what they missed, and
-channels and bridges that belong to no call are swept (orphan_sweep.py).
+Events may be lost, and answers to requests: reconciliation.py compares the calls with Asterisk now and then.
 """
 
 from __future__ import annotations
@@ -19,9 +17,7 @@ from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelV
 from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
-    CallerGone,
     DtmfRequested,
-    EventsMissed,
     ShuttingDown,
     StopRequested,
     TransferRequested,
@@ -30,8 +26,9 @@ from ari_agent.calls.call_requests import (
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
-from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, OrphanSweep, call_of_dialled_channel
+from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
+from ari_agent.calls.reconciliation import DETOURS, Reconciliation
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -79,7 +76,8 @@ class Switchboard:
         self._new_call_id = new_call_id
         self._by_channel: dict[str, CallSession] = {}
         self._by_call: dict[str, CallSession] = {}
-        self._orphans = OrphanSweep(services.ari, self, announced_within_s=announced_within_s)
+        self.announced: set[str] = set()
+        self._reconciliation = Reconciliation(services.ari, self, announced_within_s=announced_within_s)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._ended_media_totals: Counter[str] = Counter()
@@ -105,6 +103,10 @@ class Switchboard:
         """Whether a live call has this channel as its caller's. See LiveCalls."""
         return channel_id in self._by_channel
 
+    def was_announced(self, channel_id: str) -> bool:
+        """Whether an event has told that this channel entered the application. See LiveCalls."""
+        return channel_id in self.announced
+
     def record(self, call_id: str) -> Call | None:
         """Return the call object of a live call as of now, stored or not; None where no live call has this id."""
         session = self._by_call.get(call_id)
@@ -115,6 +117,8 @@ class Switchboard:
     def on_event(self, event: AriEvent) -> None:
         """Hand an event to its call; called in the order of arrival, never waits."""
         channel_id = event.channel_id
+        if isinstance(event, StasisStart):
+            self.announced.add(event.channel.id)
         session = self._session_of(channel_id) if channel_id else None
         if session:
             session.post(event)
@@ -155,12 +159,12 @@ class Switchboard:
             return
         if call_of_dialled_channel(app, channel_id):
             # Its call ended while Asterisk was still making the channel.
-            self._start_task(self._orphans.remove([Orphan("dialled", channel_id)]))
+            self._start_task(self._reconciliation.orphans.remove([Orphan("dialled", channel_id)]))
             return
         is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
-        if event.args[:1] in (("refer",), ("fallback",)) or self._stopping or is_text:
+        if event.args[:1] in DETOURS or self._stopping or is_text:
             # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
-            self._start_task(self._orphans.remove([Orphan("caller", channel_id)]))
+            self._start_task(self._reconciliation.orphans.remove([Orphan("caller", channel_id)]))
             return
         dialled = dialled_user(event.channel.dialplan.exten)
         session = InboundCall(
@@ -284,21 +288,16 @@ class Switchboard:
     # Reconciliation.
 
     async def reconcile(self) -> None:
-        """Bring calls and Asterisk in step; run after every (re)connection.
+        """Bring calls and Asterisk in step after a (re)connection.
 
         Raises:
             AsteriskError: Asterisk did not answer; to be tried again.
         """
-        # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
-        expected = {id_: session for id_, session in self._by_channel.items() if session.has_channel}
-        channels = {channel.id: channel for channel in await self._services.ari.channels()}
-        for channel_id, session in expected.items():
-            if channel := channels.get(channel_id):
-                session.post(EventsMissed(channel))
-            else:
-                log.warning("call ended while Asterisk was out of reach", extra={"call_id": session.call_id})
-                session.post(CallerGone())
-        await self._orphans.run()
+        await self._reconciliation.after_connection()
+
+    async def watch(self) -> None:
+        """Look after the calls until cancelled. See Reconciliation.watch."""
+        await self._reconciliation.watch()
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds."""

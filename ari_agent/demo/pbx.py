@@ -160,6 +160,17 @@ class Pbx:
         return f"http://{host}:{self.ari_port}/ari"
 
     @property
+    def pid(self) -> int | None:
+        """Return the number of Asterisk's own process, as this system counts; None while it does not run."""
+        waiting = [self._asterisk.pid] if self._asterisk else []
+        for process in waiting:  # it grows meanwhile: setpriv, unshare, sh, Asterisk
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{process}/comm").read_text().strip() == "asterisk":
+                    return process
+                waiting += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+        return None
+
+    @property
     def work_path(self) -> Path:
         """Return the directory that tools start in, seen from outside: put scenarios there, find logs there."""
         return self._run / "work"

@@ -24,6 +24,7 @@ REQUESTS: Final = (
     "PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id}",
     "DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id}",
     "GET /asterisk/info",
+    "GET /asterisk/modules",
     "GET /bridges",
     "POST /bridges/{bridgeId}",
     "DELETE /bridges/{bridgeId}",

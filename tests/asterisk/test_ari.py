@@ -14,6 +14,7 @@ import pytest
 
 from ari_agent.asterisk.ari import Ari, ExternalMedia
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.asterisk.modules import CONTROL
 from ari_agent.asterisk.rest import path_of
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable, ChannelGone
 from tests.asterisk import description
@@ -63,6 +64,7 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
     "subscribe_channel": (lambda ari: ari.subscribe_channel("c1"), {}),
     "channels": (lambda ari: ari.channels(), [CHANNEL]),
     "bridges": (lambda ari: ari.bridges(), [{"id": "b1", "channels": ["c1"]}]),
+    "modules": (lambda ari: ari.modules(), [{"name": "chan_rtp.so", "status": "Running"}]),
     "asterisk_info": (lambda ari: ari.asterisk_info(), {"system": {"version": "22.10.1"}}),
 }
 KINDS: Final[Mapping[str, tuple[type, ...]]] = {
@@ -71,7 +73,7 @@ KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "containers": (dict, list),
     "object": (dict,),
 }
-NOT_REQUESTS: Final = {"run", "close", "catch_up"}
+NOT_REQUESTS: Final = {"run", "close", "catch_up", "reconnect"}
 
 
 def make(asterisk: FakeAsterisk, **options: Any) -> Ari:
@@ -143,13 +145,16 @@ async def test_what_a_connection_asks_for_is_described(asterisk: FakeAsterisk, a
         ready.set()
 
     def answer(noted: Noted) -> tuple[int, object] | None:
-        return (200, {"system": {"version": "20.5.0"}}) if noted.path == "/asterisk/info" else None
+        info = {"system": {"version": "20.5.0"}, "status": {"startup_time": "2026-11-29T16:00:00.000+0000"}}
+        return (200, info) if noted.path == "/asterisk/info" else None
 
     asterisk.answer = answer
     running = asyncio.create_task(ari.run(lambda _: None, connected))
     await asyncio.wait_for(ready.wait(), 5)
     running.cancel()
-    assert [f"{noted.method} {re.sub(r'-[0-9a-f]{16}$', '', noted.path)}" for noted in asterisk.requests[:8]] == [
+    assert [f"{noted.method} {re.sub(r'-[0-9a-f]{16}$', '', noted.path)}" for noted in asterisk.requests[:10]] == [
+        "GET /asterisk/modules",
+        "GET /channels",
         "GET /events",
         "PUT /applications/ari_agent/eventFilter",
         "POST /applications/ari_agent/subscription",
@@ -159,9 +164,98 @@ async def test_what_a_connection_asks_for_is_described(asterisk: FakeAsterisk, a
         "POST /events/user/AriAgentProbe",
         "GET /asterisk/info",
     ]
-    for noted in asterisk.requests[:8]:
+    for noted in asterisk.requests[:10]:
         check_described(noted)
     assert ari.asterisk_version == "20.5.0"
+    assert ari.started_at == "2026-11-29T16:00:00.000+0000"
+
+
+async def test_without_a_module_that_control_needs_there_is_no_connection_and_the_log_names_it(
+    asterisk: FakeAsterisk, ari: Ari, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = [{"name": name, "status": "Running"} for name in CONTROL if name != "res_ari_channels.so"]
+    looked = asyncio.Queue[None]()
+
+    def answer(noted: Noted) -> tuple[int, object] | None:
+        if noted.path != "/asterisk/modules":
+            return None
+        looked.put_nowait(None)
+        return 200, loaded
+
+    async def connected() -> None:
+        pass
+
+    asterisk.answer = answer
+    running = asyncio.create_task(ari.run(lambda _: None, connected))
+    async with asyncio.timeout(10):
+        await looked.get()
+        await looked.get()
+        assert not ari.connected
+        assert not asterisk.sockets
+        assert "res_ari_channels.so" in caplog.records[0].__dict__["why"]
+        loaded.append({"name": "res_ari_channels.so", "status": "Running"})
+        await asterisk.opened.get()
+    running.cancel()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "said"),
+    [
+        (401, "Authentication required", "wrong ARI_AGENT_ARI_USERNAME or ARI_AGENT_ARI_PASSWORD"),
+        (404, "Not Found", "does ARI_AGENT_ARI_URL end in /ari"),
+        (404, "Resource not found", "is res_ari_asterisk.so loaded"),
+    ],
+)
+async def test_why_there_is_no_connection_is_told_in_words(
+    asterisk: FakeAsterisk, ari: Ari, caplog: pytest.LogCaptureFixture, status: int, message: str, said: str
+) -> None:
+    looked = asyncio.Queue[None]()
+
+    def answer(_: Noted) -> tuple[int, object]:
+        looked.put_nowait(None)
+        return status, {"message": message}
+
+    async def connected() -> None:
+        pass
+
+    asterisk.answer = answer
+    running = asyncio.create_task(ari.run(lambda _: None, connected))
+    async with asyncio.timeout(10):
+        await looked.get()
+        await looked.get()
+    running.cancel()
+    assert said in caplog.records[0].__dict__["why"]
+
+
+async def test_a_path_that_asterisk_does_not_know_is_no_channel_that_is_gone(asterisk: FakeAsterisk, ari: Ari) -> None:
+    asterisk.answer = answers(404, {"message": "Resource not found"})
+    with pytest.raises(AsteriskRefused, match=r"is res_ari_channels\.so loaded") as refused:
+        await ari.hang_up("c1")
+    assert not isinstance(refused.value, ChannelGone)
+
+
+async def test_how_long_nobody_has_answered_is_known() -> None:
+    connected = asyncio.Event()
+
+    async def hears() -> None:
+        connected.set()
+
+    async with FakeAsterisk() as gone:
+        pass
+    ari = make(gone)
+    running = asyncio.create_task(ari.run(lambda _: None, hears))
+    seen: list[float | None] = []
+    for _ in range(200):
+        seen.append(ari.unreachable_since_s)
+        await asyncio.sleep(0.01)
+    assert seen[0] is None
+    assert len(set(seen)) == 2
+    async with gone, asyncio.timeout(10):
+        await connected.wait()
+        assert ari.unreachable_since_s is None
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await ari.close()
 
 
 async def test_values_travel_in_the_body_and_ids_in_the_path(asterisk: FakeAsterisk, ari: Ari) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +21,16 @@ class Calls:
 
     calls: Collection[str] = ()
     channels: Collection[str] = ()
+    announced: Collection[str] = ()
 
     def has_call(self, call_id: str) -> bool:
         return call_id in self.calls
 
     def has_channel(self, channel_id: str) -> bool:
         return channel_id in self.channels
+
+    def was_announced(self, channel_id: str) -> bool:
+        return channel_id in self.announced
 
 
 def channel(channel_id: str, *, app: str = APP, application: str = "Stasis") -> dict[str, Any]:
@@ -41,7 +45,7 @@ def bridge(bridge_id: str) -> dict[str, Any]:
 class Swept:
     """An Asterisk that has these channels and bridges, and notes what becomes of them."""
 
-    sweep: OrphanSweep
+    run: Callable[[], Awaitable[None]]
 
     def __init__(
         self, channels: list[dict[str, Any]], bridges: list[dict[str, Any]], refuses: str, unknown: str
@@ -49,6 +53,7 @@ class Swept:
         self.channels, self.bridges, self.refuses, self.unknown = channels, bridges, refuses, unknown
         self.asterisk = FakeAsterisk(answer=self.answer)
         self.probes = asyncio.Queue[str]()
+        self.taken_over: list[str] = []
 
     def answer(self, noted: Noted) -> tuple[int, object] | None:
         if noted.path == "/channels":
@@ -77,7 +82,14 @@ class Swept:
 
 @asynccontextmanager
 async def swept(
-    channels: list[dict[str, Any]], bridges: list[dict[str, Any]], calls: Calls, *, refuses: str = "", unknown: str = ""
+    channels: list[dict[str, Any]],
+    bridges: list[dict[str, Any]],
+    calls: Calls,
+    *,
+    refuses: str = "",
+    unknown: str = "",
+    entered_before: Collection[str] = (),
+    announced_within_s: float = 0.0,
 ) -> AsyncIterator[Swept]:
     found = Swept(channels, bridges, refuses, unknown)
     connected = asyncio.Event()
@@ -91,8 +103,18 @@ async def swept(
         try:
             async with asyncio.timeout(SOON_S):
                 await connected.wait()
-                found.sweep = OrphanSweep(ari, calls, announced_within_s=0.0)
-                await found.sweep.run()
+                sweep = OrphanSweep(
+                    ari,
+                    calls,
+                    take_over=lambda new: found.taken_over.append(new.id),
+                    announced_within_s=announced_within_s,
+                )
+
+                async def run() -> None:
+                    await sweep.run(await ari.channels(), entered_before=frozenset(entered_before))
+
+                found.run = run
+                await run()
             yield found
         finally:
             for task in tasks:
@@ -103,7 +125,7 @@ async def swept(
 
 async def test_every_kind_of_orphan_goes_its_own_way() -> None:
     channels = [channel("1.1"), *(channel(f"{APP}-{kind}-call_old") for kind in ("media", "out", "amd"))]
-    async with swept(channels, [bridge(f"{APP}-bridge-call_old")], Calls()) as found:
+    async with swept(channels, [bridge(f"{APP}-bridge-call_old")], Calls(announced=["1.1"])) as found:
         assert found.removed() == {
             "POST /channels/1.1/variable",
             "POST /channels/1.1/continue",
@@ -133,16 +155,28 @@ async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:
 
 
 async def test_a_channel_that_has_hung_up_and_is_still_listed_is_tried_once() -> None:
-    async with swept([channel("1.1")], [], Calls(), unknown="1.1") as found:
+    async with swept([channel("1.1")], [], Calls(announced=["1.1"]), unknown="1.1") as found:
         assert found.removed() == {"POST /channels/1.1/variable"}
         found.asterisk.requests.clear()
-        await found.sweep.run()
+        await found.run()
         assert found.removed() == set()
 
 
 async def test_one_orphan_is_removed_at_once() -> None:
     async with FakeAsterisk() as asterisk:
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
-        await OrphanSweep(ari, Calls()).remove([Orphan("dialled", f"{APP}-out-call_1")])
+        await OrphanSweep(ari, Calls(), take_over=lambda _: None).remove([Orphan("dialled", f"{APP}-out-call_1")])
         assert [f"{noted.method} {noted.path}" for noted in asterisk.requests] == [f"DELETE /channels/{APP}-out-call_1"]
         await ari.close()
+
+
+async def test_who_was_there_before_the_connection_is_not_waited_for() -> None:
+    async with swept([channel("1.1")], [], Calls(), entered_before=["1.1"], announced_within_s=3600) as found:
+        assert "POST /channels/1.1/continue" in found.removed()
+        assert found.taken_over == []
+
+
+async def test_who_has_entered_since_without_a_word_is_taken_over() -> None:
+    async with swept([channel("1.1"), channel("1.2")], [], Calls(announced=["1.2"])) as found:
+        assert found.taken_over == ["1.1"]
+        assert found.removed() == {"POST /channels/1.2/variable", "POST /channels/1.2/continue"}

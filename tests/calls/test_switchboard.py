@@ -55,6 +55,10 @@ def services(ari: Ari, folder: Path) -> SessionDependencies:
     )
 
 
+def reconnected(requests: Sequence[str]) -> bool:
+    return "GET /channels" in requests and "GET /asterisk/info" in requests
+
+
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_caller_whose_arrival_comes_late_is_no_orphan(announced: bool, tmp_path: Path) -> None:
     asked, looked = asyncio.Queue[str](), asyncio.Event()
@@ -62,7 +66,7 @@ async def test_a_caller_whose_arrival_comes_late_is_no_orphan(announced: bool, t
     def answer(noted: Noted) -> tuple[int, object] | None:
         if noted.path == "/channels":
             return 200, [CALLER]
-        if noted.path.startswith("/events/user/") and "GET /channels" in seen():
+        if noted.path.startswith("/events/user/") and reconnected(seen()):
             asked.put_nowait(noted.path.rpartition("/")[2])
             return 204, None
         return None

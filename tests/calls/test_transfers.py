@@ -13,6 +13,7 @@ from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.state import CallState
 from ari_agent.calls.transfers import Transfers
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.phone_number import PhoneNumber
 
 
 class ACall:
@@ -23,6 +24,7 @@ class ACall:
         self.sip = SipHeaders(caller_host="carrier.example")
         self.extensions_context = extensions_context
         self.done: list[str] = []
+        self.number: PhoneNumber | None = None
 
     def fill(self, template: str) -> str:
         return template.replace("{{desk}}", "1 01")

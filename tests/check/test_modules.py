@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from ari_agent.asterisk.modules import NEEDED, WANTED
 from ari_agent.check.finding import Finding
-from ari_agent.check.modules import NEEDED, WANTED, missing_modules
+from ari_agent.check.modules import missing_modules
 
 
 def test_with_all_modules_nothing_is_missing() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.routing.dial_policy import refused_destination
+from ari_agent.routing.dial_policy import refused_destination, refused_transfer
 
 US_ONLY, US_AND_DE = ("US",), ("US", "DE")
 
@@ -49,3 +49,52 @@ def test_no_destination_crashes_the_list_of_countries(caller: str) -> None:
         {"phone_number": "+14155550100", "allowed_outbound_country_list": ["DE"], "last_modification_timestamp": 1}
     )
     refused_destination(caller, number)
+
+
+def us_number(**fields: object) -> PhoneNumber:
+    given = {"phone_number": "+14155550100", "allowed_outbound_country_list": ["US"], "last_modification_timestamp": 1}
+    return PhoneNumber.model_validate({**given, **fields})
+
+
+TRUNK = {"sip_outbound_trunk_config": {"termination_uri": "sip:sip.example.com:5070;transport=tls"}}
+
+
+@pytest.mark.parametrize(
+    ("destination", "reached"),
+    [
+        ("+14155550123", True),
+        ("+5351234567", False),
+        ("+88231234567", False),
+        ("100", True),
+        ("sip:+14155550123@anywhere", True),
+        ("sip:4155550123@anywhere;user=phone", True),
+        ("sip:+5351234567@sip.example.com", False),
+        ("sips:%2B53-5123.4567@sip.example.com", False),
+        ("sip:0115351234567@sip.example.com", False),
+        ("sip:bob@sip.example.com", True),
+        ("sip:100@SIP.example.com:5061;transport=tcp", True),
+        ("sip:sip.example.com", True),
+        ("sip:+53!512%2034567@sip.example.com", False),
+        ("sip:*675351234567@sip.example.com", False),
+        ("sip:*43@sip.example.com", True),
+        ("sip:x@internal", False),
+        ("sip:100@[2001:db8::1]:5060", False),
+        ("sip:192.0.2.1", False),
+        ("sip:*21*5351234567@192.0.2.1", False),
+    ],
+)
+def test_a_list_of_countries_lets_a_call_be_transferred_only_there_or_to_its_own_trunk(
+    destination: str, reached: bool
+) -> None:
+    why = refused_transfer(destination, us_number(**TRUNK))
+    assert (why is None) == reached
+    assert why is None or "allowed_outbound_country_list is" in why
+
+
+@pytest.mark.parametrize("number", [None, us_number(allowed_outbound_country_list=None)])
+def test_without_a_list_of_countries_a_call_may_be_transferred_anywhere(number: PhoneNumber | None) -> None:
+    assert refused_transfer("sip:+5351234567@internal", number) is None
+
+
+def test_a_number_without_a_trunk_has_no_host_of_its_own() -> None:
+    assert refused_transfer("sip:bob@sip.example.com", us_number()) is not None

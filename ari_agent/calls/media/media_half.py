@@ -61,6 +61,11 @@ class MediaHalf(CallerOutput):
         return self._agent.is_open
 
     @property
+    def is_away(self) -> bool:
+        """Whether the caller does not listen, so that no audio of theirs is to be expected."""
+        return self._is_away
+
+    @property
     def latency(self) -> Latency | None:
         """How long the agent's turns took, where that is known; valid after `close` too."""
         return self._agent.latency
