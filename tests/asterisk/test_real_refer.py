@@ -144,13 +144,12 @@ async def test_a_transfer_that_failed_can_be_tried_again(line: Line, caller: Sip
 
 async def test_a_caller_who_hangs_up_while_the_transfer_is_tried_is_noticed(line: Line, caller: SipCaller) -> None:
     async with caller:
-        caller.refer_plan = ReferPlan(notifies=((0.05, 100),))
+        caller.refer_plan = ReferPlan(notifies=((0.05, 100), (0.2, 487)), bye_beside_notify="after")
         await caller.dial("+15550002222")
         channel_id, sip = await answered(line)
         await caller.answered()
         await send_refer(line, channel_id, TransferRequest(to="200"), sip)
         await caller.refer()
-        await caller.hang_up()
         event = await line.next(ChannelHangupRequest, channel_id)
         assert not event.soft
         await line.gone(channel_id)
