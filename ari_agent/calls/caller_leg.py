@@ -21,6 +21,7 @@ from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 from ari_agent.media.socket import host_and_port
@@ -31,13 +32,15 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
-    channel_id: set anew where another channel has taken the caller's place.
+    channel_id: set anew where another channel has taken the caller's place. linked_id: the caller's own channel, where
+    that one only links our bridge to theirs; None where it is theirs.
 
     Raises (all methods but `end`, `release` and what answers None): AsteriskError.
     """
 
     def __init__(self, ari: Ari, *, app: str, call_id: str, channel_id: str) -> None:
         self.channel_id = channel_id
+        self.linked_id: str | None = None
         self._ari = ari
         self._media_id = media_channel_id(app, call_id)
         self._bridge_id = bridge_id(app, call_id)
@@ -137,6 +140,9 @@ class CallerLeg:
         Whatever fails, the channel ends: see `end_channel`.
         """
         await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
+        if self.linked_id is not None and self.linked_id != self.channel_id:
+            # The dialplan has nothing for a link, and Asterisk may leave whom it linked alone in their bridge.
+            await end_channel(self._ari, self.linked_id, {}, q850_cause=q850_cause or NORMAL_CLEARING)
 
     async def release(self) -> None:
         """Give back bridge and external media; what fails is logged, and left to the sweep of orphans."""

@@ -117,6 +117,7 @@ class PhoneCall(CallSession):
     async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:
         for party in event.parties:
             if party.id not in (media_channel_id(self._services.app, self.call_id), self.channel_id):
+                self._leg.linked_id = party.id
                 await self._learn_transferee(party)
 
     async def _learn_transferee(self, channel: Channel) -> CallerIdentity | None:
