@@ -113,21 +113,23 @@ class Reconciliation:
         channels = await self._ari.channels()
         there = {channel.id: channel for channel in channels}
         self._calls.announced -= announced - there.keys()
-        await self._end_calls([call for channel_id, call in expected.items() if channel_id not in there])
+        await self._end_calls({channel_id: call for channel_id, call in expected.items() if channel_id not in there})
         if events_missed:
             for channel_id in expected.keys() & there.keys():
                 expected[channel_id].post(EventsMissed(there[channel_id]))
         await self.orphans.run(channels, entered_before=entered_before)
         await self._return_callers(channels)
 
-    async def _end_calls(self, gone: Sequence[CallSession]) -> None:
+    async def _end_calls(self, gone: Mapping[str, CallSession]) -> None:
+        """End the calls whose channel is gone. gone: by that channel's id."""
         known = self._asterisk_started_at, self._ari.started_at
         has_restarted = None not in known and len(set(known)) == 2
         if gone and not has_restarted:
             await self._ari.catch_up()  # what they end with may be told by an event that is on its way
         self._asterisk_started_at = self._ari.started_at
-        for call in gone:
-            if call.state is not CallState.ENDED:
+        for channel_id, call in gone.items():
+            # Another channel may have taken the caller's place meanwhile: an attended transfer.
+            if call.state is not CallState.ENDED and call.channel_id == channel_id:
                 log.warning("call ended unnoticed", extra={"call_id": call.call_id, "restart": has_restarted})
                 call.post(_LOST if has_restarted else CallerGone())
 
