@@ -399,9 +399,9 @@ async def test_what_is_no_message_is_dropped_and_the_call_goes_on(
         for text in ("", "{", "[]", "null", '{"response_type":"shout"}') * 5:
             await talk.connection.send(text)
         wrong: list[dict[str, Any]] = [
-            {"response_id": "1", "content": "a", "content_complete": True},
+            {"response_id": "one", "content": "a", "content_complete": True},
             {"response_id": 1, "content": 5, "content_complete": True},
-            {"response_id": 1, "content": "a", "content_complete": "true"},
+            {"response_id": 1, "content": "a", "content_complete": "perhaps"},
         ]
         for one in wrong:
             await talk.say(**one)

@@ -123,10 +123,17 @@ def test_a_text_agents_messages_are_read_as_the_product_reads_them() -> None:
     wire.log.llm_text('{"response_type":"config","config":{"auto_reconnect":true}}')
     assert wire.found() == []
     assert wire.log.received == {"response": 1, "config": 1}
-    wire.log.llm_text('{"response_type":"agent_interrupt","interrupt_id":1}')
-    assert "content: " in wire.only().what
+    wire.log.llm_text('{"response_type":"agent_interrupt","interrupt_id":"one"}')
+    assert "interrupt_id: " in wire.only().what
     assert "interrupt_id" in wire.only().right
     assert not wire.findings.ok
+
+
+def test_a_text_agents_message_that_is_understood_and_not_as_documented_is_a_remark() -> None:
+    wire = Wire("llm")
+    wire.log.llm_text('{"response_type":"agent_interrupt","interrupt_id":"1"}')
+    assert "not as documented" in wire.only().what
+    assert wire.findings.ok
 
 
 def test_an_answer_that_nobody_asked_for_is_wrong() -> None:

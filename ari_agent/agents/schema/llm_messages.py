@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr
 
 from ari_agent.agents.llm import (
     LlmAgentConfig,
@@ -22,7 +22,19 @@ from ari_agent.agents.llm import (
 from ari_agent.agents.schema.message_model import Message, MessageTable
 
 
-class Response(LlmResponse):
+class _Words(BaseModel):
+    """What a server says, in the types that are documented; llm.py reads others as meant where it can."""
+
+    content: StrictStr
+    content_complete: StrictBool
+    no_interruption_allowed: StrictBool | None = None
+    end_call: StrictBool | None = None
+    transfer_number: StrictStr | None = None
+    show_transferee_as_caller: StrictBool | None = None
+    digit_to_press: StrictStr | None = None
+
+
+class Response(_Words, LlmResponse):
     """A piece of the answer to the request `response_id`; 0 is what the agent says first."""
 
     model_config = ConfigDict(
@@ -32,9 +44,10 @@ class Response(LlmResponse):
     )
 
     response_type: Literal["response"] | None = None
+    response_id: StrictInt
 
 
-class AgentInterrupt(LlmInterrupt):
+class AgentInterrupt(_Words, LlmInterrupt):
     """A piece of something that the agent says unasked, and that cuts off whoever is speaking."""
 
     model_config = ConfigDict(
@@ -46,6 +59,7 @@ class AgentInterrupt(LlmInterrupt):
     )
 
     response_type: Literal["agent_interrupt"]
+    interrupt_id: StrictInt
 
 
 class Config(Message):
