@@ -191,6 +191,7 @@ def test_what_an_audio_agent_is_given_without_effect_is_named(
         ({"language": "de-DE", "responsiveness": 0.5, "user_dtmf_options": {"digit_limit": 4}}, []),
         ({"stt_mode": "custom", "custom_stt_config": {"provider": "deepgram", "endpointing_ms": 50}}, ["provider"]),
         ({"stt_mode": "accurate"}, ["stt_mode"]),
+        ({"voicemail_option": None, "custom_stt_config": None}, []),
         (
             {"voicemail_option": {"action": {"type": "bridge_transfer"}, "detection_prompt": "a beep"}},
             ["detection_prompt", "type"],

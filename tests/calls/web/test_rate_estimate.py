@@ -76,6 +76,12 @@ def test_what_is_no_steady_pace_is_not_judged(messages: list[Message]) -> None:
     assert list(told(estimate(), messages)) == []
 
 
+def test_of_a_client_that_changes_its_rate_the_later_one_is_told() -> None:
+    earlier = [(8192, 0.25 * number) for number in range(17)]  # two windows at 16 kHz
+    later = [(4096, 4 + 0.25 * number) for number in range(1, 40)]  # 8 kHz
+    assert list(told(estimate(), earlier + later)) == [8000]
+
+
 def test_a_pace_that_tells_nothing_is_not_watched_for_ever() -> None:
     rate = estimate()
     assert list(told(rate, microphone(20_000, lasts_s=MAX_WINDOWS * (WINDOW_S + 0.2)))) == []
