@@ -15,6 +15,7 @@ from tests.fakes.agent_server import echo
 from tests.fakes.sound import tone, ulaw_encode
 from tests.integration.stage import Stage
 
+TOKEN = "token-of-the-upgrade"
 IGNORED = {
     "mark without a name": '{"event":"mark","streamSid":"MZ1"}',
     "mark of no fields": '{"event":"mark","mark":{}}',
@@ -141,7 +142,7 @@ async def test_a_caller_with_another_ptime_is_heard_in_messages_of_20_ms(stage: 
 async def test_the_upgrade_is_signed_as_twilio_signs_it_and_the_token_stays_secret(stage: Stage) -> None:
     agent = stage.agents.agent()
     agent.engine |= {
-        "audio_websocket_auth_token": "12345",
+        "audio_websocket_auth_token": TOKEN,
         "audio_websocket_url": f"{agent.url}?a={{{{x-desk}}}}",
         "audio_websocket_subprotocols": ["audio.twilio.com", "other"],
     }
@@ -151,8 +152,8 @@ async def test_the_upgrade_is_signed_as_twilio_signs_it_and_the_token_stays_secr
         await caller.call(await stage.import_number(agent_id), headers=[("X-Desk", "b c")])
         call = await agent.call()
         url = f"{agent.url}?a=b%20c"
-        signed = base64.b64encode(hmac.digest(b"12345", url.encode(), "sha1")).decode()
+        signed = base64.b64encode(hmac.digest(TOKEN.encode(), url.encode(), "sha1")).decode()
         assert call.headers["x-twilio-signature"] == signed
         assert call.headers["sec-websocket-protocol"] == "audio.twilio.com, other"
     assert "auth_token" not in shown.text
-    assert "12345" not in stage.controller.log_text().replace(signed, "")
+    assert TOKEN not in stage.controller.log_text().replace(signed, "")
