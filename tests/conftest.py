@@ -40,8 +40,9 @@ LONGEST_FIRST = (
     "test_outbound",
     "test_audio",
     "test_asterisk_conf",
+    "try_agent/test_run",
 )
-"""Of the files with tests on a real Asterisk: begun last, one of them would keep every other worker waiting."""
+"""The files whose tests wait longest: begun last, one of them would keep every other worker waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
