@@ -27,7 +27,7 @@ ON_EVERY_CORE := -n $(shell expr $$(nproc) + 3) --reruns 2 -m 'not asterisk'
 MEASURED := --hypothesis-profile quick -p pytest_cov --cov --cov-report=
 FIGURE := -m tests.coverage_of_pure
 # What takes longer than `make check` may as a whole folder; single files and tests are marked `slow`.
-SLOW := $(addprefix --ignore=tests/,conformance demo docker integration store)
+SLOW := $(addprefix --ignore=tests/,conformance demo docker field integration store)
 # Fewer examples of each property, no second attempts.
 QUICK := -n $(shell nproc) -m 'not asterisk and not slow' --hypothesis-profile quick $(SLOW)
 # Where such tests are: workers need not read the others.

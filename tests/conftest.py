@@ -45,6 +45,15 @@ LONGEST_FIRST = (
 """The files whose tests wait longest: begun last, one of them would keep every other worker waiting."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whether a file is not even read, because its mark leaves it out as a whole: every worker would import it."""
+    if collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text()
+    left_out = (mark for mark in ("asterisk", "slow") if f"not {mark}" in config.option.markexpr)
+    return any(f"\npytestmark = pytest.mark.{mark}\n" in text for mark in left_out) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which files are dealt out to workers (with `--no-loadscope-reorder`)."""
 

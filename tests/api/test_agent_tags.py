@@ -13,6 +13,8 @@ from ari_agent.store.store import Store
 from tests.api import lines
 from tests.api.conftest import AUDIO, NOW_MS, Api, Json, StartApi
 
+pytestmark = pytest.mark.slow
+
 FROM, TO = "+14155550100", "+14155550199"
 REGISTER_AUDIO = {"audio_websocket_protocol": "web", "audio_encoding": "s16le", "sample_rate": 24_000}
 

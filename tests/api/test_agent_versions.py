@@ -7,6 +7,8 @@ import pytest
 
 from tests.api.conftest import Api, Json, make_agent, refused
 
+pytestmark = pytest.mark.slow
+
 
 async def post(api: Api, path: str, body: Any = None, status: int = 200) -> Json:
     response = await api.post(path, json=body)

@@ -8,6 +8,8 @@ from ari_agent.api.route import Route
 from ari_agent.api.routes import PUBLIC_PATHS, ROUTES
 from tests.api.conftest import API_KEY, Api, refused
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 async def test_every_path_but_the_public_ones_needs_the_key(api: Api, route: Route) -> None:

@@ -11,6 +11,8 @@ from ari_agent.store.store import Store
 from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
 from tests.api.test_calls import a_call
 
+pytestmark = pytest.mark.slow
+
 OVER = a_call(1)
 PATH = f"/v2/update-call/{OVER.call_id}"
 

@@ -11,6 +11,8 @@ from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, CallNotOngoin
 from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Board, Json, OneCall, StartApi, refused
 
+pytestmark = pytest.mark.slow
+
 
 def a_call(number: int = 0, **settings: Any) -> Call:
     return Call.model_validate(

@@ -11,6 +11,8 @@ from retell.types import ChatAgentResponse
 from tests.api.conftest import CUSTOM_LLM, Api, make_agent, refused
 from tests.api.test_retell_sdk import base_url, client
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["base_url", "client"]
 
 ENGINE: Any = CUSTOM_LLM

@@ -22,6 +22,8 @@ from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.openapi import document
 from ari_agent.api.server import build_api
 
+pytestmark = pytest.mark.slow
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
 Serve = Callable[[ConnectionLimits], Awaitable[Connect]]

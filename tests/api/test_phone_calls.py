@@ -14,6 +14,8 @@ from ari_agent.store.store import Store
 from tests.api import lines
 from tests.api.conftest import NOW_MS, Api, StartApi, make_agent, refused
 
+pytestmark = pytest.mark.slow
+
 FROM, TO = "+14155550100", "+14155550199"
 
 

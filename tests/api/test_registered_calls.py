@@ -10,6 +10,8 @@ from tests.api.web_house import NOW_MS, TWILIO, WEB, House, Json
 from tests.fakes.agent_server import Refusal
 from tests.fakes.web_client import WebFrontEnd
 
+pytestmark = pytest.mark.slow
+
 REGISTRATIONS: list[tuple[str, Json]] = [
     ("/register-call", WEB),
     ("/v2/register-phone-call", {}),

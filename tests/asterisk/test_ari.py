@@ -20,6 +20,8 @@ from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable
 from tests.asterisk import description
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted
 
+pytestmark = pytest.mark.slow
+
 CHANNEL: Final = {"id": "c1", "name": "PJSIP/x-1", "state": "Ring"}
 LOCAL: Final = {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": "14002"}
 MEDIA: Final = {

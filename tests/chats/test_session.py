@@ -27,6 +27,8 @@ from tests.chats.paper import (
 )
 from tests.fakes.llm_server import LlmServer, LlmTalk, Message, until
 
+pytestmark = pytest.mark.slow
+
 DEAD: Final[dict[str, object]] = {"type": "custom-llm", "llm_websocket_url": "ws://127.0.0.1:9/"}
 HOOK = "http://127.0.0.1:9/hook"
 

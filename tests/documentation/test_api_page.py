@@ -21,6 +21,8 @@ from tests.contract.without_effect_table import BEGIN, table
 from tests.documentation.pages import PAGES, ROOT, name
 from tests.made_part import renewed
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "http-api.md").read_text()
 NOT_SERVED = PAGE.partition("## What is not served yet")[2].partition("\n## ")[0]
 

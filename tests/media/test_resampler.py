@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ari_agent.media.resampler import Resampler
 
+pytestmark = pytest.mark.slow
+
 RATES_HZ = [16000, 22050, 24000, 32000, 44100, 48000]
 PAIRS = [(8000, rate) for rate in RATES_HZ] + [(rate, 8000) for rate in RATES_HZ] + [(16000, 24000), (48000, 16000)]
 LEVEL = 20000.0

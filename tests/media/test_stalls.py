@@ -15,6 +15,8 @@ from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.wheel import Wheel
 from tests.fakes.timers import FakeTimers
 
+pytestmark = pytest.mark.slow
+
 FRAME_S = 0.02
 ECHO_S = 0.001
 WORD = 0x10  # the first byte of a frame that is no silence; its number follows

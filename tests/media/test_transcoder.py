@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from ari_agent.media.transcoder import Transcoder
 from tests.fakes.sound import Samples, strongest_tone, tone, ulaw_decode, ulaw_encode
 
+pytestmark = pytest.mark.slow
+
 Format = tuple[str, int]
 
 RATES_HZ = [8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]

@@ -16,6 +16,8 @@ from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
 
+pytestmark = pytest.mark.slow
+
 REQUEST = InboundWebhookRequest.model_validate(
     {
         "event_timestamp": 1_790_000_000_000,
