@@ -20,7 +20,6 @@ from ari_agent.app import check, serve
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
-from ari_agent.try_agent.run import try_agent
 
 FAILED, WRONG_SETTING = 1, 2
 
@@ -88,6 +87,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _try_agent(options: argparse.Namespace) -> int:
+    from ari_agent.try_agent.run import try_agent  # noqa: PLC0415 -- the start of a server need not wait for it
+
     trial = try_agent(trial_options(options), wav=options.wav, as_json=options.json, show=_print)
     return int(_run(trial))
 

@@ -47,10 +47,12 @@ def http_client(
     keep_alive_s: float = 15.0,
     headers: Mapping[str, str] | None = None,
     timeout: aiohttp.ClientTimeout = _TIMEOUT,
+    websocket: type[aiohttp.ClientWebSocketResponse] = aiohttp.ClientWebSocketResponse,
 ) -> aiohttp.ClientSession:
     """Return a new session, which its owner closes. It keeps no cookies.
 
-    connections: at most so many at a time; 0 is any number. keep_alive_s: how long an idle one stays open.
+    connections: at most so many at a time; 0 is any number. keep_alive_s: how long an idle one stays open. websocket:
+    the class of the websockets that it opens.
     """
     return aiohttp.ClientSession(
         headers={"Accept-Encoding": "identity", **(headers or {})},
@@ -60,4 +62,5 @@ def http_client(
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=timeout,
+        ws_response_class=websocket,
     )

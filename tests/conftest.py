@@ -47,10 +47,10 @@ LONGEST_FIRST = (
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Whether a file is not even read, because its mark leaves it out as a whole: every worker would import it."""
-    if collection_path.suffix != ".py":
+    left_out = [mark for mark in ("asterisk", "slow") if f"not {mark}" in config.option.markexpr]
+    if not left_out or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text()
-    left_out = (mark for mark in ("asterisk", "slow") if f"not {mark}" in config.option.markexpr)
     return any(f"\npytestmark = pytest.mark.{mark}\n" in text for mark in left_out) or None
 
 

@@ -338,6 +338,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "speech",
             "demo.caller_audio",
             "demo.sounds",
+            "http_client",
             "clock",
             "ids",
             "contract",

@@ -99,7 +99,7 @@ class _Connection(web.RequestHandler):
         self.no_head = asyncio.get_running_loop().call_later(self.counted.limits.head_timeout_s, self.give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Count the connection out."""
+        """Count the connection out, so that another one may be taken."""
         self.head_came()
         if self.counted_address is not None:
             self.counted.closed(self.counted_address)

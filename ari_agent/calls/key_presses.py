@@ -31,7 +31,6 @@ class KeyPresses:
         self._digit = ""
         self._first_ms = self._last_ms = self._counted_ms = 0
         self._repeats = 0
-        self._is_burst = False
 
     def counts(self, digit: str, *, duration_ms: int, ended_ms: int) -> bool:
         """Return whether this is a key that was pressed, and not one that was reported before.
@@ -41,17 +40,19 @@ class KeyPresses:
         pause_ms, self._last_ms = ended_ms - self._last_ms, ended_ms
         if digit != self._digit or not self._continues(pause_ms, duration_ms):
             self._digit, self._first_ms, self._counted_ms = digit, ended_ms, ended_ms
-            self._repeats, self._is_burst = 0, False
+            self._repeats = 0
             return True
-        if ended_ms - self._first_ms < max(duration_ms, _BURST_MS):
-            self._repeats += 1
-            self._is_burst = self._repeats >= 2
-        elif self._is_burst:
+        if self._is_burst or ended_ms - self._first_ms < max(duration_ms, _BURST_MS):
             self._repeats += 1
         if self._is_burst or ended_ms - self._counted_ms < duration_ms:
             return False
         self._counted_ms = ended_ms
         return True
+
+    @property
+    def _is_burst(self) -> bool:
+        """Whether two more reports came within the time of one key, so that all that belong together are that key."""
+        return self._repeats >= 2
 
     def _continues(self, pause_ms: int, duration_ms: int) -> bool:
         """Return whether a report so long after the last one of the same digit may be of the same row of reports."""

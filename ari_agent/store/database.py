@@ -362,7 +362,7 @@ class Postgresql:
             return await connection.run_sync(job)
 
     def probe(self, connection: sa.Connection) -> None:
-        """Write a row as it is."""
+        """Write a row with the values that it has: this fails where writing does, and changes nothing."""
         connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
 
     async def close(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from ari_agent.agents.schema.message_model import MessageTable
 from ari_agent.agents.schema.message_tables import TABLES
-
-TrialProtocol = Literal["twilio", "web", "llm"]
+from ari_agent.try_agent.options import TrialProtocol
 
 _NOT_A_WEBSOCKET: Final = (
     "something answers there, but not a websocket: are port and path those of the agent, and is it ws:// or wss://?"

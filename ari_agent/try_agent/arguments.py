@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ari_agent.errors import ConfigurationError
-from ari_agent.try_agent.advice import TrialProtocol
-from ari_agent.try_agent.options import TrialOptions
+from ari_agent.try_agent.options import TrialOptions, TrialProtocol
 
 KEYS = "0123456789*#ABCD"
 

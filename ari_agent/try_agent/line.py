@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-import aiohttp
-
 from ari_agent.agents.llm_connection import CALL_POLICY
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput, NewAgentLeg
@@ -36,6 +34,7 @@ from ari_agent.contract.transcript import Utterance
 from ari_agent.demo.caller_audio import CallerAudio
 from ari_agent.demo.sounds import Samples
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.http_client import http_client
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer
@@ -183,7 +182,7 @@ async def _legs(spec: MediaSpec, wire: WireLog, recognizer: KnownWords) -> Async
     synthesizer = await _voice()
     habits = replace(CALL_POLICY, attempts=1, connect_timeout_s=spec.connect_timeout_s)
     try:
-        async with aiohttp.ClientSession(ws_response_class=watched_websocket(wire)) as http:
+        async with http_client(websocket=watched_websocket(wire)) as http:
             yield Speech(recognizer, synthesizer, LoudIsVoice(), http, now_ms, habits).new_leg
     finally:
         await synthesizer.close()

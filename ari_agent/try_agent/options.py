@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -15,7 +15,8 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import ConfigurationError
-from ari_agent.try_agent.advice import TrialProtocol
+
+TrialProtocol = Literal["twilio", "web", "llm"]
 
 # Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
 FROM_NUMBER: Final = "+12025550123"

@@ -17,10 +17,10 @@ from typing import Final
 from ari_agent.calls.media.call_media import AgentFailed
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.demo.sounds import Samples, recording
-from ari_agent.try_agent.advice import TrialProtocol, why_not_reached
+from ari_agent.try_agent.advice import why_not_reached
 from ari_agent.try_agent.hearing import SAMPLES_PER_MS, first_sound, last_sound, sounding_ms
 from ari_agent.try_agent.line import Line
-from ari_agent.try_agent.options import TrialOptions
+from ari_agent.try_agent.options import TrialOptions, TrialProtocol
 from ari_agent.try_agent.report import Report, Step
 from ari_agent.try_agent.wire_log import WireLog
 
@@ -278,7 +278,7 @@ class Script:
         self._asked = len(self._line.asked)
 
     def _look_back(self) -> None:
-        """Look at the call as a whole."""
+        """Find what is wrong with the call as a whole, such as a caller who has heard nothing at all."""
         findings = self._report.findings
         findings.step = ""
         if first_sound(self._line.heard, 0) is None:

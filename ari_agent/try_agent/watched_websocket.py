@@ -11,17 +11,17 @@ from ari_agent.try_agent.wire_log import WireLog
 
 
 def watched_websocket(wire: WireLog) -> type[aiohttp.ClientWebSocketResponse]:
-    """Return a class for aiohttp.ClientSession(ws_response_class=...). wire: is told of every text message."""
+    """Return a class for http_client(websocket=...). wire: is told of every text message."""
 
     class WatchedWebSocket(aiohttp.ClientWebSocketResponse):
-        """One websocket."""
+        """A websocket whose text messages the wire log is told of, both ways."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             wire.connections += 1
 
         async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:
-            """Return the next message."""
+            """Return the next frame, noted if it is a message."""
             frame = await super().receive(timeout)
             if frame.type is aiohttp.WSMsgType.TEXT:
                 wire.llm_text(frame.data)
@@ -30,7 +30,7 @@ def watched_websocket(wire: WireLog) -> type[aiohttp.ClientWebSocketResponse]:
             return frame
 
         async def send_str(self, data: str, compress: int | None = None) -> None:
-            """Send a text message."""
+            """Note a text message, and send it."""
             wire.llm_sent(data)
             await super().send_str(data, compress)
 

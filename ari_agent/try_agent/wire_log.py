@@ -13,8 +13,9 @@ from typing import Final
 from ari_agent.agents.llm import parse_llm_message
 from ari_agent.agents.message import read_object
 from ari_agent.errors import AgentCorruptPayload
-from ari_agent.try_agent.advice import TrialProtocol, meant_protocol, right_for, table_of
+from ari_agent.try_agent.advice import meant_protocol, right_for, table_of
 from ari_agent.try_agent.findings import Findings
+from ari_agent.try_agent.options import TrialProtocol
 
 _ANSWER: Final = "response"
 _REQUESTS: Final = frozenset({"response_required", "reminder_required"})

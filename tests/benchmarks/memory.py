@@ -107,7 +107,7 @@ def serve(cache_kib: int, census: bool) -> int:
 
 
 def main() -> int:
-    """Run it."""
+    """Make the calls, or serve them in the process that is measured, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--cache-kib", type=int, default=0)

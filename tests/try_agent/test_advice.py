@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ari_agent.try_agent.advice import TrialProtocol, meant_protocol, right_for, table_of, why_not_reached
+from ari_agent.try_agent.advice import meant_protocol, right_for, table_of, why_not_reached
+from ari_agent.try_agent.options import TrialProtocol
 
 
 @pytest.mark.parametrize(

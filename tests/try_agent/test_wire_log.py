@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ari_agent.errors import AgentCorruptPayload
-from ari_agent.try_agent.advice import TrialProtocol
 from ari_agent.try_agent.findings import Finding, Findings
+from ari_agent.try_agent.options import TrialProtocol
 from ari_agent.try_agent.wire_log import WireLog
 
 

@@ -47,7 +47,7 @@ class Transfer(Message):
 
 
 class Hangup(Message):
-    """The agent ends the call."""
+    """The agent asks for the call to be hung up."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"event": "hangup", "hangup": {"q850_cause": 16}}]})
 
@@ -120,7 +120,7 @@ class PressedKey(Message):
 
 
 class KeyPressed(Message):
-    """The caller pressed a key."""
+    """The agent is told that the caller pressed a key."""
 
     event: Literal["dtmf"]
     dtmf: PressedKey

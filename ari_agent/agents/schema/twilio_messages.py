@@ -106,7 +106,7 @@ class CallerMedia(Numbered):
 
 
 class StopFacts(Message):
-    """Which call has ended."""
+    """The ids of the call and of the account, in the message that the stream has ended."""
 
     account_sid: Annotated[str, Field(alias="accountSid")]
     call_sid: Annotated[str, Field(alias="callSid")]
