@@ -9,6 +9,8 @@ distinguishes the names of one kind, the call_id, is always of one length.
 
 from __future__ import annotations
 
+import re
+
 
 def messages_app(app: str) -> str:
     """Return the name of the second application, which receives text messages and nothing else; see `event_socket`."""
@@ -35,6 +37,16 @@ def detector_channel_id(app: str, call_id: str) -> str:
     return f"{app}-amd-{call_id}"
 
 
+def target_channel_id(app: str, call_id: str, attempt: int) -> str:
+    """Return the id of the SIP channel to a transfer's target. attempt: 0 to 9, another for each transfer of a call."""
+    return f"{app}-target-{attempt}-{call_id}"
+
+
+def consultation_bridge_id(app: str, call_id: str) -> str:
+    """Return the id of the bridge in which a transfer's target is spoken to before the caller is there."""
+    return f"{app}-consult-{call_id}"
+
+
 def call_of_outbound_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of a SIP channel that we dialled; None for every other channel."""
     return _after(outbound_channel_id(app, ""), channel_id)
@@ -45,6 +57,12 @@ def call_of_detector_channel(app: str, channel_id: str) -> str | None:
     return _after(detector_channel_id(app, ""), channel_id)
 
 
+def call_of_target_channel(app: str, channel_id: str) -> str | None:
+    """Return the call_id of a channel to a transfer's target; None for every other channel."""
+    found = re.fullmatch(rf"{re.escape(app)}-target-[0-9]-(?P<call_id>.+)", channel_id, re.DOTALL)
+    return found["call_id"] if found else None
+
+
 def call_of_media_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of an external media channel of ours; None for every other channel."""
     return _after(media_channel_id(app, ""), channel_id)
@@ -52,7 +70,7 @@ def call_of_media_channel(app: str, channel_id: str) -> str | None:
 
 def call_of_bridge(app: str, name: str) -> str | None:
     """Return the call_id of a bridge of ours; None for every other bridge."""
-    return _after(bridge_id(app, ""), name)
+    return _after(bridge_id(app, ""), name) or _after(consultation_bridge_id(app, ""), name)
 
 
 def _after(prefix: str, name: str) -> str | None:

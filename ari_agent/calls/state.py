@@ -1,10 +1,12 @@
 """The states of one call, the events that move it, and the only table of what may follow what. Pure.
 
     ARRIVED ──Routed──▶ CONNECTING ──Answered──▶ TALKING ──TransferBegun──▶ TRANSFERRING
-       │                    │                      │ ▲                          │
-       │                    ├─Diverted─▶ DIVERTED  │ └──────TransferFailed──────┤
-       │                    │               │      │                            │
-       └────────────────────┴───────────────┴──Ended────────────────────────────┘
+       │                    │                     │ ▲ │                         │
+       │                    │                     │ └─┼─────TransferFailed──────┤
+       │                    │                     │ ▲ └──TargetDialled──▶ CONSULTING ──Bridged──▶ BRIDGED
+       │                    │                     │ └────TransferFailed────────┤                     │
+       │                    ├─Diverted─▶ DIVERTED │                            │                     │
+       └────────────────────┴───────────────┴──Ended──────────────────────────┴─────────────────────┘
                                       ▼
                                     ENDED
 
@@ -36,6 +38,10 @@ class CallState(Enum):
     """The call is answered, and audio flows between the caller and the agent."""
     TRANSFERRING = "transferring"
     """The caller's channel is away in the dialplan, where a REFER waits for its outcome."""
+    CONSULTING = "consulting"
+    """The caller waits with us, while the target of a transfer is dialled or spoken to."""
+    BRIDGED = "bridged"
+    """Caller and target talk with each other inside Asterisk; agent and media half are gone."""
     ENDED = "ended"
 
 
@@ -60,6 +66,16 @@ class TransferBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetDialled:
+    """The target of a transfer is being dialled, while the caller waits with us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridged:
+    """Caller and target were left alone with each other."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferFailed:
     """The transfer target did not take the caller, who is back."""
 
@@ -71,7 +87,7 @@ class Ended:
     reason: DisconnectionReason | None
 
 
-CallEvent = Routed | Diverted | Answered | TransferBegun | TransferFailed | Ended
+CallEvent = Routed | Diverted | Answered | TransferBegun | TargetDialled | Bridged | TransferFailed | Ended
 
 TRANSITIONS: Final[Mapping[tuple[CallState, type[CallEvent]], CallState]] = {
     (CallState.ARRIVED, Routed): CallState.CONNECTING,
@@ -79,11 +95,16 @@ TRANSITIONS: Final[Mapping[tuple[CallState, type[CallEvent]], CallState]] = {
     (CallState.CONNECTING, Answered): CallState.TALKING,
     (CallState.TALKING, TransferBegun): CallState.TRANSFERRING,
     (CallState.TRANSFERRING, TransferFailed): CallState.TALKING,
+    (CallState.TALKING, TargetDialled): CallState.CONSULTING,
+    (CallState.CONSULTING, TransferFailed): CallState.TALKING,
+    (CallState.CONSULTING, Bridged): CallState.BRIDGED,
     (CallState.ARRIVED, Ended): CallState.ENDED,
     (CallState.CONNECTING, Ended): CallState.ENDED,
     (CallState.DIVERTED, Ended): CallState.ENDED,
     (CallState.TALKING, Ended): CallState.ENDED,
     (CallState.TRANSFERRING, Ended): CallState.ENDED,
+    (CallState.CONSULTING, Ended): CallState.ENDED,
+    (CallState.BRIDGED, Ended): CallState.ENDED,
 }
 
 

@@ -14,8 +14,17 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination, read_template
-from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY
+from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY, Flag
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.transfer_option import (
+    DEFAULT_DETECTION_TIMEOUT_MS,
+    AgenticTransferConfig,
+    DetectionTimeout,
+    ExtensionDigits,
+    Handoff,
+    HoldMusic,
+    RingDuration,
+)
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
@@ -59,14 +68,36 @@ class TransferRequest(_Request):
 
     to: where to, in any spelling of destination.py; at most 256 characters. It may hold `{{dynamic_variables}}`, and so
     may the values of headers: `filled` replaces them.
-    mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first.
+    mode: `sip_refer` hands the caller over (RFC 3515), `sip_invite` dials and bridges, `warm` announces first, and
+    `agentic_warm` has a second agent talk with the target first.
     headers: for the call to the destination; names `X-*` or `User-To-User`, at most 16 of them, values printable and
     at most 1024 bytes of UTF-8 each.
+    extension: digits that are sent once the target has answered.
+    show_transferee_as_caller: the target sees the caller's number, not ours.
+    transfer_ring_duration_ms: how long the target may ring; None: as long as the agent's ring_duration_ms.
+    on_hold_music: what the caller hears until the target is there.
+
+    Of warm transfers alone:
+
+    agent_detection_timeout_ms: how long it may take until a human is heard. opt_out_human_detection: whoever answers
+    counts as a human. private_handoff_option: what the target hears before the caller is there.
+    public_handoff_option: what both hear before they are left alone. enable_bridge_audio_cue: a short tone tells both
+    that they are connected. agentic_transfer_config: the second agent of an `agentic_warm` transfer.
     """
 
     to: Annotated[str, Field(max_length=MAX_DESTINATION_CHARACTERS), AfterValidator(read_template)]
-    mode: Literal["sip_refer", "sip_invite", "warm"] = "sip_refer"
+    mode: Literal["sip_refer", "sip_invite", "warm", "agentic_warm"] = "sip_refer"
     headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
+    extension: ExtensionDigits | None = None
+    show_transferee_as_caller: Flag = False
+    transfer_ring_duration_ms: RingDuration | None = None
+    on_hold_music: HoldMusic = "ringtone"
+    agent_detection_timeout_ms: DetectionTimeout = DEFAULT_DETECTION_TIMEOUT_MS
+    opt_out_human_detection: Flag = False
+    private_handoff_option: Handoff | None = None
+    public_handoff_option: Handoff | None = None
+    enable_bridge_audio_cue: Flag = True
+    agentic_transfer_config: AgenticTransferConfig | None = None
 
     def filled(self, fill: Callable[[str], str]) -> Self:
         """Return the request with `fill` applied to the destination and the values of headers.
@@ -80,7 +111,7 @@ class TransferRequest(_Request):
             return self
         headers = {name: fill(value) for name, value in self.headers.items()}
         _Destination(to=(to := fill(self.to)))
-        return self.model_validate({"to": to, "mode": self.mode, "headers": headers})
+        return self.model_validate({**self.model_dump(exclude_unset=True), "to": to, "headers": headers})
 
 
 class _Destination(_Request):

@@ -24,7 +24,7 @@ class TransferDestination(ContractModel):
 class TransferOption(ContractModel):
     """How a caller is transferred: cold (by REFER, or by dialling and bridging) or warm."""
 
-    type: Literal["cold_transfer", "warm_transfer"]
+    type: Literal["cold_transfer", "warm_transfer", "agentic_warm_transfer"]
     cold_transfer_mode: Literal["sip_refer", "sip_invite"] | None = Field(default=None, alias="coldTransferMode")
 
 
@@ -37,7 +37,9 @@ class TransferFacts(ContractModel):
     @classmethod
     def of(cls, request: TransferRequest) -> TransferFacts:
         """The keys for a transfer as it was requested."""
-        if request.mode == "warm":
+        if request.mode == "agentic_warm":
+            option = TransferOption(type="agentic_warm_transfer")
+        elif request.mode == "warm":
             option = TransferOption(type="warm_transfer")
         else:
             option = TransferOption(type="cold_transfer", cold_transfer_mode=request.mode)

@@ -11,19 +11,24 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_target_channel,
+    consultation_bridge_id,
     detector_channel_id,
     media_channel_id,
     messages_app,
     outbound_channel_id,
+    target_channel_id,
 )
 
 _some = st.text(min_size=1)
 
 
-@given(app=_some, call_id=_some)
-def test_a_name_tells_whose_it_is(app: str, call_id: str) -> None:
+@given(app=_some, call_id=_some, attempt=st.integers(0, 9))
+def test_a_name_tells_whose_it_is(app: str, call_id: str, attempt: int) -> None:
     assert call_of_media_channel(app, media_channel_id(app, call_id)) == call_id
     assert call_of_bridge(app, bridge_id(app, call_id)) == call_id
+    assert call_of_bridge(app, consultation_bridge_id(app, call_id)) == call_id
+    assert call_of_target_channel(app, target_channel_id(app, call_id, attempt)) == call_id
     assert call_of_outbound_channel(app, outbound_channel_id(app, call_id)) == call_id
     assert call_of_detector_channel(app, detector_channel_id(app, call_id)) == call_id
 

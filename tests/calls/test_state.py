@@ -7,12 +7,14 @@ import pytest
 from ari_agent.calls.state import (
     TRANSITIONS,
     Answered,
+    Bridged,
     CallEvent,
     CallState,
     Diverted,
     Ended,
     IllegalTransition,
     Routed,
+    TargetDialled,
     TransferBegun,
     TransferFailed,
     advance,
@@ -25,6 +27,8 @@ EVENTS: list[CallEvent] = [
     Answered(),
     TransferBegun(),
     TransferFailed(),
+    TargetDialled(),
+    Bridged(),
     Ended(DisconnectionReason.USER_HANGUP),
 ]
 
@@ -38,6 +42,17 @@ def test_a_call_goes_from_ring_to_end() -> None:
 
 def test_a_failed_refer_returns_the_caller_to_the_agent() -> None:
     assert advance(CallState.TRANSFERRING, TransferFailed()) is CallState.TALKING
+
+
+def test_a_target_that_is_reached_takes_the_caller_over_for_good() -> None:
+    bridged = advance(advance(CallState.TALKING, TargetDialled()), Bridged())
+    for event in (TransferBegun(), TransferFailed(), TargetDialled()):
+        with pytest.raises(IllegalTransition, match="bridged"):
+            advance(bridged, event)
+
+
+def test_a_target_that_is_not_reached_returns_the_caller_to_the_agent() -> None:
+    assert advance(CallState.CONSULTING, TransferFailed()) is CallState.TALKING
 
 
 def test_a_diverted_caller_never_reaches_the_agent() -> None:

@@ -14,10 +14,11 @@ from ari_agent.contract.transfer_event import TransferFacts
         ("sip_refer", {"type": "cold_transfer", "coldTransferMode": "sip_refer"}),
         ("sip_invite", {"type": "cold_transfer", "coldTransferMode": "sip_invite"}),
         ("warm", {"type": "warm_transfer"}),
+        ("agentic_warm", {"type": "agentic_warm_transfer"}),
     ],
 )
 def test_a_webhook_says_where_and_how_a_caller_is_transferred(
-    mode: Literal["sip_refer", "sip_invite", "warm"], option: dict[str, str]
+    mode: Literal["sip_refer", "sip_invite", "warm", "agentic_warm"], option: dict[str, str]
 ) -> None:
     facts = TransferFacts.of(TransferRequest(to="+15551234567", mode=mode))
     assert facts.as_json() == {"transfer_destination": {"number": "+15551234567"}, "transfer_option": option}
