@@ -15,8 +15,8 @@ def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
 
 
-def _one_line(text: str) -> str:
-    """The text with control characters, such as line ends, escaped, so that no caller can forge a log line."""
+def one_line(text: str) -> str:
+    """Return a text with control characters, such as line ends, escaped: no stranger can forge a line or a colour."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
@@ -28,9 +28,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line; a traceback follows on lines of its own."""
-        facts = "".join(f" {name}={_one_line(str(value))}" for name, value in _facts(record).items())
+        facts = "".join(f" {name}={one_line(str(value))}" for name, value in _facts(record).items())
         name = record.name.removeprefix("ari_agent.")
-        line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {_one_line(record.getMessage())}{facts}"
+        line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {one_line(record.getMessage())}{facts}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
