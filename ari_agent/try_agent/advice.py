@@ -40,7 +40,9 @@ _UNREACHED: Final[Sequence[tuple[str, str]]] = (
 """Regular expressions of errors, and what they mean in plain words; the first that is found counts."""
 
 _FAULTS: Final[Sequence[tuple[str, str]]] = (
-    (r"header of a WAV file|WAV file", "send samples alone: leave out the header (44 bytes of most files)"),
+    (r"header of a WAV file", "send samples alone: leave out the header (44 bytes of most files)"),
+    (r"WAV file was not played", "convert it to the audio that is expected, and send its samples without the header"),
+    (r"WAV file", "send samples alone, without the header of a file"),
     (r"at most \d+ are taken", "send long audio in several messages"),
     (r"more marks are waiting", "send a mark at the end of what you say, not with every piece of it"),
     (r"binary message", "send audio as base64 in a text message: {media}"),
