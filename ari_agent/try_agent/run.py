@@ -40,6 +40,8 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
     Raises:
         ConfigurationError: an option is wrong, or the WAV file cannot be written.
     """
+    if wav is not None:
+        _require_writable(wav)
     with _quiet():
         return await _tried(options, wav=wav, as_json=as_json, show=show)
 
@@ -82,6 +84,17 @@ async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show
     if as_json:
         show(json.dumps(result, ensure_ascii=False))
     return int(result["status"])
+
+
+def _require_writable(wav: Path) -> None:
+    """Raise ConfigurationError where a file cannot be written, before a whole call is played for it."""
+    is_new = not wav.exists()
+    try:
+        wav.open("ab").close()
+        if is_new:
+            wav.unlink()  # an agent that is not reached leaves no file
+    except OSError as error:
+        raise ConfigurationError(f"--wav {wav}: {error.strerror}") from None
 
 
 def _keep(line: Line, wav: Path | None) -> Path:

@@ -368,10 +368,17 @@ async def test_a_host_that_is_not_there_and_one_that_is_silent_are_explained(tri
     assert "nothing answered in time" in tried.result["advice"]
 
 
-async def test_a_wav_file_that_cannot_be_written_is_named(agents: AgentServer, tmp_path: Path) -> None:
-    options = TrialOptions(agents.agent(refusal=None).url, pace=QUICK, patience_s=0.1)
+async def test_a_wav_file_that_cannot_be_written_is_named_before_the_call(agents: AgentServer, tmp_path: Path) -> None:
+    agent = agents.agent(refusal=None)
+    options = TrialOptions(agent.url, pace=QUICK, patience_s=0.1)
     with pytest.raises(ConfigurationError, match=r"--wav .*No such file or directory"):
         await try_agent(options, wav=tmp_path / "nowhere" / "a.wav", as_json=True, show=print)
+    assert agent.attempts == 0
+
+
+async def test_an_agent_that_is_not_reached_leaves_no_wav_file(trial: Try, tmp_path: Path) -> None:
+    await trial("ws://127.0.0.1:1")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("name", "protocol"), [("audio_agent.py", "twilio"), ("text_agent.py", "llm")])
