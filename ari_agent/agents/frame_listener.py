@@ -63,7 +63,7 @@ class Listener(Protocol):
 
 
 class FrameListener(WSListener):
-    """The callbacks of picows: joins fragments, answers pings and the closing handshake, and passes whole messages on."""
+    """The callbacks of picows: joins fragments, answers pings and the closing handshake, passes on what is whole."""
 
     def __init__(self, owner: FrameOwner, protocol: AgentProtocol, events: Listener) -> None:
         self._owner = owner
