@@ -35,7 +35,7 @@ _UNREACHED: Final[Sequence[tuple[str, str]]] = (
         "nothing answered in time: is the address right, and does a firewall drop it?",
     ),
     (r"malformed|no ws or wss URL", "a URL looks like ws://127.0.0.1:8770/path"),
-    (r"handshake|upgrade|HTTP|[Rr]eset|closed|[Dd]isconnected", _NOT_A_WEBSOCKET),
+    (r"handshake|upgrade|HTTP|ClientResponseError|[Rr]eset|closed|[Dd]isconnected", _NOT_A_WEBSOCKET),
 )
 """Regular expressions of errors, and what they mean in plain words; the first that is found counts."""
 

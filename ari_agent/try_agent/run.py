@@ -74,7 +74,8 @@ async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show
         try:
             await Script(line, wire, report, options).play()
         except AgentNotReached as error:
-            report.say(error.advice)
+            if error.advice:
+                report.say(error.advice)
             result |= {"status": NOT_REACHED, "not_reached": str(error), "advice": error.advice}
         else:
             result |= {"status": OK if findings.ok else WRONG, **_heard(line, _keep(line, wav))}

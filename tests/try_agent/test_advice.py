@@ -24,6 +24,7 @@ from ari_agent.try_agent.options import TrialProtocol
         ("wss://a", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "TLS"),
         ("wss://a", "ConnectionResetError", "TLS"),
         ("ws://a", "ConnectionResetError", "not a websocket"),
+        ("ws://a", "ws://a is not reachable: ClientResponseError", "not a websocket"),
         ("ws://a", "[Errno -2] Name or service not known", "no such host"),
         ("ws://a", "no websocket handshake within 10 s", "firewall"),
         ("ws://a", "the agent's URL is not reachable: it is malformed", "ws://127.0.0.1:8770"),
