@@ -149,6 +149,17 @@ async def test_an_agent_that_speaks_on_when_it_is_interrupted_is_told_of_clear(t
     assert "send clear when the caller begins to speak" in tried.rights()
 
 
+async def test_an_agent_that_speaks_without_an_end_is_not_said_to_answer(trial: Try, agents: AgentServer) -> None:
+    async def script(call: AgentCall) -> None:
+        await call.say(tone(500, 60.0))
+
+    tried = await trial(agents.agent(script).url, pace=replace(QUICK, longest_answer_s=0.5))
+    assert "it still speaks after the 0.5 s that are waited" in tried.seen("start")
+    assert "an answer cannot be told from it" in tried.seen("speech")
+    assert "goes on with what it said before" in tried.seen("key")
+    assert (tried.steps["speech"]["ms"], tried.steps["key"]["ms"]) == ({}, {})
+
+
 async def test_bad_messages_are_shown_with_what_would_be_right(trial: Try, agents: AgentServer) -> None:
     script = saying(
         {"event": "mark"},
