@@ -7,17 +7,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from ari_agent.one_line import one_line
+
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
     """The fields that the caller passed as `extra`, by name, without those that are None."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
-
-
-def one_line(text: str) -> str:
-    """Return a text with control characters, such as line ends, escaped: no stranger can forge a line or a colour."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class TextFormatter(logging.Formatter):

@@ -16,6 +16,7 @@ PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 
 PURE: Final = (
     "errors",
+    "one_line",
     "contract.*",
     "routing.*",
     "routing.system_variables",
@@ -296,7 +297,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "http_client": frozenset({"name_resolver"}),
     "name_resolver": frozenset(),
     "ids": frozenset(),
-    "logs": frozenset(),
+    "logs": frozenset({"one_line"}),
+    "one_line": frozenset(),
     "background": frozenset(),
     "stop_signals": frozenset(),
     "errors": frozenset({"contract"}),
@@ -341,6 +343,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "http_client",
             "clock",
             "ids",
+            "one_line",
             "contract",
             "errors",
         }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ari_agent.logs import one_line
+from ari_agent.one_line import one_line
 from ari_agent.try_agent.findings import Finding, Findings, Severity
 
 STEPS: Final[Mapping[str, str]] = {
