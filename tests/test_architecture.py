@@ -16,6 +16,7 @@ PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 
 PURE: Final = (
     "errors",
+    "one_line",
     "contract.*",
     "routing.*",
     "routing.system_variables",
@@ -299,7 +300,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "http_client": frozenset({"name_resolver"}),
     "name_resolver": frozenset(),
     "ids": frozenset(),
-    "logs": frozenset(),
+    "logs": frozenset({"one_line"}),
+    "one_line": frozenset(),
     "background": frozenset(),
     "stop_signals": frozenset(),
     "errors": frozenset({"contract"}),
@@ -344,6 +346,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "http_client",
             "clock",
             "ids",
+            "one_line",
             "contract",
             "errors",
         }
