@@ -30,6 +30,7 @@ from ari_agent.calls.teardown import Teardown
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
+from ari_agent.routing.dial_policy import Dial
 
 _NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
@@ -93,12 +94,14 @@ class InboundCall(PhoneCall):
             raise
         except (CallError, AsteriskError) as error:
             self._log.error("fallback number not dialled: %s", error)
+            record.fault(f"The fallback number was not dialled: {error}")
             self.post(_NO_SLOT)
 
     def _fallback(self, arrival: Arrival) -> Mapping[str, str] | None:
         number = arrival.number
-        if number is None:
+        if number is None or number.fallback_number is None:
             return None
+        self._services.dial_guard.rules.check(Dial(number.fallback_number, number))
         trunk = trunk_id(self._services.app, number.phone_number)
         return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 

@@ -38,11 +38,13 @@ from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
+from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.variables import render
 
 _DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
@@ -60,6 +62,7 @@ class PhoneCall(CallSession):
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
         self._number: PhoneNumber | None = None
+        self._agent_of_call: Agent | None = None
         self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._keys = KeyPresses()
@@ -68,6 +71,7 @@ class PhoneCall(CallSession):
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
+        self._agent_of_call = spec.agent
         media = MediaSession(
             spec,
             rtp=self._services.rtp,
@@ -213,10 +217,10 @@ class PhoneCall(CallSession):
         """The caller's SIP headers. See TransferringCall."""
         return self._sip
 
-    @property
-    def number(self) -> PhoneNumber | None:
-        """Our number in the call. See TransferringCall."""
-        return self._number
+    async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
+        """Return if the dial policy lets the call be transferred so. See TransferringCall."""
+        dial = Dial(request.to, self._number, self._agent_of_call, request.headers, transfers)
+        await self._services.dial_guard.check(dial)
 
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text. See TransferringCall."""

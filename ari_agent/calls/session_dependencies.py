@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
@@ -25,7 +26,8 @@ class SessionDependencies:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
-    no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever.
+    no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
+    before anybody is dialled.
     """
 
     ari: Ari
@@ -36,6 +38,7 @@ class SessionDependencies:
     wheel: Wheel
     account_webhook_url: str | None
     now_ms: Callable[[], int]
+    dial_guard: DialGuard
     speech: Speech | None = None
     show_withheld_numbers: bool = False
     extensions_context: str | None = None

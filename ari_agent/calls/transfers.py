@@ -17,13 +17,10 @@ from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
-from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
-from ari_agent.routing.dial_policy import refused_transfer
+from ari_agent.routing.dial_policy import DialRefused
 
 NO_ANSWER_SIP_STATUS: Final = 408
-MAX_TRANSFERS: Final = 10
-"""How many transfers one call may ask for. Whoever has talked its agent round shall not dial on and on."""
 NO_EXTENSIONS: Final = (
     "it is an extension of a PBX; to reach yours, set ARI_AGENT_EXTENSIONS_CONTEXT to the dialplan context that has "
     "them; another PBX's are reached by a URI such as sip:100@pbx.example.com"
@@ -38,13 +35,6 @@ def failed(message: str) -> TransferOutcome:
     return TransferOutcome(status="failed", message=message)
 
 
-class TooManyTransfers(CallError):
-    """Raised when a call has asked for as many transfers as it may: 400."""
-
-    def __init__(self) -> None:
-        super().__init__(f"this call has asked for {MAX_TRANSFERS} transfers, and may ask for no more")
-
-
 class TransferringCall(Protocol):
     """What a transfer needs to know of its call and to do with it."""
 
@@ -56,9 +46,12 @@ class TransferringCall(Protocol):
     def sip(self) -> SipHeaders:
         """The caller's SIP headers: they tell in which domain a bare number lies, and who refers."""
 
-    @property
-    def number(self) -> PhoneNumber | None:
-        """Our number in the call, whose dial policy holds for transfers; None where it is not stored."""
+    async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
+        """Return if the dial policy lets the call be transferred so. transfers: how many it has asked for before.
+
+        Raises:
+            DialRefused: it does not.
+        """
 
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text."""
@@ -124,16 +117,13 @@ class Transfers:
         """Begin a transfer, after the agent's last words; `tell` gets its outcome once, at once if it cannot begin.
 
         Raises:
-            TooManyTransfers, InvalidTransferTarget: this call may not transfer so often, or not there; nothing is told.
+            DialRefused: this call may not be transferred so often, or not there; nothing is told.
         """
         if why_not := self._why_not(request):
             self._refused(request, why_not)
             tell(failed(why_not))
             return
         self._asked += 1
-        if self._asked > MAX_TRANSFERS:
-            self._refused(request, str(too_many := TooManyTransfers()))
-            raise too_many
         transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
@@ -145,9 +135,11 @@ class Transfers:
             self._refused(request, str(error))
             transfer.finish(failed(str(error)))
             return
-        if why_not := refused_transfer(transfer.request.to, self._call.number):
-            self._refused(transfer.request, why_not)
-            raise InvalidTransferTarget(transfer.request.to, why_not)
+        try:
+            await self._call.check_dial(transfer.request, transfers=self._asked - 1)
+        except DialRefused as refusal:
+            self._refused(transfer.request, str(refusal))
+            raise
         self._transfer = transfer
         if self._call.hear_out():
             self.waits = True
