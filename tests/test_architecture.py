@@ -200,6 +200,7 @@ WAITING: Final = (
     "calls.caller_leg",
     "calls.channel_end",
     "calls.concurrency_slots",
+    "calls.dial_guard",
     "calls.digits",
     "calls.inbound_call",
     "calls.inbound_router",
@@ -244,6 +245,7 @@ WAITING: Final = (
     "chats.sender",
     "chats.session",
     "check.asterisk",
+    "check.dial",
     "check.machine",
     "api.*",
     "demo.*",
@@ -328,7 +330,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
-    "check": frozenset({"check", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}),
+    "check": frozenset(
+        {"check", "routing", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}
+    ),
     "try_agent": frozenset(
         {
             "try_agent",

@@ -78,6 +78,17 @@ class Store:
             shown = self._database.shown_url
             await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
 
+    async def is_made(self) -> bool:
+        """Whether there is a database of this version or an older one; makes none.
+
+        Raises:
+            StoreError: it cannot be reached, or was made by a newer version.
+        """
+        if self._database.is_to_be_made(folder_is_made=True):
+            return False
+        await self.try_out()
+        return True
+
     async def probe(self) -> None:
         """Write to the database, which does not change what it holds.
 
