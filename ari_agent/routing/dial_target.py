@@ -33,10 +33,14 @@ _MOST_SHORT_DIGITS: Final = 6
 _MOST_DIGITS: Final = 15
 _VANITY: Final = re.compile(r"\+.*|[0-9]{4}.*", re.DOTALL)
 """A number that ends in letters, such as 1800FLOWERS; what begins with less is a name."""
+_POST_DIAL: Final = re.compile(r"[+0-9*#]*[pwx][+0-9*#pwx]*", re.IGNORECASE)
+"""Digits with pauses or an extension behind them, in the letters that modems and address books have for these."""
 _KEYPAD: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")  # ITU-T E.161
 _INTERNATIONAL_PREFIXES: Final = ("00", "011", "0011", "010", "001", "009", "119", "810")
 _EVERYWHERE: Final = frozenset({"112", "911"})
 """Emergency numbers that networks understand outside their own country too."""
+_OUTSIDE_LINE: Final = ("0", "9")
+"""What a PBX may want to be dialled before a number of the public network."""
 _OF_NO_COUNTRY: Final = re.compile(r"(?:870|881|882|883|888)[0-9]*")
 _AMERICAN_PREMIUM: Final = re.compile(r"1(?:900|976)[0-9]*|1[0-9]{3}976[0-9]{4}")
 """+1 900 whole or not, and the 976 that each area has had; our tables know a part of them."""
@@ -97,9 +101,10 @@ def read_target(destination: str, *, home: str | None) -> DialTarget:
     user = user.removeprefix("tel:")
     dialled = _as_dialled(user)
     digits = sum(character.isdigit() for character in dialled)
-    if re.search(r"[*#]|.\+", dialled):
-        is_hidden = digits > _MOST_SHORT_DIGITS
-        return DialTarget(host, is_hidden=is_hidden, extension=None if uri or is_hidden else user)
+    if re.search(r"[*#]|.\+", dialled) or _POST_DIAL.fullmatch(dialled):
+        if digits > _MOST_SHORT_DIGITS:
+            return DialTarget(host, is_hidden=True)
+        return DialTarget(host, _behind_code(dialled, home), None if uri else user)
     if not digits or not re.fullmatch(r"\+?[0-9]+", dialled):
         return DialTarget(host, extension=None if uri else user)
     if not dialled.startswith("+") and digits <= _MOST_SHORT_DIGITS:
@@ -123,11 +128,24 @@ def _as_dialled(user: str) -> str:
     plain = unicodedata.normalize("NFKC", user)
     plain = "".join(str(unicodedata.digit(character, character)) for character in plain)
     dialled = _MEANINGLESS.sub("", plain)
-    return dialled.lower().translate(_KEYPAD) if _VANITY.fullmatch(dialled) else dialled
+    if _VANITY.fullmatch(dialled) and not _POST_DIAL.fullmatch(dialled):
+        return dialled.lower().translate(_KEYPAD)
+    return dialled
+
+
+def _behind_code(code: str, home: str | None) -> TargetNumber | None:
+    """Read a feature code: an emergency number where it ends in one, as in *67911; else no number."""
+    digits = re.split("[^0-9]", code)[-1]
+    calls_help = any(_is_emergency(digits[start:], home) for start in range(len(digits) - 2))
+    return TargetNumber(code, home, (NumberType.EMERGENCY,), is_short=True) if calls_help else None
+
+
+def _is_emergency(digits: str, home: str | None) -> bool:
+    return digits in _EVERYWHERE or bool(home and shortnumberinfo.is_emergency_number(digits, home))
 
 
 def _short_number(digits: str, home: str | None) -> TargetNumber:
-    if digits in _EVERYWHERE or (home and shortnumberinfo.is_emergency_number(digits, home)):
+    if _is_emergency(digits, home) or (digits.startswith(_OUTSIDE_LINE) and _is_emergency(digits[1:], home)):
         kind = NumberType.EMERGENCY
     elif home and _is_expensive(digits, home):
         kind = NumberType.PREMIUM_RATE
