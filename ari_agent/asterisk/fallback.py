@@ -40,9 +40,8 @@ def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapp
         return None
     for given in (fallback, number.phone_number):
         if not _NUMBER.fullmatch(given):
-            raise InvalidTransferTarget(
-                given, "expected letters, digits and * # . _ -, after a + if any; no single letter"
-            )
+            why = "expected letters, digits and * # . _ -, after a + if any, and no single letter"
+            raise InvalidTransferTarget(given, why)
     config = number.sip_outbound_trunk_config
     through_trunk = is_e164(fallback) and config is not None and config.termination_uri is not None
     return {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.destination import read_destination
+from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.e164 import require_pseudo_number
 from ari_agent.contract.phone_number import PhoneNumber
@@ -66,7 +66,7 @@ async def check_dial(question: Question, database_url: str, policy: DialPolicy, 
         await store.close()
     if missing := question.from_number or question.agent_id:
         raise NothingToDialFrom(f"{missing} is not known: there is no database yet")
-    return [_verdict(question, DialRules(policy), None, None)]
+    return [verdict_of(question, DialRules(policy))]
 
 
 async def _verdicts(question: Question, store: Store, rules: DialRules, now_ms: int) -> Sequence[Verdict]:
@@ -76,7 +76,7 @@ async def _verdicts(question: Question, store: Store, rules: DialRules, now_ms: 
     numbers: list[PhoneNumber | None] = [*await _numbers(question.from_number, store)]
     found = []
     for number in numbers or [None]:
-        verdict = _verdict(question, rules, number, agent)
+        verdict = verdict_of(question, rules, number, agent)
         if verdict.may and (full := await _limit(rules, Dial(question.to, number, agent), store, now_ms)):
             verdict = _refused(_who(number), full)
         found.append(verdict)
@@ -101,7 +101,10 @@ async def _limit(rules: DialRules, dial: Dial, store: Store, now_ms: int) -> Dia
     return None
 
 
-def _verdict(question: Question, rules: DialRules, number: PhoneNumber | None, agent: AnyAgent | None) -> Verdict:
+def verdict_of(
+    question: Question, rules: DialRules, number: PhoneNumber | None = None, agent: AnyAgent | None = None
+) -> Verdict:
+    """Say whether this may be dialled, as far as no count of calls decides it. number, agent: by whom, if by one."""
     who = _who(number)
     try:
         to = _read(question.to)
@@ -116,6 +119,8 @@ def _verdict(question: Question, rules: DialRules, number: PhoneNumber | None, a
 
 def _read(to: str) -> str:
     """Return a destination of a transfer or, where it is none, one of a call. Raises ValueError: it is neither."""
+    if len(to) > MAX_DESTINATION_CHARACTERS:
+        raise ValueError(f"a destination has at most {MAX_DESTINATION_CHARACTERS} characters, and this one {len(to)}")
     try:
         return read_destination(to)
     except ValueError as error:

@@ -148,8 +148,20 @@ def test_what_costs_or_is_hidden_is_refused_where_nothing_is_set(to: str, rule: 
 
 @pytest.mark.parametrize(
     "to",
-    ["+14155550123", "+4930123456", "+18005550199", "+443001234567", "200", "reception", "*43", "sip:bob@example.com"]
-    + ["sip:200@192.0.2.1", "sip:+14155550123@gateway.example", "+15551234567", "411"],
+    [
+        *(
+            "+14155550123",
+            "+4930123456",
+            "+18005550199",
+            "+443001234567",
+            "+15551234567",
+            "200",
+            "411",
+            "reception",
+            "*43",
+        ),
+        *("sip:bob@example.com", "sip:200@192.0.2.1", "sip:+14155550123@gateway.example"),
+    ],
 )
 def test_a_small_office_dials_what_it_needs_where_nothing_is_set(to: str) -> None:
     assert why_not(to, HOME) is None
@@ -281,9 +293,22 @@ POLICIES = st.fixed_dictionaries(
     | {"transfers_per_call": st.integers(0, 3)},
 )
 DESTINATIONS = st.sampled_from(
-    ["+14155550123", "+4930123456", "+5351234567", "+19005550199", "88213123456", "911", "112", "200", "300", "*43"]
-    + ["reception", "sip:bob@example.com", "sip:bob@a.example.com", "sip:911@example.com", "sip:+19005550199@x.y"]
-    + ["sip:bob@sip.example.com", "*6714155550123", ""]
+    [
+        *(
+            "+14155550123",
+            "+4930123456",
+            "+5351234567",
+            "+19005550199",
+            "88213123456",
+            "911",
+            "112",
+            "200",
+            "300",
+            "*43",
+        ),
+        *("reception", "sip:bob@example.com", "sip:bob@a.example.com", "sip:911@example.com", "sip:+19005550199@x.y"),
+        *("sip:bob@sip.example.com", "*6714155550123", ""),
+    ]
 )
 
 
