@@ -236,7 +236,7 @@ def _out_of_bounds(
     """
     if countries is None:
         return None
-    listed = f"its {rule} is {_listed(countries)}"
+    listed = f"its {rule} {'are' if rule is DialRule.COUNTRIES else 'is'} {_listed(countries)}"
     number = None if target.number is None or target.number.is_short else target.number
     if number or target.is_hidden:
         country = (number and number.country) or "an unknown country"
