@@ -31,9 +31,8 @@ def test_the_defaults() -> None:
 
 def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toml = tmp_path / "ari-agent.toml"
-    toml.write_text(
-        'app = "from_toml"\nbind = "[::1]:1"\nrtp_ports = "30000-30999"\n[dial_policy]\ncalls_per_day = 5\n'
-    )
+    ports = 'rtp_ports = "30000-30999"\n[dial_policy]\ncalls_per_day = 5\n'
+    toml.write_text(f'app = "from_toml"\nbind = "[::1]:1"\n{ports}')
     (tmp_path / ".env").write_text("ARI_AGENT_APP=from_dotenv\nARI_AGENT_BIND=10.0.0.1:2\n")
     monkeypatch.setenv("ARI_AGENT_APP", "from_environment")
     found = load(toml)

@@ -283,7 +283,7 @@ def _too_many_transfers(layer: Layer, _: DialTarget, dial: Dial) -> str | None:
     if most is None or dial.transfers is None or dial.transfers < most:
         return None
     return (
-        f"this call has asked for {dial.transfers} transfers, and may ask for no more: the transfers_per_call of "
+        f"this call has asked for {most} transfers, and may ask for no more: the transfers_per_call of "
         f"{layer.whose} is {most}"
     )
 
