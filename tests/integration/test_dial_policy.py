@@ -34,8 +34,8 @@ async def test_a_transfer_that_the_policy_refuses_leaves_the_caller_with_the_age
     counter = f'ari_agent_dials_refused_total{{rule="{rule}"}}'
     before = (await stage.controller.metrics())[counter]
     logged = len(stage.controller.log_text())
-    policies = {"agent": {"dial_policy": of_agent}, "number": {"dial_policy": of_number}}
-    async with stage.connected(echo, **policies) as call:
+    agent, number = {"dial_policy": of_agent}, {"dial_policy": of_number}
+    async with stage.connected(echo, agent=agent, number=number) as call:
         await call.agent.transfer(to, headers=headers)
         result = await call.agent.transfer_result()
         asked = {"to": to, "headers": headers}
@@ -56,11 +56,9 @@ async def test_a_transfer_that_the_policy_refuses_leaves_the_caller_with_the_age
 
 
 async def test_what_the_policies_allow_is_transferred(stage: Stage) -> None:
-    policies = {
-        "number": {"dial_policy": {"countries": ["US"], "headers": ["X-*"], "calls_per_day": 5}},
-        "agent": {"dial_policy": {"number_types": ["mobile"], "transfers_per_call": 1}},
-    }
-    async with stage.connected(**policies) as call:
+    number = {"dial_policy": {"countries": ["US"], "headers": ["X-*"], "calls_per_day": 5}}
+    agent = {"dial_policy": {"number_types": ["mobile"], "transfers_per_call": 1}}
+    async with stage.connected(agent=agent, number=number) as call:
         await call.agent.transfer("+14155559999", headers={"X-Case": "7"})
         assert uri_of((await call.caller.refer()).need("Refer-To")).startswith("sip:+14155559999@")
         await call.caller.bye()
