@@ -39,6 +39,7 @@ from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
@@ -219,8 +220,15 @@ class PhoneCall(CallSession):
 
     async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
         """Return if the dial policy lets the call be transferred so. See TransferringCall."""
-        dial = Dial(request.to, self._number, self._agent_of_call, request.headers, transfers)
+        call = self._record.call if self._record else None
+        ours = (call.from_number if call.direction is CallDirection.OUTBOUND else call.to_number) if call else None
+        dial = Dial(request.to, self._number, self._agent_of_call, request.headers, transfers, ours or "")
         await self._services.dial_guard.check(dial)
+
+    @property
+    def number(self) -> PhoneNumber | None:
+        """Our number in the call. See TransferringCall."""
+        return self._number
 
     def fill(self, template: str) -> str:
         """Replace every known `{{name}}` in a text. See TransferringCall."""

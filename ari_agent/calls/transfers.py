@@ -17,6 +17,7 @@ from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 from ari_agent.routing.dial_policy import DialRefused
 
@@ -45,6 +46,10 @@ class TransferringCall(Protocol):
     @property
     def sip(self) -> SipHeaders:
         """The caller's SIP headers: they tell in which domain a bare number lies, and who refers."""
+
+    @property
+    def number(self) -> PhoneNumber | None:
+        """Our number in the call; None where it is not stored."""
 
     async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
         """Return if the dial policy lets the call be transferred so. transfers: how many it has asked for before.

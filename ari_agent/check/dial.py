@@ -17,7 +17,7 @@ from ari_agent.contract.parsing.e164 import require_pseudo_number
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AriAgentError
 from ari_agent.routing.dial_policy import Dial, DialRefused, DialRules
-from ari_agent.routing.dial_target import DialTarget, home_of, read_target
+from ari_agent.routing.dial_target import DialTarget, read_target
 from ari_agent.store.store import Store
 
 _AT_ONCE = 1000
@@ -113,8 +113,8 @@ def verdict_of(
         return _refused(who, refusal)
     except ValueError as error:
         return Verdict(may=False, text=f"{who}: {error}")
-    home = home_of(number.phone_number) if number else None
-    return Verdict(may=True, text=f"{who}: {to} may be dialled: {_told(read_target(to, home=home))}")
+    target = read_target(to, home=Dial(to, number).home)
+    return Verdict(may=True, text=f"{who}: {to} may be dialled: {_told(target)}")
 
 
 def _read(to: str) -> str:

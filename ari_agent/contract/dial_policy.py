@@ -49,8 +49,9 @@ DEFAULT_NUMBER_TYPES: Final = (
     NumberType.UNKNOWN,
 )
 """What may be dialled where the workspace says nothing: all that costs what an ordinary call does."""
-DEFAULT_TRANSFERS_PER_CALL: Final = 10
-"""How many transfers a call may ask for where nothing is set. Whoever has talked its agent round shall not go on."""
+MOST_TRANSFERS_PER_CALL: Final = 10
+"""How many transfers any call may ask for. Whoever has talked its agent round shall not dial on and on."""
+DEFAULT_TRANSFERS_PER_CALL: Final = MOST_TRANSFERS_PER_CALL
 
 _DOMAIN: Final = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\]", re.IGNORECASE)
 _EXTENSION: Final = re.compile(r"[0-9*#]{1,20}|[A-Za-z][A-Za-z0-9._-]{0,63}")
@@ -120,7 +121,7 @@ class DialPolicy(ContractModel):
     sip_domains: Annotated[Many[Annotated[str, AfterValidator(_domain)]], Field(max_length=100)] | None = None
     extensions: Annotated[Many[Annotated[str, AfterValidator(_extension)]], Field(max_length=1000)] | None = None
     headers: Annotated[Many[Annotated[str, AfterValidator(_header)]], Field(max_length=100)] | None = None
-    transfers_per_call: Annotated[int, Field(strict=True, ge=0, le=1000), INTEGRAL] | None = None
+    transfers_per_call: Annotated[int, Field(strict=True, ge=0, le=MOST_TRANSFERS_PER_CALL), INTEGRAL] | None = None
     calls_per_minute: Annotated[int, Field(strict=True, ge=0, le=1_000_000), INTEGRAL] | None = None
     calls_per_day: Annotated[int, Field(strict=True, ge=0, le=100_000_000), INTEGRAL] | None = None
 
@@ -136,10 +137,6 @@ class DialPolicy(ContractModel):
 
     def of_workspace(self) -> DialPolicy:
         """Return the policy as that of the workspace, with the defaults where it says nothing."""
-        defaults = {
-            "number_types": self.number_types if self.number_types is not None else DEFAULT_NUMBER_TYPES,
-            "transfers_per_call": DEFAULT_TRANSFERS_PER_CALL
-            if self.transfers_per_call is None
-            else self.transfers_per_call,
-        }
-        return self.model_copy(update=defaults)
+        defaults = {"number_types": DEFAULT_NUMBER_TYPES, "transfers_per_call": DEFAULT_TRANSFERS_PER_CALL}
+        missing = {name: default for name, default in defaults.items() if getattr(self, name) is None}
+        return self.model_copy(update=missing)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from ari_agent.contract.chat_agent import AnyAgent
+from ari_agent.contract.destination import is_extension
 from ari_agent.contract.dial_policy import DialPolicy, NumberType, extension_regex
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import CallError
@@ -80,7 +81,8 @@ class Dial:
 
     to: a number, an extension or name of the PBX, or a SIP URI, in any spelling. number, agent: whose policies hold
     beside the workspace's; None where there is none. headers: names of the SIP headers that are set. transfers: how
-    many transfers this call has asked for before; None where this is no transfer.
+    many transfers this call has asked for before; None where this is no transfer. dials_as: our number in the call,
+    where it is not stored; its country tells how a national number is read.
     """
 
     to: str
@@ -88,6 +90,12 @@ class Dial:
     agent: AnyAgent | None = None
     headers: Collection[str] = ()
     transfers: int | None = None
+    dials_as: str = ""
+
+    @property
+    def home(self) -> str | None:
+        """The country in which a number without a country code is read; None where it is not known."""
+        return home_of(self.number.phone_number if self.number else self.dials_as)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,9 @@ class DialRules:
             raise refusal
 
     def limits(self, dial: Dial) -> Iterator[Limit]:
-        """Yield the limits that hold for this, those of the widest policy first."""
+        """Yield the limits that hold for this, those of the widest policy first; none for extensions of the PBX."""
+        if dial.transfers is not None and is_extension(dial.to):
+            return iter(())
         return limits(layers(self._workspace, dial))
 
     def count(self, refusal: DialRefused) -> None:
@@ -164,7 +174,7 @@ class DialRules:
 
 def refused(workspace: DialPolicy, dial: Dial) -> DialRefused | None:
     """Say why this may not be dialled, or return None if it may. workspace: with its defaults."""
-    target = read_target(dial.to, home=home_of(dial.number.phone_number) if dial.number else None)
+    target = read_target(dial.to, home=dial.home)
     found = layers(workspace, dial)
     for rule, reason in _REASONS.items():
         for layer in found:

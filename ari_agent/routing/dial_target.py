@@ -1,6 +1,6 @@
 """What a destination is, as a gateway would understand it, however it is spelt. Pure.
 
-    +14155550123, tel:, 0114930123456, 4930123456    a number of the public network: its country and type
+    +14155550123, 0114930123456, 4930123456          a number of the public network: its country and type
     sip:+14155550123@host, sip:14155550123@host      the same, at a host
     200, reception, *43                              inside the PBX
     112, 911, 11880                                  inside the PBX or, where the dialplan says so, a short number
@@ -98,7 +98,6 @@ def read_target(destination: str, *, home: str | None) -> DialTarget:
     uri = _SIP_URI.fullmatch(destination)
     host = uri["host"].lower().rstrip(".") if uri else None
     user = unquote(uri["user"] or "") if uri else destination.strip()
-    user = user.removeprefix("tel:")
     dialled = _as_dialled(user)
     digits = sum(character.isdigit() for character in dialled)
     if re.search(r"[*#]|.\+", dialled) or _POST_DIAL.fullmatch(dialled):

@@ -45,6 +45,7 @@ def test_a_whole_policy_reads_back_as_it_was_written() -> None:
         ({"extensions": ["100,1"]}, "must be an extension such as 200, or a pattern such as _2XX"),
         ({"headers": ["From"]}, "must be a header that can be set: X-Name, X-* for all of these, or User-To-User"),
         ({"transfers_per_call": -1}, "greater than or equal to 0"),
+        ({"transfers_per_call": 11}, "less than or equal to 10"),
         ({"calls_per_day": "many"}, "must be an integer"),
         (["US"], "must be an object"),
     ],

@@ -264,6 +264,16 @@ def test_each_policy_limits_how_many_calls_are_placed() -> None:
     assert (reached.http_status, reached.rule, reached.retry_after_ms) == (429, DialRule.CALLS_PER_DAY, 1_440_000)
     assert "200 calls were placed within 86400 s, and the workspace's dial policy" in str(reached)
     assert list(DialRules().limits(Dial("200"))) == []
+    to_a_desk = Dial("200", number, agent, transfers=0)
+    assert list(rules.limits(to_a_desk)) == []
+
+
+def test_a_number_that_is_not_stored_has_a_country_all_the_same() -> None:
+    workspace = NO_POLICY.of_workspace()
+    assert refused(workspace, Dial("9005550199", dials_as="+14155550100")) is not None
+    assert refused(workspace, Dial("110", dials_as="+4930123456")) is not None
+    assert refused(workspace, Dial("110", dials_as="+14155550100")) is None
+    assert refused(workspace, Dial("110", dials_as="reception")) is None
 
 
 def test_what_is_refused_is_counted_by_rule() -> None:
