@@ -25,6 +25,7 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_target_channel,
 )
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -165,4 +166,8 @@ class OrphanSweep:
 
 def call_of_dialled_channel(app: str, channel_id: str) -> str | None:
     """Return the id of the call for which we dialled this channel, which is never a caller; None for any other."""
-    return call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id)
+    return (
+        call_of_outbound_channel(app, channel_id)
+        or call_of_detector_channel(app, channel_id)
+        or call_of_target_channel(app, channel_id)
+    )

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
-from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
+from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel, call_of_target_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -132,8 +132,9 @@ class Switchboard:
     def _session_of(self, channel_id: str) -> CallSession | None:
         if session := self._by_channel.get(channel_id):
             return session
-        detecting = call_of_detector_channel(self._services.app, channel_id)
-        return self._by_call.get(detecting) if detecting else None
+        app = self._services.app
+        call_id = call_of_detector_channel(app, channel_id) or call_of_target_channel(app, channel_id)
+        return self._by_call.get(call_id) if call_id else None
 
     def _entered(self, event: StasisStart) -> None:
         replaced = event.replace_channel
