@@ -18,18 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ari_agent.asterisk.sip_headers import channel_variables
-from ari_agent.asterisk.trunks import Trunk, trunk
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
-from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import InvalidTransferTarget
 
 _URI: Final = re.compile(r"sips?:(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
-_CONTACT: Final = re.compile(r"sips?:(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
 _SHOWN: Final = re.compile(r"\+?[0-9A-Za-z._*#-]{1,64}", re.ASCII)
 """What may stand as a user in From: callers write theirs as they like."""
 _CALL_ID: Final = "ARI_AGENT_CALL_ID"
@@ -74,52 +71,61 @@ NO_ANSWER: Final = TransferOutcome(status="failed", sip_status=480, message=_WOR
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkEndpoint:
+    """A trunk of a number of ours, as far as a target is dialled through it.
+
+    id, fields: of its endpoint in Asterisk. contact: the SIP URI where its calls go.
+    """
+
+    id: str
+    fields: Mapping[str, str]
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """How a target is dialled. endpoint, variables: of the channel. trunk: an endpoint that is to be made before."""
+    """How a target is dialled. endpoint, variables: of the channel. made_before: an endpoint that Asterisk lacks."""
 
     endpoint: str
     variables: Mapping[str, str]
-    trunk: Trunk | None = None
+    made_before: TrunkEndpoint | None = None
 
 
 def target(
-    request: TransferRequest, *, app: str, call_id: str, number: PhoneNumber | None, context: str | None, caller: str
+    request: TransferRequest, *, call_id: str, phone_number: str, own: TrunkEndpoint | None, context: str, caller: str
 ) -> Target:
     """Return how the target of a transfer is dialled.
 
-    request: filled. number: our number in the call. context: of the dialplan, with the PBX's own extensions. caller:
-    the caller's number; anything that is no user of a SIP URI, such as `""`, stands for one who withholds it.
+    request: filled. phone_number: ours in the call, or `""`. own: its trunk. context: of the dialplan, with the PBX's
+    own extensions, or `""`. caller: the caller's number; what is no user of a SIP URI, such as `""`, is one withheld.
 
     Raises:
         InvalidTransferTarget: there is no way there.
     """
     shows_caller = request.show_transferee_as_caller
-    shown = caller if shows_caller else number.phone_number if number else ""
+    shown = caller if shows_caller else phone_number
     if is_extension(request.to):
-        if context is None:
+        if not context:
             raise InvalidTransferTarget(request.to, "no dialplan context with extensions is set")
         inherited = {f"__{name}": value for name, value in channel_variables(request.headers).items()}
         variables = {**inherited, f"__{_CALL_ID}": call_id, **_party(shown)}
         return Target(f"Local/{request.to}@{context}/n", variables)
-    config = number.sip_outbound_trunk_config if number else None
-    own = trunk(app, number.phone_number, config) if number and config else None
-    if own is None or number is None:
+    if own is None:
         raise InvalidTransferTarget(request.to, _NO_TRUNK)
-    uri = _URI.match(request.to)
-    is_foreign = uri is not None and uri["host"].lower() != _host(own)
-    through = _through(own, shows_caller=shows_caller, is_foreign=is_foreign)
+    host = _host(request.to)
+    through = _through(own, shows_caller=shows_caller, is_foreign=host not in ("", _host(own.contact)))
     variables = {f"PJSIP_HEADER(add,{name})": value for name, value in request.headers.items()}
-    variables |= _party(shown, instead=number.phone_number)
-    endpoint = f"PJSIP/{request.to}@{through.id}" if uri is None else f"PJSIP/{through.id}/{request.to}"
+    variables |= _party(shown, instead=phone_number)
+    endpoint = f"PJSIP/{request.to}@{through.id}" if not host else f"PJSIP/{through.id}/{request.to}"
     return Target(endpoint, variables, None if through is own else through)
 
 
-def _host(own: Trunk) -> str:
-    contact = _CONTACT.match(own.aor["contact"])
-    return contact["host"].lower() if contact else ""
+def _host(uri: str) -> str:
+    found = _URI.match(uri)
+    return found["host"].lower() if found else ""
 
 
-def _through(own: Trunk, *, shows_caller: bool, is_foreign: bool) -> Trunk:
+def _through(own: TrunkEndpoint, *, shows_caller: bool, is_foreign: bool) -> TrunkEndpoint:
     """Return the trunk's own endpoint, or one beside it that names the caller, or gives no strange host our login."""
     changes: dict[str, str] = {}
     if shows_caller:
@@ -129,7 +135,7 @@ def _through(own: Trunk, *, shows_caller: bool, is_foreign: bool) -> Trunk:
     if not changes:
         return own
     name = f"{own.id}{'-caller' if shows_caller else ''}{'-foreign' if is_foreign else ''}"
-    return Trunk(name, aor={}, endpoint={**own.endpoint, **changes})
+    return replace(own, id=name, fields={**own.fields, **changes})
 
 
 def _party(shown: str, *, instead: str = "") -> Mapping[str, str]:

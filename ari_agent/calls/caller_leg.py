@@ -57,6 +57,10 @@ class CallerLeg:
         await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)
         return media.host, media.port
 
+    def adopt(self) -> None:
+        """Take over the bridge of an earlier run, so that `release` gives it back."""
+        self._has_media = True
+
     async def answer(self) -> None:
         """Answer the caller with 200 OK."""
         await self._ari.answer(self.channel_id)

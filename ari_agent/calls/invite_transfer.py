@@ -86,6 +86,16 @@ class InviteTransfer(AskedTransfer):
         self.phase = Phase.ASKED
         self._call, self._music = call, music
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether Asterisk has the target's channel, as far as events tell."""
+        return self.phase in (Phase.DIALLED, Phase.ANSWERED, Phase.BRIDGED)
+
+    def adopt(self, channel_id: str) -> None:
+        """Take over the target's channel of an earlier run, which talks with the caller."""
+        self.leg.adopt(channel_id)
+        self.phase = Phase.BRIDGED
+
     def check(self) -> None:
         """Check that there is a way to the target. Raises InvalidTransferTarget."""
         self._call.target(self.request)

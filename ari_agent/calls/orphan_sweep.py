@@ -58,6 +58,9 @@ class LiveCalls(Protocol):
     def has_channel(self, channel_id: str) -> bool:
         """Whether a live call has this channel as its caller's."""
 
+    def has_target(self, channel_id: str) -> bool:
+        """Whether a live call has this channel as the target of its transfer."""
+
     def was_announced(self, channel_id: str) -> bool:
         """Whether an event has told that this channel entered the application."""
 
@@ -157,6 +160,8 @@ class OrphanSweep:
         app = self._ari.app
         if call_id := call_of_media_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
+        if call_of_target_channel(app, channel.id):
+            return None if self._calls.has_target(channel.id) else Orphan("dialled", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)
         if self._calls.has_channel(channel.id) or not channel.is_in(app):

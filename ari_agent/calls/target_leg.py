@@ -40,7 +40,7 @@ class Gone:
 class TargetLeg:
     """The channel to one target. attempt: 0 to 9, another for each transfer of a call.
 
-    exists: Asterisk has made the channel, and no event has told that it is gone. Every method raises AsteriskError,
+    exists: Asterisk may have the channel, as far as we know. Every method raises AsteriskError,
     but for `end`.
     """
 
@@ -50,12 +50,16 @@ class TargetLeg:
         self._ari = ari
         self._digits = Digits(self._send_digits)
 
+    def adopt(self, channel_id: str) -> None:
+        """Take over a channel that an earlier run has made."""
+        self.channel_id, self.exists = channel_id, True
+
     async def create(self, target: Target) -> None:
         """Make the channel; nothing is sent yet. AsteriskRefused with status 500 where the trunk is not there."""
-        if target.trunk:
-            await self._ari.put_object("endpoint", target.trunk.id, target.trunk.endpoint)
+        if made := target.made_before:
+            await self._ari.put_object("endpoint", made.id, made.fields)
+        self.exists = True  # from here on there may be something to end, whatever fails
         await self._ari.create_channel(self.channel_id, target.endpoint, target.variables)
-        self.exists = True
 
     async def dial(self, *, ring_ms: int) -> None:
         """Send the INVITE. Events tell what comes of it; Asterisk gives up only after we should have."""
@@ -91,5 +95,5 @@ class TargetLeg:
     async def end(self, q850_cause: int | None) -> None:
         """Send CANCEL or BYE; whatever fails, the channel ends: see end_channel. None: normal clearing."""
         if self.exists:
-            self.exists = False
             await end_channel(self._ari, self.channel_id, {}, q850_cause=q850_cause or NORMAL_CLEARING)
+            self.exists = False

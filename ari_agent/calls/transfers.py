@@ -248,12 +248,16 @@ class Transfers:
 
     @property
     def target_channel_id(self) -> str | None:
-        """The channel of the target that is dialled or talks; None where Asterisk has none of this call, as we know."""
-        return self._target.leg.channel_id if self._target and self._target.leg.exists else None
+        """The channel of the target that is dialled or talks; None where there is none."""
+        return self._target.leg.channel_id if self._target and self._target.is_under_way else None
 
     def has_target(self, channel_id: str) -> bool:
         """Whether a channel is that of the target, or becomes it."""
         return self._target is not None and self._target.leg.channel_id == channel_id
+
+    def adopt(self, transfer: InviteTransfer) -> None:
+        """Take over a transfer of an earlier run, whose target talks with the caller."""
+        self._transfer = transfer
 
     async def observe_target(self, channel_id: str, event: AriEvent | TargetTold) -> None:
         """Take note of what happens to a target; one of an earlier transfer counts no more."""

@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
 from ari_agent.asterisk.names import call_of_target_channel
-from ari_agent.asterisk.target import Target, target
-from ari_agent.asterisk.trunks import Trunks
+from ari_agent.asterisk.target import Target, TrunkEndpoint, target
+from ari_agent.asterisk.trunks import Trunks, trunk
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown
 from ari_agent.calls.caller_leg import CallerLeg
@@ -118,12 +118,15 @@ class TwoLegCall(PhoneCall):
 
     def target(self, request: TransferRequest) -> Target:
         """Return how the target is dialled. See ConsultingCall."""
+        number = self._number
+        config = number.sip_outbound_trunk_config if number else None
+        own = trunk(self._services.app, number.phone_number, config) if number and config else None
         return target(
             request,
-            app=self._services.app,
             call_id=self.call_id,
-            number=self._number,
-            context=self._services.extensions_context,
+            phone_number=number.phone_number if number else "",
+            own=TrunkEndpoint(own.id, own.endpoint, own.aor["contact"]) if own else None,
+            context=self._services.extensions_context or "",
             caller=self._transferee_number,
         )
 

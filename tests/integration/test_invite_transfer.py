@@ -11,7 +11,6 @@ import pytest
 
 from tests.fakes.agent_server import Script, echo, listen
 from tests.fakes.sip_callee import SipCallee
-from tests.fakes.sip_message import first, uri_of
 from tests.fakes.sound import find_pieces, noise
 from tests.integration.stage import Connected, Stage
 
