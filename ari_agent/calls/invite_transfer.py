@@ -40,8 +40,13 @@ class ConsultingCall(Protocol):
     def target(self, request: TransferRequest) -> Target:
         """Return how the target of a filled request is dialled. Raises InvalidTransferTarget: there is no way there."""
 
-    async def make_target(self, leg: TargetLeg, target: Target) -> None:
-        """Make the target's channel, and its trunk before that where Asterisk has lost it. Raises AsteriskError."""
+    async def make_target(self, leg: TargetLeg, request: TransferRequest) -> None:
+        """Make the target's channel, and its trunk before that where Asterisk has lost it.
+
+        Raises:
+            InvalidTransferTarget: there is no way there.
+            AsteriskError: Asterisk did not do it.
+        """
 
     def ring_ms(self, request: TransferRequest) -> int:
         """Return for how many milliseconds the target may ring."""
@@ -106,7 +111,7 @@ class InviteTransfer(AskedTransfer):
         Raises:
             InvalidTransferTarget, AsteriskError: not begun; the caller is with the agent as before.
         """
-        await self._call.make_target(self.leg, self._call.target(self.request))
+        await self._call.make_target(self.leg, self.request)
         self.phase = Phase.DIALLED
         await self._call.caller_waits(self.request)
         ring_ms = self._call.ring_ms(self.request)
