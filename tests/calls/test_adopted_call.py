@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from ari_agent.calls.adopted_call import AdoptedCall
 from ari_agent.calls.call_requests import ShuttingDown, StopRequested
 from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, CallerInactive, NoAudioReceived
 from ari_agent.calls.record import CallRecord
+from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TargetNews, TargetTold
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.store.store import Store
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk
 from tests.calls.test_switchboard import services
 
@@ -51,7 +54,11 @@ async def adopted(
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
         record = CallRecord(CALL, agent=None, account_webhook_url=None)
         bridges = [Bridge(id="another"), Bridge(id=bridge_id(APP, CALL_ID), channels=tuple(channels))]
-        yield AdoptedCall(services(ari, folder), record, bridges), asterisk
+        store = Store(f"sqlite+aiosqlite:///{folder}/calls.db", now_ms=lambda: 0)
+        await store.open()
+        records = RecordWriter(store, account_webhook_url=None)
+        yield AdoptedCall(replace(services(ari, folder), records=records), record, bridges), asterisk
+        await store.close()
         await ari.close()
 
 
