@@ -19,6 +19,8 @@ import uvloop
 
 from ari_agent import logs
 from ari_agent.app import check, serve
+from ari_agent.check.dial import Question, add_dial, check_dial
+from ari_agent.clock import now_ms
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.set_defaults(run=_serve)
     checking = commands.add_parser("check", help="check settings, database, Asterisk and speech, then exit")
     checking.set_defaults(run=_check)
+    add_dial(checking)
     for command in (serving, checking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
 
@@ -91,10 +94,20 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.dial:
+        return _check_dial(options)
     found = _run(check(load(options.config)))
     for finding in found:
         print(f"{finding.what}: {finding}")
     return FAILED if any(finding.problem for finding in found) else 0
+
+
+def _check_dial(options: argparse.Namespace) -> int:
+    settings, question = load(options.config), Question(options.dial, options.from_number, options.agent)
+    verdicts = _run(check_dial(question, settings.database_url, settings.dial_policy, now_ms=now_ms()))
+    for verdict in verdicts:
+        print(verdict.text)
+    return 0 if all(verdict.may for verdict in verdicts) else FAILED
 
 
 def _demo(options: argparse.Namespace) -> int:

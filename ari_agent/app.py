@@ -29,6 +29,7 @@ from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
@@ -54,6 +55,7 @@ from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
+from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -132,7 +134,8 @@ async def controller(
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
-        shared = _Shared(settings, store, database, http, ari, speech)
+        dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
+        shared = _Shared(settings, store, database, http, ari, speech, dial_guard)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -165,6 +168,7 @@ class _Shared:
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
+    dial_guard: DialGuard
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -197,12 +201,13 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         account_webhook_url=settings.webhook_url,
         has_speech=shared.speech is not None,
     )
-    switchboard = _switchboard(shared, records, slots, wheel, registrar)
+    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks)
     originator = Originator(
         store=store,
         slots=slots,
         dialler=switchboard,
         trunks=trunks,
+        dial_guard=shared.dial_guard,
         dice=random.SystemRandom().random,
         new_call_id=new_call_id,
         now_ms=now_ms,
@@ -221,7 +226,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
 
 
 def _switchboard(
-    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar
+    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
@@ -233,9 +238,11 @@ def _switchboard(
         wheel=wheel,
         account_webhook_url=settings.webhook_url,
         now_ms=now_ms,
+        dial_guard=shared.dial_guard,
         speech=shared.speech,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
+        trunks=trunks,
         no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(
@@ -260,6 +267,7 @@ def _chats(shared: _Shared) -> ChatService:
         now_ms=now_ms,
         new_message_id=new_message_id,
         account_webhook_url=settings.webhook_url,
+        dial_rules=shared.dial_guard.rules,
         notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
     )
     router = ChatRouter(
@@ -292,6 +300,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
             ),
             now_ms=now_ms,
             outbound=calls.originator,

@@ -7,6 +7,7 @@ a variable of the environment whose name is nearly that of a setting.
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 import os
 import re
@@ -20,6 +21,8 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ari_agent.contract.dial_policy import DialPolicy
+from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.errors import ConfigurationError
 
@@ -120,6 +123,20 @@ def _app_name(value: str) -> str:
     return value
 
 
+def _dial_policy(value: object) -> DialPolicy:
+    if isinstance(value, DialPolicy):
+        return value
+    example = 'expected a JSON object such as {"countries": ["US", "CA"], "calls_per_day": 200}'
+    try:
+        given = json.loads(value) if isinstance(value, str) and value else value or {}
+    except ValueError as error:
+        raise ValueError(f"{example}: {error}") from None
+    try:
+        return DialPolicy.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(f"{example}: {explain(error, given, root='the policy')}") from None
+
+
 def _context(value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
         raise ValueError("expected the name of a dialplan context: 1 to 79 letters, digits, '_', '.' or '-'")
@@ -205,6 +222,9 @@ class Settings(BaseSettings):
     )
     extensions_context: Annotated[str | None, AfterValidator(_context), BeforeValidator(_unset_if_empty)] = Field(
         None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
+    )
+    dial_policy: Annotated[DialPolicy, NoDecode, BeforeValidator(_dial_policy)] = Field(
+        DialPolicy(), description="who may be dialled, how often, and with which headers"
     )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"

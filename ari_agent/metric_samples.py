@@ -9,6 +9,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.dial_policy import DialRule, DialRules
 from ari_agent.webhooks.delivery import Delivery
 
 
@@ -47,6 +48,13 @@ def of_ari(ari: Ari) -> Iterator[Sample]:
         yield Sample("ari_request_seconds_total", "Time these requests took.", totals.seconds, "counter", labels)
     for event, count in ari.event_counters.events.items():
         yield Sample("ari_events_total", "Events of Asterisk.", count, "counter", {"event": event})
+
+
+def of_dial_policy(rules: DialRules) -> Iterator[Sample]:
+    """How often each rule of the dial policy has refused to dial somebody."""
+    for rule in DialRule:
+        count, labels = rules.refusals[rule], {"rule": rule.value}
+        yield Sample("dials_refused_total", "What the dial policy did not let be dialled.", count, "counter", labels)
 
 
 def of_delivery(delivery: Delivery) -> Iterator[Sample]:

@@ -32,6 +32,7 @@ PURE: Final = (
     "asterisk.refer",
     "asterisk.rtp_statistics",
     "asterisk.sip_headers",
+    "asterisk.target",
     "asterisk.untold_steps",
     "media.audio",
     "media.concealment",
@@ -204,6 +205,9 @@ WAITING: Final = (
     "calls.caller_leg",
     "calls.channel_end",
     "calls.concurrency_slots",
+    "calls.adopted_call",
+    "calls.asked_transfer",
+    "calls.dial_guard",
     "calls.digits",
     "calls.inbound_call",
     "calls.inbound_router",
@@ -215,7 +219,12 @@ WAITING: Final = (
     "calls.phone_call",
     "calls.reconciliation",
     "calls.record_writer",
+    "calls.hold_music",
+    "calls.invite_transfer",
     "calls.refer_transfer",
+    "calls.sip_audio",
+    "calls.target_leg",
+    "calls.two_leg_call",
     "calls.registrar",
     "calls.session",
     "calls.session_dependencies",
@@ -248,6 +257,7 @@ WAITING: Final = (
     "chats.sender",
     "chats.session",
     "check.asterisk",
+    "check.dial",
     "check.machine",
     "api.*",
     "demo.*",
@@ -333,7 +343,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
-    "check": frozenset({"check", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}),
+    "check": frozenset(
+        {"check", "routing", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}
+    ),
     "try_agent": frozenset(
         {
             "try_agent",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ari_agent import config
 from ari_agent.config import Address, PortRange, load
+from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.demo.settings import PORTS
 from ari_agent.errors import ConfigurationError
 
@@ -30,11 +31,24 @@ def test_the_defaults() -> None:
 
 def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toml = tmp_path / "ari-agent.toml"
-    toml.write_text('app = "from_toml"\nbind = "[::1]:1"\nrtp_ports = "30000-30999"\n')
+    ports = 'rtp_ports = "30000-30999"\n[dial_policy]\ncalls_per_day = 5\n'
+    toml.write_text(f'app = "from_toml"\nbind = "[::1]:1"\n{ports}')
     (tmp_path / ".env").write_text("ARI_AGENT_APP=from_dotenv\nARI_AGENT_BIND=10.0.0.1:2\n")
     monkeypatch.setenv("ARI_AGENT_APP", "from_environment")
     found = load(toml)
     assert (found.app, found.bind, found.rtp_ports) == ("from_environment", ("10.0.0.1", 2), (30000, 30999))
+    assert found.dial_policy == DialPolicy(calls_per_day=5)
+
+
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [("", DialPolicy()), ("{}", DialPolicy()), ('{"extensions": ["_2XX"]}', DialPolicy(extensions=("_2XX",)))],
+)
+def test_the_dial_policy_is_json_in_the_environment(
+    given: str, policy: DialPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARI_AGENT_DIAL_POLICY", given)
+    assert load().dial_policy == policy
 
 
 @pytest.mark.parametrize(
@@ -52,6 +66,11 @@ def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest
         ("DEAD_WEBHOOK_RETENTION_DAYS", "1e3", "integer"),
         ("APP", "my app", "letters"),
         ("CONCURRENCY_LIMIT", "many", "integer"),
+        ("DIAL_POLICY", "US", "a JSON object such as"),
+        ("DIAL_POLICY", "[]x", "a JSON object such as"),
+        ("DIAL_POLICY", "[1]", "the policy: must be an object"),
+        ("DIAL_POLICY", '{"countries": ["usa"]}', "countries.0.: must have at most 2 characters"),
+        ("DIAL_POLICY", '{"calls_per_day": -1}', "calls_per_day: must be greater than or equal to 0"),
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("DRAIN_S", "-1", "greater than or equal to 0"),

@@ -24,8 +24,9 @@ FALLBACK_EXTENSION: Final = "fallback"
 DIAL_STATUS: Final = "DIALSTATUS"
 """The channel variable that Dial() sets: ANSWER once the other side has answered, before the two are bridged."""
 
-# Nothing that separates arguments, channels or contexts, or begins an expression, in a dialplan.
-_NUMBER: Final = re.compile(r"\+?[0-9A-Za-z*#._-]{1,64}")
+# Nothing that separates arguments, channels or contexts, or begins an expression or a pattern, in a dialplan; nor one
+# of the single letters that are extensions of Asterisk's own (s, h, i, t).
+_NUMBER: Final = re.compile(r"(?![A-Za-z]$)\+?[0-9A-Za-z*#.-][0-9A-Za-z*#._-]{0,63}")
 
 
 def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapping[str, str] | None:
@@ -39,7 +40,8 @@ def fallback_variables(number: PhoneNumber, *, trunk: str, ring_ms: int) -> Mapp
         return None
     for given in (fallback, number.phone_number):
         if not _NUMBER.fullmatch(given):
-            raise InvalidTransferTarget(given, "expected letters, digits and * # . _ -, after a + if any")
+            why = "expected letters, digits and * # . _ -, after a + if any, and no single letter"
+            raise InvalidTransferTarget(given, why)
     config = number.sip_outbound_trunk_config
     through_trunk = is_e164(fallback) and config is not None and config.termination_uri is not None
     return {

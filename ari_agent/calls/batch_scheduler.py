@@ -18,6 +18,7 @@ from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, ConcurrencyLimitReached, StoreError
+from ari_agent.routing.dial_policy import DialLimitReached
 from ari_agent.store.batches import PendingTask
 from ari_agent.store.store import Store
 
@@ -151,6 +152,9 @@ class BatchScheduler:
             )
         except ConcurrencyLimitReached:
             raise
+        except DialLimitReached as error:
+            log.info("batch waits: %s", error, extra={"batch_call_id": batch.batch_call_id})
+            await self._store.batches.postpone(batch.batch_call_id, self._now_ms() + error.retry_after_ms)
         except CallError as error:
             await self._refuse(batch, pending, str(error))
 

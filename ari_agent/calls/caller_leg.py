@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Literal
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
-from ari_agent.asterisk.header_reader import CALL_ID
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
+from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
@@ -32,6 +31,7 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
+    bridge_id: of the main bridge, which the caller is in.
     channel_id: set anew where another channel has taken the caller's place. linked_id: the caller's own channel, where
     that one only links our bridge to theirs; None where it is theirs.
 
@@ -43,7 +43,7 @@ class CallerLeg:
         self.linked_id: str | None = None
         self._ari = ari
         self._media_id = media_channel_id(app, call_id)
-        self._bridge_id = bridge_id(app, call_id)
+        self.bridge_id = bridge_id(app, call_id)
         self._has_media = False
 
     async def join_media(self, host: str, port: int, *, codec: str) -> tuple[str, int]:
@@ -56,10 +56,14 @@ class CallerLeg:
             self._ari.external_media(
                 channel_id=self._media_id, external_host=host_and_port(host, port), audio_format=codec
             ),
-            self._ari.create_bridge(self._bridge_id),
+            self._ari.create_bridge(self.bridge_id),
         )
-        await self._ari.add_to_bridge(self._bridge_id, self.channel_id, self._media_id)
+        await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)
         return media.host, media.port
+
+    def adopt(self) -> None:
+        """Take over the bridge of an earlier run, so that `release` gives it back."""
+        self._has_media = True
 
     async def answer(self) -> None:
         """Answer the caller with 200 OK."""
@@ -87,10 +91,14 @@ class CallerLeg:
         Raises:
             InvalidTransferTarget: the context does not have it.
         """
-        if not await self._has_extension(context, extension):
-            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
+        await self.check_extension(context, extension)
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
+
+    async def check_extension(self, context: str, extension: str) -> None:
+        """Check that the dialplan has an extension. Raises InvalidTransferTarget: it has not."""
+        if not await self._has_extension(context, extension):
+            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
 
     async def _has_extension(self, context: str, extension: str) -> bool:
         # None, and taken on trust, where Asterisk does not load func_dialplan.
@@ -107,21 +115,11 @@ class CallerLeg:
 
     async def is_held(self) -> bool | None:
         """Return whether the far end holds the call; None where Asterisk cannot tell, or is out of reach."""
-        return (await self._sip_audio("hold"))[1]
+        return await is_held(self._ari, self.channel_id)
 
     async def is_encrypted(self) -> bool | None:
         """Return whether there is audio, and it is SRTP; None where Asterisk cannot tell, or is out of reach."""
-        is_sip, is_secure = await self._sip_audio("secure")
-        return is_secure or False if is_sip else None
-
-    async def _sip_audio(self, what: Literal["hold", "secure"]) -> tuple[bool, bool | None]:
-        """Return whether this is a SIP channel, and what is true of its audio; None where it has none."""
-        function = f"CHANNEL(rtp,{what})"
-        try:
-            facts = await self._ari.read_variables(self.channel_id, (CALL_ID, function))
-        except AsteriskError:
-            return False, None
-        return CALL_ID in facts, {"1": True, "0": False}.get(facts.get(function, ""))
+        return await is_encrypted(self._ari, self.channel_id)
 
     async def rtp_statistics(self) -> RtpStatistics | None:
         """Return what Asterisk has received from the caller; None where it does not say."""
@@ -133,7 +131,19 @@ class CallerLeg:
 
     async def rejoin_bridge(self) -> None:
         """Put the channel back into the bridge after a transfer that failed."""
-        await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
+        await self._ari.add_to_bridge(self.bridge_id, self.channel_id)
+
+    async def leave_agent(self) -> None:
+        """Take the agent's audio out of the bridge: the caller waits alone, and neither hears the other."""
+        await self._ari.remove_from_bridge(self.bridge_id, self._media_id)
+
+    async def rejoin_agent(self) -> None:
+        """Put the agent's audio back into the bridge."""
+        await self._ari.add_to_bridge(self.bridge_id, self._media_id)
+
+    async def release_media(self) -> None:
+        """Give back the external media channel; caller and bridge stay."""
+        await self._ari.hang_up(self._media_id)
 
     async def send_dtmf(self, digits: str) -> None:
         """Send DTMF digits to the caller as RFC 4733 events."""
@@ -154,7 +164,7 @@ class CallerLeg:
         if not self._has_media:
             return
         outcomes = await asyncio.gather(
-            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self._bridge_id), return_exceptions=True
+            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self.bridge_id), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, AsteriskError):

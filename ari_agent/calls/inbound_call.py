@@ -22,19 +22,20 @@ from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisS
 from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
-from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
+from ari_agent.routing.dial_policy import Dial
 
 _NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
 
-class InboundCall(PhoneCall):
+class InboundCall(TwoLegCall):
     """One call that came in through Stasis(). channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
@@ -93,12 +94,14 @@ class InboundCall(PhoneCall):
             raise
         except (CallError, AsteriskError) as error:
             self._log.error("fallback number not dialled: %s", error)
+            record.fault(f"The fallback number was not dialled: {error}")
             self.post(_NO_SLOT)
 
     def _fallback(self, arrival: Arrival) -> Mapping[str, str] | None:
         number = arrival.number
-        if number is None:
+        if number is None or number.fallback_number is None:
             return None
+        self._services.dial_guard.rules.check(Dial(number.fallback_number, number))
         trunk = trunk_id(self._services.app, number.phone_number)
         return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 
@@ -142,7 +145,7 @@ class InboundCall(PhoneCall):
         await self._save()
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall.effects,
+        **TwoLegCall.effects,
         StasisEnd: _left_stasis_unless_diverted,
         StasisStart: _fallback_event,
         ChannelVarset: _fallback_event,

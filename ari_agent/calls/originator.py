@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from ari_agent.asterisk.trunks import trunk_encryption
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -35,7 +36,7 @@ from ari_agent.routing.agent_choice import (
     choose_outbound,
     prepare_for_call,
 )
-from ari_agent.routing.dial_policy import refused_destination
+from ari_agent.routing.dial_policy import Dial, DialRefused
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import personal_headers
 from ari_agent.store.store import Store
@@ -75,6 +76,7 @@ class Originator:
         slots: Slots,
         dialler: Dialler,
         trunks: TrunkSync,
+        dial_guard: DialGuard,
         dice: Callable[[], float],
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
@@ -86,6 +88,7 @@ class Originator:
         self._slots = slots
         self._dialler = dialler
         self._trunks = trunks
+        self._dial_guard = dial_guard
         self._dice = dice
         self._new_call_id = new_call_id
         self._now_ms = now_ms
@@ -99,15 +102,21 @@ class Originator:
 
         Raises:
             UnknownAsset, NoAgentBound, AgentNotUsable, CallNotPlaced: it cannot be as it is asked for.
+            DialRefused: the dial policy does not allow it.
             UnknownCall: the record of the key's call has been deleted.
             ConcurrencyLimitReached: no slot is free.
             AsteriskUnreachable: Asterisk is not connected, so nothing can be dialled.
         """
         key = request.idempotency_key
-        if key is None:
-            return await self.place_task(request, from_number=request.from_number, register=self._register)
-        async with self._with_key:
-            return await self._place_once(request, key)
+        try:
+            if key is None:
+                return await self.place_task(request, from_number=request.from_number, register=self._register)
+            async with self._with_key:
+                return await self._place_once(request, key)
+        except DialRefused as refusal:
+            facts = {"rule": refusal.rule.value, "from": request.from_number, "to": request.to_number}
+            log.warning("call not placed: %s", refusal, extra=facts)
+            raise
 
     async def _place_once(self, request: PhoneCallCreate, key: str) -> Call:
         now_ms = self._now_ms()
@@ -143,11 +152,10 @@ class Originator:
         choice = self._choice(number, task)
         found = await self._store.agents.get(choice.agent_id, choice.version)
         agent = prepare_for_call(found, choice, task.agent_override, has_speech=self._has_speech)
-        if why := refused_destination(task.to_number, number):
-            raise CallNotPlaced(why)
-        if not self._dialler.can_dial:
-            raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
-        async with AsyncExitStack() as exits:
+        headers = task.custom_sip_headers or {}
+        async with AsyncExitStack() as exits, self._dial_guard.admitting(Dial(task.to_number, number, agent, headers)):
+            if not self._dialler.can_dial:
+                raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
             await exits.enter_async_context(self._slots.outbound(batch_reserve=batch_reserve))
             call = _registered(
                 self._new_call_id(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -23,11 +24,13 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
+from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
+from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.key_presses import KeyPresses
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
@@ -39,12 +42,15 @@ from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
 from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
+from ari_agent.calls.transfers import NO_EXTENSIONS, Transfers
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
+from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.variables import render
 
 _DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
@@ -62,6 +68,7 @@ class PhoneCall(CallSession):
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
         self._number: PhoneNumber | None = None
+        self._agent_of_call: Agent | None = None
         self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._keys = KeyPresses()
@@ -70,6 +77,7 @@ class PhoneCall(CallSession):
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
+        self._agent_of_call = spec.agent
         media = MediaSession(
             replace(spec, caller_is_wideband=self._caller_is_wideband),
             rtp=self._services.rtp,
@@ -219,6 +227,13 @@ class PhoneCall(CallSession):
         """The caller's SIP headers. See TransferringCall."""
         return self._sip
 
+    async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
+        """Return if the dial policy lets the call be transferred so. See TransferringCall."""
+        call = self._record.call if self._record else None
+        ours = (call.from_number if call.direction is CallDirection.OUTBOUND else call.to_number) if call else None
+        dial = Dial(request.to, self._number, self._agent_of_call, request.headers, transfers, ours or "")
+        await self._services.dial_guard.check(dial)
+
     @property
     def number(self) -> PhoneNumber | None:
         """Our number in the call. See TransferringCall."""
@@ -246,6 +261,10 @@ class PhoneCall(CallSession):
     @property
     def _is_being_transferred(self) -> bool:
         return super()._is_being_transferred or self._transfers.waits
+
+    @abstractmethod
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        """Make a transfer to a target that we dial. See TransferringCall."""
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour, and record that a transfer began. See TransferringCall."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -25,7 +27,9 @@ class SessionDependencies:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
-    no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever.
+    trunks: makes a trunk anew that Asterisk has lost.
+    no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
+    before anybody is dialled.
     """
 
     ari: Ari
@@ -36,9 +40,11 @@ class SessionDependencies:
     wheel: Wheel
     account_webhook_url: str | None
     now_ms: Callable[[], int]
+    dial_guard: DialGuard
     speech: Speech | None = None
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
+    trunks: TrunkSync | None = None
     no_audio_after_s: float = NO_AUDIO_AFTER_S
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:

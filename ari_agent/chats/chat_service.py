@@ -33,7 +33,7 @@ from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import AgentChoice, Outbound, choose_outbound, prepare_for_text
-from ari_agent.routing.dial_policy import refused_destination
+from ari_agent.routing.dial_policy import Dial, DialRefused
 from ari_agent.routing.dialled_number import number_spellings
 
 log = logging.getLogger(__name__)
@@ -83,14 +83,13 @@ class ChatService:
 
         Raises:
             UnknownAsset, NoAgentBound, AgentNotUsable, ChatNotStarted: it cannot be as it is asked for.
+            DialRefused: the dial policy does not allow it.
             AsteriskUnreachable: no message can be sent now.
         """
         number = await self._services.store.phone_numbers.get(request.from_number)
         if number is None:
             raise UnknownAsset("phone number", request.from_number)
         way = self._way_to(number, request.to_number)
-        if why := refused_destination(request.to_number, number):
-            raise ChatNotStarted(why)
         chosen = choose_outbound(
             draw(number.outbound_sms_agents or (), self._dice()),
             agent_id=request.override_agent_id,
@@ -99,6 +98,12 @@ class ChatService:
             begins=Outbound.TEXT,
         )
         agent = await self._agent(chosen)
+        try:
+            self._services.dial_rules.check(Dial(request.to_number, number, agent))
+        except DialRefused as refusal:
+            facts = {"rule": refusal.rule.value, "from": request.from_number, "to": request.to_number}
+            log.warning("chat not begun: %s", refusal, extra=facts)
+            raise
         if not self._can_send():
             raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
         self._check_room()

@@ -10,6 +10,7 @@ import aiohttp
 from ari_agent.chats.notices import Notices
 from ari_agent.chats.sender import Send
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.routing.dial_policy import DialRules
 from ari_agent.store.chats import SILENCE_MS
 from ari_agent.store.store import Store
 
@@ -18,8 +19,9 @@ from ari_agent.store.store import Store
 class ChatDependencies:
     """What every chat needs; one object serves the whole controller.
 
-    send: hands a SIP MESSAGE to Asterisk. new_message_id: makes `message_...` ids. silence_ms: how long a chat waits
-    for the next message, where its agent does not say. retry_after_s: the pause between attempts to dial an agent.
+    send: hands a SIP MESSAGE to Asterisk. dial_rules: say who may be written to. new_message_id: makes `message_...`
+    ids. silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: the pause
+    between attempts to dial an agent.
     """
 
     store: Store
@@ -28,6 +30,7 @@ class ChatDependencies:
     now_ms: Callable[[], int]
     new_message_id: Callable[[], str]
     account_webhook_url: str | None
+    dial_rules: DialRules = field(default_factory=DialRules)
     notices: Notices = field(default_factory=Notices)
     silence_ms: int = SILENCE_MS
     retry_after_s: float = 3.0

@@ -13,6 +13,7 @@ from ari_agent.contract.agent_options import (
     PiiConfig,
     SessionTool,
 )
+from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.language import Locale, TimeZone
 from ari_agent.contract.parsing.model import (
     INTEGRAL,
@@ -52,6 +53,7 @@ class CommonSettings(ContractModel):
     contact_memory_config: ContactMemoryConfig | None = None
     pre_session_tools: Many[SessionTool] | None = None
     post_session_tools: Many[SessionTool] | None = None
+    dial_policy: DialPolicy | None = None
 
 
 class AgentIdentity(ContractModel):

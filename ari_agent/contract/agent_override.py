@@ -7,8 +7,9 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
                           allow_user_dtmf, voicemail_option, webhook_url, webhook_events, webhook_timeout_ms, timezone,
                           agent_name, data_storage_setting, opt_in_signed_url
     of a text agent       voice, speech recognition and turns
-    checked, no effect    agent: those of an audio agent, which brings its own; analysis. retell_llm and
-                          conversation_flow: engines that Retell hosts, with their begin_message and start_speaker
+    checked, no effect    agent: dial_policy, which nobody widens for one call; those of an audio agent, which brings
+                          its own; analysis. retell_llm and conversation_flow: engines that Retell hosts, with their
+                          begin_message and start_speaker
 
 Nothing of it is handed to the agent's server: what a webhook wants an agent to know are dynamic variables and metadata.
 """
@@ -67,9 +68,12 @@ class AgentOverride(ContractModel):
     conversation_flow: ConversationFlowOverride | None = None
 
     def apply(self, agent: Agent) -> Agent:
-        """Return the agent as it is for this call; its last_modification_timestamp stays.
+        """Return the agent as it is for this call; its last_modification_timestamp and dial_policy stay.
 
         Raises:
             pydantic.ValidationError: with the override, the settings contradict one another.
         """
-        return self.agent.apply(agent, now_ms=agent.last_modification_timestamp) if self.agent else agent
+        if self.agent is None:
+            return agent
+        overridden = self.agent.apply(agent, now_ms=agent.last_modification_timestamp)
+        return overridden.model_copy(update={"dial_policy": agent.dial_policy})

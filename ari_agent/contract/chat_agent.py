@@ -126,10 +126,11 @@ def overridden(agent: AnyAgentT, override: AgentOverride) -> AnyAgentT:
     """The agent of this call or chat. pydantic.ValidationError if the settings do not fit one another.
 
     An override has the settings of agents of calls; of those, a chat agent takes the ones that it has too, but for
-    `webhook_events`, which name calls.
+    `webhook_events`, which name calls, and `dial_policy`, which nobody can widen for one chat.
     """
     if isinstance(agent, Agent):
         return cast(AnyAgentT, override.apply(agent))
     changes = override.agent.changes() if override.agent else {}
-    own = {key: value for key, value in changes.items() if key in ChatAgent.model_fields and key != "webhook_events"}
+    kept = {"webhook_events", "dial_policy"}
+    own = {key: value for key, value in changes.items() if key in ChatAgent.model_fields and key not in kept}
     return cast(AnyAgentT, ChatAgent.model_validate({**agent.changes(), **own}))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.paging import Page
 from ari_agent.contract.parsing.codec import Codec
 from ari_agent.contract.parsing.e164 import Country, DialledNumber, OwnNumber, is_e164, pretty, require_e164
@@ -115,6 +116,7 @@ class _NumberSettings(ContractModel):
     inbound_webhook_url: WebhookUrl | None = None
     allowed_inbound_country_list: Countries | None = None
     allowed_outbound_country_list: Countries | None = None
+    dial_policy: DialPolicy | None = None
     transport: Transport | None = "TCP"
 
     OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
@@ -265,6 +267,7 @@ class PhoneNumber(ContractModel):
     fallback_number: DialledNumber | None = None
     allowed_inbound_country_list: Countries | None = None
     allowed_outbound_country_list: Countries | None = None
+    dial_policy: DialPolicy | None = None
     sip_outbound_trunk_config: TrunkConfig | None = None
     last_modification_timestamp: Timestamp
 

@@ -139,6 +139,8 @@ OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "conversation_flow": "there is no engine of this type here",
 }
 """The parts of an `agent_override` that are checked and change nothing."""
+_NOT_OVERRIDDEN: Final[Mapping[str, str]] = {"dial_policy": "whom an agent may dial is the same in every call"}
+"""The settings of an agent that have an effect, but not in an override."""
 
 
 def kind_of_agent(agent: AnyAgent) -> AgentKind:
@@ -167,6 +169,7 @@ def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]
     found = {name: why for name, why in OVERRIDES_WITHOUT_EFFECT.items() if getattr(override, name) is not None}
     if override.agent is None:
         return found
+    found |= {name: why for name, why in _NOT_OVERRIDDEN.items() if name in override.agent.model_fields_set}
     engine = override.agent.response_engine
     return {**without_effect(override.agent, _kind_of_engine(engine) if engine else None), **found}
 

@@ -1,5 +1,7 @@
 """What of a call object the database can filter by, beside the object itself: columns, attributes and tool calls.
 
+Beside them stands how often a call dialled somebody, for the limits of the dial policy: see `dialled`.
+
 An attribute is one top-level key of `metadata`, `retell_llm_dynamic_variables`, `custom_attributes` or
 `call_analysis.custom_analysis_data`. It is kept as text (`true`, `7`, `gold`), and as a number too where it reads as
 one: dynamic variables are strings always, and a client that filters them by number means their value.
@@ -13,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ari_agent.contract.destination import is_extension
 from ari_agent.store.call_filter import AttributeKind, FilterField
 from ari_agent.store.tables import storable
 
@@ -21,6 +24,9 @@ MAX_TEXT_CHARACTERS: Final = 256
 """As much of an attribute is compared: an entry of a PostgreSQL index holds 2700 bytes, 4 for a character at most."""
 MAX_ATTRIBUTES: Final = 256
 """Of each kind; the rest of a call's attributes are in its object and not filtered by."""
+
+DIALLED: Final = "dialled"
+"""The kind of the attributes that `dialled` makes. No filter of the API names it."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?")
 
@@ -56,6 +62,23 @@ def attributes(document: Mapping[str, Any]) -> Attributes:
         for key, value in list((_at(document, path) or {}).items())[:MAX_ATTRIBUTES]
         if value is not None
     }
+
+
+def dialled(document: Mapping[str, Any]) -> Attributes:
+    """How many people a call dialled, for the workspace, the number and the agent that did; nothing for most calls.
+
+    That is 1 for a call that we placed, unless it failed before it was dialled, and 1 for a transfer that succeeded,
+    unless to an extension of the PBX.
+    """
+    is_outbound = document.get("direction") == "outbound"
+    never_dialled = document.get("disconnection_reason") == "dial_failed" and not document.get("telephony_identifier")
+    target = document.get("transfer_destination")
+    people = int(is_outbound and not never_dialled) + int(bool(target) and not is_extension(str(target)))
+    if not people:
+        return {}
+    number = document.get("from_number" if is_outbound else "to_number")
+    names = {"workspace": "", "number": number or "", "agent": document.get("agent_id") or ""}
+    return {(DIALLED, scope): (as_text(name), float(people)) for scope, name in names.items()}
 
 
 def tool_calls(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from ari_agent.store.batches import Batches
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
+from ari_agent.store.dialled_calls import DialledCalls
 from ari_agent.store.migrations import bring_to_head, require_known_schema
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
@@ -36,6 +37,7 @@ class Store:
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)
         self.placed = PlacedCalls(self._database, self.calls)
+        self.dialled = DialledCalls(self._database)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
 
     def __repr__(self) -> str:
@@ -75,6 +77,17 @@ class Store:
         if not self._database.is_to_be_made(folder_is_made=folder_is_made):
             shown = self._database.shown_url
             await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
+
+    async def is_made(self) -> bool:
+        """Whether there is a database of this version or an older one; makes none.
+
+        Raises:
+            StoreError: it cannot be reached, or was made by a newer version.
+        """
+        if self._database.is_to_be_made(folder_is_made=True):
+            return False
+        await self.try_out()
+        return True
 
     async def probe(self) -> None:
         """Write to the database, which does not change what it holds.

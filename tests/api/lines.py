@@ -10,9 +10,12 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.trunk_sync import TrunkSync
+from ari_agent.contract.dial_policy import DialPolicy
+from ari_agent.routing.dial_policy import NO_POLICY, DialRules
 from ari_agent.store.store import Store
 
 
@@ -37,9 +40,16 @@ class Lines:
 
 
 def originator(
-    store: Store, lines: Lines, slots: Slots, *, now_ms: int, dice: float = 0.0, has_speech: bool = False
+    store: Store,
+    lines: Lines,
+    slots: Slots,
+    *,
+    now_ms: int,
+    dice: float = 0.0,
+    has_speech: bool = False,
+    dial_policy: DialPolicy = NO_POLICY,
 ) -> Originator:
-    """An originator that dials on these lines."""
+    """An originator that dials on these lines. dial_policy: of the workspace."""
     ids = itertools.count(1)
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
     return Originator(
@@ -47,6 +57,7 @@ def originator(
         slots=slots,
         dialler=lines,
         trunks=TrunkSync(store, Trunks(ari, app="ari_agent")),
+        dial_guard=DialGuard(DialRules(dial_policy), store, now_ms=lambda: now_ms),
         dice=lambda: dice,
         new_call_id=lambda: f"call_{next(ids)}",
         now_ms=lambda: now_ms,

@@ -15,6 +15,7 @@ from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.record_writer import RecordWriter
@@ -24,6 +25,7 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -119,6 +121,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
         wheel=Wheel(),
         account_webhook_url=HOOK,
         now_ms=now_ms,
+        dial_guard=DialGuard(DialRules(), store, now_ms=now_ms),
         speech=speech,
     )
     client: Api

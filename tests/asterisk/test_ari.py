@@ -31,6 +31,9 @@ MEDIA: Final = {
 }
 CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = {
     "ring": (lambda ari: ari.ring("c1"), None),
+    "stop_ringing": (lambda ari: ari.stop_ringing("c1"), None),
+    "start_music": (lambda ari: ari.start_music("c1", "default"), None),
+    "stop_music": (lambda ari: ari.stop_music("c1"), None),
     "answer": (lambda ari: ari.answer("c1"), None),
     "hang_up": (lambda ari: ari.hang_up("c1", q850_cause=17), None),
     "continue_in_dialplan": (
@@ -407,6 +410,13 @@ async def test_a_channel_that_is_not_in_stasis_yet_is_added_a_little_later(aster
     await ari.add_to_bridge("b1", "m1")
     assert len(asterisk.requests) == 3
     assert asterisk.requests[-1].body == {"channel": ["m1"]}
+
+
+async def test_a_channel_that_is_not_in_stasis_yet_is_dialled_a_little_later(asterisk: FakeAsterisk, ari: Ari) -> None:
+    refusals = iter([409, 409])
+    asterisk.answer = lambda _: (next(refusals, 204), {"message": "Channel not in Stasis application"})
+    await ari.dial("c1", timeout_s=30)
+    assert len(asterisk.requests) == 3
 
 
 async def test_a_channel_is_added_when_its_entry_is_announced(

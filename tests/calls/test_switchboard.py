@@ -12,12 +12,14 @@ import pytest
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.dial_policy import DialRules
 from ari_agent.store.store import Store
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted, user_event
 
@@ -43,15 +45,17 @@ class StillRinging(InboundRouter):
 
 def services(ari: Ari, folder: Path) -> SessionDependencies:
     """Nothing but Asterisk is used."""
+    store = Store(f"sqlite:///{folder}/unused.db")
     return SessionDependencies(
         ari=ari,
         app=APP,
-        records=RecordWriter(Store(f"sqlite:///{folder}/unused.db"), account_webhook_url=None),
+        records=RecordWriter(store, account_webhook_url=None),
         slots=Slots(20),
         rtp=RtpPorts("127.0.0.1", first=0, last=0),
         wheel=Wheel(),
         account_webhook_url=None,
         now_ms=lambda: 0,
+        dial_guard=DialGuard(DialRules(), store, now_ms=lambda: 0),
     )
 
 

@@ -9,11 +9,14 @@ import pytest
 
 from ari_agent.asterisk.events import ChannelVarset
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.calls.transfers import Transfers
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.routing.dial_policy import Dial, DialRules
 
 
 class ACall:
@@ -25,12 +28,20 @@ class ACall:
         self.extensions_context = extensions_context
         self.done: list[str] = []
         self.number: PhoneNumber | None = None
+        self.dials: list[Dial] = []
 
     def fill(self, template: str) -> str:
         return template.replace("{{desk}}", "1 01")
 
+    async def check_dial(self, request: TransferRequest, *, transfers: int) -> None:
+        self.dials.append(Dial(request.to, self.number, None, request.headers, transfers))
+        DialRules().check(self.dials[-1])
+
     def hear_out(self) -> bool:
         return False
+
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        raise NotImplementedError
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         self.state = CallState.TRANSFERRING

@@ -10,7 +10,8 @@ import pytest
 from ari_agent.chats.notices import Notices
 from ari_agent.contract.agent_versions import TagAssign
 from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, ChatStatus, SmsChatCreate
-from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChatNotOngoing, ChatNotStarted
+from ari_agent.errors import AsteriskRefused, AsteriskUnreachable, ChatNotOngoing
+from ari_agent.routing.dial_policy import DialRefused
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import (
@@ -149,6 +150,6 @@ async def test_the_list_of_countries_holds_for_texts(
         if is_allowed:
             assert (await service.create_sms_chat(request)).chat_status is ChatStatus.ONGOING
         else:
-            with pytest.raises(ChatNotStarted, match="may not reach"):
+            with pytest.raises(DialRefused, match="may not reach"):
                 await service.create_sms_chat(request)
             assert await the_chats(store) == []

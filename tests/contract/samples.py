@@ -50,6 +50,7 @@ SETTINGS: Final[Json] = {
     "normalize_for_speech": True,
     "language": ["en-US", "es-419"],
     "timezone": "Europe/Berlin",
+    "dial_policy": {"countries": ["US"], "extensions": ["_2XX"], "transfers_per_call": 2},
     "responsiveness": 0,
     "interruption_sensitivity": 1,
     "enable_backchannel": True,
@@ -118,6 +119,7 @@ NUMBER_SETTINGS: Final[Json] = {
     "inbound_webhook_url": "https://example.com/inbound",
     "allowed_inbound_country_list": ["US", "DE"],
     "allowed_outbound_country_list": None,
+    "dial_policy": {"number_types": ["mobile"], "sip_domains": ["*.example.com"], "calls_per_day": 10},
     "transport": "TLS",
 }
 TRUNK: Final[Json] = {

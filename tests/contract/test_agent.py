@@ -61,6 +61,7 @@ RANGES: dict[str, tuple[float | None, float | None, float]] = {
 }
 NULLABLE = {
     "agent_name",
+    "dial_policy",
     "version_title",
     "version_description",
     "voice_id",

@@ -41,6 +41,14 @@ EFFECTIVE: Final = frozenset(
         "boosted_keywords",
         "custom_stt_config.endpointing_ms",
         "data_storage_setting",
+        "dial_policy.calls_per_day",
+        "dial_policy.calls_per_minute",
+        "dial_policy.countries",
+        "dial_policy.extensions",
+        "dial_policy.headers",
+        "dial_policy.number_types",
+        "dial_policy.sip_domains",
+        "dial_policy.transfers_per_call",
         "end_call_after_silence_ms",
         "end_chat_after_silence_ms",
         "fallback_voice_ids",
@@ -227,6 +235,8 @@ def test_an_override_names_its_parts_and_the_settings_in_it() -> None:
         {"agent": {"ambient_sound": "call-center", "voice_id": "openai-Alloy"}, "retell_llm": {"begin_message": "Hi"}}
     )
     assert list(override_without_effect(override)) == ["ambient_sound", "retell_llm"]
+    widening = AgentOverride.model_validate({"agent": {"dial_policy": None, "agent_name": "Ada"}})
+    assert list(override_without_effect(widening)) == ["dial_policy"]
     assert override_without_effect(None) == override_without_effect(AgentOverride()) == {}
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from ari_agent.calls.transfers import MAX_TRANSFERS
+from ari_agent.contract.dial_policy import DEFAULT_TRANSFERS_PER_CALL as MAX_TRANSFERS
 from ari_agent.contract.parsing.redacted_url import basic_authorization
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import ReferPlan
@@ -178,13 +178,14 @@ async def test_a_call_may_ask_for_ten_transfers(stage: Stage) -> None:
     async with stage.connected(echo) as call:
         call.caller.refer_plan = ReferPlan(answer=603, notifies=())
         for index in range(MAX_TRANSFERS):
-            await call.agent.transfer("+19005550199")
+            await call.agent.transfer("+14155559999")
             assert (await call.agent.transfer_result(index=index))["sip_status"] == 603
-        await call.agent.transfer("+19005550199")
+        await call.agent.transfer("+14155559999")
         result = await call.agent.transfer_result(index=MAX_TRANSFERS)
         assert result == {
             "status": "failed",
-            "message": "this call has asked for 10 transfers, and may ask for no more",
+            "message": "this call has asked for 10 transfers, and may ask for no more: the transfers_per_call of "
+            "the workspace's dial policy (ARI_AGENT_DIAL_POLICY) is 10",
         }
         refused = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": "100"}, expect=400)
         assert "10 transfers" in refused.text

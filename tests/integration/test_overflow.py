@@ -138,7 +138,7 @@ async def test_a_trunk_that_refuses_the_fallback_sends_the_caller_back(stage: St
     await stage.idle()
 
 
-@pytest.mark.parametrize("fallback", ["busy", "nobody-there", None])
+@pytest.mark.parametrize("fallback", ["busy", "nobody-there", "911", None])
 async def test_without_a_fallback_that_answers_the_limit_is_the_reason(stage: Stage, fallback: str | None) -> None:
     number = await number_with_fallback(stage, fallback)
     async with stage.connected(), stage.caller() as caller:
@@ -148,6 +148,8 @@ async def test_without_a_fallback_that_answers_the_limit_is_the_reason(stage: St
         record = await record_of(stage, number)
     assert record["disconnection_reason"] == "concurrency_limit_reached"
     assert record["call_status"] == "error"
+    refused = "The fallback number was not dialled: the workspace (ARI_AGENT_DIAL_POLICY) may not reach 911"
+    assert (refused in record["call_analysis"]["call_summary"]) == (fallback == "911")
     await stage.idle()
 
 

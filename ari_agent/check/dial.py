@@ -1,0 +1,147 @@
+"""`ari-agent check --dial`: who may be dialled, from each number or one, and why not. Needs no Asterisk.
+
+It asks the same rules as everything that dials. The database tells of numbers and agents, and how many calls were
+placed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ari_agent.contract.chat_agent import AnyAgent
+from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination
+from ari_agent.contract.dial_policy import DialPolicy
+from ari_agent.contract.parsing.e164 import require_pseudo_number
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.errors import AriAgentError
+from ari_agent.routing.dial_policy import Dial, DialRefused, DialRules
+from ari_agent.routing.dial_target import DialTarget, read_target
+from ari_agent.store.store import Store
+
+_AT_ONCE = 1000
+
+
+class NothingToDialFrom(AriAgentError):
+    """Raised when the number or the agent that is asked about is not in the database: exit status 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `--dial` asks: to: as it would be dialled. from_number, agent_id: by whom; None: any number, no agent."""
+
+    to: str
+    from_number: str | None = None
+    agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a number may dial this. text: one line for people, which names the rule that refuses it."""
+
+    may: bool
+    text: str
+
+
+def add_dial(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `check` that ask who may be dialled."""
+    parser.add_argument("--dial", metavar="TO", help="say whether TO may be dialled, and why not, and no more")
+    parser.add_argument("--from", dest="from_number", metavar="NUMBER", help="with --dial: from this number alone")
+    parser.add_argument("--agent", metavar="ID", help="with --dial: by this agent")
+
+
+async def check_dial(question: Question, database_url: str, policy: DialPolicy, *, now_ms: int) -> Sequence[Verdict]:
+    """Say for each number whether it may dial; for the workspace alone where there is none. policy: the workspace's.
+
+    Raises:
+        NothingToDialFrom: the number or the agent is not there.
+        StoreError: the database cannot be read.
+    """
+    store = Store(database_url)
+    try:
+        if await store.is_made():
+            return await _verdicts(question, store, DialRules(policy), now_ms)
+    finally:
+        await store.close()
+    if missing := question.from_number or question.agent_id:
+        raise NothingToDialFrom(f"{missing} is not known: there is no database yet")
+    return [verdict_of(question, DialRules(policy))]
+
+
+async def _verdicts(question: Question, store: Store, rules: DialRules, now_ms: int) -> Sequence[Verdict]:
+    agent = await store.agents.any(question.agent_id) if question.agent_id else None
+    if question.agent_id and agent is None:
+        raise NothingToDialFrom(f"agent {question.agent_id} not found")
+    numbers: list[PhoneNumber | None] = [*await _numbers(question.from_number, store)]
+    found = []
+    for number in numbers or [None]:
+        verdict = verdict_of(question, rules, number, agent)
+        if verdict.may and (full := await _limit(rules, Dial(question.to, number, agent), store, now_ms)):
+            verdict = _refused(_who(number), full)
+        found.append(verdict)
+    return found
+
+
+async def _numbers(only: str | None, store: Store) -> Sequence[PhoneNumber]:
+    if only is None:
+        return (await store.phone_numbers.list(limit=_AT_ONCE)).phone_numbers
+    number = await store.phone_numbers.get(only)
+    if number is None:
+        raise NothingToDialFrom(f"phone number {only} not found; it must be written as it was imported")
+    return [number]
+
+
+async def _limit(rules: DialRules, dial: Dial, store: Store, now_ms: int) -> DialRefused | None:
+    for limit in rules.limits(dial):
+        since_ms = now_ms - limit.within_ms
+        placed = await store.dialled.count(limit.layer.scope, limit.layer.name, since_ms=since_ms)
+        if refusal := limit.reached(placed):
+            return refusal
+    return None
+
+
+def verdict_of(
+    question: Question, rules: DialRules, number: PhoneNumber | None = None, agent: AnyAgent | None = None
+) -> Verdict:
+    """Say whether this may be dialled, as far as no count of calls decides it. number, agent: by whom, if by one."""
+    who = _who(number)
+    try:
+        to = _read(question.to)
+        rules.check(Dial(to, number, agent))
+    except DialRefused as refusal:
+        return _refused(who, refusal)
+    except ValueError as error:
+        return Verdict(may=False, text=f"{who}: {error}")
+    target = read_target(to, home=Dial(to, number).home)
+    return Verdict(may=True, text=f"{who}: {to} may be dialled: {_told(target)}")
+
+
+def _read(to: str) -> str:
+    """Return a destination of a transfer or, where it is none, one of a call. Raises ValueError: it is neither."""
+    if len(to) > MAX_DESTINATION_CHARACTERS:
+        raise ValueError(f"a destination has at most {MAX_DESTINATION_CHARACTERS} characters, and this one {len(to)}")
+    try:
+        return read_destination(to)
+    except ValueError as error:
+        try:
+            return require_pseudo_number(to)
+        except ValueError:
+            raise error from None
+
+
+def _refused(who: str, refusal: DialRefused) -> Verdict:
+    return Verdict(may=False, text=f"{who}: refused by {refusal.rule}: {refusal}")
+
+
+def _who(number: PhoneNumber | None) -> str:
+    return number.phone_number if number else "any number"
+
+
+def _told(target: DialTarget) -> str:
+    """What a destination was read as."""
+    host = f" at {target.host}" if target.host else ""
+    number = target.number
+    if number is None or not number.types:
+        return f"extension {target.extension}" if target.extension else f"whoever the host decides{host}"
+    return f"{number.shown}, {' or '.join(number.types)}, in {number.country or 'no country that is known'}{host}"

@@ -1,0 +1,35 @@
+"""How many calls were placed lately, by whom: what limits of the dial policy are held against.
+
+Counted are the records of calls themselves, so that nothing is lost when the process dies, and all controllers on one
+database count together: see `call_index.dialled`, which writes what is summed here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from ari_agent.store.call_index import DIALLED
+from ari_agent.store.database import Database
+from ari_agent.store.tables import call_attributes
+
+
+class DialledCalls:
+    """Counts the calls that were placed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self, scope: str, name: str, *, since_ms: int) -> int:
+        """Return how many calls were placed by the workspace, a number or an agent, transfers to others included.
+
+        scope: `workspace`, `number` or `agent`. name: the number or the id of the agent; empty for the workspace.
+        since_ms: calls that were made or answered at that time or later, in milliseconds since the epoch.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        found = call_attributes.c
+        statement = select(func.coalesce(func.sum(found.number), 0)).where(
+            found.kind == DIALLED, found.key == scope, found.text == name, found.listed_ms >= since_ms
+        )
+        return int(await self._database.scalar(statement) or 0)
