@@ -82,6 +82,7 @@ PURE: Final = (
     "webhooks.retry_after",
     "webhooks.signature",
     "calls.call_window",
+    "calls.handoff",
     "calls.hold",
     "calls.key_presses",
     "calls.asterisk_loss",

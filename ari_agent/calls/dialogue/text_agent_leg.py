@@ -85,6 +85,7 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TransferGoesOn,
     TransferResult,
     Voicemail,
 )
@@ -241,8 +242,8 @@ class TextAgentLeg:
                 self._feed(events.DigitsRefused(message))
             case ControlFailed("transfer", message):
                 self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
-            case ControlFailed():
-                pass  # a text agent asks for nothing else that could fail
+            case ControlFailed() | TransferGoesOn():
+                pass  # a text agent asks for nothing else that could fail, and is told of a transfer's end alone
             case CallDetails(call):
                 self._call = call
             case _:

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.transfer_progress import TransferProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class TransferResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferGoesOn:
+    """A transfer has come to its next step; an audio agent is told, and speaks if there is a prompt."""
+
+    progress: TransferProgress
+
+
+@dataclass(frozen=True, slots=True)
 class Voicemail:
     """An answering machine has taken the call, or its greeting is over."""
 
@@ -74,5 +82,13 @@ class CallDetails:
 
 
 Command: TypeAlias = (
-    KeyPressed | CallerAway | CallerBack | ApiControl | TransferResult | Voicemail | ControlFailed | CallDetails
+    KeyPressed
+    | CallerAway
+    | CallerBack
+    | ApiControl
+    | TransferResult
+    | TransferGoesOn
+    | Voicemail
+    | ControlFailed
+    | CallDetails
 )

@@ -21,6 +21,7 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     NoAudioReceived,
     TransferAsked,
+    TransferDecided,
 )
 from ari_agent.calls.media.commands import (
     CallerAway,
@@ -28,12 +29,14 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TransferGoesOn,
     TransferResult,
 )
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 from ari_agent.errors import NoRtpPort
 from ari_agent.media import rtp
 from ari_agent.media.audio import ULAW_SILENCE_FRAME
@@ -322,6 +325,17 @@ async def test_call_control_is_asked_and_answered(server: AgentServer, protocol:
         await call.press("call me")
         assert (await call.event("error"))["error"]["event"] == "dtmf"
         assert len(talk.events) == 3, "what cannot be done is not asked"
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_an_agent_is_told_of_a_warm_transfer_and_decides(server: AgentServer, protocol: str) -> None:
+    agent = server.agent(protocol=protocol)
+    async with conversation(agent.engine) as talk:
+        call = await agent.call()
+        talk.command(TransferGoesOn(TransferProgress(status="private_handoff", hears="target", prompt="Who calls?")))
+        assert await call.transfer_result() == {"status": "private_handoff", "hears": "target", "prompt": "Who calls?"}
+        await call.send({"event": "transfer", "transfer": {"action": "bridge"}})
+        assert await talk.event(TransferDecided) == TransferDecided(TransferDecision(action="bridge"))
 
 
 # every end
