@@ -43,7 +43,7 @@ PADS_HZ = (
 )
 PAD_S = 5.0
 
-# 120 beats a minute, a chord for each bar of four: 10 bars, so 20 s in all. Each chord is its root and three notes above.
+# 120 beats a minute, a chord for each bar of four: 10 bars, so 20 s in all. A chord is its root and three notes above.
 BEAT_S = 0.5
 BARS_HZ = (
     (130.8, 523.3, 659.3, 784.0),

@@ -131,8 +131,9 @@ class MediaHalf(CallerOutput):
         """Return what tells whether the caller has yet to hear something of what was said before this call."""
         return self._has_unplayed_audio
 
-    async def _wait_while(self, unheard: Callable[[], bool]) -> None:
-        deadline_s = self._loop.time() + self._spec.drain_limit_s
+    async def _wait_while(self, unheard: Callable[[], bool], *, limit_s: float | None = None) -> None:
+        """Wait until this is over, or the media half closes. limit_s: None is the specification's drain_limit_s."""
+        deadline_s = self._loop.time() + (self._spec.drain_limit_s if limit_s is None else limit_s)
         while not self._cut_short.is_set() and self._loop.time() < deadline_s and unheard():
             try:
                 await asyncio.wait_for(self._cut_short.wait(), _DRAIN_POLL_S)
