@@ -250,7 +250,7 @@ class PlayCue:
 
 @dataclass(frozen=True, slots=True)
 class HangUpTarget:
-    """Hang up on the target."""
+    """Hang up on the target, if it is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +310,7 @@ class Handoff:
 
     def _cancel(self, event: Event) -> Iterator[Order]:
         self.phase = Phase.CANCELLED
-        if not isinstance(event, TargetFailed | TargetGone):
-            yield HangUpTarget()
+        yield HangUpTarget()
         if isinstance(event, TargetFailed):
             yield BringBack(event.message, event.sip_status)
         else:

@@ -28,11 +28,29 @@ class CallTranscript:
         self._woven: Sequence[TranscriptItem] | None = None
         self._between: list[tuple[int, Dtmf | Injected]] = []  # how much had been said by then
         self._keys = self._injected = 0
+        self._of_target: Sequence[tuple[int, int | None]] = ()  # from which utterance to which one the target spoke
+
+    def target_speaks(self, speaks: bool) -> None:
+        """Take utterances of the `user` that begin from now on for those of a transfer's target, or end that."""
+        if speaks:
+            self._of_target = (*self._of_target, (len(self._said), None))
+        elif self._of_target and self._of_target[-1][1] is None:
+            self._of_target = (*self._of_target[:-1], (self._of_target[-1][0], len(self._said)))
+
+    def _whose(self, said: Sequence[Utterance]) -> Sequence[Utterance]:
+        spans = [range(begin, len(said) if end is None else end) for begin, end in self._of_target]
+        return tuple(
+            utterance.model_copy(update={"role": "transfer_target"})
+            if utterance.role == "user" and any(place in span for span in spans)
+            else utterance
+            for place, utterance in enumerate(said)
+        )
 
     def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
         self._woven = items
-        before, self._said = len(self._said), update.transcript
+        before = len(self._said)
+        self._said = self._whose(update.transcript) if self._of_target else update.transcript
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
         self.is_stale = True
         self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before

@@ -21,14 +21,16 @@ class TransferProgress(_Message):
     when the target is to be told what the call is about, `public_handoff` when caller and target are to hear the
     handover.
     hears: who hears the agent from now on.
-    message: what is said to them for the agent, which says nothing itself. prompt: what the agent is to speak about
-    itself. Neither stands with a status at which nothing is to be said.
+    message: what is said, word for word. prompt: what the agent is to speak about. Neither stands with a status at
+    which nothing is to be said.
+    spoken_by: who says it: the agent itself, or the text to speech that is set up, which the agent does not hear.
     """
 
     status: Literal["dialling", "ringing", "answered", "private_handoff", "public_handoff"]
     hears: Literal["nobody", "caller", "target", "both"]
     message: str | None = None
     prompt: str | None = None
+    spoken_by: Literal["agent", "text_to_speech"] | None = None
 
 
 class TransferDecision(_Message):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from tests.fakes.sound import SILENCE_FLOOR_DBFS, Samples, level_dbfs
+from tests.fakes.rtp_stream import ULAW, HeardPacket
+from tests.fakes.sound import SILENCE_FLOOR_DBFS, Samples, level_dbfs, silence, ulaw_decode
 
 FRAME: Final = 160
 """Samples: 20 ms at 8 kHz."""
-_SHARE: Final = 0.02  # of a frame's power, from which a tone is in it: another one may be louder
+LONGEST_LEAP: Final = 80_000
+"""Ticks, 10 s: a leap that is longer is a packet out of order."""
+_SHARE: Final = 0.04  # of a frame's power, from which a tone is in it: another one may be louder
 
 
 def frames(pcm: Samples) -> list[Samples]:
@@ -29,7 +33,7 @@ def first_ms(pcm: Samples, frequency_hz: float) -> int | None:
 
 
 def longest_silence_ms(pcm: Samples) -> int:
-    """The longest silence in samples, whatever time they took to come."""
+    """The longest silence, counted in samples."""
     longest = silent = 0
     for frame in frames(pcm):
         silent = silent + 20 if level_dbfs(frame) < SILENCE_FLOOR_DBFS else 0
@@ -43,4 +47,17 @@ def _has(frame: Samples, frequency_hz: float) -> bool:
     signal = frame.astype(np.float64) * np.hanning(len(frame))
     angle = 2j * np.pi * frequency_hz / 8000 * np.arange(len(frame))
     power = abs(np.sum(signal * np.exp(-angle))) ** 2 / len(frame)
-    return bool(power / max(1.0, float(np.sum(signal**2))) > _SHARE * 2)
+    return bool(power / max(1.0, float(np.sum(signal**2))) > _SHARE)
+
+
+def as_sent(packets: Sequence[HeardPacket]) -> Samples:
+    """The sound of a stream with silence where its timestamps leap: what was sent, whatever the network made of it."""
+    pieces: list[Samples] = []
+    last: HeardPacket | None = None
+    for heard in (heard for heard in packets if heard.payload_type == ULAW):
+        if last is not None and heard.ssrc == last.ssrc:
+            leap = (heard.timestamp - last.timestamp - len(last.payload)) & 0xFFFFFFFF
+            pieces.append(silence(leap / 8000 if leap < LONGEST_LEAP else 0))
+        pieces.append(ulaw_decode(heard.payload))
+        last = heard
+    return np.concatenate(pieces) if pieces else silence(0)

@@ -85,6 +85,7 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
     TransferGoesOn,
     TransferResult,
     Voicemail,
@@ -242,8 +243,8 @@ class TextAgentLeg:
                 self._feed(events.DigitsRefused(message))
             case ControlFailed("transfer", message):
                 self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
-            case ControlFailed() | TransferGoesOn():
-                pass  # a text agent asks for nothing else that could fail, and is told of a transfer's end alone
+            case ControlFailed() | TransferGoesOn() | TargetListens():
+                pass  # a text agent asks for nothing else that could fail; of a transfer it is told the end alone
             case CallDetails(call):
                 self._call = call
             case _:

@@ -56,6 +56,7 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
     TransferGoesOn,
     TransferResult,
     Voicemail,
@@ -176,7 +177,7 @@ class AudioAgentLeg:
                 self._send_control(voicemail_notice(notice))
             case ControlFailed(event, message):
                 self._send_control(refusal(event, message))
-            case CallerAway() | CallerBack() | CallDetails():
+            case CallerAway() | CallerBack() | TargetListens() | CallDetails():
                 pass
             case _:
                 assert_never(command)

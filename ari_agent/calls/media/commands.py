@@ -2,8 +2,8 @@
 
     call ── Command ──▶ media half (MediaHalf.command) ── the same ──▶ agent's side (AgentLeg.command)
 
-The media half itself obeys CallerAway and CallerBack; the rest is for the agent. A command is obeyed in the event
-loop's thread, at once and without an answer; what comes of it is told by a MediaEvent.
+The media half itself obeys CallerAway, CallerBack and TargetListens; the rest is for the agent. A command is obeyed in
+the event loop's thread, at once and without an answer; what comes of it is told by a MediaEvent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class CallerAway:
 @dataclass(frozen=True, slots=True)
 class CallerBack:
     """The caller listens again; the count of silence begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetListens:
+    """The target of a transfer hears an audio agent and is heard by it, alone or with the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ Command: TypeAlias = (
     KeyPressed
     | CallerAway
     | CallerBack
+    | TargetListens
     | ApiControl
     | TransferResult
     | TransferGoesOn

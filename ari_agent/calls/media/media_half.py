@@ -29,7 +29,7 @@ from typing import Final
 
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
-from ari_agent.calls.media.commands import CallerAway, CallerBack, Command
+from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.call import Latency
 
@@ -96,7 +96,7 @@ class MediaHalf(CallerOutput):
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
-        if isinstance(command, CallerAway | CallerBack):
+        if isinstance(command, CallerAway | CallerBack | TargetListens):
             self._is_away = isinstance(command, CallerAway)
             self._mute(self._is_away)
         self._agent.command(command)

@@ -144,6 +144,10 @@ class MediaSession(MediaHalf):
 
     # what is said in a transfer
 
+    def drop_speech(self) -> None:
+        """Drop what the agent had still to say: it was meant for others than those who listen next."""
+        self._agent.marks_played(self._bridge.clear())
+
     async def announce(self, pcm: bytes) -> None:
         """Play speech (s16le at 16 kHz) in the agent's place, and wait until it was heard.
 
