@@ -49,6 +49,7 @@ from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.destination import is_extension
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.response_engine import AudioWebsocketEngine
@@ -180,8 +181,11 @@ class TwoLegCall(PhoneCall):
         number = (call.to_number if self.direction is CallDirection.OUTBOUND else call.from_number) if call else None
         return number or ""
 
-    async def make_target(self, leg: TargetLeg, target: Target) -> None:
+    async def make_target(self, leg: TargetLeg, request: TransferRequest) -> None:
         """Make the target's channel, once more where Asterisk had lost the trunk. See ConsultingCall."""
+        target, context = self.target(request), self._services.extensions_context
+        if is_extension(request.to) and context:
+            await self._leg.check_extension(context, request.to)
         try:
             await leg.create(target)
         except AsteriskRefused as error:
