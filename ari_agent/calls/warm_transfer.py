@@ -154,19 +154,17 @@ class WarmTransfer(InviteTransfer):
         plan = handoff_plan(self.request, has_voice=warm.has_text_to_speech, agent_speaks=warm.agent_is_told)
         self._handoff = Handoff(plan)
 
-    async def begin(self) -> TransferOutcome | None:
+    async def begin(self) -> None:
         """Dial the target, while the messages are made. See InviteTransfer. Raises TransferCancelled as well."""
         if self._is_cancelled:
             raise TransferCancelled
-        outcome = await super().begin()
-        if outcome is None:
-            self._warm.tell_progress(TransferProgress(status="dialling", hears="nobody"))
-            for phase in (HandoffPhase.PRIVATE, HandoffPhase.PUBLIC):
-                option = option_of(self.request, phase)
-                if isinstance(option, HandoffMessage) and self._warm.has_text_to_speech:
-                    self._speech[phase] = made = asyncio.get_running_loop().create_future()
-                    self._call.run_beside(self._make_speech(option.message, made))
-        return outcome
+        await super().begin()
+        self._warm.tell_progress(TransferProgress(status="dialling", hears="nobody"))
+        for phase in (HandoffPhase.PRIVATE, HandoffPhase.PUBLIC):
+            option = option_of(self.request, phase)
+            if isinstance(option, HandoffMessage) and self._warm.has_text_to_speech:
+                self._speech[phase] = made = asyncio.get_running_loop().create_future()
+                self._call.run_beside(self._make_speech(option.message, made))
 
     async def _make_speech(self, text: str, made: asyncio.Future[bytes | None]) -> None:
         try:

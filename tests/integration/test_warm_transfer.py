@@ -20,6 +20,8 @@ from tests.integration.test_invite_transfer import TO, connected, hear_each_othe
 AGENT_HZ, SECOND_HZ, TARGET_HZ, CALLER_HZ = 1500, 1900, 2400, 2900
 """Who speaks; the music has nothing above 1000 Hz."""
 CUE_HZ: Final = 880
+THINKS_S: Final = 1.0
+"""How long an agent takes for an answer; the caller hears music meanwhile."""
 LONGEST_SILENCE_MS: Final = 200
 MUSIC: Final = {"on_hold_music": "relaxing_sound"}
 PRIVATE: Final = {"private_handoff_option": {"type": "prompt", "prompt": "{{name}} calls."}}
@@ -81,6 +83,7 @@ async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
         await asyncio.sleep(1)
         target.audio.say(tone(TARGET_HZ, 0.5))
         assert (await told(agent, "public_handoff"))["hears"] == "both"
+        await asyncio.sleep(THINKS_S)
         await agent.say(tone(SECOND_HZ, 0.8))
         assert await told(agent, "succeeded") == {"status": "succeeded", "sip_status": 200}
         await agent.gone()
@@ -194,6 +197,7 @@ async def test_a_failure_brings_the_caller_back_without_a_silence(stage: Stage, 
         await call.agent.transfer(TO, mode="warm", **MUSIC, **failing.options)
         happening = asyncio.create_task(failing.happens(call.agent, target))
         assert await told(call.agent, "failed") == {"status": "failed", **failing.told}
+        await asyncio.sleep(THINKS_S)
         await call.agent.say(tone(AGENT_HZ, 1))
         await happening
         await asyncio.sleep(1)

@@ -26,6 +26,8 @@ from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
 from ari_agent.media.wheel import Ticker, Wheel
 
+_LAST_FRAME_S: Final = 0.05
+"""For so long the frame that was sent last may be one from before what the agent is waited for."""
 _ANNOUNCEMENT_MARGIN_S: Final = 2.0
 
 
@@ -179,7 +181,11 @@ class MediaSession(MediaHalf):
 
     async def agent_begins(self, *, within_s: float) -> None:
         """Wait until the agent is heard, or so many seconds."""
-        await self._wait_while(lambda: not self._is_agent_speaking, limit_s=within_s)
+        looks_s = self._loop.time() + _LAST_FRAME_S
+        await self._wait_while(
+            lambda: self._loop.time() < looks_s or not self._is_agent_speaking,
+            limit_s=within_s,
+        )
 
     @property
     def _is_agent_speaking(self) -> bool:
