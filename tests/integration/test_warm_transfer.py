@@ -201,15 +201,15 @@ async def test_a_failure_brings_the_caller_back_without_a_silence(stage: Stage, 
         await call.agent.say(tone(AGENT_HZ, 1))
         await happening
         await asyncio.sleep(1)
+        call.caller.audio.say(tone(CALLER_HZ, 0.5))
+        await call.caller.audio.said()
+        await call.agent.hears_on(0.5)
         before = music_until(call, AGENT_HZ)
         assert longest_silence_ms(before) <= LONGEST_SILENCE_MS
         assert len(before) > 400, "the caller heard music"
         heard = as_sent(call.caller.audio.heard)
         assert heard_ms(heard, AGENT_HZ) >= 900
         assert heard_ms(heard, SECOND_HZ) == 0, "what was whispered is the target's alone"
-        call.caller.audio.say(tone(CALLER_HZ, 0.5))
-        await call.caller.audio.said()
-        await call.agent.hears_on(0.5)
         assert heard_ms(call.agent.sound(), CALLER_HZ) == pytest.approx(500, abs=100)
         webhooks = await transfer_webhooks(stage, call.call_id, "transfer_cancelled")
         assert webhooks == ["transfer_started", "transfer_cancelled"]
