@@ -83,6 +83,15 @@ exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
 exten = 101,1,Set(GLOBAL(DESK_101)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${CALLERID(num)})
  same = n,Wait(1)
  same = n,Hangup(17)
+; They tell whom they see, and are busy, hang up soon, or do not answer.
+exten = 102,1,Set(GLOBAL(SEEN_102)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+ same = n,Hangup(17)
+exten = 103,1,Set(GLOBAL(SEEN_103)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+ same = n,Answer()
+ same = n,Wait(1)
+ same = n,Hangup(31)
+exten = 104,1,Set(GLOBAL(SEEN_104)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+ same = n,Hangup(19)
 
 [from-ai-agent]
 exten = s,1,GotoIf($["${WITH_AGENT}" = "yes"]?agent)
