@@ -18,7 +18,7 @@ from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sound import Samples, find, find_pieces, tone
 from tests.fakes.tones import as_sent, heard_ms, longest_silence_ms
 from tests.integration.stage import Stage, staged
-from tests.integration.test_invite_transfer import TARGET_ADDRESS, TO
+from tests.integration.target import TARGET_ADDRESS, TO
 from tests.integration.test_text_agent import answering, opening
 
 PRIVATE: Final = {"type": "static_message", "message": "{{x-name}} is on the line."}

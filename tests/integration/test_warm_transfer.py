@@ -15,7 +15,7 @@ from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sound import noise, silence, tone
 from tests.fakes.tones import as_sent, first_ms, heard_ms, longest_silence_ms
 from tests.integration.stage import Connected, Stage
-from tests.integration.test_invite_transfer import TO, connected, hear_each_other
+from tests.integration.target import TO, connected_with_target, hear_each_other, transfer_events
 
 AGENT_HZ, SECOND_HZ, TARGET_HZ, CALLER_HZ = 1500, 1900, 2400, 2900
 """Who speaks; the music has nothing above 1000 Hz."""
@@ -26,9 +26,8 @@ LONGEST_SILENCE_MS: Final = 200
 MUSIC: Final = {"on_hold_music": "relaxing_sound"}
 PRIVATE: Final = {"private_handoff_option": {"type": "prompt", "prompt": "{{name}} calls."}}
 PUBLIC: Final = {"public_handoff_option": {"type": "prompt", "prompt": "Introduce them."}}
-TELLS_ALL: Final = {
-    "webhook_events": ["transfer_started", "transfer_bridged", "transfer_cancelled", "transfer_ended", "call_ended"]
-}
+BRIDGE: Final = {"event": "transfer", "transfer": {"action": "bridge"}}
+CANCEL: Final = {"event": "transfer", "transfer": {"action": "cancel"}}
 HELLO: Final = np.concatenate([silence(0.4), noise(0.5), silence(4)])
 GREETING: Final = np.concatenate([silence(0.3), noise(5), silence(5)])
 
@@ -55,14 +54,8 @@ def music_until(call: Connected, frequency_hz: float) -> np.ndarray[Any, Any]:
     return heard[loud[0] : end_ms * 8]
 
 
-async def transfer_webhooks(stage: Stage, call_id: str, last: str) -> list[str]:
-    """Those of the call about its transfer, once this one has come."""
-    await stage.events.event(last, call_id=call_id)
-    return [name for name in stage.events.events(call_id=call_id) if name.startswith("transfer_")]
-
-
 async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
-    async with connected(stage, agent=TELLS_ALL) as (call, target):
+    async with connected_with_target(stage) as (call, target):
         agent = call.agent
         await agent.transfer(TO, mode="warm", **MUSIC, **PRIVATE, **PUBLIC)
         await target.rings()
@@ -98,12 +91,23 @@ async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
             assert heard_ms(as_sent(listener.audio.heard), CUE_HZ) >= 80
         assert heard_ms(agent.sound(), TARGET_HZ) == pytest.approx(500, abs=100)
         assert heard_ms(before, TARGET_HZ) == 0
-        webhooks = await transfer_webhooks(stage, call.call_id, "transfer_bridged")
-        assert webhooks == ["transfer_started", "transfer_bridged"]
     record = await stage.controller.ended_call(call.call_id)
     assert (record["disconnection_reason"], record["transfer_destination"]) == ("call_transfer", TO)
+    assert await transfer_events(stage, call.call_id) == ["transfer_bridged", "transfer_ended", "transfer_started"]
     assert statuses(agent) == ["dialling", "ringing", "answered", "private_handoff", "public_handoff", "succeeded"]
     await stage.idle()
+
+
+async def whispers(agent: AgentCall, target: SipCallee) -> None:
+    """Until the target is told something that takes a while."""
+    await target.picks_up()
+    await told(agent, "private_handoff")
+    await agent.say(tone(SECOND_HZ, 5))
+    await asyncio.sleep(0.3)
+
+
+async def rings(_: AgentCall, target: SipCallee) -> None:
+    await target.rings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,26 +149,20 @@ async def says_nothing(_: AgentCall, target: SipCallee) -> None:
 
 
 async def hangs_up_in_the_whisper(agent: AgentCall, target: SipCallee) -> None:
-    await target.picks_up()
-    await told(agent, "private_handoff")
-    await agent.say(tone(SECOND_HZ, 5))
-    await asyncio.sleep(0.5)
+    await whispers(agent, target)
     await target.hang_up()
 
 
 async def is_cancelled_while_it_rings(agent: AgentCall, target: SipCallee) -> None:
     await target.rings()
     await asyncio.sleep(0.5)
-    await agent.send({"event": "transfer", "transfer": {"action": "cancel"}})
+    await agent.send(CANCEL)
     await target.cancelled()
 
 
 async def is_cancelled_in_the_whisper(agent: AgentCall, target: SipCallee) -> None:
-    await target.picks_up()
-    await told(agent, "private_handoff")
-    await agent.say(tone(SECOND_HZ, 5))
-    await asyncio.sleep(0.3)
-    await agent.send({"event": "transfer", "transfer": {"action": "cancel"}})
+    await whispers(agent, target)
+    await agent.send(CANCEL)
     await target.bye()
 
 
@@ -193,7 +191,7 @@ FAILURES: Final = {
 
 @pytest.mark.parametrize("failing", FAILURES.values(), ids=FAILURES.keys())
 async def test_a_failure_brings_the_caller_back_without_a_silence(stage: Stage, failing: Failing) -> None:
-    async with connected(stage, agent=TELLS_ALL) as (call, target):
+    async with connected_with_target(stage) as (call, target):
         await call.agent.transfer(TO, mode="warm", **MUSIC, **failing.options)
         happening = asyncio.create_task(failing.happens(call.agent, target))
         assert await told(call.agent, "failed") == {"status": "failed", **failing.told}
@@ -211,10 +209,81 @@ async def test_a_failure_brings_the_caller_back_without_a_silence(stage: Stage, 
         assert heard_ms(heard, AGENT_HZ) >= 900
         assert heard_ms(heard, SECOND_HZ) == 0, "what was whispered is the target's alone"
         assert heard_ms(call.agent.sound(), CALLER_HZ) == pytest.approx(500, abs=100)
-        webhooks = await transfer_webhooks(stage, call.call_id, "transfer_cancelled")
-        assert webhooks == ["transfer_started", "transfer_cancelled"]
         assert statuses(call.agent).count("failed") == 1
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == "user_hangup"
     assert failing.told["message"] in record["call_analysis"]["call_summary"]
+    assert await transfer_events(stage, call.call_id) == ["transfer_cancelled", "transfer_started"]
     await stage.idle()
+
+
+@pytest.mark.parametrize("until", [rings, whispers])
+@pytest.mark.parametrize("stops", [False, True], ids=["the caller hangs up", "the call is stopped"])
+async def test_a_call_that_ends_meanwhile_leaves_nobody(
+    stage: Stage, until: Callable[[AgentCall, SipCallee], Coroutine[Any, Any, None]], stops: bool
+) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", **MUSIC, **HUMAN)
+        await until(call.agent, target)
+        if stops:
+            await stage.controller.post(f"/v2/stop-call/{call.call_id}", {}, expect=204)
+            await call.caller.bye()
+        else:
+            await call.caller.hang_up()
+        await (target.cancelled() if until is rings else target.bye())
+        await call.agent.gone()
+    record = await stage.controller.ended_call(call.call_id)
+    assert record["disconnection_reason"] == ("manual_stopped" if stops else "user_hangup")
+    assert await transfer_events(stage, call.call_id) == ["transfer_cancelled", "transfer_started"]
+    await stage.idle()
+    assert "consult" not in await stage.pbx.cli("bridge show all")
+
+
+async def test_an_agent_ends_a_step_once_its_words_are_heard(stage: Stage) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", **MUSIC, **HUMAN)
+        await target.rings()
+        await call.agent.send(BRIDGE)  # too early
+        await target.picks_up()
+        await told(call.agent, "private_handoff")
+        await call.agent.say(tone(AGENT_HZ, 1))
+        await call.agent.send(BRIDGE)
+        await told(call.agent, "succeeded")
+        assert heard_ms(as_sent(target.audio.heard), AGENT_HZ) == pytest.approx(1000, abs=100)
+        assert heard_ms(as_sent(call.caller.audio.heard), AGENT_HZ) == 0
+    await stage.controller.ended_call(call.call_id)
+    await stage.idle()
+
+
+async def test_the_rest_is_done_without_an_agent_that_leaves(stage: Stage) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", **MUSIC, **HUMAN, **PUBLIC)
+        await target.rings()
+        await call.agent.close()
+        await asyncio.sleep(0.5)
+        await target.picks_up()
+        await stage.controller.logged(f"call bridged call_id={call.call_id}")
+        await hear_each_other(call, target)
+    record = await stage.controller.ended_call(call.call_id)
+    assert record["disconnection_reason"] == "call_transfer"
+    await stage.idle()
+
+
+async def test_there_is_nothing_to_decide_without_a_warm_transfer(stage: Stage) -> None:
+    async with connected_with_target(stage) as (call, _):
+        await call.agent.send(BRIDGE)
+        refused = await told(call.agent, "failed")
+        assert "no warm transfer is on its way" in refused["message"]
+        await call.agent.transfer(TO, mode="agentic_warm")
+        assert "agentic_warm is not served" in (await call.agent.transfer_result(index=1))["message"]
+        await call.agent.transfer(TO, mode="warm", on_hold_music="jazz", private_handoff_option={"type": "song"})
+        assert "private_handoff_option" in (await call.agent.transfer_result(index=2))["message"]
+
+
+async def test_music_that_is_not_there_is_ringing(stage: Stage) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", on_hold_music="jazz", **HUMAN)
+        await target.rings()
+        await stage.controller.logged("ringing instead of music: musiconhold.conf has no class jazz")
+        await call.caller.audio.hears()
+        assert heard_ms(as_sent(call.caller.audio.heard), 440) > 0, "the ringing tone of the US is 440 and 480 Hz"

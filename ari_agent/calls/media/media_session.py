@@ -26,8 +26,6 @@ from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
 from ari_agent.media.wheel import Ticker, Wheel
 
-_LAST_FRAME_S: Final = 0.05
-"""For so long the frame that was sent last may be one from before what the agent is waited for."""
 _ANNOUNCEMENT_MARGIN_S: Final = 2.0
 
 
@@ -168,29 +166,29 @@ class MediaSession(MediaHalf):
     async def agent_has_spoken(self, limits: SpeechLimits) -> None:
         """Wait until the agent has said what it was asked to say: see SpeechWatch."""
         watch, bridge = SpeechWatch(limits, now_s=self._loop.time()), self._bridge
+        is_speaking = self._speaks_from_now()
         await self._wait_while(
             lambda: (
                 not watch.look(
-                    self._loop.time(),
-                    agent_speaks=self._is_agent_speaking,
-                    others_speak=bridge.caller_dbfs > LOUD_DBFS,
+                    self._loop.time(), agent_speaks=is_speaking(), others_speak=bridge.caller_dbfs > LOUD_DBFS
                 )
             ),
             limit_s=limits.longest_s,
         )
 
     async def agent_begins(self, *, within_s: float) -> None:
-        """Wait until the agent is heard, or so many seconds."""
-        looks_s = self._loop.time() + _LAST_FRAME_S
-        await self._wait_while(
-            lambda: self._loop.time() < looks_s or not self._is_agent_speaking,
-            limit_s=within_s,
-        )
+        """Wait until the agent is heard with something new, or so many seconds."""
+        is_speaking = self._speaks_from_now()
+        await self._wait_while(lambda: not is_speaking(), limit_s=within_s)
 
-    @property
-    def _is_agent_speaking(self) -> bool:
-        queued_ms = self._bridge.playout.queued_bytes // 8
-        return queued_ms > QUEUED_MS or self._bridge.agent_dbfs > LOUD_DBFS
+    def _speaks_from_now(self) -> Callable[[], bool]:
+        """Return what tells whether the agent speaks at this moment; the frame that was played last is not meant."""
+        bridge, playout = self._bridge, self._bridge.playout
+        before_bytes = playout.handed_bytes
+        return lambda: (
+            playout.queued_bytes > QUEUED_MS * 8
+            or (playout.handed_bytes > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
+        )
 
     # what the bridge tells
 
