@@ -21,7 +21,7 @@ from ari_agent.asterisk.names import call_of_target_channel, target_detector_cha
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
 from ari_agent.asterisk.trunks import Trunks, trunk
 from ari_agent.calls.asked_transfer import TellOutcome
-from ari_agent.calls.call_requests import CallerGone, ShuttingDown
+from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.consultation import Consultation
 from ari_agent.calls.handoff_speech import synthesized
@@ -37,10 +37,11 @@ from ari_agent.calls.media.call_media import (
     NoAudioReceived,
     TransferDecided,
 )
-from ari_agent.calls.media.commands import Command, ControlFailed, TransferGoesOn
+from ari_agent.calls.media.commands import ApiControl, Command, ControlFailed, TransferGoesOn, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
+from ari_agent.calls.pending_answers import answer
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
@@ -48,7 +49,8 @@ from ari_agent.calls.target_leg import TargetLeg
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
-from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -116,6 +118,27 @@ class TwoLegCall(PhoneCall):
             await self._transfers.decide(event.decision)
         except CallError as error:
             self._command(ControlFailed("transfer", str(error)))
+
+    async def _api_transfers(self, event: TransferRequested) -> None:
+        """Begin a transfer for the API; how a warm one went is told to the agent, too."""
+        request = event.request
+
+        def tell(outcome: TransferOutcome) -> None:
+            answer(event.answer, outcome)
+            if request.mode == "warm" and self.state is CallState.CONSULTING:
+                self._tell_agent(request, outcome)
+
+        try:
+            await self._begin_transfer(request, tell)
+        except (CallError, AsteriskError) as error:
+            answer(event.answer, error)
+
+    def _tell_agent(self, request: TransferRequest, outcome: TransferOutcome) -> None:
+        if self.agent_is_told:
+            self._command(TransferResult(outcome))
+        elif outcome.status == "failed":
+            why = f"The caller was not transferred to {request.to}: {outcome.message}. The caller is with you again."
+            self._command(ApiControl(CallControl(additional_context=why, trigger_response=True)))
 
     async def _shutting_down(self, event: ShuttingDown) -> None:
         if self.state is CallState.BRIDGED:
@@ -317,5 +340,6 @@ class TwoLegCall(PhoneCall):
         AgentFailed: _agent_failed,
         AgentHungUp: _agent_hung_up,
         TransferDecided: _agent_decides,
+        TransferRequested: _api_transfers,
         ShuttingDown: _shutting_down,
     }

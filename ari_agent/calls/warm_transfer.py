@@ -63,7 +63,7 @@ from ari_agent.contract.transfer_option import HandoffMessage
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
 
-MUSIC_GOES_ON_S: Final = 2.0
+MUSIC_GOES_ON_S: Final = 4.0
 """How long the caller's music waits for an agent that is to speak next."""
 
 

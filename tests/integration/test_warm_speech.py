@@ -23,6 +23,7 @@ from tests.integration.test_text_agent import answering, opening
 
 PRIVATE: Final = {"type": "static_message", "message": "{{x-name}} is on the line."}
 PUBLIC: Final = {"type": "static_message", "message": "I leave you two alone now."}
+WANTS_ITEMS: Final = ({"response_type": "config", "config": {"transcript_with_tool_calls": True}},)
 OPTIONS: Final = {
     "to": TO,
     "mode": "warm",
@@ -90,6 +91,30 @@ async def test_a_text_agent_hands_over_in_its_own_voice(talking: Stage) -> None:
     await talking.idle()
 
 
+async def test_a_text_agent_is_told_why_its_caller_is_back_and_speaks_before_the_music_ends(talking: Stage) -> None:
+    sorry = "Sorry, nobody answers there."
+    async with LlmServer() as llms:
+        agent = llms.agent(answering({"content": sorry}), opening=(*WANTS_ITEMS, *opening()))
+        async with parties(talking, agent.engine) as (caller, target):
+            await until(lambda: bool(agent.talks))
+            call_id = agent.talks[0].path.rsplit("/", 1)[1]
+            await talking.begun(call_id)
+            transfer = asyncio.create_task(talking.controller.post(f"/v2/transfer-call/{call_id}", OPTIONS))
+            await target.rings()
+            await asyncio.sleep(0.5)
+            await target.refuses(486)
+            assert (await transfer).json["sip_status"] == 486
+            await until(lambda: hears(caller, sorry))
+            assert longest_silence_ms(until_words(caller, sorry)) <= 200
+    asked = [message for message in agent.talks[0].heard if message["interaction_type"] == "response_required"]
+    assert len(asked) == 1
+    injected = [item["content"] for item in asked[0]["transcript_with_tool_calls"] if item["role"] == "injected"]
+    assert injected == [
+        f"The caller was not transferred to {TO}: the destination is busy. The caller is with you again."
+    ]
+    await talking.idle()
+
+
 async def test_a_text_agent_has_no_prompts(talking: Stage) -> None:
     async with LlmServer() as llms:
         agent = llms.agent(answering(), opening=opening())
@@ -115,7 +140,7 @@ async def test_text_to_speech_speaks_in_an_audio_agents_place(talking: Stage) ->
         await target.picks_up()
         await call.gone(timeout_s=30)
         both_heard(caller, target)
-        assert longest_silence_ms(until_words(caller)) <= 200
+        assert longest_silence_ms(until_words(caller, PUBLIC["message"])) <= 200
     told = [message["transfer"] for message in call.events("transfer")]
     assert told[2] == {
         "status": "private_handoff",
@@ -127,9 +152,8 @@ async def test_text_to_speech_speaks_in_an_audio_agents_place(talking: Stage) ->
     await talking.idle()
 
 
-def until_words(caller: SipCaller) -> Samples:
-    """What the caller was sent from the first sound of the music until the public message."""
+def until_words(caller: SipCaller, text: str) -> Samples:
+    """What the caller was sent from half a second before the music ended until these words."""
     heard = as_sent(caller.audio.heard)
-    words = find(resampled(speech(PUBLIC["message"]), 16000, 8000), heard).offset
-    first = next(index for index, sample in enumerate(heard) if abs(int(sample)) > 100)
-    return heard[first : words + 2400]
+    words = find(resampled(speech(text), 16000, 8000)[:4800], heard).offset
+    return heard[max(0, words - 4000) : words + 2400]

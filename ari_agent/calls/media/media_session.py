@@ -166,28 +166,29 @@ class MediaSession(MediaHalf):
     async def agent_has_spoken(self, limits: SpeechLimits) -> None:
         """Wait until the agent has said what it was asked to say: see SpeechWatch."""
         watch, bridge = SpeechWatch(limits, now_s=self._loop.time()), self._bridge
-        is_speaking = self._speaks_from_now()
+        is_heard = self._heard_from_now()
         await self._wait_while(
             lambda: (
                 not watch.look(
-                    self._loop.time(), agent_speaks=is_speaking(), others_speak=bridge.caller_dbfs > LOUD_DBFS
+                    self._loop.time(),
+                    agent_speaks=is_heard() or bridge.playout.queued_bytes > QUEUED_MS * 8,
+                    others_speak=bridge.caller_dbfs > LOUD_DBFS,
                 )
             ),
             limit_s=limits.longest_s,
         )
 
     async def agent_begins(self, *, within_s: float) -> None:
-        """Wait until the agent is heard with something new, or so many seconds."""
-        is_speaking = self._speaks_from_now()
-        await self._wait_while(lambda: not is_speaking(), limit_s=within_s)
+        """Wait until the agent is about to be heard with something new, or so many seconds."""
+        is_heard = self._heard_from_now()
+        await self._wait_while(lambda: not is_heard(), limit_s=within_s)
 
-    def _speaks_from_now(self) -> Callable[[], bool]:
-        """Return what tells whether the agent speaks at this moment; the frame that was played last is not meant."""
+    def _heard_from_now(self) -> Callable[[], bool]:
+        """Return what tells whether the agent is heard at this moment; the frame that was played last is not meant."""
         bridge, playout = self._bridge, self._bridge.playout
         before_bytes = playout.handed_bytes
         return lambda: (
-            playout.queued_bytes > QUEUED_MS * 8
-            or (playout.handed_bytes > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
+            bridge.waiting_dbfs > LOUD_DBFS or (playout.handed_bytes > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
         )
 
     # what the bridge tells
