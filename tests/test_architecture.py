@@ -223,6 +223,7 @@ WAITING: Final = (
     "calls.hold_music",
     "calls.invite_transfer",
     "calls.refer_transfer",
+    "calls.sip_audio",
     "calls.target_leg",
     "calls.two_leg_call",
     "calls.warm_transfer",

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.asterisk.media_encryption import WITHOUT_KEYS
 from ari_agent.asterisk.target import NO_ANSWER, Target, failure
 from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.caller_leg import CallerLeg
@@ -26,6 +27,7 @@ from ari_agent.errors import AsteriskError, ChannelGone
 
 SUCCEEDED: Final = TransferOutcome(status="succeeded", sip_status=200)
 _NO_ANSWER_CAUSE: Final = 19  # Q.850: user alerting, no answer
+_BEARER_NOT_AVAILABLE: Final = 58  # Q.850: what SIP calls 488
 _GONE_EVENT_WAIT_MS: Final = 1000.0
 """A target that left without a word: the event that says why may still be on its way."""
 
@@ -47,6 +49,9 @@ class ConsultingCall(Protocol):
             InvalidTransferTarget: there is no way there.
             AsteriskError: Asterisk did not do it.
         """
+
+    def requires_encryption(self, request: TransferRequest) -> bool:
+        """Whether the trunk through which the target is dialled is one whose audio must be encrypted."""
 
     def ring_ms(self, request: TransferRequest) -> int:
         """Return for how many milliseconds the target may ring."""
@@ -156,6 +161,8 @@ class InviteTransfer(AskedTransfer):
         if self.phase is not Phase.DIALLED:
             return None
         self.phase = Phase.ANSWERED
+        if self._call.requires_encryption(self.request) and await self.leg.is_encrypted() is False:
+            return await self._failed(failed(WITHOUT_KEYS), _BEARER_NOT_AVAILABLE)
         if self.request.extension:
             self._call.run_beside(self._send_extension(self.request.extension))
             return None

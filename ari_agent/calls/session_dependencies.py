@@ -12,6 +12,7 @@ from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -25,6 +26,7 @@ class SessionDependencies:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
+    trunks: makes a trunk anew that Asterisk has lost.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever.
     """
 
@@ -39,6 +41,7 @@ class SessionDependencies:
     speech: Speech | None = None
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
+    trunks: TrunkSync | None = None
     no_audio_after_s: float = NO_AUDIO_AFTER_S
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
 from ari_agent.asterisk.names import call_of_target_channel, target_detector_channel_id
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
-from ari_agent.asterisk.trunks import Trunks, trunk
+from ari_agent.asterisk.trunks import trunk, trunk_encryption
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
@@ -56,7 +56,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.contract.transfer_progress import TransferProgress
-from ari_agent.errors import AsteriskError, AsteriskRefused, CallError
+from ari_agent.errors import AsteriskError, AsteriskRefused, CallError, InvalidTransferTarget
 
 _NO_SUCH_ENDPOINT: Final = 500
 _DEFAULT_RING_MS: Final = 30_000
@@ -212,11 +212,17 @@ class TwoLegCall(PhoneCall):
         try:
             await leg.create(target)
         except AsteriskRefused as error:
-            if error.status != _NO_SUCH_ENDPOINT or self._number is None:
+            trunks = self._services.trunks
+            if error.status != _NO_SUCH_ENDPOINT or self._number is None or trunks is None:
                 raise
-            trunks = Trunks(self._services.ari, app=self._services.app)
-            await trunks.put(self._number.phone_number, self._number.sip_outbound_trunk_config)
+            if fault := await trunks.refresh(self._number.phone_number):
+                raise InvalidTransferTarget(request.to, fault) from None
             await leg.create(target)
+
+    def requires_encryption(self, request: TransferRequest) -> bool:
+        """Whether the target's audio must be encrypted. See ConsultingCall."""
+        config = self._number.sip_outbound_trunk_config if self._number else None
+        return not is_extension(request.to) and config is not None and trunk_encryption(config) == "require"
 
     def ring_ms(self, request: TransferRequest) -> int:
         """Return for how long the target may ring. See ConsultingCall."""
