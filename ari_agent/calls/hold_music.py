@@ -23,9 +23,9 @@ def music_class(wanted: str) -> str:
 
 
 class HoldMusic:
-    """What one channel hears while it waits. Whatever fails is logged, and the channel then hears nothing.
+    """What the caller of one call hears while it waits. Whatever fails is logged, and the caller then hears nothing.
 
-    A class that musiconhold.conf does not have would play nothing, and Asterisk would not say so: the channel hears
+    A class that musiconhold.conf does not have would play nothing, and Asterisk would not say so: the caller hears
     ringing instead. That is known by AST_CONFIG(), where Asterisk has the module func_config; elsewhere the class is
     taken on trust.
     """
@@ -34,8 +34,14 @@ class HoldMusic:
         self._ari = ari
         self._playing: tuple[str, str] | None = None
 
+    @property
+    def playing(self) -> object:
+        """What is played now, another object after each `start`; None where nothing is."""
+        return self._playing
+
     async def start(self, channel_id: str, wanted: str) -> None:
-        """Play to a channel what `on_hold_music` asks for, in place of what its bridge has for it."""
+        """Play to a channel what `on_hold_music` asks for, in place of what it hears; what was played before ends."""
+        await self.stop()
         if wanted == NOTHING:
             return
         self._playing = channel_id, wanted

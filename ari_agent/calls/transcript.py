@@ -7,9 +7,19 @@ pressed, and context that the API injected, stand behind what had been said by t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from ari_agent.contract.transcript import Dtmf, Injected, TranscriptItem, TranscriptUpdate, Utterance, as_text
+from ari_agent.contract.transcript import (
+    MAX_UTTERANCES,
+    Dtmf,
+    Injected,
+    TranscriptItem,
+    TranscriptUpdate,
+    Utterance,
+    as_text,
+)
+
+_Item = TypeVar("_Item", bound=TranscriptItem)
 
 MAX_KEYS: Final = 1_000
 MAX_INJECTED: Final = 100
@@ -37,20 +47,22 @@ class CallTranscript:
         elif self._of_target and self._of_target[-1][1] is None:
             self._of_target = (*self._of_target[:-1], (self._of_target[-1][0], len(self._said)))
 
-    def _whose(self, said: Sequence[Utterance]) -> Sequence[Utterance]:
-        spans = [range(begin, len(said) if end is None else end) for begin, end in self._of_target]
-        return tuple(
-            utterance.model_copy(update={"role": "transfer_target"})
-            if utterance.role == "user" and any(place in span for span in spans)
-            else utterance
-            for place, utterance in enumerate(said)
-        )
+    def _whose(self, items: Sequence[_Item]) -> Iterator[_Item]:
+        """The same items, with the role of whoever has said them."""
+        spans = [range(begin, MAX_UTTERANCES if end is None else end) for begin, end in self._of_target]
+        place = -1
+        for item in items:
+            place += isinstance(item, Utterance)
+            if isinstance(item, Utterance) and item.role == "user" and any(place in span for span in spans):
+                yield item.model_copy(update={"role": "transfer_target"})
+            else:
+                yield item
 
     def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
-        self._woven = items
+        self._woven = tuple(self._whose(items)) if items is not None and self._of_target else items
         before = len(self._said)
-        self._said = self._whose(update.transcript) if self._of_target else update.transcript
+        self._said = tuple(self._whose(update.transcript)) if self._of_target else update.transcript
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
         self.is_stale = True
         self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before

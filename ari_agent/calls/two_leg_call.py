@@ -43,6 +43,7 @@ from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.calls.pending_answers import answer
 from ari_agent.calls.phone_call import PhoneCall
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
 from ari_agent.calls.target_leg import TargetLeg
@@ -76,8 +77,14 @@ class TwoLegCall(PhoneCall):
 
     _ring_duration_ms = _DEFAULT_RING_MS
     _caller_cause: int | None = None
-    _voice: MediaSession | None = None
-    _spec: MediaSpec | None = None
+
+    def __init__(
+        self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
+    ) -> None:
+        super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
+        self._hold_music = HoldMusic(services.ari)
+        self._voice: MediaSession | None = None
+        self._spec: MediaSpec | None = None
 
     # What happens.
 
@@ -171,7 +178,7 @@ class TwoLegCall(PhoneCall):
         """Make a transfer to a target that we dial. See TransferringCall."""
         services = self._services
         ari, app, call_id = services.ari, services.app, self.call_id
-        leg, music = TargetLeg(ari, app=app, call_id=call_id, attempt=attempt), HoldMusic(ari)
+        leg, music = TargetLeg(ari, app=app, call_id=call_id, attempt=attempt), self._hold_music
         if request.mode == "warm":
             detector = MachineDetector(ari, app=app, call_id=call_id, of_target=True)
             consultation = Consultation(ari, app=app, call_id=call_id)

@@ -358,9 +358,11 @@ class WarmTransfer(InviteTransfer):
         return outcome
 
     async def _music_until_agent_speaks(self) -> None:
+        playing = self._music.playing
         if voice := self._warm.voice:
             await voice.agent_begins(within_s=MUSIC_GOES_ON_S)
-        await self._music.stop()
+        if self._music.playing is playing:  # and not that of another transfer, which the agent has begun instead
+            await self._music.stop()
 
     async def _let_go(self) -> None:
         await self.leg.end(self._cause)

@@ -138,3 +138,14 @@ def test_what_is_said_while_the_target_listens_is_the_targets() -> None:
         "user",
         "transfer_target",
     ]
+
+
+def test_what_the_target_says_is_the_targets_between_tools_too() -> None:
+    transcript = CallTranscript()
+    caller, target = Utterance(role="user", content="help me"), Utterance(role="user", content="who")
+    key = Dtmf(role="dtmf", digit="5")
+    transcript.say(TranscriptUpdate(transcript=(caller,)), (key, caller))
+    transcript.target_speaks(True)
+    transcript.say(TranscriptUpdate(transcript=(caller, target)), (key, caller, key, target))
+    roles = [item.role for item in transcript.fields()["transcript_with_tool_calls"]]
+    assert roles == ["dtmf", "user", "dtmf", "transfer_target"]

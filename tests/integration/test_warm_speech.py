@@ -15,13 +15,16 @@ from tests.fakes.flite import resampled, speech
 from tests.fakes.llm_server import LlmServer, until
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_caller import SipCaller
-from tests.fakes.sound import Samples, find, find_pieces, tone
+from tests.fakes.sound import Samples, find, find_pieces, read_wav, tone
 from tests.fakes.tones import as_sent, heard_ms, longest_silence_ms
 from tests.integration.stage import Stage, staged
 from tests.integration.target import TARGET_ADDRESS, TO
-from tests.integration.test_text_agent import answering, opening
+from tests.integration.test_text_agent import SPEECH, answering, opening
 
-PRIVATE: Final = {"type": "static_message", "message": "{{x-name}} is on the line."}
+PRIVATE: Final = {
+    "type": "static_message",
+    "message": "{{x-name}} is on the line. There is a question about an invoice, and about a letter of last week.",
+}
 PUBLIC: Final = {"type": "static_message", "message": "I leave you two alone now."}
 WANTS_ITEMS: Final = ({"response_type": "config", "config": {"transcript_with_tool_calls": True}},)
 OPTIONS: Final = {
@@ -80,6 +83,7 @@ async def test_a_text_agent_hands_over_in_its_own_voice(talking: Stage) -> None:
             await target.rings()
             await asyncio.sleep(0.5)
             await target.picks_up()
+            target.audio.say(read_wav(SPEECH / "slt_no_thank_you.wav")[0])
             assert (await transfer).json == {"status": "succeeded", "sip_status": 200}
             both_heard(caller, target)
             target.audio.say(tone(2400, 0.3))
@@ -88,6 +92,8 @@ async def test_a_text_agent_hands_over_in_its_own_voice(talking: Stage) -> None:
             assert heard_ms(as_sent(caller.audio.heard), 2400) >= 200
         record = await talking.controller.ended_call(call_id)
     assert record["disconnection_reason"] == "call_transfer"
+    assert "Transfer Target: no thank you" in record["transcript"]
+    assert not [message for message in agent.talks[0].heard if message["interaction_type"] == "response_required"]
     await talking.idle()
 
 
@@ -145,7 +151,7 @@ async def test_text_to_speech_speaks_in_an_audio_agents_place(talking: Stage) ->
     assert told[2] == {
         "status": "private_handoff",
         "hears": "target",
-        "message": "Ada is on the line.",
+        "message": PRIVATE["message"].replace("{{x-name}}", "Ada"),
         "spoken_by": "text_to_speech",
     }
     assert (told[3]["status"], told[3]["spoken_by"]) == ("public_handoff", "text_to_speech")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from ari_agent.calls.warm_transfer import MUSIC_GOES_ON_S
 from tests.fakes.agent_server import AgentCall
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sound import noise, silence, tone
@@ -267,6 +268,21 @@ async def test_the_rest_is_done_without_an_agent_that_leaves(stage: Stage) -> No
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == "call_transfer"
     await stage.idle()
+
+
+async def test_music_of_a_transfer_that_follows_at_once_goes_on(stage: Stage) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", **MUSIC)
+        await target.rings()
+        await target.refuses(486)
+        await told(call.agent, "failed")
+        await call.agent.transfer(TO, mode="warm", **MUSIC)
+        await target.rings()
+        await asyncio.sleep(MUSIC_GOES_ON_S + 0.5)
+        await call.agent.send(CANCEL)
+        await target.cancelled()
+        heard = as_sent(call.caller.audio.heard)
+        assert longest_silence_ms(heard[-8 * 4000 :]) <= LONGEST_SILENCE_MS
 
 
 async def test_there_is_nothing_to_decide_without_a_warm_transfer(stage: Stage) -> None:
