@@ -383,13 +383,17 @@ configure() { # DIRECTORY
         10#${values[RTP_END]} - 10#${values[RTP_START]} >= 3)) ||
         fail "ARI_AGENT_SIP_RTP_PORTS must hold 4 ports or more between 1024 and 65535"
 
-    mkdir -p "$directory"/{keys,sounds/hold,pjsip.d,extensions.d}
+    mkdir -p "$directory"/{keys,sounds,pjsip.d,extensions.d}
     local template
     for template in "$templates"/*.conf; do
         render "$template" "$directory/${template##*/}"
     done
     cp "$templates"/sounds/*.wav "$directory/sounds/"
-    cp "$templates"/sounds/hold/*.wav "$directory/sounds/hold/"
+    local music
+    for music in hold relaxing_sound uplifting_beats; do
+        mkdir -p "$directory/sounds/$music"
+        cp "$templates/sounds/$music"/*.wav "$directory/sounds/$music/"
+    done
     [ -s "$directory/keys/asterisk.key" ] || make_certificate "$directory/keys"
     give_to_asterisk "$directory"
 

@@ -35,6 +35,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),
+    "calls/warm_transfer": ("integration/test_warm_transfer", "who hears whom is Asterisk's doing"),
     "calls/hold_music": ("integration/test_invite_transfer", "what is heard is made by Asterisk"),
     "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),
     "calls/invite_transfer": ("integration/test_invite_transfer", "a target is called by Asterisk, and answers it"),

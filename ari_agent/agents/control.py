@@ -1,11 +1,13 @@
 """Call control and transcripts on an audio agent's websocket, the same in every protocol. Pure.
 
     agent -> us   {"event":"transfer","transfer":{"to":"+15551234567","mode":"sip_refer","headers":{"X-Case":"7"}}}
+                  {"event":"transfer","transfer":{"action":"bridge"}}    or `cancel`: of a warm transfer on its way
                   {"event":"hangup","hangup":{"q850_cause":16}}        `hangup` may be left out
                   {"event":"dtmf","dtmf":{"digits":"12#"}}
                   {"event":"update","update":{"transcript":[{"role":"agent","content":"Hello."},...],
                                               "turntaking":"user_turn"}}     `turntaking` may be left out
-    us -> agent   {"event":"transfer","transfer":{"status":"succeeded"}}
+    us -> agent   {"event":"transfer","transfer":{"status":"private_handoff","hears":"target","prompt":"..."}}
+                  {"event":"transfer","transfer":{"status":"succeeded"}}
                   {"event":"transfer","transfer":{"status":"failed","sip_status":486,"message":"..."}}
                   {"event":"error","error":{"event":"dtmf","message":"..."}}      a request that cannot be done
                   {"event":"call_control","call_control":{"trigger_response":true,"additional_context":"..."}}
@@ -41,6 +43,7 @@ from ari_agent.contract.call_control import (
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.transcript import TranscriptUpdate
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
 REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[DtmfRequest]]] = {
     "transfer": TransferRequest,
@@ -60,8 +63,9 @@ def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
     """
     body = message.get(event)
     given = {} if body is None else body
+    decides = event == "transfer" and isinstance(given, dict) and "action" in given
     try:
-        return Asked(REQUESTS[event].model_validate(given))
+        return Asked((TransferDecision if decides else REQUESTS[event]).model_validate(given))
     except ValidationError as error:
         return Refused(event, explain(error, given, root=event)[:_MAX_EXPLANATION_CHARACTERS])
 
@@ -84,6 +88,11 @@ def read_update(text: bytes, message: Mapping[str, object]) -> TranscriptMessage
 def transfer_answer(outcome: TransferOutcome) -> dict[str, object]:
     """Return the message that tells the agent how its transfer ended."""
     return {"event": "transfer", "transfer": outcome.model_dump(exclude_none=True)}
+
+
+def transfer_progress(progress: TransferProgress) -> dict[str, object]:
+    """Return the message that tells the agent what its transfer has come to."""
+    return {"event": "transfer", "transfer": progress.model_dump(exclude_none=True)}
 
 
 def voicemail_notice(notice: VoicemailNotice) -> dict[str, object]:

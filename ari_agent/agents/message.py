@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.transcript import TranscriptUpdate
+from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AgentCorruptPayload
 
 QUEUED_AUDIO_S: Final = 600
@@ -57,9 +58,9 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call control request of the agent: transfer, hang up or send DTMF."""
+    """A call control request of the agent: transfer, hang up, send DTMF, or go on with a transfer or cancel it."""
 
-    request: TransferRequest | HangupRequest | DtmfRequest
+    request: TransferRequest | TransferDecision | HangupRequest | DtmfRequest
 
 
 @dataclass(frozen=True, slots=True)

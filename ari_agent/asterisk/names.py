@@ -37,6 +37,11 @@ def detector_channel_id(app: str, call_id: str) -> str:
     return f"{app}-amd-{call_id}"
 
 
+def target_detector_channel_id(app: str, call_id: str) -> str:
+    """Return the id of the channel that listens for an answering machine at a transfer's target."""
+    return f"{app}-amd-target-{call_id}"
+
+
 def target_channel_id(app: str, call_id: str, attempt: int) -> str:
     """Return the id of the SIP channel to a transfer's target. attempt: 0 to 9, another for each transfer of a call."""
     return f"{app}-target-{attempt}-{call_id}"
@@ -54,7 +59,7 @@ def call_of_outbound_channel(app: str, channel_id: str) -> str | None:
 
 def call_of_detector_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of an answering machine detector's channel; None for every other channel."""
-    return _after(detector_channel_id(app, ""), channel_id)
+    return _after(target_detector_channel_id(app, ""), channel_id) or _after(detector_channel_id(app, ""), channel_id)
 
 
 def call_of_target_channel(app: str, channel_id: str) -> str | None:

@@ -23,24 +23,43 @@ def music_class(wanted: str) -> str:
 
 
 class HoldMusic:
-    """What one channel hears while it waits. Whatever fails is logged, and the channel then hears nothing."""
+    """What the caller of one call hears while it waits. Whatever fails is logged, and the caller then hears nothing.
+
+    A class that musiconhold.conf does not have would play nothing, and Asterisk would not say so: the caller hears
+    ringing instead. That is known by AST_CONFIG(), where Asterisk has the module func_config; elsewhere the class is
+    taken on trust.
+    """
 
     def __init__(self, ari: Ari) -> None:
         self._ari = ari
         self._playing: tuple[str, str] | None = None
 
+    @property
+    def playing(self) -> object:
+        """What is played now, another object after each `start`; None where nothing is."""
+        return self._playing
+
     async def start(self, channel_id: str, wanted: str) -> None:
-        """Play to a channel what `on_hold_music` asks for, in place of what its bridge has for it."""
+        """Play to a channel what `on_hold_music` asks for, in place of what it hears; what was played before ends."""
+        await self.stop()
         if wanted == NOTHING:
             return
         self._playing = channel_id, wanted
         try:
+            if wanted != RINGTONE and await self._lacks(channel_id, name := music_class(wanted)):
+                log.warning("ringing instead of music: musiconhold.conf has no class %s", name)
+                self._playing = channel_id, (wanted := RINGTONE)
             if wanted == RINGTONE:
                 await self._ari.ring(channel_id)
             else:
                 await self._ari.start_music(channel_id, music_class(wanted))
         except AsteriskError as error:
             log.warning("waiting caller hears nothing: %s", error, extra={"channel_id": channel_id})
+
+    async def _lacks(self, channel_id: str, name: str) -> bool:
+        mode, control = f"AST_CONFIG(musiconhold.conf,{name},mode)", "AST_CONFIG(modules.conf,modules,autoload)"
+        found = await self._ari.read_variables(channel_id, (mode, control))
+        return control in found and mode not in found
 
     async def stop(self) -> None:
         """Stop what is played; does nothing where nothing is."""

@@ -106,6 +106,10 @@ class InviteTransfer(AskedTransfer):
         self.leg.adopt(channel_id)
         self.phase = Phase.BRIDGED
 
+    def owns(self, channel_id: str) -> bool:
+        """Whether a channel is the target's, or becomes it."""
+        return channel_id == self.leg.channel_id
+
     def check(self) -> None:
         """Check that there is a way to the target. Raises InvalidTransferTarget."""
         self._call.target(self.request)

@@ -12,7 +12,7 @@ from typing import Final
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelVarset, StasisStart
-from ari_agent.asterisk.names import detector_channel_id
+from ari_agent.asterisk.names import detector_channel_id, target_detector_channel_id
 from ari_agent.errors import AsteriskError
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,15 @@ class Verdict(Enum):
 
 
 class MachineDetector:
-    """Finds out whether a human or a machine answered one call. channel_id: of the channel that listens."""
+    """Finds out whether a human or a machine answered one call. channel_id: of the channel that listens.
 
-    def __init__(self, ari: Ari, *, app: str, call_id: str) -> None:
-        self.channel_id = detector_channel_id(app, call_id)
+    has_failed: it cannot listen.
+    """
+
+    def __init__(self, ari: Ari, *, app: str, call_id: str, of_target: bool = False) -> None:
+        """of_target: it is the target of the call's transfer who answered."""
+        self.channel_id = (target_detector_channel_id if of_target else detector_channel_id)(app, call_id)
+        self.has_failed = False
         self._ari = ari
 
     async def listen(self, channel_id: str) -> None:
@@ -43,6 +48,7 @@ class MachineDetector:
             await self._ari.snoop(channel_id, self.channel_id)
         except AsteriskError as error:
             log.warning("no machine detection: %s", error, extra={"channel_id": channel_id})
+            self.has_failed = True
 
     async def analyse(self) -> None:
         """Send the listening channel through AMD(); what fails is logged."""

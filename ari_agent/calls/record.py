@@ -161,6 +161,10 @@ class CallRecord:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
         self._transcript.say(update, items)
 
+    def target_speaks(self, speaks: bool) -> None:
+        """Take what the agent hears from now on for the words of a transfer's target, or for the user's again."""
+        self._transcript.target_speaks(speaks)
+
     def measured(self, latency: Latency | None) -> None:
         """Note how long the agent's turns took; None changes nothing."""
         if latency:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.calls import handoff
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
@@ -54,6 +55,15 @@ class TargetTold:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoffTold:
+    """Something has happened in one phase of a warm transfer; in another it is no news. channel_id: of the target."""
+
+    channel_id: str
+    phase: handoff.Phase
+    event: handoff.Event
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -72,5 +82,6 @@ SessionEvent: TypeAlias = (
     | LastWordsHeard
     | OutcomeOverdue
     | TargetTold
+    | HandoffTold
     | Teardown
 )

@@ -7,9 +7,19 @@ pressed, and context that the API injected, stand behind what had been said by t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from ari_agent.contract.transcript import Dtmf, Injected, TranscriptItem, TranscriptUpdate, Utterance, as_text
+from ari_agent.contract.transcript import (
+    MAX_UTTERANCES,
+    Dtmf,
+    Injected,
+    TranscriptItem,
+    TranscriptUpdate,
+    Utterance,
+    as_text,
+)
+
+_Item = TypeVar("_Item", bound=TranscriptItem)
 
 MAX_KEYS: Final = 1_000
 MAX_INJECTED: Final = 100
@@ -28,11 +38,31 @@ class CallTranscript:
         self._woven: Sequence[TranscriptItem] | None = None
         self._between: list[tuple[int, Dtmf | Injected]] = []  # how much had been said by then
         self._keys = self._injected = 0
+        self._of_target: Sequence[tuple[int, int | None]] = ()  # from which utterance to which one the target spoke
+
+    def target_speaks(self, speaks: bool) -> None:
+        """Take utterances of the `user` that begin from now on for those of a transfer's target, or end that."""
+        if speaks:
+            self._of_target = (*self._of_target, (len(self._said), None))
+        elif self._of_target and self._of_target[-1][1] is None:
+            self._of_target = (*self._of_target[:-1], (self._of_target[-1][0], len(self._said)))
+
+    def _whose(self, items: Sequence[_Item]) -> Iterator[_Item]:
+        """The same items, with the role of whoever has said them."""
+        spans = [range(begin, MAX_UTTERANCES if end is None else end) for begin, end in self._of_target]
+        place = -1
+        for item in items:
+            place += isinstance(item, Utterance)
+            if isinstance(item, Utterance) and item.role == "user" and any(place in span for span in spans):
+                yield item.model_copy(update={"role": "transfer_target"})
+            else:
+                yield item
 
     def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
-        self._woven = items
-        before, self._said = len(self._said), update.transcript
+        self._woven = tuple(self._whose(items)) if items is not None and self._of_target else items
+        before = len(self._said)
+        self._said = tuple(self._whose(update.transcript)) if self._of_target else update.transcript
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
         self.is_stale = True
         self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before

@@ -16,11 +16,13 @@ from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.refer_transfer import ReferTransfer
-from ari_agent.calls.session_events import TargetTold
+from ari_agent.calls.session_events import HandoffTold, TargetTold
 from ari_agent.calls.state import CallState
+from ari_agent.calls.warm_transfer import WarmTransfer
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 from ari_agent.routing.dial_policy import DialRefused
 
@@ -31,8 +33,15 @@ NO_EXTENSIONS: Final = (
 )
 """What is said of a bare extension: by REFER, the caller's carrier would look for it."""
 
-DIALLED_MODES: Final = frozenset({"sip_invite"})
+DIALLED_MODES: Final = frozenset({"sip_invite", "warm"})
 """The modes whose target we dial ourselves."""
+
+
+class NoWarmTransfer(CallError):
+    """Raised when an agent goes on with a warm transfer, or cancels it, and there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("no warm transfer is on its way: `action` needs one; to transfer the caller, say where `to`")
 
 
 class TransferringCall(Protocol):
@@ -195,7 +204,7 @@ class Transfers:
         if request.mode in DIALLED_MODES:
             return None
         if request.mode != "sip_refer":
-            return f"mode {request.mode} is not served; use sip_refer or sip_invite"
+            return f"mode {request.mode} is not served; use sip_refer, sip_invite or warm"
         if self._refer_unanswered:
             return "the far end never answered the last REFER, so it gets no other"
         return None
@@ -250,7 +259,7 @@ class Transfers:
 
     def has_target(self, channel_id: str) -> bool:
         """Whether a channel is that of the target, or becomes it."""
-        return self._target is not None and self._target.leg.channel_id == channel_id
+        return self._target is not None and self._target.owns(channel_id)
 
     def adopt(self, transfer: InviteTransfer) -> None:
         """Take over a transfer of an earlier run, whose target talks with the caller."""
@@ -260,6 +269,22 @@ class Transfers:
         """Take note of what happens to a target; one of an earlier transfer counts no more."""
         if self._target and self.has_target(channel_id):
             await self._consulted(self._target, await self._target.observe(event))
+
+    async def observe_handoff(self, event: HandoffTold) -> None:
+        """Take note of what has happened in a warm transfer; one of an earlier transfer counts no more."""
+        if isinstance(self._transfer, WarmTransfer) and self.has_target(event.channel_id):
+            await self._consulted(self._transfer, await self._transfer.hear(event))
+
+    async def decide(self, decision: TransferDecision) -> None:
+        """Do what the agent decides about its warm transfer. Raises NoWarmTransfer: none is on its way."""
+        if not isinstance(self._transfer, WarmTransfer):
+            raise NoWarmTransfer
+        await self._consulted(self._transfer, await self._transfer.decide(decision))
+
+    async def agent_gone(self) -> None:
+        """Go on without the agent, which has left."""
+        if isinstance(self._transfer, WarmTransfer):
+            await self._consulted(self._transfer, await self._transfer.agent_gone())
 
     async def _consulted(self, transfer: InviteTransfer, outcome: TransferOutcome | None) -> None:
         if outcome is None:

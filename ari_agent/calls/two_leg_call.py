@@ -17,30 +17,47 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
-from ari_agent.asterisk.names import call_of_target_channel
+from ari_agent.asterisk.names import call_of_target_channel, target_detector_channel_id
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
 from ari_agent.asterisk.trunks import trunk, trunk_encryption
 from ari_agent.calls.asked_transfer import TellOutcome
-from ari_agent.calls.call_requests import CallerGone, ShuttingDown
+from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.consultation import Consultation
+from ari_agent.calls.handoff_speech import synthesized
 from ari_agent.calls.hold import HoldReason
 from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.invite_transfer import InviteTransfer
-from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, CallerInactive, MediaSpec, NoAudioReceived
-from ari_agent.calls.media.commands import Command
+from ari_agent.calls.machine_detector import MachineDetector
+from ari_agent.calls.media.call_media import (
+    AgentFailed,
+    AgentHungUp,
+    CallerInactive,
+    MediaSpec,
+    NoAudioReceived,
+    TransferDecided,
+)
+from ari_agent.calls.media.commands import ApiControl, Command, ControlFailed, TransferGoesOn, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.media.speech_watch import SpeechLimits
+from ari_agent.calls.pending_answers import answer
 from ari_agent.calls.phone_call import PhoneCall
-from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TargetTold
+from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
 from ari_agent.calls.target_leg import TargetLeg
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
-from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, AsteriskRefused, InvalidTransferTarget
+from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.transfer_progress import TransferProgress
+from ari_agent.errors import AsteriskError, AsteriskRefused, CallError, InvalidTransferTarget
 
 _NO_SUCH_ENDPOINT: Final = 500
 _DEFAULT_RING_MS: Final = 30_000
@@ -61,15 +78,30 @@ class TwoLegCall(PhoneCall):
     _ring_duration_ms = _DEFAULT_RING_MS
     _caller_cause: int | None = None
 
+    def __init__(
+        self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
+    ) -> None:
+        super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
+        self._hold_music = HoldMusic(services.ari)
+        self._voice: MediaSession | None = None
+        self._spec: MediaSpec | None = None
+
     # What happens.
 
     async def _handle(self, event: SessionEvent) -> None:
         if isinstance(event, TargetTold):
             await self._transfers.observe_target(event.channel_id, event)
-        elif isinstance(event, AriEvent) and call_of_target_channel(self._services.app, event.channel_id or ""):
+        elif isinstance(event, HandoffTold):
+            await self._transfers.observe_handoff(event)
+        elif isinstance(event, AriEvent) and self._is_about_target(event.channel_id or ""):
             await self._transfers.observe_target(event.channel_id or "", event)
         elif self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
             await super()._handle(event)
+
+    def _is_about_target(self, channel_id: str) -> bool:
+        app = self._services.app
+        detecting = target_detector_channel_id(app, self.call_id)
+        return channel_id == detecting or call_of_target_channel(app, channel_id) is not None
 
     def _command(self, command: Command) -> None:
         if self.state is not CallState.BRIDGED:
@@ -79,6 +111,41 @@ class TwoLegCall(PhoneCall):
         if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
             self._caller_cause = event.cause
         await super()._caller_gone(event)
+
+    async def _agent_failed(self, event: AgentFailed) -> None:
+        await super()._agent_failed(event)
+        await self._transfers.agent_gone()
+
+    async def _agent_hung_up(self, event: AgentHungUp) -> None:
+        await super()._agent_hung_up(event)
+        await self._transfers.agent_gone()
+
+    async def _agent_decides(self, event: TransferDecided) -> None:
+        try:
+            await self._transfers.decide(event.decision)
+        except CallError as error:
+            self._command(ControlFailed("transfer", str(error)))
+
+    async def _api_transfers(self, event: TransferRequested) -> None:
+        """Begin a transfer for the API; how a warm one went is told to the agent, too."""
+        request = event.request
+
+        def tell(outcome: TransferOutcome) -> None:
+            answer(event.answer, outcome)
+            if request.mode == "warm" and self.state is CallState.CONSULTING:
+                self._tell_agent(request, outcome)
+
+        try:
+            await self._begin_transfer(request, tell)
+        except (CallError, AsteriskError) as error:
+            answer(event.answer, error)
+
+    def _tell_agent(self, request: TransferRequest, outcome: TransferOutcome) -> None:
+        if self.agent_is_told:
+            self._command(TransferResult(outcome))
+        elif outcome.status == "failed":
+            why = f"The caller was not transferred to {request.to}: {outcome.message}. The caller is with you again."
+            self._command(ApiControl(CallControl(additional_context=why, trigger_response=True)))
 
     async def _shutting_down(self, event: ShuttingDown) -> None:
         if self.state is CallState.BRIDGED:
@@ -104,13 +171,20 @@ class TwoLegCall(PhoneCall):
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         if spec.agent:
             self._ring_duration_ms = spec.agent.ring_duration_ms
-        return super()._new_media(spec)
+        self._voice, self._spec = (voice := super()._new_media(spec)), spec
+        return voice
 
     def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
         """Make a transfer to a target that we dial. See TransferringCall."""
         services = self._services
-        leg = TargetLeg(services.ari, app=services.app, call_id=self.call_id, attempt=attempt)
-        return InviteTransfer(request, tell, call=self, leg=leg, music=HoldMusic(services.ari))
+        ari, app, call_id = services.ari, services.app, self.call_id
+        leg, music = TargetLeg(ari, app=app, call_id=call_id, attempt=attempt), self._hold_music
+        if request.mode == "warm":
+            detector = MachineDetector(ari, app=app, call_id=call_id, of_target=True)
+            consultation = Consultation(ari, app=app, call_id=call_id)
+            parts = HandoffParts(detector, consultation, SpeechLimits())
+            return WarmTransfer(request, tell, call=self, leg=leg, music=music, parts=parts)
+        return InviteTransfer(request, tell, call=self, leg=leg, music=music)
 
     @property
     def leg(self) -> CallerLeg:
@@ -214,6 +288,41 @@ class TwoLegCall(PhoneCall):
         """Post an event after delay_ms. See ConsultingCall."""
         self._post_later(delay_ms, event)
 
+    # What a warm transfer does: see WarmCall.
+
+    @property
+    def voice(self) -> MediaSession | None:
+        """The media half of the call. See WarmCall."""
+        return self._voice
+
+    @property
+    def has_text_to_speech(self) -> bool:
+        """Whether text to speech is set up. See WarmCall."""
+        return self._services.speech is not None
+
+    @property
+    def agent_is_told(self) -> bool:
+        """Whether the agent is an audio agent. See WarmCall."""
+        return self._spec is not None and isinstance(self._spec.engine, AudioWebsocketEngine)
+
+    async def synthesize(self, text: str) -> bytes | None:
+        """Return a message as speech in the agent's voice. See WarmCall."""
+        speech, agent = self._services.speech, self._spec.agent if self._spec else None
+        return await synthesized(speech, agent, text) if speech and agent else None
+
+    def tell_progress(self, progress: TransferProgress) -> None:
+        """Tell the agent what the transfer has come to. See WarmCall."""
+        self._command(TransferGoesOn(progress))
+
+    def target_speaks(self, speaks: bool) -> None:
+        """Write what is said into the transcript as the target's. See WarmCall."""
+        if self._record:
+            self._record.target_speaks(speaks)
+
+    def post_handoff(self, delay_ms: float, event: HandoffTold) -> None:
+        """Post an event after delay_ms. See WarmCall."""
+        self._post_later(delay_ms, event)
+
     # The end.
 
     async def _end(self, teardown: Teardown) -> None:
@@ -241,5 +350,9 @@ class TwoLegCall(PhoneCall):
         CallerGone: _caller_gone,
         ChannelHangupRequest: _caller_gone,
         ChannelDestroyed: _caller_gone,
+        AgentFailed: _agent_failed,
+        AgentHungUp: _agent_hung_up,
+        TransferDecided: _agent_decides,
+        TransferRequested: _api_transfers,
         ShuttingDown: _shutting_down,
     }

@@ -231,6 +231,11 @@ class Bridge:
         """Return the level of the latest frame played to the caller, in dBFS."""
         return level_dbfs(self._to_linear(self._last_agent))
 
+    @property
+    def waiting_dbfs(self) -> float:
+        """Return the level of the frame that is played to the caller next, in dBFS; silence where none waits."""
+        return level_dbfs(ulaw_to_linear(self.playout.waiting_frame))
+
     # the caller's side
 
     def receive(self, datagram: bytes) -> None:

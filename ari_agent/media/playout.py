@@ -233,6 +233,11 @@ class Playout:
         return self._handed_units
 
     @property
+    def waiting_frame(self) -> bytes:
+        """Return the frame that is played next, which stays where it is; empty where no whole frame waits."""
+        return self._frames[0] if self._frames else b""
+
+    @property
     def ready(self) -> bool:
         """Return whether a whole frame waits."""
         return bool(self._frames)

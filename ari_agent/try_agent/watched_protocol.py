@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ari_agent.agents.message import AgentMessage, Asked, Audio, Clear, Ignored, Mark, Ping, Refused
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AgentCorruptPayload
 from ari_agent.try_agent.wire_log import WireLog
 
@@ -90,6 +91,8 @@ def _kind(message: AgentMessage) -> str:
     match message:
         case Mark() | Clear() | Ping():
             return type(message).__name__.lower()
+        case Asked(TransferDecision()):
+            return "transfer"
         case Asked(request):
             return type(request).__name__.removesuffix("Request").lower()
     return "update" if type(message).__name__ == "TranscriptMessage" else "metadata"

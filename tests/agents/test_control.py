@@ -27,6 +27,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
+from ari_agent.contract.transfer_progress import TransferDecision
 from tests.agents.test_message import JSON
 
 
@@ -39,12 +40,16 @@ from tests.agents.test_message import JSON
             {"to": "sip:bob@example.com", "mode": "warm", "headers": {"X-Case": "7"}},
             TransferRequest(to="sip:bob@example.com", mode="warm", headers={"X-Case": "7"}),
         ),
+        ("transfer", {"action": "bridge"}, TransferDecision(action="bridge")),
+        ("transfer", {"action": "cancel", "to": "+15551234567"}, TransferDecision(action="cancel")),
         ("hangup", {"q850_cause": 34}, HangupRequest(q850_cause=34)),
         ("hangup", {}, HangupRequest(q850_cause=16)),
         ("dtmf", {"digits": "12#"}, DtmfRequest(digits="12#")),
     ],
 )
-def test_call_control_is_read(event: str, body: object, wanted: TransferRequest | HangupRequest | DtmfRequest) -> None:
+def test_call_control_is_read(
+    event: str, body: object, wanted: TransferRequest | TransferDecision | HangupRequest | DtmfRequest
+) -> None:
     assert read_request(event, {"event": event, event: body}) == Asked(wanted)
 
 
@@ -57,6 +62,7 @@ def test_hangup_needs_no_body() -> None:
     [
         ("transfer", {"to": "+1555\r\nX-Evil: 1"}, "to"),
         ("transfer", {}, "to"),
+        ("transfer", {"action": "hang up"}, "action"),
         ("transfer", "now", "object"),
         ("hangup", {"q850_cause": 128}, "q850_cause"),
         ("dtmf", {"digits": "call me"}, "digits"),

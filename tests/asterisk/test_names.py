@@ -18,6 +18,7 @@ from ari_agent.asterisk.names import (
     messages_app,
     outbound_channel_id,
     target_channel_id,
+    target_detector_channel_id,
 )
 
 _some = st.text(min_size=1)
@@ -31,6 +32,7 @@ def test_a_name_tells_whose_it_is(app: str, call_id: str, attempt: int) -> None:
     assert call_of_target_channel(app, target_channel_id(app, call_id, attempt)) == call_id
     assert call_of_outbound_channel(app, outbound_channel_id(app, call_id)) == call_id
     assert call_of_detector_channel(app, detector_channel_id(app, call_id)) == call_id
+    assert call_of_detector_channel(app, target_detector_channel_id(app, call_id)) == call_id
 
 
 def test_the_objects_of_others_are_not_ours() -> None:

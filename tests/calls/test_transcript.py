@@ -106,3 +106,46 @@ def test_items_that_are_told_in_order_are_taken_as_they_are() -> None:
     fields = transcript.fields()
     assert fields["transcript_with_tool_calls"] == items
     assert fields["transcript"] == "Agent: Hello.\n"
+
+
+def test_what_is_said_while_the_target_listens_is_the_targets() -> None:
+    transcript = CallTranscript()
+
+    def say(*texts: str) -> list[tuple[str, str]]:
+        said = [Utterance(role="agent" if text.isupper() else "user", content=text) for text in texts]
+        transcript.say(TranscriptUpdate(transcript=said))
+        return [(utterance.role, utterance.content) for utterance in transcript.fields()["transcript_object"]]
+
+    transcript.target_speaks(False)
+    assert say("help me") == [("user", "help me")]
+    transcript.target_speaks(True)
+    assert say("help me please", "ADA CALLS", "who") == [
+        ("user", "help me please"),
+        ("agent", "ADA CALLS"),
+        ("transfer_target", "who"),
+    ]
+    transcript.target_speaks(False)
+    transcript.target_speaks(False)
+    assert [role for role, _ in say("help me", "ADA CALLS", "who is it", "i am back")] == [
+        "user",
+        "agent",
+        "transfer_target",
+        "user",
+    ]
+    assert "Transfer Target: who is it\n" in transcript.fields()["transcript"]
+    transcript.target_speaks(True)
+    assert [role for role, _ in say("help me", "ADA CALLS", "who is it", "i am back", "hello")][-2:] == [
+        "user",
+        "transfer_target",
+    ]
+
+
+def test_what_the_target_says_is_the_targets_between_tools_too() -> None:
+    transcript = CallTranscript()
+    caller, target = Utterance(role="user", content="help me"), Utterance(role="user", content="who")
+    key = Dtmf(role="dtmf", digit="5")
+    transcript.say(TranscriptUpdate(transcript=(caller,)), (key, caller))
+    transcript.target_speaks(True)
+    transcript.say(TranscriptUpdate(transcript=(caller, target)), (key, caller, key, target))
+    roles = [item.role for item in transcript.fields()["transcript_with_tool_calls"]]
+    assert roles == ["dtmf", "user", "dtmf", "transfer_target"]

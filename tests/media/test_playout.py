@@ -486,3 +486,12 @@ def test_a_tick_that_comes_late_is_no_fault_of_the_stream() -> None:
         playout.push(speech(3))
         playout.pass_time(samples)
     assert [number_of(late.next_frame()) for _ in range(3)] == [number_of(early.next_frame()) for _ in range(3)]
+
+
+def test_the_frame_that_is_played_next_can_be_looked_at() -> None:
+    playout = Playout()
+    assert playout.waiting_frame == b""
+    playout.push(bytes([1]) * 160 + bytes([2]) * 160)
+    assert playout.waiting_frame == bytes([1]) * 160
+    assert playout.next_frame() == bytes([1]) * 160
+    assert playout.waiting_frame == bytes([2]) * 160

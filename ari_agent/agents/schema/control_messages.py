@@ -18,6 +18,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
 
 class MarkName(Message):
@@ -36,14 +37,17 @@ class Mark(Message):
 
 
 class Transfer(Message):
-    """The agent asks for a transfer of the caller. Success ends the call; failure is answered with `transfer`."""
+    """The agent asks for a transfer of the caller, or decides about a warm one that is on its way.
+
+    Success ends the call; failure is answered with `transfer`.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"event": "transfer", "transfer": {"to": "+15551234567", "mode": "sip_refer"}}]}
     )
 
     event: Literal["transfer"]
-    transfer: TransferRequest
+    transfer: TransferRequest | TransferDecision
 
 
 class Hangup(Message):
@@ -78,10 +82,10 @@ class Update(Message):
 
 
 class TransferAnswer(Message):
-    """The agent's transfer has ended; only after a failure the caller is with the agent again."""
+    """The agent's transfer goes on, or has ended. After a failure the caller is with the agent again."""
 
     event: Literal["transfer"]
-    transfer: TransferOutcome
+    transfer: TransferOutcome | TransferProgress
 
 
 class RefusedMessage(Message):

@@ -85,6 +85,8 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
+    TransferGoesOn,
     TransferResult,
     Voicemail,
 )
@@ -241,8 +243,8 @@ class TextAgentLeg:
                 self._feed(events.DigitsRefused(message))
             case ControlFailed("transfer", message):
                 self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
-            case ControlFailed():
-                pass  # a text agent asks for nothing else that could fail
+            case ControlFailed() | TransferGoesOn() | TargetListens():
+                pass  # a text agent asks for nothing else that could fail; of a transfer it is told the end alone
             case CallDetails(call):
                 self._call = call
             case _:

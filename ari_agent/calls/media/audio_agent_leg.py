@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
 
 from ari_agent.agents.audio_socket import AudioSocket
-from ari_agent.agents.control import live_control, refusal, transfer_answer, voicemail_notice
+from ari_agent.agents.control import live_control, refusal, transfer_answer, transfer_progress, voicemail_notice
 from ari_agent.agents.message import (
     AgentMessage,
     Asked,
@@ -46,6 +46,7 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     TranscriptTold,
     TransferAsked,
+    TransferDecided,
 )
 from ari_agent.calls.media.commands import (
     ApiControl,
@@ -55,12 +56,15 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
+    TransferGoesOn,
     TransferResult,
     Voicemail,
 )
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AgentCorruptPayload, AgentError
 
 log = logging.getLogger(__name__)
@@ -167,11 +171,13 @@ class AudioAgentLeg:
                 self._send_control(live_control(control))
             case TransferResult(outcome):
                 self._send_control(transfer_answer(outcome))
+            case TransferGoesOn(progress):
+                self._send_control(transfer_progress(progress))
             case Voicemail(notice):
                 self._send_control(voicemail_notice(notice))
             case ControlFailed(event, message):
                 self._send_control(refusal(event, message))
-            case CallerAway() | CallerBack() | CallDetails():
+            case CallerAway() | CallerBack() | TargetListens() | CallDetails():
                 pass
             case _:
                 assert_never(command)
@@ -224,6 +230,8 @@ class AudioAgentLeg:
                 self._hung_up(cause)
             case Asked(TransferRequest() as request):
                 self._on_event(TransferAsked(request))
+            case Asked(TransferDecision() as decision):
+                self._on_event(TransferDecided(decision))
             case Asked(DtmfRequest() as request):
                 self._on_event(DtmfAsked(request))
             case _:

@@ -16,6 +16,7 @@ from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
+from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.media.audio import SILENCE_DBFS
 
 NO_AUDIO_AFTER_S: Final = 30.0
@@ -75,6 +76,13 @@ class TransferAsked:
     """The agent asks for a transfer of the caller; a TransferResult answers it, or ControlFailed."""
 
     request: TransferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDecided:
+    """The agent goes on with the warm transfer that is on its way, or cancels it."""
+
+    decision: TransferDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,7 @@ MediaEvent: TypeAlias = (
     | AgentFailed
     | AgentHungUp
     | TransferAsked
+    | TransferDecided
     | DtmfAsked
     | TranscriptTold
     | KeyForwarded

@@ -2,8 +2,8 @@
 
     call ── Command ──▶ media half (MediaHalf.command) ── the same ──▶ agent's side (AgentLeg.command)
 
-The media half itself obeys CallerAway and CallerBack; the rest is for the agent. A command is obeyed in the event
-loop's thread, at once and without an answer; what comes of it is told by a MediaEvent.
+The media half itself obeys CallerAway, CallerBack and TargetListens; the rest is for the agent. A command is obeyed in
+the event loop's thread, at once and without an answer; what comes of it is told by a MediaEvent.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.transfer_progress import TransferProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class CallerBack:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetListens:
+    """The target of a transfer hears an audio agent and is heard by it, alone or with the caller."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiControl:
     """The API gives the agent context, or wants it to speak now."""
 
@@ -49,6 +55,13 @@ class TransferResult:
     """The transfer that the agent asked for has ended."""
 
     outcome: TransferOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TransferGoesOn:
+    """A transfer has come to its next step; an audio agent is told, and speaks if there is a prompt."""
+
+    progress: TransferProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +87,14 @@ class CallDetails:
 
 
 Command: TypeAlias = (
-    KeyPressed | CallerAway | CallerBack | ApiControl | TransferResult | Voicemail | ControlFailed | CallDetails
+    KeyPressed
+    | CallerAway
+    | CallerBack
+    | TargetListens
+    | ApiControl
+    | TransferResult
+    | TransferGoesOn
+    | Voicemail
+    | ControlFailed
+    | CallDetails
 )

@@ -29,7 +29,7 @@ from typing import Final
 
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
-from ari_agent.calls.media.commands import CallerAway, CallerBack, Command
+from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.call import Latency
 
@@ -96,7 +96,7 @@ class MediaHalf(CallerOutput):
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
-        if isinstance(command, CallerAway | CallerBack):
+        if isinstance(command, CallerAway | CallerBack | TargetListens):
             self._is_away = isinstance(command, CallerAway)
             self._mute(self._is_away)
         self._agent.command(command)
@@ -131,8 +131,9 @@ class MediaHalf(CallerOutput):
         """Return what tells whether the caller has yet to hear something of what was said before this call."""
         return self._has_unplayed_audio
 
-    async def _wait_while(self, unheard: Callable[[], bool]) -> None:
-        deadline_s = self._loop.time() + self._spec.drain_limit_s
+    async def _wait_while(self, unheard: Callable[[], bool], *, limit_s: float | None = None) -> None:
+        """Wait until this is over, or the media half closes. limit_s: None is the specification's drain_limit_s."""
+        deadline_s = self._loop.time() + (self._spec.drain_limit_s if limit_s is None else limit_s)
         while not self._cut_short.is_set() and self._loop.time() < deadline_s and unheard():
             try:
                 await asyncio.wait_for(self._cut_short.wait(), _DRAIN_POLL_S)

@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Final
 
 from ari_agent.calls.media.agent_leg import NewAgentLeg
+from ari_agent.calls.media.announcement import duration_s, in_encoding
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import line_for
 from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
 from ari_agent.media.wheel import Ticker, Wheel
+
+_ANNOUNCEMENT_MARGIN_S: Final = 2.0
 
 
 class MediaSession(MediaHalf):
@@ -64,6 +69,7 @@ class MediaSession(MediaHalf):
         self._arrivals = ArrivalWatch()
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
+        self._announcements = 0
 
     async def open(self) -> tuple[str, int]:
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
@@ -130,7 +136,8 @@ class MediaSession(MediaHalf):
 
     def play(self, payload: bytes) -> None:
         """Play agent audio to the caller, after all that was handed over before. See CallerOutput."""
-        self._bridge.play(payload)
+        if not self._announcements:
+            self._bridge.play(payload)
 
     def mark(self, name: str) -> bool:
         """Add a mark after the audio so far; False where too many marks wait already. See CallerOutput."""
@@ -138,7 +145,7 @@ class MediaSession(MediaHalf):
 
     def clear(self) -> list[str]:
         """Drop agent audio that was not played yet, and return the names of its marks. See CallerOutput."""
-        return self._bridge.clear()
+        return [] if self._announcements else self._bridge.clear()
 
     def tell(self, event: str, message: bytes) -> None:
         """Do nothing, because a phone has no screen. See CallerOutput."""
@@ -147,6 +154,55 @@ class MediaSession(MediaHalf):
     def shows_updates(self) -> bool:
         """Return False, because a phone has no screen. See CallerOutput."""
         return False
+
+    # what is said in a transfer
+
+    def drop_speech(self) -> None:
+        """Drop what the agent had still to say: it was meant for others than those who listen next."""
+        self._agent.marks_played(self._bridge.clear())
+
+    async def announce(self, pcm: bytes) -> None:
+        """Play speech (s16le at 16 kHz) in the agent's place, and wait until it was heard.
+
+        What the agent had queued is dropped, and so is what it says meanwhile. Cancelled, it falls silent.
+        """
+        agent = self._agent
+        agent.marks_played(self._bridge.clear())
+        self._announcements += 1
+        try:
+            self._bridge.play(in_encoding(pcm, encoding=agent.encoding, rate_hz=agent.rate_hz))
+            await self._wait_while(self._has_unplayed_audio, limit_s=duration_s(pcm) + _ANNOUNCEMENT_MARGIN_S)
+        finally:
+            self._announcements -= 1
+            agent.marks_played(self._bridge.clear())
+
+    async def agent_has_spoken(self, limits: SpeechLimits) -> None:
+        """Wait until the agent has said what it was asked to say: see SpeechWatch."""
+        watch, bridge = SpeechWatch(limits, now_s=self._loop.time()), self._bridge
+        is_heard = self._heard_from_now()
+        await self._wait_while(
+            lambda: (
+                not watch.look(
+                    self._loop.time(),
+                    agent_speaks=is_heard() or bridge.playout.queued_bytes > QUEUED_MS * 8,
+                    others_speak=bridge.caller_dbfs > LOUD_DBFS,
+                )
+            ),
+            limit_s=limits.longest_s,
+        )
+
+    async def agent_begins(self, *, within_s: float) -> None:
+        """Wait until the agent is about to be heard with something new, or so many seconds."""
+        is_heard = self._heard_from_now()
+        await self._wait_while(lambda: not is_heard(), limit_s=within_s)
+
+    def _heard_from_now(self) -> Callable[[], bool]:
+        """Return what tells whether the agent is heard at this moment; the frame that was played last is not meant."""
+        bridge, playout = self._bridge, self._bridge.playout
+        before_bytes = playout.handed_bytes
+        return lambda: (
+            bridge.waiting_dbfs > LOUD_DBFS or (playout.handed_bytes > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
+        )
 
     # what the bridge tells
 

@@ -24,6 +24,7 @@ from ari_agent.calls.media.call_media import (
     NoAudioReceived,
     TranscriptTold,
     TransferAsked,
+    TransferDecided,
 )
 from ari_agent.calls.media.commands import (
     ApiControl,
@@ -33,6 +34,7 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TransferGoesOn,
     TransferResult,
     Voicemail,
 )
@@ -43,6 +45,7 @@ from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import Dtmf, TranscriptUpdate, Utterance, Word
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
 AUDIO: Final = AudioWebsocketEngine(
     type="audio-websocket",
@@ -77,6 +80,7 @@ COMMANDS: Final[Mapping[type[Command], Command]] = {
     CallerBack: CallerBack(),
     ApiControl: ApiControl(CallControl(trigger_response=True, additional_context="It is late.")),
     TransferResult: TransferResult(TransferOutcome(status="failed", sip_status=486, message="busy")),
+    TransferGoesOn: TransferGoesOn(TransferProgress(status="private_handoff", hears="target", prompt="Who calls?")),
     Voicemail: Voicemail(VoicemailNotice(status="greeting", action="static_text", text="Call us back.")),
     ControlFailed: ControlFailed("dtmf", "the caller is away"),
     CallDetails: CallDetails(CALL),
@@ -86,6 +90,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     AgentFailed: AgentFailed(DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN, "no answer"),
     AgentHungUp: AgentHungUp(16),
     TransferAsked: TransferAsked(TransferRequest(to="+15551234567", headers={"X-Case": "7"})),
+    TransferDecided: TransferDecided(TransferDecision(action="bridge")),
     DtmfAsked: DtmfAsked(DtmfRequest(digits="12#")),
     TranscriptTold: TranscriptTold(
         TranscriptUpdate(transcript=(SPEECH,), turntaking="user_turn"), (SPEECH, Dtmf(role="dtmf", digit="5"))

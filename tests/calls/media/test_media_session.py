@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 
 from ari_agent.calls.media.call_media import (
@@ -21,6 +22,7 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     NoAudioReceived,
     TransferAsked,
+    TransferDecided,
 )
 from ari_agent.calls.media.commands import (
     CallerAway,
@@ -28,12 +30,15 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TransferGoesOn,
     TransferResult,
 )
 from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 from ari_agent.errors import NoRtpPort
 from ari_agent.media import rtp
 from ari_agent.media.audio import ULAW_SILENCE_FRAME
@@ -41,7 +46,8 @@ from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from tests.fakes.agent_server import AgentCall, AgentServer, Refusal
 from tests.fakes.raw_agent import RawAgent
-from tests.fakes.sound import silence, tone
+from tests.fakes.sound import silence, tone, ulaw_decode
+from tests.fakes.tones import heard_ms
 
 pytestmark = pytest.mark.slow
 
@@ -322,6 +328,75 @@ async def test_call_control_is_asked_and_answered(server: AgentServer, protocol:
         await call.press("call me")
         assert (await call.event("error"))["error"]["event"] == "dtmf"
         assert len(talk.events) == 3, "what cannot be done is not asked"
+
+
+@pytest.mark.parametrize("protocol", ["twilio", "web"])
+async def test_an_agent_is_told_of_a_warm_transfer_and_decides(server: AgentServer, protocol: str) -> None:
+    agent = server.agent(protocol=protocol)
+    async with conversation(agent.engine) as talk:
+        call = await agent.call()
+        talk.command(TransferGoesOn(TransferProgress(status="private_handoff", hears="target", prompt="Who calls?")))
+        assert await call.transfer_result() == {"status": "private_handoff", "hears": "target", "prompt": "Who calls?"}
+        await call.send({"event": "transfer", "transfer": {"action": "bridge"}})
+        assert await talk.event(TransferDecided) == TransferDecided(TransferDecision(action="bridge"))
+
+
+# what is said in a transfer
+
+
+@pytest.mark.parametrize(("encoding", "rate_hz"), [("mulaw", 8000), ("s16le", 24000)])
+async def test_an_announcement_is_heard_in_the_agents_place(server: AgentServer, encoding: str, rate_hz: int) -> None:
+    agent = server.agent(protocol="twilio", encoding=encoding, rate_hz=rate_hz)
+    async with conversation(agent.engine) as talk:
+        call = await agent.call()
+        await call.say(tone(400, 5, rate_hz=rate_hz))
+        await call.mark("before")
+        await talk.until(lambda: talk.session.stats.queued_ms > 4000)
+        announcing = asyncio.create_task(talk.session.announce(tone(700, 0.5, rate_hz=16000).astype("<i2").tobytes()))
+        await asyncio.sleep(0.1)
+        await call.say(tone(1000, 1, rate_hz=rate_hz))
+        await call.clear()
+        await announcing
+        assert call.marks == ["before"], "what the agent had queued was dropped"
+        heard = np.concatenate([ulaw_decode(payload) for payload in talk.caller.loud()])
+        assert heard_ms(heard, 700) == pytest.approx(500, abs=60)
+        assert heard_ms(heard, 1000) == 0, "the agent is not heard meanwhile"
+        await call.say(tone(400, 0.2, rate_hz=rate_hz))
+        before = len(talk.caller.loud())
+        await talk.until(lambda: len(talk.caller.loud()) > before)
+
+
+async def test_an_announcement_that_is_cut_short_falls_silent(server: AgentServer) -> None:
+    agent = server.agent()
+    async with conversation(agent.engine) as talk:
+        announcing = asyncio.create_task(talk.session.announce(tone(700, 30, rate_hz=16000).astype("<i2").tobytes()))
+        await talk.until(lambda: talk.session.stats.queued_ms > 0)
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
+        assert talk.session.stats.queued_ms == 0
+
+
+async def test_it_is_known_when_the_agent_has_spoken(server: AgentServer) -> None:
+    limits = SpeechLimits(begins_within_s=20, quiet_s=0.3, longest_s=30)
+    agent = server.agent()
+    async with conversation(agent.engine) as talk:
+        call = await agent.call()
+        spoken = asyncio.create_task(talk.session.agent_has_spoken(limits))
+        begun = asyncio.create_task(talk.session.agent_begins(within_s=20))
+        await asyncio.sleep(0.4)
+        assert not spoken.done()
+        assert not begun.done()
+        await call.say(np.concatenate([tone(400, 0.3), silence(0.6), tone(400, 0.3)]))
+        await spoken
+        assert begun.done()
+        assert len(talk.caller.loud()) >= 28, "all of it was heard, although it paused"
+
+
+async def test_an_agent_that_says_nothing_is_not_waited_for(server: AgentServer) -> None:
+    agent = server.agent()
+    async with conversation(agent.engine) as talk:
+        await talk.session.agent_has_spoken(SpeechLimits(begins_within_s=0.1))
+        await talk.session.agent_begins(within_s=0.1)
 
 
 # every end

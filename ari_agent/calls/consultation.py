@@ -1,0 +1,45 @@
+"""The bridge in which agent and target of a warm transfer talk, while the caller waits in the call's own.
+
+bridge {app}-bridge-{call_id}       caller, who hears music
+bridge {app}-consult-{call_id}      target and external media
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.names import consultation_bridge_id, media_channel_id
+from ari_agent.errors import AsteriskError
+
+log = logging.getLogger(__name__)
+
+
+class Consultation:
+    """The consultation bridge of one call; made when it is needed first."""
+
+    def __init__(self, ari: Ari, *, app: str, call_id: str) -> None:
+        self._ari = ari
+        self._bridge_id = consultation_bridge_id(app, call_id)
+        self._media_id = media_channel_id(app, call_id)
+        self._exists = False
+
+    async def begin(self, target_channel_id: str) -> None:
+        """Bring the call's external media and the target together. Raises AsteriskError."""
+        self._exists = True  # from here on there may be something to release, whatever fails
+        await self._ari.create_bridge(self._bridge_id)
+        await self._ari.add_to_bridge(self._bridge_id, target_channel_id, self._media_id)
+
+    async def join(self, bridge_id: str, target_channel_id: str) -> None:
+        """Take both to the bridge of the caller. Raises AsteriskError."""
+        await self._ari.add_to_bridge(bridge_id, target_channel_id, self._media_id)
+
+    async def end(self) -> None:
+        """Dissolve the bridge; what fails is logged, and left to the sweep of orphans. Idempotent."""
+        if not self._exists:
+            return
+        self._exists = False
+        try:
+            await self._ari.destroy_bridge(self._bridge_id)
+        except AsteriskError as error:
+            log.warning("not released yet: %s", error)

@@ -1,0 +1,41 @@
+"""The messages of a warm transfer as speech, made while the target rings so that nobody waits for them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from ari_agent.calls.dialogue.agent_settings import voice
+from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.contract.agent import Agent
+from ari_agent.errors import SpeechFailed
+from ari_agent.speech.sentences import Sentences
+from ari_agent.speech.synthesizer import BYTES_PER_MS, Voice
+
+log = logging.getLogger(__name__)
+
+
+def handoff_voice(speech: Speech, agent: Agent) -> Voice:
+    """Return the voice that speaks for an agent: its own, or where it has none that is set up here, any that is."""
+    own = voice(agent, fallback=speech.voices.fallback)
+    if speech.voices.refusal((own.voice_id, *own.fallback_voice_ids)) is None:
+        return own
+    return Voice(language=own.language)
+
+
+async def synthesized(speech: Speech, agent: Agent, text: str) -> bytes | None:
+    """Return a message as speech, s16le at 16 kHz; None where it cannot be spoken, which is logged."""
+    sentences = Sentences()
+    pieces: list[bytes] = []
+    speaker = handoff_voice(speech, agent)
+    try:
+        for sentence in (*sentences.feed(text), *sentences.finish()):
+            pieces.append(bytes(sentence.pause_ms * BYTES_PER_MS))
+            if not sentence.text.strip():
+                continue
+            async with contextlib.aclosing(speech.synthesizer.speak(sentence.text, speaker)) as speaking:
+                pieces += [spoken.pcm async for spoken in speaking]
+    except SpeechFailed as error:
+        log.warning("a message of a transfer cannot be spoken: %s", error)
+        return None
+    return b"".join(pieces) or None

@@ -1,0 +1,46 @@
+"""What the media half plays in its agent's place: a message, or the tone that says that two are connected. Pure."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from ari_agent.media.audio import linear_to_ulaw
+from ari_agent.media.resampler import Resampler
+
+SPEECH_HZ: Final = 16_000
+"""The sample rate of what is announced: that of text to speech."""
+_FLUSH_MS: Final = 40  # of silence, for what a resampler still holds back
+
+_CUE_HZ: Final = (660.0, 880.0)
+_CUE_NOTE_MS: Final = 120
+_CUE_LEVEL: Final = 0.15  # of full scale
+_EDGE_MS: Final = 10
+
+
+def in_encoding(pcm: bytes, *, encoding: str, rate_hz: int) -> bytes:
+    """Return speech (s16le, mono, SPEECH_HZ) as an agent of this encoding would send it.
+
+    encoding: `mulaw` (rate_hz is then 8000) or `s16le`, 8000 to 48000 Hz.
+    """
+    if rate_hz != SPEECH_HZ:
+        pcm = Resampler(SPEECH_HZ, rate_hz).process(pcm + bytes(2 * SPEECH_HZ * _FLUSH_MS // 1000))
+    return linear_to_ulaw(pcm) if encoding == "mulaw" else pcm
+
+
+def duration_s(pcm: bytes) -> float:
+    """Return how long speech (s16le, mono, SPEECH_HZ) takes, in seconds."""
+    return len(pcm) / 2 / SPEECH_HZ
+
+
+@cache
+def connected_cue() -> bytes:
+    """Return the tone that caller and target hear when they are connected: two short notes, s16le at SPEECH_HZ."""
+    samples = _CUE_NOTE_MS * SPEECH_HZ // 1000
+    edge = np.minimum(np.arange(samples), np.arange(samples)[::-1]) / (_EDGE_MS * SPEECH_HZ / 1000)
+    time_s = np.arange(samples) / SPEECH_HZ
+    notes = [np.sin(2 * np.pi * pitch_hz * time_s) * np.minimum(1.0, edge) for pitch_hz in _CUE_HZ]
+    pcm: bytes = np.rint(np.concatenate(notes) * _CUE_LEVEL * 32767).astype("<i2").tobytes()
+    return pcm
