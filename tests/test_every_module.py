@@ -45,7 +45,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
     "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
-    "calls/phone_call": ("integration/test_records", "what inbound and outbound calls share, told by their records"),
     "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
     "calls/session": (

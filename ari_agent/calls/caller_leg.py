@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
-    channel_id: set anew where another channel has taken the caller's place. linked_id: the caller's own channel, where
+    channel_id: see `replace_channel`. linked_id: the caller's own channel, where
     that one only links our bridge to theirs; None where it is theirs.
 
     Raises (all methods but `end`, `release` and what answers None): AsteriskError.
@@ -45,6 +45,10 @@ class CallerLeg:
         self._media_id = media_channel_id(app, call_id)
         self._bridge_id = bridge_id(app, call_id)
         self._has_media = False
+
+    def replace_channel(self, channel_id: str) -> None:
+        """Go on with another channel, which has taken the caller's place in the bridge."""
+        self.channel_id, self.linked_id = channel_id, None
 
     async def join_media(self, host: str, port: int) -> tuple[str, int]:
         """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""

@@ -106,7 +106,7 @@ class PhoneCall(CallSession):
         """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
         self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
         self._log.learn(channel_id=channel.id)
-        self._leg.channel_id = channel.id
+        self._leg.replace_channel(channel.id)
         self._caller_returns(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
         if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
@@ -290,6 +290,7 @@ class PhoneCall(CallSession):
             self._log.error("caller is back but not joined to the agent: %s", error)
             reason = DisconnectionReason.ERROR_RETELL
             await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            return
         self._caller_returns(HoldReason.TRANSFER)
 
     def await_outcome(self) -> None:
