@@ -97,14 +97,23 @@ def parse_outcome(args: Sequence[str]) -> TransferOutcome:
     return TransferOutcome(status="failed", sip_status=sip_status, message=message)
 
 
+def was_told(outcome: TransferOutcome) -> bool:
+    """Whether the far end said how the transfer went: by refusing the REFER, or by a NOTIFY with a SIP status.
+
+    One that ends the subscription by a NOTIFY without a body did not, nor did one that Asterisk could not ask.
+    """
+    return outcome.status == "succeeded" or outcome.sip_status is not None
+
+
 def outcome_after_bye(outcome: TransferOutcome | None) -> TransferOutcome:
-    """Return what became of a transfer whose far end sent BYE before the caller's channel was back.
+    """Return what became of a transfer whose far end sent BYE.
 
     outcome: as Transfer() told it; None where it told nothing. A far end that hangs up without another word has taken
     the caller over: many carriers never send the NOTIFY of RFC 3515 section 2.4.4, and Transfer() then tells a failure
-    without a SIP status. A person who hangs up while the far end still dials looks the same.
+    without a SIP status. A person who hangs up while the far end still dials looks the same: Asterisk tells nobody of
+    a NOTIFY that is not the last one, and reads none that comes behind the BYE.
     """
-    if outcome is not None and (outcome.status == "succeeded" or outcome.sip_status is not None):
+    if outcome is not None and was_told(outcome):
         return outcome
     return TransferOutcome(
         status="succeeded", message="the far end hung up after the REFER, without saying how the transfer went"

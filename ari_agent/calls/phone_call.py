@@ -46,8 +46,6 @@ from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, Invalid
 from ari_agent.routing.variables import render
 
 _DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
-OUTCOME_WITHIN_MS: Final = 1000.0
-"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
 
 
 class PhoneCall(CallSession):
@@ -293,12 +291,12 @@ class PhoneCall(CallSession):
             return
         self._caller_returns(HoldReason.TRANSFER)
 
-    def await_outcome(self) -> None:
-        """Post OutcomeOverdue once Asterisk has had the time to tell a transfer's outcome. See TransferringCall."""
-        self._post_later(OUTCOME_WITHIN_MS, OutcomeOverdue())
+    def await_outcome(self, within_ms: float) -> None:
+        """Post OutcomeOverdue in so many milliseconds. See TransferringCall."""
+        self._post_later(within_ms, OutcomeOverdue())
 
     async def _outcome_overdue(self, _: OutcomeOverdue) -> None:
-        await self._transfers.caller_left(said_bye=True)
+        await self._transfers.outcome_overdue()
 
     async def caller_hung_up(self) -> None:
         """End the call, because the caller hung up. See TransferringCall."""

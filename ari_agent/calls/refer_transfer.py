@@ -3,6 +3,7 @@
     TALKING ── leave_for_refer ──▶ dialplan: Transfer() sends REFER and waits for the final NOTIFY
                                      │ ChannelVarset TRANSFERSTATUS, TRANSFERSTATUSPROTOCOL
                                      ├── SUCCESS: the far end has taken the caller over; we send BYE
+                                     ├── FAILURE without a SIP status: StasisStart(refer, ...); a BYE may follow
                                      └── anything else: StasisStart(refer, ...), back to the same agent
 
 A far end that got what it wanted may send its BYE before the channel is back in Stasis, and often does so without a
@@ -31,11 +32,13 @@ class ReferTransfer:
     """One REFER on its way.
 
     tell: called exactly once, with the outcome, for the agent or the API that asked. far_end_left: its BYE has come.
+    untold: what Asterisk made of a far end that ended the REFER's subscription without saying how it went.
     """
 
     request: TransferRequest
     tell: Callable[[TransferOutcome], None]
     far_end_left: bool = False
+    untold: TransferOutcome | None = None
     _told: bool = False
     _variables: dict[str, str] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ari_agent.asterisk.events import ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.asterisk.refer import outcome_after_bye
+from ari_agent.asterisk.refer import outcome_after_bye, was_told
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.state import CallState
@@ -22,6 +22,10 @@ from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 from ari_agent.routing.dial_policy import refused_transfer
 
 NO_ANSWER_SIP_STATUS: Final = 408
+OUTCOME_WITHIN_MS: Final = 1000.0
+"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
+BYE_WITHIN_MS: Final = 2000.0
+"""How long a far end that ended the REFER's subscription without a word may take to send its BYE, if it means one."""
 MAX_TRANSFERS: Final = 10
 """How many transfers one call may ask for. Whoever has talked its agent round shall not dial on and on."""
 NO_EXTENSIONS: Final = (
@@ -99,8 +103,8 @@ class TransferringCall(Protocol):
     async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
 
-    def await_outcome(self) -> None:
-        """Post OutcomeOverdue once Asterisk has had the time to tell how a transfer ended."""
+    def await_outcome(self, within_ms: float) -> None:
+        """Post OutcomeOverdue in so many milliseconds, when what became of a transfer should be known."""
 
     async def caller_hung_up(self) -> None:
         """End the call: the caller hung up."""
@@ -198,9 +202,11 @@ class Transfers:
                 await self._end_after_bye(transfer)
         elif outcome.status == "succeeded":
             await self._succeeded(transfer, outcome)
-        else:
-            self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
+        elif was_told(outcome):
             await self._failed(transfer, outcome)
+        else:
+            transfer.untold = outcome
+            self._call.await_outcome(BYE_WITHIN_MS)
 
     async def caller_left(self, *, said_bye: bool) -> bool:
         """Whether a transfer decides what it means that the caller's channel is gone; it ends the call, now or soon.
@@ -217,12 +223,22 @@ class Transfers:
             if heard or waited:
                 await self._end_after_bye(transfer)
             else:
-                self._call.await_outcome()
+                self._call.await_outcome(OUTCOME_WITHIN_MS)
             return True
         if heard is None or heard.status != "succeeded":
             return False
         await self._succeeded(transfer, heard)
         return True
+
+    async def outcome_overdue(self) -> None:
+        """Wait no longer for Asterisk, or for a BYE, to tell what became of the transfer."""
+        transfer = self._transfer
+        if transfer is None:
+            return
+        if transfer.far_end_left:
+            await self._end_after_bye(transfer)
+        elif transfer.untold:
+            await self._failed(transfer, transfer.untold)
 
     async def _end_after_bye(self, transfer: ReferTransfer) -> None:
         outcome = outcome_after_bye(transfer.heard)
@@ -236,10 +252,12 @@ class Transfers:
 
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+        self._transfer = None
         transfer.finish(outcome)
         await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))
         self._transfer = None
         # A second subscription beside one that never ends is too much for PJSIP: see refer.py.

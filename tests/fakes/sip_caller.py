@@ -50,13 +50,14 @@ class CallFailed(Exception):
 class ReferPlan:
     """A carrier's habits with a REFER: the answer, then NOTIFYs (seconds after the last step, SIP status), then BYE.
 
-    answer: None for none at all. hang_up_s: BYE so long after the last NOTIFY; None leaves it to the other side.
+    answer: None for none at all. notifies: one without a status ends the subscription without a body.
+    hang_up_s: BYE so long after the last NOTIFY; None leaves it to the other side.
     bye_beside_notify: BYE in the same instant as the last NOTIFY, before or after it on the wire, without waiting.
     subscribed_s: for how many seconds each NOTIFY says that the subscription of the REFER stands.
     """
 
     answer: int | None = 202
-    notifies: tuple[tuple[float, int], ...] = ((0.05, 100), (0.1, 200))
+    notifies: tuple[tuple[float, int | None], ...] = ((0.05, 100), (0.1, 200))
     hang_up_s: float | None = None
     bye_beside_notify: Literal["before", "after"] | None = None
     subscribed_s: int = 60
@@ -502,17 +503,17 @@ class SipCaller(asyncio.DatagramProtocol):
             kept.append(("Content-Type", "application/sdp"))
         return SipMessage(f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}", tuple(kept), body)
 
-    async def _notify(self, number: str, status: int) -> None:
-        """NOTIFY as RFC 3515 section 2.4.5 says, in message/sipfrag, until its answer."""
-        if status >= 200:
+    async def _notify(self, number: str, status: int | None) -> None:
+        """NOTIFY, until its answer: as RFC 3515 section 2.4.5 says, in message/sipfrag; without a status, no body."""
+        is_last = status is None or status >= 200
+        if is_last:
             self._open_refer = None
-        lasts_s = self.refer_plan.subscribed_s
-        headers = [
-            ("Event", f"refer;id={number}"),
-            ("Subscription-State", f"active;expires={lasts_s}" if status < 200 else "terminated;reason=noresource"),
-            ("Content-Type", "message/sipfrag;version=2.0"),
-        ]
-        fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
+        state = "terminated;reason=noresource" if is_last else f"active;expires={self.refer_plan.subscribed_s}"
+        headers = [("Event", f"refer;id={number}"), ("Subscription-State", state)]
+        fragment = b""
+        if status is not None:
+            headers.append(("Content-Type", "message/sipfrag;version=2.0"))
+            fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
         await self.request("NOTIFY", headers=headers, body=fragment)
 
     async def _play_refer(self, refer: SipMessage, plan: ReferPlan) -> None:
