@@ -22,6 +22,7 @@ from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import parse_outcome, refer_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import InvalidTransferTarget
 
 _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
@@ -53,13 +54,20 @@ class ReferTransfer:
         except ValidationError as error:
             raise InvalidTransferTarget(self.request.to, explain(error, root="transfer")) from None
 
-    def variables(self, sip: SipHeaders) -> Mapping[str, str]:
+    def variables(self, sip: SipHeaders, number: PhoneNumber | None) -> Mapping[str, str]:
         """Return the channel variables that make the dialplan's detour send this REFER.
+
+        number: ours in the call, whose settings say how a bare number is written; None where it is not stored.
 
         Raises:
             InvalidTransferTarget: it cannot be sent.
         """
-        return refer_variables(self.request, default_host=sip.caller_host, referred_by=sip.local_uri)
+        return refer_variables(
+            self.request,
+            default_host=(number and number.refer_to_host) or sip.caller_host,
+            number_format=(number and number.refer_to_format) or "sip",
+            referred_by=sip.local_uri,
+        )
 
     def observe(self, event: AriEvent) -> TransferOutcome | None:
         """Return the outcome once the caller is back in Stasis with it; None for every other event."""

@@ -142,7 +142,7 @@ class Transfers:
         try:
             transfer.fill(self._call.fill)
             if not is_extension(transfer.request.to):
-                transfer.variables(self._call.sip)
+                transfer.variables(self._call.sip, self._call.number)
             elif self._call.extensions_context is None:
                 raise InvalidTransferTarget(transfer.request.to, NO_EXTENSIONS)
         except CallError as error:
@@ -172,7 +172,7 @@ class Transfers:
                 await self._call.leave_for_extension(transfer.request)
                 transfer.finish(TransferOutcome(status="succeeded", message="the extension is being called"))
                 return
-            await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
+            await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip, self._call.number))
         except (CallError, AsteriskError) as error:
             self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})
             self._call.note_fault(f"A transfer to {transfer.request.to} did not begin: {error}")
