@@ -152,8 +152,21 @@ class Ari:
     # --- the caller's channel
 
     async def ring(self, channel_id: str) -> None:
-        """Send 180 Ringing to the caller."""
+        """Send 180 Ringing to the caller; one who is answered already hears the PBX's ringing tone instead."""
         await self._rest.request("ring", "POST", path_of("channels", channel_id, "ring"))
+
+    async def stop_ringing(self, channel_id: str) -> None:
+        """Stop the ringing tone of `ring`."""
+        await self._rest.request("ringStop", "DELETE", path_of("channels", channel_id, "ring"))
+
+    async def start_music(self, channel_id: str, music_class: str) -> None:
+        """Play music on hold to a channel. A class that Asterisk does not have plays nothing, and is no error."""
+        path = path_of("channels", channel_id, "moh")
+        await self._rest.request("startMoh", "POST", path, body={"mohClass": music_class})
+
+    async def stop_music(self, channel_id: str) -> None:
+        """Stop the music of `start_music`."""
+        await self._rest.request("stopMoh", "DELETE", path_of("channels", channel_id, "moh"))
 
     async def answer(self, channel_id: str) -> None:
         """Send 200 OK to the caller."""
@@ -210,7 +223,9 @@ class Ari:
     # --- calls of our own
 
     async def create_channel(self, channel_id: str, endpoint: str, variables: Mapping[str, str]) -> Channel:
-        """Make a channel towards `PJSIP/number@endpoint`, in our application; nothing is sent before `dial`.
+        """Make a channel towards an endpoint (`PJSIP/number@endpoint`, `Local/extension@context`), in our application.
+
+        Nothing is sent before `dial`.
 
         variables: channel variables and functions such as `PJSIP_HEADER(add,X-Name)`, set before the INVITE is made.
         AsteriskRefused with status 500 when there is no such endpoint.

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
+    bridge_id: of the main bridge, which the caller is in.
     channel_id: see `replace_channel`. linked_id: the caller's own channel, where
     that one only links our bridge to theirs; None where it is theirs.
 
@@ -43,7 +44,7 @@ class CallerLeg:
         self.linked_id: str | None = None
         self._ari = ari
         self._media_id = media_channel_id(app, call_id)
-        self._bridge_id = bridge_id(app, call_id)
+        self.bridge_id = bridge_id(app, call_id)
         self._has_media = False
 
     def replace_channel(self, channel_id: str) -> None:
@@ -55,10 +56,14 @@ class CallerLeg:
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
             self._ari.external_media(channel_id=self._media_id, external_host=host_and_port(host, port)),
-            self._ari.create_bridge(self._bridge_id),
+            self._ari.create_bridge(self.bridge_id),
         )
-        await self._ari.add_to_bridge(self._bridge_id, self.channel_id, self._media_id)
+        await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)
         return media.host, media.port
+
+    def adopt(self) -> None:
+        """Take over the bridge of an earlier run, so that `release` gives it back."""
+        self._has_media = True
 
     async def answer(self) -> None:
         """Answer the caller with 200 OK."""
@@ -86,10 +91,14 @@ class CallerLeg:
         Raises:
             InvalidTransferTarget: the context does not have it.
         """
-        if not await self._has_extension(context, extension):
-            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
+        await self.check_extension(context, extension)
         await self._ari.set_variables(self.channel_id, variables)
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
+
+    async def check_extension(self, context: str, extension: str) -> None:
+        """Check that the dialplan has an extension. Raises InvalidTransferTarget: it has not."""
+        if not await self._has_extension(context, extension):
+            raise InvalidTransferTarget(extension, f"the dialplan's context {context} has no such extension")
 
     async def _has_extension(self, context: str, extension: str) -> bool:
         # None, and taken on trust, where Asterisk does not load func_dialplan.
@@ -132,7 +141,19 @@ class CallerLeg:
 
     async def rejoin_bridge(self) -> None:
         """Put the channel back into the bridge after a transfer that failed."""
-        await self._ari.add_to_bridge(self._bridge_id, self.channel_id)
+        await self._ari.add_to_bridge(self.bridge_id, self.channel_id)
+
+    async def leave_agent(self) -> None:
+        """Take the agent's audio out of the bridge: the caller waits alone, and neither hears the other."""
+        await self._ari.remove_from_bridge(self.bridge_id, self._media_id)
+
+    async def rejoin_agent(self) -> None:
+        """Put the agent's audio back into the bridge."""
+        await self._ari.add_to_bridge(self.bridge_id, self._media_id)
+
+    async def release_media(self) -> None:
+        """Give back the external media channel; caller and bridge stay."""
+        await self._ari.hang_up(self._media_id)
 
     async def send_dtmf(self, digits: str) -> None:
         """Send DTMF digits to the caller as RFC 4733 events."""
@@ -153,7 +174,7 @@ class CallerLeg:
         if not self._has_media:
             return
         outcomes = await asyncio.gather(
-            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self._bridge_id), return_exceptions=True
+            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self.bridge_id), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, AsteriskError):

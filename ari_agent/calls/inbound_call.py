@@ -22,11 +22,11 @@ from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisS
 from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
-from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
@@ -34,7 +34,7 @@ from ari_agent.errors import AsteriskError, CallError, ChannelGone
 _NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
 
-class InboundCall(PhoneCall):
+class InboundCall(TwoLegCall):
     """One call that came in through Stasis(). channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
@@ -142,7 +142,7 @@ class InboundCall(PhoneCall):
         await self._save()
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall.effects,
+        **TwoLegCall.effects,
         StasisEnd: _left_stasis_unless_diverted,
         StasisStart: _fallback_event,
         ChannelVarset: _fallback_event,

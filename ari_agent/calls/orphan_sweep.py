@@ -25,6 +25,7 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_target_channel,
 )
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -56,6 +57,9 @@ class LiveCalls(Protocol):
 
     def has_channel(self, channel_id: str) -> bool:
         """Whether a live call has this channel as its caller's."""
+
+    def has_target(self, channel_id: str) -> bool:
+        """Whether a live call has this channel as the target of its transfer."""
 
     def was_announced(self, channel_id: str) -> bool:
         """Whether an event has told that this channel entered the application."""
@@ -156,6 +160,8 @@ class OrphanSweep:
         app = self._ari.app
         if call_id := call_of_media_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
+        if call_of_target_channel(app, channel.id):
+            return None if self._calls.has_target(channel.id) else Orphan("dialled", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)
         if self._calls.has_channel(channel.id) or not channel.is_in(app):
@@ -165,4 +171,8 @@ class OrphanSweep:
 
 def call_of_dialled_channel(app: str, channel_id: str) -> str | None:
     """Return the id of the call for which we dialled this channel, which is never a caller; None for any other."""
-    return call_of_outbound_channel(app, channel_id) or call_of_detector_channel(app, channel_id)
+    return (
+        call_of_outbound_channel(app, channel_id)
+        or call_of_detector_channel(app, channel_id)
+        or call_of_target_channel(app, channel_id)
+    )

@@ -36,13 +36,13 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
-from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
@@ -78,7 +78,7 @@ class OutboundOrder:
     encryption: MediaEncryption = "disable"
 
 
-class OutboundCall(PhoneCall):
+class OutboundCall(TwoLegCall):
     """One call that we place.
 
     slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
@@ -303,7 +303,7 @@ class OutboundCall(PhoneCall):
         await super()._disconnect_caller(teardown)
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall.effects,
+        **TwoLegCall.effects,
         Teardown: _end,
         Dial: _dial_progressed,
         ChannelStateChange: _state_changed,

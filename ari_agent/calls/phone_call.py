@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Final
 
@@ -21,11 +22,13 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
+from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
+from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.key_presses import KeyPresses
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
@@ -37,7 +40,7 @@ from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
 from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
+from ari_agent.calls.transfers import NO_EXTENSIONS, Transfers
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
@@ -238,6 +241,10 @@ class PhoneCall(CallSession):
     @property
     def _is_being_transferred(self) -> bool:
         return super()._is_being_transferred or self._transfers.waits
+
+    @abstractmethod
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        """Make a transfer to a target that we dial. See TransferringCall."""
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour, and record that a transfer began. See TransferringCall."""

@@ -3,6 +3,7 @@
 | what is found                                                      | what becomes of it                            |
 |--------------------------------------------------------------------|-----------------------------------------------|
 | a call whose channel is not there                                  | ends                                          |
+| a transfer whose target has answered, or is not there              | is told                                       |
 | any other call, after a (re)connection                             | asks for what it missed                       |
 | a channel or bridge of ours that belongs to no call                | is swept, or becomes a call (orphan_sweep.py) |
 | a caller who is back from a detour through the dialplan            | goes on with their call                       |
@@ -26,8 +27,10 @@ from ari_agent.calls.asterisk_loss import AsteriskLoss, CallAudio
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.orphan_sweep import LiveCalls, OrphanSweep
 from ari_agent.calls.session import CallSession
+from ari_agent.calls.session_events import TargetNews, TargetTold
 from ari_agent.calls.state import CallState
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, AsteriskRefused
 
@@ -109,16 +112,29 @@ class Reconciliation:
     async def _compare(self, *, entered_before: frozenset[str] = frozenset(), events_missed: bool = False) -> None:
         # Chosen before Asterisk is asked: a channel that is made meanwhile is not in its list.
         expected = {call.channel_id: call for call in self._calls.live() if call.has_channel}
+        targets = {call.target_channel_id: call for call in self._calls.live() if isinstance(call, TwoLegCall)}
         announced = set(self._calls.announced)
         channels = await self._ari.channels()
         there = {channel.id: channel for channel in channels}
         self._calls.announced -= announced - there.keys()
         await self._end_calls({channel_id: call for channel_id, call in expected.items() if channel_id not in there})
+        await self._look_at_targets(targets, there)
         if events_missed:
             for channel_id in expected.keys() & there.keys():
                 expected[channel_id].post(EventsMissed(there[channel_id]))
         await self.orphans.run(channels, entered_before=entered_before)
         await self._return_callers(channels)
+
+    async def _look_at_targets(self, targets: Mapping[str | None, TwoLegCall], there: Mapping[str, Channel]) -> None:
+        """Tell calls what became of the targets of their transfers. targets: by channel id, None for calls without."""
+        found = {channel_id: call for channel_id, call in targets.items() if channel_id is not None}
+        if found.keys() - there.keys():
+            await self._ari.catch_up()  # why it is gone may be told by an event that is on its way
+        for channel_id, call in found.items():
+            if channel_id not in there:
+                call.post(TargetTold(channel_id, TargetNews.GONE))
+            elif there[channel_id].state == "Up":
+                call.post(TargetTold(channel_id, TargetNews.ANSWERED))
 
     async def _end_calls(self, gone: Mapping[str, CallSession]) -> None:
         """End the calls whose channel is gone. gone: by that channel's id."""

@@ -4,9 +4,9 @@ Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_start
 `call_ended` and `call_analyzed` for every call that has a record; `call_ended` without `call_analysis`. An agent's
 `webhook_url` replaces the account's; `webhook_events` filters; both may name dynamic variables. Of a transfer:
 
-    transfer_started ──▶ transfer_bridged, transfer_ended   the far end has taken the caller over; the leg that
-          │                                                 follows a REFER is not ours, so both come at once
-          └────────────▶ transfer_cancelled                 refused, not answered, or the call ended meanwhile
+    transfer_started ──▶ transfer_bridged ──▶ transfer_ended   the target has the caller, and then one of them hangs up;
+          │                                                    what follows a REFER is not ours: both come at once
+          └────────────▶ transfer_cancelled                    refused, not answered, or the call ended meanwhile
 
 Of what was said: `transcript_updated` when a transcript with a new turn is written down, and once more, complete, when
 a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told.
@@ -101,14 +101,21 @@ class CallRecord:
         self._set_transfer(transfer)
         self._owe(WebhookEventName.TRANSFER_STARTED, transfer)
 
-    def transferred(self, destination: str, now_ms: int) -> None:
-        """Note that the transfer succeeded; owes transfer_bridged, and transfer_ended as our part of it is over."""
+    def bridged(self, destination: str) -> None:
+        """Note that the transfer's target has the caller; owes transfer_bridged. See is_bridged."""
         self._change(transfer_destination=destination)
         if transfer := self._take_transfer():
             self._owe(WebhookEventName.TRANSFER_BRIDGED, transfer)
+
+    def transfer_ended(self, now_ms: int) -> None:
+        """Note that caller and target talk no more, as far as we know; owes transfer_ended."""
         self._change(transfer_end_timestamp=now_ms)
-        if transfer:
-            self._owe(WebhookEventName.TRANSFER_ENDED)
+        self._owe(WebhookEventName.TRANSFER_ENDED)
+
+    def transferred(self, destination: str, now_ms: int) -> None:
+        """Note that the far end has taken the caller over; owes transfer_bridged and transfer_ended."""
+        self.bridged(destination)
+        self.transfer_ended(now_ms)
 
     def transfer_cancelled(self) -> None:
         """Note that the transfer failed; owes transfer_cancelled, unless no transfer was on its way."""
@@ -223,6 +230,11 @@ class CallRecord:
                 timeout_ms=plan.timeout_ms if plan else DEFAULT_TIMEOUT_MS,
             )
         )
+
+
+def is_bridged(call: Call) -> bool:
+    """Whether a call that has not ended is one whose caller and transfer target talk with each other, without us."""
+    return call.transfer_destination is not None and call.transfer_end_timestamp is None
 
 
 def registered_call(

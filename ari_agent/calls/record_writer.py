@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
-from ari_agent.calls.record import CallRecord
+from ari_agent.calls.record import CallRecord, is_bridged
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
@@ -23,13 +23,18 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 class RecordWriter:
-    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own."""
+    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
+
+    left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
+    one over removes it.
+    """
 
     def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
         self._store = store
         self._account_webhook_url = account_webhook_url
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
+        self.left_bridged: list[CallRecord] = []
 
     async def save(self, record: CallRecord) -> bool:
         """Store the record as it is now. False: not stored, and what it owes is kept for the next time.
@@ -68,7 +73,7 @@ class RecordWriter:
         await saving(self.save, record)
 
     async def close_abandoned(self, now_ms: int) -> int:
-        """End the records of calls that died with an earlier run; returns how many.
+        """End the records of calls that died with an earlier run, but for `left_bridged`; returns how many.
 
         Their webhooks go where those of the call went: the record has kept its `agent_override`, and the transfer that
         was on its way. Registered calls whose caller may still turn up are none of them.
@@ -80,12 +85,15 @@ class RecordWriter:
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
             account_url = self._account_webhook_url
             record = CallRecord(call, agent=agent, account_webhook_url=account_url, recovery=recovery)
+            if is_bridged(call):
+                self.left_bridged.append(record)
+                continue
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
             record.ended(no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             await self.save_for_certain(record)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
-        return len(abandoned)
+        return len(abandoned) - len(self.left_bridged)
 
     async def _agent_as_stored(self, call: Call) -> Agent | None:
         """For records without a plan: callers who were turned away, and calls of versions that kept none."""

@@ -12,47 +12,30 @@ word. Then the variables, which Asterisk sets as it takes the channel down, deci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from pydantic import ValidationError
 
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import parse_outcome, refer_variables
-from ari_agent.contract.call_control import TransferOutcome, TransferRequest
-from ari_agent.contract.parsing.explain import explain
+from ari_agent.calls.asked_transfer import AskedTransfer
+from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.phone_number import PhoneNumber
-from ari_agent.errors import InvalidTransferTarget
 
 _STATUS, _PROTOCOL = "TRANSFERSTATUS", "TRANSFERSTATUSPROTOCOL"
 
 
 @dataclass(slots=True)
-class ReferTransfer:
+class ReferTransfer(AskedTransfer):
     """One REFER on its way.
 
-    tell: called exactly once, with the outcome, for the agent or the API that asked. far_end_left: its BYE has come.
-    untold: what Asterisk made of a far end that ended the REFER's subscription without saying how it went.
+    far_end_left: its BYE has come. untold: what Asterisk made of a far end that ended the REFER's subscription without
+    saying how it went.
     """
 
-    request: TransferRequest
-    tell: Callable[[TransferOutcome], None]
     far_end_left: bool = False
     untold: TransferOutcome | None = None
-    _told: bool = False
     _variables: dict[str, str] = field(default_factory=dict)
-
-    def fill(self, fill: Callable[[str], str]) -> None:
-        """Replace the dynamic variables in destination and headers by their values.
-
-        Raises:
-            InvalidTransferTarget: then it is no destination, or a header that cannot be sent.
-        """
-        try:
-            self.request = self.request.filled(fill)
-        except ValidationError as error:
-            raise InvalidTransferTarget(self.request.to, explain(error, root="transfer")) from None
 
     def variables(self, sip: SipHeaders, number: PhoneNumber | None) -> Mapping[str, str]:
         """Return the channel variables that make the dialplan's detour send this REFER.
@@ -84,9 +67,3 @@ class ReferTransfer:
         if self._variables.keys() < {_STATUS, _PROTOCOL}:
             return None
         return parse_outcome([self._variables[_STATUS], self._variables[_PROTOCOL]])
-
-    def finish(self, outcome: TransferOutcome) -> None:
-        """Tell the outcome to whoever asked for the transfer; a second outcome is not told."""
-        if not self._told:
-            self._told = True
-            self.tell(outcome)

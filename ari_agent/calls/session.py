@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar, Final
 
+from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -52,10 +53,9 @@ from ari_agent.calls.pending_answers import PendingAnswers, answer
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue
-from ari_agent.calls.state import Answered, CallEvent, CallState, Ended, IllegalTransition, advance
+from ari_agent.calls.state import ANSWERED_STATES, Answered, CallEvent, CallState, Ended, IllegalTransition, advance
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transcript_writer import TranscriptWriter
-from ari_agent.calls.transfers import TellOutcome, failed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
@@ -353,7 +353,7 @@ class CallSession(ABC):
 
     @property
     def _is_answered(self) -> bool:
-        return self.state in (CallState.TALKING, CallState.TRANSFERRING)
+        return self.state in ANSWERED_STATES
 
     async def _transcript_told(self, event: TranscriptTold) -> None:
         if self._record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from ari_agent.asterisk.events import AriEvent
@@ -33,6 +34,24 @@ class OutcomeOverdue:
     """The far end hung up during a transfer, and Asterisk has not told in time how the transfer ended."""
 
 
+class TargetNews(Enum):
+    """What is to be known of a transfer's target beside Asterisk's events."""
+
+    RINGS_TOO_LONG = "rings too long"
+    EXTENSION_SENT = "has its extension digits"
+    ANSWERED = "has answered"
+    """Seen in Asterisk's list of channels; the event may have been lost."""
+    GONE = "is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTold:
+    """Something is known of the target of a transfer. channel_id: of the target."""
+
+    channel_id: str
+    news: TargetNews
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
@@ -51,5 +70,6 @@ SessionEvent: TypeAlias = (
     | TranscriptDue
     | LastWordsHeard
     | OutcomeOverdue
+    | TargetTold
     | Teardown
 )

@@ -45,6 +45,10 @@ class CallState(Enum):
     ENDED = "ended"
 
 
+ANSWERED_STATES: Final = frozenset({CallState.TALKING, CallState.TRANSFERRING, CallState.CONSULTING, CallState.BRIDGED})
+"""The states of a call that has been answered and is not over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """An agent is chosen for the call."""

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
-from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
+from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel, call_of_target_channel
+from ari_agent.calls.adopted_call import AdoptedCall
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -34,6 +35,7 @@ from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
 from ari_agent.calls.trunk_sync import TrunkSync
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.web_call import WebCall
 from ari_agent.contract.call import Call
@@ -103,6 +105,11 @@ class Switchboard:
         """Whether a live call has this channel as its caller's. See LiveCalls."""
         return channel_id in self._by_channel
 
+    def has_target(self, channel_id: str) -> bool:
+        """Whether a live call has this channel as the target of its transfer. See LiveCalls."""
+        session = self._session_of(channel_id)
+        return isinstance(session, TwoLegCall) and session.has_target(channel_id)
+
     def was_announced(self, channel_id: str) -> bool:
         """Whether an event has told that this channel entered the application. See LiveCalls."""
         return channel_id in self.announced
@@ -132,8 +139,9 @@ class Switchboard:
     def _session_of(self, channel_id: str) -> CallSession | None:
         if session := self._by_channel.get(channel_id):
             return session
-        detecting = call_of_detector_channel(self._services.app, channel_id)
-        return self._by_call.get(detecting) if detecting else None
+        app = self._services.app
+        call_id = call_of_detector_channel(app, channel_id) or call_of_target_channel(app, channel_id)
+        return self._by_call.get(call_id) if call_id else None
 
     def _entered(self, event: StasisStart) -> None:
         replaced = event.replace_channel
@@ -293,6 +301,10 @@ class Switchboard:
         Raises:
             AsteriskError: Asterisk did not answer; to be tried again.
         """
+        if left := self._services.records.left_bridged:
+            bridges = await self._services.ari.bridges()
+            while left:
+                self._begin(AdoptedCall(self._services, left.pop(), bridges))
         await self._reconciliation.after_connection()
 
     async def watch(self) -> None:

@@ -13,10 +13,12 @@ class Teardown:
 
     reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
     dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: what went wrong, in
-    words for the record that hold no secrets; None where the reason says all.
+    words for the record that hold no secrets; None where the reason says all. goes_on_without_us: nobody is hung up,
+    and the record stays open for the next run of the controller.
     """
 
     reason: DisconnectionReason | None
     q850_cause: int | None = None
     continues_in_dialplan: bool = False
     why: str | None = None
+    goes_on_without_us: bool = False

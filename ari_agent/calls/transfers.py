@@ -1,19 +1,22 @@
 """The transfers of one call, one at a time: from the request to its outcome.
 
-Each way to transfer has a file of its own beside this one (`cold_transfer`: by REFER). What they share is here: when a
-call can be transferred at all, who is told how it went, and what becomes of the caller.
+Each way to transfer has a file of its own beside this one (`refer_transfer`, `invite_transfer`). What they share is
+here: when a call can be transferred at all, who is told how it went, and what becomes of the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
-from ari_agent.asterisk.events import ChannelVarset, StasisStart
+from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import outcome_after_bye, was_told
+from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.refer_transfer import ReferTransfer
+from ari_agent.calls.session_events import TargetTold
 from ari_agent.calls.state import CallState
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
@@ -34,12 +37,8 @@ NO_EXTENSIONS: Final = (
 )
 """What is said of a bare extension: by REFER, the caller's carrier would look for it."""
 
-TellOutcome = Callable[[TransferOutcome], None]
-
-
-def failed(message: str) -> TransferOutcome:
-    """Return the outcome of a transfer that could not begin, with this message."""
-    return TransferOutcome(status="failed", message=message)
+DIALLED_MODES: Final = frozenset({"sip_invite"})
+"""The modes whose target we dial ourselves."""
 
 
 class TooManyTransfers(CallError):
@@ -69,6 +68,9 @@ class TransferringCall(Protocol):
 
     def hear_out(self) -> bool:
         """Post LastWordsHeard once the caller has heard what the agent said so far; False where all is heard."""
+
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        """Make a transfer to a target that we dial. attempt: 0 to 9, another for each of the call."""
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         """Send the caller to the dialplan's REFER detour; the agent stays.
@@ -119,7 +121,7 @@ class Transfers:
     def __init__(self, call: TransferringCall, log: CallLog) -> None:
         self._call = call
         self._log = log
-        self._transfer: ReferTransfer | None = None
+        self._transfer: ReferTransfer | InviteTransfer | None = None
         self._refer_unanswered = False
         self._asked = 0
         self.waits = False
@@ -138,13 +140,14 @@ class Transfers:
         if self._asked > MAX_TRANSFERS:
             self._refused(request, str(too_many := TooManyTransfers()))
             raise too_many
-        transfer = ReferTransfer(request, tell)
+        transfer: ReferTransfer | InviteTransfer
+        if request.mode in DIALLED_MODES:
+            transfer = self._call.new_invite(request, tell, attempt=self._asked - 1)
+        else:
+            transfer = ReferTransfer(request, tell)
         try:
             transfer.fill(self._call.fill)
-            if not is_extension(transfer.request.to):
-                transfer.variables(self._call.sip, self._call.number)
-            elif self._call.extensions_context is None:
-                raise InvalidTransferTarget(transfer.request.to, NO_EXTENSIONS)
+            self._check(transfer)
         except CallError as error:
             self._refused(request, str(error))
             transfer.finish(failed(str(error)))
@@ -158,6 +161,14 @@ class Transfers:
         else:
             await self.leave()
 
+    def _check(self, transfer: ReferTransfer | InviteTransfer) -> None:
+        if is_extension(transfer.request.to) and self._call.extensions_context is None:
+            raise InvalidTransferTarget(transfer.request.to, NO_EXTENSIONS)
+        if isinstance(transfer, InviteTransfer):
+            transfer.check()
+        elif not is_extension(transfer.request.to):
+            transfer.variables(self._call.sip, self._call.number)
+
     def _refused(self, request: TransferRequest, why: str) -> None:
         self._log.warning("transfer refused: %s", why, extra={"to": request.to})
         self._call.note_fault(f"A transfer to {request.to} was refused: {why}")
@@ -168,6 +179,9 @@ class Transfers:
         if transfer is None:
             return
         try:
+            if isinstance(transfer, InviteTransfer):
+                await self._consulted(transfer, await transfer.begin())
+                return
             if is_extension(transfer.request.to):
                 await self._call.leave_for_extension(transfer.request)
                 transfer.finish(TransferOutcome(status="succeeded", message="the extension is being called"))
@@ -185,8 +199,10 @@ class Transfers:
             return f"the call is {self._call.state.value}, not talking"
         if self.waits:
             return "another transfer begins as soon as the agent's last words are heard"
+        if request.mode in DIALLED_MODES:
+            return None
         if request.mode != "sip_refer":
-            return f"mode {request.mode} is not served; use sip_refer"
+            return f"mode {request.mode} is not served; use sip_refer or sip_invite"
         if self._refer_unanswered:
             return "the far end never answered the last REFER, so it gets no other"
         return None
@@ -194,7 +210,7 @@ class Transfers:
     async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""
         transfer = self._transfer
-        if transfer is None:
+        if not isinstance(transfer, ReferTransfer):
             return
         outcome = transfer.observe(event)
         if outcome is None:
@@ -215,7 +231,7 @@ class Transfers:
         to tell its outcome.
         """
         transfer = self._transfer
-        if transfer is None or self.waits:
+        if not isinstance(transfer, ReferTransfer) or self.waits:
             return False
         waited, transfer.far_end_left = transfer.far_end_left, transfer.far_end_left or said_bye
         heard = transfer.heard
@@ -230,10 +246,53 @@ class Transfers:
         await self._succeeded(transfer, heard)
         return True
 
+    # A target that we dial.
+
+    @property
+    def _target(self) -> InviteTransfer | None:
+        return self._transfer if isinstance(self._transfer, InviteTransfer) else None
+
+    @property
+    def target_channel_id(self) -> str | None:
+        """The channel of the target that is dialled or talks; None where there is none."""
+        return self._target.leg.channel_id if self._target and self._target.is_under_way else None
+
+    def has_target(self, channel_id: str) -> bool:
+        """Whether a channel is that of the target, or becomes it."""
+        return self._target is not None and self._target.leg.channel_id == channel_id
+
+    def adopt(self, transfer: InviteTransfer) -> None:
+        """Take over a transfer of an earlier run, whose target talks with the caller."""
+        self._transfer = transfer
+
+    async def observe_target(self, channel_id: str, event: AriEvent | TargetTold) -> None:
+        """Take note of what happens to a target; one of an earlier transfer counts no more."""
+        if self._target and self.has_target(channel_id):
+            await self._consulted(self._target, await self._target.observe(event))
+
+    async def _consulted(self, transfer: InviteTransfer, outcome: TransferOutcome | None) -> None:
+        if outcome is None:
+            return
+        if outcome.status == "succeeded":
+            self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+            return
+        self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
+        self._call.note_fault(_fault(transfer, outcome))
+        self._transfer = None
+        transfer.finish(outcome)
+        await self._call.transfer_failed()
+
+    async def end_target(self, q850_cause: int | None) -> None:
+        """Hang up the target, where there is one, because the call ends. None: normal clearing."""
+        if self._target:
+            await self._target.end(q850_cause)
+
+    # A REFER.
+
     async def outcome_overdue(self) -> None:
         """Wait no longer for Asterisk, or for a BYE, to tell what became of the transfer."""
         transfer = self._transfer
-        if transfer is None:
+        if not isinstance(transfer, ReferTransfer):
             return
         if transfer.far_end_left:
             await self._end_after_bye(transfer)
@@ -267,12 +326,13 @@ class Transfers:
         await self._call.transfer_failed()
 
 
-def _summary(transfer: ReferTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
+def _summary(transfer: AskedTransfer, outcome: TransferOutcome) -> Mapping[str, object]:
     """Return the facts of a transfer and its outcome that belong into a log line."""
-    return {"to": transfer.request.to, "status": outcome.status, "sip_status": outcome.sip_status}
+    told = {"status": outcome.status, "sip_status": outcome.sip_status, "why": outcome.message}
+    return {"to": transfer.request.to, **told}
 
 
-def _fault(transfer: ReferTransfer, outcome: TransferOutcome) -> str:
+def _fault(transfer: AskedTransfer, outcome: TransferOutcome) -> str:
     """Return what the summary of the call says of a transfer that failed."""
     status = f" ({outcome.sip_status})" if outcome.sip_status else ""
     return f"A transfer to {transfer.request.to} failed: {outcome.message}{status}"

@@ -31,6 +31,9 @@ MEDIA: Final = {
 }
 CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = {
     "ring": (lambda ari: ari.ring("c1"), None),
+    "stop_ringing": (lambda ari: ari.stop_ringing("c1"), None),
+    "start_music": (lambda ari: ari.start_music("c1", "default"), None),
+    "stop_music": (lambda ari: ari.stop_music("c1"), None),
     "answer": (lambda ari: ari.answer("c1"), None),
     "hang_up": (lambda ari: ari.hang_up("c1", q850_cause=17), None),
     "continue_in_dialplan": (

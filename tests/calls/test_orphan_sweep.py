@@ -26,6 +26,9 @@ class Calls:
     def has_call(self, call_id: str) -> bool:
         return call_id in self.calls
 
+    def has_target(self, channel_id: str) -> bool:
+        return False
+
     def has_channel(self, channel_id: str) -> bool:
         return channel_id in self.channels
 

@@ -6,21 +6,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import BridgeAttendedTransfer, Channel, StasisStart
 from ari_agent.calls.hold import HoldReason
 from ari_agent.calls.media.commands import CallerAway, Command
-from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.state import CallState
+from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk, Noted
 from tests.calls.test_switchboard import services
 
 
-class AnsweredCall(PhoneCall):
+class AnsweredCall(TwoLegCall):
     """A call in progress that notes what its media half is told."""
 
     direction = CallDirection.INBOUND
@@ -44,9 +45,9 @@ class AnsweredCall(PhoneCall):
     def linked_id(self) -> str | None:
         return self._leg.linked_id
 
-    async def leave(self) -> None:
-        """Be away in a transfer."""
-        self.state = CallState.TRANSFERRING
+    def leave(self, state: CallState) -> None:
+        """Have the caller be away in a transfer, or wait."""
+        self.state = state
         self._caller_leaves(HoldReason.TRANSFER)
 
 
@@ -62,9 +63,12 @@ async def call(tmp_path: Path) -> AsyncIterator[AnsweredCall]:
         await ari.close()
 
 
-async def test_a_caller_who_is_back_and_cannot_be_joined_is_not_told_to_be_back(call: AnsweredCall) -> None:
-    await call.leave()
-    await call.caller_returned()
+@pytest.mark.parametrize("state", [CallState.TRANSFERRING, CallState.CONSULTING])
+async def test_a_caller_who_is_back_and_cannot_be_joined_is_not_told_to_be_back(
+    call: AnsweredCall, state: CallState
+) -> None:
+    call.leave(state)
+    await (call.caller_returned if state is CallState.TRANSFERRING else call.caller_back_from_wait)()
     assert (call.state, call.reason) == (CallState.ENDED, DisconnectionReason.ERROR_RETELL)
     assert call.commands == [CallerAway()]
 

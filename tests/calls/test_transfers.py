@@ -9,7 +9,9 @@ import pytest
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
+from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.state import CallState
 from ari_agent.calls.transfers import Transfers
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
@@ -31,6 +33,9 @@ class ACall:
 
     def hear_out(self) -> bool:
         return False
+
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        raise NotImplementedError
 
     async def leave_for_refer(self, request: TransferRequest, variables: Mapping[str, str]) -> None:
         self.state = CallState.TRANSFERRING

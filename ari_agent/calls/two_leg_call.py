@@ -1,0 +1,236 @@
+"""A phone call that can dial the target of a transfer, its second leg, and leave it alone with the caller.
+
+    state        caller                 target                     agent                   who hangs up
+    CONSULTING   hears ringing or       dialled, or spoken to      hears silence           caller: target is cancelled
+                 music                                                                     target: back to the agent
+    BRIDGED      talks to the target    in the caller's bridge     gone, its slot, too     either: so is the other
+
+A call that is BRIDGED is two people in Asterisk. It outlives our process: the next run takes it over (AdoptedCall), and
+what concerned the agent (its duration, its silence) does not end it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
+from ari_agent.asterisk.names import call_of_target_channel
+from ari_agent.asterisk.target import Target, TrunkEndpoint, target
+from ari_agent.asterisk.trunks import Trunks, trunk
+from ari_agent.calls.asked_transfer import TellOutcome
+from ari_agent.calls.call_requests import CallerGone, ShuttingDown
+from ari_agent.calls.caller_leg import CallerLeg
+from ari_agent.calls.hold import HoldReason
+from ari_agent.calls.hold_music import HoldMusic
+from ari_agent.calls.invite_transfer import InviteTransfer
+from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, CallerInactive, MediaSpec, NoAudioReceived
+from ari_agent.calls.media.commands import Command
+from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.phone_call import PhoneCall
+from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TargetTold
+from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
+from ari_agent.calls.target_leg import TargetLeg
+from ari_agent.calls.teardown import Teardown
+from ari_agent.contract.call import CallDirection
+from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.errors import AsteriskError, AsteriskRefused
+
+_NO_SUCH_ENDPOINT: Final = 500
+_DEFAULT_RING_MS: Final = 30_000
+_OF_THE_AGENT: Final = (
+    AgentFailed,
+    AgentHungUp,
+    CallerInactive,
+    NoAudioReceived,
+    MaxDurationReached,
+    ChannelDtmfReceived,
+)
+"""What means nothing to a call whose agent has left it to the two."""
+
+
+class TwoLegCall(PhoneCall):
+    """One phone call, with the target of its transfer; see the table above."""
+
+    _ring_duration_ms = _DEFAULT_RING_MS
+    _caller_cause: int | None = None
+
+    # What happens.
+
+    async def _handle(self, event: SessionEvent) -> None:
+        if isinstance(event, TargetTold):
+            await self._transfers.observe_target(event.channel_id, event)
+        elif isinstance(event, AriEvent) and call_of_target_channel(self._services.app, event.channel_id or ""):
+            await self._transfers.observe_target(event.channel_id or "", event)
+        elif self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
+            await super()._handle(event)
+
+    def _command(self, command: Command) -> None:
+        if self.state is not CallState.BRIDGED:
+            super()._command(command)
+
+    async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
+        if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
+            self._caller_cause = event.cause
+        await super()._caller_gone(event)
+
+    async def _shutting_down(self, event: ShuttingDown) -> None:
+        if self.state is CallState.BRIDGED:
+            await super()._end(Teardown(None, goes_on_without_us=True))
+        else:
+            await super()._shutting_down(event)
+
+    @property
+    def _is_being_transferred(self) -> bool:
+        return super()._is_being_transferred or self.state is CallState.CONSULTING
+
+    @property
+    def target_channel_id(self) -> str | None:
+        """The channel of the target that is dialled or talks; None where there is none."""
+        return self._transfers.target_channel_id
+
+    def has_target(self, channel_id: str) -> bool:
+        """Whether a channel is that of this call's target, or becomes it."""
+        return self._transfers.has_target(channel_id)
+
+    # What a transfer does: see ConsultingCall.
+
+    def _new_media(self, spec: MediaSpec) -> MediaSession:
+        if spec.agent:
+            self._ring_duration_ms = spec.agent.ring_duration_ms
+        return super()._new_media(spec)
+
+    def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
+        """Make a transfer to a target that we dial. See TransferringCall."""
+        services = self._services
+        leg = TargetLeg(services.ari, app=services.app, call_id=self.call_id, attempt=attempt)
+        return InviteTransfer(request, tell, call=self, leg=leg, music=HoldMusic(services.ari))
+
+    @property
+    def leg(self) -> CallerLeg:
+        """The caller's side in Asterisk. See ConsultingCall."""
+        return self._leg
+
+    def target(self, request: TransferRequest) -> Target:
+        """Return how the target is dialled. See ConsultingCall."""
+        number = self._number
+        config = number.sip_outbound_trunk_config if number else None
+        own = trunk(self._services.app, number.phone_number, config) if number and config else None
+        return target(
+            request,
+            call_id=self.call_id,
+            phone_number=number.phone_number if number else "",
+            own=TrunkEndpoint(own.id, own.endpoint, own.aor["contact"]) if own else None,
+            context=self._services.extensions_context or "",
+            caller=self._transferee_number,
+        )
+
+    @property
+    def _transferee_number(self) -> str:
+        call = self.record
+        number = (call.to_number if self.direction is CallDirection.OUTBOUND else call.from_number) if call else None
+        return number or ""
+
+    async def make_target(self, leg: TargetLeg, target: Target) -> None:
+        """Make the target's channel, once more where Asterisk had lost the trunk. See ConsultingCall."""
+        try:
+            await leg.create(target)
+        except AsteriskRefused as error:
+            if error.status != _NO_SUCH_ENDPOINT or self._number is None:
+                raise
+            trunks = Trunks(self._services.ari, app=self._services.app)
+            await trunks.put(self._number.phone_number, self._number.sip_outbound_trunk_config)
+            await leg.create(target)
+
+    def ring_ms(self, request: TransferRequest) -> int:
+        """Return for how long the target may ring. See ConsultingCall."""
+        return request.transfer_ring_duration_ms or self._ring_duration_ms
+
+    async def caller_waits(self, request: TransferRequest) -> None:
+        """Go to CONSULTING. See ConsultingCall."""
+        self._digits.clear()
+        self._advance(TargetDialled())
+        self._caller_leaves(HoldReason.TRANSFER)
+        if self._record:
+            self._record.transfer_started(request)
+            self.run_beside(self._save())
+
+    async def caller_back_from_wait(self) -> None:
+        """Go back to TALKING, or end the call. See ConsultingCall."""
+        self._advance(TransferFailed())
+        if self._deferred_teardown:
+            await self._end(self._deferred_teardown)
+            return
+        try:
+            await self._leg.rejoin_agent()
+        except AsteriskError as error:
+            self._log.error("caller is back but not joined to the agent: %s", error)
+            reason = DisconnectionReason.ERROR_RETELL
+            await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            return
+        self._caller_returns(HoldReason.TRANSFER)
+
+    async def left_alone(self, destination: str) -> None:
+        """Go to BRIDGED. See ConsultingCall."""
+        self._advance(Bridged())
+        if self.media:
+            self.run_beside(self._leave(self.media))
+        await self._exit_stack.aclose()
+        if self._record:
+            self._record.bridged(destination)
+            await self._save()
+
+    async def _leave(self, media: MediaHalf) -> None:
+        """Let the agent go, and the external media channel."""
+        try:
+            await self._leg.release_media()
+        except AsteriskError as error:
+            self._log.warning("external media not released yet: %s", error)
+        await media.close()
+
+    async def target_hung_up(self, q850_cause: int | None) -> None:
+        """End the call with the same cause. See ConsultingCall."""
+        await self._end(Teardown(DisconnectionReason.CALL_TRANSFER, q850_cause or NORMAL_CLEARING))
+
+    def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task beside the queue. See ConsultingCall."""
+        self._start_task(work)
+
+    def post_later(self, delay_ms: float, event: TargetTold) -> None:
+        """Post an event after delay_ms. See ConsultingCall."""
+        self._post_later(delay_ms, event)
+
+    # The end.
+
+    async def _end(self, teardown: Teardown) -> None:
+        """End the call; one that is BRIDGED ends as a transfer, unless the API stops it."""
+        if self.state is CallState.BRIDGED:
+            if teardown.reason is not DisconnectionReason.MANUAL_STOPPED:
+                teardown = replace(teardown, reason=DisconnectionReason.CALL_TRANSFER)
+            if self._record:
+                self._record.transfer_ended(self._services.now_ms())
+        await super()._end(teardown)
+
+    async def _disconnect_caller(self, teardown: Teardown) -> None:
+        if teardown.goes_on_without_us:
+            return
+        cause = teardown.q850_cause or self._caller_cause
+        await asyncio.gather(super()._disconnect_caller(teardown), self._transfers.end_target(cause))
+
+    async def _release_caller_leg(self) -> None:
+        if not self._teardown.goes_on_without_us:
+            await super()._release_caller_leg()
+
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **PhoneCall.effects,
+        Teardown: _end,
+        CallerGone: _caller_gone,
+        ChannelHangupRequest: _caller_gone,
+        ChannelDestroyed: _caller_gone,
+        ShuttingDown: _shutting_down,
+    }
