@@ -51,6 +51,10 @@ class CallerLeg:
         """Go on with another channel, which has taken the caller's place in the bridge."""
         self.channel_id, self.linked_id = channel_id, None
 
+    async def let_go(self, channel_id: str) -> None:
+        """Hang up a channel whose place another has taken (RFC 3891 section 3), unless Asterisk has. Raises nothing."""
+        await end_channel(self._ari, channel_id, {}, q850_cause=NORMAL_CLEARING)
+
     async def join_media(self, host: str, port: int) -> tuple[str, int]:
         """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
         self._has_media = True  # from here on there may be something to release, whatever fails

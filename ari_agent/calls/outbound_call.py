@@ -36,6 +36,7 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
+from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
@@ -191,13 +192,20 @@ class OutboundCall(TwoLegCall):
                     DisconnectionReason.DIAL_FAILED, WITHOUT_KEYS, q850_cause=_BEARER_NOT_AVAILABLE
                 )
                 return
-            self._begin_conversation(
-                self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
-            )
-            self._answered.set()
-            self._start_task(self._save())
-            if self._drop_machines or self._agent.voicemail_option:
-                self._start_task(self._detector.listen(self.channel_id))
+            self._far_end_answered(self.media)
+
+    def _far_end_answered(self, media: MediaHalf) -> None:
+        self._begin_conversation(self._outbound_record, media, max_duration_ms=self._agent.max_call_duration_ms)
+        self._answered.set()
+        self._start_task(self._save())
+        if self._drop_machines or self._agent.voicemail_option:
+            self._start_task(self._detector.listen(self.channel_id))
+
+    async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
+        """Go on with the channel that has taken the far end's place: while ours rang, by picking up the call."""
+        await super()._caller_replaced(channel, replaced)
+        if channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
+            self._far_end_answered(self.media)
 
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:

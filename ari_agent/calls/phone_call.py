@@ -108,6 +108,7 @@ class PhoneCall(CallSession):
         self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
         self._log.learn(channel_id=channel.id)
         self._leg.replace_channel(channel.id)
+        self._start_task(self._leg.let_go(replaced.id))
         self._caller_returns(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
         if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class AnsweredCall(TwoLegCall):
         super().__init__(services(ari, folder), call_id="call_7", channel_id="1.7")
         self.state = CallState.TALKING
         self.commands: list[Command] = []
+        self.beside: list[asyncio.Task[None]] = []
 
     async def _connect(self) -> None:
         """It is answered already."""
@@ -45,6 +47,9 @@ class AnsweredCall(TwoLegCall):
     def linked_id(self) -> str | None:
         return self._leg.linked_id
 
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        self.beside.append(asyncio.create_task(work))
+
     def leave(self, state: CallState) -> None:
         """Have the caller be away in a transfer, or wait."""
         self.state = state
@@ -59,7 +64,9 @@ def cannot_join(noted: Noted) -> tuple[int, Any] | None:
 async def call(tmp_path: Path) -> AsyncIterator[AnsweredCall]:
     async with FakeAsterisk(answer=cannot_join) as asterisk:
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
-        yield AnsweredCall(ari, tmp_path)
+        made = AnsweredCall(ari, tmp_path)
+        yield made
+        await asyncio.gather(*made.beside)
         await ari.close()
 
 

@@ -258,15 +258,34 @@ class SipCaller(asyncio.DatagramProtocol):
         """The REFER of the other side."""
         return await self._until(lambda: first(self.received, method="REFER"), "REFER", timeout_s)
 
+    async def send_on(self, to: str, *, parameters: str = "", timeout_s: float = 5.0) -> SipMessage:
+        """REFER whom we talk to elsewhere (blind transfer, RFC 5589 section 6); the answer. parameters: of the URI."""
+        host, port = self.pbx
+        headers = [
+            ("Refer-To", f"<sip:{to}@{host}:{port}{parameters}>"),
+            ("Referred-By", self._need_dialog().local_uri),
+        ]
+        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
+
     async def hand_over_to(self, other: SipCaller, *, timeout_s: float = 5.0) -> SipMessage:
         """REFER whom we talk to into the call of our other line (attended transfer, RFC 5589 section 7); the answer."""
-        host, port = self.pbx
-        line = other._need_dialog()
-        user = uri_of(line.remote_uri).removeprefix("sip:").partition("@")[0]
-        replaces = quote(f"{line.call_id};to-tag={line.remote_tag};from-tag={line.local_tag}", safe="")
-        refer_to = f"<sip:{user}@{host}:{port}?Replaces={replaces}>"
-        headers = [("Refer-To", refer_to), ("Referred-By", self._need_dialog().local_uri)]
-        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
+        user = uri_of(other._need_dialog().remote_uri).removeprefix("sip:").partition("@")[0]
+        parameters = f"?Replaces={quote(other.replaces(), safe='')}"
+        return await self.send_on(user, parameters=parameters, timeout_s=timeout_s)
+
+    async def told(self, status: int, *, timeout_s: float = 10.0) -> SipMessage:
+        """The NOTIFY that tells this status of our REFER."""
+        fragment = f"SIP/2.0 {status} ".encode()
+        return await self._until(
+            lambda: next((m for m in self.received if m.method == "NOTIFY" and m.body.startswith(fragment)), None),
+            f"NOTIFY {status}",
+            timeout_s,
+        )
+
+    def replaces(self) -> str:
+        """The Replaces header (RFC 3891) of an INVITE that takes our place."""
+        dialog = self._need_dialog()
+        return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
 
     async def hold(self) -> None:
         """Re-INVITE with sendonly, and silence on the line."""

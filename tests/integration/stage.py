@@ -65,6 +65,9 @@ exten = waits,1,Set(GLOBAL(AT_RECEPTION)=${CHANNEL})
  same = n,Wait(60)
 exten = reception,1,Bridge(${AT_RECEPTION})
  same = n,Hangup()
+; A colleague takes a call that rings at another phone, whose channel this names.
+exten = picks-up,1,PickupChan(${RINGING_PHONE},p)
+ same = n,Hangup()
 ; The same in a variable for the agent: in the first step, and in a later one.
 exten = _*73X.,1,Set(AGENTVAR_latin=M${EVAL(ü):0:1}ller)
  same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
