@@ -236,6 +236,7 @@ def _switchboard(
         speech=shared.speech,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
+        caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(

@@ -206,6 +206,9 @@ class Settings(BaseSettings):
     extensions_context: Annotated[str | None, AfterValidator(_context), BeforeValidator(_unset_if_empty)] = Field(
         None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
     )
+    caller_transfers: Annotated[Literal["refuse", "allow"], BeforeValidator(_lower)] = Field(
+        "refuse", description="whether the phone of a caller may send the agent on to a number or extension by REFER"
+    )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"
     )

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.caller_refer import TRANSFER_CONTEXT, CallerTransfers, handling, undone
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.header_reader import CALL_ID
 from ari_agent.asterisk.names import bridge_id, media_channel_id
@@ -22,7 +23,7 @@ from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
+from ari_agent.errors import AsteriskError, ChannelGone, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 from ari_agent.media.socket import host_and_port
 
@@ -43,13 +44,28 @@ class CallerLeg:
         self.channel_id = channel_id
         self.linked_id: str | None = None
         self._ari = ari
+        self._undo: Mapping[str, str] = {}
         self._media_id = media_channel_id(app, call_id)
         self.bridge_id = bridge_id(app, call_id)
         self._has_media = False
 
     def replace_channel(self, channel_id: str) -> None:
         """Go on with another channel, which has taken the caller's place in the bridge."""
-        self.channel_id, self.linked_id = channel_id, None
+        self.channel_id, self.linked_id, self._undo = channel_id, None, {}
+
+    async def handle_refers(self, policy: CallerTransfers) -> None:
+        """Have Asterisk follow the policy with REFERs that the caller's phone sends. Raises nothing."""
+        try:
+            before = await self._ari.read_variable(self.channel_id, TRANSFER_CONTEXT) if policy == "refuse" else None
+            await self._ari.set_variables(self.channel_id, handling(policy))
+        except ChannelGone:
+            return
+        except AsteriskError as error:
+            log.warning(
+                "REFERs of the caller's phone stay Asterisk's: %s", error, extra={"channel_id": self.channel_id}
+            )
+            return
+        self._undo = undone(policy, before or "")
 
     async def let_go(self, channel_id: str) -> None:
         """Hang up a channel whose place another has taken (RFC 3891 section 3), unless Asterisk has. Raises nothing."""
@@ -96,7 +112,7 @@ class CallerLeg:
             InvalidTransferTarget: the context does not have it.
         """
         await self.check_extension(context, extension)
-        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.set_variables(self.channel_id, {**variables, **self._undo})
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
 
     async def check_extension(self, context: str, extension: str) -> None:
@@ -168,6 +184,8 @@ class CallerLeg:
 
         Whatever fails, the channel ends: see `end_channel`.
         """
+        if q850_cause is None:
+            variables = {**variables, **self._undo}
         await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
         if self.linked_id is not None and self.linked_id != self.channel_id:
             # The dialplan has nothing for a link, and Asterisk may leave whom it linked alone in their bridge.

@@ -38,12 +38,12 @@ from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verd
 from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.record import CallRecord
+from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
-from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
@@ -79,7 +79,7 @@ class OutboundOrder:
     encryption: MediaEncryption = "disable"
 
 
-class OutboundCall(TwoLegCall):
+class OutboundCall(ReferableCall):
     """One call that we place.
 
     slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
@@ -154,6 +154,7 @@ class OutboundCall(TwoLegCall):
         )
         self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._answered.wait()
+        await self._handle_refers()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
             self._sip = await read_far_end(self._services.ari, self.channel_id)
@@ -311,7 +312,7 @@ class OutboundCall(TwoLegCall):
         await super()._disconnect_caller(teardown)
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **TwoLegCall.effects,
+        **ReferableCall.effects,
         Teardown: _end,
         Dial: _dial_progressed,
         ChannelStateChange: _state_changed,

@@ -105,16 +105,23 @@ class PhoneCall(CallSession):
 
     async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
         """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
-        self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
-        self._log.learn(channel_id=channel.id)
-        self._leg.replace_channel(channel.id)
+        self._go_on_with(channel.id, replaced_channel_id=replaced.id)
         self._start_task(self._leg.let_go(replaced.id))
-        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
-        self._sip = SipHeaders()
         if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
             return
         if caller := await self._learn_transferee(channel):
             self._sip = caller.sip
+
+    def _go_on_with(self, channel_id: str, *, replaced_channel_id: str) -> None:
+        self._log.info("caller replaced", extra={"replaced_channel_id": replaced_channel_id})
+        self._log.learn(channel_id=channel_id)
+        self._leg.replace_channel(channel_id)
+        self._start_task(self._handle_refers())
+        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
+        self._sip = SipHeaders()
+
+    async def _handle_refers(self) -> None:
+        await self._leg.handle_refers(self._services.caller_transfers)
 
     async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:
         for party in event.parties:

@@ -6,7 +6,7 @@ here: when a call can be transferred at all, who is told how it went, and what b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
@@ -14,6 +14,7 @@ from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import outcome_after_bye, was_told
 from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.caller_transfer import CallerTransfer
 from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.session_events import TargetTold
@@ -39,6 +40,10 @@ NO_EXTENSIONS: Final = (
 
 DIALLED_MODES: Final = frozenset({"sip_invite"})
 """The modes whose target we dial ourselves."""
+
+
+NewCallerTransfer = Callable[[TransferRequest, TellOutcome, int], CallerTransfer]
+"""request, tell, attempt as for `new_invite` -> the transfer."""
 
 
 class TooManyTransfers(CallError):
@@ -126,8 +131,12 @@ class Transfers:
         self._asked = 0
         self.waits = False
 
-    async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
+    async def begin(
+        self, request: TransferRequest, tell: TellOutcome, *, of_phone: NewCallerTransfer | None = None
+    ) -> None:
         """Begin a transfer, after the agent's last words; `tell` gets its outcome once, at once if it cannot begin.
+
+        of_phone: makes a transfer that the caller's phone asks for, which waits for no words.
 
         Raises:
             TooManyTransfers, InvalidTransferTarget: this call may not transfer so often, or not there; nothing is told.
@@ -141,7 +150,9 @@ class Transfers:
             self._refused(request, str(too_many := TooManyTransfers()))
             raise too_many
         transfer: ReferTransfer | InviteTransfer
-        if request.mode in DIALLED_MODES:
+        if of_phone:
+            transfer = of_phone(request, tell, self._asked - 1)
+        elif request.mode in DIALLED_MODES:
             transfer = self._call.new_invite(request, tell, attempt=self._asked - 1)
         else:
             transfer = ReferTransfer(request, tell)
@@ -156,7 +167,7 @@ class Transfers:
             self._refused(transfer.request, why_not)
             raise InvalidTransferTarget(transfer.request.to, why_not)
         self._transfer = transfer
-        if self._call.hear_out():
+        if not of_phone and self._call.hear_out():
             self.waits = True
         else:
             await self.leave()
@@ -197,8 +208,12 @@ class Transfers:
     def _why_not(self, request: TransferRequest) -> str | None:
         if self._call.state is not CallState.TALKING:
             return f"the call is {self._call.state.value}, not talking"
-        if self.waits:
-            return "another transfer begins as soon as the agent's last words are heard"
+        if self.waits or self.serves_phone():
+            return (
+                "another transfer begins as soon as the agent's last words are heard"
+                if self.waits
+                else "the caller's phone is transferring the call"
+            )
         if request.mode in DIALLED_MODES:
             return None
         if request.mode != "sip_refer":
@@ -231,6 +246,8 @@ class Transfers:
         to tell its outcome.
         """
         transfer = self._transfer
+        if isinstance(transfer, CallerTransfer):
+            return transfer.caller_left()
         if not isinstance(transfer, ReferTransfer) or self.waits:
             return False
         waited, transfer.far_end_left = transfer.far_end_left, transfer.far_end_left or said_bye
@@ -247,6 +264,10 @@ class Transfers:
         return True
 
     # A target that we dial.
+
+    def serves_phone(self) -> bool:
+        """Whether a transfer is under way that the caller's phone has asked for."""
+        return isinstance(self._transfer, CallerTransfer)
 
     @property
     def _target(self) -> InviteTransfer | None:
@@ -275,6 +296,8 @@ class Transfers:
             return
         if outcome.status == "succeeded":
             self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+            if not transfer.is_under_way:  # the target is the caller now
+                self._transfer = None
             return
         self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))

@@ -67,7 +67,11 @@ class TwoLegCall(PhoneCall):
             await self._transfers.observe_target(event.channel_id, event)
         elif isinstance(event, AriEvent) and call_of_target_channel(self._services.app, event.channel_id or ""):
             await self._transfers.observe_target(event.channel_id or "", event)
-        elif self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
+        else:
+            await self._handle_callers(event)
+
+    async def _handle_callers(self, event: SessionEvent) -> None:
+        if self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
             await super()._handle(event)
 
     def _command(self, command: Command) -> None:

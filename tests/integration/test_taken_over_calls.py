@@ -80,6 +80,29 @@ async def test_who_picks_up_a_call_that_we_placed_talks_to_its_agent(stage: Stag
     assert record["retell_llm_dynamic_variables"] == {"transferee_number": "+14155550123", "transferee_name": "Ada"}
 
 
+async def test_a_phone_may_not_send_its_agent_on_unless_a_setting_says_so(stage: Stage) -> None:
+    logged = len(stage.controller.log_text())
+    async with stage.caller(**RECEPTION) as phone, talking(stage, phone) as call:
+        assert (await phone.send_on("waits")).status == 202
+        await phone.told(404)
+        await call.hears_itself()
+    record = await ended_once(stage, call.call_id)
+    assert record["disconnection_reason"] == "user_hangup"
+    assert calls_in(stage.controller.log_text()[logged:]) == 1
+
+
+async def test_the_dialplan_decides_again_once_the_agent_has_let_the_caller_go(stage: Stage) -> None:
+    agent = stage.agents.agent()
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with stage.caller(**RECEPTION) as phone:
+        await phone.call(f"*70{number[1:]}")
+        agent_call = await agent.call()
+        await stage.begun(str(agent_call.about["call_id"]))
+        await agent_call.transfer("101")
+        await phone.bye()
+    assert f"{RECEPTION['user']}/desks" in await stage.pbx.cli("dialplan show globals")
+
+
 async def test_a_caller_may_be_handed_over_twice(stage: Stage) -> None:
     async with (
         stage.caller(**CALLER) as caller,
