@@ -78,6 +78,7 @@ class ReferableCall(TwoLegCall):
         phone_id = self.channel_id
         self._phones_that_left |= {phone_id}
         self.on_new_caller(leg.channel_id)
+        self.has_channel = True
         self._go_on_with(leg.channel_id, replaced_channel_id=phone_id)
         self._caller_returns(HoldReason.TRANSFER)
         self.run_beside(self._part_from(phone_id))
@@ -96,6 +97,7 @@ class ReferableCall(TwoLegCall):
 
     def caller_is_away(self) -> None:
         """Have the agent hear silence. See ReplacingCall."""
+        self.has_channel = False
         self._caller_leaves(HoldReason.TRANSFER)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:

@@ -60,6 +60,8 @@ async def test_whom_the_phone_names_talks_to_the_same_agent(stage: Stage, hangs_
         await phone.bye()
         call.caller = desk
         await call.hears_itself()
+        await desk.info_digit("7")
+        await call.agent.event("dtmf")
         if hangs_up == "agent":
             await call.agent.hang_up()
             await desk.bye()
@@ -124,13 +126,12 @@ async def test_an_extension_of_the_pbx_is_dialled_through_its_dialplan(stage: St
 
 
 async def test_a_refer_with_replaces_is_declined_and_the_talk_goes_on(stage: Stage) -> None:
-    async with stage.caller(user="+14155550123") as caller, stage.caller(**RECEPTION) as talks:
-        await caller.call("waits")
-        await talks.call("reception")
-        async with talking(stage) as (call, _):
-            assert (await call.caller.hand_over_to(talks)).status == 202
-            await call.caller.told(603)
-            await call.hears_itself()
+    async with stage.caller(**RECEPTION) as other_line, talking(stage) as (call, desk):
+        await other_line.call(call.number)
+        assert (await call.caller.hand_over_to(other_line)).status == 202
+        await call.caller.told(603)
+        await call.hears_itself()
+        assert desk.received == []
     await ended_once(stage, call.call_id)
 
 
