@@ -243,6 +243,7 @@ def _switchboard(
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
         trunks=trunks,
+        caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(

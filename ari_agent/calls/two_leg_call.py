@@ -95,7 +95,11 @@ class TwoLegCall(PhoneCall):
             await self._transfers.observe_handoff(event)
         elif isinstance(event, AriEvent) and self._is_about_target(event.channel_id or ""):
             await self._transfers.observe_target(event.channel_id or "", event)
-        elif self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
+        else:
+            await self._handle_callers(event)
+
+    async def _handle_callers(self, event: SessionEvent) -> None:
+        if self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
             await super()._handle(event)
 
     def _is_about_target(self, channel_id: str) -> bool:
@@ -256,6 +260,7 @@ class TwoLegCall(PhoneCall):
             self._log.error("caller is back but not joined to the agent: %s", error)
             reason = DisconnectionReason.ERROR_RETELL
             await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            return
         self._caller_returns(HoldReason.TRANSFER)
 
     async def left_alone(self, destination: str) -> None:
