@@ -87,6 +87,7 @@ PURE: Final = (
     "calls.asterisk_loss",
     "calls.record",
     "calls.signs_of_life",
+    "calls.sip_timeline",
     "calls.state",
     "calls.teardown",
     "calls.transcript",

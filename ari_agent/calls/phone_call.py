@@ -33,11 +33,13 @@ from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
+from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue, SessionEvent
 from ari_agent.calls.signs_of_life import SignsOfLife
+from ari_agent.calls.sip_timeline import SipTimeline
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, TellOutcome, Transfers
+from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
@@ -65,6 +67,13 @@ class PhoneCall(CallSession):
         self._keys = KeyPresses()
         self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
+        self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
+
+    def post(self, event: SessionEvent) -> None:
+        """Append an event to the call's queue; its timeline takes it as it comes."""
+        if self._timeline.feed(event, self._services.now_ms()) and self._record:
+            self._record.signalled(self._timeline.events)
+        super().post(event)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
@@ -264,6 +273,7 @@ class PhoneCall(CallSession):
             raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
         self._digits.clear()
         await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        self._timeline.sent_on(self._services.now_ms())
         if self._record:
             self._record.transfer_started(request)
             self._record.transferred(request.to, self._services.now_ms())
@@ -328,7 +338,18 @@ class PhoneCall(CallSession):
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
         cause = None if teardown.continues_in_dialplan else teardown.q850_cause
-        await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause)
+        self._timeline.ending()
+        if not await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause):
+            return
+        if cause is None:
+            self._timeline.sent_on(self._services.now_ms())
+        else:
+            self._timeline.hung_up(self._services.now_ms(), q850_cause=cause)
+
+    async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
+        if self._record:
+            self._record.signalled(self._timeline.events, self._timeline.hangup(teardown, ended_ms))
+        await super()._close_record(teardown, ended_ms)
 
     def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
         """Return the channel variables by which the dialplan learns what the call came to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.sip_timeline import HangupParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +14,12 @@ class Teardown:
 
     reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
     dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: what went wrong, in
-    words for the record that hold no secrets; None where the reason says all.
+    words for the record that hold no secrets; None where the reason says all. who: ends the call, where the reason does
+    not say it.
     """
 
     reason: DisconnectionReason | None
     q850_cause: int | None = None
     continues_in_dialplan: bool = False
     why: str | None = None
+    who: HangupParty | None = None
