@@ -119,6 +119,7 @@ PURE: Final = (
     "demo.pbx_errors",
     "demo.sip",
     "calls.media.arrival_watch",
+    "calls.media.audio_stop_watch",
     "calls.media.call_media",
     "calls.media.commands",
     "calls.media.silence_watch",

@@ -6,9 +6,9 @@ This module only waits; what the answers mean is decided in routing/.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
@@ -105,7 +105,7 @@ class InboundRouter:
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
-        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Callable[[], Awaitable[None]]
+        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Callable[[], Coroutine[Any, Any, None]]
     ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
 
@@ -162,7 +162,7 @@ class InboundRouter:
         )
 
     async def _receive_registered(
-        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Callable[[], Awaitable[None]]
+        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Callable[[], Coroutine[Any, Any, None]]
     ) -> Arrival:
         """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.
 

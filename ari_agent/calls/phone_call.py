@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Final
 
-from ari_agent.asterisk.causes import is_dead_far_end, reason_for_hangup
+from ari_agent.asterisk.causes import is_dead_far_end, q850_cause, reason_for_hangup
 from ari_agent.asterisk.events import (
     AriEvent,
     BridgeAttendedTransfer,
@@ -27,7 +27,7 @@ from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.key_presses import KeyPresses
-from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
+from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
@@ -188,6 +188,13 @@ class PhoneCall(CallSession):
             return
         self._log.warning("no audio received: %s", fault)
         await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True, why=fault))
+
+    async def _audio_stopped(self, event: AudioStopped) -> None:
+        fault = self._signs_of_life.fault_since(await self._leg.rtp_statistics(), is_first=event.is_first)
+        if fault is not None and self.state is CallState.TALKING:
+            self._log.warning("audio has stopped: %s", fault)
+            reason = DisconnectionReason.ERROR_NO_AUDIO_RECEIVED
+            await self._end(Teardown(reason, q850_cause(reason), why=fault))
 
     def _caller_leaves(self, reason: HoldReason) -> None:
         if command := self._hold.begin(reason):
@@ -379,4 +386,5 @@ class PhoneCall(CallSession):
         AudioAgain: _audio_again,
         AudioFromElsewhere: _audio_from_elsewhere,
         NoAudioReceived: _no_audio_received,
+        AudioStopped: _audio_stopped,
     }

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
+from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.media.bridge import AgentEncoding, Bridge
@@ -49,6 +50,7 @@ class MediaSession(MediaHalf):
             on_second=self._each_second,
         )
         self._arrivals = ArrivalWatch()
+        self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
 
@@ -145,6 +147,8 @@ class MediaSession(MediaHalf):
     def _each_second(self, now_s: float) -> None:
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
+        if stopped := self._stops.look(now_s, received=received, is_away=self._is_away):
+            self._on_event(stopped)
         if self._socket is not None:
             for event in self._arrivals.look(
                 received=received,
