@@ -90,6 +90,7 @@ _OWN_CAUSES: Final[Mapping[Reason, int]] = {
     Reason.TELEPHONY_PROVIDER_UNAVAILABLE: NETWORK_OUT_OF_ORDER,
 }
 
+# Seen on Asterisk 22; whatever is not here becomes 603.
 _REFUSALS: Final[Mapping[int, int]] = {
     1: 404,
     3: 404,

@@ -70,10 +70,14 @@ class PhoneCall(CallSession):
         self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
 
     def post(self, event: SessionEvent) -> None:
-        """Append an event to the call's queue; its timeline takes it as it comes."""
+        """Append an event to the call's queue; its timeline takes what concerns the caller's channel as it comes."""
+        if isinstance(event, AriEvent) and event.channel_id == self.channel_id:
+            self._note_signalling(event)
+        super().post(event)
+
+    def _note_signalling(self, event: AriEvent) -> None:
         if self._timeline.feed(event, self._services.now_ms()) and self._record:
             self._record.signalled(self._timeline.events)
-        super().post(event)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""

@@ -179,8 +179,9 @@ class CallRecord:
                 self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
 
     def signalled(self, events: Sequence[SipEvent], hangup: Hangup | None = None) -> None:
-        """Take the SIP timeline so far, and who hung up once that is known."""
-        self._change(sip=tuple(events), hangup=hangup)
+        """Take the SIP timeline so far, and who hung up once that is known. Changes nothing once the call has ended."""
+        if self.call.disconnection_reason is None:
+            self._change(sip=tuple(events), hangup=hangup)
 
     def ended(
         self,

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from ari_agent.asterisk.causes import is_dead_far_end, status_of_refusal
 from ari_agent.asterisk.events import (
+    AriEvent,
     ChannelDialplan,
     ChannelHangupRequest,
     ChannelHold,
@@ -82,7 +83,7 @@ class SipTimeline:
         self._caller = _Leg("caller", placed)
         self._legs: dict[SipLeg, _Leg] = {"caller": self._caller}
 
-    def feed(self, event: object, now_ms: int, *, leg: SipLeg = "caller") -> bool:
+    def feed(self, event: AriEvent, now_ms: int, *, leg: SipLeg = "caller") -> bool:
         """Take an event of a leg's channel; return whether the timeline is longer for it. Most events say nothing."""
         note = _NOTES.get(type(event))
         if note is None:
@@ -225,15 +226,19 @@ def _hung_up(leg: _Leg, event: ChannelHangupRequest) -> _Seen | None:
     if leg.is_over or (leg.ending and event.soft):
         return None
     leg.is_over = True
+    cause = _within(event.cause, 1, 127)
     if event.soft:
         ended: SipEventName = "BYE" if leg.is_up else "CANCEL" if leg.placed else "failure"
-        return _Seen(ended, is_sent=True, q850_cause=event.cause)
-    if leg.placed and not leg.is_up:
-        return _Seen("failure", is_sent=False, sip_status=event.tech_cause, q850_cause=event.cause)
-    if leg.is_up and is_dead_far_end(event.tech_cause):
-        return _Seen("failure", is_sent=False, sip_status=event.tech_cause, q850_cause=event.cause)
-    said = None if event.cause == _INTERWORKING else event.cause
+        return _Seen(ended, is_sent=True, q850_cause=cause)
+    if is_dead_far_end(event.tech_cause) if leg.is_up else leg.placed:
+        return _Seen("failure", is_sent=False, sip_status=_within(event.tech_cause, 100, 699), q850_cause=cause)
+    said = None if cause == _INTERWORKING else cause
     return _Seen("BYE" if leg.is_up else "CANCEL", is_sent=False, q850_cause=said)
+
+
+def _within(number: int | None, least: int, most: int) -> int | None:
+    """Return what Asterisk told; None where that is no code at all, such as the 0 of an unknown cause."""
+    return number if number is not None and least <= number <= most else None
 
 
 def _hangup(leg: _Leg, event: ChannelHangupRequest, seen: _Seen, now_ms: int) -> Hangup:
@@ -247,7 +252,7 @@ def _hangup(leg: _Leg, event: ChannelHangupRequest, seen: _Seen, now_ms: int) ->
     )
 
 
-_NOTES: Final[Mapping[type[object], Callable[[_Leg, Any], _Seen | None]]] = {
+_NOTES: Final[Mapping[type[AriEvent], Callable[[_Leg, Any], _Seen | None]]] = {
     StasisStart: _began,
     Dial: _dialled,
     ChannelStateChange: _changed,

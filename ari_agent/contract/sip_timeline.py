@@ -27,7 +27,7 @@ SipEventName = Literal[
 ]
 HangupParty = Literal["caller", "far_end", "target", "agent", "api", "asterisk", "system"]
 SipStatus = Annotated[int, Field(strict=True, ge=100, le=699)]
-Q850Cause = Annotated[int, Field(strict=True, ge=0, le=127)]
+Q850Cause = Annotated[int, Field(strict=True, ge=1, le=127)]
 
 
 class SipEvent(ContractModel):

@@ -102,6 +102,8 @@ def entries(events: Sequence[SipEvent]) -> list[Entry]:
         pytest.param((START, UP, RINGING), False, OK_SENT, id="no state of a caller's"),
         pytest.param((START, UP, ChannelDialplan(channel=channel(app="Set"))), False, OK_SENT, id="a step"),
         pytest.param((START, UP, ChannelDestroyed(channel=channel(), cause=0)), False, OK_SENT, id="what says nothing"),
+        pytest.param((dial(), hangup(0, 0)), True, ("failure", "received", None, None), id="codes that are none"),
+        pytest.param((dial(), hangup(999, 9999)), True, ("failure", "received", None, None), id="too large codes"),
         pytest.param((dial(), START), True, DIALLED, id="StasisStart of a channel of ours"),
     ],
 )

@@ -14,7 +14,7 @@ from tests.fakes.sipp_callee import answers, refuses, rings
 from tests.integration.stage import Stage
 from tests.integration.test_outbound import Trunk, trunk
 
-NO_AUDIO_AFTER_S: Final = 2.0
+NO_AUDIO_AFTER_S: Final = 5.0
 """For the setting: SIPp sends no audio, so that calls which nobody ends are over after this."""
 
 
