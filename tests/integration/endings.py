@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -73,12 +73,13 @@ INBOUND: Final[Mapping[str, Way]] = {
     "REFER is refused": Way("refer_refused", "agent_hangup", refer, {"STATUS": "603 Decline"}),
     "no such number": Way("refused", None, values={"STATUS": "404"}, dials_nobody=True),
 }
-OUTBOUND: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    "busy": (tuple(refuses(486, ringing=True)), "dial_busy"),
-    "declined": (tuple(refuses(603)), "user_declined"),
-    "their BYE": (tuple(answers(talk_ms=100)), "user_hangup"),
-    "stopped while it rings": (tuple(rings()), "manual_stopped"),
+OUTBOUND: Final[Mapping[str, tuple[Callable[[], Sequence[str]], str]]] = {
+    "busy": (lambda: refuses(486, ringing=True), "dial_busy"),
+    "declined": (lambda: refuses(603), "user_declined"),
+    "their BYE": (lambda: answers(talk_ms=100), "user_hangup"),
+    "stopped while it rings": (rings, "manual_stopped"),
 }
+"""The story of the far end, told anew for each run since its branches must be new, and the reason of the record."""
 WAYS: Final = len(INBOUND) + len(OUTBOUND) + 1
 """How many ways there are: stop-call of an answered call is the last one."""
 
@@ -123,11 +124,14 @@ def _once_answered(stage: Stage, script: Script) -> Script:
 
 async def _placed(stage: Stage, name: str, each: int) -> Counter[str]:
     steps, reason = OUTBOUND[name]
-    async with trunk(stage, steps, calls=each) as line:
+    async with trunk(stage, steps(), calls=each) as line:
         placed = [await line.call() for _ in range(each)]
         if reason == "manual_stopped":
             await _stop(stage, line, placed, each)
-        await line.far_end.done(timeout_s=60)
+        try:
+            await line.far_end.done(timeout_s=60)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from None
         return await _reasons(stage, name, reason, each, from_number=line.number)
 
 
