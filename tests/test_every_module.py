@@ -31,6 +31,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "asterisk/header_reader": ("asterisk/test_real_asterisk", "the limits that it works around are Asterisk's own"),
     "asterisk/inspection": ("check/test_asterisk", "what it looks into is a real Asterisk, whole and broken"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
+    "contract/sip_timeline": ("calls/test_sip_timeline", "models, told by the timeline that makes them"),
     "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_transfer": ("integration/test_caller_transfers", "a phone asks, a target answers: both on SIP"),

@@ -16,7 +16,7 @@ from ari_agent.api.call_selection import Selection, body_of_query, select_v2, se
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import get, post
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import DtmfRequest, HangupNotice, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListQuery, OlderCallListRequest
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.errors import ApiError, UnknownCall
@@ -58,14 +58,15 @@ async def list_calls_v1(request: web.Request) -> web.Response:
 
 
 async def stop_call(request: web.Request) -> web.Response:
-    """Hang up the call by BYE, with the Q.850 cause of the body if it names one."""
+    """Hang up the call by BYE, with the Q.850 cause of the body if it names one; say what of the body is not done."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, HangupRequest, optional=True)
     try:
         await request.app[DEPENDENCIES].switchboard.stop_call(call_id, wanted)
     except UnknownCall:
         raise await not_live(request, call_id) from None
-    return answer_nothing()
+    notice = wanted.notice
+    return web.json_response(notice.model_dump(mode="json")) if notice else answer_nothing()
 
 
 async def transfer_call(request: web.Request) -> web.Response:
@@ -119,7 +120,14 @@ ROUTES: Final = (
     post("/v3/list-calls", list_calls, may_take=CallListRequest, answers=CallPage),
     post("/v2/list-calls", list_calls_v2, may_take=OlderCallListRequest, lists=Call),
     get("/list-calls", list_calls_v1, lists=Call, query=OlderCallListQuery),
-    post("/v2/stop-call/{call_id}", stop_call, 204, may_take=HangupRequest, refuses=[502]),
+    post(
+        "/v2/stop-call/{call_id}",
+        stop_call,
+        204,
+        may_take=HangupRequest,
+        otherwise={200: HangupNotice},
+        refuses=[502],
+    ),
     post(
         "/v2/transfer-call/{call_id}", transfer_call, takes=TransferRequest, answers=TransferOutcome, refuses=[502, 504]
     ),

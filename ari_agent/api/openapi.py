@@ -28,7 +28,8 @@ from ari_agent.api.without_effect import HEADER
 _JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
-_ERRORS: Final[Mapping[int, str]] = {
+_ANSWERS: Final[Mapping[int, str]] = {
+    200: "Done, but for what the answer names.",
     400: "The request is wrong; the message says what would be right.",
     401: "The API key is missing or wrong.",
     404: "The agent has no such version.",
@@ -157,12 +158,12 @@ def _not_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def _answers(route: Route, refs: Refs) -> Iterator[tuple[int, Mapping[str, Any]]]:
     yield route.status, _success(route, refs)
     for status, model in route.otherwise.items():
-        yield status, _with_json(_ERRORS[status], refs[model, "serialization"])
+        yield status, _with_json(_ANSWERS[status], refs[model, "serialization"])
     if route.public:
         return
     error = refs[ErrorBody, "serialization"]
     for status in sorted(_error_statuses(route)):
-        yield status, _with_json(_ERRORS[status], error)
+        yield status, _with_json(_ANSWERS[status], error)
 
 
 def _error_statuses(route: Route) -> set[int]:

@@ -90,6 +90,31 @@ _OWN_CAUSES: Final[Mapping[Reason, int]] = {
     Reason.TELEPHONY_PROVIDER_UNAVAILABLE: NETWORK_OUT_OF_ORDER,
 }
 
+# Seen on Asterisk 22; whatever is not here becomes 603.
+_REFUSALS: Final[Mapping[int, int]] = {
+    1: 404,
+    3: 404,
+    17: 486,
+    18: 408,
+    19: 480,
+    20: 480,
+    31: 480,
+    21: 403,
+    22: 410,
+    27: 502,
+    28: 484,
+    34: 503,
+    42: 503,
+    38: 500,
+    127: 500,
+    58: 488,
+}
+
+
+def status_of_refusal(cause: int) -> int:
+    """Return the SIP status with which Asterisk refuses a call that it hangs up, unanswered, with this Q.850 cause."""
+    return _REFUSALS.get(cause, 603)
+
 
 def reason_for_hangup(cause: int | None, tech_cause: int | None = None, *, soft: bool = False) -> Reason:
     """Return why the caller's channel ended, when it was not we who ended it.

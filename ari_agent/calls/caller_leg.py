@@ -89,6 +89,10 @@ class CallerLeg:
         """Take over the bridge of an earlier run, so that `release` gives it back."""
         self._has_media = True
 
+    async def ring(self) -> None:
+        """Tell the caller that it rings, by 180 Ringing."""
+        await self._ari.ring(self.channel_id)
+
     async def answer(self) -> None:
         """Answer the caller with 200 OK."""
         await self._ari.answer(self.channel_id)
@@ -173,17 +177,18 @@ class CallerLeg:
         """Send DTMF digits to the caller as RFC 4733 events."""
         await self._ari.send_dtmf(self.channel_id, digits)
 
-    async def end(self, variables: Mapping[str, str], *, q850_cause: int | None) -> None:
+    async def end(self, variables: Mapping[str, str], *, q850_cause: int | None) -> bool:
         """Send BYE, or before the answer the SIP failure response of the cause; without a cause, send the channel on.
 
-        Whatever fails, the channel ends: see `end_channel`.
+        Whatever fails, the channel ends: see `end_channel`. Returns False where it was gone before.
         """
         if q850_cause is None:
             variables = {**variables, **self._undo}
-        await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
+        was_there = await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
         if self.linked_id is not None and self.linked_id != self.channel_id:
             # The dialplan has nothing for a link, and Asterisk may leave whom it linked alone in their bridge.
             await end_channel(self._ari, self.linked_id, {}, q850_cause=q850_cause or NORMAL_CLEARING)
+        return was_there
 
     async def release(self) -> None:
         """Give back bridge and external media; what fails is logged, and left to the sweep of orphans."""

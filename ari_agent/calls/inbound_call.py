@@ -54,17 +54,23 @@ class InboundCall(ReferableCall):
         self._router = router
         self._channel = channel
         self._arguments = arguments
+        self._timeline.feed(StasisStart(channel=channel), services.now_ms())
+
+    async def _ring(self) -> None:
+        await self._leg.ring()
+        self._timeline.rang(self._services.now_ms())
 
     async def _connect(self) -> None:
         self._log.info("call arrived", extra={"to": self._channel.dialplan.exten})
         try:
-            arrival = await self._router.receive(self._channel, self._arguments, self.call_id)
+            arrival = await self._router.receive(self._channel, self._arguments, self.call_id, ring=self._ring)
         except CallRefused as error:
             self._refuse(error)
             return
         record = self._record = CallRecord(
             arrival.call, agent=arrival.agent, account_webhook_url=self._services.account_webhook_url
         )
+        record.signalled(self._timeline.events)
         self._sip, self._number = arrival.sip, arrival.number
         self._advance(Routed())
         self._log.info(
@@ -91,6 +97,7 @@ class InboundCall(ReferableCall):
             await self._save()
             self._advance(Diverted())  # first: what Asterisk tells of the way there overtakes its answers
             await self._leg.leave_for_fallback(variables)
+            self._timeline.sent_on(self._services.now_ms())
         except ChannelGone:
             raise
         except (CallError, AsteriskError) as error:

@@ -6,9 +6,9 @@ This module only waits; what the answers mean is decided in routing/.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
@@ -104,8 +104,12 @@ class InboundRouter:
         self._has_speech = has_speech
         self._show_withheld_numbers = show_withheld_numbers
 
-    async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str) -> Arrival:
+    async def receive(
+        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Callable[[], Coroutine[Any, Any, None]]
+    ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
+
+        ring: sends 180 Ringing.
 
         Raises:
             CallRefused: nobody takes it.
@@ -115,9 +119,9 @@ class InboundRouter:
         if stasis.ignored:
             log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
         if is_call_id(dialled_user(channel.dialplan.exten)):
-            return await self._receive_registered(channel, stasis, call_id)
+            return await self._receive_registered(channel, stasis, call_id, ring)
         _, (sip, from_number), from_dialplan = await gather(
-            self._ari.ring(channel.id), self._headers(channel), read_agent_variables(self._ari, channel)
+            ring(), self._headers(channel), read_agent_variables(self._ari, channel)
         )
         if not channel.name.startswith("PJSIP/") and not from_dialplan:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
@@ -157,13 +161,15 @@ class InboundRouter:
             number=number,
         )
 
-    async def _receive_registered(self, channel: Channel, stasis: StasisArguments, call_id: str) -> Arrival:
+    async def _receive_registered(
+        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Callable[[], Coroutine[Any, Any, None]]
+    ) -> Arrival:
         """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.
 
         Numbers that were not told at the registration are the caller's, and none.
         """
         dialled = dialled_user(channel.dialplan.exten)
-        await self._ari.ring(channel.id)
+        await ring()
         (sip, from_number), from_dialplan = await gather(
             self._headers(channel), read_agent_variables(self._ari, channel)
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from ari_agent.asterisk.causes import is_dead_far_end, reason_for_hangup
+from ari_agent.asterisk.causes import is_dead_far_end, q850_cause, reason_for_hangup
 from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
     AriEvent,
@@ -32,14 +32,15 @@ from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.key_presses import KeyPresses
-from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, MediaSpec, NoAudioReceived
+from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue
+from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue, SessionEvent
 from ari_agent.calls.signs_of_life import SignsOfLife
+from ari_agent.calls.sip_timeline import SipTimeline
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfers import NO_EXTENSIONS, Transfers
@@ -72,6 +73,17 @@ class PhoneCall(CallSession):
         self._keys = KeyPresses()
         self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
+        self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
+
+    def post(self, event: SessionEvent) -> None:
+        """Append an event to the call's queue; its timeline takes what concerns the caller's channel as it comes."""
+        if isinstance(event, AriEvent) and event.channel_id == self.channel_id:
+            self._note_signalling(event)
+        super().post(event)
+
+    def _note_signalling(self, event: AriEvent) -> None:
+        if self._timeline.feed(event, self._services.now_ms()) and self._record:
+            self._record.signalled(self._timeline.events)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
@@ -200,6 +212,13 @@ class PhoneCall(CallSession):
         self._log.warning("no audio received: %s", fault)
         await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True, why=fault))
 
+    async def _audio_stopped(self, event: AudioStopped) -> None:
+        fault = self._signs_of_life.fault_since(await self._leg.rtp_statistics(), is_first=event.is_first)
+        if fault is not None and self.state is CallState.TALKING:
+            self._log.warning("audio has stopped: %s", fault)
+            reason = DisconnectionReason.ERROR_NO_AUDIO_RECEIVED
+            await self._end(Teardown(reason, q850_cause(reason), why=fault))
+
     def _caller_leaves(self, reason: HoldReason) -> None:
         if command := self._hold.begin(reason):
             self._command(command)
@@ -295,6 +314,7 @@ class PhoneCall(CallSession):
             raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
         self._digits.clear()
         await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        self._timeline.sent_on(self._services.now_ms())
         if self._record:
             self._record.transfer_started(request)
             self._record.transferred(request.to, self._services.now_ms())
@@ -360,7 +380,18 @@ class PhoneCall(CallSession):
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
         cause = None if teardown.continues_in_dialplan else teardown.q850_cause
-        await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause)
+        self._timeline.ending()
+        if not await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause):
+            return
+        if cause is None:
+            self._timeline.sent_on(self._services.now_ms())
+        else:
+            self._timeline.hung_up(self._services.now_ms(), q850_cause=cause)
+
+    async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
+        if self._record:
+            self._record.signalled(self._timeline.events, self._timeline.hangup(teardown, ended_ms))
+        await super()._close_record(teardown, ended_ms)
 
     def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
         """Return the channel variables by which the dialplan learns what the call came to."""
@@ -390,4 +421,5 @@ class PhoneCall(CallSession):
         AudioAgain: _audio_again,
         AudioFromElsewhere: _audio_from_elsewhere,
         NoAudioReceived: _no_audio_received,
+        AudioStopped: _audio_stopped,
     }

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
@@ -26,6 +27,7 @@ from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.sip_timeline import Hangup, HangupParty, SipEvent
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, WebhookEventName
@@ -187,10 +189,23 @@ class CallRecord:
             if turn_began:
                 self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
 
-    def ended(self, reason: DisconnectionReason, now_ms: int, *, why: str | None = None) -> None:
+    def signalled(self, events: Sequence[SipEvent], hangup: Hangup | None = None) -> None:
+        """Take the SIP timeline so far, and who hung up once that is known. Changes nothing once the call has ended."""
+        if self.call.disconnection_reason is None:
+            self._change(sip=tuple(events), hangup=hangup)
+
+    def ended(
+        self,
+        reason: DisconnectionReason,
+        now_ms: int,
+        *,
+        why: str | None = None,
+        who: HangupParty | None = None,
+    ) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
 
-        why: what went wrong, for people; None where nothing did, or the reason says all.
+        why: what went wrong, for people; None where nothing did, or the reason says all. who: ended it, where neither
+        the reason nor `signalled` says so.
         """
         if self.call.disconnection_reason is not None:
             return
@@ -200,7 +215,10 @@ class CallRecord:
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
         if self.has_news:
             self._change(**self._transcript.fields())
-        self._change(call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, **times)
+        hangup = self.call.hangup or hangup_for(reason, now_ms, who=who, why=why)
+        self._change(
+            call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
+        )
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)

@@ -293,7 +293,7 @@ class CallSession(ABC):
         await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
 
     async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, continues_in_dialplan=True))
+        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, continues_in_dialplan=True, who="system"))
 
     # What the agent and the API ask for.
 
@@ -409,7 +409,7 @@ class CallSession(ABC):
         if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency)
-            self._record.ended(teardown.reason, ended_ms, why=teardown.why)
+            self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
             await self._services.records.save_for_certain(self._record)
 
     @abstractmethod

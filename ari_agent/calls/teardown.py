@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.sip_timeline import HangupParty
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,8 @@ class Teardown:
 
     reason: None keeps no record. q850_cause: of the BYE that we send; None where the caller is gone, or stays in the
     dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: what went wrong, in
-    words for the record that hold no secrets; None where the reason says all. goes_on_without_us: nobody is hung up,
-    and the record stays open for the next run of the controller.
+    words for the record that hold no secrets; None where the reason says all. who: ends the call, where the reason does
+    not say it. goes_on_without_us: nobody is hung up, and the record stays open for the next run of the controller.
     """
 
     reason: DisconnectionReason | None
@@ -22,3 +23,4 @@ class Teardown:
     continues_in_dialplan: bool = False
     why: str | None = None
     goes_on_without_us: bool = False
+    who: HangupParty | None = None

@@ -22,6 +22,7 @@ from ari_agent.contract.parsing.model import (
     StringMap,
     Timestamp,
 )
+from ari_agent.contract.sip_timeline import Hangup, SipEvent
 from ari_agent.contract.transcript import TranscriptItem, Utterance
 
 Sentiment = Literal["Negative", "Positive", "Neutral", "Unknown"]
@@ -147,6 +148,10 @@ class Call(ContractModel):
     transfer_destination: str | None = None
     transfer_end_timestamp: Timestamp | None = None
     disconnection_reason: DisconnectionReason | None = None
+
+    # These two are no part of Retell's call object.
+    hangup: Hangup | None = None
+    sip: Many[SipEvent] | None = None
 
     transcript: str | None = None
     transcript_object: Many[Utterance] | None = None

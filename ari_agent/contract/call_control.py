@@ -128,9 +128,28 @@ class _Destination(_Request):
 
 
 class HangupRequest(_Request):
-    """End the call. q850_cause: from 1 to 127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing."""
+    """End the call.
+
+    q850_cause: from 1 to 127, sent as `Reason: Q.850;cause=N` (RFC 3326); 16 is normal clearing.
+    headers: for the BYE, named as those of a transfer. Asterisk sends none; whoever asks is told so, and the call ends.
+    """
 
     q850_cause: Annotated[int, Field(strict=True, ge=1, le=127), INTEGRAL] = NORMAL_CLEARING
+    headers: Annotated[Mapping[str, str], STRINGS_ONLY, AfterValidator(_headers)] = Field(default_factory=dict)
+
+    @property
+    def notice(self) -> HangupNotice | None:
+        """Return what of this request is not done; None where all of it is."""
+        return HangupNotice(headers_not_sent=tuple(self.headers)) if self.headers else None
+
+
+class HangupNotice(_Request):
+    """Tells that a call is hung up, and what could not be done about it. headers_not_sent: their names."""
+
+    headers_not_sent: tuple[str, ...]
+    message: str = (
+        "the call is hung up, without the headers: Asterisk puts none of ours on a BYE, a CANCEL or a failure response"
+    )
 
 
 class DtmfRequest(_Request):

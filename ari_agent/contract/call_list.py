@@ -15,6 +15,8 @@ from ari_agent.contract.parsing.conditions import Conditions, FilteredList
 from ari_agent.contract.parsing.model import AgentVersionNumber, Flag, JsonObject, Many
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
+"""The keys of a call that hold what was said in it."""
+NOT_LISTED: Final = TRANSCRIPTS | {"sip", "hangup"}
 """The keys of a call that list-calls v3 leaves out of its items."""
 
 
@@ -27,7 +29,7 @@ class CallListRequest(PageRequest):
 
 
 class CallPage(CountedPage):
-    """Answer of POST /v3/list-calls; its items have no transcripts."""
+    """Answer of POST /v3/list-calls; its items have neither transcripts nor signalling."""
 
     items: Many[Call]
 

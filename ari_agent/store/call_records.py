@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, case, select
 
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_list import NOT_LISTED
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.webhook_plan import WebhookPlan
 from ari_agent.errors import UnreadableRecord
@@ -46,8 +46,8 @@ class StoredCall:
 
 
 def list_item(known: Mapping[str, object]) -> str:
-    """What list-calls shows of a call object (as JSON): no transcripts, nothing that is unset."""
-    return dump({key: value for key, value in known.items() if value is not None and key not in TRANSCRIPTS})
+    """What list-calls shows of a call object (as JSON): no transcripts, no signalling, nothing that is unset."""
+    return dump({key: value for key, value in known.items() if value is not None and key not in NOT_LISTED})
 
 
 def read(connection: Connection, keys: Sequence[Key], columns: Sequence[ColumnElement[Any]]) -> Sequence[Row[Any]]:

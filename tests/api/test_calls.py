@@ -168,6 +168,23 @@ async def test_a_cause_that_does_not_exist_is_refused(api: Api, board: Board, li
     assert board.asked == []
 
 
+async def test_headers_that_no_bye_will_have_are_named_and_the_call_is_stopped(
+    api: Api, board: Board, live: OneCall
+) -> None:
+    response = await api.post(f"/v2/stop-call/{live.call_id}", json={"headers": {"X-Case": "7", "x-b": "8"}})
+    assert response.status == 200
+    told = await response.json()
+    assert told["headers_not_sent"] == ["X-Case", "x-b"]
+    assert "Asterisk puts none of ours on a BYE" in told["message"]
+    assert board.asked == [(live.call_id, HangupRequest(headers={"X-Case": "7", "x-b": "8"}))]
+
+
+async def test_headers_that_nobody_may_send_are_refused(api: Api, board: Board, live: OneCall) -> None:
+    response = await api.post(f"/v2/stop-call/{live.call_id}", json={"headers": {"Via": "x"}})
+    assert "header 'Via' is not carried" in await refused(response, 400)
+    assert board.asked == []
+
+
 async def test_a_call_that_is_over_cannot_be_controlled(api: Api, store: Store) -> None:
     await store.calls.save(a_call(1))
     path = a_call(1).call_id

@@ -39,6 +39,10 @@ def answer(noted: Noted) -> tuple[int, Any] | None:
     return None
 
 
+async def _ring() -> None:
+    """Asterisk would ring."""
+
+
 @dataclass
 class Entrance:
     """A router, and what is behind it. registrar: takes registered calls."""
@@ -73,7 +77,8 @@ class Entrance:
                 "dialplan": {"context": "c", "exten": dialled, "priority": 1, "app_name": "Stasis", "app_data": APP},
             }
         )
-        return await self.router.receive(channel, arguments, self.call_id if dialled == NUMBER else dialled)
+        call_id = self.call_id if dialled == NUMBER else dialled
+        return await self.router.receive(channel, arguments, call_id, ring=_ring)
 
     async def refused(self, *arguments: str) -> CallRefused:
         """A caller dials and is turned away."""

@@ -11,6 +11,7 @@ from ari_agent.contract.call import Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.sip_timeline import Hangup, SipEvent
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
 from ari_agent.contract.webhook_event import WebhookEventName
@@ -366,3 +367,24 @@ def test_a_transferee_becomes_variables_that_no_update_takes_back() -> None:
     one.override(LiveFields(override_dynamic_variables={"tenant": "t8"}))
     one.override(LiveFields(override_dynamic_variables=None))
     assert one.call.retell_llm_dynamic_variables == given
+
+
+def test_signalling_is_in_the_record_and_stays_as_it_was_at_the_end() -> None:
+    one = record(agent())
+    invite = SipEvent(event="INVITE", direction="received", timestamp=900)
+    bye = SipEvent(event="BYE", direction="received", timestamp=4_000)
+    one.signalled([invite])
+    one.signalled([invite, bye], Hangup(who="caller", timestamp=4_000))
+    one.ended(DisconnectionReason.USER_HANGUP, 4_001)
+    one.signalled([invite])
+    ended = json.loads(one.owed[-1].body)["call"]
+    assert [entry["event"] for entry in ended["sip"]] == ["INVITE", "BYE"]
+    assert one.call.sip == (invite, bye)
+    assert one.call.hangup == Hangup(who="caller", timestamp=4_000)
+
+
+def test_without_signalling_the_reason_says_who_hung_up() -> None:
+    one = record(agent())
+    one.ended(DisconnectionReason.MANUAL_STOPPED, 4_000, who="system", why="so")
+    assert one.call.hangup == Hangup(who="system", timestamp=4_000, reason="so")
+    assert one.call.sip is None

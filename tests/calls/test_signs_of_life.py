@@ -37,3 +37,51 @@ def test_audio_that_does_not_come_through_is_a_fault_whatever_the_caller_does() 
     assert "(50 packets), and none of it has come to the controller" in (
         signs.fault(RtpStatistics(rxcount=50, rxoctetcount=8000)) or ""
     )
+
+
+MEANWHILE = RtpStatistics(rxcount=500, rxoctetcount=80_000)
+
+
+def later(**changes: float) -> RtpStatistics:
+    return MEANWHILE.model_copy(update=changes)
+
+
+def looks(*seen: RtpStatistics | None) -> list[str | None]:
+    """What is found at the first look of a pause, and at those that follow."""
+    signs = SignsOfLife()
+    return [signs.fault_since(statistics, is_first=not number) for number, statistics in enumerate(seen)]
+
+
+def test_audio_that_stops_without_any_other_sign_of_life_is_a_dead_far_end() -> None:
+    first, second = looks(MEANWHILE, MEANWHILE)
+    assert first is None
+    assert "any other sign of life comes from the caller any more" in (second or "")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(later(rxcount=501), id="comfort noise"),
+        pytest.param(later(rtt=0.7), id="RTCP"),
+        pytest.param(later(rxcount=549, rxoctetcount=87_840), id="audio, in this moment"),
+        pytest.param(None, id="Asterisk does not say"),
+    ],
+)
+def test_one_sign_since_the_last_look_keeps_the_call(now: RtpStatistics | None) -> None:
+    assert looks(MEANWHILE, now) == [None, None]
+
+
+def test_a_key_since_the_last_look_keeps_the_call_once() -> None:
+    signs = SignsOfLife()
+    signs.fault_since(MEANWHILE, is_first=True)
+    signs.caller_acted()
+    assert signs.fault_since(MEANWHILE, is_first=False) is None
+    assert signs.fault_since(MEANWHILE, is_first=False)
+
+
+def test_a_look_after_one_that_told_nothing_tells_nothing() -> None:
+    assert looks(None, MEANWHILE) == [None, None]
+
+
+def test_audio_that_does_not_come_through_any_more_is_a_fault() -> None:
+    assert "1500 packets" in (looks(MEANWHILE, later(rxcount=2_000, rxoctetcount=320_000))[1] or "")

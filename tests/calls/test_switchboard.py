@@ -38,7 +38,7 @@ class StillRinging(InboundRouter):
     def __init__(self) -> None:
         pass
 
-    async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str) -> Arrival:
+    async def receive(self, channel: Channel, arguments: Sequence[str], call_id: str, **_: object) -> Arrival:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -119,6 +119,10 @@ class SipCaller(asyncio.DatagramProtocol):
         self.audio = CallerAudio()
         self.log: list[Logged] = []
         self.refer_plan = ReferPlan()
+        self.never_acks = False
+        """True: the ACK of a 200 is lost, each time."""
+        self.is_gone = False
+        """True: no message that comes is heard; nothing is answered."""
         self._open_socket = open_socket
         self._transport: asyncio.DatagramTransport | None = None
         self._dialog: _Dialog | None = None
@@ -446,6 +450,8 @@ class SipCaller(asyncio.DatagramProtocol):
             message = SipMessage.parse(data)
         except ValueError:
             return  # keep-alives of NAT helpers
+        if self.is_gone:
+            return
         if message.status is not None:
             self._on_response(message)
         else:
@@ -476,7 +482,8 @@ class SipCaller(asyncio.DatagramProtocol):
             ack = self._build("ACK", ())
             dialog.cseq -= 1  # an ACK takes the number of its INVITE
             headers = tuple((n, f"{number} ACK" if n == "CSeq" else v) for n, v in ack.headers)
-            dialog.acks[cseq] = self._send(SipMessage(ack.start_line, headers))
+            if not self.never_acks:
+                dialog.acks[cseq] = self._send(SipMessage(ack.start_line, headers))
             host, port = media_address(message.body)
             if not dialog.over:
                 self.audio.start(host, port)

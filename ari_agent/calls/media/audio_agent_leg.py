@@ -226,7 +226,9 @@ class AudioAgentLeg:
             case Refused(event, why):
                 log.warning("the agent's %s is refused: %s", event, why, extra={"call_id": self._spec.call_id})
                 self._send_control(refusal(event, why))
-            case Asked(HangupRequest(q850_cause=cause)):
+            case Asked(HangupRequest(q850_cause=cause, notice=notice)):
+                if notice:
+                    self._send_control(refusal("hangup", f"{notice.message}: {', '.join(notice.headers_not_sent)}"))
                 self._hung_up(cause)
             case Asked(TransferRequest() as request):
                 self._on_event(TransferAsked(request))

@@ -118,6 +118,16 @@ class NoAudioReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioStopped:
+    """No packet of the caller's has come for no_audio_after_s, nor for as long again each time that this comes again.
+
+    is_first: of this pause. They may be muted, so other signs of life decide.
+    """
+
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AudioFromElsewhere:
     """RTP comes from another address than the one that was announced, and is dropped. Both are `host:port`."""
 
@@ -152,6 +162,7 @@ MediaEvent: TypeAlias = (
     | KeyForwarded
     | CallerInactive
     | NoAudioReceived
+    | AudioStopped
     | AudioFromElsewhere
     | AudioAgain
     | FrontEndCorrupt

@@ -18,6 +18,7 @@ from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.announcement import duration_s, in_encoding
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
+from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
@@ -67,6 +68,7 @@ class MediaSession(MediaHalf):
             on_second=self._each_second,
         )
         self._arrivals = ArrivalWatch()
+        self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
         self._announcements = 0
@@ -184,7 +186,7 @@ class MediaSession(MediaHalf):
             lambda: (
                 not watch.look(
                     self._loop.time(),
-                    agent_speaks=is_heard() or bridge.playout.queued_bytes > QUEUED_MS * 8,
+                    agent_speaks=is_heard() or bridge.playout.queued_units > QUEUED_MS * 8,
                     others_speak=bridge.caller_dbfs > LOUD_DBFS,
                 )
             ),
@@ -199,9 +201,9 @@ class MediaSession(MediaHalf):
     def _heard_from_now(self) -> Callable[[], bool]:
         """Return what tells whether the agent is heard at this moment; the frame that was played last is not meant."""
         bridge, playout = self._bridge, self._bridge.playout
-        before_bytes = playout.handed_bytes
+        before_bytes = playout.handed_units
         return lambda: (
-            bridge.waiting_dbfs > LOUD_DBFS or (playout.handed_bytes > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
+            bridge.waiting_dbfs > LOUD_DBFS or (playout.handed_units > before_bytes and bridge.agent_dbfs > LOUD_DBFS)
         )
 
     # what the bridge tells
@@ -214,6 +216,8 @@ class MediaSession(MediaHalf):
     def _each_second(self, now_s: float) -> None:
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
+        if stopped := self._stops.look(now_s, received=received, is_away=self._is_away):
+            self._on_event(stopped)
         if self._socket is not None:
             for event in self._arrivals.look(
                 received=received,
