@@ -197,7 +197,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         account_webhook_url=settings.webhook_url,
         has_speech=shared.speech is not None,
     )
-    switchboard = _switchboard(shared, records, slots, wheel, registrar)
+    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks)
     originator = Originator(
         store=store,
         slots=slots,
@@ -221,7 +221,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
 
 
 def _switchboard(
-    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar
+    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
@@ -237,6 +237,7 @@ def _switchboard(
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
         caller_transfers=settings.caller_transfers,
+        trunks=trunks,
         no_audio_after_s=settings.no_audio_after_s,
     )
     router = InboundRouter(

@@ -220,6 +220,7 @@ WAITING: Final = (
     "calls.invite_transfer",
     "calls.refer_transfer",
     "calls.referable_call",
+    "calls.sip_audio",
     "calls.target_leg",
     "calls.two_leg_call",
     "calls.registrar",

@@ -245,9 +245,10 @@ class Ari:
     async def dial(self, channel_id: str, *, timeout_s: int) -> None:
         """Send the INVITE of a channel and return at once.
 
-        Events tell what comes of it; CANCEL follows after timeout_s.
+        Events tell what comes of it; CANCEL follows after timeout_s. A fresh channel is waited for: see _once_entered.
         """
-        await self._rest.request("dial", "POST", path_of("channels", channel_id, "dial"), body={"timeout": timeout_s})
+        path, body = path_of("channels", channel_id, "dial"), {"timeout": timeout_s}
+        await self._once_entered([channel_id], lambda: self._rest.request("dial", "POST", path, body=body), refused=409)
 
     async def snoop(self, channel_id: str, snoop_id: str) -> None:
         """Make a second channel, in our application, that hears what comes from a channel; it ends with it."""
@@ -311,20 +312,32 @@ class Ari:
     async def add_to_bridge(self, bridge_id: str, *channel_ids: str) -> None:
         """Put channels into a bridge, taking them out of the one they are in.
 
-        A fresh external media channel is refused with 422 until it has entered the application: asked again when it
-        has, for up to ADD_PATIENCE_S. Its StasisStart says when. For one that is lost, we ask now and then, but ever
-        more rarely: a burst of calls that all ask again at once would slow the very Asterisk that is to answer.
+        Fresh channels are waited for: see _once_entered.
         """
         path = path_of("bridges", bridge_id, "addChannel")
+        body = {"channel": list(channel_ids)}
+        await self._once_entered(
+            channel_ids, lambda: self._rest.request("addChannel", "POST", path, body=body), refused=422
+        )
+
+    async def _once_entered(
+        self, channel_ids: Sequence[str], ask: Callable[[], Awaitable[Any]], *, refused: int
+    ) -> None:
+        """Ask for what Asterisk refuses with this status until fresh channels have entered the application.
+
+        Asked again when they have, for up to ADD_PATIENCE_S. Their StasisStart says when. For one that is lost, we ask
+        now and then, but ever more rarely: a burst of calls that all ask again at once would slow the very Asterisk
+        that is to answer.
+        """
         give_up_s = asyncio.get_running_loop().time() + ADD_PATIENCE_S
         pause_s = _FIRST_ADD_RETRY_S
         with self._entries.of(*channel_ids) as entered:
             while True:
                 entered.clear()
                 try:
-                    await self._rest.request("addChannel", "POST", path, body={"channel": list(channel_ids)})
+                    await ask()
                 except AsteriskRefused as error:
-                    if error.status != 422 or asyncio.get_running_loop().time() > give_up_s:
+                    if error.status != refused or asyncio.get_running_loop().time() > give_up_s:
                         raise
                 else:
                     return

@@ -12,16 +12,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Literal
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import TRANSFER_CONTEXT, CallerTransfers, handling, undone
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
-from ari_agent.asterisk.header_reader import CALL_ID
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
+from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, ChannelGone, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
@@ -135,21 +134,11 @@ class CallerLeg:
 
     async def is_held(self) -> bool | None:
         """Return whether the far end holds the call; None where Asterisk cannot tell, or is out of reach."""
-        return (await self._sip_audio("hold"))[1]
+        return await is_held(self._ari, self.channel_id)
 
     async def is_encrypted(self) -> bool | None:
         """Return whether there is audio, and it is SRTP; None where Asterisk cannot tell, or is out of reach."""
-        is_sip, is_secure = await self._sip_audio("secure")
-        return is_secure or False if is_sip else None
-
-    async def _sip_audio(self, what: Literal["hold", "secure"]) -> tuple[bool, bool | None]:
-        """Return whether this is a SIP channel, and what is true of its audio; None where it has none."""
-        function = f"CHANNEL(rtp,{what})"
-        try:
-            facts = await self._ari.read_variables(self.channel_id, (CALL_ID, function))
-        except AsteriskError:
-            return False, None
-        return CALL_ID in facts, {"1": True, "0": False}.get(facts.get(function, ""))
+        return await is_encrypted(self._ari, self.channel_id)
 
     async def rtp_statistics(self) -> RtpStatistics | None:
         """Return what Asterisk has received from the caller; None where it does not say."""

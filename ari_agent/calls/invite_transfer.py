@@ -9,12 +9,13 @@ Either of the two who hangs up later ends the call for the other.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import Coroutine
 from enum import Enum
 from typing import Any, Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent
+from ari_agent.asterisk.media_encryption import WITHOUT_KEYS
 from ari_agent.asterisk.target import NO_ANSWER, Target, failure
 from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.caller_leg import CallerLeg
@@ -22,10 +23,11 @@ from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.session_events import TargetNews, TargetTold
 from ari_agent.calls.target_leg import Gone, TargetLeg
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
-from ari_agent.errors import AriAgentError, AsteriskError, ChannelGone
+from ari_agent.errors import AsteriskError, ChannelGone
 
 SUCCEEDED: Final = TransferOutcome(status="succeeded", sip_status=200)
 _NO_ANSWER_CAUSE: Final = 19  # Q.850: user alerting, no answer
+_BEARER_NOT_AVAILABLE: Final = 58  # Q.850: what SIP calls 488
 _GONE_EVENT_WAIT_MS: Final = 1000.0
 """A target that left without a word: the event that says why may still be on its way."""
 
@@ -40,8 +42,16 @@ class ConsultingCall(Protocol):
     def target(self, request: TransferRequest) -> Target:
         """Return how the target of a filled request is dialled. Raises InvalidTransferTarget: there is no way there."""
 
-    async def make_target(self, leg: TargetLeg, target: Target) -> None:
-        """Make the target's channel, and its trunk before that where Asterisk has lost it. Raises AsteriskError."""
+    async def make_target(self, leg: TargetLeg, request: TransferRequest) -> None:
+        """Make the target's channel, and its trunk before that where Asterisk has lost it.
+
+        Raises:
+            InvalidTransferTarget: there is no way there.
+            AsteriskError: Asterisk did not do it.
+        """
+
+    def requires_encryption(self, request: TransferRequest) -> bool:
+        """Whether the trunk through which the target is dialled is one whose audio must be encrypted."""
 
     def ring_ms(self, request: TransferRequest) -> int:
         """Return for how many milliseconds the target may ring."""
@@ -100,26 +110,29 @@ class InviteTransfer(AskedTransfer):
         """Check that there is a way to the target. Raises InvalidTransferTarget."""
         self._call.target(self.request)
 
-    async def begin(self) -> TransferOutcome | None:
-        """Dial the target, and have the caller wait for it; returns the outcome where the INVITE could not be sent.
+    async def begin(self) -> None:
+        """Dial the target, and have the caller wait for it.
 
         Raises:
             InvalidTransferTarget, AsteriskError: not begun; the caller is with the agent as before.
         """
-        await self._call.make_target(self.leg, self._call.target(self.request))
+        await self._call.make_target(self.leg, self.request)
         self.phase = Phase.DIALLED
         await self._call.caller_waits(self.request)
+        self._call.run_beside(self._dial())
+        # What plays to a channel ends where another leaves its bridge: first the one, then the other.
+        with contextlib.suppress(AsteriskError):  # then the agent's audio is heard with it
+            await self._call.leg.leave_agent()
+        await self._music.start(self._call.leg.channel_id, self.request.on_hold_music)
+
+    async def _dial(self) -> None:
         ring_ms = self._call.ring_ms(self.request)
         try:
-            await asyncio.gather(self._music_instead_of_agent(), self.leg.dial(ring_ms=ring_ms))
+            await self.leg.dial(ring_ms=ring_ms)
         except AsteriskError as error:
-            return await self._failed(failed(str(error)), None)
+            self._call.post_later(0, TargetTold(self.leg.channel_id, TargetNews.GONE, str(error)))
+            return
         self._call.post_later(ring_ms, TargetTold(self.leg.channel_id, TargetNews.RINGS_TOO_LONG))
-        return None
-
-    async def _music_instead_of_agent(self) -> None:
-        await self._call.leg.leave_agent()
-        await self._music.start(self._call.leg.channel_id, self.request.on_hold_music)
 
     async def observe(self, event: AriEvent | TargetTold) -> TransferOutcome | None:
         """Follow what happens to the target; returns the outcome once the transfer has failed or the two are bridged.
@@ -133,27 +146,33 @@ class InviteTransfer(AskedTransfer):
             return await self._bridge() if self.phase is Phase.ANSWERED else None
         if news is TargetNews.RINGS_TOO_LONG:
             return await self._failed(NO_ANSWER, _NO_ANSWER_CAUSE) if self.phase is Phase.DIALLED else None
-        gone = Gone() if isinstance(event, TargetTold) else self.leg.gone(event)
-        return await self._gone(gone, told=news is None) if gone else None
+        if isinstance(event, TargetTold):
+            return await self._failed(failed(event.why), None) if event.why else await self._gone(Gone())
+        if (gone := self.leg.gone(event)) == Gone() and self.phase is Phase.DIALLED:
+            self._call.post_later(_GONE_EVENT_WAIT_MS, TargetTold(self.leg.channel_id, TargetNews.GONE))
+            return None
+        return await self._gone(gone) if gone else None
 
     async def _answered(self) -> TransferOutcome | None:
         if self.phase is not Phase.DIALLED:
             return None
         self.phase = Phase.ANSWERED
+        if self._call.requires_encryption(self.request) and await self.leg.is_encrypted() is False:
+            return await self._failed(failed(WITHOUT_KEYS), _BEARER_NOT_AVAILABLE)
         if self.request.extension:
             self._call.run_beside(self._send_extension(self.request.extension))
             return None
         return await self._bridge()
 
     async def _send_extension(self, digits: str) -> None:
-        news = TargetNews.EXTENSION_SENT
+        told = TargetTold(self.leg.channel_id, TargetNews.EXTENSION_SENT)
         try:
             await self.leg.send_extension(digits)
         except ChannelGone:
             return  # an event says so
-        except AriAgentError:
-            news = TargetNews.GONE  # it would be somebody else whom the caller gets
-        self._call.post_later(0, TargetTold(self.leg.channel_id, news))
+        except AsteriskError as error:  # without them the caller would get somebody else
+            told = TargetTold(self.leg.channel_id, TargetNews.GONE, f"extension digits not sent: {error}")
+        self._call.post_later(0, told)
 
     async def _bridge(self) -> TransferOutcome | None:
         try:
@@ -168,14 +187,13 @@ class InviteTransfer(AskedTransfer):
         await self._call.left_alone(self.request.to)
         return SUCCEEDED
 
-    async def _gone(self, gone: Gone, *, told: bool) -> TransferOutcome | None:
-        if gone == Gone() and told and self.phase is Phase.DIALLED:
-            self._call.post_later(_GONE_EVENT_WAIT_MS, TargetTold(self.leg.channel_id, TargetNews.GONE))
-            return None
+    async def _gone(self, gone: Gone) -> TransferOutcome | None:
         if self.phase is Phase.BRIDGED:
             self.phase = Phase.OVER
             await self._call.target_hung_up(gone.q850_cause)
             return None
+        if self.phase is Phase.ANSWERED:
+            return await self._failed(failed("the destination answered and hung up"), None)
         return await self._failed(failure(gone.sip_status, gone.q850_cause), None)
 
     async def _failed(self, outcome: TransferOutcome, q850_cause: int | None) -> TransferOutcome | None:

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 ANNOUNCED_WITHIN_S: Final = 2.0
 """How long Asterisk may take from listing a channel in our application to sending the event that announces it."""
 
+_OTHER_HALF: Final = ";2"
+"""What Asterisk adds to the id of a Local channel for its half in the dialplan."""
+
 # Asterisk's HTTP server lets five new connections wait to be accepted: of more at once, the others lose a second each.
 _AT_ONCE: Final = 4
 
@@ -160,8 +163,8 @@ class OrphanSweep:
         app = self._ari.app
         if call_id := call_of_media_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
-        if call_of_target_channel(app, channel.id):
-            is_known = self._calls.has_target(channel.id) or self._calls.has_channel(channel.id)
+        if call_of_target_channel(app, target := channel.id.removesuffix(_OTHER_HALF)):
+            is_known = self._calls.has_target(target) or self._calls.has_channel(target)
             return None if is_known else Orphan("dialled", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)

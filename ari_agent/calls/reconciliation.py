@@ -102,7 +102,7 @@ class Reconciliation:
 
     def _end_lost_calls(self, loss: AsteriskLoss, now_s: float) -> None:
         answers = self._ari.unreachable_since_s is None
-        live = {} if answers else {call.call_id: call for call in self._calls.live() if call.has_channel}
+        live = {} if answers else {call.call_id: call for call in self._calls.live() if _needs_us(call)}
         shown = {call_id: _audio(call) for call_id, call in live.items()}
         for call_id in loss.lost(now_s, shown, ari_answers=answers):
             if live[call_id].state is not CallState.ENDED:
@@ -182,6 +182,11 @@ class Reconciliation:
         """Return the event that should have told of this channel."""
         arguments = tuple(channel.dialplan.app_data.split(",")[1:])
         return StasisStart(application=self._ari.app, channel=channel, args=arguments)
+
+
+def _needs_us(call: CallSession) -> bool:
+    """Whether a call is nothing without us; of two people who talk with each other we know only what Asterisk tells."""
+    return call.has_channel and call.state is not CallState.BRIDGED
 
 
 def _audio(call: CallSession) -> CallAudio:

@@ -13,6 +13,7 @@ from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -27,6 +28,7 @@ class SessionDependencies:
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
     caller_transfers: what becomes of a REFER that the caller's phone sends.
+    trunks: makes a trunk anew that Asterisk has lost.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever.
     """
 
@@ -42,6 +44,7 @@ class SessionDependencies:
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
     caller_transfers: CallerTransfers = "refuse"
+    trunks: TrunkSync | None = None
     no_audio_after_s: float = NO_AUDIO_AFTER_S
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:

@@ -46,10 +46,11 @@ class TargetNews(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TargetTold:
-    """Something is known of the target of a transfer. channel_id: of the target."""
+    """Something is known of the target of a transfer. channel_id: of the target. why: it is gone, where we know."""
 
     channel_id: str
     news: TargetNews
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from ari_agent.asterisk.names import target_channel_id
 from ari_agent.asterisk.target import Target
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.calls.digits import Digits
+from ari_agent.calls.sip_audio import is_encrypted
 from ari_agent.contract.q850 import NORMAL_CLEARING
 
 _DIAL_TIMEOUT_MARGIN_S: Final = 5
@@ -79,6 +80,10 @@ class TargetLeg:
             case StasisEnd():
                 return Gone()
         return None
+
+    async def is_encrypted(self) -> bool | None:
+        """Return whether there is audio, and it is SRTP; None where Asterisk cannot tell."""
+        return await is_encrypted(self._ari, self.channel_id)
 
     async def send_extension(self, digits: str) -> None:
         """Play DTMF digits to the target, to their end."""

@@ -191,7 +191,7 @@ class Transfers:
             return
         try:
             if isinstance(transfer, InviteTransfer):
-                await self._consulted(transfer, await transfer.begin())
+                await transfer.begin()
                 return
             if is_extension(transfer.request.to):
                 await self._call.leave_for_extension(transfer.request)

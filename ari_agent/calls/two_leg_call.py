@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
 from ari_agent.asterisk.names import call_of_target_channel
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
-from ari_agent.asterisk.trunks import Trunks, trunk
+from ari_agent.asterisk.trunks import trunk, trunk_encryption
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown
 from ari_agent.calls.caller_leg import CallerLeg
@@ -37,9 +37,10 @@ from ari_agent.calls.target_leg import TargetLeg
 from ari_agent.calls.teardown import Teardown
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.destination import is_extension
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, AsteriskRefused
+from ari_agent.errors import AsteriskError, AsteriskRefused, InvalidTransferTarget
 
 _NO_SUCH_ENDPOINT: Final = 500
 _DEFAULT_RING_MS: Final = 30_000
@@ -140,16 +141,25 @@ class TwoLegCall(PhoneCall):
         number = (call.to_number if self.direction is CallDirection.OUTBOUND else call.from_number) if call else None
         return number or ""
 
-    async def make_target(self, leg: TargetLeg, target: Target) -> None:
+    async def make_target(self, leg: TargetLeg, request: TransferRequest) -> None:
         """Make the target's channel, once more where Asterisk had lost the trunk. See ConsultingCall."""
+        target, context = self.target(request), self._services.extensions_context
+        if is_extension(request.to) and context:
+            await self._leg.check_extension(context, request.to)
         try:
             await leg.create(target)
         except AsteriskRefused as error:
-            if error.status != _NO_SUCH_ENDPOINT or self._number is None:
+            trunks = self._services.trunks
+            if error.status != _NO_SUCH_ENDPOINT or self._number is None or trunks is None:
                 raise
-            trunks = Trunks(self._services.ari, app=self._services.app)
-            await trunks.put(self._number.phone_number, self._number.sip_outbound_trunk_config)
+            if fault := await trunks.refresh(self._number.phone_number):
+                raise InvalidTransferTarget(request.to, fault) from None
             await leg.create(target)
+
+    def requires_encryption(self, request: TransferRequest) -> bool:
+        """Whether the target's audio must be encrypted. See ConsultingCall."""
+        config = self._number.sip_outbound_trunk_config if self._number else None
+        return not is_extension(request.to) and config is not None and trunk_encryption(config) == "require"
 
     def ring_ms(self, request: TransferRequest) -> int:
         """Return for how long the target may ring. See ConsultingCall."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination, read_template
 from ari_agent.contract.parsing.model import INTEGRAL, STRINGS_ONLY, Flag
@@ -25,6 +25,7 @@ from ari_agent.contract.transfer_option import (
     HoldMusic,
     RingDuration,
 )
+from ari_agent.contract.transfer_tool import from_transfer_tool
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
@@ -76,6 +77,7 @@ class TransferRequest(_Request):
     show_transferee_as_caller: the target sees the caller's number, not ours.
     transfer_ring_duration_ms: how long the target may ring; None: as long as the agent's ring_duration_ms.
     on_hold_music: what the caller hears until the target is there.
+    The shape of Retell's transfer_call tool (`transfer_destination`, `transfer_option`) is read as well.
 
     Of warm transfers alone:
 
@@ -98,6 +100,11 @@ class TransferRequest(_Request):
     public_handoff_option: Handoff | None = None
     enable_bridge_audio_cue: Flag = True
     agentic_transfer_config: AgenticTransferConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_transfer_tool(cls, given: Any) -> Any:
+        return from_transfer_tool(given)
 
     def filled(self, fill: Callable[[str], str]) -> Self:
         """Return the request with `fill` applied to the destination and the values of headers.

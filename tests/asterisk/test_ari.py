@@ -413,6 +413,13 @@ async def test_a_channel_that_is_not_in_stasis_yet_is_added_a_little_later(aster
     assert asterisk.requests[-1].body == {"channel": ["m1"]}
 
 
+async def test_a_channel_that_is_not_in_stasis_yet_is_dialled_a_little_later(asterisk: FakeAsterisk, ari: Ari) -> None:
+    refusals = iter([409, 409])
+    asterisk.answer = lambda _: (next(refusals, 204), {"message": "Channel not in Stasis application"})
+    await ari.dial("c1", timeout_s=30)
+    assert len(asterisk.requests) == 3
+
+
 async def test_a_channel_is_added_when_its_entry_is_announced(
     asterisk: FakeAsterisk, ari: Ari, monkeypatch: pytest.MonkeyPatch
 ) -> None:

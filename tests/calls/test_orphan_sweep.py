@@ -22,12 +22,13 @@ class Calls:
     calls: Collection[str] = ()
     channels: Collection[str] = ()
     announced: Collection[str] = ()
+    targets: Collection[str] = ()
 
     def has_call(self, call_id: str) -> bool:
         return call_id in self.calls
 
     def has_target(self, channel_id: str) -> bool:
-        return False
+        return channel_id in self.targets
 
     def has_channel(self, channel_id: str) -> bool:
         return channel_id in self.channels
@@ -149,6 +150,13 @@ async def test_what_belongs_to_a_live_call_or_to_somebody_else_stays() -> None:
     bridges = [bridge(f"{APP}-bridge-call_live"), bridge("conference")]
     async with swept(channels, bridges, Calls(calls=["call_live"], channels=["1.1"])) as found:
         assert found.removed() == set()
+
+
+async def test_the_target_of_a_live_transfer_stays_and_that_of_an_earlier_one_goes() -> None:
+    targets = [f"{APP}-target-{attempt}-call_live" for attempt in (0, 1)]
+    channels = [channel(f"{target}{half}") for target in targets for half in ("", ";2")]
+    async with swept(channels, [], Calls(calls=["call_live"], targets=targets[1:])) as found:
+        assert found.removed() == {f"DELETE /channels/{targets[0]}", f"DELETE /channels/{targets[0]}%3B2"}
 
 
 async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:

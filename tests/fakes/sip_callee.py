@@ -38,10 +38,10 @@ class SipCallee(SipCaller):
         self.reply(180)
         return invite
 
-    async def refuses(self, status: int, *, timeout_s: float = 10.0) -> SipMessage:
+    async def refuses(self, status: int, *, headers: Headers = (), timeout_s: float = 10.0) -> SipMessage:
         """A final failure to the INVITE, which is returned."""
         invite = await self.invited(timeout_s)
-        self.reply(status)
+        self.reply(status, headers=headers)
         self._need_dialog().over = True
         self._invite = None
         return invite

@@ -96,9 +96,13 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Transfer the caller; TransferEnded tells the outcome. number: as the agent wrote it, unchecked."""
+    """Transfer the caller; TransferEnded tells the outcome. number: as the agent wrote it, unchecked.
+
+    shows_caller: the target is to see the caller's number, which takes a call of ours instead of a REFER.
+    """
 
     number: str
+    shows_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True)

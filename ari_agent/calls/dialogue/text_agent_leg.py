@@ -22,7 +22,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Any, Final, Literal, assert_never
 
 import aiohttp
 from pydantic import ValidationError
@@ -341,8 +341,8 @@ class TextAgentLeg:
                 self._end(AgentHungUp(NORMAL_CLEARING))
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
-            case Transfer(number):
-                self._transfer(number)
+            case Transfer(number, shows_caller):
+                self._transfer(number, "sip_invite" if shows_caller else "sip_refer")
             case Press(digits):
                 self._press(digits)
 
@@ -378,9 +378,9 @@ class TextAgentLeg:
 
     # orders to the call
 
-    def _transfer(self, number: str) -> None:
+    def _transfer(self, number: str, mode: Literal["sip_invite", "sip_refer"]) -> None:
         try:
-            request = TransferRequest(to=number)
+            request = TransferRequest(to=number, mode=mode, show_transferee_as_caller=mode == "sip_invite")
         except ValidationError as error:
             why = explain(error, {"to": number}, root="transfer_number")
             self._feed(events.TransferEnded(TransferOutcome(status="failed", message=why)))

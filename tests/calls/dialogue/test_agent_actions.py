@@ -15,6 +15,7 @@ from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
     [
         (EndCall(), HangUp(), "{}"),
         (TransferTo("+1555"), Transfer("+1555"), '{"transfer_number": "+1555"}'),
+        (TransferTo("+1555", True), Transfer("+1555", shows_caller=True), '{"transfer_number": "+1555"}'),
         (PressDigits("12#"), Press("12#"), '{"digit": "12#"}'),
     ],
 )
