@@ -20,6 +20,10 @@ _MESSAGE_BYTES_BESIDE_AUDIO: Final = 64 * 1024
 MAX_MARK_NAME_CHARACTERS: Final = 1024
 
 
+ControlRequest: TypeAlias = TransferRequest | TransferDecision | HangupRequest | DtmfRequest
+"""What an agent may ask of its call."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     """What an agent is told about its call when its websocket opens. metadata: any JSON value, or None."""
@@ -60,7 +64,7 @@ class Ping:
 class Asked:
     """A call control request of the agent: transfer, hang up, send DTMF, or go on with a transfer or cancel it."""
 
-    request: TransferRequest | TransferDecision | HangupRequest | DtmfRequest
+    request: ControlRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.invite_transfer import SUCCEEDED, ConsultingCall, InviteTransfer, Phase
-from ari_agent.calls.session_events import TargetNews, TargetTold
 from ari_agent.calls.target_leg import TargetLeg
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -82,18 +81,11 @@ class CallerTransfer(InviteTransfer):
         self._replacing = call
         self._caller_has_left = False
 
-    async def begin(self) -> TransferOutcome | None:
+    async def begin(self) -> None:
         """Dial the target, while the talk goes on. See InviteTransfer.begin."""
-        call = self._replacing
-        await call.make_target(self.leg, call.target(self.request))
+        await self._replacing.make_target(self.leg, self.request)
         self.phase = Phase.DIALLED
-        ring_ms = call.ring_ms(self.request)
-        try:
-            await self.leg.dial(ring_ms=ring_ms)
-        except AsteriskError as error:
-            return await self._failed(failed(str(error)), None)
-        call.post_later(ring_ms, TargetTold(self.leg.channel_id, TargetNews.RINGS_TOO_LONG))
-        return None
+        self._replacing.run_beside(self._dial())
 
     def caller_left(self) -> bool:
         """Whether the call goes on although the caller's channel is gone: the target may yet answer."""

@@ -99,6 +99,7 @@ exten = 103,1,Set(GLOBAL(SEEN_103)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_A
  same = n,Hangup(31)
 exten = 104,1,Set(GLOBAL(SEEN_104)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
  same = n,Hangup(19)
+; It stays on the line.
 exten = 105,1,Answer()
  same = n,Wait(30)
 

@@ -26,6 +26,7 @@ from ari_agent.agents.message import (
     Asked,
     CallFacts,
     Clear,
+    ControlRequest,
     Mark,
     Ping,
     Refused,
@@ -226,16 +227,8 @@ class AudioAgentLeg:
             case Refused(event, why):
                 log.warning("the agent's %s is refused: %s", event, why, extra={"call_id": self._spec.call_id})
                 self._send_control(refusal(event, why))
-            case Asked(HangupRequest(q850_cause=cause, notice=notice)):
-                if notice:
-                    self._send_control(refusal("hangup", f"{notice.message}: {', '.join(notice.headers_not_sent)}"))
-                self._hung_up(cause)
-            case Asked(TransferRequest() as request):
-                self._on_event(TransferAsked(request))
-            case Asked(TransferDecision() as decision):
-                self._on_event(TransferDecided(decision))
-            case Asked(DtmfRequest() as request):
-                self._on_event(DtmfAsked(request))
+            case Asked(request):
+                self._ask(request)
             case _:
                 self._unknown += 1
 
@@ -247,6 +240,21 @@ class AudioAgentLeg:
             self._failed(error)
 
     # inside
+
+    def _ask(self, request: ControlRequest) -> None:
+        match request:
+            case HangupRequest(q850_cause=cause, notice=notice):
+                if notice:
+                    self._send_control(refusal("hangup", f"{notice.message}: {', '.join(notice.headers_not_sent)}"))
+                self._hung_up(cause)
+            case TransferRequest():
+                self._on_event(TransferAsked(request))
+            case TransferDecision():
+                self._on_event(TransferDecided(request))
+            case DtmfRequest():
+                self._on_event(DtmfAsked(request))
+            case _:
+                assert_never(request)
 
     def _send_control(self, message: Mapping[str, object]) -> None:
         self._socket.send(self._protocol.control(message))
