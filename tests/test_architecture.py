@@ -21,6 +21,8 @@ PURE: Final = (
     "routing.system_variables",
     "routing.variables",
     "asterisk.causes",
+    "asterisk.trunk_destinations",
+    "asterisk.trunk_objects",
     "asterisk.events",
     "asterisk.fallback",
     "asterisk.media_encryption",

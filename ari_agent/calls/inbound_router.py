@@ -15,6 +15,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.sip_headers import channel_variables
+from ari_agent.asterisk.trunk_destinations import number_of_trunk
 from ari_agent.calls.caller_identity import identify_caller
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
@@ -121,7 +122,7 @@ class InboundRouter:
         )
         if not channel.name.startswith("PJSIP/") and not from_dialplan:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
-        candidates = _dialled(channel, stasis, sip)
+        candidates = _dialled(channel, stasis, sip, trunk=number_of_trunk(self._ari.app, channel.name))
         dialled, number = await self._store.phone_numbers.dialled(candidates)
         to_number = number.phone_number if number else dialled.as_dialled
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
@@ -268,7 +269,7 @@ class InboundRouter:
         return agent, decision
 
 
-def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:
+def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders, *, trunk: str | None) -> Sequence[str]:
     return dialled_candidates(
         argument=stasis.to_number,
         extension=channel.dialplan.exten,
@@ -276,4 +277,5 @@ def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequ
         dnid=sip.dnid,
         to=sip.local_uri,
         called_party=sip.called_party,
+        trunk=trunk,
     )

@@ -32,7 +32,7 @@ from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, why_refused
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
-from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.asterisk.trunk_destinations import trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
@@ -47,8 +47,9 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.phone_number import MediaEncryption, PhoneNumber
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.trunk_settings import MediaEncryption
 from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
 from ari_agent.routing.variables import render
 
