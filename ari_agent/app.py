@@ -299,6 +299,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             registrar=calls.registrar,
             audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
             chats=chats,
+            trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
         )

@@ -6,13 +6,15 @@ What objects a trunk is made of, and in which order they come and go, is said in
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.trunk_destinations import trunk_id
+from ari_agent.asterisk.trunk_inquiry import trunk_statuses
 from ari_agent.asterisk.trunk_objects import FROM_TRUNK, KINDS, Trunk, trunks
-from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.contract.phone_number import PhoneNumber, TrunkConfig
+from ari_agent.contract.trunk_status import TrunkStatus
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ _KINDS_OF_DESTINATION: Final = ("aor", "endpoint")
 
 
 class Trunks:
-    """The trunks of one application in one Asterisk. All methods raise AsteriskError.
+    """The trunks of one application in one Asterisk. All methods but `statuses` raise AsteriskError.
 
     context: of the dialplan, where calls come in by trunks that take calls.
     """
@@ -62,6 +64,10 @@ class Trunks:
                 # Asterisk adds a contact to those that an aor has, and goes on calling the first.
                 await self._ari.delete_object(kind, wanted.id)
             await self._ari.put_object(kind, wanted.id, fields)
+
+    async def statuses(self, numbers: Iterable[PhoneNumber], *, now_ms: int) -> Sequence[TrunkStatus]:
+        """Ask Asterisk how the trunks of these numbers are. See `trunk_statuses`; never raises AsteriskError."""
+        return await trunk_statuses(self._ari, self._app, numbers, now_ms=now_ms)
 
     async def remove(self, phone_number: str) -> None:
         """Remove a number's trunk. One that is not there is no error."""
