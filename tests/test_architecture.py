@@ -224,6 +224,7 @@ WAITING: Final = (
     "calls.switchboard",
     "calls.transcript_writer",
     "calls.transfers",
+    "calls.trunk_attempts",
     "calls.trunk_sync",
     "calls.dialogue.agent_voice",
     "calls.dialogue.caller_hearing",
