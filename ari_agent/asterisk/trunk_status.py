@@ -30,12 +30,14 @@ class TrunkFacts:
     """What Asterisk told. fault: why it told nothing, None where it did.
 
     endpoints: the state of each endpoint by its name, `online`, `offline` or `unknown`. registrations: their states by
-    server_uri and client_uri; None where Asterisk does not tell of them.
+    server_uri and client_uri; None where Asterisk does not tell of them. unsettled: the numbers whose trunk is so new
+    that no answer to OPTIONS is due yet; Asterisk calls such an endpoint offline.
     """
 
     endpoints: Mapping[str, str]
     registrations: Mapping[tuple[str, str], RegistrationState] | None
     fault: str | None = None
+    unsettled: frozenset[str] = frozenset()
 
 
 def trunk_status(
@@ -44,7 +46,11 @@ def trunk_status(
     """Return how a number's trunk is; None where it has none. now_ms: when Asterisk was asked."""
     if config is None or not (ways := destinations(app, phone_number, config)):
         return None
-    states = [_reachability(way, config, facts) for way in ways]
+    is_asked = bool(config.qualify_frequency_s) and phone_number not in facts.unsettled
+    # To Asterisk every endpoint is online whose contact it does not ask.
+    states: Sequence[Reachability] = [
+        _STATES.get(facts.endpoints.get(way.endpoint, ""), "unknown") if is_asked else "unknown" for way in ways
+    ]
     registration = _registration(phone_number, config, facts)
     return TrunkStatus(
         phone_number=phone_number,
@@ -57,12 +63,6 @@ def trunk_status(
         last_error=facts.fault or _fault(ways, states, registration, facts),
         checked_at=now_ms,
     )
-
-
-def _reachability(way: Destination, config: TrunkConfig, facts: TrunkFacts) -> Reachability:
-    if not config.qualify_frequency_s:
-        return "unknown"  # to Asterisk every endpoint is online whose contact it does not ask
-    return _STATES.get(facts.endpoints.get(way.endpoint, ""), "unknown")
 
 
 def _best(states: Sequence[Reachability]) -> Reachability:

@@ -5,7 +5,9 @@ What objects a trunk is made of, and in which order they come and go, is said in
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -19,6 +21,8 @@ from ari_agent.contract.trunk_status import TrunkStatus
 log = logging.getLogger(__name__)
 
 _KINDS_OF_DESTINATION: Final = ("aor", "endpoint")
+_OPTIONS_TIMEOUT_S: Final = 4.0
+"""Asterisk sends the first OPTIONS at any moment of the first interval, and waits 3 s for the answer."""
 
 
 class Trunks:
@@ -32,6 +36,7 @@ class Trunks:
         self._app = app
         self._context = context
         self._made: dict[str, Sequence[Trunk]] = {}
+        self._made_s: dict[str, float] = {}
 
     async def put(self, phone_number: str, config: TrunkConfig | None) -> None:
         """Make a number's trunk what its configuration says; calls in progress stay as they are."""
@@ -52,7 +57,7 @@ class Trunks:
             await self._remove(gone.id, kinds=_KINDS_OF_DESTINATION)
         if not first.auth:
             await self._ari.delete_object("auth", first.id)
-        self._made[phone_number] = wanted
+        self._made[phone_number], self._made_s[phone_number] = wanted, asyncio.get_running_loop().time()
         if config.auth_username and not first.auth:
             log.warning("trunk without a login: its user name has no password", extra={"phone_number": phone_number})
         contacts = ", ".join(one.aor["contact"] for one in wanted)
@@ -67,10 +72,22 @@ class Trunks:
 
     async def statuses(self, numbers: Iterable[PhoneNumber], *, now_ms: int) -> Sequence[TrunkStatus]:
         """Ask Asterisk how the trunks of these numbers are. See `trunk_statuses`; never raises AsteriskError."""
-        return await trunk_statuses(self._ari, self._app, numbers, now_ms=now_ms)
+        asked = list(numbers)
+        return await trunk_statuses(self._ari, self._app, asked, now_ms=now_ms, unsettled=self._unsettled(asked))
+
+    def _unsettled(self, numbers: Iterable[PhoneNumber]) -> frozenset[str]:
+        now_s = asyncio.get_running_loop().time()
+        return frozenset(
+            number.phone_number
+            for number in numbers
+            if (config := number.sip_outbound_trunk_config)
+            and now_s - self._made_s.get(number.phone_number, -math.inf)
+            < (config.qualify_frequency_s or 0) + _OPTIONS_TIMEOUT_S
+        )
 
     async def remove(self, phone_number: str) -> None:
         """Remove a number's trunk. One that is not there is no error."""
+        self._made_s.pop(phone_number, None)
         for gone in self._made.pop(phone_number, ())[1:]:
             await self._remove(gone.id, kinds=_KINDS_OF_DESTINATION)
         await self._remove(trunk_id(self._app, phone_number))

@@ -85,6 +85,11 @@ def test_a_trunk_that_asks_nobody_knows_nothing() -> None:
     assert (status.state, status.registration, status.last_error) == ("unknown", "none", None)
 
 
+def test_a_trunk_that_is_new_is_not_yet_known_to_be_away() -> None:
+    status = status_of(endpoints={NAME: "offline", f"{NAME}-2": "offline"}, unsettled=frozenset({NUMBER}))
+    assert (status.state, status.last_error) == ("unknown", None)
+
+
 def test_an_asterisk_out_of_reach_is_the_error() -> None:
     status = status_of(endpoints={}, registrations=None, fault="Asterisk is unreachable")
     assert (status.state, status.registration, status.last_error) == ("unknown", "unknown", "Asterisk is unreachable")

@@ -146,5 +146,5 @@ async def test_whether_a_carrier_answers_options_is_told_for_each_destination(st
         far_end.silence()
         status = await state_becomes(stage, number, state="unreachable")
         assert "over UDP: a wrong address, a firewall, or nobody there" in status["last_error"]
-        [listed] = (await stage.controller.get("/list-trunks")).json
-        assert (listed["phone_number"], listed["state"]) == (number, "unreachable")
+        listed = {trunk["phone_number"]: trunk for trunk in (await stage.controller.get("/list-trunks")).json}
+        assert listed[number]["state"] == "unreachable"
