@@ -159,6 +159,16 @@ def registration_uris(phone_number: str, config: TrunkConfig) -> tuple[str, str]
     return Destination("", host, transport).uri, f"sip:{user}@{host}"
 
 
+def registered_user(phone_number: str, config: TrunkConfig) -> str | None:
+    """Return the user part of the contact that a trunk registers, which its carrier then calls; None without.
+
+    It is the user name and not the number: a carrier with many numbers of ours then names the called one in To.
+    """
+    if config.registration is None:
+        return None
+    return config.registration.contact_user or config.auth_username or phone_number
+
+
 def _registration(
     phone_number: str, config: TrunkConfig, wanted: TrunkRegistration, name: str
 ) -> Mapping[str, str] | None:
@@ -170,8 +180,7 @@ def _registration(
         "server_uri": server_uri,
         "client_uri": client_uri,
         "outbound_auth": name if _login(config) else "",
-        # As the user name, and not the number: a carrier with many numbers of ours then names the called one in To.
-        "contact_user": wanted.contact_user or quote(config.auth_username or phone_number, safe=_USER_CHARACTERS),
+        "contact_user": quote(registered_user(phone_number, config) or "", safe=_USER_CHARACTERS),
         "expiration": str(wanted.expires_s),
         "line": "yes",
         "endpoint": name,

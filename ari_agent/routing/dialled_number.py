@@ -67,15 +67,13 @@ def dialled_candidates(
     dnid: str | None = None,
     to: str | None = None,
     called_party: str | None = None,
-    trunk: str | None = None,
 ) -> Sequence[str]:
     """List what may have been dialled, the likeliest first; `s`, `h`, `i` and `t` never are.
 
     argument: `to_number=` of Stasis(); where it names a number, nothing else counts. extension: where the dialplan is.
     dnid: CALLERID(dnid). to, called_party: the headers To and P-Called-Party-ID (RFC 7315 section 4.2), or their URI.
-    trunk: the number of the trunk that the call came in by, as a carrier may name the account alone.
     """
-    places: Sequence[str | None] = (extension, request_uri, dnid, to, called_party, trunk)
+    places: Sequence[str | None] = (extension, request_uri, dnid, to, called_party)
     if argument and dialled_user(argument) not in _SPECIAL_EXTENSIONS:
         places = (argument,)
     found: dict[str, None] = {}

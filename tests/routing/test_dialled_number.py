@@ -56,7 +56,6 @@ def test_places_count_in_their_order_and_an_argument_alone() -> None:
     places = {"request_uri": "sip:acct77@pbx", "dnid": "acct77", "to": f"sip:{US}@pbx"}
     places["called_party"] = f"<sip:{DE}@c>"
     assert dialled_candidates(extension="reception", **places) == ("reception", "acct77", US, DE)
-    assert dialled_candidates(extension="acct77", trunk=US) == ("acct77", US)
     assert dialled_candidates(extension="reception", argument="+1 (202) 555-0100", **places) == (
         "+1 (202) 555-0100",
         US,
