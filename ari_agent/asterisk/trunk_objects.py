@@ -39,8 +39,6 @@ KINDS: Final = ("auth", "aor", "endpoint", "identify", "registration")
 _CODECS: Final[Mapping[str, str]] = {"PCMU": "ulaw", "PCMA": "alaw", "G722": "g722", "opus": "opus"}
 DEFAULT_CODECS: Final = ("ulaw", "alaw", "g722")
 """The codec that the agents' side speaks stands first, so that nothing is converted."""
-
-
 _USER_CHARACTERS: Final = "+*._~!$&'()=-"
 """What may stand in the user part of a SIP URI as it is (RFC 3261 section 25.1), but for what Asterisk cuts at."""
 _RETRY_S: Final = "30"
