@@ -59,6 +59,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/session_events": ("calls/test_transfers", "values that are posted to a call"),
     "calls/target_leg": ("integration/test_invite_transfer", "a channel of Asterisk, which only Asterisk can dial"),
+    "calls/trunk_attempts": ("integration/test_trunk_failover", "what counts is which carrier is called"),
     "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
     "calls/two_leg_call": ("integration/test_transfer_cases", "who is hung up when, between a caller and a target"),
     "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),

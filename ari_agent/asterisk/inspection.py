@@ -15,7 +15,7 @@ from typing import Any, Final
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventWebsocket
 from ari_agent.asterisk.rest import Rest, path_of
-from ari_agent.asterisk.trunks import trunk_context
+from ari_agent.asterisk.trunk_objects import trunk_context
 from ari_agent.errors import ChannelGone
 
 _MAX_LINES: Final = 500

@@ -14,7 +14,7 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
-from ari_agent.asterisk.trunks import trunk_address
+from ari_agent.asterisk.trunk_destinations import trunk_address
 from ari_agent.contract.phone_number import TrunkConfig
 from ari_agent.name_resolver import NAMES
 

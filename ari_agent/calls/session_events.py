@@ -11,6 +11,8 @@ from ari_agent.calls import handoff
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
+    DestinationSilent,
+    DialledChannelLost,
     EventsMissed,
     RingingTooLong,
     ShuttingDown,
@@ -77,6 +79,8 @@ SessionEvent: TypeAlias = (
     | EventsMissed
     | ShuttingDown
     | RingingTooLong
+    | DestinationSilent
+    | DialledChannelLost
     | MaxDurationReached
     | TranscriptDue
     | LastWordsHeard

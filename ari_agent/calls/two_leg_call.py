@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final
 from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfReceived, ChannelHangupRequest
 from ari_agent.asterisk.names import call_of_target_channel, target_detector_channel_id
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
-from ari_agent.asterisk.trunks import trunk, trunk_encryption
+from ari_agent.asterisk.trunk_objects import trunk_encryption, trunks
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
@@ -199,7 +199,7 @@ class TwoLegCall(PhoneCall):
         """Return how the target is dialled. See ConsultingCall."""
         number = self._number
         config = number.sip_outbound_trunk_config if number else None
-        own = trunk(self._services.app, number.phone_number, config) if number and config else None
+        own, *_ = (*(trunks(self._services.app, number.phone_number, config) if number else ()), None)
         return target(
             request,
             call_id=self.call_id,
@@ -223,10 +223,10 @@ class TwoLegCall(PhoneCall):
         try:
             await leg.create(target)
         except AsteriskRefused as error:
-            trunks = self._services.trunks
-            if error.status != _NO_SUCH_ENDPOINT or self._number is None or trunks is None:
+            live = self._services.trunks
+            if error.status != _NO_SUCH_ENDPOINT or self._number is None or live is None:
                 raise
-            if fault := await trunks.refresh(self._number.phone_number):
+            if fault := await live.refresh(self._number.phone_number):
                 raise InvalidTransferTarget(request.to, fault) from None
             await leg.create(target)
 
