@@ -17,6 +17,7 @@ import uvloop
 
 from ari_agent import logs
 from ari_agent.app import check, serve
+from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
@@ -46,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
     serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
     serving.set_defaults(run=_serve)
-    checking = commands.add_parser("check", help="check settings, database, Asterisk and speech, then exit")
+    checking = commands.add_parser("check", help="look at everything that calls need, say what to mend, then exit")
+    checking.add_argument("--json", action="store_true", help="print what was found as a JSON object")
+    checking.add_argument("--deep", action="store_true", help="open the websockets of agents, too, and close them")
     checking.set_defaults(run=_check)
     for command in (serving, checking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
@@ -72,10 +75,9 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    found = _run(check(load(options.config)))
-    for finding in found:
-        print(f"{finding.what}: {finding}")
-    return FAILED if any(finding.problem for finding in found) else 0
+    found = _run(check(load(options.config), config_file=options.config, deep=options.deep))
+    print(as_json(found) if options.json else as_text(found))
+    return FAILED if has_failed(found) else 0
 
 
 def _demo(options: argparse.Namespace) -> int:
