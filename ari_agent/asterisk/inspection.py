@@ -21,11 +21,15 @@ from ari_agent.asterisk.ari import Ari, ExternalMedia
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventWebsocket
 from ari_agent.asterisk.rest import Rest, path_of
 from ari_agent.asterisk.trunks import trunk_context
-from ari_agent.errors import AsteriskError, ChannelGone
+from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone
 
 _MAX_LINES: Final = 500
 """Of one context and one kind of line: what stands further down is not looked at."""
 _LINES_AT_ONCE: Final = 8
+_NOT_ENTERED: Final = 409
+"""What Asterisk answers about a new channel that is not in the application yet."""
+_LOOKS: Final = 50
+_LOOK_AGAIN_S: Final = 0.02
 _REQUEST_S: Final = 3.0
 """For the connection and once more for the answer: who looks on wants to know that it is slow."""
 _LONGEST_MEDIA_S: Final = 30
@@ -158,9 +162,11 @@ class Inspection:
         await self._enter()
         channel_id = f"{self.own_app}-{secrets.token_hex(8)}"
         try:
-            media = await self._ari.external_media(channel_id=channel_id, external_host=external_host)
-            await self._ari.set_variable(channel_id, "TIMEOUT(absolute)", str(_LONGEST_MEDIA_S))
-            yield media
+            yield await self._ari.external_media(
+                channel_id=channel_id,
+                external_host=external_host,
+                variables={"TIMEOUT(absolute)": str(_LONGEST_MEDIA_S)},
+            )
         finally:
             await self._ari.hang_up(channel_id)
 
@@ -179,7 +185,14 @@ class Inspection:
     async def playing(self, channel_id: str, sound: str) -> AsyncIterator[None]:
         """Have Asterisk make a sound in a channel that is in no bridge. sound: `silence`, `ring` or `moh`."""
         path = path_of("channels", channel_id, sound)
-        await self._rest.request(f"start {sound}", "POST", path)
+        for looks_left in range(_LOOKS, -1, -1):
+            try:
+                await self._rest.request(f"start {sound}", "POST", path)
+                break
+            except AsteriskRefused as error:
+                if error.status != _NOT_ENTERED or not looks_left:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_S)
         try:
             yield
         finally:
@@ -189,7 +202,19 @@ class Inspection:
         async with self._entering:
             if not self._entered:
                 await self._made.enter_async_context(EventWebsocket(self._rest, self.own_app, HEARTBEAT_S))
+                self._made.push_async_callback(self._forgotten)
                 self._entered = True
+
+    async def _forgotten(self) -> None:
+        """Wait until Asterisk has let go of the channels, whose names it otherwise keeps with that of the application.
+
+        It removes an application when its websocket closes, if nothing is left in it, and does not look again.
+        """
+        for _ in range(_LOOKS):
+            answer = await self._rest.request("getApplication", "GET", path_of("applications", self.own_app))
+            if not isinstance(answer, dict) or not (answer.get("channel_ids") or answer.get("bridge_ids")):
+                return
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def _objects(answer: Any) -> Iterable[dict[str, Any]]:

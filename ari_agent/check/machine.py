@@ -26,7 +26,7 @@ from ari_agent.store.store import Store
 _PATIENCE_S = 2.0
 _LITTLE_BYTES: Final = 1024**3
 _TOO_LITTLE_BYTES: Final = 50 * 1024**2
-_SECRET = re.compile(r"^\s*(?:export\s+)?(?:ARI_AGENT_)?\w*(?:PASSWORD|KEY)\s*=\s*\S", re.IGNORECASE | re.MULTILINE)
+_SECRET = re.compile(r"^\s*(?:export\s+)?\w*(?:PASSWORD|KEY)[ \t]*=[ \t]*[\"']?[^\s\"']", re.IGNORECASE | re.MULTILINE)
 
 
 async def check_database(around: Surroundings) -> list[Finding]:
@@ -160,6 +160,11 @@ async def check_api(around: Surroundings) -> list[Finding]:
     host, port = around.settings.bind
     if around.serving:
         return ok(f"a controller serves at {host}:{port}")
+    return await try_listening(host, port)
+
+
+async def try_listening(host: str, port: int) -> list[Finding]:
+    """Bind the address of the HTTP API."""
     try:
         server = await asyncio.start_server(lambda *_: None, host, port)
     except OSError as error:

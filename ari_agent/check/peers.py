@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import ssl
-from collections.abc import Awaitable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ import aiohttp
 
 from ari_agent.agents.llm import llm_url
 from ari_agent.agents.twilio_signature import SIGNATURE_HEADER, signature
+from ari_agent.check.each import look_at_each
 from ari_agent.check.finding import Finding, Status, skipped
 from ari_agent.check.stored import StoredAgent, depends_on_the_call, without_variables
 from ari_agent.check.surroundings import Surroundings
@@ -22,9 +21,6 @@ from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.http_client import http_client
 from ari_agent.reach import NotReached, connect, days_left
 
-_MOST: Final = 50
-"""Of webhooks, and of agents."""
-_AT_ONCE: Final = 10
 _SOON_DAYS: Final = 14
 _ANSWER_S: Final = 3.0
 _CLOCK_WARNING_S: Final = 60
@@ -38,7 +34,11 @@ async def check_webhooks(around: Surroundings) -> list[Finding]:
     urls = around.stored.webhook_urls()
     if not urls:
         return skipped("no webhook is set")
-    return await _all(_webhook(url, who, around.now_s()) for url, who in urls.items())
+    return await look_at_each(
+        list(urls.items()),
+        lambda named: _webhook(*named, around.now_s()),
+        label=lambda named: f"{shown_url(named[0])} ({named[1]})",
+    )
 
 
 async def check_agents(around: Surroundings) -> list[Finding]:
@@ -46,20 +46,11 @@ async def check_agents(around: Surroundings) -> list[Finding]:
     agents = {found.url: found for found in reversed(around.stored.agents) if found.url}  # bound ones stand first
     if not agents:
         return skipped("no agent is stored that has a websocket of its own")
-    return await _all(_agent(found, url, around) for url, found in agents.items())
-
-
-async def _all(looks: Iterable[Awaitable[Finding]]) -> list[Finding]:
-    waiting = list(looks)
-    turn = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(look: Awaitable[Finding]) -> Finding:
-        async with turn:
-            return await look
-
-    looked_at, left = waiting[:_MOST], waiting[_MOST:]
-    found = list(await asyncio.gather(*(one(look) for look in looked_at)))
-    return found + (skipped(f"{len(left)} more are not looked at") if left else [])
+    return await look_at_each(
+        list(agents.items()),
+        lambda named: _agent(named[1], named[0], around),
+        label=lambda named: f"{shown_url(named[0])} (agent {named[1].label})",
+    )
 
 
 async def _webhook(url: str, who: str, now_s: float) -> Finding:

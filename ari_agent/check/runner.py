@@ -61,7 +61,7 @@ async def _found(
 ) -> list[Finding]:
     for name, task in needed.items():
         if any(finding.status in (Status.FAILED, Status.SKIPPED) for finding in await task):
-            return skipped(f"not looked at, because of the line {name}")
+            return skipped(f"not looked at: {name} has to be ok first")
     left_s = min(patience_s, give_up_s - asyncio.get_running_loop().time())
     try:
         async with asyncio.timeout(left_s):

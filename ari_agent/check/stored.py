@@ -1,4 +1,4 @@
-"""The agents and numbers of the database, as far as checks look at them: what is in use, and at which URLs. Pure."""
+"""The agents and numbers of the database, as far as checks look at them: what is in use, and at which URLs."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.stored import Stored, StoredAgent, agents_named_by
-from ari_agent.config import Settings
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
@@ -17,6 +17,54 @@ from ari_agent.store.store import Store
 _PAGE = 500
 _MOST = 2000
 """Of agents, and of numbers: what is behind is not looked at, so that a check ends in time."""
+
+
+class CheckedSettings(Protocol):
+    """The settings that checks read, as the configuration has them."""
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL."""
+
+    @property
+    def database_is_default(self) -> bool:
+        """Whether nobody has set it; `serve` then makes its folder."""
+
+    @property
+    def bind(self) -> tuple[str, int]:
+        """Host and port of the HTTP API."""
+
+    @property
+    def rtp_host(self) -> str:
+        """Address of this machine that audio comes to."""
+
+    @property
+    def rtp_announced_host(self) -> str:
+        """Address that Asterisk is told instead; `""` for the same."""
+
+    @property
+    def rtp_ports(self) -> tuple[int, int]:
+        """First and last UDP port; 0 and 0 for any."""
+
+    @property
+    def concurrency_limit(self) -> int:
+        """Calls at the same time."""
+
+    @property
+    def speech_to_text(self) -> str:
+        """Provider's name, or `none`."""
+
+    @property
+    def text_to_speech(self) -> str:
+        """Provider's name, or `none`."""
+
+    @property
+    def extensions_context(self) -> str | None:
+        """Dialplan context of the PBX's extensions."""
+
+    @property
+    def webhook_url(self) -> str | None:
+        """The account's webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +76,7 @@ class Surroundings:
     now_s: returns the time of this machine, in seconds since 1970.
     """
 
-    settings: Settings
+    settings: CheckedSettings
     inspection: Inspection
     stored: Stored
     serving: bool
@@ -38,7 +86,7 @@ class Surroundings:
     deep: bool = False
 
 
-async def stored_in(settings: Settings) -> tuple[Stored, list[Path]]:
+async def stored_in(settings: CheckedSettings) -> tuple[Stored, list[Path]]:
     """Return what the database holds, and its file. Nothing, where it cannot be read: the check of it says why."""
     nothing = Stored(webhook_url=settings.webhook_url)
     try:

@@ -47,7 +47,7 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_ASTERISK, "clock", check_clock, needs=("rights",)),
     Check(_ASTERISK, "certificate", check_certificate, needs=("ari",)),
     Check(_AUDIO, "address", check_rtp_address),
-    Check(_AUDIO, "echo", check_echo, needs=("rights", "address")),
+    Check(_AUDIO, "echo", check_echo, needs=("modules", "rights", "address")),
     Check(_AUDIO, "ringing", check_ringing, needs=("echo",)),
     Check(_AUDIO, "music on hold", check_music, needs=("echo",)),
     Check(_TRUNKS, "trunk memory", check_memory, needs=("rights",)),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.check.each import look_at_each
 from ari_agent.check.finding import Finding, Status, failed, ok, skipped
 from ari_agent.check.sip_options import ask_options
 from ari_agent.check.surroundings import Surroundings
 from ari_agent.contract.phone_number import TrunkConfig
 from ari_agent.reach import PATIENCE_S, NotReached, address_of, connect, unverified
 
-_MOST: Final = 50
 _PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
@@ -27,10 +26,11 @@ async def check_trunk_hosts(around: Surroundings) -> list[Finding]:
     trunks = around.stored.trunks()
     if not trunks:
         return skipped("no number has a trunk")
-    looked_at = list(trunks.items())[:_MOST]
-    found = await asyncio.gather(*(_host(*address, [number for number, _ in of]) for address, of in looked_at))
-    left = len(trunks) - len(looked_at)
-    return [*found, *(skipped(f"{left} more are not looked at") if left else ())]
+    return await look_at_each(
+        list(trunks.items()),
+        lambda trunk: _host(*trunk[0], [number for number, _ in trunk[1]]),
+        label=lambda trunk: f"{trunk[0][0]} over {trunk[0][1].upper()}",
+    )
 
 
 async def check_trunk_objects(around: Surroundings) -> list[Finding]:
