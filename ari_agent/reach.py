@@ -118,4 +118,4 @@ async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: st
         ) from None
     except OSError as error:
         why = getattr(error, "reason", None) or error
-        raise NotReached(f"the TLS handshake with {host} port {port} failed: {why}", "does it speak TLS?") from None
+        raise NotReached(f"TLS handshake with {host} port {port} failed: {why}", "does it speak TLS?") from None

@@ -317,7 +317,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
-    "asterisk": frozenset({"asterisk", "http_client", "name_resolver", "contract", "errors"}),
+    "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.

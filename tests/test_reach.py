@@ -74,5 +74,5 @@ async def test_the_dates_of_a_certificate_are_told_whoever_vouches_for_it(tmp_pa
 
 async def test_a_server_that_speaks_no_tls_is_told() -> None:
     async with server(greeting=b"220 mail.example ESMTP\r\n") as port:
-        with pytest.raises(NotReached, match=f"the TLS handshake with 127.0.0.1 port {port} failed"):
+        with pytest.raises(NotReached, match=f"TLS handshake with 127.0.0.1 port {port} failed"):
             await connect("127.0.0.1", port, unverified())

@@ -18,6 +18,7 @@ from tests.fakes.agent_server import Agent as FakeAgent
 from tests.fakes.agent_server import AgentServer, Refusal
 from tests.fakes.controller import free_tcp_port
 from tests.fakes.llm_server import LlmServer
+from tests.fakes.webhook_server import Answer, WebhookServer
 
 pytestmark = pytest.mark.slow
 

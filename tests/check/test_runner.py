@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from ari_agent.check.finding import Finding, Status, failed, ok, skipped
 from ari_agent.check.runner import Check, run_checks
 from ari_agent.errors import StoreError
+
+Look = Callable[[str], Awaitable[list[Finding]]]
 
 
 async def fine(subject: str) -> list[Finding]:
@@ -56,8 +59,8 @@ async def test_each_finding_has_the_group_and_name_of_its_check_in_the_order_of_
         (broken, "failed: the check itself broke: ZeroDivisionError"),
     ],
 )
-async def test_a_check_that_does_not_come_back_hides_no_other(look: object, told: str) -> None:
-    checks = Check("A", "odd", look), Check("A", "other", fine)  # type: ignore[arg-type]
+async def test_a_check_that_does_not_come_back_hides_no_other(look: Look, told: str) -> None:
+    checks = Check("A", "odd", look), Check("A", "other", fine)
     assert await statuses(*checks, patience_s=0.05) == [told, "ok: it is there"]
 
 
