@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import re
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -28,10 +31,12 @@ from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport, PhoneNumberUpdate
 from ari_agent.demo.pbx import Pbx
 from ari_agent.store.store import Store
+from tests.fakes.agent_server import echo
 from tests.fakes.certificate import self_signed
 from tests.fakes.controller import free_tcp_port
-from tests.integration.stage import audio_ports
+from tests.integration.stage import Stage, audio_ports
 
+PROJECT: Final = Path(__file__).parents[2]
 UNREACHED: Final = "203.0.113.7"
 """An address of nobody (RFC 5737)."""
 
@@ -449,3 +454,61 @@ async def test_what_is_broken_is_named_and_nothing_else_is(office: Office, name:
     assert list(found) == [check_name, *CONSEQUENCES.get(name, ())], found
     assert found[check_name][0] is status
     assert words in found[check_name][1]
+
+
+# --- as a script runs it
+
+
+async def command(settings: Mapping[str, str], *prefix: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """Run `ari-agent check --json` in a process of its own; returns its status, and the findings by name."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
+    process = await asyncio.create_subprocess_exec(
+        *(*prefix, sys.executable, "-m", "ari_agent", "check", "--json"),
+        env=kept | {f"ARI_AGENT_{name}": value for name, value in settings.items()},
+        cwd=PROJECT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, {finding["name"]: finding for finding in json.loads(told)["findings"]}
+
+
+def environment(office: Office) -> dict[str, str]:
+    """The settings of the office as variables, with `localhost` for the webhooks."""
+    settings = office.settings
+    return {
+        "ARI_URL": settings.ari_url,
+        "ARI_USERNAME": settings.ari_username,
+        "ARI_PASSWORD": office.pbx.ari_password,
+        "API_KEY": "key_office",
+        "DATABASE_URL": settings.database_url,
+        "BIND": f"127.0.0.1:{free_tcp_port()}",
+        "WEBHOOK_URL": str(settings.webhook_url),
+    }
+
+
+async def test_a_script_is_told_by_the_exit_status_whether_calls_work(office: Office) -> None:
+    status, found = await command(environment(office))
+    assert status == 0, found
+    assert {finding["status"] for finding in found.values()} == {"ok", "skipped"}
+    database = office.folder / "calls.db"
+    database.chmod(0o400)
+    try:  # as a user who may not overrule what the file says, unlike root
+        status, found = await command(environment(office), "setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    finally:
+        database.chmod(0o600)
+    assert status == 1
+    assert found["database"]["status"] == "failed" and "readonly" in found["database"]["what"]
+    assert found["agent"]["status"] == found["trunk host"]["status"] == "skipped"
+
+
+async def test_a_controller_that_runs_and_its_calls_are_not_disturbed(stage: Stage) -> None:
+    async with stage.connected(echo) as call:
+        _, found = await command(stage.controller.environment)
+        await call.hears_itself()
+    for name in ("database", "api", "ari", "modules", "application", "rights", "dialplan", "echo", "trunk state"):
+        assert found[name]["status"] == "ok", found[name]
+    assert "the controller that runs here is connected" in found["application"]["what"]
+    log = stage.controller.log_text()
+    assert "another controller took over" not in log
+    assert "swept" not in log
