@@ -6,8 +6,6 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from ari_agent.name_resolver import NAMES
@@ -50,11 +48,8 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None) -> dict[str,
 
     tls: how to verify the certificate; None for a connection without TLS. Raises: NotReached.
     """
-    async with _connected(host, port) as writer:
-        if tls is None:
-            return {}
-        await _handshake(writer, tls, host, port)
-        return dict(writer.get_extra_info("peercert") or {})
+    shown = await _connected(host, port, tls)
+    return dict(shown.getpeercert() or {}) if shown else {}
 
 
 async def certificate(host: str, port: int) -> dict[str, Any]:
@@ -62,14 +57,12 @@ async def certificate(host: str, port: int) -> dict[str, Any]:
 
     Raises: NotReached, also where it is not valid any more.
     """
-    async with _connected(host, port) as writer:
-        await _handshake(writer, unverified(), host, port)
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    shown = await _connected(host, port, unverified())
     # Python takes only those apart that it has verified, so this one is made its own authority.
     own_authority = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     own_authority.check_hostname = False
     own_authority.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    own_authority.load_verify_locations(cadata=shown)
+    own_authority.load_verify_locations(cadata=shown.getpeercert(binary_form=True) or b"" if shown else b"")
     return await connect(host, port, own_authority)
 
 
@@ -85,37 +78,60 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-@asynccontextmanager
-async def _connected(host: str, port: int) -> AsyncIterator[asyncio.StreamWriter]:
+async def _connected(host: str, port: int, tls: ssl.SSLContext | None) -> ssl.SSLObject | None:
+    """Open a connection and cut it; return what TLS has told, None without TLS. Raises: NotReached."""
     address = await address_of(host, port)
-    remedy = "is the server running, and does a firewall let this machine through?"
+    opened = await _tcp(address, port)
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            _, writer = await asyncio.open_connection(address, port)
-    except TimeoutError:
-        raise NotReached(f"no TCP connection to {address} port {port} in {PATIENCE_S:g} s", remedy) from None
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise NotReached(f"no TCP connection to {address} port {port}: {why}", remedy) from None
-    try:
-        yield writer
+        if tls is None:
+            return None
+        return await _handshake(opened, tls, host, port)
     finally:
-        writer.transport.abort()
-        with suppress(OSError):
-            await writer.wait_closed()
+        opened.close()
 
 
-async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, host: str, port: int) -> None:
+async def _tcp(address: str, port: int) -> socket.socket:
+    remedy = "is the server running, and does a firewall let this machine through?"
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    opened.setblocking(False)
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await writer.start_tls(tls, server_hostname=host)
+            await asyncio.get_running_loop().sock_connect(opened, (address, port))
     except TimeoutError:
-        raise NotReached(f"no TLS handshake with {host} port {port} in {PATIENCE_S:g} s", "is this TLS?") from None
+        why = f"no TCP connection to {address} port {port} in {PATIENCE_S:g} s"
+    except OSError as error:
+        why = f"no TCP connection to {address} port {port}: {os.strerror(error.errno) if error.errno else error}"
+    except asyncio.CancelledError:
+        opened.close()
+        raise
+    else:
+        return opened
+    opened.close()
+    raise NotReached(why, remedy)
+
+
+async def _handshake(opened: socket.socket, tls: ssl.SSLContext, host: str, port: int) -> ssl.SSLObject:
+    """Do the handshake on a connection that is there, and leave it to the caller to close."""
+    loop, where = asyncio.get_running_loop(), f"{host} port {port}"
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        wrapped = tls.wrap_bio(incoming, outgoing, server_hostname=host)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    wrapped.do_handshake()
+                    return wrapped
+                except ssl.SSLWantReadError:
+                    await loop.sock_sendall(opened, outgoing.read())
+                received = await loop.sock_recv(opened, 65_536)
+                incoming.write(received) if received else incoming.write_eof()
+    except TimeoutError:
+        raise NotReached(f"no TLS handshake with {where} in {PATIENCE_S:g} s", "does it speak TLS?") from None
     except ssl.SSLCertVerificationError as error:
         raise NotReached(
-            f"the certificate of {host} port {port} is not accepted: {error.verify_message}",
+            f"the certificate of {where} is not accepted: {error.verify_message}",
             "renew it there, or let this machine trust its authority (SSL_CERT_FILE)",
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
-        raise NotReached(f"TLS handshake with {host} port {port} failed: {why}", "does it speak TLS?") from None
+        raise NotReached(f"TLS handshake with {where} failed: {why}", "does it speak TLS?") from None

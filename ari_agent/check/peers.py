@@ -34,9 +34,10 @@ async def check_webhooks(around: Surroundings) -> list[Finding]:
     urls = around.stored.webhook_urls()
     if not urls:
         return skipped("no webhook is set")
+    tls = ssl.create_default_context()
     return await look_at_each(
         list(urls.items()),
-        lambda named: _webhook(*named, around.now_s()),
+        lambda named: _webhook(*named, tls, around.now_s()),
         label=lambda named: f"{shown_url(named[0])} ({named[1]})",
     )
 
@@ -46,18 +47,19 @@ async def check_agents(around: Surroundings) -> list[Finding]:
     agents = {found.url: found for found in reversed(around.stored.agents) if found.url}  # bound ones stand first
     if not agents:
         return skipped("no agent is stored that has a websocket of its own")
+    tls = ssl.create_default_context()
     return await look_at_each(
         list(agents.items()),
-        lambda named: _agent(named[1], named[0], around),
+        lambda named: _agent(named[1], named[0], tls, around),
         label=lambda named: f"{shown_url(named[0])} (agent {named[1].label})",
     )
 
 
-async def _webhook(url: str, who: str, now_s: float) -> Finding:
+async def _webhook(url: str, who: str, tls: ssl.SSLContext, now_s: float) -> Finding:
     shown = f"{shown_url(url)} ({who})"
     try:
-        days = await _connect(url, now_s)
-        status, skew_s = await _head(url, now_s)
+        days = await _connect(url, tls, now_s)
+        status, skew_s = await _head(url, tls, now_s)
     except NotReached as error:
         return Finding(Status.FAILED, f"{shown}: {error}", error.remedy)
     if skew_s is not None and abs(skew_s) > _CLOCK_WARNING_S:
@@ -75,15 +77,15 @@ async def _webhook(url: str, who: str, now_s: float) -> Finding:
     return _expiring(shown, days) or Finding(Status.OK, f"{shown} answers{_for_days(days)}")
 
 
-async def _agent(found: StoredAgent, url: str, around: Surroundings) -> Finding:
+async def _agent(found: StoredAgent, url: str, tls: ssl.SSLContext, around: Surroundings) -> Finding:
     shown = f"{shown_url(url)} (agent {found.label})"
     if depends_on_the_call(url):
         return Finding(Status.SKIPPED, f"{shown}: which server it is depends on the call")
     plain = without_variables(url)
     try:
-        days = await _connect(plain, around.now_s())
+        days = await _connect(plain, tls, around.now_s())
         if around.deep:
-            await _handshake(found, plain)
+            await _handshake(found, plain, tls)
     except NotReached as error:
         if found.bound:
             return Finding(Status.FAILED, f"{shown}: {error}", error.remedy)
@@ -102,22 +104,20 @@ def _for_days(days: float | None) -> str:
     return "" if days is None else f"; its certificate is valid for {days:.0f} days"
 
 
-async def _connect(url: str, now_s: float) -> float | None:
+async def _connect(url: str, tls: ssl.SSLContext, now_s: float) -> float | None:
     """Connect to the server of a URL; return for how many days its certificate is valid, None without TLS."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
         raise NotReached("it is no URL of a server", "write it as https://host/path or wss://host/path") from None
-    tls = ssl.create_default_context() if parts.scheme in ("https", "wss") else None
-    certificate = await connect(host, port, tls)
+    certificate = await connect(host, port, tls if parts.scheme in ("https", "wss") else None)
     return days_left(certificate, now_s=now_s) if certificate else None
 
 
-async def _head(url: str, now_s: float) -> tuple[int, float | None]:
+async def _head(url: str, tls: ssl.SSLContext, now_s: float) -> tuple[int, float | None]:
     """Return the status of the answer, and by how many seconds its Date is ahead of this machine's clock."""
     target = RedactedUrl.of(url).shown
-    tls = ssl.create_default_context()
     timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
     try:
         async with (
@@ -139,7 +139,7 @@ def _ahead_s(date: str | None, now_s: float) -> float | None:
         return None
 
 
-async def _handshake(found: StoredAgent, url: str) -> None:
+async def _handshake(found: StoredAgent, url: str, tls: ssl.SSLContext) -> None:
     """Open the websocket as a call does, and close it. Raises: NotReached."""
     engine = found.agent.response_engine
     headers: dict[str, str] = {}
@@ -161,7 +161,7 @@ async def _handshake(found: StoredAgent, url: str) -> None:
                 address.target,
                 headers={**headers, **address.authorization},
                 protocols=protocols,
-                ssl=ssl.create_default_context(),
+                ssl=tls,
                 timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
             ),
         ):
