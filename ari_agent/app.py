@@ -193,7 +193,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
     settings, store = shared.settings, shared.store
     slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
     wheel = Wheel()
-    trunks = TrunkSync(store, Trunks(shared.ari, app=settings.app))
+    trunks = TrunkSync(store, Trunks(shared.ari, app=settings.app, context=settings.trunk_context))
     registrar = Registrar(
         store,
         new_call_id=new_call_id,
@@ -303,6 +303,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             registrar=calls.registrar,
             audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
             chats=chats,
+            trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
         )

@@ -122,10 +122,13 @@ def _app_name(value: str) -> str:
     return value
 
 
-def _context(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
+def _context(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
         raise ValueError("expected the name of a dialplan context: 1 to 79 letters, digits, '_', '.' or '-'")
     return value
+
+
+_Context = Annotated[str, AfterValidator(_context)]
 
 
 class Settings(BaseSettings):
@@ -205,8 +208,11 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
     )
-    extensions_context: Annotated[str | None, AfterValidator(_context), BeforeValidator(_unset_if_empty)] = Field(
+    extensions_context: Annotated[_Context | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
+    )
+    trunk_context: _Context = Field(
+        "from-trunk", description="dialplan context where the calls of trunks come in that are made to take calls"
     )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"

@@ -53,6 +53,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "integration/test_agent_failures",
         "a call between Asterisk and an agent",
     ),
+    "calls/trunk_attempts": ("integration/test_trunk_failover", "what counts is which carrier is called"),
     "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
     "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),
     "calls/web/web_acceptor": ("api/test_audio_websocket", "joins the websocket of a client with a registered call"),

@@ -18,6 +18,7 @@ from ari_agent.contract.call_control import DtmfRequest, HangupRequest, Transfer
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
+from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -80,6 +81,16 @@ class Originator(Protocol):
         """Place a call and return its record. Raises a CallError that says what is wrong, or AsteriskUnreachable."""
 
 
+class Trunks(Protocol):
+    """Knows how the trunks of numbers are. now_ms: the time, in milliseconds since 1970."""
+
+    async def status(self, phone_number: str, *, now_ms: int) -> TrunkStatus | None:
+        """Return how the trunk of a number is; None where there is no such number, or it has no trunk."""
+
+    async def statuses(self, *, now_ms: int) -> Sequence[TrunkStatus]:
+        """Return how all trunks are, in the order of their numbers."""
+
+
 class ChatService(Protocol):
     """Begins, continues and ends chats. Raises the CallErrors UnknownAsset, ChatNotStarted and ChatNotOngoing."""
 
@@ -140,7 +151,8 @@ class ApiDependencies:
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers
-    calls; audio_websockets: begins them. number_changed: called after a phone number was made, changed or deleted,
+    calls; audio_websockets: begins them. trunks: knows how they are.
+    number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
     voices of an agent can speak, or None. slots: the pool that GET
     /get-concurrency tells of.
@@ -158,6 +170,7 @@ class ApiDependencies:
     registrar: Registrar | None = None
     audio_websockets: WebAcceptor | None = None
     chats: ChatService | None = None
+    trunks: Trunks | None = None
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None

@@ -24,13 +24,14 @@ from ari_agent.api import (
     phone_calls,
     phone_numbers,
     registered_calls,
+    trunks,
     workspace,
 )
 from ari_agent.api.route import Route
 
 RESOURCES: Final[Mapping[str, Sequence[Route]]] = {
     "agent": (*agents.ROUTES, *agent_versions.ROUTES),
-    "phone number": phone_numbers.ROUTES,
+    "phone number": (*phone_numbers.ROUTES, *trunks.ROUTES),
     "call": (
         *phone_calls.ROUTES,
         *batch_calls.ROUTES,

@@ -255,12 +255,20 @@ class Ari:
         except ChannelGone:
             log.debug("already gone", extra={"object_id": object_id})
 
-    async def endpoints(self, technology: str = "PJSIP") -> list[str]:
-        """Return the names of all endpoints, also those of other applications."""
-        path = path_of("endpoints", technology)
-        answer = await self._rest.request("listByTech", "GET", path)
+    async def endpoints(self) -> list[str]:
+        """Return the names of all SIP endpoints, also those of other applications."""
+        return list(await self.endpoint_states())
+
+    async def endpoint_states(self) -> dict[str, str]:
+        """Return the state of every SIP endpoint by its name: `online`, `offline` or `unknown`."""
+        answer = await self._rest.request("listByTech", "GET", path_of("endpoints", "PJSIP"))
         items: Iterable[Any] = answer if isinstance(answer, list) else ()
-        return [str(item["resource"]) for item in items if isinstance(item, dict) and "resource" in item]
+        entries = (item for item in items if isinstance(item, dict) and "resource" in item)
+        return {str(entry["resource"]): str(entry.get("state")) for entry in entries}
+
+    async def metrics(self) -> str | None:
+        """Return what Asterisk's module res_prometheus tells; None where there is none, or it is not for us."""
+        return await self._rest.text_beside("metrics")
 
     # --- media and bridges
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -20,7 +20,10 @@ from yarl import URL
 from ari_agent.asterisk.ari import Ari, ExternalMedia
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventWebsocket
 from ari_agent.asterisk.rest import Rest, path_of
-from ari_agent.asterisk.trunks import trunk_context
+from ari_agent.asterisk.trunk_inquiry import trunk_statuses
+from ari_agent.asterisk.trunk_objects import trunk_context
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone
 
 _MAX_LINES: Final = 500
@@ -102,13 +105,9 @@ class Inspection:
             return None
         return {str(item.get("attribute")): str(item.get("value")) for item in fields}
 
-    async def endpoint_state(self, name: str) -> str | None:
-        """Return `online`, `offline` or `unknown`; None where Asterisk has no such SIP endpoint."""
-        try:
-            answer = await self._rest.request("get", "GET", path_of("endpoints", "PJSIP", name))
-        except ChannelGone:
-            return None
-        return str(answer.get("state")) if isinstance(answer, dict) else "unknown"
+    async def trunk_statuses(self, numbers: Iterable[PhoneNumber], *, now_ms: int) -> Sequence[TrunkStatus]:
+        """Return how the trunks of these numbers are; see `asterisk.trunk_inquiry`."""
+        return await trunk_statuses(self._ari, self.app, numbers, now_ms=now_ms)
 
     async def takes_object(self, kind: str) -> None:
         """Make a SIP object of this kind (auth, aor or endpoint) in Asterisk's memory, as a trunk does, and remove it.

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ari_agent.contract.phone_number import MediaEncryption, TrunkConfig
+from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.contract.trunk_settings import MediaEncryption
 
 ENDPOINT_FIELDS: Final[Mapping[MediaEncryption, Mapping[str, str]]] = {
     "require": {"media_encryption": "sdes", "media_encryption_optimistic": "no"},

@@ -35,6 +35,7 @@ WANTED: Final[Mapping[str, str]] = {
     "res_sorcery_memory.so": "calls out",
     "res_srtp.so": "encrypted audio",
     "res_pjsip_outbound_authenticator_digest.so": "calls out with a password",
+    "res_pjsip_outbound_registration.so": "registration of trunks",
     "res_pjsip_messaging.so": "text messages",
     "res_stasis_snoop.so": "recognising answering machines",
     "app_amd.so": "recognising answering machines",

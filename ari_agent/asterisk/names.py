@@ -27,9 +27,9 @@ def bridge_id(app: str, call_id: str) -> str:
     return f"{app}-bridge-{call_id}"
 
 
-def outbound_channel_id(app: str, call_id: str) -> str:
-    """Return the id of the SIP channel of a call that we place."""
-    return f"{app}-out-{call_id}"
+def outbound_channel_id(app: str, call_id: str, attempt: int = 0) -> str:
+    """Return the id of the SIP channel of a call that we place. attempt: 0 to 9, one for each destination tried."""
+    return f"{app}-out{attempt or ''}-{call_id}"
 
 
 def detector_channel_id(app: str, call_id: str) -> str:
@@ -49,7 +49,8 @@ def consultation_bridge_id(app: str, call_id: str) -> str:
 
 def call_of_outbound_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of a SIP channel that we dialled; None for every other channel."""
-    return _after(outbound_channel_id(app, ""), channel_id)
+    found = re.fullmatch(rf"{re.escape(app)}-out[1-9]?-(?P<call_id>.+)", channel_id, re.DOTALL)
+    return found["call_id"] if found else None
 
 
 def call_of_detector_channel(app: str, channel_id: str) -> str | None:

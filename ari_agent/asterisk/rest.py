@@ -80,6 +80,20 @@ class Rest:
             await self._session.close()
             self._session = None
 
+    async def text_beside(self, name: str) -> str | None:
+        """Return a page that Asterisk's HTTP server has beside ARI; None where it refuses it, or has none.
+
+        Raises AsteriskUnreachable.
+        """
+        url = URL(f"{self.url.removesuffix('/ari')}/{name}")
+        try:
+            async with self.session.get(url) as response:
+                return await response.text(errors="replace") if response.status == 200 else None
+        except TimeoutError:
+            raise AsteriskUnreachable(self.url, f"GET {url.path}: no answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise AsteriskUnreachable(self.url, f"GET {url.path}: {error or type(error).__name__}") from error
+
     async def reach(self) -> None:
         """Open a TCP connection to Asterisk within a second, and close it again.
 

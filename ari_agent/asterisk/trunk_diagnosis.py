@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from ari_agent.asterisk.trunks import trunk_address
+from ari_agent.asterisk.trunk_destinations import trunk_address
 from ari_agent.contract.phone_number import TrunkConfig
 from ari_agent.reach import NotReached, address_of, connect, unverified
 

@@ -54,6 +54,20 @@ class CallerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class DestinationSilent:
+    """A destination of a trunk has had its time to respond to the INVITE. attempt: which one it is, from 0."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialledChannelLost:
+    """A channel that we dialled has gone, and no event has said why. attempt: at which destination, from 0."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventsMissed:
     """Asterisk's events could not reach us for a while, and the call is still there. channel: as it is now."""
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
-from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.asterisk.trunk_destinations import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord

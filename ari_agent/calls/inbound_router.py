@@ -15,6 +15,8 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.sip_headers import channel_variables
+from ari_agent.asterisk.trunk_destinations import number_of_trunk
+from ari_agent.asterisk.trunk_objects import registered_user
 from ari_agent.calls.caller_identity import identify_caller
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
@@ -123,6 +125,8 @@ class InboundRouter:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
         candidates = _dialled(channel, stasis, sip)
         dialled, number = await self._store.phone_numbers.dialled(candidates)
+        if number is None:
+            number = await self._registered_number(channel, candidates)
         to_number = number.phone_number if number else dialled.as_dialled
         own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
         call = turned_away_call(
@@ -156,6 +160,15 @@ class InboundRouter:
             sip=sip,
             number=number,
         )
+
+    async def _registered_number(self, channel: Channel, candidates: Sequence[str]) -> PhoneNumber | None:
+        """Find the number whose trunk has registered the contact that was called; a carrier may name nothing else."""
+        phone_number = number_of_trunk(self._ari.app, channel.name)
+        number = await self._store.phone_numbers.get(phone_number) if phone_number else None
+        config = number.sip_outbound_trunk_config if number else None
+        if number is None or config is None or registered_user(number.phone_number, config) not in candidates:
+            return None
+        return number
 
     async def _receive_registered(self, channel: Channel, stasis: StasisArguments, call_id: str) -> Arrival:
         """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
-from ari_agent.asterisk.trunks import trunk_encryption
+from ari_agent.asterisk.trunk_objects import trunk_encryption
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call

@@ -1,7 +1,8 @@
 """A call that we place: from the INVITE to the answer. What follows is the same for every call.
 
     placed ─▶ channel made ─▶ joined to the audio ─▶ INVITE ─▶ 180/183 ─▶ 200: talking
-                 │                                      │          │
+                 │  ▲                                   │          │
+                 │  └── the trunk's next destination ───┤          │
                  └──────── refused, no trunk ───────────┴──────────┴──▶ ended, not_connected
 
 The agent is dialled while the far end rings, so that it speaks at the answer. Early media (announcements, ringing
@@ -18,10 +19,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
-from ari_agent.asterisk.causes import q850_cause, reason_for_dial
+from ari_agent.asterisk.causes import REQUEST_TIMEOUT, q850_cause, reason_for_dial
 from ari_agent.asterisk.events import (
     AriEvent,
-    Channel,
     ChannelDestroyed,
     ChannelHangupRequest,
     ChannelStateChange,
@@ -30,10 +30,16 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, why_refused
-from ari_agent.asterisk.names import outbound_channel_id
+from ari_agent.asterisk.names import call_of_outbound_channel, outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
-from ari_agent.asterisk.trunks import trunk_id
-from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
+from ari_agent.asterisk.trunk_destinations import NO_RESPONSE_MS, destinations, tries_next
+from ari_agent.calls.call_requests import (
+    CallerGone,
+    DestinationSilent,
+    DialledChannelLost,
+    EventsMissed,
+    RingingTooLong,
+)
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.phone_call import PhoneCall
@@ -42,14 +48,16 @@ from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.trunk_attempts import TrunkAttempts
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.phone_number import MediaEncryption, PhoneNumber
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, AsteriskRefused, StoreError
+from ari_agent.contract.trunk_settings import MediaEncryption
+from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone, StoreError
 from ari_agent.routing.variables import render
 
 _DIAL_TIMEOUT_MARGIN_S: Final = 5
@@ -112,7 +120,14 @@ class OutboundCall(PhoneCall):
         self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
+        self._attempts = TrunkAttempts(
+            services.ari,
+            app=services.app,
+            call_id=call_id,
+            ways=destinations(services.app, order.number.phone_number, order.number.sip_outbound_trunk_config),
+        )
         self._trunk_fault: str | None = None
+        self._has_failed = False
 
     async def run(self) -> None:
         """Run the call to its end; where nobody could be reached, log afterwards what is wrong with the trunk."""
@@ -137,20 +152,13 @@ class OutboundCall(PhoneCall):
         host, port = await media.open()
         media.dial_agent()
         try:
-            channel = await self._make_channel(call)
+            await self._make_channel()
         except AsteriskRefused as error:
             self._log.error("no channel to dial on: %s", error)
             self.post(Teardown(DisconnectionReason.DIAL_FAILED, why=self._trunk_fault or str(error)))
             return
-        self.has_channel = True
-        self._channel_name = channel.name
-        self._log.learn(sip_call_id=channel.sip_call_id)
-        self._outbound_record.dialled(channel.sip_call_id)
-        self._command(CallDetails(self._outbound_record.call))
         media.accept_from(*await self._leg.join_media(host, port))
-        await self._services.ari.dial(
-            self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _DIAL_TIMEOUT_MARGIN_S
-        )
+        await self._dial()
         self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._answered.wait()
         try:
@@ -159,18 +167,68 @@ class OutboundCall(PhoneCall):
         except AsteriskError as error:
             self._log.warning("a transfer to a bare number will not work: %s", error)
 
-    async def _make_channel(self, call: Call) -> Channel:
-        number = call.from_number or ""
-        endpoint = f"PJSIP/{call.to_number}@{trunk_id(self._services.app, number)}"
-        variables = {f"PJSIP_HEADER(add,{name})": value for name, value in (call.custom_sip_headers or {}).items()}
+    async def _make_channel(self) -> None:
+        """Make the channel of the next attempt. Raises AsteriskRefused if there is no way to any destination."""
         try:
-            return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
+            channel = await self._attempts.make_channel(self._call.to_number or "", self._header_variables())
         except AsteriskRefused as error:
-            if error.status != 500:
+            if error.status != 500 or self._has_failed:
                 raise
-        # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
-        self._trunk_fault = await self._trunks.refresh(number)
-        return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
+            # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
+            self._trunk_fault = await self._trunks.refresh(self._call.from_number or "")
+            self._attempts.restart()
+            channel = await self._attempts.make_channel(self._call.to_number or "", self._header_variables())
+        self.channel_id = self._leg.channel_id = channel.id
+        self.has_channel = True
+        self._channel_name = channel.name
+        self._log.learn(channel_id=channel.id, sip_call_id=channel.sip_call_id)
+        self._outbound_record.dialled(channel.sip_call_id)
+        self._command(CallDetails(self._outbound_record.call))
+
+    def _header_variables(self) -> Mapping[str, str]:
+        headers = self._call.custom_sip_headers or {}
+        return {f"PJSIP_HEADER(add,{name})": value for name, value in headers.items()}
+
+    async def _dial(self) -> None:
+        timeout_s = math.ceil(self._agent.ring_duration_ms / 1000) + _DIAL_TIMEOUT_MARGIN_S
+        attempt = self._attempts.number
+        try:
+            await self._services.ari.dial(self.channel_id, timeout_s=timeout_s)
+        except ChannelGone:
+            if attempt == self._attempts.number:
+                raise
+        if self._attempts.has_next:
+            self._post_later(NO_RESPONSE_MS, DestinationSilent(attempt))
+
+    # The trunk's other destinations.
+
+    async def _destination_silent(self, event: DestinationSilent) -> None:
+        if self.state is not CallState.CONNECTING or event.attempt != self._attempts.number or self._rang:
+            return
+        if not await self._had_provisional_response():
+            self._try_next(Teardown(DisconnectionReason.TELEPHONY_PROVIDER_UNAVAILABLE), REQUEST_TIMEOUT)
+
+    def _try_next(self, failed: Teardown, sip_status: int | None) -> None:
+        """Dial the trunk's next destination. failed: how the call ends if there is no way to it, nor to those after it.
+
+        From here on, what is heard of the attempt so far is nothing to this call any more.
+        """
+        gone, self._has_failed = self.channel_id, True
+        self._log.warning("a trunk's destination failed: the next is tried", extra={"sip_status": sip_status})
+        self._attempts.next()
+        self.has_channel = False
+        self.channel_id = self._leg.channel_id = self._attempts.channel_id
+        self._start_task(self._dial_next(gone, failed))
+
+    async def _dial_next(self, gone: str, failed: Teardown) -> None:
+        try:
+            await self._services.ari.hang_up(gone)
+            await self._make_channel()
+            await self._leg.rejoin_bridge()
+            await self._dial()
+        except AsteriskError as error:
+            self._log.error("not dialled again: %s", error)
+            self.post(failed)
 
     # What comes of it.
 
@@ -224,6 +282,9 @@ class OutboundCall(PhoneCall):
         ours = isinstance(event, ChannelHangupRequest) and event.soft  # Asterisk's backstop, or an administrator
         reason = reason_for_dial(event.tech_cause, cause=event.cause, rang=self._rang, timed_out=ours)
         self._log.info("not connected", extra={"sip_status": event.tech_cause, "q850_cause": event.cause})
+        if not ours and self._attempts.has_next and tries_next(event.tech_cause, rang=self._rang):
+            self._try_next(Teardown(reason), event.tech_cause)
+            return
         refused = event.tech_cause in NOT_ACCEPTABLE and not ours
         await self._not_connected(reason, why_refused(self._encryption) if refused else None)
 
@@ -237,19 +298,32 @@ class OutboundCall(PhoneCall):
 
     async def _channel_gone(self, event: StasisEnd | CallerGone) -> None:
         if self.state is CallState.CONNECTING:
-            self._post_later(_HANGUP_EVENT_WAIT_MS, Teardown(DisconnectionReason.DIAL_FAILED))
+            self._post_later(_HANGUP_EVENT_WAIT_MS, DialledChannelLost(self._attempts.number))
         elif isinstance(event, StasisEnd):
             await self._left_stasis(event)
         else:
             await self._caller_gone(event)
+
+    async def _channel_lost(self, event: DialledChannelLost) -> None:
+        if event.attempt == self._attempts.number:
+            await self._end(Teardown(DisconnectionReason.DIAL_FAILED))
 
     # Answering machines.
 
     async def _handle(self, event: SessionEvent) -> None:
         if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
             await self._on_detector_event(event)
-        else:
+        elif not self._is_of_another_attempt(event):
             await super()._handle(event)
+
+    def _is_of_another_attempt(self, event: SessionEvent) -> bool:
+        """Tell whether an event is of a channel to a destination of the trunk that has failed."""
+        other = event.channel_id if isinstance(event, AriEvent) else None
+        return (
+            other is not None
+            and other != self.channel_id
+            and call_of_outbound_channel(self._services.app, other) is not None
+        )
 
     async def _on_detector_event(self, event: AriEvent) -> None:
         if self._detector.is_listening(event):
@@ -309,6 +383,8 @@ class OutboundCall(PhoneCall):
         ChannelStateChange: _state_changed,
         EventsMissed: _events_missed,
         RingingTooLong: _rings_too_long,
+        DestinationSilent: _destination_silent,
+        DialledChannelLost: _channel_lost,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,
         StasisEnd: _channel_gone,

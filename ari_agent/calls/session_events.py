@@ -9,6 +9,8 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
+    DestinationSilent,
+    DialledChannelLost,
     EventsMissed,
     RingingTooLong,
     ShuttingDown,
@@ -47,6 +49,8 @@ SessionEvent: TypeAlias = (
     | EventsMissed
     | ShuttingDown
     | RingingTooLong
+    | DestinationSilent
+    | DialledChannelLost
     | MaxDurationReached
     | TranscriptDue
     | LastWordsHeard

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
-from ari_agent.asterisk.names import call_of_detector_channel, call_of_media_channel
+from ari_agent.asterisk.names import call_of_media_channel
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -132,8 +132,7 @@ class Switchboard:
     def _session_of(self, channel_id: str) -> CallSession | None:
         if session := self._by_channel.get(channel_id):
             return session
-        detecting = call_of_detector_channel(self._services.app, channel_id)
-        return self._by_call.get(detecting) if detecting else None
+        return self._by_call.get(call_of_dialled_channel(self._services.app, channel_id) or "")
 
     def _entered(self, event: StasisStart) -> None:
         replaced = event.replace_channel
@@ -182,15 +181,18 @@ class Switchboard:
         self._start_task(self._run_session(session))
 
     async def _run_session(self, session: CallSession) -> None:
+        first_channel_id = session.channel_id
         try:
             await session.run()
         finally:
             if session.media:
                 self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
-            for known, key in ((self._by_channel, session.channel_id), (self._by_call, session.call_id)):
-                if known.get(key) is session:
-                    del known[key]
+            for channel_id in {first_channel_id, session.channel_id}:
+                if self._by_channel.get(channel_id) is session:
+                    del self._by_channel[channel_id]
+            if self._by_call.get(session.call_id) is session:
+                del self._by_call[session.call_id]
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from ari_agent.asterisk.trunk_diagnosis import why_unreachable
 from ari_agent.asterisk.trunks import Trunks
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.errors import AsteriskError, AsteriskUnreachable
 from ari_agent.store.store import Store
 
@@ -55,6 +58,25 @@ class TrunkSync:
         config = number.sip_outbound_trunk_config if number else None
         return "its number is gone" if config is None else await why_unreachable(config)
 
+    async def status(self, phone_number: str, *, now_ms: int) -> TrunkStatus | None:
+        """Ask Asterisk how the trunk of a number is; None where there is no such number, or it has no trunk.
+
+        What keeps it from being reached is looked for from here, for some seconds: see `why_unreachable`.
+        """
+        number = await self._store.phone_numbers.get(phone_number)
+        found = await self._trunks.statuses([number] if number else [], now_ms=now_ms)
+        if not found or number is None or number.sip_outbound_trunk_config is None:
+            return None
+        [status] = found
+        if status.state != "unreachable":
+            return status
+        why = await why_unreachable(number.sip_outbound_trunk_config)
+        return status.model_copy(update={"last_error": f"{status.last_error}; {why}"})
+
+    async def statuses(self, *, now_ms: int) -> Sequence[TrunkStatus]:
+        """Ask Asterisk how all trunks are, in the order of their numbers."""
+        return await self._trunks.statuses(await self._numbers(), now_ms=now_ms)
+
     async def refresh_all(self) -> None:
         """Bring every trunk up to date, and remove those whose number is gone.
 
@@ -78,10 +100,13 @@ class TrunkSync:
             await self._trunks.put(phone_number, number.sip_outbound_trunk_config if number else None)
 
     async def _phone_numbers(self) -> list[str]:
-        found: list[str] = []
+        return [number.phone_number for number in await self._numbers()]
+
+    async def _numbers(self) -> list[PhoneNumber]:
+        found: list[PhoneNumber] = []
         key = None
         while True:
             page = await self._store.phone_numbers.list(limit=1000, pagination_key=key)
-            found += [number.phone_number for number in page.phone_numbers]
+            found += page.phone_numbers
             if (key := page.next_key) is None:
                 return found

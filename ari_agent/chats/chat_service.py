@@ -9,7 +9,7 @@ from typing import Final
 
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.messages import MessageDestination, destination
-from ari_agent.asterisk.trunks import trunk
+from ari_agent.asterisk.trunk_destinations import destinations
 from ari_agent.chats.chat_recovery import ChatRecovery
 from ari_agent.chats.chat_router import ChatRouter, new_chat
 from ari_agent.chats.dependencies import ChatDependencies
@@ -224,18 +224,17 @@ class ChatService:
             raise ChatNotStarted("too many agents are writing at this moment; try again later")
 
     def _way_to(self, number: PhoneNumber, to_number: str) -> MessageDestination:
-        config = number.sip_outbound_trunk_config
-        wanted = trunk(self._app, number.phone_number, config) if config else None
-        if wanted is None:
+        ways = destinations(self._app, number.phone_number, number.sip_outbound_trunk_config)
+        if not ways:
             raise ChatNotStarted(
                 f"{number.phone_number} has no trunk to write through: "
                 "set termination_uri with PATCH /update-phone-number"
             )
         return destination(
-            wanted.id,
+            ways[0].endpoint,
             to_number=to_number,
             from_number=number.phone_number,
-            address=wanted.aor["contact"].removeprefix("sip:"),
+            address=ways[0].uri.removeprefix("sip:"),
         )
 
     async def _agent(self, choice: AgentChoice) -> AnyAgent:

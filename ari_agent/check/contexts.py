@@ -52,12 +52,25 @@ async def check_dialplan(around: Surroundings) -> list[Finding]:
     except TimeoutError:
         return warning(f"the dialplan is too long to look through in {_PATIENCE_S:g} s", look)
     if entered:
-        return ok(f"[{entered}] has Stasis({app})")
+        return await _trunk_context(around) or ok(f"[{entered}] has Stasis({app})")
     where = ", ".join(sorted(contexts)) or "none: pjsip.conf has no endpoint"
     names = f". There is Stasis({'), Stasis('.join(sorted(others))}): is ARI_AGENT_APP right?" if others else ""
     return failed(
         f"no line Stasis({app}) in extensions.conf where calls of SIP endpoints arrive (contexts: {where}){names}",
         f"add `same = n,Stasis({app})` there (docs/existing-pbx.md), then asterisk -rx 'dialplan reload'",
+    )
+
+
+async def _trunk_context(around: Surroundings) -> list[Finding]:
+    """Return what is wrong with the context where calls by trunks of numbers come in; nothing where nothing is."""
+    context = around.settings.trunk_context
+    takes_calls = any(config.registration or config.inbound_addresses for config in around.stored.trunks())
+    if not takes_calls or await _entering(around.inspection, [context], set()):
+        return []
+    app = around.inspection.app
+    return failed(
+        f"calls by trunks come in at [{context}], which does not lead to Stasis({app})",
+        f"add `same = n,Stasis({app})` there, or set ARI_AGENT_TRUNK_CONTEXT to a context that has it",
     )
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ari_agent.asterisk.trunks import trunk_address, trunk_encryption
+from ari_agent.asterisk.trunk_destinations import destinations
+from ari_agent.asterisk.trunk_objects import trunk_encryption
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import AgentWeight, PhoneNumber, TrunkConfig
@@ -47,13 +48,20 @@ class Stored:
     numbers: Sequence[PhoneNumber] = ()
     webhook_url: str | None = field(default=None, repr=False)
 
-    def trunks(self) -> dict[tuple[str, str], list[tuple[str, TrunkConfig]]]:
-        """Return the trunks: numbers and their configurations, by the address and the transport of the far end."""
-        found: dict[tuple[str, str], list[tuple[str, TrunkConfig]]] = {}
+    def trunks(self) -> list[TrunkConfig]:
+        """Return the trunks of those numbers that have one."""
+        configs = (number.sip_outbound_trunk_config for number in self.numbers)
+        return [config for config in configs if config is not None and config.termination_uri]
+
+    def trunk_hosts(self) -> dict[tuple[str, str], list[str]]:
+        """Return the far ends of trunks, all destinations of each: numbers by address and transport.
+
+        The address is `host` or `host:port`, the transport `udp`, `tcp` or `tls`.
+        """
+        found: dict[tuple[str, str], list[str]] = {}
         for number in self.numbers:
-            config = number.sip_outbound_trunk_config
-            if config is not None and (address := trunk_address(config)):
-                found.setdefault(address, []).append((number.phone_number, config))
+            for way in destinations("", number.phone_number, number.sip_outbound_trunk_config):
+                found.setdefault((way.host, way.transport), []).append(number.phone_number)
         return found
 
     def webhook_urls(self) -> dict[str, str]:
@@ -71,12 +79,13 @@ class Stored:
 
     def features(self) -> frozenset[str]:
         """Return the features in use, by the names that `asterisk.modules` has for what modules are for."""
-        configs = [config for trunks in self.trunks().values() for _, config in trunks]
+        configs = self.trunks()
         in_use = {
             "fallback numbers": any(number.fallback_number for number in self.numbers),
             "text messages": any(number.inbound_sms_agents for number in self.numbers),
             "calls out": bool(configs),
             "calls out with a password": any(config.auth_username for config in configs),
+            "registration of trunks": any(config.registration for config in configs),
             "encrypted audio": any(trunk_encryption(config) != "disable" for config in configs),
             "recognising answering machines": any(
                 found.bound and isinstance(found.agent, Agent) and found.agent.voicemail_option for found in self.agents

@@ -63,6 +63,10 @@ class CheckedSettings(Protocol):
         """Dialplan context of the PBX's extensions."""
 
     @property
+    def trunk_context(self) -> str:
+        """Dialplan context where calls come in by the trunks of numbers."""
+
+    @property
     def webhook_url(self) -> str | None:
         """The account's webhook."""
 

@@ -27,7 +27,7 @@ from ari_agent.check.machine import (
 from ari_agent.check.peers import check_agents, check_webhooks
 from ari_agent.check.runner import Check
 from ari_agent.check.surroundings import Surroundings
-from ari_agent.check.trunks import check_trunk_hosts, check_trunk_objects
+from ari_agent.check.trunks import check_trunk_hosts, check_trunk_states
 
 _MACHINE, _ASTERISK, _AUDIO = "This machine", "Asterisk", "Audio"
 _TRUNKS, _SERVERS = "Trunks", "Agents and webhooks"
@@ -51,7 +51,7 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_AUDIO, "ringing", check_ringing, needs=("echo",)),
     Check(_AUDIO, "music on hold", check_music, needs=("echo",)),
     Check(_TRUNKS, "trunk memory", check_memory, needs=("rights",)),
-    Check(_TRUNKS, "trunk state", check_trunk_objects, needs=("database", "ari")),
+    Check(_TRUNKS, "trunk state", check_trunk_states, needs=("database", "ari")),
     Check(_TRUNKS, "trunk host", check_trunk_hosts, needs=("database",)),
     Check(_SERVERS, "agent", check_agents, needs=("database",)),
     Check(_SERVERS, "webhook", check_webhooks, needs=("database",)),

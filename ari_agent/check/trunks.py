@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from ari_agent.asterisk.trunks import trunk_id
-from ari_agent.check.each import look_at_each
-from ari_agent.check.finding import Finding, Status, failed, ok, skipped
+from ari_agent.check.each import MOST, look_at_each
+from ari_agent.check.finding import Finding, Status, ok, skipped
 from ari_agent.check.sip_options import ask_options
 from ari_agent.check.surroundings import Surroundings
-from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.reach import PATIENCE_S, NotReached, address_of, connect, unverified
 
+_NOT_YET: Final = frozenset({"trying", "unknown"})
+"""States of a registration that may be none of a fault."""
+_LOG: Final = "docs/trunks.md says what each state means"
 _PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
@@ -23,43 +25,37 @@ async def check_trunk_hosts(around: Surroundings) -> list[Finding]:
 
     It is this machine that asks. Where Asterisk is elsewhere, its own way to there may be another.
     """
-    trunks = around.stored.trunks()
-    if not trunks:
+    hosts = around.stored.trunk_hosts()
+    if not hosts:
         return skipped("no number has a trunk")
     return await look_at_each(
-        list(trunks.items()),
-        lambda trunk: _host(*trunk[0], [number for number, _ in trunk[1]]),
-        label=lambda trunk: f"{trunk[0][0]} over {trunk[0][1].upper()}",
+        list(hosts.items()),
+        lambda host: _host(*host[0], host[1]),
+        label=lambda host: f"{host[0][0]} over {host[0][1].upper()}",
     )
 
 
-async def check_trunk_objects(around: Surroundings) -> list[Finding]:
-    """Look whether Asterisk has the trunk of each number, and what it says of its state."""
-    trunks = [entry for of in around.stored.trunks().values() for entry in of]
-    if not trunks:
+async def check_trunk_states(around: Surroundings) -> list[Finding]:
+    """Ask Asterisk how the trunk of each number is: whether it is there, registered, and answers OPTIONS."""
+    numbers = around.stored.numbers
+    if not around.stored.trunks():
         return skipped("no number has a trunk")
     if not around.serving:
         return skipped("no controller runs here that would have put the trunks into Asterisk")
-    states = [await around.inspection.endpoint_state(trunk_id(around.inspection.app, number)) for number, _ in trunks]
-    absent = _numbers(trunks, states, None)
-    offline = _numbers(trunks, states, "offline")
-    if absent:
-        return failed(
-            f"Asterisk has no trunk for {absent}",
-            "see the controller's log for `trunk`; a restart of the controller puts all of them there again",
-        )
-    if offline:
-        return failed(
-            f"Asterisk calls the trunk of {offline} offline: its far end answers no OPTIONS",
-            "is the host right, and do the carrier's firewall and access list know this address?",
-        )
-    return ok(f"Asterisk has the trunks of {len(trunks)} numbers")
+    states = await around.inspection.trunk_statuses(numbers, now_ms=int(around.now_s() * 1000))
+    faults = [state for state in states if state.last_error]
+    registered = sum(state.registration == "registered" for state in states)
+    found = [_fault(state) for state in faults[:MOST]]
+    if left := len(states) - len(faults):
+        found += ok(f"{left} trunks are in Asterisk and nothing is known to be wrong; {registered} are registered")
+    return found
 
 
-def _numbers(trunks: Sequence[tuple[str, TrunkConfig]], states: Sequence[str | None], state: str | None) -> str:
-    numbers = [number for (number, _), found in zip(trunks, states, strict=True) if found == state]
-    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
-    return ", ".join(numbers[:5]) + more
+def _fault(state: TrunkStatus) -> Finding:
+    what = f"trunk of {state.phone_number}: {state.last_error}"
+    works = state.state == "reachable" or state.registration in _NOT_YET
+    fails = state.state == "unreachable" or state.registration == "rejected"
+    return Finding(Status.WARNING if works and not fails else Status.FAILED, what, _LOG)
 
 
 async def _host(whole: str, transport: str, numbers: Sequence[str]) -> Finding:

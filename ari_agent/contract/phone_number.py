@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -24,23 +23,17 @@ from ari_agent.contract.parsing.model import (
     without_defaults,
 )
 from ari_agent.contract.parsing.url import WebhookUrl
+from ari_agent.contract.trunk_settings import (
+    CarrierAddresses,
+    MediaEncryption,
+    MoreDestinations,
+    QualifyFrequency,
+    TerminationUri,
+    TrunkRegistration,
+)
 
 WEIGHT_TOLERANCE: Final = 1e-6
 """How far the sum of the weights of a list of agents may be from 1."""
-
-_TERMINATION_URI: Final = re.compile(
-    r"(sips?:)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?)(:(?P<port>[0-9]{1,5}))?"
-    r"(;transport=(tcp|udp|tls))?",
-    re.IGNORECASE,
-)
-
-
-def _termination_uri(text: str) -> str:
-    uri = text.strip()  # since people copy and paste it
-    match = _TERMINATION_URI.fullmatch(uri)
-    if match and 0 < int(match["port"] or 5060) < 65536:
-        return uri
-    raise ValueError(f"must be host, host:port or sip:host such as mytrunk.pstn.twilio.com, not {uri[:60]!r}")
 
 
 def _credential(text: str) -> str:
@@ -49,11 +42,8 @@ def _credential(text: str) -> str:
     raise ValueError("must be printable, on one line")
 
 
-TerminationUri = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_termination_uri)]
 Credential = Annotated[str, Field(max_length=128), AfterValidator(_credential)]
 Transport = Literal["TLS", "TCP", "UDP"]
-MediaEncryption = Literal["require", "allow", "disable"]
-"""Whether the audio of a trunk is encrypted (SRTP); an extension of ours."""
 StoredCodecs = Many[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]]
 """The codecs of a stored number, among them names that earlier versions accepted and ignored."""
 Nickname = Annotated[str, Field(max_length=1000)]
@@ -136,6 +126,10 @@ class PhoneNumberImport(_NumberSettings):
     sip_trunk_auth_password: Credential | None = Field(default=None, repr=False)
     codecs: Many[Codec] = ()
     media_encryption: MediaEncryption | None = None
+    termination_uris: MoreDestinations | None = None
+    registration: TrunkRegistration | None = None
+    inbound_addresses: CarrierAddresses | None = None
+    qualify_frequency_s: QualifyFrequency | None = None
     ignore_e164_validation: Flag = True
 
     @model_validator(mode="after")
@@ -147,13 +141,14 @@ class PhoneNumberImport(_NumberSettings):
     def number(self, *, now_ms: int) -> PhoneNumber:
         """Make a new phone number with these settings. now_ms: the time, in milliseconds since 1970."""
         settings = self.changes()
-        trunk = {
+        trunk: dict[str, Any] = {
             "termination_uri": self.termination_uri,
             "auth_username": self.sip_trunk_auth_username,
             "auth_password": self.sip_trunk_auth_password,
             "transport": self.transport or "TCP",
             "codecs": list(self.codecs),
             "media_encryption": self.media_encryption,
+            **{key: settings.pop(key) for key in _NEWER_TRUNK_KEYS if key in settings},
         }
         return PhoneNumber.model_validate(
             {
@@ -206,6 +201,10 @@ class PhoneNumberUpdate(_NumberSettings):
     auth_password: Credential | None = Field(default=None, repr=False)
     codecs: Many[Codec] | None = None
     media_encryption: MediaEncryption | None = None
+    termination_uris: MoreDestinations | None = None
+    registration: TrunkRegistration | None = None
+    inbound_addresses: CarrierAddresses | None = None
+    qualify_frequency_s: QualifyFrequency | None = None
 
     def apply(self, number: PhoneNumber, *, now_ms: int) -> PhoneNumber:
         """Return a copy of the number with these changes. now_ms: the time, in milliseconds since 1970.
@@ -224,6 +223,8 @@ class PhoneNumberUpdate(_NumberSettings):
         return PhoneNumber.model_validate({**record, **changes, "last_modification_timestamp": now_ms})
 
 
+_NEWER_TRUNK_KEYS: Final = ("termination_uris", "registration", "inbound_addresses", "qualify_frequency_s")
+"""The keys of the trunk that import, update and the answer have alike, all of them ours."""
 _TRUNK_KEYS: Final = (
     "termination_uri",
     "auth_username",
@@ -231,13 +232,15 @@ _TRUNK_KEYS: Final = (
     "transport",
     "codecs",
     "media_encryption",
+    *_NEWER_TRUNK_KEYS,
 )
 
 
 class TrunkConfig(ContractModel):
     """The trunk of a number's outbound calls. The API never answers the password: `as_json` leaves it out.
 
-    media_encryption: null requires it over TLS, and does without over UDP and TCP.
+    media_encryption: null requires it over TLS, and does without over UDP and TCP. registration, inbound_addresses:
+    with one of them the trunk takes calls, too; without, the carrier's calls come in by an endpoint of one's own.
     """
 
     termination_uri: TerminationUri | None = None
@@ -246,6 +249,10 @@ class TrunkConfig(ContractModel):
     transport: Transport = "TCP"
     codecs: StoredCodecs | None = None
     media_encryption: MediaEncryption | None = None
+    termination_uris: MoreDestinations | None = None
+    registration: TrunkRegistration | None = None
+    inbound_addresses: CarrierAddresses | None = None
+    qualify_frequency_s: QualifyFrequency | None = None
 
 
 class PhoneNumber(ContractModel):

@@ -55,7 +55,7 @@ for folder in lib log spool; do mount --bind "$run/$folder" var/$folder/asterisk
 mount --bind "$run/run" run/asterisk
 mount --bind "$run/work" mnt
 mount --bind "$run/hosts" etc/hosts
-[ ! -e /etc/resolv.conf ] || mount --bind /etc/resolv.conf etc/resolv.conf
+mount --bind "$run/resolv.conf" etc/resolv.conf
 chroot . /usr/bin/env -C /mnt HOME=/mnt TERM=dumb LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 
@@ -108,6 +108,7 @@ class Pbx:
     files: whole files for /etc/asterisk, by name ("rtp.conf"), in place of the shipped ones.
     network_namespace: name (`ip netns`) of the network that Asterisk and the tools live in; the ports are then not
         tested for being free, and `start` does not wait for ARI, which may be out of reach, but for the CLI.
+    name_server: address of the one that Asterisk asks, in place of this machine's.
     cache: where the root is and run directories are made; default as in `docker/install.sh`.
 
     Raises PortBusy, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as long as
@@ -129,6 +130,7 @@ class Pbx:
         extensions: str = "",
         files: Mapping[str, str] | None = None,
         network_namespace: str | None = None,
+        name_server: str | None = None,
         cache: Path | None = None,
     ) -> None:
         self.app = app
@@ -139,6 +141,7 @@ class Pbx:
         self.ari_port = ari_port
         self.rtp_ports = rtp_ports
         self.network_namespace = network_namespace
+        self._name_server = name_server
         self.root = Path()
         self.ari_username = self.ari_password = ""
         self.softphone_account = self.softphone_password = ""
@@ -326,6 +329,7 @@ class Pbx:
         for name, text in self._files.items():
             (etc / name).write_text(text)
         (self._run / "hosts").write_text(_hosts())
+        (self._run / "resolv.conf").write_text(_resolv_conf(self._name_server))
         for folder in ("lib", "log", "spool", "run"):
             os.chown(self._run / folder, uid, gid)
         (self._run / "work").chmod(0o777)
@@ -408,6 +412,14 @@ def _hosts() -> str:
     """
     known = Path("/etc/hosts")
     return f"{known.read_text() if known.exists() else ''}\n127.0.0.1 localhost {socket.gethostname()}\n"
+
+
+def _resolv_conf(name_server: str | None) -> str:
+    """Return the text of Asterisk's /etc/resolv.conf: this machine's, unless another name server is to be asked."""
+    known = Path("/etc/resolv.conf")
+    if name_server is None:
+        return known.read_text() if known.exists() else ""
+    return f"nameserver {name_server}\n"
 
 
 def _asterisk_user(root: Path) -> tuple[int, int]:

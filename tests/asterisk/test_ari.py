@@ -54,6 +54,7 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
     "put_object": (lambda ari: ari.put_object("auth", "trunk", {"username": "u", "password": "p"}), []),
     "delete_object": (lambda ari: ari.delete_object("auth", "trunk"), None),
     "endpoints": (lambda ari: ari.endpoints(), [{"technology": "PJSIP", "resource": "trunk"}]),
+    "endpoint_states": (lambda ari: ari.endpoint_states(), [{"resource": "trunk", "state": "online"}]),
     "external_media": (lambda ari: ari.external_media(channel_id="m1", external_host="127.0.0.1:4000"), MEDIA),
     "create_bridge": (lambda ari: ari.create_bridge("b1"), None),
     "add_to_bridge": (lambda ari: ari.add_to_bridge("b1", "c1", "m1"), None),
@@ -75,7 +76,7 @@ KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "containers": (dict, list),
     "object": (dict,),
 }
-NOT_REQUESTS: Final = {"run", "close", "catch_up", "reconnect"}
+NOT_REQUESTS: Final = {"run", "close", "catch_up", "reconnect", "metrics"}
 
 
 def make(asterisk: FakeAsterisk, **options: Any) -> Ari:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ari_agent.asterisk.media_encryption import media_encryption, why_refused
-from ari_agent.contract.phone_number import MediaEncryption, TrunkConfig
+from ari_agent.contract.phone_number import TrunkConfig
+from ari_agent.contract.trunk_settings import MediaEncryption
 
 
 @pytest.mark.parametrize(("transport", "encryption"), [("tls", "require"), ("tcp", "disable"), ("udp", "disable")])

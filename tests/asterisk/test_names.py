@@ -30,6 +30,7 @@ def test_a_name_tells_whose_it_is(app: str, call_id: str, attempt: int) -> None:
     assert call_of_bridge(app, consultation_bridge_id(app, call_id)) == call_id
     assert call_of_target_channel(app, target_channel_id(app, call_id, attempt)) == call_id
     assert call_of_outbound_channel(app, outbound_channel_id(app, call_id)) == call_id
+    assert call_of_outbound_channel(app, outbound_channel_id(app, call_id, attempt)) == call_id
     assert call_of_detector_channel(app, detector_channel_id(app, call_id)) == call_id
 
 

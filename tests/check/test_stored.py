@@ -40,6 +40,7 @@ def trunk(uri: str = "sip.example", **fields: Any) -> dict[str, Any]:
         (Stored(numbers=[number(fallback_number="+14155550199")]), {"fallback numbers"}),
         (Stored(numbers=[number(**trunk())]), {"calls out"}),
         (Stored(numbers=[number(**trunk(auth_username="u"))]), {"calls out", "calls out with a password"}),
+        (Stored(numbers=[number(**trunk(registration={}))]), {"calls out", "registration of trunks"}),
         (Stored(numbers=[number(**trunk(transport="TLS"))]), {"calls out", "encrypted audio"}),
         (Stored(numbers=[number(**trunk(transport="TLS", media_encryption="disable"))]), {"calls out"}),
         (
@@ -62,8 +63,7 @@ def test_features_are_in_use_where_a_number_or_an_agent_that_one_names_has_them(
 def test_numbers_of_one_trunk_stand_together() -> None:
     numbers = [number("+14155550123", **trunk()), number("+14155550124", **trunk("sip:sip.example;transport=udp"))]
     numbers += [number("+14155550125", **trunk()), number("+14155550126")]
-    found = Stored(numbers=numbers).trunks()
-    assert {address: [phone for phone, _ in of] for address, of in found.items()} == {
+    assert Stored(numbers=numbers).trunk_hosts() == {
         ("sip.example", "tcp"): ["+14155550123", "+14155550125"],
         ("sip.example", "udp"): ["+14155550124"],
     }

@@ -1,11 +1,11 @@
-"""baresip as a caller: a real softphone, headless, that plays one WAV file and records another."""
+"""baresip, a real softphone, headless, that calls or waits for a call, plays one WAV file and records another."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ari_agent.demo.pbx import Pbx
 from tests.fakes.sound import write_wav
 
 _CONFIG = """\
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:{port}
 {certificate}
 audio_source aufile,/mnt/{name}/said.wav
 audio_player aufile,/mnt/{name}/heard.wav
@@ -70,8 +70,30 @@ class Baresip:
 
 
 @contextlib.asynccontextmanager
-async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: bool = False) -> AsyncIterator[Baresip]:
-    """Dial as the softphone's account; secure: TLS, and SRTP or nothing."""
+async def calling(
+    pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: bool = False, user: str | None = None
+) -> AsyncIterator[Baresip]:
+    """Dial as the softphone's account; secure: TLS, and SRTP or nothing. user: another From user, without password."""
+    port, transport = (pbx.tls_port, "tls") if secure else (pbx.sip_port, "udp")
+    login = "" if user else f";auth_pass={pbx.softphone_password}"
+    account = f"<sip:{user or pbx.softphone_account}@{pbx.bind}:{port};transport={transport}>{login}"
+    target = f"/dial sip:{number}@{pbx.bind}:{port};transport={transport}"
+    async with _phone(pbx, said, account, secure=secure, more=["-e", target]) as phone:
+        yield phone
+
+
+@contextlib.asynccontextmanager
+async def waiting(pbx: Pbx, user: str, said: NDArray[np.int16], *, port: int) -> AsyncIterator[Baresip]:
+    """Answer whoever calls this user over TLS, with SRTP or not at all; TLS is at the port after this one."""
+    account = f"<sip:{user}@127.0.0.1:{port + 1};transport=tls>;answermode=auto"
+    async with _phone(pbx, said, account, secure=True, port=port) as phone:
+        yield phone
+
+
+@contextlib.asynccontextmanager
+async def _phone(
+    pbx: Pbx, said: NDArray[np.int16], account: str, *, secure: bool, port: int = 0, more: Sequence[str] = ()
+) -> AsyncIterator[Baresip]:
     name = f"baresip-{len(list(pbx.work_path.glob('baresip-*'))) + 1}"
     folder = pbx.work_path / name
     folder.mkdir()
@@ -80,17 +102,16 @@ async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: boo
     if secure:
         shutil.copy(pbx.certificate_path, folder / "pbx.crt")
         certificate = f"sip_cafile /mnt/{name}/pbx.crt"
-    port, transport = (pbx.tls_port, "tls") if secure else (pbx.sip_port, "udp")
-    account, password = pbx.softphone_account, pbx.softphone_password
+    if port:
+        key = pbx.certificate_path.with_suffix(".key").read_bytes()
+        (folder / "own.pem").write_bytes(pbx.certificate_path.read_bytes() + key)
+        certificate += f"\nsip_certificate /mnt/{name}/own.pem"
+    (folder / "config").write_text(_CONFIG.format(name=name, certificate=certificate, port=port))
     encryption = ";mediaenc=srtp-mand" if secure else ""
-    (folder / "config").write_text(_CONFIG.format(name=name, certificate=certificate))
-    (folder / "accounts").write_text(
-        f"<sip:{account}@{pbx.bind}:{port};transport={transport}>;auth_pass={password};regint=0{encryption}\n"
-    )
+    (folder / "accounts").write_text(f"{account};regint=0{encryption}\n")
     (folder / "contacts").touch()
-    target = f"/dial sip:{number}@{pbx.bind}:{port};transport={transport}"
     # By lines: what it says of the end would otherwise wait in its buffer.
-    process = await pbx.popen_tool(["stdbuf", "-oL", "baresip", "-f", f"/mnt/{name}", "-e", target])
+    process = await pbx.popen_tool(["stdbuf", "-oL", "baresip", "-f", f"/mnt/{name}", *more])
     try:
         yield Baresip(folder, process)
     finally:

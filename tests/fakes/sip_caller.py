@@ -99,13 +99,18 @@ class SipCaller(asyncio.DatagramProtocol):
         account: str | None = None,
         password: str | None = None,
         called: str | None = None,
+        request_uri: str | None = None,
         is_fax_gateway: bool = False,
         open_socket: OpenSocket = open_udp,
     ) -> None:
-        """called: user of To, where that is not the one of the request URI. is_fax_gateway: offers T.38 as well."""
+        """called: user of To, where that is not the one of the request URI. is_fax_gateway: offers T.38 as well.
+
+        request_uri: whole, where it is not that of the number at the PBX, as of a contact that was registered.
+        """
         self.pbx, self.address, self.user, self.display_name = pbx, address, user, display_name
         self.account, self.password = account, password
         self.called, self._is_fax_gateway = called, is_fax_gateway
+        self._request_uri = request_uri
         self.audio = CallerAudio()
         self.log: list[Logged] = []
         self.refer_plan = ReferPlan()
@@ -192,7 +197,7 @@ class SipCaller(asyncio.DatagramProtocol):
             local_tag=secrets.token_hex(6),
             remote_uri=f"<sip:{self.called or number}@{host}:{port}>",
             local_uri=f"{name}<sip:{self.user}@{self.address}:{self._port}>",
-            target=f"sip:{number}@{host}:{port}",
+            target=self._request_uri or f"sip:{number}@{host}:{port}",
         )
         self._dialog = dialog
         body = self._sdp("sendrecv", offer_events=offer_events)

@@ -172,7 +172,7 @@ def challenges(status: int, *, talk_ms: int) -> Sequence[str]:
     return (*asks_who(status), remember_parties(), reply(200, sdp=True), receive("ACK"), *ending)
 
 
-def is_right_answer(credentials: str, *, password: str) -> bool:
+def is_right_answer(credentials: str, *, password: str, method: str = "INVITE") -> bool:
     """Whether a digest is what this password makes of its challenge (RFC 2617 section 3.2.2.1, qop=auth)."""
     said = {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^,\s]+)', credentials)}
 
@@ -180,7 +180,7 @@ def is_right_answer(credentials: str, *, password: str) -> bool:
         return hashlib.md5(":".join(parts).encode()).hexdigest()
 
     one = md5(said["username"], said["realm"], password)
-    two = md5("INVITE", said["uri"])
+    two = md5(method, said["uri"])
     expected = md5(one, said["nonce"], said["nc"], said["cnonce"], said["qop"], two)
     return bool(said["response"] == expected)
 

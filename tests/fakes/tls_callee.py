@@ -37,11 +37,17 @@ class TlsCallee:
 
 
 @contextlib.asynccontextmanager
-async def tls_callee(pbx: Pbx, status: int) -> AsyncIterator[TlsCallee]:
-    """A far end with this answer; 200 has an SDP without any encryption."""
+async def tls_callee(pbx: Pbx, status: int, *, asks_for_certificate: bool = False) -> AsyncIterator[TlsCallee]:
+    """A far end with this answer; 200 has an SDP without any encryption.
+
+    asks_for_certificate: takes connections of the PBX's own certificate alone.
+    """
     keys = Path(pbx.certificate_path).parent
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(keys / "asterisk.crt", keys / "asterisk.key")
+    if asks_for_certificate:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(pbx.certificate_path)
     made = TlsCallee("")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,9 +32,12 @@ from ari_agent.contract.phone_number import PhoneNumberImport, PhoneNumberUpdate
 from ari_agent.demo.pbx import Pbx
 from ari_agent.store.store import Store
 from tests.fakes.agent_server import echo
+from tests.fakes.carrier import Reply, carrier
 from tests.fakes.certificate import self_signed
 from tests.fakes.controller import free_tcp_port
 from tests.integration.stage import Stage, audio_ports
+from tests.integration.test_trunk_registration import ADDRESS as REGISTRAR
+from tests.integration.test_trunk_registration import registered, state_becomes
 
 PROJECT: Final = Path(__file__).parents[2]
 UNREACHED: Final = "203.0.113.7"
@@ -283,12 +286,15 @@ async def dead(office: Office) -> AsyncIterator[None]:
         await office.pbx.restart()
 
 
+_LATER_KEYS: Final = ("fallback_number", "inbound_addresses", "termination_uris")
+
+
 def number(**changes: Any) -> Broken:
     """Another trunk of the number."""
 
     @asynccontextmanager
     async def broken(office: Office) -> AsyncIterator[None]:
-        before = {"termination_uri": f"127.0.0.1:{office.trunk_port}", "transport": "TCP", "fallback_number": None}
+        before = {"termination_uri": f"127.0.0.1:{office.trunk_port}", "transport": "TCP", **dict.fromkeys(_LATER_KEYS)}
         await office.store.phone_numbers.update("+14155550123", PhoneNumberUpdate.model_validate(changes))
         try:
             yield
@@ -417,6 +423,18 @@ BREAKAGES: Final[Mapping[str, tuple[Broken, str, Status, str]]] = {
         Status.FAILED,
         "the name trunk.invalid is not known to the DNS",
     ),
+    "trunk's calls go elsewhere": (
+        both(number(inbound_addresses=["192.0.2.0/28"]), setting(trunk_context="nowhere")),
+        "dialplan",
+        Status.FAILED,
+        "calls by trunks come in at [nowhere], which does not lead to Stasis(ari_agent)",
+    ),
+    "second trunk host": (
+        number(termination_uris=["trunk.invalid"]),
+        "trunk host",
+        Status.FAILED,
+        "the name trunk.invalid is not known to the DNS",
+    ),
     "silent trunk": (
         number(termination_uri="127.0.0.1:9", transport="UDP"),
         "trunk host",
@@ -459,8 +477,8 @@ async def test_what_is_broken_is_named_and_nothing_else_is(office: Office, name:
 # --- as a script runs it
 
 
-async def command(settings: Mapping[str, str], *prefix: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Run `ari-agent check --json` in a process of its own; returns its status, and the findings by name."""
+async def command(settings: Mapping[str, str], *prefix: str) -> tuple[int, list[dict[str, str]]]:
+    """Run `ari-agent check --json` in a process of its own; returns its status, and the findings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
     process = await asyncio.create_subprocess_exec(
         *(*prefix, sys.executable, "-m", "ari_agent", "check", "--json"),
@@ -470,7 +488,13 @@ async def command(settings: Mapping[str, str], *prefix: str) -> tuple[int, dict[
     )
     told, _ = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, {finding["name"]: finding for finding in json.loads(told)["findings"]}
+    return process.returncode, json.loads(told)["findings"]
+
+
+def named(found: list[dict[str, str]], name: str) -> dict[str, str]:
+    """The one finding of a check."""
+    (finding,) = (finding for finding in found if finding["name"] == name)
+    return finding
 
 
 def environment(office: Office) -> dict[str, str]:
@@ -490,7 +514,7 @@ def environment(office: Office) -> dict[str, str]:
 async def test_a_script_is_told_by_the_exit_status_whether_calls_work(office: Office) -> None:
     status, found = await command(environment(office))
     assert status == 0, found
-    assert {finding["status"] for finding in found.values()} == {"ok", "skipped"}
+    assert {finding["status"] for finding in found} == {"ok", "skipped"}
     database = office.folder / "calls.db"
     database.chmod(0o400)
     try:  # as a user who may not overrule what the file says, unlike root
@@ -498,17 +522,26 @@ async def test_a_script_is_told_by_the_exit_status_whether_calls_work(office: Of
     finally:
         database.chmod(0o600)
     assert status == 1
-    assert found["database"]["status"] == "failed" and "readonly" in found["database"]["what"]
-    assert found["agent"]["status"] == found["trunk host"]["status"] == "skipped"
+    assert named(found, "database")["status"] == "failed" and "readonly" in named(found, "database")["what"]
+    assert named(found, "agent")["status"] == named(found, "trunk host")["status"] == "skipped"
 
 
 async def test_a_controller_that_runs_and_its_calls_are_not_disturbed(stage: Stage) -> None:
     async with stage.connected(echo) as call:
         _, found = await command(stage.controller.environment)
         await call.hears_itself()
-    for name in ("database", "api", "ari", "modules", "application", "rights", "dialplan", "echo", "trunk state"):
-        assert found[name]["status"] == "ok", found[name]
-    assert "the controller that runs here is connected" in found["application"]["what"]
+    for name in ("database", "api", "ari", "modules", "application", "rights", "dialplan", "echo"):
+        assert named(found, name)["status"] == "ok", named(found, name)
+    assert "the controller that runs here is connected" in named(found, "application")["what"]
+    assert "trunks are in Asterisk" in "".join(finding["what"] for finding in found if finding["name"] == "trunk state")
     log = stage.controller.log_text()
     assert "another controller took over" not in log
     assert "swept" not in log
+
+
+async def test_a_registration_that_the_carrier_refuses_is_named_beside_a_controller_that_runs(stage: Stage) -> None:
+    async with carrier(REGISTRAR, REGISTER=[Reply(403)]) as far_end, registered(stage, far_end) as refused:
+        await state_becomes(stage, refused, registration="rejected")
+        _, found = await command(stage.controller.environment)
+    (told,) = (finding for finding in found if finding["name"] == "trunk state" and refused in finding["what"])
+    assert told["status"] == "failed" and "the registrar refuses the registration" in told["what"]
