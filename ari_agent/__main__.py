@@ -20,6 +20,7 @@ import uvloop
 from ari_agent import logs
 from ari_agent.app import check, serve
 from ari_agent.check.dial import Question, add_dial, check_dial
+from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
@@ -67,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
     serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
     serving.set_defaults(run=_serve)
-    checking = commands.add_parser("check", help="check settings, database, Asterisk and speech, then exit")
+    checking = commands.add_parser("check", help="look at everything that calls need, say what to mend, then exit")
+    checking.add_argument("--json", action="store_true", help="print what was found as a JSON object")
+    checking.add_argument("--deep", action="store_true", help="open the websockets of agents, too, and close them")
     checking.set_defaults(run=_check)
     add_dial(checking)
     for command in (serving, checking):
@@ -96,10 +99,9 @@ def _serve(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> int:
     if options.dial:
         return _check_dial(options)
-    found = _run(check(load(options.config)))
-    for finding in found:
-        print(f"{finding.what}: {finding}")
-    return FAILED if any(finding.problem for finding in found) else 0
+    found = _run(check(load(options.config), config_file=options.config, deep=options.deep))
+    print(as_json(found) if options.json else as_text(found))
+    return FAILED if has_failed(found) else 0
 
 
 def _check_dial(options: argparse.Namespace) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -43,12 +45,14 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
-from ari_agent.check.asterisk import check_asterisk
-from ari_agent.check.finding import Finding
-from ari_agent.check.machine import audio_address_problem, check_api, check_database, check_rtp
+from ari_agent.check.machine import audio_address_problem, is_serving
+from ari_agent.check.report import Entry
+from ari_agent.check.runner import run_checks
+from ari_agent.check.surroundings import Surroundings, stored_in
+from ari_agent.check.table import CHECKS
 from ari_agent.clock import now_ms
-from ari_agent.config import PREFIX, Settings
-from ari_agent.errors import ConfigurationError, ControllerFailed, SpeechUnavailable, StoreError
+from ari_agent.config import PREFIX, SERVICE_ENVIRONMENT, Settings
+from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
@@ -416,24 +420,36 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
     log.info("API listens", extra={"address": runner.addresses[0]})
 
 
-async def check(settings: Settings) -> list[Finding]:
-    """Look at everything that calls need, as it is set: this machine, Asterisk and speech. Changes nothing."""
-    api, serving = await check_api(*settings.bind)
-    found = [
-        await check_database(settings.database_url, folder_is_made=settings.database_is_default),
-        await check_rtp(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
-        api,
-    ]
-    password = settings.ari_password.get_secret_value()
-    inspection = Inspection(url=settings.ari_url, username=settings.ari_username, password=password, app=settings.app)
+async def check(settings: Settings, *, config_file: Path | None = None, deep: bool = False) -> list[Entry]:
+    """Look at everything that calls need, as it is set. Leaves everything as it is.
+
+    config_file: the file of settings, if there is one. deep: open the websockets of agents, too.
+    """
+    inspection = Inspection(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password.get_secret_value(),
+        app=settings.app,
+    )
+    files = [Path(".env"), *SERVICE_ENVIRONMENT, *([config_file] if config_file else [])]
     try:
-        found += await check_asterisk(inspection, url=settings.ari_url, serving=serving)
+        stored, database_files = await stored_in(settings)
+        around = Surroundings(
+            settings=settings,
+            inspection=inspection,
+            stored=stored,
+            serving=await is_serving(*settings.bind),
+            secret_files=[*files, *database_files],
+            start_speech=lambda: _check_speech(settings),
+            now_s=time.time,
+            deep=deep,
+        )
+        return await run_checks(CHECKS, around)
     finally:
         await inspection.close()
-    if settings.speech_to_text != "none":
-        try:
-            async with http_client() as http, _started_speech(settings, http):
-                found.append(Finding("speech"))
-        except SpeechUnavailable as error:
-            found.append(Finding("speech", problem=str(error)))
-    return found
+
+
+@asynccontextmanager
+async def _check_speech(settings: Settings) -> AsyncIterator[None]:
+    async with http_client() as http, _started_speech(settings, http):
+        yield

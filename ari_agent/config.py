@@ -44,6 +44,8 @@ OF_OTHERS: Final = frozenset(
 DATABASE_FILE: Final = "ari-agent.db"
 SERVICE_FOLDER: Final = Path("/var/lib/ari-agent-controller")
 """The state folder of the systemd unit."""
+SERVICE_ENVIRONMENT: Final = (Path("/etc/ari-agent/asterisk/ari-agent.env"), Path("/etc/ari-agent/controller.env"))
+"""The files that the systemd unit reads settings from."""
 
 
 def default_database_url() -> str:

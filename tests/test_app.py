@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from ari_agent.app import check, controller
+from ari_agent.check.finding import Status
 from ari_agent.config import Settings
 from ari_agent.errors import SpeechUnavailable
 
@@ -24,7 +25,8 @@ async def test_a_provider_of_speech_that_lacks_something_is_named(tmp_path: Path
         async with controller(settings):
             raise AssertionError("it has begun")
     assert "sk-secret" not in str(refused.value)
-    found = {finding.what: finding for finding in await check(settings)}
+    found = {entry.name: entry.finding for entry in await check(settings)}
+    assert found["speech"].status is Status.FAILED
     assert "set ARI_AGENT_FLITE" in str(found["speech"])
     silent = await check(settings.model_copy(update={"speech_to_text": "none", "text_to_speech": "none"}))
-    assert "speech" not in {finding.what for finding in silent}
+    assert [entry.finding.status for entry in silent if entry.name == "speech"] == [Status.SKIPPED]

@@ -16,9 +16,8 @@ import pytest
 from ari_agent import __main__ as command_line
 from ari_agent import logs
 from ari_agent.__main__ import main
-from ari_agent.asterisk.modules import NEEDED, WANTED
 from ari_agent.errors import ControllerFailed
-from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk, Noted
+from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
 
 pytestmark = pytest.mark.slow
 
@@ -71,31 +70,29 @@ def test_a_file_of_settings_that_is_not_there_is_named_and_the_status_is_2(
 
 def test_check_names_what_is_wrong_and_the_status_is_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["check"]) == 1
-    *machine, asterisk = capsys.readouterr().out.splitlines()
-    assert machine == ["database: ok", "audio: ok", "api: ok"]
-    assert asterisk.startswith("asterisk: ")
+    lines = capsys.readouterr().out.splitlines()
+    found = {line.split()[1]: line.split()[0] for line in lines if line.startswith("  ")}
+    assert [found[name] for name in ("database", "address", "api")] == ["ok"] * 3
+    assert found["ari"] == "failed"
+    (asterisk,) = (line for line in lines if line.startswith("  failed"))
     assert "is not reachable" in asterisk
+    assert lines[-1] == "5 ok, 0 warning, 1 failed, 17 skipped"
     assert list(tmp_path.iterdir()) == []  # no database is made
 
 
-async def test_check_finds_nothing_wrong_and_the_status_is_0(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def answer(noted: Noted) -> tuple[int, object] | None:
-        if noted.path == "/asterisk/modules":
-            return 200, [{"name": name, "status": "Running"} for name in (*NEEDED, *WANTED)]
-        if noted.path == "/channels/create":
-            return 200, {"id": "check-1", "name": "Local/s@x-1;1", "state": "Down"}
-        if noted.path.endswith("/variable"):
-            return 200, {"value": "1"}
-        return (404, {"message": "Application not found"}) if noted.path.startswith("/applications/") else None
-
-    async with FakeAsterisk(answer=answer) as asterisk:
-        monkeypatch.setenv("ARI_AGENT_ARI_URL", f"http://127.0.0.1:{asterisk.port}/ari")
-        assert await asyncio.to_thread(main, ["check"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert all(line.endswith(": ok") for line in lines if not line.startswith("dialplan: "))
-    assert "dialplan: ok, but it could not be seen: load func_config.so" in "".join(lines)
+def test_check_tells_a_script_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "failed"
+    found = {finding["name"]: finding for finding in told["findings"]}
+    assert found["ari"]["status"] == "failed" and "ARI_AGENT_ARI_URL" in found["ari"]["remedy"]
+    assert found["echo"] == {
+        "group": "Audio",
+        "name": "echo",
+        "status": "skipped",
+        "what": "not looked at: modules has to be ok first",
+        "remedy": "",
+    }
 
 
 async def test_serve_runs_until_it_is_asked_to_end_and_the_status_is_0(tmp_path: Path) -> None:

@@ -42,12 +42,17 @@ class Refusal:
     message: str
 
 
+def files_for(calls: int) -> int:
+    """Return how many files a process may need for so many calls at the same time."""
+    return OWN_FILES + FILES_PER_CALL * calls
+
+
 def connections_beside_calls(open_files: int, concurrency_limit: int) -> int:
     """Return how many HTTP connections leave enough of the files that a process may open for this many calls.
 
     At least a quarter of them, so that the API answers where the limit of files is too low for the calls.
     """
-    for_calls, at_least = OWN_FILES + FILES_PER_CALL * concurrency_limit, open_files // 4
+    for_calls, at_least = files_for(concurrency_limit), open_files // 4
     if open_files - for_calls < at_least:
         log.warning(
             "%d calls may need %d files, and %d may be open: raise LimitNOFILE (`ulimit -n`) or "

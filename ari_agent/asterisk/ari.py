@@ -296,13 +296,28 @@ class Ari:
 
     # --- media and bridges
 
-    async def external_media(self, *, channel_id: str, external_host: str, audio_format: str = "ulaw") -> ExternalMedia:
+    async def external_media(
+        self,
+        *,
+        channel_id: str,
+        external_host: str,
+        audio_format: str = "ulaw",
+        variables: Mapping[str, str] | None = None,
+    ) -> ExternalMedia:
         """Make a channel, in our application, that exchanges RTP with external_host (`host:port`).
 
+        variables: channel variables and functions, set before it enters the application.
         Its StasisStart comes on the event websocket, sometimes after this returns.
         """
         path = path_of("channels", "externalMedia")
-        body = {"channelId": channel_id, "app": self.app, "external_host": external_host, "format": audio_format}
+        body: dict[str, object] = {
+            "channelId": channel_id,
+            "app": self.app,
+            "external_host": external_host,
+            "format": audio_format,
+        }
+        if variables:
+            body["variables"] = dict(variables)
         channel = _read(Channel, "POST", path, await self._rest.request("externalMedia", "POST", path, body=body))
         local = dict(channel.channelvars)
         names = ("UNICASTRTP_LOCAL_ADDRESS", "UNICASTRTP_LOCAL_PORT")

@@ -33,10 +33,13 @@ WANTED: Final[Mapping[str, str]] = {
     "res_stasis_playback.so": "the sentence for a caller whose agent failed",
     "res_ari_endpoints.so": "calls out and text messages",
     "res_sorcery_memory.so": "calls out",
+    "res_srtp.so": "encrypted audio",
     "res_pjsip_outbound_authenticator_digest.so": "calls out with a password",
+    "res_pjsip_outbound_registration.so": "registration of trunks",
     "res_pjsip_messaging.so": "text messages",
     "res_stasis_snoop.so": "recognising answering machines",
     "app_amd.so": "recognising answering machines",
+    "res_musiconhold.so": "music on hold",
 }
 """Without one of these, the named feature is missing and the rest works."""
 
@@ -45,13 +48,22 @@ CONTROL: Final[Mapping[str, str]] = {name: use for name, use in NEEDED.items() i
 
 
 def told_missing(modules: Mapping[str, str], running: Collection[str]) -> str | None:
-    """Say which of these modules are not running, and what to do; None where none is missing.
+    """Say in one sentence what `missing` says in two parts; None where no module is missing."""
+    found = missing(modules, running)
+    return found and ": ".join(found)
+
+
+def missing(modules: Mapping[str, str], running: Collection[str]) -> tuple[str, str] | None:
+    """Return which of these modules are not running, and what to do about it; None where none is missing.
 
     modules: name -> what it is for. running: names of those that are, such as `chan_rtp.so`.
     """
-    missing = {name: use for name, use in modules.items() if name not in running}
-    if not missing:
+    absent = {name: use for name, use in modules.items() if name not in running}
+    if not absent:
         return None
-    names = ", ".join(f"{name} ({use})" for name, use in missing.items())
-    first = next(iter(missing))
-    return f"not loaded in Asterisk: {names}: add `load = {first}` and so on to modules.conf, then restart Asterisk"
+    names = ", ".join(f"{name} ({use})" for name, use in absent.items())
+    first = next(iter(absent))
+    return (
+        f"not loaded in Asterisk: {names}",
+        f"add `load = {first}` and so on to modules.conf, then restart Asterisk",
+    )

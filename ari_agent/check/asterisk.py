@@ -1,177 +1,144 @@
-"""The checks that ask Asterisk: one small function each, and the order in which they are asked."""
+"""The checks that ask Asterisk about itself: whether it is reached, with which rights, its modules and its clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
-from ari_agent.asterisk.inspection import Inspection
-from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
-from ari_agent.calls.machine_detector import AMD_CONTEXT, AMD_EXTENSION
-from ari_agent.check.dialplan import enters, leads_to, other_app
-from ari_agent.check.finding import Finding
+from ari_agent.check.finding import Finding, failed, ok, skipped, warning
 from ari_agent.check.modules import missing_modules
+from ari_agent.check.surroundings import Surroundings
 from ari_agent.errors import AsteriskError, AsteriskRefused, AsteriskUnreachable
+from ari_agent.reach import NotReached, certificate, days_left
 
-_DETOURS: Final[Mapping[str, tuple[str, str]]] = {
-    REFER_CONTEXT: (REFER_EXTENSION, "transfers by REFER"),
-    FALLBACK_CONTEXT: (FALLBACK_EXTENSION, "fallback numbers"),
-    AMD_CONTEXT: (AMD_EXTENSION, "recognising answering machines"),
-}
-"""Contexts that the controller sends channels through -> the extension, and what for."""
-_USUAL_CONTEXTS: Final = ("default", "from-trunk", "from-pstn", "from-internal", "public")
-_MAX_CONTEXTS: Final = 200
 _TRUNK_KINDS: Final = ("auth", "aor", "endpoint")
-_COPY: Final = "copy it from asterisk-conf/extensions.conf (docs/existing-pbx.md), then `dialplan reload`"
+_SKEW_S: Final = 5
+"""Between this machine's clock and Asterisk's; Asterisk tells whole seconds."""
+_SOON_DAYS: Final = 14
+_TLS_TRANSPORTS: Final = ("transport-tls", "0.0.0.0-tls", "tls")
+"""Sections of pjsip.conf that are TLS transports by their name: ours, FreePBX's, and a usual one."""
 
 
-async def check_asterisk(inspection: Inspection, *, url: str, serving: bool) -> list[Finding]:
-    """Look at everything in Asterisk that calls need. Never raises AsteriskError.
-
-    url: ARI_AGENT_ARI_URL, for the messages. serving: a controller with the same ARI_AGENT_BIND runs.
-    """
+async def check_ari(around: Surroundings) -> list[Finding]:
+    """Reach Asterisk's REST interface with the user and the password that are set."""
+    inspection = around.inspection
     try:
-        await inspection.version()
+        return ok(f"Asterisk {await inspection.version()} answers at {inspection.url}")
     except AsteriskError as error:
-        return [Finding("asterisk", problem=why_no_ari(error, url))]
-    found = [Finding("asterisk")]
-    try:
-        running = await inspection.modules()
-        found.append(missing_modules(running))
-        found.append(await _app_name(inspection, serving=serving))
-        found += await _with_channel(inspection, running)
-    except AsteriskError as error:
-        found.append(Finding("ari", problem=f"{why_no_ari(error, url)}: are all modules res_ari_*.so loaded?"))
-    return found
+        return failed(*why_no_ari(error, inspection.url))
 
 
-def why_no_ari(error: AsteriskError, url: str) -> str:
-    """Say what is wrong with the way to ARI and which setting or file is to be changed."""
+def why_no_ari(error: AsteriskError, url: str) -> tuple[str, str]:
+    """Return what is wrong with the way to ARI, and which setting or file is to be changed. url: ARI_AGENT_ARI_URL."""
     if isinstance(error, AsteriskUnreachable):
         return (
-            f"{error}. Is Asterisk running, is http.conf `enabled = yes` (asterisk -rx 'http show status'), and is "
-            f"ARI_AGENT_ARI_URL its address?"
+            str(error),
+            "Is Asterisk running, is http.conf `enabled = yes` (asterisk -rx 'http show status'), and is "
+            "ARI_AGENT_ARI_URL its address?",
         )
     status = error.status if isinstance(error, AsteriskRefused) else 0
     if status == 401:
         return (
-            "wrong ARI_AGENT_ARI_USERNAME or ARI_AGENT_ARI_PASSWORD: they are the section and the password in ari.conf "
-            "(after a change there: asterisk -rx 'module reload res_ari')"
+            "wrong ARI_AGENT_ARI_USERNAME or ARI_AGENT_ARI_PASSWORD",
+            "they are the section and the password in ari.conf (after a change there: asterisk -rx 'module reload "
+            "res_ari')",
         )
     if status == 404 and not url.rstrip("/").endswith("/ari"):
-        return f"ARI_AGENT_ARI_URL is {url} and does not end in /ari: set it to {url.rstrip('/')}/ari"
+        return f"ARI_AGENT_ARI_URL is {url} and does not end in /ari", f"set it to {url.rstrip('/')}/ari"
     if status == 404:
-        return f"{error}. No ARI at {url}: set `enabled = yes` in ari.conf and load res_ari.so and res_ari_asterisk.so"
-    return str(error)
+        return (
+            f"{error}. No ARI at {url}",
+            "set `enabled = yes` in ari.conf and load res_ari.so and res_ari_asterisk.so",
+        )
+    return str(error), "are all modules res_ari_*.so loaded?"
 
 
-async def _app_name(inspection: Inspection, *, serving: bool) -> Finding:
-    if serving or not await inspection.app_is_taken():
-        return Finding("application")
-    return Finding(
-        "application",
-        problem=(
-            f"another controller is connected to Asterisk as {inspection.app}: two under one name take the calls from "
-            f"each other. Stop it, or give this one its own ARI_AGENT_APP and dialplan line Stasis()"
-        ),
-    )
+async def check_modules(around: Surroundings) -> list[Finding]:
+    """Look for the modules that calls need, and the features in use."""
+    return missing_modules(await around.inspection.modules(), around.stored.features())
 
 
-async def _with_channel(inspection: Inspection, running: frozenset[str]) -> list[Finding]:
-    """Check what a channel is needed for: rights first, for without them there is none."""
+async def check_application(around: Surroundings) -> list[Finding]:
+    """Find out whether another controller has our application's name."""
+    app = around.inspection.app
+    taken = await around.inspection.app_is_taken()
+    if taken and not around.serving:
+        return failed(
+            f"another controller is connected to Asterisk as {app}: two under one name take the calls from each other",
+            "stop it, or give this one its own ARI_AGENT_APP and dialplan line Stasis()",
+        )
+    return ok(f"the controller that runs here is connected as {app}" if taken else f"the name {app} is free")
+
+
+async def check_rights(around: Surroundings) -> list[Finding]:
+    """Make a channel, which a user who may only read cannot."""
     try:
-        async with inspection.channel():
-            dialplan = await _stasis_line(inspection, running)
-            detours = [await _detour(inspection, context) for context in _DETOURS]
-            return [Finding("ari rights"), dialplan, *detours, await _trunks(inspection)]
+        await around.inspection.make_channel()
     except AsteriskRefused as error:
         if error.status != 403:
             raise
-        return [
-            Finding(
-                "ari rights",
-                problem=(
-                    "the user ARI_AGENT_ARI_USERNAME may only read: set `read_only = no` in its section of ari.conf, "
-                    "then asterisk -rx 'module reload res_ari'"
-                ),
-            )
-        ]
-
-
-async def _stasis_line(inspection: Inspection, running: frozenset[str]) -> Finding:
-    """Look for Stasis(app) in every context that calls of SIP endpoints come in at, and where those lead."""
-    app, what = inspection.app, "dialplan"
-    if "func_config.so" not in running:
-        return Finding(
-            what,
-            warning=(
-                f"it could not be seen: load func_config.so in Asterisk, or look yourself whether "
-                f"`asterisk -rx 'dialplan show' | grep Stasis` has Stasis({app}) where calls arrive"
-            ),
+        return failed(
+            "the user ARI_AGENT_ARI_USERNAME may only read",
+            "set `read_only = no` in its section of ari.conf, then asterisk -rx 'module reload res_ari'",
         )
-    contexts = await inspection.endpoint_contexts()
-    others: set[str] = set()
-    if await _enters(inspection, [*sorted(contexts), *_USUAL_CONTEXTS], others):
-        return Finding(what)
-    where = ", ".join(sorted(contexts)) or "none: pjsip.conf has no endpoint"
-    names = f" There is Stasis({'), Stasis('.join(sorted(others))}): is ARI_AGENT_APP right?" if others else ""
-    return Finding(
-        what,
-        problem=(
-            f"no line Stasis({app}) in extensions.conf where calls of SIP endpoints arrive (contexts: {where}).{names} "
-            f"Add `same = n,Stasis({app})` there (docs/existing-pbx.md), then asterisk -rx 'dialplan reload'"
-        ),
+    return ok("the ARI user may make and change channels")
+
+
+async def check_clock(around: Surroundings) -> list[Finding]:
+    """Compare this machine's clock with Asterisk's."""
+    shown_s = await around.inspection.time_s()
+    if shown_s is None:
+        return skipped("Asterisk does not tell its time")
+    ahead_s = shown_s - around.now_s()
+    if abs(ahead_s) <= _SKEW_S:
+        return ok("this machine's and Asterisk's show the same time")
+    return warning(
+        f"Asterisk's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's",
+        "set both by NTP (`timedatectl`): records, logs and the signatures of webhooks have this machine's time",
     )
 
 
-async def _enters(inspection: Inspection, contexts: list[str], others: set[str]) -> bool:
-    """Tell whether one of the contexts, or one that they lead to, enters our application.
-
-    others: gets the names of other applications that are entered there.
-    """
-    waiting, seen = list(contexts), set(contexts)
-    for context in waiting:  # it grows meanwhile
-        lines = [line for kind in ("exten", "same") for line in await inspection.lines(context, kind)]
-        if any(enters(line, inspection.app) for line in lines):
-            return True
-        others.update(name for line in lines if (name := other_app(line)))
-        led = [*await inspection.lines(context, "include"), *(to for line in lines for to in leads_to(line))]
-        for name in (entry.partition(",")[0].strip() for entry in led):
-            if name not in seen and len(seen) < _MAX_CONTEXTS:
-                seen.add(name)
-                waiting.append(name)
-    return False
-
-
-async def _detour(inspection: Inspection, context: str) -> Finding:
-    extension, use = _DETOURS[context]
-    exists = await inspection.has_context(context, extension)
-    if exists is None:
-        return Finding(context, warning="it could not be looked for: load func_dialplan.so in Asterisk")
-    if not exists:
-        return Finding(context, warning=f"the dialplan lacks [{context}], so {use} do not work: {_COPY}")
-    returns = context != AMD_CONTEXT
-    others: set[str] = set()
-    if returns and not await _enters(inspection, [context], others) and others:
-        return Finding(
-            context,
-            problem=f"[{context}] leads to Stasis({', '.join(sorted(others))}), not to {inspection.app}: {_COPY}",
-        )
-    return Finding(context)
-
-
-async def _trunks(inspection: Inspection) -> Finding:
+async def check_memory(around: Surroundings) -> list[Finding]:
+    """Put SIP objects into Asterisk's memory, as every trunk does."""
     for kind in _TRUNK_KINDS:
         try:
-            await inspection.takes_object(kind)
+            await around.inspection.takes_object(kind)
         except AsteriskRefused as error:
-            return Finding(
-                "trunks",
-                warning=(
-                    f"calls out do not work: Asterisk takes no trunk ({kind}: {error.message}). sorcery.conf must map "
-                    "auth, aor and endpoint to memory too, as asterisk-conf/sorcery.conf does. Then restart Asterisk "
-                    "as a whole: a reload does not read it"
-                ),
+            tell = failed if around.stored.trunks() else warning
+            return tell(
+                f"calls out do not work: Asterisk takes no trunk ({kind}: {error.message})",
+                "sorcery.conf must map auth, aor and endpoint to memory too, as asterisk-conf/sorcery.conf does. Then "
+                "restart Asterisk as a whole: a reload does not read it",
             )
-    return Finding("trunks")
+    return ok("Asterisk takes trunks into its memory")
+
+
+async def check_certificate(around: Surroundings) -> list[Finding]:
+    """Look at the dates of the certificate with which Asterisk takes SIP over TLS."""
+    bind = await _tls_bind(around)
+    if bind is None:
+        return skipped("Asterisk has no TLS transport that is known")
+    host, port = bind
+    try:
+        days = days_left(await certificate(host, port), now_s=around.now_s())
+    except NotReached as error:
+        return warning(f"SIP over TLS: {error}", "phones and trunks that use TLS cannot connect: see pjsip.conf")
+    if days < _SOON_DAYS:
+        return warning(
+            f"Asterisk's certificate for SIP over TLS is valid for {days:.0f} days more",
+            "renew the file that pjsip.conf names as cert_file, then asterisk -rx 'pjsip reload'",
+        )
+    return ok(f"Asterisk's certificate for SIP over TLS is valid for {days:.0f} days")
+
+
+async def _tls_bind(around: Surroundings) -> tuple[str, int] | None:
+    """Return host and port of Asterisk's TLS transport, the host as this machine reaches it."""
+    inspection = around.inspection
+    named = {name for name in (await inspection.endpoint_fields("transport")).values() if name}
+    for name in (*_TLS_TRANSPORTS, *sorted(named)):
+        transport = await inspection.sip_object("transport", name)
+        if transport and transport.get("protocol") == "tls":
+            host, _, port = transport.get("bind", "").rpartition(":")
+            host = host.strip("[]")
+            everywhere = host in ("", "0.0.0.0", "::")  # noqa: S104 -- read, not bound
+            return inspection.host if everywhere else host, int(port) if port.isdecimal() else 5061
+    return None

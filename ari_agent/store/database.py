@@ -142,6 +142,11 @@ class Database:
     def __repr__(self) -> str:
         return f"<Database {self.shown_url}>"
 
+    @property
+    def file(self) -> Path | None:
+        """The file of the database; None where the database is no file."""
+        return self._backend.path if isinstance(self._backend, Sqlite) else None
+
     def is_to_be_made(self, *, folder_is_made: bool) -> bool:
         """Tell whether the database is a file that is not there yet.
 
@@ -211,7 +216,7 @@ class Sqlite:
     """A SQLite file, with one thread that writes and a few that read."""
 
     def __init__(self, url: URL) -> None:
-        self._path = Path(url.database or "").absolute()
+        self.path = Path(url.database or "").absolute()
         self._file: tuple[int, int] | None = None
         """Device and inode of the file once it is open."""
         self._writer = self._engine(url, "BEGIN IMMEDIATE", connections=1)
@@ -222,15 +227,15 @@ class Sqlite:
 
     def is_to_be_made(self, *, folder_is_made: bool) -> bool:
         """Tell whether the file is not there yet, as Database.is_to_be_made says."""
-        if self._path.exists():
+        if self.path.exists():
             return False
-        folder = self._path.parent
+        folder = self.path.parent
         while folder_is_made and not folder.exists():
             folder = folder.parent
         if not folder.is_dir():
-            raise StoreError(f"cannot make the database {self._path}: there is no folder {folder}")
+            raise StoreError(f"cannot make the database {self.path}: there is no folder {folder}")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(f"cannot make the database {self._path}: this user may not write to {folder}")
+            raise StoreError(f"cannot make the database {self.path}: this user may not write to {folder}")
         return True
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
@@ -288,7 +293,7 @@ class Sqlite:
             for pragma in _PRAGMAS:
                 cursor.execute(pragma)
             cursor.close()
-            self._file = self._file or _identity(self._path)
+            self._file = self._file or _identity(self.path)
 
         @sa.event.listens_for(engine, "begin")
         def begun(connection: sa.Connection) -> None:
@@ -298,10 +303,10 @@ class Sqlite:
 
     def _require_same_file(self) -> None:
         """Raise StoreError where a program that opens the path now does not find what is written here."""
-        found = _identity(self._path)
+        found = _identity(self.path)
         if found != self._file:
             what = "was deleted or moved" if found is None else "is another file than the one that was opened"
-            raise StoreError(f"the database {self._path} {what}: put it back, or restart to begin with what is there")
+            raise StoreError(f"the database {self.path} {what}: put it back, or restart to begin with what is there")
 
     def _make_file(self) -> None:
         """Readable by nobody else: it holds the passwords of trunks. SQLite gives its other files the same mode.
@@ -313,12 +318,12 @@ class Sqlite:
         if self._file is not None:
             return self._require_same_file()
         try:
-            os.close(os.open(os.path.realpath(self._path), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(os.path.realpath(self.path), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
-            if self._path.is_dir():
-                raise StoreError(f"cannot open the database {self._path}: Is a directory") from None
+            if self.path.is_dir():
+                raise StoreError(f"cannot open the database {self.path}: Is a directory") from None
         except OSError as error:
-            raise StoreError(f"cannot open the database {self._path}: {error.strerror}") from None
+            raise StoreError(f"cannot open the database {self.path}: {error.strerror}") from None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

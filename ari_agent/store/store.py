@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
@@ -66,17 +67,26 @@ class Store:
         """Let what is being written be written, then let go of the database."""
         await self._database.close()
 
-    async def try_out(self, *, folder_is_made: bool = False) -> None:
+    @property
+    def file(self) -> Path | None:
+        """The file of the database; None where the database is no file."""
+        return self._database.file
+
+    async def try_out(self, *, folder_is_made: bool = False) -> bool:
         """Find out whether `open` would succeed and the database can be written, without making or changing one.
+
+        Returns whether there is one already.
 
         folder_is_made: the folder of a SQLite file is made before, where it is missing.
 
         Raises:
             StoreError: it cannot be reached or written, or was made by a newer version.
         """
-        if not self._database.is_to_be_made(folder_is_made=folder_is_made):
-            shown = self._database.shown_url
-            await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
+        if self._database.is_to_be_made(folder_is_made=folder_is_made):
+            return False
+        shown = self._database.shown_url
+        await self._database.write(lambda connection: require_known_schema(connection, shown_url=shown))
+        return True
 
     async def is_made(self) -> bool:
         """Whether there is a database of this version or an older one; makes none.

@@ -67,6 +67,6 @@ async def test_udp_tells_nothing(closed_port: int) -> None:
 
 @pytest.mark.parametrize("uri", [None, "sip.example.com;transport=tls", "[::1]:99999", "a..b", "[:]", "127.0.0.1"])
 async def test_no_configuration_crashes_it(uri: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ari_agent.asterisk.trunk_diagnosis.PATIENCE_S", 0.05)
+    monkeypatch.setattr("ari_agent.reach.PATIENCE_S", 0.05)
     made = TrunkConfig.model_construct(termination_uri=uri, transport="UDP", auth_password="sesame open")
     assert "sesame" not in await why_unreachable(made)

@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 
-def self_signed(folder: Path, *, name: str = "localhost") -> Path:
+def self_signed(folder: Path, *, name: str = "localhost", days: int = 2) -> Path:
     """For one host name, with its key in the same file."""
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", folder / "key",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", str(days), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", folder / "key",
          "-out", folder / "crt"],
         check=True, capture_output=True,
     )  # fmt: skip

@@ -1,0 +1,134 @@
+"""What checks look at, brought together once: settings, Asterisk, what the database holds, and who else runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ari_agent.asterisk.inspection import Inspection
+from ari_agent.check.stored import Stored, StoredAgent, agents_named_by
+from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.errors import StoreError
+from ari_agent.store.store import Store
+
+_PAGE = 500
+_MOST = 2000
+"""Of agents, and of numbers: what is behind is not looked at, so that a check ends in time."""
+
+
+class CheckedSettings(Protocol):
+    """The settings that checks read, as the configuration has them."""
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL."""
+
+    @property
+    def database_is_default(self) -> bool:
+        """Whether nobody has set it; `serve` then makes its folder."""
+
+    @property
+    def bind(self) -> tuple[str, int]:
+        """Host and port of the HTTP API."""
+
+    @property
+    def rtp_host(self) -> str:
+        """Address of this machine that audio comes to."""
+
+    @property
+    def rtp_announced_host(self) -> str:
+        """Address that Asterisk is told instead; `""` for the same."""
+
+    @property
+    def rtp_ports(self) -> tuple[int, int]:
+        """First and last UDP port; 0 and 0 for any."""
+
+    @property
+    def concurrency_limit(self) -> int:
+        """Calls at the same time."""
+
+    @property
+    def speech_to_text(self) -> str:
+        """Provider's name, or `none`."""
+
+    @property
+    def text_to_speech(self) -> str:
+        """Provider's name, or `none`."""
+
+    @property
+    def extensions_context(self) -> str | None:
+        """Dialplan context of the PBX's extensions."""
+
+    @property
+    def trunk_context(self) -> str:
+        """Dialplan context where calls come in by the trunks of numbers."""
+
+    @property
+    def webhook_url(self) -> str | None:
+        """The account's webhook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything that a check may ask.
+
+    serving: a controller listens at ARI_AGENT_BIND already. secret_files: files that may hold passwords and keys.
+    start_speech: starts the providers of speech as `serve` does, and ends them. deep: ask agents for a websocket, too.
+    now_s: returns the time of this machine, in seconds since 1970.
+    """
+
+    settings: CheckedSettings
+    inspection: Inspection
+    stored: Stored
+    serving: bool
+    secret_files: Sequence[Path]
+    start_speech: Callable[[], AbstractAsyncContextManager[object]]
+    now_s: Callable[[], float]
+    deep: bool = False
+
+
+async def stored_in(settings: CheckedSettings) -> tuple[Stored, list[Path]]:
+    """Return what the database holds, and its file. Nothing, where it cannot be read: the check of it says why."""
+    nothing = Stored(webhook_url=settings.webhook_url)
+    try:
+        store = Store(settings.database_url)
+        try:
+            if not await store.try_out(folder_is_made=settings.database_is_default):
+                return nothing, []
+            file = [store.file] if store.file else []
+            return await read_stored(store, webhook_url=settings.webhook_url), file
+        finally:
+            await store.close()
+    except StoreError:
+        return nothing, []
+
+
+async def read_stored(store: Store, *, webhook_url: str | None) -> Stored:
+    """Return the agents and numbers of a database that is there. Changes nothing.
+
+    webhook_url: the account's. Raises: StoreError.
+    """
+    numbers = await _numbers(store)
+    found: dict[tuple[str, int], StoredAgent] = {}
+    for named in agents_named_by(numbers):
+        agent = await store.agents.any(named.agent_id, named.agent_version)
+        if agent is not None:
+            found[agent.agent_id, agent.version] = StoredAgent(agent, bound=True)
+    page = await store.agents.list(limit=_MOST)
+    for agent in page.agents:
+        found.setdefault((agent.agent_id, agent.version), StoredAgent(agent, bound=False))
+    return Stored(list(found.values()), numbers, webhook_url)
+
+
+async def _numbers(store: Store) -> list[PhoneNumber]:
+    found: list[PhoneNumber] = []
+    key = None
+    while len(found) < _MOST:
+        page = await store.phone_numbers.list(limit=_PAGE, pagination_key=key)
+        found += page.phone_numbers
+        if (key := page.next_key) is None:
+            break
+    return found
