@@ -202,9 +202,7 @@ class InviteTransfer(AskedTransfer):
         if self.phase not in (Phase.DIALLED, Phase.ANSWERED):
             return None
         self.phase = Phase.OVER
-        self._call.run_beside(
-            self.leg.end(q850_cause)
-        )  # the end of the call makes sure of it: see Transfers.end_target
+        self._call.run_beside(self.leg.end(q850_cause))  # Transfers.end_target makes sure of it
         await self._call.caller_back_from_wait()
         await self._music.stop()
         return outcome
