@@ -61,6 +61,7 @@ class PhoneCall(CallSession):
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
         self._number: PhoneNumber | None = None
+        self._transferee: CallerIdentity | None = None
         self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._keys = KeyPresses()
@@ -138,6 +139,7 @@ class PhoneCall(CallSession):
             return None
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._log.info("caller transferred in", extra={"from_number": caller.number})
+        self._transferee = caller
         if self._record:
             self._record.transferee(number=caller.number, name=caller.name)
             await self._save()
