@@ -16,6 +16,7 @@ PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 
 PURE: Final = (
     "errors",
+    "one_line",
     "contract.*",
     "routing.*",
     "routing.system_variables",
@@ -25,6 +26,7 @@ PURE: Final = (
     "asterisk.trunk_objects",
     "asterisk.trunk_status",
     "asterisk.registration_states",
+    "asterisk.codecs",
     "asterisk.events",
     "asterisk.fallback",
     "asterisk.media_encryption",
@@ -37,7 +39,9 @@ PURE: Final = (
     "asterisk.untold_steps",
     "media.audio",
     "media.concealment",
+    "media.g722",
     "media.jitter_buffer",
+    "media.line",
     "media.lowpass",
     "media.playout",
     "media.resampler",
@@ -302,7 +306,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "http_client": frozenset({"name_resolver"}),
     "name_resolver": frozenset(),
     "ids": frozenset(),
-    "logs": frozenset(),
+    "logs": frozenset({"one_line"}),
+    "one_line": frozenset(),
     "background": frozenset(),
     "stop_signals": frozenset(),
     "errors": frozenset({"contract"}),
@@ -347,6 +352,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "http_client",
             "clock",
             "ids",
+            "one_line",
             "contract",
             "errors",
         }
