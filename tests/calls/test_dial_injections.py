@@ -23,6 +23,7 @@ from ari_agent.agents.control import read_request
 from ari_agent.agents.message import Asked
 from ari_agent.asterisk.fallback import fallback_variables
 from ari_agent.asterisk.refer import refer_variables
+from ari_agent.asterisk.target import TrunkEndpoint, target
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.transfers import Transfers
@@ -62,6 +63,17 @@ TRANSFERRED: Final[Mapping[str, str]] = {
     "011": "extension 011",
 }
 """What is sent for a transfer: the Refer-To, or an extension of the dialplan's context."""
+TARGETS: Final[Mapping[str, str]] = {
+    "100@from-internal": "PJSIP/trunk-foreign/sip:100@from-internal",
+    "s@from-internal": "PJSIP/trunk-foreign/sip:s@from-internal",
+    "tel:5550199;phone-context=+1900": "PJSIP/5550199@trunk",
+    "sip:bob%40evil.example@sip.example.com": "PJSIP/trunk/sip:bob%40evil.example@sip.example.com",
+    "sip:bob%2Fetc@sip.example.com": "PJSIP/trunk/sip:bob%2Fetc@sip.example.com",
+    "0": "Local/0@desks/n",
+    "00": "Local/00@desks/n",
+    "011": "Local/011@desks/n",
+}
+"""What is dialled for a transfer to a target: the endpoint of its channel."""
 CALLED: Final[Mapping[str, str]] = {
     "h": "h",  # the user of a SIP URI, and no extension
     "i": "i",
@@ -138,6 +150,18 @@ async def test_a_transfer_sends_one_harmless_destination(
         if call.sent:
             sent[text] = call.sent.replace("?X-Case=7>", ">")
     assert sent == TRANSFERRED
+
+
+def test_a_target_of_a_transfer_is_one_harmless_endpoint() -> None:
+    own = TrunkEndpoint("trunk", {}, "sip:sip.example.com")
+    dialled = {}
+    for text in INJECTIONS:
+        with contextlib.suppress(ValidationError, CallError):
+            request = TransferRequest.model_validate({"to": text, "mode": "sip_invite"}).filled(lambda filled: filled)
+            DialRules().check(Dial(request.to, NUMBER))
+            given = target(request, call_id="call_1", phone_number=FROM, own=own, context="desks", caller="")
+            dialled[text] = given.endpoint
+    assert dialled == TARGETS
 
 
 @pytest.fixture
