@@ -242,6 +242,7 @@ def _switchboard(
         speech=shared.speech,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
+        caller_transfers=settings.caller_transfers,
         trunks=trunks,
         no_audio_after_s=settings.no_audio_after_s,
     )

@@ -226,6 +226,9 @@ class Settings(BaseSettings):
     dial_policy: Annotated[DialPolicy, NoDecode, BeforeValidator(_dial_policy)] = Field(
         DialPolicy(), description="who may be dialled, how often, and with which headers"
     )
+    caller_transfers: Annotated[Literal["refuse", "allow"], BeforeValidator(_lower)] = Field(
+        "refuse", description="whether the phone of a caller may send the agent on to a number or extension by REFER"
+    )
     show_withheld_numbers: bool = Field(
         False, description="tell agents, records and webhooks the number of a caller who withholds it"
     )

@@ -33,6 +33,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
     "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
+    "calls/caller_transfer": ("integration/test_caller_transfers", "a phone asks, a target answers: both on SIP"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),
     "calls/hold_music": ("integration/test_invite_transfer", "what is heard is made by Asterisk"),
@@ -47,8 +48,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
     "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
-    "calls/phone_call": ("integration/test_records", "what inbound and outbound calls share, told by their records"),
     "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
+    "calls/referable_call": ("integration/test_caller_transfers", "its caller's phone says what is asked for"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
     "calls/session": (
         "integration/test_agent_failures",

@@ -172,6 +172,14 @@ class Ari:
         """Send 200 OK to the caller."""
         await self._rest.request("answer", "POST", path_of("channels", channel_id, "answer"))
 
+    async def transfer_progress(self, channel_id: str, state: str) -> None:
+        """Tell a far end, by NOTIFY, how its REFER goes.
+
+        state: channel_progress (100), channel_answered (200), channel_unavailable (503) or channel_declined (603).
+        """
+        path = path_of("channels", channel_id, "transfer_progress")
+        await self._rest.request("transfer_progress", "POST", path, parameters={"states": state})
+
     async def hang_up(self, channel_id: str, *, q850_cause: int | None = None) -> None:
         """End a channel; before the answer the cause becomes a SIP failure status.
 

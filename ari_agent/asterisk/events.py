@@ -279,6 +279,44 @@ class BridgeAttendedTransfer(AriEvent):
         return tuple(channel for channel in (self.transferee, self.transfer_target) if channel)
 
 
+class RequestedDestination(_Model):
+    """What Refer-To names. destination: the user part of its URI; host, parameters and headers are lost.
+
+    protocol_id: the Call-ID of the call that Replaces (RFC 3891) names; None for a blind transfer.
+    """
+
+    destination: str = ""
+    protocol_id: str | None = None
+
+
+class ReferTo(_Model):
+    """The Refer-To header of a REFER."""
+
+    requested_destination: RequestedDestination
+
+
+class ReferredBy(_Model):
+    """Who has sent a REFER. source_channel: in whose dialog it came."""
+
+    source_channel: Channel
+
+
+class ChannelTransfer(AriEvent):
+    """A REFER came in the dialog of a channel whose transfers are left to us; see `asterisk/caller_refer.py`.
+
+    state: None for the REFER itself; else the echo of a `transfer_progress` of ours.
+    """
+
+    type: ClassVar[str] = "ChannelTransfer"
+    refer_to: ReferTo
+    referred_by: ReferredBy
+    state: str | None = None
+
+    @property
+    def channel_id(self) -> str | None:
+        return self.referred_by.source_channel.id
+
+
 class ApplicationReplaced(AriEvent):
     """Another websocket has taken over the application's name: this one will hear nothing more."""
 
@@ -321,6 +359,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
         ChannelVarset,
         Dial,
         BridgeAttendedTransfer,
+        ChannelTransfer,
         ApplicationReplaced,
         PlaybackFinished,
         TextMessageReceived,

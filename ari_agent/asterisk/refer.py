@@ -23,6 +23,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
+from ari_agent.contract.refer_to import ReferToFormat
 from ari_agent.errors import InvalidTransferTarget
 
 REFER_CONTEXT: Final = "ari-agent-refer"
@@ -59,17 +60,29 @@ _REASONS: Final = {
 
 
 def refer_variables(
-    request: TransferRequest, *, default_host: str | None, referred_by: str | None = None
+    request: TransferRequest,
+    *,
+    default_host: str | None,
+    number_format: ReferToFormat = "sip",
+    referred_by: str | None = None,
 ) -> dict[str, str]:
     """Return the channel variables that make the detour send this REFER.
 
     default_host: `host` or `host:port` for a destination that is a bare number, see `sip_headers.callers_host`.
+    number_format: `tel` makes a `tel:` URI of a number that begins with +, which needs no host.
     referred_by: our own URI (`SipHeaders.local_uri`); one that is no plain SIP URI is left to Asterisk, which then
     sends the one of the dialog.
-    Raises InvalidTransferTarget: a bare number without a host, or more headers than a Refer-To carries.
+    Raises InvalidTransferTarget: a bare number without a host, headers beside a `tel:` URI, or more headers than a
+    Refer-To carries.
     """
     uri = request.to
-    if not uri.lower().startswith(("sip:", "sips:")):
+    if number_format == "tel" and uri.startswith("+"):
+        if request.headers:
+            raise InvalidTransferTarget(
+                uri, "no headers, because its refer_to_format is tel, and a tel: URI carries none (RFC 3966)"
+            )
+        uri = f"tel:{uri}"
+    elif not uri.lower().startswith(("sip:", "sips:")):
         if default_host is None or not _HOST.fullmatch(default_host):
             raise InvalidTransferTarget(uri, "expected a SIP URI, because the caller's own host is not known")
         uri = f"sip:{uri}@{default_host}"
@@ -97,14 +110,23 @@ def parse_outcome(args: Sequence[str]) -> TransferOutcome:
     return TransferOutcome(status="failed", sip_status=sip_status, message=message)
 
 
+def was_told(outcome: TransferOutcome) -> bool:
+    """Whether the far end said how the transfer went: by refusing the REFER, or by a NOTIFY with a SIP status.
+
+    One that ends the subscription by a NOTIFY without a body did not, nor did one that Asterisk could not ask.
+    """
+    return outcome.status == "succeeded" or outcome.sip_status is not None
+
+
 def outcome_after_bye(outcome: TransferOutcome | None) -> TransferOutcome:
-    """Return what became of a transfer whose far end sent BYE before the caller's channel was back.
+    """Return what became of a transfer whose far end sent BYE.
 
     outcome: as Transfer() told it; None where it told nothing. A far end that hangs up without another word has taken
     the caller over: many carriers never send the NOTIFY of RFC 3515 section 2.4.4, and Transfer() then tells a failure
-    without a SIP status. A person who hangs up while the far end still dials looks the same.
+    without a SIP status. A person who hangs up while the far end still dials looks the same: Asterisk tells nobody of
+    a NOTIFY that is not the last one, and reads none that comes behind the BYE.
     """
-    if outcome is not None and (outcome.status == "succeeded" or outcome.sip_status is not None):
+    if outcome is not None and was_told(outcome):
         return outcome
     return TransferOutcome(
         status="succeeded", message="the far end hung up after the REFER, without saying how the transfer went"

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Mapping
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.caller_refer import TRANSFER_CONTEXT, CallerTransfers, handling, undone
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
@@ -21,7 +22,7 @@ from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, InvalidTransferTarget, TransferNotSetUp
+from ari_agent.errors import AsteriskError, ChannelGone, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 from ari_agent.media.socket import host_and_port
 
@@ -32,7 +33,7 @@ class CallerLeg:
     """The caller's channel of one call. Every method sends one or a few ARI requests, each with the client's timeout.
 
     bridge_id: of the main bridge, which the caller is in.
-    channel_id: set anew where another channel has taken the caller's place. linked_id: the caller's own channel, where
+    channel_id: see `replace_channel`. linked_id: the caller's own channel, where
     that one only links our bridge to theirs; None where it is theirs.
 
     Raises (all methods but `end`, `release` and what answers None): AsteriskError.
@@ -42,9 +43,32 @@ class CallerLeg:
         self.channel_id = channel_id
         self.linked_id: str | None = None
         self._ari = ari
+        self._undo: Mapping[str, str] = {}
         self._media_id = media_channel_id(app, call_id)
         self.bridge_id = bridge_id(app, call_id)
         self._has_media = False
+
+    def replace_channel(self, channel_id: str) -> None:
+        """Go on with another channel, which has taken the caller's place in the bridge."""
+        self.channel_id, self.linked_id, self._undo = channel_id, None, {}
+
+    async def handle_refers(self, policy: CallerTransfers) -> None:
+        """Have Asterisk follow the policy with REFERs that the caller's phone sends. Raises nothing."""
+        try:
+            before = await self._ari.read_variable(self.channel_id, TRANSFER_CONTEXT) if policy == "refuse" else None
+            await self._ari.set_variables(self.channel_id, handling(policy))
+        except ChannelGone:
+            return
+        except AsteriskError as error:
+            log.warning(
+                "REFERs of the caller's phone stay Asterisk's: %s", error, extra={"channel_id": self.channel_id}
+            )
+            return
+        self._undo = undone(policy, before or "")
+
+    async def let_go(self, channel_id: str) -> None:
+        """Hang up a channel whose place another has taken (RFC 3891 section 3), unless Asterisk has. Raises nothing."""
+        await end_channel(self._ari, channel_id, {}, q850_cause=NORMAL_CLEARING)
 
     async def join_media(self, host: str, port: int) -> tuple[str, int]:
         """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
@@ -87,7 +111,7 @@ class CallerLeg:
             InvalidTransferTarget: the context does not have it.
         """
         await self.check_extension(context, extension)
-        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.set_variables(self.channel_id, {**variables, **self._undo})
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension, priority=1)
 
     async def check_extension(self, context: str, extension: str) -> None:
@@ -149,6 +173,8 @@ class CallerLeg:
 
         Whatever fails, the channel ends: see `end_channel`.
         """
+        if q850_cause is None:
+            variables = {**variables, **self._undo}
         await end_channel(self._ari, self.channel_id, variables, q850_cause=q850_cause)
         if self.linked_id is not None and self.linked_id != self.channel_id:
             # The dialplan has nothing for a link, and Asterisk may leave whom it linked alone in their bridge.

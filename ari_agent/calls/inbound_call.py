@@ -23,19 +23,20 @@ from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returne
 from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
 from ari_agent.calls.record import CallRecord
+from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
+from ari_agent.gather import gather
 from ari_agent.routing.dial_policy import Dial
 
 _NO_SLOT = Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True)
 
 
-class InboundCall(TwoLegCall):
+class InboundCall(ReferableCall):
     """One call that came in through Stasis(). channel, arguments: of its StasisStart."""
 
     direction = CallDirection.INBOUND
@@ -137,7 +138,8 @@ class InboundCall(TwoLegCall):
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
-        media.accept_from(*await self._leg.join_media(host, port))
+        address, _ = await gather(self._leg.join_media(host, port), self._handle_refers())
+        media.accept_from(*address)
         await saving
         await self._agent_ready.wait()
         await self._leg.answer()
@@ -145,7 +147,7 @@ class InboundCall(TwoLegCall):
         await self._save()
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **TwoLegCall.effects,
+        **ReferableCall.effects,
         StasisEnd: _left_stasis_unless_diverted,
         StasisStart: _fallback_event,
         ChannelVarset: _fallback_event,

@@ -164,7 +164,8 @@ class OrphanSweep:
         if call_id := call_of_media_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
         if call_of_target_channel(app, target := channel.id.removesuffix(_OTHER_HALF)):
-            return None if self._calls.has_target(target) else Orphan("dialled", channel.id)
+            is_known = self._calls.has_target(target) or self._calls.has_channel(target)
+            return None if is_known else Orphan("dialled", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)
         if self._calls.has_channel(channel.id) or not channel.is_in(app):

@@ -36,13 +36,14 @@ from ari_agent.asterisk.trunks import trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
+from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.record import CallRecord
+from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
-from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import VoicemailNotice
@@ -78,7 +79,7 @@ class OutboundOrder:
     encryption: MediaEncryption = "disable"
 
 
-class OutboundCall(TwoLegCall):
+class OutboundCall(ReferableCall):
     """One call that we place.
 
     slot: closed with the call. trunks: makes sure that the number's is live, and knows what is wrong with it.
@@ -153,6 +154,7 @@ class OutboundCall(TwoLegCall):
         )
         self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._answered.wait()
+        await self._handle_refers()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
             self._sip = await read_far_end(self._services.ari, self.channel_id)
@@ -191,13 +193,20 @@ class OutboundCall(TwoLegCall):
                     DisconnectionReason.DIAL_FAILED, WITHOUT_KEYS, q850_cause=_BEARER_NOT_AVAILABLE
                 )
                 return
-            self._begin_conversation(
-                self._outbound_record, self.media, max_duration_ms=self._agent.max_call_duration_ms
-            )
-            self._answered.set()
-            self._start_task(self._save())
-            if self._drop_machines or self._agent.voicemail_option:
-                self._start_task(self._detector.listen(self.channel_id))
+            self._far_end_answered(self.media)
+
+    def _far_end_answered(self, media: MediaHalf) -> None:
+        self._begin_conversation(self._outbound_record, media, max_duration_ms=self._agent.max_call_duration_ms)
+        self._answered.set()
+        self._start_task(self._save())
+        if self._drop_machines or self._agent.voicemail_option:
+            self._start_task(self._detector.listen(self.channel_id))
+
+    async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
+        """Go on with the channel that has taken the far end's place: while ours rang, by picking up the call."""
+        await super()._caller_replaced(channel, replaced)
+        if channel.state == "Up" and self.state is CallState.CONNECTING and self.media:
+            self._far_end_answered(self.media)
 
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
@@ -303,7 +312,7 @@ class OutboundCall(TwoLegCall):
         await super()._disconnect_caller(teardown)
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **TwoLegCall.effects,
+        **ReferableCall.effects,
         Teardown: _end,
         Dial: _dial_progressed,
         ChannelStateChange: _state_changed,

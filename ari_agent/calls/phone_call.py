@@ -52,8 +52,6 @@ from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.variables import render
 
 _DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
-OUTCOME_WITHIN_MS: Final = 1000.0
-"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
 
 
 class PhoneCall(CallSession):
@@ -112,15 +110,23 @@ class PhoneCall(CallSession):
 
     async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
         """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
-        self._log.info("caller replaced", extra={"replaced_channel_id": replaced.id})
-        self._log.learn(channel_id=channel.id)
-        self._leg.channel_id = channel.id
-        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
-        self._sip = SipHeaders()
+        self._go_on_with(channel.id, replaced_channel_id=replaced.id)
+        self._start_task(self._leg.let_go(replaced.id))
         if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
             return
         if caller := await self._learn_transferee(channel):
             self._sip = caller.sip
+
+    def _go_on_with(self, channel_id: str, *, replaced_channel_id: str) -> None:
+        self._log.info("caller replaced", extra={"replaced_channel_id": replaced_channel_id})
+        self._log.learn(channel_id=channel_id)
+        self._leg.replace_channel(channel_id)
+        self._start_task(self._handle_refers())
+        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
+        self._sip = SipHeaders()
+
+    async def _handle_refers(self) -> None:
+        await self._leg.handle_refers(self._services.caller_transfers)
 
     async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:
         for party in event.parties:
@@ -309,14 +315,15 @@ class PhoneCall(CallSession):
             self._log.error("caller is back but not joined to the agent: %s", error)
             reason = DisconnectionReason.ERROR_RETELL
             await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            return
         self._caller_returns(HoldReason.TRANSFER)
 
-    def await_outcome(self) -> None:
-        """Post OutcomeOverdue once Asterisk has had the time to tell a transfer's outcome. See TransferringCall."""
-        self._post_later(OUTCOME_WITHIN_MS, OutcomeOverdue())
+    def await_outcome(self, within_ms: float) -> None:
+        """Post OutcomeOverdue in so many milliseconds. See TransferringCall."""
+        self._post_later(within_ms, OutcomeOverdue())
 
     async def _outcome_overdue(self, _: OutcomeOverdue) -> None:
-        await self._transfers.caller_left(said_bye=True)
+        await self._transfers.outcome_overdue()
 
     async def caller_hung_up(self) -> None:
         """End the call, because the caller hung up. See TransferringCall."""

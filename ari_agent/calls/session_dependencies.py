@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.caller_refer import CallerTransfers
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
@@ -27,6 +28,7 @@ class SessionDependencies:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
+    caller_transfers: what becomes of a REFER that the caller's phone sends.
     trunks: makes a trunk anew that Asterisk has lost.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled.
@@ -44,6 +46,7 @@ class SessionDependencies:
     speech: Speech | None = None
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
+    caller_transfers: CallerTransfers = "refuse"
     trunks: TrunkSync | None = None
     no_audio_after_s: float = NO_AUDIO_AFTER_S
 

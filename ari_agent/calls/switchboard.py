@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
@@ -30,6 +31,7 @@ from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.reconciliation import DETOURS, Reconciliation
+from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -149,11 +151,17 @@ class Switchboard:
         if session is None or session.state is CallState.ENDED:
             self._arrived(event)
             return
-        # From here on nothing that happens to the channel that leaves, its BYE above all, is this call's any more.
-        del self._by_channel[session.channel_id]
-        session.channel_id = event.channel.id
-        self._by_channel[session.channel_id] = session
+        self._go_on_with(session, event.channel.id)
         session.post(event)
+
+    def _go_on_with(self, session: CallSession, channel_id: str) -> None:
+        """Take another channel for the caller's of a call.
+
+        From here on nothing that happens to the one that leaves, its BYE above all, is this call's any more.
+        """
+        del self._by_channel[session.channel_id]
+        session.channel_id = channel_id
+        self._by_channel[channel_id] = session
 
     def _joined(self, event: BridgeAttendedTransfer) -> None:
         for party in event.parties:
@@ -187,6 +195,8 @@ class Switchboard:
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
+        if isinstance(session, ReferableCall):
+            session.on_new_caller = partial(self._go_on_with, session)
         self._start_task(self._run_session(session))
 
     async def _run_session(self, session: CallSession) -> None:

@@ -6,14 +6,15 @@ here: when a call can be transferred at all, who is told how it went, and what b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.asterisk.refer import outcome_after_bye
+from ari_agent.asterisk.refer import outcome_after_bye, was_told
 from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
+from ari_agent.calls.caller_transfer import CallerTransfer
 from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.session_events import TargetTold
@@ -25,6 +26,10 @@ from ari_agent.errors import AsteriskError, CallError, InvalidTransferTarget
 from ari_agent.routing.dial_policy import DialRefused
 
 NO_ANSWER_SIP_STATUS: Final = 408
+OUTCOME_WITHIN_MS: Final = 1000.0
+"""How long after a far end's BYE Asterisk may take to tell how a transfer ended; it takes a millisecond or two."""
+BYE_WITHIN_MS: Final = 2000.0
+"""How long a far end that ended the REFER's subscription without a word may take to send its BYE, if it means one."""
 NO_EXTENSIONS: Final = (
     "it is an extension of a PBX; to reach yours, set ARI_AGENT_EXTENSIONS_CONTEXT to the dialplan context that has "
     "them; another PBX's are reached by a URI such as sip:100@pbx.example.com"
@@ -33,6 +38,10 @@ NO_EXTENSIONS: Final = (
 
 DIALLED_MODES: Final = frozenset({"sip_invite"})
 """The modes whose target we dial ourselves."""
+
+
+NewCallerTransfer = Callable[[TransferRequest, TellOutcome, int], CallerTransfer]
+"""request, tell, attempt as for `new_invite` -> the transfer."""
 
 
 class TransferringCall(Protocol):
@@ -99,8 +108,8 @@ class TransferringCall(Protocol):
     async def transfer_succeeded(self, destination: str) -> None:
         """End the call: the far end has taken the caller over."""
 
-    def await_outcome(self) -> None:
-        """Post OutcomeOverdue once Asterisk has had the time to tell how a transfer ended."""
+    def await_outcome(self, within_ms: float) -> None:
+        """Post OutcomeOverdue in so many milliseconds, when what became of a transfer should be known."""
 
     async def caller_hung_up(self) -> None:
         """End the call: the caller hung up."""
@@ -120,8 +129,12 @@ class Transfers:
         self._asked = 0
         self.waits = False
 
-    async def begin(self, request: TransferRequest, tell: TellOutcome) -> None:
+    async def begin(
+        self, request: TransferRequest, tell: TellOutcome, *, of_phone: NewCallerTransfer | None = None
+    ) -> None:
         """Begin a transfer, after the agent's last words; `tell` gets its outcome once, at once if it cannot begin.
+
+        of_phone: makes a transfer that the caller's phone asks for, which waits for no words.
 
         Raises:
             DialRefused: this call may not be transferred so often, or not there; nothing is told.
@@ -132,7 +145,9 @@ class Transfers:
             return
         self._asked += 1
         transfer: ReferTransfer | InviteTransfer
-        if request.mode in DIALLED_MODES:
+        if of_phone:
+            transfer = of_phone(request, tell, self._asked - 1)
+        elif request.mode in DIALLED_MODES:
             transfer = self._call.new_invite(request, tell, attempt=self._asked - 1)
         else:
             transfer = ReferTransfer(request, tell)
@@ -149,7 +164,7 @@ class Transfers:
             self._refused(transfer.request, str(refusal))
             raise
         self._transfer = transfer
-        if self._call.hear_out():
+        if not of_phone and self._call.hear_out():
             self.waits = True
         else:
             await self.leave()
@@ -160,7 +175,7 @@ class Transfers:
         if isinstance(transfer, InviteTransfer):
             transfer.check()
         elif not is_extension(transfer.request.to):
-            transfer.variables(self._call.sip)
+            transfer.variables(self._call.sip, self._call.number)
 
     def _refused(self, request: TransferRequest, why: str) -> None:
         self._log.warning("transfer refused: %s", why, extra={"to": request.to})
@@ -179,7 +194,7 @@ class Transfers:
                 await self._call.leave_for_extension(transfer.request)
                 transfer.finish(TransferOutcome(status="succeeded", message="the extension is being called"))
                 return
-            await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip))
+            await self._call.leave_for_refer(transfer.request, transfer.variables(self._call.sip, self._call.number))
         except (CallError, AsteriskError) as error:
             self._log.warning("transfer not begun: %s", error, extra={"to": transfer.request.to})
             self._call.note_fault(f"A transfer to {transfer.request.to} did not begin: {error}")
@@ -190,8 +205,12 @@ class Transfers:
     def _why_not(self, request: TransferRequest) -> str | None:
         if self._call.state is not CallState.TALKING:
             return f"the call is {self._call.state.value}, not talking"
-        if self.waits:
-            return "another transfer begins as soon as the agent's last words are heard"
+        if self.waits or self.serves_phone():
+            return (
+                "another transfer begins as soon as the agent's last words are heard"
+                if self.waits
+                else "the caller's phone is transferring the call"
+            )
         if request.mode in DIALLED_MODES:
             return None
         if request.mode != "sip_refer":
@@ -211,9 +230,11 @@ class Transfers:
                 await self._end_after_bye(transfer)
         elif outcome.status == "succeeded":
             await self._succeeded(transfer, outcome)
-        else:
-            self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
+        elif was_told(outcome):
             await self._failed(transfer, outcome)
+        else:
+            transfer.untold = outcome
+            self._call.await_outcome(BYE_WITHIN_MS)
 
     async def caller_left(self, *, said_bye: bool) -> bool:
         """Whether a transfer decides what it means that the caller's channel is gone; it ends the call, now or soon.
@@ -222,6 +243,8 @@ class Transfers:
         to tell its outcome.
         """
         transfer = self._transfer
+        if isinstance(transfer, CallerTransfer):
+            return transfer.caller_left()
         if not isinstance(transfer, ReferTransfer) or self.waits:
             return False
         waited, transfer.far_end_left = transfer.far_end_left, transfer.far_end_left or said_bye
@@ -230,7 +253,7 @@ class Transfers:
             if heard or waited:
                 await self._end_after_bye(transfer)
             else:
-                self._call.await_outcome()
+                self._call.await_outcome(OUTCOME_WITHIN_MS)
             return True
         if heard is None or heard.status != "succeeded":
             return False
@@ -238,6 +261,10 @@ class Transfers:
         return True
 
     # A target that we dial.
+
+    def serves_phone(self) -> bool:
+        """Whether a transfer is under way that the caller's phone has asked for."""
+        return isinstance(self._transfer, CallerTransfer)
 
     @property
     def _target(self) -> InviteTransfer | None:
@@ -266,6 +293,8 @@ class Transfers:
             return
         if outcome.status == "succeeded":
             self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+            if not transfer.is_under_way:  # the target is the caller now
+                self._transfer = None
             return
         self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))
@@ -280,6 +309,16 @@ class Transfers:
 
     # A REFER.
 
+    async def outcome_overdue(self) -> None:
+        """Wait no longer for Asterisk, or for a BYE, to tell what became of the transfer."""
+        transfer = self._transfer
+        if not isinstance(transfer, ReferTransfer):
+            return
+        if transfer.far_end_left:
+            await self._end_after_bye(transfer)
+        elif transfer.untold:
+            await self._failed(transfer, transfer.untold)
+
     async def _end_after_bye(self, transfer: ReferTransfer) -> None:
         outcome = outcome_after_bye(transfer.heard)
         if outcome.status == "succeeded":
@@ -292,10 +331,12 @@ class Transfers:
 
     async def _succeeded(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
         self._log.info("transfer succeeded", extra=dict(_summary(transfer, outcome)))
+        self._transfer = None
         transfer.finish(outcome)
         await self._call.transfer_succeeded(transfer.request.to)
 
     async def _failed(self, transfer: ReferTransfer, outcome: TransferOutcome) -> None:
+        self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))
         self._transfer = None
         # A second subscription beside one that never ends is too much for PJSIP: see refer.py.

@@ -68,7 +68,11 @@ class TwoLegCall(PhoneCall):
             await self._transfers.observe_target(event.channel_id, event)
         elif isinstance(event, AriEvent) and call_of_target_channel(self._services.app, event.channel_id or ""):
             await self._transfers.observe_target(event.channel_id or "", event)
-        elif self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
+        else:
+            await self._handle_callers(event)
+
+    async def _handle_callers(self, event: SessionEvent) -> None:
+        if self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
             await super()._handle(event)
 
     def _command(self, command: Command) -> None:
@@ -182,6 +186,7 @@ class TwoLegCall(PhoneCall):
             self._log.error("caller is back but not joined to the agent: %s", error)
             reason = DisconnectionReason.ERROR_RETELL
             await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            return
         self._caller_returns(HoldReason.TRANSFER)
 
     async def left_alone(self, destination: str) -> None:

@@ -27,6 +27,15 @@ _WRITTEN_NUMBER: Final = re.compile(rf"\+?[0-9][0-9().\-{_BLANKS}]*|\([0-9().\-{
 _SEPARATORS: Final = re.compile(rf"[().\-{_BLANKS}]")
 _NATIONAL_ZERO: Final = re.compile(r"\(0\)")
 _TEL: Final = re.compile(r"tel:(?P<number>[^;]*)(?:;phone-context=[A-Za-z0-9.+-]{1,100})?", re.ASCII | re.IGNORECASE)
+_POST_DIAL: Final = re.compile(
+    rf"(?:tel:)?\+?[0-9(][0-9().\-{_BLANKS}]{{1,40}}?(?:[,;pwx]|ext\.?|;ext=|;postd=)[0-9*#,;pw{_BLANKS}]+",
+    re.ASCII | re.IGNORECASE,
+)
+"""A number and what is dialled after the answer: RFC 3966 `;ext=`, RFC 2806 `;postd=`, or as address books do."""
+_CHANNEL: Final = re.compile(
+    r"(?:PJSIP|SIP|IAX2|DAHDI|Local)/(?P<name>[A-Za-z0-9_.+-]{1,64})", re.ASCII | re.IGNORECASE
+)
+"""What Dial() of Asterisk's dialplan takes."""
 _USER_AT_HOST: Final = re.compile(r"(?P<scheme>sips?:)?(?P<user>[^@:;]*)@(?P<host>[^@]*)", re.ASCII | re.IGNORECASE)
 # RFC 3261 section 25.1, less everything that separates something somewhere: `user` loses & = ; ? / , $ ( ) ' and the
 # password; uri-headers (`?Replaces=...`) are not taken from the destination, they have a field of their own.
@@ -52,6 +61,17 @@ def read_destination(value: str) -> str:
     value = _normalised(value)
     if not value:
         raise ValueError(f"the destination is empty; expected {EXPECTED_DESTINATION}")
+    if _POST_DIAL.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is no destination: digits that are dialled after the answer belong into `extension`, with mode "
+            f"sip_invite; expected {EXPECTED_DESTINATION}"
+        )
+    if channel := _CHANNEL.fullmatch(value):
+        name = channel["name"]
+        raise ValueError(
+            f"{value!r} names a channel of Asterisk: write {name}, or sip:{name}@ and the host of your PBX; expected "
+            f"{EXPECTED_DESTINATION}"
+        )
     strange = next((character for character in value if not _ALLOWED.fullmatch(character)), None)
     if strange is not None:
         raise ValueError(f"{strange!r} is not allowed in a destination; expected {EXPECTED_DESTINATION}")

@@ -25,6 +25,7 @@ from ari_agent.contract.parsing.model import (
     without_defaults,
 )
 from ari_agent.contract.parsing.url import WebhookUrl
+from ari_agent.contract.refer_to import ReferToFormat, ReferToHost
 
 WEIGHT_TOLERANCE: Final = 1e-6
 """How far the sum of the weights of a list of agents may be from 1."""
@@ -114,6 +115,8 @@ class _NumberSettings(ContractModel):
     inbound_agents: AgentWeights | None = None
     outbound_agents: AgentWeights | None = None
     inbound_webhook_url: WebhookUrl | None = None
+    refer_to_format: ReferToFormat | None = None
+    refer_to_host: ReferToHost | None = None
     allowed_inbound_country_list: Countries | None = None
     allowed_outbound_country_list: Countries | None = None
     dial_policy: DialPolicy | None = None
@@ -265,6 +268,8 @@ class PhoneNumber(ContractModel):
     inbound_webhook_url: WebhookUrl | None = None
     inbound_sms_webhook_url: WebhookUrl | None = None
     fallback_number: DialledNumber | None = None
+    refer_to_format: ReferToFormat | None = None
+    refer_to_host: ReferToHost | None = None
     allowed_inbound_country_list: Countries | None = None
     allowed_outbound_country_list: Countries | None = None
     dial_policy: DialPolicy | None = None

@@ -60,6 +60,18 @@ async def test_the_plus_of_a_number_may_stand_in_the_path(api: Api, in_path: str
     assert (read.status, await read.json()) == (200, imported)
 
 
+async def test_a_number_says_how_a_refer_names_bare_numbers(api: Api) -> None:
+    imported = await import_number(api, refer_to_format="tel")
+    assert imported["refer_to_format"] == "tel"
+    changes = {"refer_to_format": None, "refer_to_host": "pstn.example.com"}
+    changed = await (await api.patch(f"/update-phone-number/{NUMBER}", json=changes)).json()
+    assert "refer_to_format" not in changed
+    assert changed["refer_to_host"] == "pstn.example.com"
+    for wrong in ({"refer_to_format": "TEL:"}, {"refer_to_host": "sip:pstn.example.com"}):
+        why = await refused(await api.patch(f"/update-phone-number/{NUMBER}", json=wrong), 400)
+        assert next(iter(wrong)) in why
+
+
 async def test_a_number_is_changed_and_deleted(api: Api, store: Store) -> None:
     await import_number(api, sip_trunk_auth_password="old", nickname="Office", inbound_webhook_url="https://x.example")
     changes = {

@@ -45,6 +45,7 @@ REQUESTS: Final = (
     "DELETE /channels/{channelId}/ring",
     "GET /channels/{channelId}/rtp_statistics",
     "POST /channels/{channelId}/snoop/{snoopId}",
+    "POST /channels/{channelId}/transfer_progress",
     "GET /channels/{channelId}/variable",
     "POST /channels/{channelId}/variable",
     "GET /channels/{channelId}/variables",
@@ -63,6 +64,9 @@ MODELS: Final = (
     "Endpoint",
     "Event",
     "Playback",
+    "ReferTo",
+    "ReferredBy",
+    "RequiredDestination",
     "TextMessage",
     *EVENTS,
 )

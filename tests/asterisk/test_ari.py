@@ -35,6 +35,7 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
     "start_music": (lambda ari: ari.start_music("c1", "default"), None),
     "stop_music": (lambda ari: ari.stop_music("c1"), None),
     "answer": (lambda ari: ari.answer("c1"), None),
+    "transfer_progress": (lambda ari: ari.transfer_progress("c1", "channel_progress"), None),
     "hang_up": (lambda ari: ari.hang_up("c1", q850_cause=17), None),
     "continue_in_dialplan": (
         lambda ari: ari.continue_in_dialplan("c1", context="x", extension="s", priority=1, label="l"),

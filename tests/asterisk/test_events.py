@@ -25,6 +25,9 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "DialplanCEP": events.DialplanPosition,
     "Endpoint": events.Endpoint,
     "Playback": events.Playback,
+    "ReferTo": events.ReferTo,
+    "ReferredBy": events.ReferredBy,
+    "RequiredDestination": events.RequestedDestination,
     "TextMessage": events.TextMessage,
     **EVENTS,
 }
@@ -229,6 +232,23 @@ def test_an_attended_transfer_tells_who_has_been_joined() -> None:
     assert isinstance(event, events.BridgeAttendedTransfer)
     assert [party.name.partition("/")[0] for party in event.parties] == ["PJSIP", "UnicastRTP"]
     assert events.BridgeAttendedTransfer().parties == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "call_id", "state"),
+    [
+        ("channel_transfer_blind", None, None),
+        ("channel_transfer_progress", None, "channel_progress"),
+        ("channel_transfer_attended", "f0a58c40b415a4744ba25c64@127.0.0.3", None),
+    ],
+)
+def test_a_refer_of_a_callers_phone_belongs_to_the_callers_channel(
+    name: str, call_id: str | None, state: str | None
+) -> None:
+    event = captured(name)
+    assert isinstance(event, events.ChannelTransfer)
+    assert event.channel_id == event.referred_by.source_channel.id
+    assert (event.refer_to.requested_destination.protocol_id, event.state) == (call_id, state)
 
 
 @pytest.mark.parametrize(

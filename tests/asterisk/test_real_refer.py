@@ -114,21 +114,6 @@ async def test_the_longest_headers_that_are_accepted_arrive_whole(line: Line, si
     assert refer.need("Refer-To").endswith(f"&X-Last={'v' * 800}>")
 
 
-@pytest.mark.parametrize("notifies", [(), ((0.05, 100),)], ids=["none", "only 100"])
-async def test_a_far_end_that_never_tells_the_outcome_gives_the_caller_back(
-    line: Line, caller: SipCaller, notifies: tuple[tuple[float, int], ...]
-) -> None:
-    async with caller:
-        caller.refer_plan = ReferPlan(notifies=notifies)
-        await caller.dial("+15550002222")
-        channel_id, sip = await answered(line)
-        await caller.answered()
-        await send_refer(line, channel_id, TransferRequest(to="200"), sip)
-        back = await line.next(StasisStart, channel_id)
-        outcome = parse_outcome(back.args)
-        assert (outcome.status, outcome.sip_status) == ("failed", 408)
-
-
 async def test_a_transfer_that_failed_can_be_tried_again(line: Line, caller: SipCaller) -> None:
     async with caller:
         await caller.dial("+15550002222")

@@ -33,6 +33,25 @@ def test_a_destination_becomes_a_uri(to: str, uri: str) -> None:
     assert refer_to(to) == uri
 
 
+@pytest.mark.parametrize(
+    ("to", "uri"),
+    [
+        ("+15551234567", "<tel:+15551234567>"),
+        ("200", "<sip:200@carrier.example>"),  # RFC 3966 section 5.1.5: a local number needs a context
+        ("sip:+1555@example.com", "<sip:+1555@example.com>"),
+    ],
+)
+def test_a_number_may_be_sent_as_a_tel_uri(to: str, uri: str) -> None:
+    variables = refer_variables(TransferRequest(to=to), default_host="carrier.example", number_format="tel")
+    assert variables["ARI_AGENT_REFER_TO"] == uri
+
+
+def test_a_tel_uri_needs_no_host_and_carries_no_headers() -> None:
+    assert refer_variables(TransferRequest(to="+1555"), default_host=None, number_format="tel")
+    with pytest.raises(InvalidTransferTarget, match="a tel: URI carries none"):
+        refer_variables(TransferRequest(to="+1555", headers={"X-A": "1"}), default_host="a.b", number_format="tel")
+
+
 def test_headers_are_embedded_and_escaped() -> None:
     uri = refer_to("+1555", {"X-Foo": 'a&b=c, "d"; <e>?${f}|+', "User-To-User": "3132;encoding=hex"})
     assert uri == (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ari_agent.asterisk.events import ChannelVarset
+from ari_agent.asterisk.events import Channel, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_log import CallLog
@@ -64,7 +64,7 @@ class ACall:
     def note_fault(self, what: str) -> None:
         self.done.append(what)
 
-    def await_outcome(self) -> None:
+    def await_outcome(self, within_ms: float) -> None:
         self.done.append("waits")
 
     async def caller_hung_up(self) -> None:
@@ -81,6 +81,11 @@ class Asked:
 
     async def begin(self, to: str = "+14155559999") -> None:
         await self.transfers.begin(TransferRequest(to=to), self.told.append)
+
+    async def comes_back(self, *reported: str) -> None:
+        """From the dialplan."""
+        channel = Channel(id="1.7", name="PJSIP/trunk-1", state="Up")
+        await self.transfers.observe(StasisStart(channel=channel, args=("refer", *reported)))
 
     async def dialplan_says(self, status: str, sip_status: str) -> None:
         for name, value in (("TRANSFERSTATUS", status), ("TRANSFERSTATUSPROTOCOL", sip_status)):
@@ -123,6 +128,34 @@ async def test_a_bye_of_which_asterisk_tells_no_more_is_a_transfer(asked: Asked)
     await asked.transfers.caller_left(said_bye=False)  # the channel is destroyed
     assert asked.call.done == ["waits", "transferred to +14155559999"]
     assert len(asked.told) == 1
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_far_end_that_ends_its_subscription_without_a_word_may_yet_say_bye(asked: Asked, leaves: bool) -> None:
+    await asked.begin()
+    await asked.dialplan_says("FAILURE", "0")
+    await asked.comes_back("FAILURE", "0")
+    assert (asked.call.done, asked.told) == (["waits"], [])
+    if leaves:
+        assert await asked.transfers.caller_left(said_bye=True)
+    await asked.transfers.outcome_overdue()
+    if leaves:
+        assert asked.call.done == ["waits", "transferred to +14155559999"]
+    else:
+        assert asked.call.done[2:] == ["returned", "failed"]
+    assert [outcome.status for outcome in asked.told] == ["succeeded" if leaves else "failed"]
+    await asked.transfers.outcome_overdue()
+    assert len(asked.told) == 1
+
+
+async def test_a_bye_whose_outcome_is_never_told_is_a_transfer(asked: Asked) -> None:
+    await asked.transfers.outcome_overdue()
+    await asked.begin()
+    await asked.transfers.outcome_overdue()
+    assert asked.call.done == []
+    await asked.transfers.caller_left(said_bye=True)
+    await asked.transfers.outcome_overdue()
+    assert asked.call.done == ["waits", "transferred to +14155559999"]
 
 
 async def test_a_channel_that_asterisk_ends_is_a_transfer_only_where_it_had_succeeded(asked: Asked) -> None:

@@ -117,6 +117,8 @@ NUMBER_SETTINGS: Final[Json] = {
     "inbound_agents": WEIGHTS,
     "outbound_agents": [],
     "inbound_webhook_url": "https://example.com/inbound",
+    "refer_to_format": "tel",
+    "refer_to_host": "pstn.example.com:5080",
     "allowed_inbound_country_list": ["US", "DE"],
     "allowed_outbound_country_list": None,
     "dial_policy": {"number_types": ["mobile"], "sip_domains": ["*.example.com"], "calls_per_day": 10},

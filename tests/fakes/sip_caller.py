@@ -50,13 +50,14 @@ class CallFailed(Exception):
 class ReferPlan:
     """A carrier's habits with a REFER: the answer, then NOTIFYs (seconds after the last step, SIP status), then BYE.
 
-    answer: None for none at all. hang_up_s: BYE so long after the last NOTIFY; None leaves it to the other side.
+    answer: None for none at all. notifies: one without a status ends the subscription without a body.
+    hang_up_s: BYE so long after the last NOTIFY; None leaves it to the other side.
     bye_beside_notify: BYE in the same instant as the last NOTIFY, before or after it on the wire, without waiting.
     subscribed_s: for how many seconds each NOTIFY says that the subscription of the REFER stands.
     """
 
     answer: int | None = 202
-    notifies: tuple[tuple[float, int], ...] = ((0.05, 100), (0.1, 200))
+    notifies: tuple[tuple[float, int | None], ...] = ((0.05, 100), (0.1, 200))
     hang_up_s: float | None = None
     bye_beside_notify: Literal["before", "after"] | None = None
     subscribed_s: int = 60
@@ -257,15 +258,34 @@ class SipCaller(asyncio.DatagramProtocol):
         """The REFER of the other side."""
         return await self._until(lambda: first(self.received, method="REFER"), "REFER", timeout_s)
 
+    async def send_on(self, to: str, *, parameters: str = "", timeout_s: float = 5.0) -> SipMessage:
+        """REFER whom we talk to elsewhere (blind transfer, RFC 5589 section 6); the answer. parameters: of the URI."""
+        host, port = self.pbx
+        headers = [
+            ("Refer-To", f"<sip:{to}@{host}:{port}{parameters}>"),
+            ("Referred-By", self._need_dialog().local_uri),
+        ]
+        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
+
     async def hand_over_to(self, other: SipCaller, *, timeout_s: float = 5.0) -> SipMessage:
         """REFER whom we talk to into the call of our other line (attended transfer, RFC 5589 section 7); the answer."""
-        host, port = self.pbx
-        line = other._need_dialog()
-        user = uri_of(line.remote_uri).removeprefix("sip:").partition("@")[0]
-        replaces = quote(f"{line.call_id};to-tag={line.remote_tag};from-tag={line.local_tag}", safe="")
-        refer_to = f"<sip:{user}@{host}:{port}?Replaces={replaces}>"
-        headers = [("Refer-To", refer_to), ("Referred-By", self._need_dialog().local_uri)]
-        return await self.request("REFER", headers=headers, timeout_s=timeout_s)
+        user = uri_of(other._need_dialog().remote_uri).removeprefix("sip:").partition("@")[0]
+        parameters = f"?Replaces={quote(other.replaces(), safe='')}"
+        return await self.send_on(user, parameters=parameters, timeout_s=timeout_s)
+
+    async def told(self, status: int, *, timeout_s: float = 10.0) -> SipMessage:
+        """The NOTIFY that tells this status of our REFER."""
+        fragment = f"SIP/2.0 {status} ".encode()
+        return await self._until(
+            lambda: next((m for m in self.received if m.method == "NOTIFY" and m.body.startswith(fragment)), None),
+            f"NOTIFY {status}",
+            timeout_s,
+        )
+
+    def replaces(self) -> str:
+        """The Replaces header (RFC 3891) of an INVITE that takes our place."""
+        dialog = self._need_dialog()
+        return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
 
     async def hold(self) -> None:
         """Re-INVITE with sendonly, and silence on the line."""
@@ -502,17 +522,17 @@ class SipCaller(asyncio.DatagramProtocol):
             kept.append(("Content-Type", "application/sdp"))
         return SipMessage(f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}", tuple(kept), body)
 
-    async def _notify(self, number: str, status: int) -> None:
-        """NOTIFY as RFC 3515 section 2.4.5 says, in message/sipfrag, until its answer."""
-        if status >= 200:
+    async def _notify(self, number: str, status: int | None) -> None:
+        """NOTIFY, until its answer: as RFC 3515 section 2.4.5 says, in message/sipfrag; without a status, no body."""
+        is_last = status is None or status >= 200
+        if is_last:
             self._open_refer = None
-        lasts_s = self.refer_plan.subscribed_s
-        headers = [
-            ("Event", f"refer;id={number}"),
-            ("Subscription-State", f"active;expires={lasts_s}" if status < 200 else "terminated;reason=noresource"),
-            ("Content-Type", "message/sipfrag;version=2.0"),
-        ]
-        fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
+        state = "terminated;reason=noresource" if is_last else f"active;expires={self.refer_plan.subscribed_s}"
+        headers = [("Event", f"refer;id={number}"), ("Subscription-State", state)]
+        fragment = b""
+        if status is not None:
+            headers.append(("Content-Type", "message/sipfrag;version=2.0"))
+            fragment = f"SIP/2.0 {status} {_PHRASES.get(status, 'Whatever')}\r\n".encode()
         await self.request("NOTIFY", headers=headers, body=fragment)
 
     async def _play_refer(self, refer: SipMessage, plan: ReferPlan) -> None:

@@ -71,6 +71,44 @@ async def test_a_destination_is_sent_in_its_one_spelling(stage: Stage, to: str, 
         await call.caller.bye()
 
 
+@pytest.mark.parametrize(
+    ("number", "to", "refer_to"),
+    [
+        ({"refer_to_format": "tel"}, "+1 (202) 555-0199", "<tel:+12025550199>"),
+        (
+            {"refer_to_format": "tel", "refer_to_host": "pbx.example.com"},
+            "2025550199",
+            "<sip:2025550199@pbx.example.com>",
+        ),
+        ({"refer_to_host": "pstn.example.com:5080"}, "tel:+12025550199", "<sip:+12025550199@pstn.example.com:5080>"),
+        ({"refer_to_format": "tel"}, "sip:+12025550199@pbx", "<sip:+12025550199@pbx>"),
+    ],
+    ids=["a tel: URI", "not E.164", "at a host", "a SIP URI stays one"],
+)
+async def test_a_number_says_how_its_carrier_wants_a_bare_destination(
+    stage: Stage, number: dict[str, str], to: str, refer_to: str
+) -> None:
+    async with stage.connected(number=number) as call:
+        await call.agent.transfer(to)
+        refer = await call.caller.refer()
+        assert refer.need("Refer-To") == refer_to
+        await call.caller.bye()
+    record = await stage.controller.ended_call(call.call_id)
+    assert record["disconnection_reason"] == "call_transfer"
+
+
+@pytest.mark.parametrize(
+    ("to", "right"),
+    [("+12025550199,,123", "belong into `extension`, with mode sip_invite"), ("PJSIP/200", "write 200, or sip:200@")],
+)
+async def test_what_would_be_right_is_told_to_agent_and_api(stage: Stage, to: str, right: str) -> None:
+    async with stage.connected() as call:
+        await call.agent.transfer(to)
+        assert right in (await call.agent.transfer_result())["message"]
+        refused = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": to}, expect=400)
+        assert right in refused.json["message"]
+
+
 async def test_a_user_at_a_host_is_a_sip_uri(stage: Stage) -> None:
     async with stage.connected() as call:
         await call.agent.transfer("200@pbx")

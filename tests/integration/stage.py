@@ -65,6 +65,12 @@ exten = waits,1,Set(GLOBAL(AT_RECEPTION)=${CHANNEL})
  same = n,Wait(60)
 exten = reception,1,Bridge(${AT_RECEPTION})
  same = n,Hangup()
+; A PBX that says where its telephones may transfer calls to.
+exten = _*70X.,1,Set(TRANSFER_CONTEXT=desks)
+ same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
+; A colleague takes a call that rings at another phone, whose channel this names.
+exten = picks-up,1,PickupChan(${RINGING_PHONE},p)
+ same = n,Hangup()
 ; The same in a variable for the agent: in the first step, and in a later one.
 exten = _*73X.,1,Set(AGENTVAR_latin=M${EVAL(ü):0:1}ller)
  same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
@@ -80,7 +86,8 @@ exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
 
 ; The extensions of the PBX itself: the caller is told nothing, and hung up.
 [desks]
-exten = 101,1,Set(GLOBAL(DESK_101)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${CALLERID(num)})
+exten = 101,1,Set(SEEN=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${CALLERID(num)})
+ same = n,Set(GLOBAL(DESK_101)=${SEEN}/${TRANSFER_CONTEXT})
  same = n,Wait(1)
  same = n,Hangup(17)
 ; They tell whom they see, and are busy, hang up soon, or do not answer.
@@ -92,6 +99,9 @@ exten = 103,1,Set(GLOBAL(SEEN_103)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_A
  same = n,Hangup(31)
 exten = 104,1,Set(GLOBAL(SEEN_104)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
  same = n,Hangup(19)
+; It stays on the line.
+exten = 105,1,Answer()
+ same = n,Wait(30)
 
 [from-ai-agent]
 exten = s,1,GotoIf($["${WITH_AGENT}" = "yes"]?agent)

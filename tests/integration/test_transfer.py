@@ -6,18 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.fakes.agent_server import echo
 from tests.fakes.beside import beside
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.sip_message import first, uri_of
-from tests.integration.stage import Connected, Stage
-
-FAILURES = {
-    "busy": (ReferPlan(notifies=((0.05, 100), (0.2, 486))), 486),
-    "declined": (ReferPlan(notifies=((0.05, 100), (0.1, 603))), 603),
-    "refused at once": (ReferPlan(answer=603, notifies=()), 603),
-    "not implemented": (ReferPlan(answer=501, notifies=()), 501),
-}
+from tests.integration.stage import Stage
 
 
 @pytest.mark.parametrize("protocol", ["twilio", "web"])
@@ -37,49 +29,6 @@ async def test_success_ends_the_call_as_call_transfer(stage: Stage, protocol: st
     assert record["call_status"] == "ended"
     assert record["transfer_destination"] == "+14155559999"
     assert code == 1000
-
-
-async def test_success_where_the_far_end_hangs_up_first(stage: Stage) -> None:
-    async with stage.connected() as call:
-        call.caller.refer_plan = ReferPlan(notifies=((0.05, 100), (0.1, 200)), hang_up_s=0.0)
-        await call.agent.transfer("+14155559999")
-        await call.agent.gone()
-    record = await stage.controller.ended_call(call.call_id)
-    assert record["disconnection_reason"] == "call_transfer"
-
-
-@pytest.mark.parametrize(("plan", "sip_status"), FAILURES.values(), ids=FAILURES.keys())
-async def test_failure_returns_the_caller_to_the_same_agent(stage: Stage, plan: ReferPlan, sip_status: int) -> None:
-    async with stage.connected(echo) as call:
-        call.caller.refer_plan = plan
-        await call.agent.transfer("+14155559999")
-        result = await call.agent.transfer_result()
-        assert result["status"] == "failed"
-        assert result["sip_status"] == sip_status
-        await stage.controller.logged(f"transfer failed call_id={call.call_id}")
-        await _still_talking(call)
-        assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
-    record = await stage.controller.ended_call(call.call_id)
-    assert record["disconnection_reason"] == "user_hangup"
-
-
-async def test_a_far_end_that_never_reports_is_a_failure_with_408(stage: Stage) -> None:
-    await stage.pbx.cli("dialplan set global REFER_TIMEOUT_S 2")
-    try:
-        async with stage.connected(echo) as call:
-            call.caller.refer_plan = ReferPlan(notifies=((0.05, 100),))
-            await call.agent.transfer("+14155559999")
-            result = await call.agent.transfer_result()
-            assert (result["status"], result["sip_status"]) == ("failed", 408)
-            await _still_talking(call)
-    finally:
-        await stage.pbx.cli("dialplan set global REFER_TIMEOUT_S 60")
-
-
-async def _still_talking(call: Connected) -> None:
-    """The echo of the very same connection."""
-    await call.hears_itself()
-    assert not call.agent.closed.is_set()
 
 
 async def test_a_second_transfer_after_a_failed_one_succeeds(stage: Stage) -> None:
@@ -154,16 +103,6 @@ async def test_the_api_transfers_and_tells_the_outcome(stage: Stage) -> None:
         reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": "+14155559999"})
         assert reply.json["status"] == "succeeded"
         await call.caller.bye()
-
-
-async def test_a_caller_who_hangs_up_during_a_transfer_ends_the_call(stage: Stage) -> None:
-    async with stage.connected() as call:
-        call.caller.refer_plan = ReferPlan(notifies=((0.05, 100), (0.2, 487)), hang_up_s=0.0)
-        await call.agent.transfer("+14155559999")
-        await call.agent.gone()
-    record = await stage.controller.ended_call(call.call_id)
-    assert record["disconnection_reason"] == "user_hangup"
-    await stage.idle()
 
 
 @pytest.mark.parametrize(
