@@ -342,7 +342,17 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     ),
     "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
     "check": frozenset(
-        {"check", "routing", "asterisk", "calls.machine_detector", "media", "store", "contract", "errors"}
+        {
+            "check",
+            "routing",
+            "asterisk",
+            "calls.dial_guard",
+            "calls.machine_detector",
+            "media",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
     "try_agent": frozenset(
         {

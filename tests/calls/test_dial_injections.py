@@ -11,8 +11,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -28,24 +27,25 @@ from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.transfers import Transfers
 from ari_agent.check.dial import Question, verdict_of
-from ari_agent.contract.agent import Agent, AgentCreate
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.inbound_answer import read_answer
 from ari_agent.contract.parsing.json_text import MalformedJson
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
-from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import CallError
 from ari_agent.routing.dial_policy import Dial, DialRules
 from ari_agent.store.store import Store
 from tests.api.lines import Lines, batches, originator
+from tests.calls.test_dial_guard import FROM, NOW_MS, store
 from tests.calls.test_transfers import ACall
 from tests.routing.injections import INJECTIONS
 
 pytestmark = pytest.mark.slow
 
-NOW_MS = 1_800_000_000_000  # a Friday, 08:00 UTC
-FROM = "+14155550100"
+__all__ = ["store"]
+
 NUMBER: Final = PhoneNumber.model_validate(
     {"phone_number": FROM, "sip_outbound_trunk_config": {"termination_uri": "sip.example.com"}}
     | {"last_modification_timestamp": 1}
@@ -162,21 +162,6 @@ def test_a_target_of_a_transfer_is_one_harmless_endpoint() -> None:
             given = target(request, call_id="call_1", phone_number=FROM, own=own, context="desks", caller="")
             dialled[text] = given.endpoint
     assert dialled == TARGETS
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/calls.db")
-    await made.open()
-    agent = await made.agents.create(AgentCreate.model_validate({"response_engine": ENGINE}))
-    number = {
-        "phone_number": FROM,
-        "termination_uri": "sip.example.com",
-        "outbound_agents": [{"agent_id": agent.agent_id, "weight": 1}],
-    }
-    await made.phone_numbers.create(PhoneNumberImport.model_validate(number).number(now_ms=NOW_MS))
-    yield made
-    await made.close()
 
 
 async def test_create_phone_call_dials_one_harmless_number(store: Store) -> None:
