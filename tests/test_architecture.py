@@ -381,6 +381,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "agents.twilio_signature",
             "api.connection_limits",
             "asterisk",
+            "calls.dial_guard",
             "calls.machine_detector",
             "media",
             "store",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination
 from ari_agent.contract.dial_policy import DialPolicy
@@ -20,7 +22,7 @@ from ari_agent.routing.dial_policy import Dial, DialRefused, DialRules
 from ari_agent.routing.dial_target import DialTarget, read_target
 from ari_agent.store.store import Store
 
-_AT_ONCE = 1000
+_AT_ONCE: Final = 1000
 
 
 class NothingToDialFrom(AriAgentError):
@@ -74,31 +76,30 @@ async def _verdicts(question: Question, store: Store, rules: DialRules, now_ms: 
     if question.agent_id and agent is None:
         raise NothingToDialFrom(f"agent {question.agent_id} not found")
     numbers: list[PhoneNumber | None] = [*await _numbers(question.from_number, store)]
-    found = []
+    guard, found = DialGuard(rules, store, now_ms=lambda: now_ms), []
     for number in numbers or [None]:
         verdict = verdict_of(question, rules, number, agent)
-        if verdict.may and (full := await _limit(rules, Dial(question.to, number, agent), store, now_ms)):
-            verdict = _refused(_who(number), full)
+        if verdict.may:
+            try:
+                await guard.check(Dial(question.to, number, agent))
+            except DialRefused as refusal:  # by a limit: the rules alone have let it pass
+                verdict = _refused(_who(number), refusal)
         found.append(verdict)
     return found
 
 
 async def _numbers(only: str | None, store: Store) -> Sequence[PhoneNumber]:
     if only is None:
-        return (await store.phone_numbers.list(limit=_AT_ONCE)).phone_numbers
+        page = await store.phone_numbers.list(limit=_AT_ONCE)
+        found = [*page.phone_numbers]
+        while page.next_key:
+            page = await store.phone_numbers.list(limit=_AT_ONCE, pagination_key=page.next_key)
+            found += page.phone_numbers
+        return found
     number = await store.phone_numbers.get(only)
     if number is None:
         raise NothingToDialFrom(f"phone number {only} not found; it must be written as it was imported")
     return [number]
-
-
-async def _limit(rules: DialRules, dial: Dial, store: Store, now_ms: int) -> DialRefused | None:
-    for limit in rules.limits(dial):
-        since_ms = now_ms - limit.within_ms
-        placed = await store.dialled.count(limit.layer.scope, limit.layer.name, since_ms=since_ms)
-        if refusal := limit.reached(placed):
-            return refusal
-    return None
 
 
 def verdict_of(

@@ -11,8 +11,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -23,28 +22,30 @@ from ari_agent.agents.control import read_request
 from ari_agent.agents.message import Asked
 from ari_agent.asterisk.fallback import fallback_variables
 from ari_agent.asterisk.refer import refer_variables
+from ari_agent.asterisk.target import TrunkEndpoint, target
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.transfers import Transfers
 from ari_agent.check.dial import Question, verdict_of
-from ari_agent.contract.agent import Agent, AgentCreate
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.inbound_answer import read_answer
 from ari_agent.contract.parsing.json_text import MalformedJson
 from ari_agent.contract.phone_call import CallTask, PhoneCallCreate
-from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import CallError
 from ari_agent.routing.dial_policy import Dial, DialRules
 from ari_agent.store.store import Store
 from tests.api.lines import Lines, batches, originator
+from tests.calls.test_dial_guard import FROM, NOW_MS, store
 from tests.calls.test_transfers import ACall
 from tests.routing.injections import INJECTIONS
 
 pytestmark = pytest.mark.slow
 
-NOW_MS = 1_800_000_000_000  # a Friday, 08:00 UTC
-FROM = "+14155550100"
+__all__ = ["store"]
+
 NUMBER: Final = PhoneNumber.model_validate(
     {"phone_number": FROM, "sip_outbound_trunk_config": {"termination_uri": "sip.example.com"}}
     | {"last_modification_timestamp": 1}
@@ -62,6 +63,17 @@ TRANSFERRED: Final[Mapping[str, str]] = {
     "011": "extension 011",
 }
 """What is sent for a transfer: the Refer-To, or an extension of the dialplan's context."""
+TARGETS: Final[Mapping[str, str]] = {
+    "100@from-internal": "PJSIP/trunk-foreign/sip:100@from-internal",
+    "s@from-internal": "PJSIP/trunk-foreign/sip:s@from-internal",
+    "tel:5550199;phone-context=+1900": "PJSIP/5550199@trunk",
+    "sip:bob%40evil.example@sip.example.com": "PJSIP/trunk/sip:bob%40evil.example@sip.example.com",
+    "sip:bob%2Fetc@sip.example.com": "PJSIP/trunk/sip:bob%2Fetc@sip.example.com",
+    "0": "Local/0@desks/n",
+    "00": "Local/00@desks/n",
+    "011": "Local/011@desks/n",
+}
+"""What is dialled for a transfer to a target: the endpoint of its channel."""
 CALLED: Final[Mapping[str, str]] = {
     "h": "h",  # the user of a SIP URI, and no extension
     "i": "i",
@@ -140,19 +152,16 @@ async def test_a_transfer_sends_one_harmless_destination(
     assert sent == TRANSFERRED
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/calls.db")
-    await made.open()
-    agent = await made.agents.create(AgentCreate.model_validate({"response_engine": ENGINE}))
-    number = {
-        "phone_number": FROM,
-        "termination_uri": "sip.example.com",
-        "outbound_agents": [{"agent_id": agent.agent_id, "weight": 1}],
-    }
-    await made.phone_numbers.create(PhoneNumberImport.model_validate(number).number(now_ms=NOW_MS))
-    yield made
-    await made.close()
+def test_a_target_of_a_transfer_is_one_harmless_endpoint() -> None:
+    own = TrunkEndpoint("trunk", {}, "sip:sip.example.com")
+    dialled = {}
+    for text in INJECTIONS:
+        with contextlib.suppress(ValidationError, CallError):
+            request = TransferRequest.model_validate({"to": text, "mode": "sip_invite"}).filled(lambda filled: filled)
+            DialRules().check(Dial(request.to, NUMBER))
+            given = target(request, call_id="call_1", phone_number=FROM, own=own, context="desks", caller="")
+            dialled[text] = given.endpoint
+    assert dialled == TARGETS
 
 
 async def test_create_phone_call_dials_one_harmless_number(store: Store) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ari_agent.__main__ import main
+from ari_agent.check import dial
 from ari_agent.check.dial import NothingToDialFrom, Question, check_dial
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.call import Call
@@ -33,7 +34,8 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     await store.close()
 
 
-async def test_each_number_is_asked(url: str) -> None:
+async def test_each_number_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial, "_AT_ONCE", 1)  # a page
     verdicts = await check_dial(Question("+4930123456"), url, DialPolicy(), now_ms=NOW_MS)
     assert [(verdict.may, verdict.text) for verdict in verdicts] == [
         (
@@ -56,7 +58,7 @@ async def test_each_number_is_asked(url: str) -> None:
         ("sip:200@example.com", "sip:200@example.com may be dialled: whoever the host decides at example.com"),
         ("sip:+14155550123@a.b", "may be dialled: +14155550123, fixed_line or mobile, in US at a.b"),
         ("+15551234567", "+15551234567 may be dialled: +15551234567, unknown, in no country that is known"),
-        ("PJSIP/200", "'/' is not allowed in a destination"),
+        ("PJSIP/200", "'PJSIP/200' names a channel of Asterisk: write 200"),
         ("9" * 300, "a destination has at most 256 characters, and this one 300"),
     ],
 )

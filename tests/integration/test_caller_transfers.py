@@ -102,7 +102,11 @@ async def test_a_phone_may_hang_up_as_soon_as_its_refer_is_accepted(stage: Stage
     assert record["disconnection_reason"] == "user_hangup"
 
 
-@pytest.mark.parametrize("to", ["+5351234567", "waits", "109"], ids=["a country", "a name", "no such extension"])
+@pytest.mark.parametrize(
+    "to",
+    ["+5351234567", "+19005550199", "911", "waits", "109"],
+    ids=["a country", "premium rate", "the police", "a name", "no such extension"],
+)
 async def test_who_may_not_be_dialled_is_not(stage: Stage, to: str) -> None:
     async with talking(stage, allowed_outbound_country_list=["US"]) as (call, desk):
         await send_on(call.caller, to)
