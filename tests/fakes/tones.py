@@ -14,6 +14,8 @@ FRAME: Final = 160
 """Samples: 20 ms at 8 kHz."""
 LONGEST_LEAP: Final = 80_000
 """Ticks, 10 s: a leap that is longer is a packet out of order."""
+LATE_S: Final = 0.1
+"""A packet may come so late on a busy machine."""
 _SHARE: Final = 0.04  # of a frame's power, from which a tone is in it: another one may be louder
 
 
@@ -51,13 +53,18 @@ def _has(frame: Samples, frequency_hz: float) -> bool:
 
 
 def as_sent(packets: Sequence[HeardPacket]) -> Samples:
-    """The sound of a stream with silence where its timestamps leap: what was sent, whatever the network made of it."""
+    """The sound of a stream with silence where its timestamps leap: what was sent, whatever the network made of it.
+
+    Timestamps of one SSRC do not go on in the next; there a pause in the arrival of packets is silence.
+    """
     pieces: list[Samples] = []
     last: HeardPacket | None = None
     for heard in (heard for heard in packets if heard.payload_type == ULAW):
         if last is not None and heard.ssrc == last.ssrc:
             leap = (heard.timestamp - last.timestamp - len(last.payload)) & 0xFFFFFFFF
             pieces.append(silence(leap / 8000 if leap < LONGEST_LEAP else 0))
+        elif last is not None and (pause_s := heard.time_s - last.time_s) > LATE_S:
+            pieces.append(silence(pause_s))
         pieces.append(ulaw_decode(heard.payload))
         last = heard
     return np.concatenate(pieces) if pieces else silence(0)

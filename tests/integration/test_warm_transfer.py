@@ -26,7 +26,8 @@ THINKS_S: Final = 1.0
 LONGEST_SILENCE_MS: Final = 200
 MUSIC: Final = {"on_hold_music": "relaxing_sound"}
 PRIVATE: Final = {"private_handoff_option": {"type": "prompt", "prompt": "{{name}} calls."}}
-PUBLIC: Final = {"public_handoff_option": {"type": "prompt", "prompt": "Introduce them."}}
+PUBLIC: Final = {"public_handoff_option": {"type": "static_message", "message": "I leave you two alone now."}}
+"""No text to speech is set up here, so the agent says it."""
 BRIDGE: Final = {"event": "transfer", "transfer": {"action": "bridge"}}
 CANCEL: Final = {"event": "transfer", "transfer": {"action": "cancel"}}
 HELLO: Final = np.concatenate([silence(0.4), noise(0.5), silence(4)])
@@ -40,6 +41,11 @@ async def told(agent: AgentCall, status: str, *, timeout_s: float = 20.0) -> Map
         if message["status"] == status:
             return message
     raise AssertionError(f"never told {status}: {agent.events('transfer')}")
+
+
+def transcript(*said: tuple[str, str]) -> dict[str, Any]:
+    """What an agent tells of what was said so far."""
+    return {"event": "update", "update": {"transcript": [{"role": role, "content": text} for role, text in said]}}
 
 
 def statuses(agent: AgentCall) -> list[str]:
@@ -58,6 +64,7 @@ def music_until(call: Connected, frequency_hz: float) -> np.ndarray[Any, Any]:
 async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
     async with connected_with_target(stage) as (call, target):
         agent = call.agent
+        await agent.send(transcript(("user", "Help.")))
         await agent.transfer(TO, mode="warm", **MUSIC, **PRIVATE, **PUBLIC)
         await target.rings()
         await told(agent, "ringing")
@@ -76,7 +83,13 @@ async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
         await agent.say(tone(AGENT_HZ, 1))
         await asyncio.sleep(1)
         target.audio.say(tone(TARGET_HZ, 0.5))
-        assert (await told(agent, "public_handoff"))["hears"] == "both"
+        await agent.send(transcript(("user", "Help."), ("agent", "Ada calls."), ("user", "Put her through.")))
+        assert await told(agent, "public_handoff") == {
+            "status": "public_handoff",
+            "hears": "both",
+            "message": "I leave you two alone now.",
+            "spoken_by": "agent",
+        }
         await asyncio.sleep(THINKS_S)
         await agent.say(tone(SECOND_HZ, 0.8))
         assert await told(agent, "succeeded") == {"status": "succeeded", "sip_status": 200}
@@ -95,6 +108,7 @@ async def test_an_agent_hands_over_with_its_own_words(stage: Stage) -> None:
     record = await stage.controller.ended_call(call.call_id)
     assert (record["disconnection_reason"], record["transfer_destination"]) == ("call_transfer", TO)
     assert await transfer_events(stage, call.call_id) == ["transfer_bridged", "transfer_ended", "transfer_started"]
+    assert record["transcript"] == "User: Help.\nAgent: Ada calls.\nTransfer Target: Put her through.\n"
     assert statuses(agent) == ["dialling", "ringing", "answered", "private_handoff", "public_handoff", "succeeded"]
     await stage.idle()
 
@@ -238,6 +252,35 @@ async def test_a_call_that_ends_meanwhile_leaves_nobody(
     assert await transfer_events(stage, call.call_id) == ["transfer_cancelled", "transfer_started"]
     await stage.idle()
     assert "consult" not in await stage.pbx.cli("bridge show all")
+
+
+@pytest.mark.parametrize("cancels", [False, True], ids=["the target hangs up", "the agent cancels"])
+async def test_a_transfer_that_fails_among_three_leaves_caller_and_agent(stage: Stage, cancels: bool) -> None:
+    async with connected_with_target(stage) as (call, target):
+        await call.agent.transfer(TO, mode="warm", **MUSIC, opt_out_human_detection=True, **PUBLIC)
+        await target.picks_up()
+        assert (await told(call.agent, "public_handoff"))["hears"] == "both"
+        await call.agent.say(tone(SECOND_HZ, 5))
+        await asyncio.sleep(0.5)
+        if cancels:
+            await call.agent.send(CANCEL)
+            await target.bye()
+        else:
+            await target.hang_up()
+        why = "the agent cancelled the transfer" if cancels else "the target hung up"
+        assert await told(call.agent, "failed") == {"status": "failed", "message": why}
+        await call.agent.say(tone(AGENT_HZ, 0.5))
+        await asyncio.sleep(0.8)
+        call.caller.audio.say(tone(CALLER_HZ, 0.5))
+        await call.caller.audio.said()
+        await call.agent.hears_on(0.5)
+        heard = as_sent(call.caller.audio.heard)
+        assert 300 <= heard_ms(heard, SECOND_HZ) < 3000, "the rest of it was dropped"
+        assert heard_ms(heard, AGENT_HZ) == pytest.approx(500, abs=100)
+        assert heard_ms(call.agent.sound(), CALLER_HZ) == pytest.approx(500, abs=100)
+    await stage.controller.ended_call(call.call_id)
+    assert await transfer_events(stage, call.call_id) == ["transfer_cancelled", "transfer_started"]
+    await stage.idle()
 
 
 async def test_an_agent_ends_a_step_once_its_words_are_heard(stage: Stage) -> None:
