@@ -16,6 +16,8 @@ from ari_agent.errors import CallNotOngoing, UnknownCall
 async def call_record(request: web.Request, call_id: str) -> Call:
     """Return the record of a call as it is stored, or, before the first one is stored, as it will be.
 
+    The signalling of a call that goes on is that of now: it is stored with what happens next.
+
     Raises:
         UnknownCall: there is no such call.
     """
@@ -24,6 +26,8 @@ async def call_record(request: web.Request, call_id: str) -> Call:
     call = await dependencies.store.calls.get(call_id) or live
     if call is None:
         raise UnknownCall(call_id)
+    if live and live.sip and call.disconnection_reason is None:
+        return call.model_copy(update={"sip": live.sip})
     return call
 
 

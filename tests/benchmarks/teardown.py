@@ -1,10 +1,10 @@
 """Short phone calls that end in every way, through a real Asterisk and `ari-agent serve`, and what is left of them.
 
-    python -m tests.benchmarks.teardown [--calls 2000] [--each 13]
+    python -m tests.benchmarks.teardown [--calls 2000] [--each 13] [--cache-kib 500]
 
 Rounds of so many calls in each of the ways of tests/integration/endings.py, all ways at once. Prints a line after each
 round, when Asterisk has no channel left: what Asterisk and the controller hold, and the memory of the controller. The
-tasks are those of its event loop, counted at SIGUSR1.
+tasks are those of its event loop, counted at SIGUSR1. --cache-kib: as for the benchmark memory.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ari_agent.__main__ import main as ari_agent
-from tests.benchmarks.memory import rss_bytes
+from tests.benchmarks.memory import rss_bytes, use_caches
 from tests.integration.endings import NO_AUDIO_AFTER_S, WAYS, left, play
 from tests.integration.stage import Stage, staged
 
@@ -34,12 +34,12 @@ async def measure(folder: Path, *, calls: int, each: int) -> None:
         CONCURRENCY_LIMIT="400",
         CALLS_PER_SECOND="20",
         NO_AUDIO_AFTER_S=str(NO_AUDIO_AFTER_S),
-        program=("-m", "tests.benchmarks.teardown", "--serve"),
+        program=("-m", "tests.benchmarks.teardown", "--serve", *sys.argv[1:]),
         process_environment={"PYTHONPATH": str(Path.cwd())},
     ) as stage:
         seen = []
         for number in range(1, rounds + 1):
-            await play(stage, each)
+            await play(stage, each, per_second=0.8)
             await stage.idle(timeout_s=60)
             await asyncio.sleep(3.0)
             seen.append(rss_bytes(stage.controller.pid))
@@ -61,13 +61,14 @@ async def _told(stage: Stage, number: int) -> str:
     return f"{counts}  tasks {tasks[-1]}"
 
 
-def serve() -> int:
+def serve(cache_kib: int) -> int:
     """`ari-agent serve` that tells at SIGUSR1 how many tasks its event loop has."""
 
     def look(*_: object) -> None:
         gc.collect()
         print(f"= {len(asyncio.all_tasks())} tasks =", flush=True)
 
+    use_caches(cache_kib)
     signal.signal(signal.SIGUSR1, look)
     return ari_agent(["serve"])
 
@@ -77,10 +78,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--each", type=int, default=13)
+    parser.add_argument("--cache-kib", type=int, default=0)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        return serve()
+        return serve(options.cache_kib)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(Path(folder), calls=options.calls, each=options.each))
     return 0

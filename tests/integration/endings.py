@@ -12,9 +12,9 @@ from typing import Any, Final
 from tests.fakes.agent_server import CONNECT_ONLY, AgentCall, Refusal, Script, listen
 from tests.fakes.sipp_callee import answers, refuses, rings
 from tests.integration.stage import Stage
-from tests.integration.test_outbound import Trunk, trunk
+from tests.integration.test_outbound import trunk
 
-NO_AUDIO_AFTER_S: Final = 5.0
+NO_AUDIO_AFTER_S: Final = 8.0
 """For the setting: SIPp sends no audio, so that calls which nobody ends are over after this."""
 
 
@@ -84,30 +84,31 @@ WAYS: Final = len(INBOUND) + len(OUTBOUND) + 1
 """How many ways there are: stop-call of an answered call is the last one."""
 
 
-async def play(stage: Stage, each: int) -> Counter[str]:
-    """Have so many calls end in each way, all of them at once; return how many records tell of which reason.
+async def play(stage: Stage, each: int, *, per_second: float = 2.0) -> Counter[str]:
+    """Have so many calls end in each way, all ways at once; return how many records tell of which reason.
+
+    per_second: how many calls begin in each way.
 
     Raises AssertionError where a call ended otherwise.
     """
     found: Counter[str] = Counter()
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_inbound(stage, name, way, each)) for name, way in INBOUND.items()]
+        tasks = [group.create_task(_inbound(stage, name, way, each, per_second)) for name, way in INBOUND.items()]
         tasks += [group.create_task(_placed(stage, name, each)) for name in OUTBOUND]
-        tasks.append(group.create_task(_stopped(stage, each)))
+        tasks.append(group.create_task(_stopped(stage, each, per_second)))
     for task in tasks:
         found.update(task.result())
     return found
 
 
-async def _inbound(stage: Stage, name: str, way: Way, each: int) -> Counter[str]:
+async def _inbound(stage: Stage, name: str, way: Way, each: int, per_second: float) -> Counter[str]:
     number = stage.new_number()
     if not way.dials_nobody:
         script = way.script if way.script is listen else _once_answered(stage, way.script)
         agent = stage.agents.agent(script, refusal=way.refusal)
         number = await stage.import_number(await stage.create_agent(agent))
-    run = await stage.sipp.run(
-        way.scenario, number, calls=each, at_once=each, per_second=2.0, values=way.values, trace=False, timeout_s=90
-    )
+    pace: dict[str, Any] = {"calls": each, "at_once": each, "per_second": per_second, "timeout_s": 90}
+    run = await stage.sipp.run(way.scenario, number, values=way.values, trace=False, **pace)
     assert run.successful == each, (name, run.errors[-500:])
     at_least = 0 if way.may_be_early or not way.reason else each
     return await _reasons(stage, name, way.reason, at_least, to_number=number)
@@ -115,7 +116,7 @@ async def _inbound(stage: Stage, name: str, way: Way, each: int) -> Counter[str]
 
 def _once_answered(stage: Stage, script: Script) -> Script:
     async def play_later(call: AgentCall) -> None:
-        await stage.begun(str(call.about["call_id"]), timeout_s=30)
+        await stage.begun(str(call.about["call_id"]), timeout_s=30, pause_s=0.25)  # many wait here
         await asyncio.sleep(0.3)  # SIPp takes no request before it has sent its ACK
         await script(call)
 
@@ -125,9 +126,11 @@ def _once_answered(stage: Stage, script: Script) -> Script:
 async def _placed(stage: Stage, name: str, each: int) -> Counter[str]:
     steps, reason = OUTBOUND[name]
     async with trunk(stage, steps(), calls=each) as line:
-        placed = [await line.call() for _ in range(each)]
-        if reason == "manual_stopped":
-            await _stop(stage, line, placed, each)
+        for _ in range(each):
+            call_id = (await line.call())["call_id"]
+            if reason == "manual_stopped":
+                await _rings(stage, call_id)
+                await stage.controller.post(f"/v2/stop-call/{call_id}", expect=204)
         try:
             await line.far_end.done(timeout_s=60)
         except AssertionError as error:
@@ -135,18 +138,19 @@ async def _placed(stage: Stage, name: str, each: int) -> Counter[str]:
         return await _reasons(stage, name, reason, each, from_number=line.number)
 
 
-async def _stop(stage: Stage, line: Trunk, placed: list[dict[str, Any]], each: int) -> None:
-    await line.far_end.heard("INVITE", calls=each, timeout_s=60)
-    await asyncio.sleep(0.5)  # until 180 has come to Asterisk, which sends no CANCEL before
-    for record in placed:
-        await stage.controller.post(f"/v2/stop-call/{record['call_id']}", expect=204)
+async def _rings(stage: Stage, call_id: str) -> None:
+    """Until 180 has come: Asterisk sends no CANCEL before."""
+    for _ in range(200):
+        if "180" in (entry["event"] for entry in (await stage.controller.call(call_id)).get("sip", ())):
+            return
+        await asyncio.sleep(0.1)
 
 
-async def _stopped(stage: Stage, each: int) -> Counter[str]:
+async def _stopped(stage: Stage, each: int, per_second: float) -> Counter[str]:
     async def stop(call: AgentCall) -> None:
         await stage.controller.post(f"/v2/stop-call/{call.about['call_id']}", expect=204)
 
-    return await _inbound(stage, "stop-call", Way(UNTIL_BYE, "manual_stopped", stop), each)
+    return await _inbound(stage, "stop-call", Way(UNTIL_BYE, "manual_stopped", stop), each, per_second)
 
 
 async def _reasons(stage: Stage, name: str, reason: str | None, at_least: int, **wanted: str) -> Counter[str]:
@@ -154,7 +158,7 @@ async def _reasons(stage: Stage, name: str, reason: str | None, at_least: int, *
     filters = {key: {"type": "string", "op": "eq", "value": value} for key, value in wanted.items()}
     body = {"filter_criteria": filters, "limit": 1000}
     items: list[dict[str, Any]] = []
-    for _ in range(200):
+    for _ in range(15):
         items = (await stage.controller.post("/v3/list-calls", body)).json["items"]
         if len(items) >= at_least and all("disconnection_reason" in item for item in items):
             break

@@ -217,16 +217,16 @@ class Stage:
             await self.begun(call_id)
             yield Connected(caller, agent_call, call_id, dialled, agent_id)
 
-    async def begun(self, call_id: str, *, timeout_s: float = 5.0) -> None:
+    async def begun(self, call_id: str, *, timeout_s: float = 5.0, pause_s: float = 0.02) -> None:
         """Until the record says that the call was answered: that is written right after the answer.
 
         The agent may be there before the record is.
         """
-        for _ in range(int(timeout_s / 0.02)):
+        for _ in range(int(timeout_s / pause_s)):
             reply = await self.controller.get(f"/v2/get-call/{call_id}")
             if reply.status == 200 and reply.json["call_status"] != "registered":
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause_s)
         raise TimeoutError(f"call {call_id} has not begun after {timeout_s} s: {reply.text}")
 
     def asterisk_log_tail(self, lines: int) -> str:

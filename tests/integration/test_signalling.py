@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +115,12 @@ async def test_a_call_that_is_refused(stage: Stage) -> None:
 
 async def test_a_call_that_nobody_takes(stage: Stage) -> None:
     async with trunk(stage, rings(), agent={"ring_duration_ms": 5_000}) as line:
-        record = await line.ended()
+        call_id = (await line.call())["call_id"]
+        await line.far_end.heard("INVITE")
+        await asyncio.sleep(1.0)
+        ringing = await stage.controller.call(call_id)  # nothing has been stored since it was placed
+        record = await stage.controller.ended_call(call_id)
+    assert messages(ringing) == ["INVITE sent", "180 received"]
     assert messages(record) == ["INVITE sent", "180 received", "CANCEL sent 19"]
     assert record["hangup"]["who"] == "system"
 

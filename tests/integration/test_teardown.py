@@ -106,6 +106,14 @@ async def answer_crosses_our_cancel(stage: Stage) -> Record:
         return record
 
 
+async def cancel_crosses_our_answer(stage: Stage) -> Record:
+    """The caller gave up as the 200 was on its way: CANCEL comes too late, and their BYE follows."""
+    async with stage.connected() as call:
+        await call.caller.cancel()
+        await call.caller.hang_up()
+        return await stage.controller.ended_call(call.call_id)
+
+
 async def ack_is_lost(stage: Stage) -> Record:
     agent = stage.agents.agent()
     number = await stage.import_number(await stage.create_agent(agent))
@@ -166,6 +174,7 @@ CASES: Final[Mapping[Callable[[Stage], Coroutine[Any, Any, Record]], Ending]] = 
     bye_before_the_answer: Ending("user_hangup", "caller", ("CANCEL", "received"), 487),
     cancel: Ending("user_hangup", "caller", ("CANCEL", "received"), 487, 31),
     answer_crosses_our_cancel: Ending("manual_stopped", "api", ("CANCEL", "sent"), None, 19),
+    cancel_crosses_our_answer: Ending("user_hangup", "caller", ("BYE", "received")),
     ack_is_lost: DEAD,
     session_timer_expires: DEAD,
     audio_stops: SILENT,
