@@ -121,7 +121,11 @@ ROUTES: Final = (
     get("/list-calls", list_calls_v1, lists=Call, query=OlderCallListQuery),
     post("/v2/stop-call/{call_id}", stop_call, 204, may_take=HangupRequest, refuses=[502]),
     post(
-        "/v2/transfer-call/{call_id}", transfer_call, takes=TransferRequest, answers=TransferOutcome, refuses=[502, 504]
+        "/v2/transfer-call/{call_id}",
+        transfer_call,
+        takes=TransferRequest,
+        answers=TransferOutcome,
+        refuses=[429, 502, 504],
     ),
     post("/v2/send-dtmf/{call_id}", send_dtmf, 204, takes=DtmfRequest, refuses=[502]),
 )
