@@ -127,6 +127,7 @@ class Transfers:
         self._call = call
         self._log = log
         self._transfer: ReferTransfer | InviteTransfer | None = None
+        self._given_up: InviteTransfer | None = None
         self._refer_unanswered = False
         self._asked = 0
         self.waits = False
@@ -304,14 +305,14 @@ class Transfers:
             return
         self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))
-        self._transfer = None
+        self._transfer, self._given_up = None, transfer
         transfer.finish(outcome)
         await self._call.transfer_failed()
 
     async def end_target(self, q850_cause: int | None) -> None:
         """Hang up the target, where there is one, because the call ends. None: normal clearing."""
-        if self._target:
-            await self._target.end(q850_cause)
+        for transfer in filter(None, (self._target, self._given_up)):
+            await transfer.end(q850_cause)
 
     # A REFER.
 
