@@ -2,7 +2,8 @@
 
     destination                  dialled as                            through
     number, national or E.164    PJSIP/{number}@{trunk}                our number's trunk
-    SIP URI                      PJSIP/{trunk}/{URI}                   the same; at a foreign host without its login
+    user at the trunk's host     PJSIP/{user}@{trunk}                  the same
+    other SIP URI                PJSIP/{trunk}/{URI}                   the same; at a foreign host without its login
     extension of the PBX         Local/{extension}@{context}/n         the dialplan
 
 A trunk's endpoint writes our number into From, whatever the channel says. Where the target is to see the caller, the
@@ -26,7 +27,7 @@ from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
 from ari_agent.errors import InvalidTransferTarget
 
-_URI: Final = re.compile(r"sips?:(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
+_URI: Final = re.compile(r"sips?:(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
 _SHOWN: Final = re.compile(r"\+?[0-9A-Za-z._*#-]{1,64}", re.ASCII)
 """What may stand as a user in From: callers write theirs as they like."""
 _CALL_ID: Final = "ARI_AGENT_CALL_ID"
@@ -116,8 +117,16 @@ def target(
     through = _through(own, shows_caller=shows_caller, is_foreign=host not in ("", _host(own.contact)))
     variables = {f"PJSIP_HEADER(add,{name})": value for name, value in request.headers.items()}
     variables |= _party(shown, instead=phone_number)
-    endpoint = f"PJSIP/{request.to}@{through.id}" if not host else f"PJSIP/{through.id}/{request.to}"
-    return Target(endpoint, variables, None if through is own else through)
+    made_before = None if through is own else through
+    return Target(_endpoint(request.to, own, through), variables, made_before)
+
+
+def _endpoint(to: str, own: TrunkEndpoint, through: TrunkEndpoint) -> str:
+    """Return what is dialled: a user at the trunk's own host goes where its calls go, over its transport."""
+    uri = _URI.fullmatch(to)
+    if uri and uri["user"] and uri["host"].lower() == _host(own.contact):
+        return f"PJSIP/{uri['user']}@{through.id}"
+    return f"PJSIP/{through.id}/{to}" if _URI.match(to) else f"PJSIP/{to}@{through.id}"
 
 
 def _host(uri: str) -> str:

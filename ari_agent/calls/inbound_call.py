@@ -58,14 +58,16 @@ class InboundCall(ReferableCall):
     async def _connect(self) -> None:
         self._log.info("call arrived", extra={"to": self._channel.dialplan.exten})
         try:
-            arrival = await self._router.receive(self._channel, self._arguments, self.call_id)
+            arrival = await self._receive()
         except CallRefused as error:
             self._refuse(error)
             return
         record = self._record = CallRecord(
             arrival.call, agent=arrival.agent, account_webhook_url=self._services.account_webhook_url
         )
-        self._sip, self._number = arrival.sip, arrival.number
+        if caller := self._transferee:
+            record.transferee(number=caller.number, name=caller.name)
+        self._sip, self._number = caller.sip if caller else arrival.sip, arrival.number
         self._advance(Routed())
         self._log.info(
             "call routed", extra={"agent_id": arrival.agent.agent_id, "agent_version": arrival.agent.version}
@@ -78,6 +80,17 @@ class InboundCall(ReferableCall):
             await self._divert(arrival, record)
             return
         await self._answer(arrival, record, saving)
+
+    async def _receive(self) -> Arrival:
+        """Ask who answers; once more where another caller's channel has taken the place of the one that was asked."""
+        while True:
+            channel = self._channel
+            try:
+                return await self._router.receive(channel, self._arguments, self.call_id)
+            except ChannelGone:
+                if channel.id == self.channel_id:
+                    raise
+                self._channel = channel.model_copy(update={"id": self.channel_id})
 
     async def _divert(self, arrival: Arrival, record: CallRecord) -> None:
         """Send the caller to the fallback number, if there is one: no slot came free."""

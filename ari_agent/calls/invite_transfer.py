@@ -188,6 +188,7 @@ class InviteTransfer(AskedTransfer):
         return SUCCEEDED
 
     async def _gone(self, gone: Gone) -> TransferOutcome | None:
+        self.leg.exists = False
         if self.phase is Phase.BRIDGED:
             self.phase = Phase.OVER
             await self._call.target_hung_up(gone.q850_cause)
@@ -201,7 +202,7 @@ class InviteTransfer(AskedTransfer):
         if self.phase not in (Phase.DIALLED, Phase.ANSWERED):
             return None
         self.phase = Phase.OVER
-        self._call.run_beside(self.leg.end(q850_cause))
+        self._call.run_beside(self.leg.end(q850_cause))  # Transfers.end_target makes sure of it
         await self._call.caller_back_from_wait()
         await self._music.stop()
         return outcome

@@ -65,6 +65,7 @@ class PhoneCall(CallSession):
         self._sip = SipHeaders()
         self._number: PhoneNumber | None = None
         self._agent_of_call: Agent | None = None
+        self._transferee: CallerIdentity | None = None
         self._digits = Digits(self._leg.send_dtmf)
         self._hold = Hold()
         self._keys = KeyPresses()
@@ -143,6 +144,7 @@ class PhoneCall(CallSession):
             return None
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._log.info("caller transferred in", extra={"from_number": caller.number})
+        self._transferee = caller
         if self._record:
             self._record.transferee(number=caller.number, name=caller.name)
             await self._save()

@@ -125,6 +125,7 @@ class Transfers:
         self._call = call
         self._log = log
         self._transfer: ReferTransfer | InviteTransfer | None = None
+        self._given_up: InviteTransfer | None = None
         self._refer_unanswered = False
         self._asked = 0
         self.waits = False
@@ -205,12 +206,8 @@ class Transfers:
     def _why_not(self, request: TransferRequest) -> str | None:
         if self._call.state is not CallState.TALKING:
             return f"the call is {self._call.state.value}, not talking"
-        if self.waits or self.serves_phone():
-            return (
-                "another transfer begins as soon as the agent's last words are heard"
-                if self.waits
-                else "the caller's phone is transferring the call"
-            )
+        if occupied := self._occupied:
+            return occupied
         if request.mode in DIALLED_MODES:
             return None
         if request.mode != "sip_refer":
@@ -218,6 +215,13 @@ class Transfers:
         if self._refer_unanswered:
             return "the far end never answered the last REFER, so it gets no other"
         return None
+
+    @property
+    def _occupied(self) -> str | None:
+        """Say which other transfer is about to begin or under way while the call is TALKING; None for none."""
+        if self.waits:
+            return "another transfer begins as soon as the agent's last words are heard"
+        return "the caller's phone is transferring the call" if self.serves_phone() else None
 
     async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""
@@ -298,14 +302,14 @@ class Transfers:
             return
         self._log.warning("transfer failed", extra=dict(_summary(transfer, outcome)))
         self._call.note_fault(_fault(transfer, outcome))
-        self._transfer = None
+        self._transfer, self._given_up = None, transfer
         transfer.finish(outcome)
         await self._call.transfer_failed()
 
     async def end_target(self, q850_cause: int | None) -> None:
         """Hang up the target, where there is one, because the call ends. None: normal clearing."""
-        if self._target:
-            await self._target.end(q850_cause)
+        for transfer in filter(None, (self._target, self._given_up)):
+            await transfer.end(q850_cause)
 
     # A REFER.
 

@@ -28,6 +28,8 @@ def dialled(
     [
         ("+14155559999", "PJSIP/+14155559999@a-trunk-1", None),
         ("00441632960000", "PJSIP/00441632960000@a-trunk-1", None),
+        ("sip:bob@C.example", "PJSIP/bob@a-trunk-1", None),
+        ("sip:c.example", "PJSIP/a-trunk-1/sip:c.example", None),
         ("sip:bob@C.example:5080", "PJSIP/a-trunk-1/sip:bob@C.example:5080", None),
         ("sip:bob@evil.example", "PJSIP/a-trunk-1-foreign/sip:bob@evil.example", "a-trunk-1-foreign"),
         ("sip:bob@[2001:db8::1]", "PJSIP/a-trunk-1-foreign/sip:bob@[2001:db8::1]", "a-trunk-1-foreign"),

@@ -159,6 +159,12 @@ async def test_the_target_of_a_live_transfer_stays_and_that_of_an_earlier_one_go
         assert found.removed() == {f"DELETE /channels/{targets[0]}", f"DELETE /channels/{targets[0]}%3B2"}
 
 
+async def test_a_target_that_has_become_the_caller_stays() -> None:
+    target = f"{APP}-target-0-call_live"
+    async with swept([channel(target)], [], Calls(calls=["call_live"], channels=[target])) as found:
+        assert found.removed() == set()
+
+
 async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:
     channels = [channel(f"{APP}-media-call_{number}") for number in (1, 2)]
     async with swept(channels, [], Calls(), refuses="call_1") as found:

@@ -284,8 +284,9 @@ class SipCaller(asyncio.DatagramProtocol):
 
     def replaces(self) -> str:
         """The Replaces header (RFC 3891) of an INVITE that takes our place."""
-        dialog = self._need_dialog()
-        return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+        dialog, ringing = self._need_dialog(), self._provisional()
+        to_tag = dialog.remote_tag or (tag_of(ringing.need("To")) if ringing else None)
+        return f"{dialog.call_id};to-tag={to_tag};from-tag={dialog.local_tag}"
 
     async def hold(self) -> None:
         """Re-INVITE with sendonly, and silence on the line."""

@@ -156,8 +156,8 @@ async def test_an_extension_is_one_of_the_own_pbx(stage: Stage) -> None:
 
 async def test_an_extension_that_the_pbx_does_not_have_is_told_at_once(stage: Stage) -> None:
     async with stage.connected(echo) as call:
-        await call.agent.transfer("102")
+        await call.agent.transfer("109")
         assert "the dialplan's context desks has no such extension" in (await call.agent.transfer_result())["message"]
-        reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": "102"})
+        reply = await stage.controller.post(f"/v2/transfer-call/{call.call_id}", {"to": "109"})
         assert reply.json["status"] == "failed"
         await call.hears_itself()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.agent_server import echo
+from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_message import SipMessage, uri_of
 from tests.fakes.sound import noise, strongest_tone
 from tests.integration.stage import CALLER_NUMBER, Stage
@@ -166,4 +167,34 @@ async def test_an_extension_of_the_pbx(stage: Stage, extension: str, status: str
             await call.hears_itself()
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == ("call_transfer" if status == "succeeded" else "user_hangup")
+    await nothing_is_left(stage)
+
+
+async def test_whom_we_have_called_is_shown_as_the_caller_too(stage: Stage) -> None:
+    server_agent = stage.agents.agent()
+    agent_id = await stage.create_agent(server_agent)
+    pbx = (stage.pbx.bind, stage.pbx.sip_port)
+    async with (
+        SipCallee(pbx=pbx, address=TARGET_ADDRESS) as called,
+        SipCallee(pbx=pbx, address=TARGET_ADDRESS) as target,
+    ):
+        number = await stage.import_number(
+            None,
+            termination_uri=called.uri,
+            transport="UDP",
+            outbound_agents=[{"agent_id": agent_id, "weight": 1}],
+        )
+        body = {"from_number": number, "to_number": "+14155550199"}
+        record = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json
+        await called.picks_up()
+        agent = await server_agent.call()
+        await stage.begun(record["call_id"])
+        await agent.transfer(f"sip:sales@{target.uri}", mode="sip_invite", show_transferee_as_caller=True)
+        invite = await target.picks_up()
+        assert user_of(invite.need("From")) == "+14155550199"
+        await agent.gone()
+        await target.hang_up()
+        await called.bye()
+    ended = await stage.controller.ended_call(record["call_id"])
+    assert ended["disconnection_reason"] == "call_transfer"
     await nothing_is_left(stage)

@@ -5,13 +5,18 @@ One call stays one call, with the agent that it has.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.fakes.agent_server import echo
+import pytest
+
+from tests.fakes.agent_server import Agent, echo
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_caller import SipCaller
+from tests.fakes.sound import noise
+from tests.fakes.webhook_server import Answer
 from tests.integration.stage import RECEPTION_ADDRESS, Connected, Stage
 
 RECEPTION: dict[str, Any] = {"address": RECEPTION_ADDRESS, "user": "+14155550177"}
@@ -53,6 +58,79 @@ async def test_an_invite_with_replaces_takes_the_callers_place(stage: Stage) -> 
     record = await ended_once(stage, call.call_id)
     assert record["disconnection_reason"] == "user_hangup"
     assert record["retell_llm_dynamic_variables"] == {"transferee_number": "+14155550177"}
+    assert calls_in(stage.controller.log_text()[logged:]) == 1
+
+
+@asynccontextmanager
+async def ringing(stage: Stage) -> AsyncIterator[tuple[Agent, str, str]]:
+    """An agent, its id and its number, whose calls ring for a second."""
+    agent = stage.agents.agent(echo)
+    hook = stage.webhooks.hook(Answer.inbound(delay_s=1.0))
+    agent_id = await stage.create_agent(agent)
+    yield agent, agent_id, await stage.import_number(agent_id, inbound_webhook_url=hook.url)
+
+
+async def test_a_call_that_still_rings_in_is_not_taken_by_replaces(stage: Stage) -> None:
+    async with (
+        ringing(stage) as (agent, agent_id, number),
+        stage.caller() as phone,
+        stage.caller(**RECEPTION) as colleague,
+    ):
+        await phone.dial(number)
+        await phone.ringing()
+        await colleague.dial(number, headers=[("Replaces", phone.replaces())])
+        assert (await colleague.refused()).status == 481
+        await phone.answered()
+        agent_call = await agent.call()
+        call = Connected(phone, agent_call, str(agent_call.about["call_id"]), number, agent_id)
+        await call.hears_itself()
+    await ended_once(stage, call.call_id)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.5])
+async def test_a_caller_may_be_handed_over_while_the_agents_number_rings(stage: Stage, pause_s: float) -> None:
+    async with (
+        ringing(stage) as (agent, agent_id, number),
+        stage.caller(**CALLER) as caller,
+        stage.caller(**RECEPTION) as talks,
+        stage.caller(**RECEPTION) as asks,
+    ):
+        logged = len(stage.controller.log_text())
+        await caller.call("waits")
+        await talks.call("reception")
+        await asks.dial(number)
+        await asks.ringing()
+        await asyncio.sleep(pause_s)
+        assert (await talks.hand_over_to(asks)).status == 202
+        agent_call = await agent.call()
+        call = Connected(caller, agent_call, str(agent_call.about["call_id"]), number, agent_id)
+        await talks.hang_up_if_up()
+        await call.hears_itself()
+    record = await ended_once(stage, call.call_id)
+    assert record["from_number"] == RECEPTION["user"]
+    assert record["retell_llm_dynamic_variables"] == {"transferee_number": "+14155550123", "transferee_name": "Ada"}
+    assert calls_in(stage.controller.log_text()[logged:]) == 1
+
+
+async def test_a_ringing_call_that_another_picks_up_is_over_and_no_other_begins(stage: Stage) -> None:
+    await stage.pbx.cli("module load app_directed_pickup.so")
+    async with (
+        ringing(stage) as (_, _, number),
+        stage.caller(**CALLER) as phone,
+        stage.caller(**RECEPTION) as colleague,
+    ):
+        logged = len(stage.controller.log_text())
+        await phone.dial(f"*74{number[1:]}")
+        await stage.controller.logged(f"to={number}")
+        ring = (await stage.pbx.cli("core show channels concise")).partition(f"Local/{number}")[2].partition(";1")[0]
+        await stage.pbx.cli(f"dialplan set global RINGING_PHONE Local/{number}{ring}")
+        await colleague.call("picks-up")
+        await phone.answered()
+        said = noise(0.5)
+        phone.audio.say(said)
+        await phone.audio.said()
+        await colleague.audio.hears()
+    await stage.idle()
     assert calls_in(stage.controller.log_text()[logged:]) == 1
 
 

@@ -17,12 +17,13 @@ import pytest_asyncio
 
 from tests.fakes.flite import program as flite
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, Script, until
+from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_caller import ReferPlan, SipCaller
 from tests.fakes.sip_message import uri_of
 from tests.fakes.sipp_callee import answers
 from tests.fakes.sound import Samples, read_wav
 from tests.fakes.webhook_server import Answer
-from tests.integration.stage import Stage, staged
+from tests.integration.stage import CALLER_NUMBER, Stage, staged
 from tests.integration.test_outbound import trunk
 
 SPEECH: Final = Path(__file__).parents[1] / "data" / "speech"
@@ -84,11 +85,17 @@ def _agents(message: Message) -> str:
 
 
 @asynccontextmanager
-async def connected(stage: Stage, agent: LlmAgent, *, fields: Mapping[str, Any] | None = None) -> AsyncIterator[Talk]:
-    """A caller through to this agent."""
+async def connected(
+    stage: Stage,
+    agent: LlmAgent,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    number: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Talk]:
+    """A caller through to this agent. fields, number: of the agent and of the number."""
     body = {"response_engine": agent.engine, "voice_id": "flite-slt", **(fields or {})}
     agent_id = (await stage.controller.post("/create-agent", body, expect=201)).json["agent_id"]
-    dialled = await stage.import_number(agent_id)
+    dialled = await stage.import_number(agent_id, **(number or {}))
     async with stage.caller() as caller:
         await caller.call(dialled)
         await until(lambda: bool(agent.talks))
@@ -132,6 +139,18 @@ async def test_a_conversation(talking: Stage, llms: LlmServer) -> None:
     for stretch in ("e2e", "asr", "llm", "tts"):
         assert record["latency"][stretch]["num"] >= 1, record["latency"]
     print(record["latency"])
+
+
+async def test_a_transfer_that_shows_the_caller_is_dialled(talking: Stage, llms: LlmServer) -> None:
+    wish = {"transfer_number": "+14155559999", "show_transferee_as_caller": True}
+    agent = llms.agent(opening=({**opening()[0], **wish},))
+    async with SipCallee(pbx=(talking.pbx.bind, talking.pbx.sip_port), address="127.0.0.4") as target:
+        trunk_to_it = {"termination_uri": target.uri, "transport": "UDP"}
+        async with connected(talking, agent, number=trunk_to_it) as talk:
+            invite = await target.picks_up()
+            assert uri_of(invite.need("From")).startswith(f"sip:{CALLER_NUMBER}@")
+            await talking.controller.logged(f"call bridged call_id={talk.call_id}")
+    assert (await talking.controller.ended_call(talk.call_id))["disconnection_reason"] == "call_transfer"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import aiohttp
 import pytest
 
+from ari_agent.contract.parsing.redacted_url import basic_authorization
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_callee import SipCallee
 from tests.integration.stage import Connected, Stage
@@ -167,4 +169,31 @@ async def test_what_cannot_or_must_not_be_dialled_is_refused_in_words(
         await call.hears_itself()
         assert target.received == []
     assert await transfer_events(stage, call.call_id) == []
+    await nothing_is_left(stage)
+
+
+async def test_without_a_number_of_ours_there_is_no_trunk_and_the_agent_is_told_so(stage: Stage) -> None:
+    server_agent = stage.agents.agent(echo)
+    agent_id = await stage.create_agent(server_agent)
+    async with stage.caller() as caller:
+        await caller.call("by-agent", headers=[("X-Agent-Id", agent_id)])
+        agent = await server_agent.call()
+        await stage.begun(str(agent.about["call_id"]))
+        await agent.transfer(TO, mode="sip_invite")
+        assert "no number with a trunk" in (await agent.transfer_result())["message"]
+    await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("shows_caller", [False, True])
+async def test_a_trunk_that_asterisk_has_lost_is_made_again(stage: Stage, shows_caller: bool) -> None:
+    async with connected_with_target(stage) as (call, target):
+        name = f"ari_agent-trunk-{call.number[1:]}"
+        login = {"Authorization": basic_authorization(stage.pbx.ari_username, stage.pbx.ari_password)}
+        async with aiohttp.ClientSession(headers=login) as ari:
+            for kind in ("endpoint", "aor"):
+                url = f"{stage.pbx.ari_url}/asterisk/config/dynamic/res_pjsip/{kind}/{name}"
+                assert (await ari.delete(url)).status == 204
+        await call.agent.transfer(TO, mode="sip_invite", show_transferee_as_caller=shows_caller)
+        await target.picks_up()
+        assert (await call.agent.transfer_result())["status"] == "succeeded"
     await nothing_is_left(stage)
