@@ -154,6 +154,7 @@ WAITING: Final = (
     "metric_samples",
     "name_resolver",
     "reach",
+    "self_check",
     "stop_signals",
     "asterisk.agent_variables",
     "asterisk.ari",
@@ -387,7 +388,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 Those of CONSTRUCTS are absent: they know all.
 """
 
-CONSTRUCTS: Final = frozenset({"__main__", "app", "demo", "metric_samples"})
+CONSTRUCTS: Final = frozenset({"__main__", "app", "demo", "metric_samples", "self_check"})
 
 
 @dataclass(frozen=True, slots=True)
