@@ -327,16 +327,15 @@ class Handoff:
         yield from self._begin(phase)
 
     def _begin(self, phase: Phase) -> Iterator[Order]:
-        if phase is Phase.DETECTING:
-            yield Tell("answered", "target")
-            yield Detect()
-        elif phase is Phase.CUE:
-            yield PlayCue()
-        elif phase is Phase.BRIDGED:
-            yield Bridge(self._is_joined)
-        elif (speaker := self._plan.speaker(phase)) is Speaker.AGENT and not self._has_agent:
+        speaker = self._plan.speaker(phase)
+        if speaker is None:
+            yield from {
+                Phase.DETECTING: (Tell("answered", "target"), Detect()),
+                Phase.CUE: (PlayCue(),),
+                Phase.BRIDGED: (Bridge(self._is_joined),),
+            }[phase]
+        elif speaker is Speaker.AGENT and not self._has_agent:
             yield from self._next()
-        elif speaker is not None:
-            is_private = phase is Phase.PRIVATE
-            yield Tell("private_handoff", "target") if is_private else Tell("public_handoff", "both")
+        else:
+            yield Tell("private_handoff", "target") if phase is Phase.PRIVATE else Tell("public_handoff", "both")
             yield Speak(phase, speaker)

@@ -33,7 +33,7 @@ class Verdict(Enum):
 class MachineDetector:
     """Finds out whether a human or a machine answered one call. channel_id: of the channel that listens.
 
-    has_failed: it cannot listen.
+    has_failed: it cannot find that out, because Asterisk has refused something.
     """
 
     def __init__(self, ari: Ari, *, app: str, call_id: str, of_target: bool = False) -> None:
@@ -56,6 +56,7 @@ class MachineDetector:
             await self._ari.continue_in_dialplan(self.channel_id, context=AMD_CONTEXT, extension=AMD_EXTENSION)
         except AsteriskError as error:
             log.warning("no machine detection: %s", error, extra={"channel_id": self.channel_id})
+            self.has_failed = True
 
     def is_listening(self, event: AriEvent) -> bool:
         """Return whether this event says that the listening channel exists and waits to be analysed."""
@@ -66,6 +67,10 @@ class MachineDetector:
         if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
             return next((verdict for verdict in Verdict if verdict.value == event.value), None)
         return None
+
+    def found_nothing(self, event: AriEvent) -> bool:
+        """Whether this event says that the listening channel is gone, as when the dialplan has no detection."""
+        return isinstance(event, ChannelDestroyed) and event.channel_id == self.channel_id
 
     def greeting_is_over(self, event: AriEvent) -> bool:
         """Whether this event says that the machine is silent now, or that nobody listens for that any more.

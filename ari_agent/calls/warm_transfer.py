@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ari_agent.asterisk.events import AriEvent, ChannelStateChange
+from ari_agent.asterisk.events import AriEvent, ChannelStateChange, ChannelVarset
 from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.consultation import Consultation
 from ari_agent.calls.handoff import (
@@ -134,7 +134,7 @@ class WarmTransfer(InviteTransfer):
         self._speech: dict[HandoffPhase, asyncio.Future[bytes | None]] = {}
         self._phase_over = asyncio.Event()
         self._cause: int | None = None  # of our CANCEL or BYE to the target
-        self._has_rung = self._is_cancelled = False
+        self._has_rung = self._is_cancelled = self._is_analysed = False
 
     # What was asked for.
 
@@ -193,14 +193,25 @@ class WarmTransfer(InviteTransfer):
         return await super().observe(event)
 
     async def _detected(self, event: AriEvent) -> TransferOutcome | None:
+        """Note what is found out; a human is assumed where nothing can be, but not where AMD() does not know."""
         if self._detector.is_listening(event):
-            self._call.run_beside(self._detector.analyse())
-        match self._detector.verdict(event):
-            case Verdict.HUMAN:
-                return await self._feed(HumanHeard())
-            case Verdict.MACHINE:
-                return await self._feed(MachineHeard())
+            self._call.run_beside(self._analyse())
+        if isinstance(event, ChannelVarset) and event.variable == "AMDSTATUS":
+            self._is_analysed = True
+        verdict = self._detector.verdict(event)
+        if verdict is Verdict.MACHINE:
+            return await self._feed(MachineHeard())
+        if verdict is Verdict.HUMAN or (self._detector.found_nothing(event) and not self._is_analysed):
+            return await self._feed(HumanHeard())
         return None
+
+    async def _analyse(self) -> None:
+        await self._detector.analyse()
+        self._assume_human_if_failed()
+
+    def _assume_human_if_failed(self) -> None:
+        if self._detector.has_failed:
+            self._post(0, HandoffPhase.DETECTING, HumanHeard())
 
     async def decide(self, decision: TransferDecision) -> TransferOutcome | None:
         """Do what the agent decides: cancel at once, or end the phase once what it said was heard."""
@@ -289,8 +300,7 @@ class WarmTransfer(InviteTransfer):
     async def _detect(self) -> None:
         phase = HandoffPhase.DETECTING
         await self._detector.listen(self.leg.channel_id)
-        if self._detector.has_failed:
-            self._post(0, phase, HumanHeard())
+        self._assume_human_if_failed()
         self._post(self.request.agent_detection_timeout_ms, phase, NobodyHeard())
 
     def _tell_agent(self, status: str, hears: str) -> None:

@@ -13,6 +13,7 @@ from ari_agent.agents.control import (
     read_update,
     refusal,
     transfer_answer,
+    transfer_progress,
     voicemail_notice,
 )
 from ari_agent.agents.message import Asked, CallFacts, Refused, TranscriptMessage
@@ -27,7 +28,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
-from ari_agent.contract.transfer_progress import TransferDecision
+from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 from tests.agents.test_message import JSON
 
 
@@ -161,3 +162,12 @@ def test_live_control_says_only_what_is_asked() -> None:
         "call_control": {"trigger_response": True, "additional_context": "The card expired."},
     }
     assert live_control(CallControl(trigger_response=False)) == {"event": "call_control", "call_control": {}}
+
+
+def test_an_agent_is_told_who_hears_it_in_a_transfer() -> None:
+    assert transfer_progress(TransferProgress(status="ringing", hears="nobody")) == {
+        "event": "transfer",
+        "transfer": {"status": "ringing", "hears": "nobody"},
+    }
+    handoff = {"status": "public_handoff", "hears": "both", "message": "Goodbye.", "spoken_by": "agent"}
+    assert transfer_progress(TransferProgress.model_validate(handoff)) == {"event": "transfer", "transfer": handoff}

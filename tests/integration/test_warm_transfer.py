@@ -163,6 +163,12 @@ async def says_nothing(_: AgentCall, target: SipCallee) -> None:
     await target.bye()
 
 
+async def hangs_up_before_it_is_known(_: AgentCall, target: SipCallee) -> None:
+    await target.picks_up()
+    await asyncio.sleep(0.5)
+    await target.hang_up()
+
+
 async def hangs_up_in_the_whisper(agent: AgentCall, target: SipCallee) -> None:
     await whispers(agent, target)
     await target.hang_up()
@@ -193,6 +199,9 @@ FAILURES: Final = {
     "a machine": Failing(is_machine, {"message": "an answering machine took the call"}, {}),
     "no human in time": Failing(
         says_nothing, {"message": "no human was heard in time"}, {"agent_detection_timeout_ms": 1000}
+    ),
+    "hung up before it is known": Failing(
+        hangs_up_before_it_is_known, {"message": "the target hung up"}, {"enable_bridge_audio_cue": False}
     ),
     "hung up in the whisper": Failing(hangs_up_in_the_whisper, {"message": "the target hung up"}, HUMAN),
     "cancelled while it rings": Failing(
@@ -326,6 +335,18 @@ async def test_music_of_a_transfer_that_follows_at_once_goes_on(stage: Stage) ->
         await target.cancelled()
         heard = as_sent(call.caller.audio.heard)
         assert longest_silence_ms(heard[-8 * 4000 :]) <= LONGEST_SILENCE_MS
+
+
+async def test_whoever_answers_is_a_human_where_the_dialplan_has_no_detection(stage: Stage) -> None:
+    await stage.pbx.cli("dialplan remove context ari-agent-amd")
+    try:
+        async with connected_with_target(stage) as (call, target):
+            await call.agent.transfer(TO, mode="warm", **PRIVATE)
+            await target.picks_up()
+            await told(call.agent, "private_handoff", timeout_s=5)
+    finally:
+        await stage.pbx.cli("dialplan reload")
+    await stage.idle()
 
 
 async def test_there_is_nothing_to_decide_without_a_warm_transfer(stage: Stage) -> None:
