@@ -21,6 +21,7 @@ PURE: Final = (
     "routing.*",
     "routing.system_variables",
     "routing.variables",
+    "asterisk.answers",
     "asterisk.caller_refer",
     "asterisk.causes",
     "asterisk.codecs",

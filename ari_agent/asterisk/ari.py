@@ -11,11 +11,10 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Final
 
 from ari_agent.asterisk.agent_variables import AgentVariables
+from ari_agent.asterisk.answers import read, read_all, text_in
 from ari_agent.asterisk.channel_variables import ChannelVariables
 from ari_agent.asterisk.event_socket import HEARTBEAT_S, EventCounters, EventSocket
 from ari_agent.asterisk.events import AriEvent, Bridge, Channel
@@ -32,8 +31,6 @@ ADD_PATIENCE_S: Final = 10.0
 """How long a new channel may take to enter the application where Asterisk has too much to do; its caller rings on."""
 _FIRST_ADD_RETRY_S: Final = 0.02
 _LAST_ADD_RETRY_S: Final = 1.0
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +223,7 @@ class Ari:
     async def rtp_statistics(self, channel_id: str) -> RtpStatistics:
         """Return what Asterisk has counted of a channel's RTP so far."""
         path = path_of("channels", channel_id, "rtp_statistics")
-        return _read(RtpStatistics, "GET", path, await self._rest.request("rtpstatistics", "GET", path))
+        return read(RtpStatistics, "GET", path, await self._rest.request("rtpstatistics", "GET", path))
 
     # --- calls of our own
 
@@ -240,7 +237,7 @@ class Ari:
         """
         path = path_of("channels", "create")
         body = {"channelId": channel_id, "endpoint": endpoint, "app": self.app, "variables": dict(variables)}
-        return _read(Channel, "POST", path, await self._rest.request("create", "POST", path, body=body))
+        return read(Channel, "POST", path, await self._rest.request("create", "POST", path, body=body))
 
     async def dial(self, channel_id: str, *, timeout_s: int) -> None:
         """Send the INVITE of a channel and return at once.
@@ -318,7 +315,7 @@ class Ari:
         }
         if variables:
             body["variables"] = dict(variables)
-        channel = _read(Channel, "POST", path, await self._rest.request("externalMedia", "POST", path, body=body))
+        channel = read(Channel, "POST", path, await self._rest.request("externalMedia", "POST", path, body=body))
         local = dict(channel.channelvars)
         names = ("UNICASTRTP_LOCAL_ADDRESS", "UNICASTRTP_LOCAL_PORT")
         if not all(local.get(name) for name in names):
@@ -406,11 +403,11 @@ class Ari:
 
     async def channels(self) -> list[Channel]:
         """Return all channels of this Asterisk, also those of other applications."""
-        return _read_all(Channel, "/channels", await self._rest.request("list", "GET", "/channels"))
+        return read_all(Channel, "/channels", await self._rest.request("list", "GET", "/channels"))
 
     async def bridges(self) -> list[Bridge]:
         """Return all bridges of this Asterisk, also those of other applications."""
-        return _read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
+        return read_all(Bridge, "/bridges", await self._rest.request("list", "GET", "/bridges"))
 
     async def modules(self) -> frozenset[str]:
         """Return the names of the modules that are running, such as `chan_rtp.so`."""
@@ -421,32 +418,14 @@ class Ari:
     async def asterisk_info(self) -> str:
         """Return Asterisk's version, and keep it in `asterisk_version`, and its start in `started_at`."""
         answer = await self._rest.request("getInfo", "GET", "/asterisk/info", parameters={"only": "system,status"})
-        version = _text_in(answer, "system", "version") or "unknown"
-        self.started_at = _text_in(answer, "status", "startup_time")
+        version = text_in(answer, "system", "version") or "unknown"
+        self.started_at = text_in(answer, "status", "startup_time")
         if version != self.asterisk_version:
             self.asterisk_version = version
             self._variables.forget()
         return version
 
 
-def _text_in(answer: Any, *keys: str) -> str | None:
-    for key in keys:
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    return None if answer is None else str(answer)
-
-
 def _object_path(kind: str, object_id: str) -> str:
     # Always res_pjsip, also for kinds that another module of Asterisk owns.
     return path_of("asterisk", "config", "dynamic", "res_pjsip", kind, object_id)
-
-
-def _read(model: type[_Model], method: str, path: str, answer: Any) -> _Model:
-    try:
-        return model.model_validate(answer)
-    except ValidationError as error:
-        raise AsteriskRefused(method, path, 200, f"not a {model.__name__}: {error.error_count()} faults") from None
-
-
-def _read_all(model: type[_Model], path: str, answer: Any) -> list[_Model]:
-    items: Iterable[Any] = answer if isinstance(answer, list) else ()
-    return [_read(model, "GET", path, item) for item in items]
