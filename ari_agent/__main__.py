@@ -18,12 +18,13 @@ from typing import Any
 import uvloop
 
 from ari_agent import logs
-from ari_agent.app import check, serve
+from ari_agent.app import serve
 from ari_agent.check.dial import Question, add_dial, check_dial
 from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
+from ari_agent.self_check import check
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
 
 FAILED, WRONG_SETTING = 1, 2

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -26,7 +24,6 @@ from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
-from ari_agent.asterisk.inspection import Inspection
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
@@ -45,13 +42,9 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
-from ari_agent.check.machine import audio_address_problem, is_serving
-from ari_agent.check.report import Entry
-from ari_agent.check.runner import run_checks
-from ari_agent.check.surroundings import Surroundings, stored_in
-from ari_agent.check.table import CHECKS
+from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
-from ari_agent.config import PREFIX, SERVICE_ENVIRONMENT, Settings
+from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -134,7 +127,7 @@ async def controller(
         stack.push_async_callback(ari.close)
         records = RecordWriter(store, account_webhook_url=settings.webhook_url)
         await records.close_abandoned(now_ms())
-        speech = await stack.enter_async_context(_started_speech(settings, http))
+        speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
@@ -337,7 +330,7 @@ async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
+async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
     """Start the speech to text and text to speech of text agents; None where they are not set.
 
     Raises:
@@ -418,38 +411,3 @@ async def _listen(stack: AsyncExitStack, api: web.Application, settings: Setting
             f"{PREFIX}BIND: cannot listen on {settings.bind.host}:{settings.bind.port}: {error.strerror}"
         ) from None
     log.info("API listens", extra={"address": runner.addresses[0]})
-
-
-async def check(settings: Settings, *, config_file: Path | None = None, deep: bool = False) -> list[Entry]:
-    """Look at everything that calls need, as it is set. Leaves everything as it is.
-
-    config_file: the file of settings, if there is one. deep: open the websockets of agents, too.
-    """
-    inspection = Inspection(
-        url=settings.ari_url,
-        username=settings.ari_username,
-        password=settings.ari_password.get_secret_value(),
-        app=settings.app,
-    )
-    files = [Path(".env"), *SERVICE_ENVIRONMENT, *([config_file] if config_file else [])]
-    try:
-        stored, database_files = await stored_in(settings)
-        around = Surroundings(
-            settings=settings,
-            inspection=inspection,
-            stored=stored,
-            serving=await is_serving(*settings.bind),
-            secret_files=[*files, *database_files],
-            start_speech=lambda: _check_speech(settings),
-            now_s=time.time,
-            deep=deep,
-        )
-        return await run_checks(CHECKS, around)
-    finally:
-        await inspection.close()
-
-
-@asynccontextmanager
-async def _check_speech(settings: Settings) -> AsyncIterator[None]:
-    async with http_client() as http, _started_speech(settings, http):
-        yield

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ari_agent.app import check, controller
+from ari_agent.app import controller
 from ari_agent.check.finding import Status
 from ari_agent.config import Settings
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.self_check import check
 
 
 async def test_a_provider_of_speech_that_lacks_something_is_named(tmp_path: Path) -> None:

@@ -129,7 +129,11 @@ ROUTES: Final = (
         refuses=[502],
     ),
     post(
-        "/v2/transfer-call/{call_id}", transfer_call, takes=TransferRequest, answers=TransferOutcome, refuses=[502, 504]
+        "/v2/transfer-call/{call_id}",
+        transfer_call,
+        takes=TransferRequest,
+        answers=TransferOutcome,
+        refuses=[429, 502, 504],
     ),
     post("/v2/send-dtmf/{call_id}", send_dtmf, 204, takes=DtmfRequest, refuses=[502]),
 )

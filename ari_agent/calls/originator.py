@@ -152,8 +152,8 @@ class Originator:
         choice = self._choice(number, task)
         found = await self._store.agents.get(choice.agent_id, choice.version)
         agent = prepare_for_call(found, choice, task.agent_override, has_speech=self._has_speech)
-        headers = task.custom_sip_headers or {}
-        async with AsyncExitStack() as exits, self._dial_guard.admitting(Dial(task.to_number, number, agent, headers)):
+        dial = Dial(task.to_number, number, agent, task.custom_sip_headers or {}, through_trunk=True)
+        async with AsyncExitStack() as exits, self._dial_guard.admitting(dial):
             if not self._dialler.can_dial:
                 raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
             await exits.enter_async_context(self._slots.outbound(batch_reserve=batch_reserve))

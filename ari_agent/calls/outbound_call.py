@@ -165,7 +165,6 @@ class OutboundCall(ReferableCall):
         await self._dial()
         self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._answered.wait()
-        await self._handle_refers()
         try:
             # For a REFER: where a bare number is to be understood, and who refers.
             self._sip = await read_far_end(self._services.ari, self.channel_id)

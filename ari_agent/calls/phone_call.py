@@ -131,6 +131,7 @@ class PhoneCall(CallSession):
         """Go on with the channel that has taken the caller's place in our bridge: an attended transfer."""
         self._go_on_with(channel.id, replaced_channel_id=replaced.id)
         self._start_task(self._leg.let_go(replaced.id))
+        self._start_task(self._handle_refers())
         if channel.name.startswith("Local/"):  # a link to another bridge: BridgeAttendedTransfer says who is there
             return
         if caller := await self._learn_transferee(channel):
@@ -140,11 +141,11 @@ class PhoneCall(CallSession):
         self._log.info("caller replaced", extra={"replaced_channel_id": replaced_channel_id})
         self._log.learn(channel_id=channel_id)
         self._leg.replace_channel(channel_id)
-        self._start_task(self._handle_refers())
         self._caller_returns(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
 
     async def _handle_refers(self) -> None:
+        """Have Asterisk do as the settings say with REFERs of the caller's phone; trunks of ours take none anyway."""
         await self._leg.handle_refers(self._services.caller_transfers)
 
     async def _bridges_joined(self, event: BridgeAttendedTransfer) -> None:

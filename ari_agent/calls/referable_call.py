@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -60,10 +61,10 @@ class ReferableCall(TwoLegCall):
         except (ValidationError, CallError, AsteriskError) as error:
             why = explain(error, root="transfer") if isinstance(error, ValidationError) else str(error)
             self._log.warning("REFER of the caller's phone declined: %s", why, extra={"to": wanted.destination})
-            self._start_task(phone.decline())
+            await phone.decline()
             return
         if self._transfers.serves_phone():
-            self._start_task(phone.accept())
+            await phone.accept()
 
     def _new_caller_transfer(self, request: TransferRequest, tell: TellOutcome, attempt: int) -> CallerTransfer:
         services = self._services
@@ -101,11 +102,16 @@ class ReferableCall(TwoLegCall):
         self._caller_leaves(HoldReason.TRANSFER)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        """Hang up a target that has become the caller, because there is no dialplan behind its channel."""
+        """Hang up a target that has become the caller, because there is no dialplan behind its channel.
+
+        And phones whose place others have: they may not have been hung up yet.
+        """
         if teardown.continues_in_dialplan and call_of_target_channel(self._services.app, self.channel_id):
             cause = teardown.q850_cause or NORMAL_CLEARING
             teardown = replace(teardown, continues_in_dialplan=False, q850_cause=cause)
-        await super()._disconnect_caller(teardown)
+        await asyncio.gather(
+            super()._disconnect_caller(teardown), *(self._leg.let_go(phone_id) for phone_id in self._phones_that_left)
+        )
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **TwoLegCall.effects,

@@ -215,12 +215,8 @@ class Transfers:
     def _why_not(self, request: TransferRequest) -> str | None:
         if self._call.state is not CallState.TALKING:
             return f"the call is {self._call.state.value}, not talking"
-        if self.waits or self.serves_phone():
-            return (
-                "another transfer begins as soon as the agent's last words are heard"
-                if self.waits
-                else "the caller's phone is transferring the call"
-            )
+        if occupied := self._occupied:
+            return occupied
         if request.mode in DIALLED_MODES:
             return None
         if request.mode != "sip_refer":
@@ -228,6 +224,13 @@ class Transfers:
         if self._refer_unanswered:
             return "the far end never answered the last REFER, so it gets no other"
         return None
+
+    @property
+    def _occupied(self) -> str | None:
+        """Say which other transfer is about to begin or under way while the call is TALKING; None for none."""
+        if self.waits:
+            return "another transfer begins as soon as the agent's last words are heard"
+        return "the caller's phone is transferring the call" if self.serves_phone() else None
 
     async def observe(self, event: StasisStart | ChannelVarset) -> None:
         """Take note of an event of a caller who is away in a transfer."""

@@ -99,7 +99,7 @@ class ChatService:
         )
         agent = await self._agent(chosen)
         try:
-            self._services.dial_rules.check(Dial(request.to_number, number, agent))
+            self._services.dial_rules.check(Dial(request.to_number, number, agent, through_trunk=True))
         except DialRefused as refusal:
             facts = {"rule": refusal.rule.value, "from": request.from_number, "to": request.to_number}
             log.warning("chat not begun: %s", refusal, extra=facts)

@@ -17,11 +17,10 @@ import aiohttp
 
 from ari_agent.api.connection_limits import files_for
 from ari_agent.check.finding import Finding, failed, ok, skipped, warning
-from ari_agent.check.surroundings import Surroundings
-from ari_agent.errors import NoRtpPort, SpeechUnavailable, StoreError
+from ari_agent.check.surroundings import DatabaseFacts, Surroundings
+from ari_agent.errors import NoRtpPort, SpeechUnavailable
 from ari_agent.file_limit import MOST_FILES
 from ari_agent.media.socket import RtpPorts
-from ari_agent.store.store import Store
 
 _PATIENCE_S = 2.0
 _LITTLE_BYTES: Final = 1024**3
@@ -31,27 +30,17 @@ _SECRET = re.compile(r"^\s*(?:export\s+)?\w*(?:PASSWORD|KEY)[ \t]*=[ \t]*[\"']?[
 
 async def check_database(around: Surroundings) -> list[Finding]:
     """Tell whether `serve` could write to the database, and has room there."""
-    settings = around.settings
-    return await try_database(settings.database_url, folder_is_made=settings.database_is_default)
+    return told_of_database(around.database)
 
 
-async def try_database(database_url: str, *, folder_is_made: bool = False) -> list[Finding]:
-    """Tell whether `serve` could write to a database. Makes none, and changes none.
-
-    folder_is_made: `serve` makes its folder, too, where it is missing.
-    """
-    try:
-        store = Store(database_url)
-        try:
-            there = await store.try_out(folder_is_made=folder_is_made)
-        finally:
-            await store.close()
-    except StoreError as error:
-        return failed(f"ARI_AGENT_DATABASE_URL: {error}", "set it to a database that this user may write to")
-    what = f"{store.shown_url} {'can be written' if there else 'will be made at the first start'}"
-    if store.file is None:
+def told_of_database(database: DatabaseFacts) -> list[Finding]:
+    """Tell what was found out about a database, and how much room its disk has."""
+    if database.fault:
+        return failed(f"ARI_AGENT_DATABASE_URL: {database.fault}", "set it to a database that this user may write to")
+    what = f"{database.shown_url} {'can be written' if database.is_there else 'will be made at the first start'}"
+    if database.file is None:
         return ok(what)
-    free = shutil.disk_usage(next(path for path in store.file.parents if path.exists())).free
+    free = shutil.disk_usage(next(path for path in database.file.parents if path.exists())).free
     if free < _LITTLE_BYTES:
         tell = failed if free < _TOO_LITTLE_BYTES else warning
         return tell(f"{what}; only {free // 1024**2} MB are free on its disk", "make room: records need it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,14 +21,6 @@ _MOST = 2000
 
 class CheckedSettings(Protocol):
     """The settings that checks read, as the configuration has them."""
-
-    @property
-    def database_url(self) -> str:
-        """SQLAlchemy URL."""
-
-    @property
-    def database_is_default(self) -> bool:
-        """Whether nobody has set it; `serve` then makes its folder."""
 
     @property
     def bind(self) -> tuple[str, int]:
@@ -72,16 +64,31 @@ class CheckedSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What was found out about the database. shown_url: without the password. fault: why `serve` could not use it.
+
+    is_there: it need not be made. file: None where it is no file.
+    """
+
+    shown_url: str
+    file: Path | None = None
+    is_there: bool = False
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Everything that a check may ask.
 
-    serving: a controller listens at ARI_AGENT_BIND already. secret_files: files that may hold passwords and keys.
+    stored: what the database holds. serving: a controller listens at ARI_AGENT_BIND already. secret_files: those that
+    may hold passwords and keys.
     start_speech: starts the providers of speech as `serve` does, and ends them. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970.
     """
 
     settings: CheckedSettings
     inspection: Inspection
+    database: DatabaseFacts
     stored: Stored
     serving: bool
     secret_files: Sequence[Path]
@@ -90,20 +97,27 @@ class Surroundings:
     deep: bool = False
 
 
-async def stored_in(settings: CheckedSettings) -> tuple[Stored, list[Path]]:
-    """Return what the database holds, and its file. Nothing, where it cannot be read: the check of it says why."""
-    nothing = Stored(webhook_url=settings.webhook_url)
+async def look_into_database(
+    database_url: str, *, folder_is_made: bool = False, webhook_url: str | None = None
+) -> tuple[DatabaseFacts, Stored]:
+    """Try the database out, and read what it holds. Makes none, and changes none.
+
+    folder_is_made: `serve` makes its folder, too, where it is missing. webhook_url: the account's.
+    """
+    stored = Stored(webhook_url=webhook_url)
     try:
-        store = Store(settings.database_url)
-        try:
-            if not await store.try_out(folder_is_made=settings.database_is_default):
-                return nothing, []
-            file = [store.file] if store.file else []
-            return await read_stored(store, webhook_url=settings.webhook_url), file
-        finally:
-            await store.close()
-    except StoreError:
-        return nothing, []
+        store = Store(database_url)
+    except StoreError as error:
+        return DatabaseFacts("", fault=str(error)), stored
+    facts = DatabaseFacts(store.shown_url, file=store.file)
+    try:
+        if not await store.try_out(folder_is_made=folder_is_made):
+            return facts, stored
+        return replace(facts, is_there=True), await read_stored(store, webhook_url=webhook_url)
+    except StoreError as error:
+        return replace(facts, fault=str(error)), stored
+    finally:
+        await store.close()
 
 
 async def read_stored(store: Store, *, webhook_url: str | None) -> Stored:

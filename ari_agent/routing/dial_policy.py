@@ -82,7 +82,8 @@ class Dial:
     to: a number, an extension or name of the PBX, or a SIP URI, in any spelling. number, agent: whose policies hold
     beside the workspace's; None where there is none. headers: names of the SIP headers that are set. transfers: how
     many transfers this call has asked for before; None where this is no transfer. dials_as: our number in the call,
-    where it is not stored; its country tells how a national number is read.
+    where it is not stored; its country tells how a national number is read. through_trunk: extensions and names, too,
+    are dialled through the number's trunk, and not in the PBX's own dialplan.
     """
 
     to: str
@@ -91,6 +92,7 @@ class Dial:
     headers: Collection[str] = ()
     transfers: int | None = None
     dials_as: str = ""
+    through_trunk: bool = False
 
     @property
     def home(self) -> str | None:
@@ -100,7 +102,10 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One of the policies that hold. name: of the number or agent; empty for the workspace. countries: of a number."""
+    """One of the policies that hold.
+
+    name: of the number or agent; empty for the workspace. country_list: the number's allowed_outbound_country_list.
+    """
 
     scope: Scope
     policy: DialPolicy
@@ -219,7 +224,7 @@ def _wrong_type(layer: Layer, target: DialTarget, dial: Dial) -> str | None:
     if allowed is None or number is None or not number.types or not set(number.types).isdisjoint(allowed):
         return None
     remedy = f"add {number.types[0]} to the number_types of {layer.whose}"
-    if number.is_short and target.extension is not None:
+    if number.is_short and target.extension is not None and not dial.through_trunk:
         if _names(layer.policy.extensions or (), target.extension):
             return None
         remedy += f", or list {target.extension} in its extensions if your own PBX has it"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ari_agent.__main__ import main as ari_agent
 from tests.benchmarks.memory import rss_bytes, use_caches
-from tests.integration.endings import NO_AUDIO_AFTER_S, WAYS, left, play
+from tests.integration.endings import WAYS, left, play
 from tests.integration.stage import Stage, staged
 
 
@@ -33,13 +33,13 @@ async def measure(folder: Path, *, calls: int, each: int) -> None:
         folder,
         CONCURRENCY_LIMIT="400",
         CALLS_PER_SECOND="20",
-        NO_AUDIO_AFTER_S=str(NO_AUDIO_AFTER_S),
+        NO_AUDIO_AFTER_S="20",
         program=("-m", "tests.benchmarks.teardown", "--serve", *sys.argv[1:]),
         process_environment={"PYTHONPATH": str(Path.cwd())},
     ) as stage:
         seen = []
         for number in range(1, rounds + 1):
-            await play(stage, each, per_second=0.8)
+            await play(stage, each, per_second=0.5)
             await stage.idle(timeout_s=60)
             await asyncio.sleep(3.0)
             seen.append(rss_bytes(stage.controller.pid))

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from ari_agent.check.finding import Status
-from ari_agent.check.machine import open_secrets, too_low, try_database, try_listening, try_rtp
+from ari_agent.check.machine import open_secrets, told_of_database, too_low, try_listening, try_rtp
+from ari_agent.check.surroundings import look_into_database
 from ari_agent.store.store import Store
 
 pytestmark = pytest.mark.slow
 
 
 async def database(path: Path) -> tuple[Status, str]:
-    (found,) = await try_database(f"sqlite+aiosqlite:///{path}")
+    facts, _ = await look_into_database(f"sqlite+aiosqlite:///{path}")
+    (found,) = told_of_database(facts)
     return found.status, str(found)
 
 

@@ -11,7 +11,7 @@ from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.finding import Finding, Status
 from ari_agent.check.peers import check_agents, check_webhooks
 from ari_agent.check.stored import Stored, StoredAgent
-from ari_agent.check.surroundings import Surroundings
+from ari_agent.check.surroundings import DatabaseFacts, Surroundings
 from ari_agent.config import Settings
 from ari_agent.contract.agent import Agent
 from tests.fakes.agent_server import Agent as FakeAgent
@@ -40,6 +40,7 @@ def around(given: Stored, *, deep: bool = False, now_s: Callable[[], float] = la
     return Surroundings(
         settings=Settings(),
         inspection=Inspection(url="http://127.0.0.1:9/ari", username="u", password="p", app="a"),
+        database=DatabaseFacts("sqlite:///calls.db"),
         stored=given,
         serving=False,
         secret_files=(),

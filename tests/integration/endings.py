@@ -158,14 +158,20 @@ async def _reasons(stage: Stage, name: str, reason: str | None, at_least: int, *
     filters = {key: {"type": "string", "op": "eq", "value": value} for key, value in wanted.items()}
     body = {"filter_criteria": filters, "limit": 1000}
     items: list[dict[str, Any]] = []
-    for _ in range(15):
+    for _ in range(300):
         items = (await stage.controller.post("/v3/list-calls", body)).json["items"]
         if len(items) >= at_least and all("disconnection_reason" in item for item in items):
             break
         await asyncio.sleep(0.1)
     found = Counter(item.get("disconnection_reason", "") for item in items)
-    assert set(found) <= {reason} and found.total() >= at_least, (name, found)
+    assert set(found) <= {reason} and found.total() >= at_least, (name, found, _log_of_open_call(stage, items))
     return found
+
+
+def _log_of_open_call(stage: Stage, items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the controller logged of the first call that is not over, where there is one."""
+    call_id = next((item["call_id"] for item in items if "disconnection_reason" not in item), None)
+    return [line for line in stage.controller.log_text().splitlines() if call_id and call_id in line]
 
 
 @dataclass(frozen=True, slots=True)

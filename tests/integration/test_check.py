@@ -23,13 +23,13 @@ import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
 
-from ari_agent.app import check
 from ari_agent.check.finding import Status
 from ari_agent.check.report import Entry
 from ari_agent.config import Settings
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport, PhoneNumberUpdate
 from ari_agent.demo.pbx import Pbx
+from ari_agent.self_check import check
 from ari_agent.store.store import Store
 from tests.fakes.agent_server import echo
 from tests.fakes.carrier import Reply, carrier

@@ -195,7 +195,7 @@ async def test_a_caller_may_be_handed_over_twice(stage: Stage) -> None:
             await asks.told(200)
             await stage.controller.logged(f"caller transferred in call_id={call.call_id} ")
             await colleague.call(call.number, headers=[("Replaces", caller.replaces())])
-            await caller.bye()
+            await caller.hang_up_if_up()
             call.caller = colleague
             await call.hears_itself()
             await call.agent.hang_up()

@@ -215,6 +215,7 @@ def test_an_emergency_number_that_is_an_extension_is_dialled_where_the_workspace
     workspace = DialPolicy(extensions=("_1XX",)).of_workspace()
     assert refused(workspace, Dial("112", HOME)) is None
     assert refused(workspace, Dial("sip:112@pbx.example.com", HOME)) is not None
+    assert refused(workspace, Dial("112", HOME, through_trunk=True)) is not None
     assert refused(NO_POLICY.of_workspace(), Dial("112", number_with({"extensions": ["112"]}))) is not None
     allowed = DialPolicy(number_types=(NumberType.EMERGENCY,)).of_workspace()
     assert refused(allowed, Dial("911", HOME)) is None

@@ -1,0 +1,61 @@
+"""Builds what `ari-agent check` looks at from the settings, and runs its checks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ari_agent.app import started_speech
+from ari_agent.asterisk.inspection import Inspection
+from ari_agent.check.machine import is_serving
+from ari_agent.check.report import Entry
+from ari_agent.check.runner import WHOLE_S, run_checks
+from ari_agent.check.surroundings import Surroundings, look_into_database
+from ari_agent.check.table import CHECKS
+from ari_agent.config import SERVICE_ENVIRONMENT, Settings
+from ari_agent.gather import gather
+from ari_agent.http_client import http_client
+
+
+async def check(settings: Settings, *, config_file: Path | None = None, deep: bool = False) -> list[Entry]:
+    """Look at everything that calls need, as it is set. Leaves everything as it is.
+
+    config_file: the file of settings, if there is one. deep: open the websockets of agents, too.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + WHOLE_S
+    looking = look_into_database(
+        settings.database_url, folder_is_made=settings.database_is_default, webhook_url=settings.webhook_url
+    )
+    (database, stored), serving = await gather(looking, is_serving(*settings.bind))
+    files = [Path(".env"), *SERVICE_ENVIRONMENT, config_file, database.file if database.is_there else None]
+    inspection = Inspection(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password.get_secret_value(),
+        app=settings.app,
+    )
+    around = Surroundings(
+        settings=settings,
+        inspection=inspection,
+        database=database,
+        stored=stored,
+        serving=serving,
+        secret_files=[file for file in files if file],
+        start_speech=lambda: _speech(settings),
+        now_s=time.time,
+        deep=deep,
+    )
+    try:
+        return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())
+    finally:
+        await inspection.close()
+
+
+@asynccontextmanager
+async def _speech(settings: Settings) -> AsyncIterator[None]:
+    async with http_client() as http, started_speech(settings, http):
+        yield
