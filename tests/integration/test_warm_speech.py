@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import pytest
 import pytest_asyncio
 
 from tests.fakes.agent_server import listen
@@ -38,7 +39,7 @@ OPTIONS: Final = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def talking(tmp_path_factory, go_before_others: None) -> AsyncIterator[Stage]:  # type: ignore[no-untyped-def]
+async def talking(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Stage]:
     """A controller with ears and a voice."""
     folder = tmp_path_factory.mktemp("warm")
     async with staged(folder, SPEECH_TO_TEXT="grammar", TEXT_TO_SPEECH="flite", FLITE=flite()) as made:
