@@ -14,6 +14,7 @@ from ari_agent.calls.media.call_media import (
     AgentReady,
     AudioAgain,
     AudioFromElsewhere,
+    AudioStopped,
     CallerInactive,
     DtmfAsked,
     FrontEndCorrupt,
@@ -34,6 +35,7 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
     TransferGoesOn,
     TransferResult,
     Voicemail,
@@ -78,6 +80,7 @@ COMMANDS: Final[Mapping[type[Command], Command]] = {
     KeyPressed: KeyPressed("5", 180),
     CallerAway: CallerAway(),
     CallerBack: CallerBack(),
+    TargetListens: TargetListens(),
     ApiControl: ApiControl(CallControl(trigger_response=True, additional_context="It is late.")),
     TransferResult: TransferResult(TransferOutcome(status="failed", sip_status=486, message="busy")),
     TransferGoesOn: TransferGoesOn(TransferProgress(status="private_handoff", hears="target", prompt="Who calls?")),
@@ -100,6 +103,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     NoAudioReceived: NoAudioReceived(),
     AudioFromElsewhere: AudioFromElsewhere(announced="192.0.2.1:4000", actual="192.0.2.9:4000"),
     AudioAgain: AudioAgain(),
+    AudioStopped: AudioStopped(is_first=True),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 
