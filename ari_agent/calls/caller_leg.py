@@ -70,11 +70,16 @@ class CallerLeg:
         """Hang up a channel whose place another has taken (RFC 3891 section 3), unless Asterisk has. Raises nothing."""
         await end_channel(self._ari, channel_id, {}, q850_cause=NORMAL_CLEARING)
 
-    async def join_media(self, host: str, port: int) -> tuple[str, int]:
-        """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
+    async def join_media(self, host: str, port: int, *, codec: str) -> tuple[str, int]:
+        """Put the caller into a bridge with external media in this codec that sends to host:port.
+
+        Returns where our RTP must go.
+        """
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
-            self._ari.external_media(channel_id=self._media_id, external_host=host_and_port(host, port)),
+            self._ari.external_media(
+                channel_id=self._media_id, external_host=host_and_port(host, port), audio_format=codec
+            ),
             self._ari.create_bridge(self.bridge_id),
         )
         await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)

@@ -148,7 +148,7 @@ class InboundCall(ReferableCall):
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
-        address, _ = await gather(self._leg.join_media(host, port), self._handle_refers())
+        address, _ = await gather(self._leg.join_media(host, port, codec=media.codec), self._handle_refers())
         media.accept_from(*address)
         await saving
         await self._agent_ready.wait()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
 from ari_agent.asterisk.causes import q850_cause, reason_for_dial
+from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
     AriEvent,
     Channel,
@@ -32,7 +33,7 @@ from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, why_refused
 from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
-from ari_agent.asterisk.trunks import trunk_id
+from ari_agent.asterisk.trunks import codecs, trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
 from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
 from ari_agent.calls.media.commands import CallDetails, Voicemail
@@ -148,7 +149,7 @@ class OutboundCall(ReferableCall):
         self._log.learn(sip_call_id=channel.sip_call_id)
         self._outbound_record.dialled(channel.sip_call_id)
         self._command(CallDetails(self._outbound_record.call))
-        media.accept_from(*await self._leg.join_media(host, port))
+        media.accept_from(*await self._leg.join_media(host, port, codec=media.codec))
         await self._services.ari.dial(
             self.channel_id, timeout_s=math.ceil(agent.ring_duration_ms / 1000) + _DIAL_TIMEOUT_MARGIN_S
         )
@@ -172,6 +173,12 @@ class OutboundCall(ReferableCall):
         # The trunk is not there: another controller imported the number, or Asterisk has just restarted.
         self._trunk_fault = await self._trunks.refresh(number)
         return await self._services.ari.create_channel(self.channel_id, endpoint, variables)
+
+    @property
+    def _caller_is_wideband(self) -> bool:
+        """Whether our trunk's first codec is wideband: the far end's is known only once the audio has been set up."""
+        trunk = self._number.sip_outbound_trunk_config if self._number else None
+        return is_wideband(codecs(trunk.codecs if trunk else None)[0])
 
     # What comes of it.
 

@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S: Final = 8.0
 """How many seconds calls may take to end when the controller stops."""
 
+_DRAIN_LOOK_S: Final = 0.2
+"""How often it is looked whether calls need us yet, although none has ended: some may have been left to two people."""
+
 _STASIS_FAILED: Final = ("ARI_AGENT_STASIS", "FAILED")
 """What the dialplan sets where Stasis() has failed. We hear it only if the controller was there nevertheless."""
 _NO_UTF_8: Final = (
@@ -322,11 +325,21 @@ class Switchboard:
         await self._reconciliation.watch()
 
     async def drain(self, timeout_s: float) -> None:
-        """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds."""
+        """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds.
+
+        Those that have been left to their two people go on without us, and are not waited for.
+        """
         self._stopping = True
-        if self._running and timeout_s:
-            log.info("waiting for calls to end", extra={"calls": len(self._by_call), "drain_s": timeout_s})
-            await asyncio.wait(self._running, timeout=timeout_s)
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + timeout_s
+        if timeout_s and self._needing_us():
+            log.info("waiting for calls to end", extra={"calls": self._needing_us(), "drain_s": timeout_s})
+        while self._needing_us() and loop.time() < give_up_s:
+            pause_s = min(_DRAIN_LOOK_S, give_up_s - loop.time())
+            await asyncio.wait(self._running, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+
+    def _needing_us(self) -> int:
+        return sum(call.state is not CallState.BRIDGED for call in self.live())
 
     async def close(self) -> None:
         """End every call: callers go on in the dialplan, records are closed. Takes no new ones."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.record import MAX_FAULTS, CallRecord, registered_call, turned_away_call
+from ari_agent.calls.record import MAX_FAULTS, CallRecord, is_bridged, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
@@ -109,6 +109,23 @@ def told(one: CallRecord) -> dict[str, dict[str, Any]]:
     """What is owed, by the event's name."""
     bodies = [json.loads(event.body) for event in one.owed]
     return {body["event"]: body for body in bodies}
+
+
+def test_two_who_are_bridged_talk_until_their_transfer_ends() -> None:
+    one = record(agent(webhook_events=ALL))
+    one.answered(1_000)
+    one.transfer_started(TO_SALES)
+    seen = [is_bridged(one.call)]
+    one.bridged(TO_SALES.to)
+    seen.append(is_bridged(one.call))
+    assert list(told(one)) == ["call_started", "transfer_started", "transfer_bridged"]
+    one.transfer_ended(9_000)
+    seen.append(is_bridged(one.call))
+    one.ended(DisconnectionReason.CALL_TRANSFER, 9_000)
+    assert seen == [False, True, False]
+    assert "transfer_ended" in told(one)
+    assert "transfer_cancelled" not in told(one)
+    assert (one.call.transfer_end_timestamp, one.call.duration_ms) == (9_000, 8_000)
 
 
 def test_a_transfer_that_succeeds_is_told_in_three_events() -> None:

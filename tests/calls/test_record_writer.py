@@ -17,6 +17,7 @@ from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import CallRecovery
+from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent
 from ari_agent.store.store import Store
 from tests.calls.test_record import agent
@@ -81,6 +82,24 @@ async def closed_at_the_next_start(store: Store) -> Sequence[QueuedEvent]:
         found += due
         await store.outbox.delivered(due[0].outbox_id)
     return found
+
+
+async def test_the_record_of_two_who_may_still_talk_waits_for_whoever_takes_them_over(store: Store) -> None:
+    agent = await stored_agent(store)
+    record = CallRecord(a_call(agent), agent=agent, account_webhook_url=ACCOUNT)
+    record.answered(1_000)
+    record.bridged("+14155559999")
+    assert await RecordWriter(store, account_webhook_url=ACCOUNT).save(record)
+    next_run = RecordWriter(store, account_webhook_url=ACCOUNT)
+    assert await next_run.close_abandoned(2_000) == 0
+    (left,) = next_run.left_bridged
+    left.transfer_ended(3_000)
+    left.ended(DisconnectionReason.CALL_TRANSFER, 3_000)
+    await next_run.save_for_certain(left)
+    assert await RecordWriter(store, account_webhook_url=ACCOUNT).close_abandoned(4_000) == 0
+    stored = await store.calls.get(record.call.call_id)
+    assert stored is not None
+    assert (stored.disconnection_reason, stored.end_timestamp) == (DisconnectionReason.CALL_TRANSFER, 3_000)
 
 
 async def test_an_override_outlives_the_process(store: Store) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ audio_alert aufile,/mnt/{name}/alert.wav
 audio_buffer 20-160
 module_path /usr/lib/baresip/modules
 module stdio.so
-module g711.so
+module {module}
 module aufile.so
 module srtp.so
 module_tmp uuid.so
@@ -33,18 +34,35 @@ module_app menu.so
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A codec of baresip: its module, how an account names it, and the sample rate and channels of its sound."""
+
+    module: str
+    name: str
+    rate_hz: int
+    channels: int = 1
+
+
+G711: Final = Codec("g711.so", "PCMU/8000/1", 8000)
+G722: Final = Codec("g722.so", "G722/16000/1", 16_000)
+OPUS: Final = Codec("opus.so", "opus/48000/2", 48_000, channels=2)
+
+
 @dataclass(slots=True)
 class Baresip:
     """One call of a softphone."""
 
     folder: Path
     process: asyncio.subprocess.Process
+    codec: Codec
     output: bytes = b""
 
     def heard(self) -> NDArray[np.int16]:
-        """What it has recorded so far, at 8 kHz: the header knows the length only at the end."""
+        """What it has recorded so far, at the codec's rate: the header knows the length only at the end."""
         _, _, samples = (self.folder / "heard.wav").read_bytes().partition(b"data")
-        return np.frombuffer(samples[4 : 4 + (len(samples) - 4) // 2 * 2], dtype="<i2").astype(np.int16)
+        sound = np.frombuffer(samples[4 : 4 + (len(samples) - 4) // 2 * 2], dtype="<i2").astype(np.int16)
+        return sound[:: self.codec.channels]
 
     async def until(self, words: bytes, timeout_s: float = 10.0) -> None:
         """Until it has printed these words, such as b"Call established"."""
@@ -70,12 +88,14 @@ class Baresip:
 
 
 @contextlib.asynccontextmanager
-async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: bool = False) -> AsyncIterator[Baresip]:
-    """Dial as the softphone's account; secure: TLS, and SRTP or nothing."""
+async def calling(
+    pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: bool = False, codec: Codec = G711
+) -> AsyncIterator[Baresip]:
+    """Dial as the softphone's account, with this codec alone; secure: TLS, and SRTP or nothing. said: at its rate."""
     name = f"baresip-{len(list(pbx.work_path.glob('baresip-*'))) + 1}"
     folder = pbx.work_path / name
     folder.mkdir()
-    write_wav(folder / "said.wav", said)
+    write_wav(folder / "said.wav", said, rate_hz=codec.rate_hz, channels=codec.channels)
     certificate = ""
     if secure:
         shutil.copy(pbx.certificate_path, folder / "pbx.crt")
@@ -83,16 +103,17 @@ async def calling(pbx: Pbx, number: str, said: NDArray[np.int16], *, secure: boo
     port, transport = (pbx.tls_port, "tls") if secure else (pbx.sip_port, "udp")
     account, password = pbx.softphone_account, pbx.softphone_password
     encryption = ";mediaenc=srtp-mand" if secure else ""
-    (folder / "config").write_text(_CONFIG.format(name=name, certificate=certificate))
+    (folder / "config").write_text(_CONFIG.format(name=name, certificate=certificate, module=codec.module))
     (folder / "accounts").write_text(
-        f"<sip:{account}@{pbx.bind}:{port};transport={transport}>;auth_pass={password};regint=0{encryption}\n"
+        f"<sip:{account}@{pbx.bind}:{port};transport={transport}>;auth_pass={password};regint=0{encryption}"
+        f";audio_codecs={codec.name}\n"
     )
     (folder / "contacts").touch()
     target = f"/dial sip:{number}@{pbx.bind}:{port};transport={transport}"
     # By lines: what it says of the end would otherwise wait in its buffer.
     process = await pbx.popen_tool(["stdbuf", "-oL", "baresip", "-f", f"/mnt/{name}", "-e", target])
     try:
-        yield Baresip(folder, process)
+        yield Baresip(folder, process, codec)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -91,13 +91,13 @@ exten = 101,1,Set(SEEN=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${
  same = n,Wait(1)
  same = n,Hangup(17)
 ; They tell whom they see, and are busy, hang up soon, or do not answer.
-exten = 102,1,Set(GLOBAL(SEEN_102)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+exten = 202,1,Set(GLOBAL(SEEN_202)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
  same = n,Hangup(17)
-exten = 103,1,Set(GLOBAL(SEEN_103)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+exten = 203,1,Set(GLOBAL(SEEN_203)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
  same = n,Answer()
  same = n,Wait(1)
  same = n,Hangup(31)
-exten = 104,1,Set(GLOBAL(SEEN_104)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
+exten = 204,1,Set(GLOBAL(SEEN_204)=${CALLERID(num)}/${ARI_AGENT_CALL_ID}/${ARI_AGENT_HDR_X_CASE})
  same = n,Hangup(19)
 ; It stays on the line.
 exten = 105,1,Answer()

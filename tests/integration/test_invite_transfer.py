@@ -152,7 +152,7 @@ async def test_what_the_agent_said_before_is_heard_first(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extension", "status", "sip_status"), [("102", "failed", 486), ("103", "succeeded", 200), ("104", "failed", 480)]
+    ("extension", "status", "sip_status"), [("202", "failed", 486), ("203", "succeeded", 200), ("204", "failed", 480)]
 )
 async def test_an_extension_of_the_pbx(stage: Stage, extension: str, status: str, sip_status: int) -> None:
     async with connected_with_target(stage, echo) as (call, _):

@@ -26,7 +26,7 @@ Ends = Callable[[Stage], Awaitable[object]]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """Asterisk and controller of this module's own: they are treated badly here."""
-    async with staged(tmp_path_factory.mktemp("recovery"), through_relay=True) as made:
+    async with staged(tmp_path_factory.mktemp("recovery"), through_relay=True, DRAIN_S="60") as made:
         yield made
 
 
