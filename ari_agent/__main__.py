@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
+import os
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import version
@@ -28,6 +30,7 @@ FAILED, WRONG_SETTING = 1, 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that the arguments (by default those of the process) name, and return its exit status."""
+    _prepare_standard_streams()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options) or 0)
@@ -37,8 +40,24 @@ def main(arguments: list[str] | None = None) -> int:
     except AriAgentError as error:
         print(f"ari-agent: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:  # whoever read what is printed has gone, as `head -1` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes to at its end
+        return FAILED
     except KeyboardInterrupt:
         return FAILED
+
+
+def _prepare_standard_streams() -> None:
+    """Open those that the process was started without, and print what their encoding has not as an escape.
+
+    uvloop aborts the process when a descriptor of its own gets the number of a standard stream.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -244,12 +244,16 @@ class Settings(BaseSettings):
         return env_settings, dotenv_settings, init_settings
 
 
+_PLAINLY: Final[Mapping[str, str]] = dict.fromkeys(("bool_parsing", "bool_type"), "expected true or false")
+"""What to say instead of what pydantic says, by the type of its error."""
+
+
 def _complaint(error: ValidationError) -> str:
     """One line that names each wrong variable and says what it may be; values that may hold a secret are left out."""
     lines = []
     for problem in error.errors():
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-        message = problem["msg"].removeprefix("Value error, ")
+        message = _PLAINLY.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
         given = "" if _MAY_HOLD_SECRETS.search(name) else f" (given: {problem['input']!r})"
         lines.append(f"{name}: {message}{given}")
     return "; ".join(lines)
@@ -295,7 +299,10 @@ def load(config_file: Path | None = None) -> Settings:
         ConfigurationError: a value is wrong, the file is unreadable, or a required secret is missing.
     """
     given = _read_toml(config_file) if config_file else {}
-    _check_names([*os.environ, *dotenv_values(".env")])
+    try:
+        _check_names([*os.environ, *dotenv_values(".env")])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the file .env in this folder cannot be read: {error}") from None
     try:
         settings = Settings(**given)
     except ValidationError as error:

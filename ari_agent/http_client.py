@@ -1,4 +1,4 @@
-"""Makes the HTTP clients of this process: names are looked up by NAMES, and nothing that comes is unpacked.
+"""Makes the HTTP clients of this process: names come from NAMES, nothing is unpacked, no websocket is redirected.
 
 aiohttp would unpack answers in the thread that carries the audio: a kilobyte can become a megabyte there, and all calls
 would hear it. Peers are asked for answers as they are.
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ari_agent.name_resolver import NAMES
@@ -41,6 +42,17 @@ class _Resolver(AbstractResolver):
         pass
 
 
+async def _refuse_redirect(_session: object, _about: object, seen: aiohttp.TraceRequestRedirectParams) -> None:
+    """Let no websocket be dialled elsewhere than it was asked for: aiohttp has no switch for it.
+
+    A peer could have this machine ask others that only this machine can reach. Requests have `allow_redirects`.
+    """
+    if hdrs.UPGRADE in seen.headers:
+        answer = seen.response
+        answer.close()
+        raise aiohttp.WSServerHandshakeError(answer.request_info, answer.history, status=answer.status)
+
+
 def http_client(
     *,
     connections: int = 0,
@@ -52,8 +64,10 @@ def http_client(
     """Return a new session, which its owner closes. It keeps no cookies.
 
     connections: at most so many at a time; 0 is any number. keep_alive_s: how long an idle one stays open. websocket:
-    the class of the websockets that it opens.
+    the class of the websockets that it opens; none follows a redirect.
     """
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
         headers={"Accept-Encoding": "identity", **(headers or {})},
         connector=aiohttp.TCPConnector(
@@ -63,4 +77,5 @@ def http_client(
         auto_decompress=False,
         timeout=timeout,
         ws_response_class=websocket,
+        trace_configs=[tracing],
     )

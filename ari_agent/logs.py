@@ -7,17 +7,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from ari_agent.one_line import one_line
+
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
     """The fields that the caller passed as `extra`, by name, without those that are None."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
-
-
-def _one_line(text: str) -> str:
-    """The text with control characters, such as line ends, escaped, so that no caller can forge a log line."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class TextFormatter(logging.Formatter):
@@ -28,9 +25,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line; a traceback follows on lines of its own."""
-        facts = "".join(f" {name}={_one_line(str(value))}" for name, value in _facts(record).items())
+        facts = "".join(f" {name}={one_line(str(value))}" for name, value in _facts(record).items())
         name = record.name.removeprefix("ari_agent.")
-        line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {_one_line(record.getMessage())}{facts}"
+        line = f"{self.formatTime(record)} {record.levelname:<7} {name}: {one_line(record.getMessage())}{facts}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

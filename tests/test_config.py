@@ -55,6 +55,8 @@ def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("DRAIN_S", "-1", "greater than or equal to 0"),
+        ("WEBHOOK_DATA_COPY", "maybe", "expected true or false"),
+        ("SHOW_WITHHELD_NUMBERS", "2", "expected true or false"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
         ("SPEECH_TO_TEXT", "siri", "'none', 'openai', 'deepgram' or 'grammar'"),
         ("SPEECH_TO_TEXT", "grammar", "ARI_AGENT_TEXT_TO_SPEECH is none: set both, or neither"),
@@ -187,6 +189,13 @@ def test_an_unreadable_file_is_named(content: bytes, tmp_path: Path) -> None:
         load(toml)
     with pytest.raises(ConfigurationError, match="No such file"):
         load(tmp_path / "nowhere.toml")
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"ARI_AGENT_APP=\xff\n")
+    with pytest.raises(ConfigurationError, match=r"\.env in this folder cannot be read: .*0xff"):
+        load()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

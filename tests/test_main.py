@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -133,6 +134,34 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
     monkeypatch.setattr(logs, "set_up", lambda *_: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text
+
+
+@pytest.mark.parametrize(
+    ("streams", "environment", "status", "printed"),
+    [
+        ("<&- >&- 2>&-", {}, 2, ""),
+        ("", {"PYTHONIOENCODING": "ascii"}, 2, r"\u2717 the agent is dialled"),
+    ],
+)
+def test_standard_streams_that_are_closed_or_not_unicode_are_no_crash(
+    streams: str, environment: dict[str, str], status: int, printed: str
+) -> None:
+    command = f"{sys.executable} -m ari_agent try-agent ws://127.0.0.1:9 {streams}"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == status, ended.stderr
+    assert ended.stdout.startswith(printed)
+    assert ended.stderr == ""
+
+
+def test_who_reads_no_more_of_what_is_printed_sees_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "ari_agent", "try-agent", "ws://127.0.0.1:9"]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (1, "")
 
 
 def test_a_demo_without_its_packages_says_what_to_install(

@@ -172,6 +172,7 @@ class AudioSocket:
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=self._ping_idle_s,
                 auto_ping_reply_timeout=self._ping_idle_s,
+                enable_auto_pong=False,  # FrameListener answers
                 max_frame_size=self._protocol.max_message_bytes + SKIPPED_BYTES,
                 extra_headers={**destination.authorization, **signed, **(headers or {})},
                 max_redirects=0,
@@ -340,7 +341,7 @@ class AudioSocket:
         self._intake.do(lambda: self._lost(error))  # after what the agent said last
 
     def came(self, size_bytes: int) -> None:
-        """Count payload that the agent sent, every LOOK_EACH_BYTES; over the budget, stop reading for a while."""
+        """Count what the agent sent, every LOOK_EACH_BYTES; over the budget, stop reading for a while."""
         if self._transport is None or self._closing:
             return
         rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())

@@ -16,8 +16,10 @@ from ari_agent.errors import AgentCorruptPayload
 
 SKIPPED_BYTES: Final = 32 * 1024 * 1024
 """How much larger than allowed a message may be that is skipped and answered with an error. A frame is held whole."""
+FRAME_BYTES: Final = 64
+"""What a frame counts for besides its payload: to take in an empty one is work, too (1 to 2 microseconds)."""
 LOOK_EACH_BYTES: Final = 256 * 1024
-"""Payload between two looks at the clock: every few seconds, of an agent that sends in real time."""
+"""Payload and frames between two looks at the clock: every few seconds, of an agent that sends in real time."""
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -50,7 +52,7 @@ class FrameOwner(Protocol):
         """Hold messages back because the agent reads too slowly, or send them again."""
 
     def came(self, size_bytes: int) -> None:
-        """Count the bytes of payload that have come from the agent."""
+        """Count what has come from the agent: the bytes of payload, and FRAME_BYTES for each frame."""
 
 
 class Listener(Protocol):
@@ -61,7 +63,7 @@ class Listener(Protocol):
 
 
 class FrameListener(WSListener):
-    """The callbacks of picows: joins fragments, answers the closing handshake, and passes whole messages on."""
+    """The callbacks of picows: joins fragments, answers pings and the closing handshake, passes on what is whole."""
 
     def __init__(self, owner: FrameOwner, protocol: AgentProtocol, events: Listener) -> None:
         self._owner = owner
@@ -73,6 +75,7 @@ class FrameListener(WSListener):
         self._fragments_type = _TEXT
         self._fragments_bytes = 0
         self._in_line = False
+        self._congested = False
         self._direct = True  # neither fragments nor long audio are pending
         self._came_bytes = 0
         self._code, self._reason = 1006, ""
@@ -87,7 +90,7 @@ class FrameListener(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        self._came_bytes += frame.payload_size
+        self._came_bytes += frame.payload_size + FRAME_BYTES
         try:
             if self._came_bytes >= LOOK_EACH_BYTES:
                 self._owner.came(self._came_bytes)
@@ -119,9 +122,11 @@ class FrameListener(WSListener):
         self._owner.closed(self._code, self._reason)
 
     def pause_writing(self) -> None:
+        self._congested = True
         self._owner.congested(True)
 
     def resume_writing(self) -> None:
+        self._congested = False
         self._owner.congested(False)
 
     def _unusual(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
@@ -131,6 +136,9 @@ class FrameListener(WSListener):
             self._reason = payload[2:].decode(errors="replace")
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
+        elif kind == WSMsgType.PING:
+            if not self._congested:  # answers to an agent that reads none would be kept for it without an end
+                transport.send_pong(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY) and frame.fin and self._fragments is None:
             self._require_size(frame.payload_size)
             self._whole(kind, frame.get_payload_as_bytes())

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.calls.registrar import WEB_AUDIO
-from ari_agent.calls.web.front_end import FrontEnd, FrontEndOptions
+from ari_agent.calls.web.front_end import MESSAGE_BYTES, FrontEnd, FrontEndOptions
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.errors import ApiError, CallNotJoined, StoreError
 
@@ -85,6 +85,7 @@ async def audio_websocket(request: web.Request) -> web.StreamResponse:
         timeout=CLOSE_TIMEOUT_S,
         max_msg_size=MAX_MESSAGE_BYTES + 1,  # aiohttp refuses what is as long as this
         compress=False,  # audio does not shrink
+        autoping=False,  # so that pings are counted, too
     )
     if not websocket.can_prepare(request).ok:
         raise ApiError(400, "this path is a websocket: expected the headers Upgrade: websocket and Connection: upgrade")
@@ -127,7 +128,9 @@ async def _listen(websocket: web.WebSocketResponse, front: FrontEnd) -> None:
             elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
                 front.corrupt(str(message.data))  # the client broke the rules of websockets, and aiohttp has closed
                 continue
-            came_bytes += len(message.data)
+            elif message.type is WSMsgType.PING:
+                await websocket.pong(message.data)
+            came_bytes += len(message.data) + MESSAGE_BYTES
             if came_bytes >= LOOK_EACH_BYTES:
                 rest_s = front.budget.take(came_bytes, loop.time())
                 came_bytes = 0

@@ -150,12 +150,10 @@ class ApiDependencies:
 
     api_key: the bearer key that every request must carry. probes: by the name of what they probe.
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
-    now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers
-    calls; audio_websockets: begins them. trunks: knows how they are.
-    number_changed: called after a phone number was made, changed or deleted,
+    now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
+    begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
-    voices of an agent can speak, or None. slots: the pool that GET
-    /get-concurrency tells of.
+    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of.
     """
 
     store: Store

@@ -15,7 +15,7 @@ from ari_agent.api.body import UNKNOWN_KEYS, refuse_packed
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
 from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
-from ari_agent.api.openapi import document, show_openapi
+from ari_agent.api.openapi import show_openapi
 from ari_agent.api.routes import ROUTES
 from ari_agent.api.without_effect import name_unread_keys
 
@@ -32,7 +32,6 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     server_logger.addFilter(_TERSE)
     app[DEPENDENCIES] = dependencies
     app[REQUESTS] = RequestCounter()
-    document()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":

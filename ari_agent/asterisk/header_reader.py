@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.codecs import CODEC
 from ari_agent.asterisk.sip_headers import (
     CALLED_PARTY,
     FACT_READS,
@@ -48,6 +49,7 @@ _FACTS: Final = (
     _REQUEST_URI,
     _DNID,
     _PRESENTATION,
+    CODEC,
 )
 _NAME_CHARACTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 # `X-` and four characters more: at worst some 160 requests, spent only on an INVITE with a line over 4 kB.
@@ -64,7 +66,7 @@ class SipHeaders:
     local_uri: that of To, which is ours in a Referred-By. unreadable: names of headers that Asterisk could not hand
     over; a line over 4 kB hides its own name. request_uri, from_uri: of the INVITE. called_party, privacy: the headers
     P-Called-Party-ID and Privacy. dnid, presentation: CALLERID(dnid) and CALLERID(num-pres), which other channels than
-    those of SIP have as well.
+    those of SIP have as well, like codec: that of the audio, under Asterisk's name.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class SipHeaders:
     privacy: str = ""
     dnid: str = ""
     presentation: str = ""
+    codec: str = ""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -124,6 +127,7 @@ async def read_sip_headers(ari: Ari, channel_id: str) -> SipHeaders:
         privacy=values.get(PRIVACY.function, ""),
         dnid=facts.get(_DNID, ""),
         presentation=facts.get(_PRESENTATION, ""),
+        codec=facts.get(CODEC, ""),
     )
 
 

@@ -30,7 +30,7 @@ from ari_agent.asterisk.media_encryption import ENDPOINT_FIELDS, media_encryptio
 from ari_agent.asterisk.trunk_destinations import Destination, address_of, destinations, trunk_address, trunk_id
 from ari_agent.contract.parsing.codec import codec_of
 from ari_agent.contract.phone_number import TrunkConfig
-from ari_agent.contract.trunk_settings import MediaEncryption, TrunkRegistration
+from ari_agent.contract.trunk_settings import MediaEncryption
 
 FROM_TRUNK: Final = "from-trunk"
 """The context of the shipped dialplan where the calls of trunks come in."""
@@ -39,8 +39,6 @@ KINDS: Final = ("auth", "aor", "endpoint", "identify", "registration")
 _CODECS: Final[Mapping[str, str]] = {"PCMU": "ulaw", "PCMA": "alaw", "G722": "g722", "opus": "opus"}
 DEFAULT_CODECS: Final = ("ulaw", "alaw", "g722")
 """The codec that the agents' side speaks stands first, so that nothing is converted."""
-
-
 _USER_CHARACTERS: Final = "+*._~!$&'()=-"
 """What may stand in the user part of a SIP URI as it is (RFC 3261 section 25.1), but for what Asterisk cuts at."""
 _RETRY_S: Final = "30"
@@ -108,9 +106,7 @@ def trunks(app: str, phone_number: str, config: TrunkConfig | None, *, context: 
         first = replace(first, endpoint={**first.endpoint, **inbound})
     if config.inbound_addresses:
         first = replace(first, identify={"endpoint": first.id, "match": ",".join(config.inbound_addresses)})
-    if config.registration:
-        first = replace(first, registration=_registration(phone_number, config, config.registration, first.id))
-    return (first, *others)
+    return (replace(first, registration=_registration(phone_number, config, first.id)), *others)
 
 
 def _login(config: TrunkConfig) -> Mapping[str, str] | None:
@@ -149,9 +145,9 @@ def registration_uris(phone_number: str, config: TrunkConfig) -> tuple[str, str]
 
     They are the registrar, and the address of record: the user name at the registrar's host (RFC 3261 section 10.2).
     """
-    if config.registration is None or not (uri := config.registration.registrar_uri or config.termination_uri):
+    if config.registration is None:
         return None
-    address = address_of(uri, config)
+    address = address_of(config.registration.registrar_uri or config.termination_uri or "", config)
     if address is None:
         return None
     host, transport = address
@@ -169,11 +165,9 @@ def registered_user(phone_number: str, config: TrunkConfig) -> str | None:
     return config.registration.contact_user or config.auth_username or phone_number
 
 
-def _registration(
-    phone_number: str, config: TrunkConfig, wanted: TrunkRegistration, name: str
-) -> Mapping[str, str] | None:
-    uris = registration_uris(phone_number, config)
-    if uris is None:
+def _registration(phone_number: str, config: TrunkConfig, name: str) -> Mapping[str, str] | None:
+    wanted, uris = config.registration, registration_uris(phone_number, config)
+    if wanted is None or uris is None:
         return None
     server_uri, client_uri = uris
     return {

@@ -46,11 +46,16 @@ class CallerLeg:
         self._bridge_id = bridge_id(app, call_id)
         self._has_media = False
 
-    async def join_media(self, host: str, port: int) -> tuple[str, int]:
-        """Put the caller into a bridge with external media that sends to host:port; returns where our RTP must go."""
+    async def join_media(self, host: str, port: int, *, codec: str) -> tuple[str, int]:
+        """Put the caller into a bridge with external media in this codec that sends to host:port.
+
+        Returns where our RTP must go.
+        """
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
-            self._ari.external_media(channel_id=self._media_id, external_host=host_and_port(host, port)),
+            self._ari.external_media(
+                channel_id=self._media_id, external_host=host_and_port(host, port), audio_format=codec
+            ),
             self._ari.create_bridge(self._bridge_id),
         )
         await self._ari.add_to_bridge(self._bridge_id, self.channel_id, self._media_id)

@@ -134,7 +134,7 @@ class InboundCall(PhoneCall):
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()
-        media.accept_from(*await self._leg.join_media(host, port))
+        media.accept_from(*await self._leg.join_media(host, port, codec=media.codec))
         await saving
         await self._agent_ready.wait()
         await self._leg.answer()

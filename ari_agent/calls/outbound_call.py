@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
 from ari_agent.asterisk.causes import REQUEST_TIMEOUT, q850_cause, reason_for_dial
+from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
     AriEvent,
     ChannelDestroyed,
@@ -33,6 +34,7 @@ from ari_agent.asterisk.media_encryption import NOT_ACCEPTABLE, WITHOUT_KEYS, wh
 from ari_agent.asterisk.names import call_of_outbound_channel, outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunk_destinations import NO_RESPONSE_MS, destinations, tries_next
+from ari_agent.asterisk.trunk_objects import codecs
 from ari_agent.calls.call_requests import (
     CallerGone,
     DestinationSilent,
@@ -157,7 +159,7 @@ class OutboundCall(PhoneCall):
             self._log.error("no channel to dial on: %s", error)
             self.post(Teardown(DisconnectionReason.DIAL_FAILED, why=self._trunk_fault or str(error)))
             return
-        media.accept_from(*await self._leg.join_media(host, port))
+        media.accept_from(*await self._leg.join_media(host, port, codec=media.codec))
         await self._dial()
         self._post_later(agent.ring_duration_ms, RingingTooLong())
         await self._answered.wait()
@@ -229,6 +231,12 @@ class OutboundCall(PhoneCall):
         except AsteriskError as error:
             self._log.error("not dialled again: %s", error)
             self.post(failed)
+
+    @property
+    def _caller_is_wideband(self) -> bool:
+        """Whether our trunk's first codec is wideband: the far end's is known only once the audio has been set up."""
+        trunk = self._number.sip_outbound_trunk_config if self._number else None
+        return is_wideband(codecs(trunk.codecs if trunk else None)[0])
 
     # What comes of it.
 

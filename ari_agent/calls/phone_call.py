@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.causes import is_dead_far_end, reason_for_hangup
+from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
     AriEvent,
     BridgeAttendedTransfer,
@@ -69,7 +71,7 @@ class PhoneCall(CallSession):
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
         media = MediaSession(
-            spec,
+            replace(spec, caller_is_wideband=self._caller_is_wideband),
             rtp=self._services.rtp,
             wheel=self._services.wheel,
             on_event=self.post,
@@ -77,6 +79,10 @@ class PhoneCall(CallSession):
         )
         self.media = media
         return media
+
+    @property
+    def _caller_is_wideband(self) -> bool:
+        return is_wideband(self._sip.codec)
 
     # What Asterisk tells.
 

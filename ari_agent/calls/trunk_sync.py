@@ -17,8 +17,8 @@ from ari_agent.store.store import Store
 log = logging.getLogger(__name__)
 
 _REMEDY: Final = (
-    "sorcery.conf must map endpoint, auth and aor to memory too, as the shipped one does, and Asterisk must be "
-    "restarted as a whole after that: a reload does not read it"
+    "sorcery.conf must map endpoint, auth and aor, and for trunks that take calls identify and registration, to memory "
+    "too, as the shipped one does, and Asterisk must be restarted as a whole after that: a reload does not read it"
 )
 _DIAGNOSIS_EVERY_S: Final = 60.0
 """How many seconds pass before a trunk is diagnosed again, as a batch of thousands may fail on a dead trunk."""

@@ -21,10 +21,11 @@ with warnings.catch_warnings():
     import audioop
 
 FRAME_MS: Final = 20
-FRAME_SAMPLES: Final = 160  # one frame at 8 kHz; in G.711 also its bytes
+FRAME_UNITS: Final = 160
+"""One frame in units of 1/8000 s; in G.711 also its samples and its bytes."""
 ULAW_SILENCE: Final = 0xFF  # positive zero, ITU-T G.711 table 2
 ALAW_SILENCE: Final = 0xD5  # the smallest positive step: A-law has no zero
-ULAW_SILENCE_FRAME: Final = bytes([ULAW_SILENCE]) * FRAME_SAMPLES
+ULAW_SILENCE_FRAME: Final = bytes([ULAW_SILENCE]) * FRAME_UNITS
 SILENCE_DBFS: Final = -96.0  # what `level_dbfs` calls digital silence; below one step of 16 bits
 
 
@@ -56,17 +57,29 @@ def swap_bytes(pcm: bytes) -> bytes:
     return audioop.byteswap(_whole(pcm), 2)
 
 
+def rms(pcm: bytes) -> int:
+    """Return the root mean square of s16le, 0 to 32768. audioop.error on half a sample."""
+    return audioop.rms(pcm, 2)
+
+
 def level_dbfs(pcm: bytes) -> float:
     """Return the RMS level of s16le in dB relative to full scale; digital silence is SILENCE_DBFS.
 
     A full-scale square wave is 0, a full-scale sine -3.0. ValueError when `pcm` is not a whole number of samples.
     """
-    rms = audioop.rms(_whole(pcm), 2)
-    return 20 * math.log10(rms / 32768) if rms else SILENCE_DBFS
+    amplitude = rms(_whole(pcm))
+    return 20 * math.log10(amplitude / 32768) if amplitude else SILENCE_DBFS
 
 
-# The codes of samples within 36 steps of zero (-59 dBFS): a quiet line, the pauses of a synthesised voice.
-_QUIET_ULAW: Final = bytes(code for code in range(256) if audioop.max(audioop.ulaw2lin(bytes([code]), 2), 2) <= 36)
+_QUIET_AMPLITUDE: Final = 36  # -59 dBFS: a quiet line, the pauses of a synthesised voice
+
+
+def is_quiet_linear(pcm: bytes) -> bool:
+    """Return whether every sample of s16le is within -59 dBFS, so that nobody misses the frame when it is left out."""
+    return audioop.max(pcm, 2) <= _QUIET_AMPLITUDE
+
+
+_QUIET_ULAW: Final = bytes(code for code in range(256) if is_quiet_linear(ulaw_to_linear(bytes([code]))))
 
 
 def is_quiet_ulaw(ulaw: bytes) -> bool:
@@ -80,46 +93,68 @@ def amplify(pcm: bytes, factor: float) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """One of the two companding laws of G.711, as conversions to and from s16le. silence: the byte of an idle line."""
+class SampleFormat:
+    """How the audio of a line is kept between its wire and the agent: G.711 in one of its laws, or linear.
+
+    A unit is 1/8000 s, that of RTP's timestamps for G.711 and G.722. to_linear, from_linear: conversions to and from
+    s16le. is_quiet: whether nobody misses a piece of this audio when it is left out. silence: one unit of an idle line.
+    samples_per_unit: 1 at 8 kHz, 2 at 16 kHz.
+    """
 
     to_linear: Callable[[bytes], bytes]
     from_linear: Callable[[bytes], bytes]
-    silence: int
+    is_quiet: Callable[[bytes], bool]
+    silence: bytes
+    samples_per_unit: int = 1
+
+    @property
+    def unit_bytes(self) -> int:
+        """Return how many bytes one unit has."""
+        return len(self.silence)
+
+    @property
+    def rate_hz(self) -> int:
+        """Return the sample rate: 8000 or 16000 Hz."""
+        return 8000 * self.samples_per_unit
 
 
-ULAW: Final = Law(ulaw_to_linear, linear_to_ulaw, ULAW_SILENCE)
-ALAW: Final = Law(alaw_to_linear, linear_to_alaw, ALAW_SILENCE)
+ULAW: Final = SampleFormat(ulaw_to_linear, linear_to_ulaw, is_quiet_ulaw, bytes([ULAW_SILENCE]))
+ALAW: Final = SampleFormat(
+    alaw_to_linear, linear_to_alaw, lambda alaw: is_quiet_linear(alaw_to_linear(alaw)), bytes([ALAW_SILENCE])
+)
+LINEAR_16K: Final = SampleFormat(bytes, bytes, is_quiet_linear, bytes(4), samples_per_unit=2)
+"""s16le at 16 kHz."""
 
 
-def fade_out(audio: bytes, law: Law = ULAW, *, over_samples: int = 40) -> bytes:
-    """Return the same audio with its last `over_samples` falling to silence, so that its end does not click.
+def fade_out(audio: bytes, of: SampleFormat = ULAW, *, over_units: int = 40) -> bytes:
+    """Return the same audio with its last `over_units` falling to silence, so that its end does not click.
 
-    over_samples: at 8 kHz; the default of 40 is 5 ms. Shorter audio is faded from its beginning.
+    over_units: the default of 40 is 5 ms. Shorter audio is faded from its beginning.
     """
-    samples = _samples_of(audio, law)
-    over = min(over_samples, len(samples))
+    samples = _samples_of(audio, of)
+    over = min(over_units * of.samples_per_unit, len(samples))
     samples[len(samples) - over :] *= _falling(over)
-    return law.from_linear(np.rint(samples).astype("<i2").tobytes())
+    return of.from_linear(np.rint(samples).astype("<i2").tobytes())
 
 
-def crossfade(old: bytes, new: bytes, law: Law = ULAW, *, over_samples: int = FRAME_SAMPLES) -> bytes:
+def crossfade(old: bytes, new: bytes, of: SampleFormat = ULAW, *, over_units: int = FRAME_UNITS) -> bytes:
     """Return `new` with its beginning mixed into the fading beginning of `old`.
 
-    over_samples: length of the mix, at most; it is as short as the shorter of the two. The length is that of `new`.
+    over_units: length of the mix, at most; it is as short as the shorter of the two. The length is that of `new`.
     """
-    over = min(over_samples, len(old), len(new))
-    weight = _falling(over)
-    mixed = _samples_of(old[:over], law) * weight + _samples_of(new[:over], law) * (1 - weight)
-    return law.from_linear(np.rint(mixed).astype("<i2").tobytes()) + new[over:]
+    over_bytes = min(over_units, len(old) // of.unit_bytes, len(new) // of.unit_bytes) * of.unit_bytes
+    earlier, later = _samples_of(old[:over_bytes], of), _samples_of(new[:over_bytes], of)
+    weight = _falling(len(later))
+    mixed = earlier * weight + later * (1 - weight)
+    return of.from_linear(np.rint(mixed).astype("<i2").tobytes()) + new[over_bytes:]
 
 
 def _falling(count: int) -> npt.NDArray[np.float64]:
     return np.arange(count, 0, -1) / (count + 1)
 
 
-def _samples_of(audio: bytes, law: Law) -> npt.NDArray[np.float64]:
-    return np.frombuffer(law.to_linear(audio), "<i2").astype(np.float64)
+def _samples_of(audio: bytes, of: SampleFormat) -> npt.NDArray[np.float64]:
+    return np.frombuffer(of.to_linear(audio), "<i2").astype(np.float64)
 
 
 def _whole(pcm: bytes) -> bytes:

@@ -1,9 +1,10 @@
 """The audio of one call: caller leg <-> agent leg.
 
     datagram -> rtp -> jitter buffer -> encoding and rate of the agent -> send_agent
-    send_rtp <- rtp <- playout, one frame per 20 ms tick of the wheel <- mu-law 8 kHz <- play
+    send_rtp <- rtp <- codec <- playout, one frame per 20 ms tick of the wheel <- format of the line <- play
 
-Mu-law passes untouched where the agent speaks it. RTP goes out without a pause from `start` on, silence where the agent
+The line is mu-law at 8 kHz, or G.722 where caller and agent are both wideband (line.py); what is the agent's own format
+passes untouched. RTP goes out without a pause from `start` on, silence where the agent
 says nothing: Asterisk's two-party bridge forwards frames as they come, and carriers drop calls that fall silent.
 
 This is the hot path: 50 times a second and call in each direction. Nothing here waits, and nothing logs.
@@ -18,14 +19,9 @@ from typing import Final
 
 from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
-from ari_agent.media.audio import (
-    FRAME_SAMPLES,
-    ULAW_SILENCE_FRAME,
-    level_dbfs,
-    linear_to_ulaw,
-    ulaw_to_linear,
-)
+from ari_agent.media.audio import FRAME_UNITS, ULAW, SampleFormat, level_dbfs, rms, ulaw_to_linear
 from ari_agent.media.jitter_buffer import PATIENCE_LEAST_S, JitterBuffer
+from ari_agent.media.line import NARROWBAND, Line
 from ari_agent.media.playout import Playout
 from ari_agent.media.resampler import Resampler
 
@@ -51,45 +47,56 @@ def is_speech(ulaw: bytes) -> bool:
     return len(ulaw[::_SAMPLE_STEP].translate(None, _QUIET_CODES)) >= _LOUD_SAMPLES
 
 
-class AgentEncoding:
-    """Converts between mu-law at 8 kHz and the agent's encoding; each direction is a stream with a state of its own.
+def is_linear_speech(pcm: bytes) -> bool:
+    """Return whether a frame of s16le is loud enough to be somebody speaking."""
+    return rms(pcm) > _SPEECH_AMPLITUDE
 
-    encoding: `mulaw` (rate_hz is then 8000) or `s16le` (8000..48000 Hz).
+
+class AgentEncoding:
+    """Converts between the format of the line and the agent's encoding; each direction is a stream with its own state.
+
+    encoding: `mulaw` (rate_hz is then 8000, and the line's format mu-law) or `s16le` (8000..48000 Hz).
+    passes: whether both are the same, so that nothing is converted.
     """
 
-    __slots__ = ("_down", "_linear", "_odd", "_up", "is_ulaw")
+    __slots__ = ("_down", "_format", "_rest", "_up", "_whole_bytes", "passes")
 
-    def __init__(self, encoding: str, rate_hz: int) -> None:
-        self.is_ulaw = encoding == "mulaw"
-        resampled = not self.is_ulaw and rate_hz != rtp.CLOCK_HZ
-        self._up = Resampler(rtp.CLOCK_HZ, rate_hz) if resampled else None
-        self._down = Resampler(rate_hz, rtp.CLOCK_HZ) if resampled else None
-        self._odd = b""  # half a sample that waits for its other half
+    def __init__(self, encoding: str, rate_hz: int, line: SampleFormat = ULAW) -> None:
+        self._format = line
+        is_ulaw = encoding == "mulaw"
+        if is_ulaw and line is not ULAW:
+            raise ValueError("an agent that speaks mu-law needs a line of mu-law")
+        resampled = not is_ulaw and rate_hz != line.rate_hz
+        self.passes = is_ulaw
+        self._up = Resampler(line.rate_hz, rate_hz) if resampled else None
+        self._down = Resampler(rate_hz, line.rate_hz) if resampled else None
+        self._whole_bytes = 2 * line.samples_per_unit  # of s16le
+        self._rest = b""  # less than that, which waits for the next piece
 
-    def to_agent(self, ulaw: bytes) -> bytes:
-        """Convert a piece of the caller's audio from mu-law at 8 kHz to the agent's encoding and rate."""
-        if self.is_ulaw:
-            return ulaw
-        pcm = ulaw_to_linear(ulaw)
+    def to_agent(self, audio: bytes) -> bytes:
+        """Convert a piece of the caller's audio to the agent's encoding and rate."""
+        if self.passes:
+            return audio
+        pcm = self._format.to_linear(audio)
         return self._up.process(pcm) if self._up is not None else pcm
 
     def from_agent(self, payload: bytes) -> bytes:
-        """Convert a piece of the agent's audio to mu-law at 8 kHz.
+        """Convert a piece of the agent's audio to the format of the line.
 
-        Half a sample at its end is kept for the next piece.
+        What is no whole unit of 1/8000 s at its end is kept for the next piece.
         """
-        if self.is_ulaw:
+        if self.passes:
             return payload
-        if self._down is not None:  # keeps half a sample itself
-            return linear_to_ulaw(self._down.process(payload))
-        pcm = self._odd + payload
-        whole = len(pcm) & ~1
-        self._odd = pcm[whole:]
-        return linear_to_ulaw(pcm[:whole])
+        pcm = self._down.process(payload) if self._down is not None else payload
+        if self._rest or len(pcm) % self._whole_bytes:
+            pcm = self._rest + pcm
+            whole = len(pcm) - len(pcm) % self._whole_bytes
+            pcm, self._rest = pcm[:whole], pcm[whole:]
+        return self._format.from_linear(pcm)
 
     def clear(self) -> None:
         """Forget what is left of the agent's stream, because it was cut and the next piece does not continue it."""
-        self._odd = b""
+        self._rest = b""
         if self._down is not None:
             self._down.reset()
 
@@ -113,16 +120,18 @@ class Bridge:
     """
 
     __slots__ = (
-        "_ahead_samples",
+        "_ahead",
         "_call_at",
         "_clock",
         "_deferred_ticks",
         "_deferring_until_s",
+        "_encode",
         "_encoding",
+        "_frame_bytes",
         "_frames_in",
         "_frames_out",
         "_frames_sent",
-        "_is_ulaw",
+        "_is_speech",
         "_last_agent",
         "_last_caller",
         "_marker",
@@ -130,10 +139,13 @@ class Bridge:
         "_on_marks",
         "_on_second",
         "_partial",
+        "_passes",
         "_release",
         "_send_agent",
+        "_silence",
         "_started",
         "_stream",
+        "_to_linear",
         "heard_s",
         "jitter",
         "malformed",
@@ -147,6 +159,7 @@ class Bridge:
         self,
         *,
         encoding: AgentEncoding,
+        line: Line = NARROWBAND,
         stream: rtp.RtpStream,
         clock: Callable[[], float],
         call_at: Callable[[float, Callable[[], None]], TimerHandle],
@@ -156,6 +169,7 @@ class Bridge:
     ) -> None:
         """Take what the bridge needs from outside.
 
+        encoding: made for the format of the line. stream: with the payload type of the line.
         clock, call_at: the event loop's `time` and `call_at`.
         send_agent: gets the caller's audio in the agent's encoding.
         on_marks: gets the names of marks whose audio has been played, in order.
@@ -167,12 +181,17 @@ class Bridge:
         self._release: TimerHandle | None = None
         self.send_rtp: Callable[[bytes], None] = _discard
         self.move_tick: Callable[[float], float] = _no_move
-        self._ahead_samples = 0  # of our RTP timestamps, before the clock
+        self._ahead = 0  # of our RTP timestamps, before the clock
         self._send_agent = send_agent
-        self._is_ulaw = encoding.is_ulaw
+        self._passes = encoding.passes
         self._on_marks, self._on_second = on_marks, on_second
-        self.jitter = JitterBuffer()
-        self.playout = Playout()
+        self.jitter = JitterBuffer(line)
+        self.playout = Playout(line.audio)
+        self._encode = line.new_encoder() if line.new_encoder else None
+        self._is_speech = is_speech if line.audio is ULAW else is_linear_speech
+        self._to_linear = line.audio.to_linear
+        self._silence = line.audio.silence * FRAME_UNITS
+        self._frame_bytes = len(self._silence)
         self.heard_s = 0.0
         self.malformed = 0
         self.packets_out = 0
@@ -182,7 +201,7 @@ class Bridge:
         self._frames_sent = 0
         self._deferred_ticks = 0  # ticks after a stall that wait for the agent's audio
         self._deferring_until_s = -inf
-        self._last_caller = self._last_agent = ULAW_SILENCE_FRAME
+        self._last_caller = self._last_agent = self._silence
         self._partial = b""  # of the caller's audio: what does not fill a frame yet
 
     def start(self) -> None:
@@ -205,12 +224,12 @@ class Bridge:
     @property
     def caller_dbfs(self) -> float:
         """Return the level of the caller's latest sampled frame, in dBFS."""
-        return level_dbfs(ulaw_to_linear(self._last_caller))
+        return level_dbfs(self._to_linear(self._last_caller))
 
     @property
     def agent_dbfs(self) -> float:
         """Return the level of the latest frame played to the caller, in dBFS."""
-        return level_dbfs(ulaw_to_linear(self._last_agent))
+        return level_dbfs(self._to_linear(self._last_agent))
 
     # the caller's side
 
@@ -243,27 +262,27 @@ class Bridge:
         for payload in self.jitter.poll(now_s):
             self._hear_caller(payload)
 
-    def _hear_caller(self, payload: bytes) -> None:
+    def _hear_caller(self, audio: bytes) -> None:
         self._frames_in += 1
         if self._frames_in % _SAMPLED_FRAMES == 0:
-            self._last_caller = payload
-            if is_speech(payload):
+            self._last_caller = audio
+            if self._is_speech(audio):
                 self.heard_s = self._clock()
         if self._muted:
-            payload = ULAW_SILENCE_FRAME[:1] * len(payload)
-        if len(payload) != FRAME_SAMPLES or self._partial:
-            self._hear_reframed(payload)
+            audio = (self._silence * -(-len(audio) // self._frame_bytes))[: len(audio)]
+        if len(audio) != self._frame_bytes or self._partial:
+            self._hear_reframed(audio)
             return
         send = self._send_agent
-        send(payload if self._is_ulaw else self._encoding.to_agent(payload))
+        send(audio if self._passes else self._encoding.to_agent(audio))
 
-    def _hear_reframed(self, payload: bytes) -> None:
+    def _hear_reframed(self, audio: bytes) -> None:
         """Pass on packets that are not 20 ms long (ptime 30, 40 or 60) in pieces that are, as Twilio sends them."""
-        audio = self._partial + payload
-        whole = len(audio) - len(audio) % FRAME_SAMPLES
-        for start in range(0, whole, FRAME_SAMPLES):
-            piece = audio[start : start + FRAME_SAMPLES]
-            self._send_agent(piece if self._is_ulaw else self._encoding.to_agent(piece))
+        audio, frame_bytes = self._partial + audio, self._frame_bytes
+        whole = len(audio) - len(audio) % frame_bytes
+        for start in range(0, whole, frame_bytes):
+            piece = audio[start : start + frame_bytes]
+            self._send_agent(piece if self._passes else self._encoding.to_agent(piece))
         self._partial = audio[whole:]
 
     # the agent's side
@@ -272,7 +291,7 @@ class Bridge:
         """Queue a piece of agent audio, of any length, in the agent's encoding."""
         if self.playout.idle and self._started:
             self._align_talkspurt()
-        self.playout.push(payload if self._is_ulaw else self._encoding.from_agent(payload))
+        self.playout.push(payload if self._passes else self._encoding.from_agent(payload))
         while self._deferred_ticks and self.playout.ready:
             self._deferred_ticks -= 1
             self._speak(self._clock())
@@ -283,12 +302,12 @@ class Bridge:
         A live agent's next frames then may come 12 ms late and still make their tick, or 2 ms early and wait no longer.
         Left to luck, a tick just before the usual arrival would cost 20 ms or a silent frame each time.
         """
-        moved_samples = round(self.move_tick(_FIRST_FRAME_S) * rtp.CLOCK_HZ)
-        self.playout.pass_time(moved_samples)
-        self._ahead_samples -= moved_samples
-        if self._ahead_samples < 0:
-            self._stream.skip(-self._ahead_samples)
-            self._ahead_samples = 0
+        moved = round(self.move_tick(_FIRST_FRAME_S) * rtp.CLOCK_HZ)
+        self.playout.pass_time(moved)
+        self._ahead -= moved
+        if self._ahead < 0:
+            self._stream.skip(-self._ahead)
+            self._ahead = 0
             self._marker = True
 
     def clear(self) -> list[str]:
@@ -319,19 +338,19 @@ class Bridge:
         playout = self.playout
         frame = playout.next_frame()
         if frame is None:
-            frame = ULAW_SILENCE_FRAME
-            if self._ahead_samples >= FRAME_SAMPLES:  # ticks moved forward have sent one frame too many by now
-                self._ahead_samples -= FRAME_SAMPLES
+            frame = self._silence
+            if self._ahead >= FRAME_UNITS:  # ticks moved forward have sent one frame too many by now
+                self._ahead -= FRAME_UNITS
                 return
         else:
             self._frames_out += 1
-            if self._frames_out % _SAMPLED_FRAMES == 0 and is_speech(frame):
+            if self._frames_out % _SAMPLED_FRAMES == 0 and self._is_speech(frame):
                 self.heard_s = now_s
         if playout.has_played_marks:
             self._on_marks(playout.take_played_marks())
         self._last_agent = frame
         send = self.send_rtp
-        send(self._stream.packet(frame, self._marker))
+        send(self._stream.packet(frame if self._encode is None else self._encode(frame), self._marker))
         self._marker = False
         self.packets_out += 1
         self._frames_sent += 1
@@ -353,5 +372,5 @@ class Bridge:
         """Leap over `ticks` frames of 20 ms that were never sent because the wheel was held up."""
         if self._started:
             self.playout.skip(ticks)
-            self._stream.skip(ticks * FRAME_SAMPLES)
+            self._stream.skip(ticks * FRAME_UNITS)
             self._marker = True

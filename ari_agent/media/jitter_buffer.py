@@ -26,13 +26,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from ari_agent.media.audio import ALAW, ULAW, Law, is_quiet_ulaw
 from ari_agent.media.concealment import Concealer
-from ari_agent.media.rtp import CLOCK_HZ, HEADER, HEADER_BYTES, PCMA, PCMU, PLAIN, Packet, timestamp_delta
+from ari_agent.media.line import NARROWBAND, Line
+from ari_agent.media.rtp import CLOCK_HZ, HEADER, HEADER_BYTES, PLAIN, Packet, timestamp_delta
 
 Payloads = tuple[bytes, ...]
-
-LAWS: Final[dict[int, Law]] = {PCMU: ULAW, PCMA: ALAW}
 
 PATIENCE_LEAST_S: Final = 0.018
 """Concealment starts when the next sample is this late: one look later, 20 ms on, it would be more than 38 ms."""
@@ -80,9 +78,9 @@ class JitterCounters:
 
 
 class JitterBuffer:
-    """Puts one call's RTP packets in order and conceals what is missing.
+    """Puts one call's RTP packets in order, decodes them, and conceals what is missing.
 
-    payload_type: 0 (mu-law) or 8 (A-law), the only one that is taken for audio.
+    line: the codec, whose payload type is the only one that is taken for audio.
     due_s: when the agent's next sample is due, by the clock that is passed in; inf before the stream begins.
     """
 
@@ -91,11 +89,13 @@ class JitterBuffer:
         "_arrived_s",
         "_candidate",
         "_concealer",
+        "_decode",
         "_filled",
         "_grace_s",
         "_held",
         "_held_since_s",
         "_impatient_s",
+        "_is_quiet",
         "_looked_s",
         "_missing",
         "_next_header",
@@ -112,11 +112,13 @@ class JitterBuffer:
         "due_s",
     )
 
-    def __init__(self, *, payload_type: int = PCMU) -> None:
+    def __init__(self, line: Line = NARROWBAND) -> None:
         self.counters = JitterCounters()
         self.due_s = inf  # when the agent's next sample is due; inf: the stream has not begun
-        self._payload_type = payload_type
-        self._concealer = Concealer(LAWS[payload_type])
+        self._payload_type = line.payload_type
+        self._concealer = Concealer(line.audio)
+        self._decode = line.new_decoder() if line.new_decoder else None
+        self._is_quiet = line.audio.is_quiet
         self._ssrc = -1
         self._old_ssrc = -1
         self._switched_s = -inf
@@ -134,7 +136,7 @@ class JitterBuffer:
         self._patience_s = 0.0
         self._impatient_s = -inf
         self._ahead = False  # surplus is being left out
-        self._spliced = b""  # the first packet that was left out
+        self._spliced = b""  # the audio of the first packet that was left out
         self._arrived_s = self._looked_s = -inf
         self._grace_s = -inf
 
@@ -172,9 +174,7 @@ class JitterBuffer:
         ):
             return None
         self.counters.received += 1
-        payload = datagram[HEADER_BYTES:]
-        self._pass(payload, now_s)
-        return payload
+        return self._pass(datagram[HEADER_BYTES:], now_s)
 
     def push(self, packet: Packet, now_s: float) -> Payloads:
         """Take a packet that arrived at `now_s`; return the audio that can now go to the agent, in order."""
@@ -192,20 +192,21 @@ class JitterBuffer:
             and 0 < len(packet.payload) <= _PAYLOAD_MAX
             and self.due_s - now_s <= _AHEAD_QUIET_S
         ):  # nearly every packet: nothing to decide
-            self._pass(packet.payload, now_s)
-            return (packet.payload,)
+            return (self._pass(packet.payload, now_s),)
         return self._sort_in(packet, now_s)
 
-    def _pass(self, payload: bytes, now_s: float) -> None:
-        """Count the next packet in order, whose audio goes to the agent as it is."""
+    def _pass(self, payload: bytes, now_s: float) -> bytes:
+        """Count the next packet in order, and return its audio, which goes to the agent as it is."""
         size = len(payload)
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = timestamp = (self._timestamp + size) & 0xFFFFFFFF
         self._next_header = HEADER.pack(PLAIN, self._payload_type, sequence, timestamp, self._ssrc)
+        audio = payload if self._decode is None else self._decode(payload)
         hear = self._concealer.hear
-        hear(payload)
+        hear(audio)
         self.due_s += size / CLOCK_HZ
         self._arrived_s = now_s
+        return audio
 
     def _change_stream(self, packet: Packet, now_s: float) -> Payloads:
         if packet.ssrc == self._old_ssrc and now_s - self._switched_s < _OLD_SSRC_S:
@@ -316,24 +317,26 @@ class JitterBuffer:
         if hole >= _GRAIN:
             self._fill(hole - hole % _GRAIN, out)
         self._filled = 0
-        if self._is_surplus(payload, now_s, since_last_s):
+        audio = payload if self._decode is None else self._decode(payload)
+        lasts_s = len(payload) / CLOCK_HZ
+        if self._is_surplus(audio, lasts_s, now_s, since_last_s):
             return
         if self._spliced:
-            payload, self._spliced = self._concealer.splice(self._spliced, payload), b""
-        payload = self._concealer.resume(payload)
-        self._concealer.hear(payload)
-        self.due_s += len(payload) / CLOCK_HZ
-        out.append(payload)
+            audio, self._spliced = self._concealer.splice(self._spliced, audio), b""
+        audio = self._concealer.resume(audio)
+        self._concealer.hear(audio)
+        self.due_s += lasts_s
+        out.append(audio)
 
-    def _is_surplus(self, payload: bytes, now_s: float, since_last_s: float) -> bool:
+    def _is_surplus(self, audio: bytes, lasts_s: float, now_s: float, since_last_s: float) -> bool:
         ahead_s = self.due_s - now_s
-        quiet = ahead_s > _AHEAD_QUIET_S and self._payload_type == PCMU and is_quiet_ulaw(payload)
+        quiet = ahead_s > _AHEAD_QUIET_S and self._is_quiet(audio)
         if self._ahead:
-            in_burst = since_last_s < len(payload) / CLOCK_HZ / 2
+            in_burst = since_last_s < lasts_s / 2
             self._ahead = in_burst or ahead_s > _AHEAD_AGAIN_S
         elif ahead_s > _AHEAD_MAX_S or quiet:
             self._ahead = ahead_s > _AHEAD_MAX_S
-            self._spliced = payload
+            self._spliced = audio
             if not quiet and now_s - self._short_gap_s < 1.0:  # filled too early, and now real audio is lost for it
                 self._patience_s = min(self._patience_s + _PATIENCE_STEP_S, _PATIENCE_MAX_S)
                 self._impatient_s = now_s

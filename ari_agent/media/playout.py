@@ -1,4 +1,4 @@
-"""The playout queue: agent audio of any chunk size in, one 20 ms mu-law frame per tick out.
+"""The playout queue: agent audio of any chunk size in, one frame of 20 ms per tick of the wheel out.
 
 Pure and without a clock: the wheel calls `next_frame` for every 20 ms of real time, and that is the clock.
 
@@ -33,24 +33,24 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from ari_agent.media.audio import FRAME_SAMPLES, ULAW_SILENCE, crossfade, fade_out, is_quiet_ulaw
+from ari_agent.media.audio import FRAME_UNITS, ULAW, SampleFormat, crossfade, fade_out
 
-LIMIT_BYTES: Final = 10 * 60 * 8000
-"""Ten minutes of mu-law at 8 kHz: audio above that is dropped."""
+LIMIT_UNITS: Final = 10 * 60 * 8000
+"""Ten minutes, in units of 1/8000 s: audio above that is dropped."""
 MARKS_LIMIT: Final = 10_000
 """Marks that may wait in one queue; more are refused."""
 
-_BYTES_PER_MS: Final = 8
+_UNITS_PER_MS: Final = 8
 _WINDOW_TICKS: Final = 25  # 0.5 s: twice the longest time between two messages of a live agent
 _WINDOW_TICKS_MIN: Final = 10  # 0.2 s: where each message is one frame
 _LEARN_TICKS: Final = 30  # 0.6 s: what the lead of a stream is, is learnt in this time
 _WINDOW_TICKS_MAX: Final = 3200  # 64 s: a stream that turned out to need its queue is asked ever more seldom
 _STALL_TICKS_MAX: Final = 150  # 3 s: after a longer pause the agent begins anew rather than catches up
-_LIVE_CHUNK_MAX: Final = 250 * _BYTES_PER_MS  # the longest message of a live stream (Retell's web protocol)
-_LEAD_TOLERANCE: Final = 60 * _BYTES_PER_MS  # how far jitter moves the lead of a live stream
+_LIVE_CHUNK_MAX: Final = 250 * _UNITS_PER_MS  # the longest message of a live stream (Retell's web protocol)
+_LEAD_TOLERANCE: Final = 60 * _UNITS_PER_MS  # how far jitter moves the lead of a live stream
 _LEAD_FOLLOWS: Final = 1000  # one sample in so many, rounded up: a clock 1000 ppm off
-_CROSSFADE_SAMPLES: Final = 80  # 10 ms: what was trimmed passes into what follows
-_PACE_TOLERANCE: Final = 40 * _BYTES_PER_MS
+_CROSSFADE_UNITS: Final = 80  # 10 ms: what was trimmed passes into what follows
+_PACE_TOLERANCE: Final = 40 * _UNITS_PER_MS
 _PAUSE_FRAMES: Final = 10  # a pause is never shortened below 200 ms
 _PAUSE_WINDOWS: Final = 6  # 3 s
 
@@ -81,8 +81,10 @@ class Playout:
         "_chunk",
         "_due_marks",
         "_fading",
+        "_format",
+        "_frame_bytes",
         "_frames",
-        "_handed_bytes",
+        "_handed_units",
         "_holding",
         "_lead",
         "_lead_peak",
@@ -99,6 +101,7 @@ class Playout:
         "_tail",
         "_tail_seen",
         "_ticks",
+        "_unit_bytes",
         "_usual_lead",
         "_window_ticks",
         "counters",
@@ -106,14 +109,16 @@ class Playout:
         "idle",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, of: SampleFormat = ULAW) -> None:
         self.counters = PlayoutCounters()
+        self._format, self._unit_bytes = of, of.unit_bytes
+        self._frame_bytes = FRAME_UNITS * of.unit_bytes
         self._frames: deque[bytes] = deque()  # whole frames
         self._tail = b""  # what does not fill a frame yet
         self._tail_seen = 0  # its length at the last tick
         self._holding = False
         self._fading = b""  # the frame in front of a trimmed piece: crossfaded into the next
-        self._handed_bytes = 0  # of the agent's audio since the call began: played, trimmed or cleared
+        self._handed_units = 0  # of the agent's audio since the call began: played, trimmed or cleared
         self._marks: deque[tuple[int, str]] = deque()  # (handed bytes at which it is due, name)
         self._due_marks: list[str] = []
         self.has_played_marks = False
@@ -130,7 +135,7 @@ class Playout:
         self._live = True
         self._since_input = 0  # ticks
         self._since_trim = _WINDOW_TICKS_MAX * 10
-        self._window_ticks = _WINDOW_TICKS if first_chunk > FRAME_SAMPLES else _WINDOW_TICKS_MIN
+        self._window_ticks = _WINDOW_TICKS if first_chunk > FRAME_UNITS else _WINDOW_TICKS_MIN
         self._shorten = self._quiet_run = 0
         self._paced_windows = 0
         self._begin_window()
@@ -142,9 +147,9 @@ class Playout:
 
     # the agent's side
 
-    def push(self, ulaw: bytes) -> None:
-        """Queue agent audio: mu-law at 8 kHz, of any length."""
-        size = len(ulaw)
+    def push(self, audio: bytes) -> None:
+        """Queue agent audio in the format of the line: whole units of 1/8000 s, any number of them."""
+        size = len(audio) // self._unit_bytes
         if not size:
             return
         empty = not self._frames and not self._tail
@@ -157,7 +162,7 @@ class Playout:
                 self._begin_window()
             if not self._live or self._since_input > _STALL_TICKS_MAX:
                 self._begin_stream(size)
-                self._holding = size % FRAME_SAMPLES != 0 and size < 2 * FRAME_SAMPLES
+                self._holding = size % FRAME_UNITS != 0 and size < 2 * FRAME_UNITS
         self.idle = False
         self._since_input = 0
         self._lead += size
@@ -166,20 +171,21 @@ class Playout:
             self._lead_peak = self._lead
             if self._lead > self._usual_lead + _LEAD_TOLERANCE:
                 self._live = False
-        if size == FRAME_SAMPLES and not self._tail and len(self._frames) * FRAME_SAMPLES < LIMIT_BYTES:
-            self._frames.append(ulaw)
+        if size == FRAME_UNITS and not self._tail and len(self._frames) * FRAME_UNITS < LIMIT_UNITS:
+            self._frames.append(audio)
         else:
-            self._cut(ulaw)
+            self._cut(audio, size)
 
-    def _cut(self, ulaw: bytes) -> None:
-        room = LIMIT_BYTES - self.queued_bytes
-        if len(ulaw) > room:
-            self.counters.overflow_ms += (len(ulaw) - room) // _BYTES_PER_MS
-            ulaw = ulaw[:room]
-        audio = self._tail + ulaw if self._tail else ulaw
-        whole = len(audio) - len(audio) % FRAME_SAMPLES
-        for start in range(0, whole, FRAME_SAMPLES):
-            self._frames.append(audio[start : start + FRAME_SAMPLES])
+    def _cut(self, audio: bytes, size: int) -> None:
+        room = LIMIT_UNITS - self.queued_units
+        if size > room:
+            self.counters.overflow_ms += (size - room) // _UNITS_PER_MS
+            audio = audio[: room * self._unit_bytes]
+        audio = self._tail + audio if self._tail else audio
+        frame_bytes = self._frame_bytes
+        whole = len(audio) - len(audio) % frame_bytes
+        for start in range(0, whole, frame_bytes):
+            self._frames.append(audio[start : start + frame_bytes])
         self._tail = audio[whole:]
 
     def mark(self, name: str) -> bool:
@@ -194,14 +200,14 @@ class Playout:
         if len(self._marks) >= MARKS_LIMIT:
             self.counters.marks_refused += 1
             return False
-        self._marks.append((self._handed_bytes + self.queued_bytes, name))
+        self._marks.append((self._handed_units + self.queued_units, name))
         return True
 
     def clear(self) -> list[str]:
         """Drop all queued audio at once; return the names of the marks that were waiting for it, in order."""
-        queued = self.queued_bytes
-        self.counters.cleared_ms += queued // _BYTES_PER_MS
-        self._handed_bytes += queued
+        queued = self.queued_units
+        self.counters.cleared_ms += queued // _UNITS_PER_MS
+        self._handed_units += queued
         self._frames.clear()
         self._tail = self._fading = b""
         self._live = self._holding = False
@@ -217,14 +223,14 @@ class Playout:
         return names
 
     @property
-    def queued_bytes(self) -> int:
-        """Return how much audio waits, in bytes of mu-law: 8 to the millisecond."""
-        return len(self._frames) * FRAME_SAMPLES + len(self._tail)
+    def queued_units(self) -> int:
+        """Return how much audio waits, in units of 1/8000 s: 8 to the millisecond."""
+        return len(self._frames) * FRAME_UNITS + len(self._tail) // self._unit_bytes
 
     @property
-    def handed_bytes(self) -> int:
+    def handed_units(self) -> int:
         """Return how much of the agent's audio is not queued any more since the call began: played, cut or cleared."""
-        return self._handed_bytes
+        return self._handed_units
 
     @property
     def ready(self) -> bool:
@@ -238,14 +244,14 @@ class Playout:
 
     # the wheel's side
 
-    def pass_time(self, samples: int) -> None:
-        """Note that the next tick comes `samples` later than 20 ms after the last one. Negative is earlier."""
-        self._lead -= samples
-        self._allowed += samples
+    def pass_time(self, units: int) -> None:
+        """Note that the next tick comes so many units of 1/8000 s later than it would. Negative is earlier."""
+        self._lead -= units
+        self._allowed += units
 
     def skip(self, ticks: int) -> None:
         """Note that `ticks` times 20 ms have passed in which the wheel was held up and nothing could be played."""
-        time = FRAME_SAMPLES * ticks
+        time = FRAME_UNITS * ticks
         self._lead -= time
         self._allowed += time
         self._since_input += ticks
@@ -254,14 +260,14 @@ class Playout:
         self._since_trim = _WINDOW_TICKS_MAX * 10  # running dry now is our doing, not the stream's
 
     def next_frame(self) -> bytes | None:
-        """Return the frame for this tick, 160 bytes of mu-law; None when nothing is queued and silence is due."""
-        self._lead -= FRAME_SAMPLES
+        """Return the frame of 20 ms for this tick of the wheel; None when nothing is queued and silence is due."""
+        self._lead -= FRAME_UNITS
         self._since_input += 1
         self._ticks += 1
         frames = self._frames
         if frames and not self._holding:
             frame = frames.popleft()
-            self._handed_bytes += FRAME_SAMPLES
+            self._handed_units += FRAME_UNITS
             if self._shorten or self._fading:
                 frame = self._corrected(frame)
         elif self._tail and not frames and (self._silent_run == 0 or len(self._tail) == self._tail_seen):
@@ -272,14 +278,14 @@ class Playout:
             self._tail_seen = len(self._tail)
             self._silent_run += 1
             self.idle = not frames and not self._tail
-            self._allowed += FRAME_SAMPLES
+            self._allowed += FRAME_UNITS
             self._lowest = 0
             self.counters.silent_frames += 1
             return None
         self._silent_run = 0
         self.counters.played_frames += 1
         self._lowest = min(self._lowest, len(frames))
-        if self._marks and self._marks[0][0] <= self._handed_bytes:
+        if self._marks and self._marks[0][0] <= self._handed_units:
             self._release_marks()
         if self._ticks >= self._window_ticks:
             self._judge_window()
@@ -287,13 +293,14 @@ class Playout:
 
     def _padded_tail(self) -> bytes:
         tail, self._tail, self._tail_seen = self._tail, b"", 0
-        self._handed_bytes += len(tail)
-        self._allowed += FRAME_SAMPLES - len(tail)
-        return fade_out(tail).ljust(FRAME_SAMPLES, bytes([ULAW_SILENCE]))
+        size = len(tail) // self._unit_bytes
+        self._handed_units += size
+        self._allowed += FRAME_UNITS - size
+        return fade_out(tail, self._format) + self._format.silence * (FRAME_UNITS - size)
 
     def _release_marks(self) -> None:
         marks, due = self._marks, self._due_marks
-        while marks and marks[0][0] <= self._handed_bytes:
+        while marks and marks[0][0] <= self._handed_units:
             due.append(marks.popleft()[1])
             self.has_played_marks = True
 
@@ -301,7 +308,7 @@ class Playout:
 
     def _judge_window(self) -> None:
         """Decide at the end of a window which part of the queue is surplus, and trim it."""
-        lowest, received, time = self._lowest, self._received, self._ticks * FRAME_SAMPLES
+        lowest, received, time = self._lowest, self._received, self._ticks * FRAME_UNITS
         follows = -(-time // _LEAD_FOLLOWS)
         peak = self._lead_peak
         in_pace = abs(received - time) <= _PACE_TOLERANCE + self._chunk
@@ -326,7 +333,7 @@ class Playout:
             if learnt or peak <= _LEAD_TOLERANCE:
                 self._allowed += follow
             self._usual_lead += follow
-            surplus = min(lowest, (self._allowed + FRAME_SAMPLES // 2) // FRAME_SAMPLES)
+            surplus = min(lowest, (self._allowed + FRAME_UNITS // 2) // FRAME_UNITS)
             if surplus > 0:
                 self._trim(surplus)
 
@@ -334,8 +341,8 @@ class Playout:
         self._fading = self._frames[0]
         for _ in range(count):
             self._frames.popleft()
-        self._handed_bytes += count * FRAME_SAMPLES
-        self._allowed -= count * FRAME_SAMPLES
+        self._handed_units += count * FRAME_UNITS
+        self._allowed -= count * FRAME_UNITS
         self._since_trim = 0
         self.counters.trimmed_ms += 20 * count
         self._release_marks()
@@ -343,13 +350,13 @@ class Playout:
     def _corrected(self, frame: bytes) -> bytes:
         """Return the frame to play instead of `frame`, after a trim or where a pause may be shortened."""
         if self._fading:
-            frame, self._fading = crossfade(self._fading, frame, over_samples=_CROSSFADE_SAMPLES), b""
-        while self._shorten and is_quiet_ulaw(frame):
+            frame, self._fading = crossfade(self._fading, frame, self._format, over_units=_CROSSFADE_UNITS), b""
+        while self._shorten and self._format.is_quiet(frame):
             self._quiet_run += 1
             if self._quiet_run <= _PAUSE_FRAMES or not self._frames:
                 return frame
             frame = self._frames.popleft()
-            self._handed_bytes += FRAME_SAMPLES
+            self._handed_units += FRAME_UNITS
             self._shorten -= 1
             self.counters.shortened_ms += 20
         self._quiet_run = 0

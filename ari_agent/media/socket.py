@@ -28,7 +28,7 @@ from ari_agent.errors import NoRtpPort
 
 log = logging.getLogger(__name__)
 
-_DATAGRAM_LIMIT_BYTES: Final = 2048
+_DATAGRAM_LIMIT_UNITS: Final = 2048
 """A longer datagram is cut; no RTP packet that fits an Ethernet frame is as long."""
 
 _WAITING_LIMIT: Final = 100
@@ -110,7 +110,7 @@ class RtpSocket:
     def read(self) -> bool:
         """Read one datagram, when the socket is readable; return whether there was one."""
         try:
-            datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_BYTES)
+            datagram, source = self._socket.recvfrom(_DATAGRAM_LIMIT_UNITS)
         except OSError:  # nothing there after all, or an ICMP error of an earlier send
             return False
         if source == self._peer:

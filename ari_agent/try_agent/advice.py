@@ -35,12 +35,14 @@ _UNREACHED: Final[Sequence[tuple[str, str]]] = (
         "nothing answered in time: is the address right, and does a firewall drop it?",
     ),
     (r"malformed|no ws or wss URL", "a URL looks like ws://127.0.0.1:8770/path"),
-    (r"handshake|upgrade|HTTP|[Rr]eset|closed|[Dd]isconnected", _NOT_A_WEBSOCKET),
+    (r"handshake|upgrade|HTTP|ClientResponseError|[Rr]eset|closed|[Dd]isconnected", _NOT_A_WEBSOCKET),
 )
 """Regular expressions of errors, and what they mean in plain words; the first that is found counts."""
 
 _FAULTS: Final[Sequence[tuple[str, str]]] = (
-    (r"header of a WAV file|WAV file", "send samples alone: leave out the header (44 bytes of most files)"),
+    (r"header of a WAV file", "send samples alone: leave out the header (44 bytes of most files)"),
+    (r"WAV file was not played", "convert it to the audio that is expected, and send its samples without the header"),
+    (r"WAV file", "send samples alone, without the header of a file"),
     (r"at most \d+ are taken", "send long audio in several messages"),
     (r"more marks are waiting", "send a mark at the end of what you say, not with every piece of it"),
     (r"binary message", "send audio as base64 in a text message: {media}"),

@@ -11,6 +11,7 @@ from ari_agent.errors import ConfigurationError
 from ari_agent.try_agent.options import TrialOptions, TrialProtocol
 
 KEYS = "0123456789*#ABCD"
+_LONGEST_PATIENCE_S = 600.0
 
 
 def add_try_agent(commands: Any) -> argparse.ArgumentParser:
@@ -41,6 +42,10 @@ def add_try_agent(commands: Any) -> argparse.ArgumentParser:
 
 def trial_options(given: argparse.Namespace) -> TrialOptions:
     """Return the options that the arguments stand for. Raises: ConfigurationError."""
+    if not 0 < given.patience <= _LONGEST_PATIENCE_S:  # also refuses what is no number
+        raise ConfigurationError(
+            f"--patience must be a number of seconds above 0, up to {_LONGEST_PATIENCE_S:g}, not {given.patience:g}"
+        )
     return TrialOptions(
         url=given.url,
         protocol=given.protocol,

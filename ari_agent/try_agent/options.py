@@ -74,7 +74,7 @@ class TrialOptions:
             "audio_encoding": self.encoding,
             "sample_rate": self.rate_hz,
         }
-        given: dict[str, Any] = {name: value for name, value in extras.items() if value}
+        given: dict[str, Any] = {name: value for name, value in extras.items() if value not in (None, [], {})}
         if self.protocol == "llm":
             if given:
                 raise ConfigurationError(f"a text agent has no {', '.join(given)}: they are for audio agents alone")
@@ -89,7 +89,7 @@ class TrialOptions:
         try:
             return model.model_validate(given)
         except ValidationError as error:
-            raise ConfigurationError(explain(error, given)) from None
+            raise ConfigurationError(explain(error, given, root="options")) from None
 
     def spec(self, call_id: str, now_ms: int) -> MediaSpec:
         """Return the specification of the call. now_ms: its time, since 1970. Raises: ConfigurationError."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ari_agent.one_line import one_line
 from ari_agent.try_agent.findings import Finding, Findings, Severity
 
 STEPS: Final[Mapping[str, str]] = {
@@ -39,7 +40,8 @@ class Report:
     """The report of one trial call. show: prints a line; findings: what was wrong, with the step it was found in."""
 
     def __init__(self, findings: Findings, show: Callable[[str], None]) -> None:
-        self.findings, self._show = findings, show
+        self.findings = findings
+        self._show: Callable[[str], None] = lambda text: show(one_line(text))  # an agent's words may command a terminal
         self.steps = {name: Step(name) for name in STEPS}
 
     def begin(self, name: str) -> Step:

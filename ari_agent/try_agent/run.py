@@ -40,6 +40,8 @@ async def try_agent(options: TrialOptions, *, wav: Path | None, as_json: bool, s
     Raises:
         ConfigurationError: an option is wrong, or the WAV file cannot be written.
     """
+    if wav is not None:
+        _require_writable(wav)
     with _quiet():
         return await _tried(options, wav=wav, as_json=as_json, show=show)
 
@@ -72,7 +74,8 @@ async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show
         try:
             await Script(line, wire, report, options).play()
         except AgentNotReached as error:
-            report.say(error.advice)
+            if error.advice:
+                report.say(error.advice)
             result |= {"status": NOT_REACHED, "not_reached": str(error), "advice": error.advice}
         else:
             result |= {"status": OK if findings.ok else WRONG, **_heard(line, _keep(line, wav))}
@@ -82,6 +85,17 @@ async def _tried(options: TrialOptions, *, wav: Path | None, as_json: bool, show
     if as_json:
         show(json.dumps(result, ensure_ascii=False))
     return int(result["status"])
+
+
+def _require_writable(wav: Path) -> None:
+    """Raise ConfigurationError where a file cannot be written, before a whole call is played for it."""
+    is_new = not wav.exists()
+    try:
+        wav.open("ab").close()
+        if is_new:
+            wav.unlink()  # an agent that is not reached leaves no file
+    except OSError as error:
+        raise ConfigurationError(f"--wav {wav}: {error.strerror}") from None
 
 
 def _keep(line: Line, wav: Path | None) -> Path:

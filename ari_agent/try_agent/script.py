@@ -66,6 +66,7 @@ class Script:
         self._pace = options.pace
         self._asked = 0
         self._answers = True
+        self._spoke_on = self._speaks_on = False  # the agent was still speaking at the end of the step before, of this
 
     async def play(self) -> None:
         """Play all steps; one that the agent's end makes impossible is left out. Raises: AgentNotReached."""
@@ -80,9 +81,12 @@ class Script:
                 ("hang_up", self._hang_up),
             ):
                 step, came = self._report.begin(name), Counter(self._wire.received)
+                self._spoke_on, self._speaks_on = self._speaks_on, False
                 try:
                     await act(step)
                 finally:
+                    if self._speaks_on:
+                        step.seen.append(f"it still speaks after the {self._pace.longest_answer_s:g} s that are waited")
                     self._tell_messages(step, self._wire.received - came)
                     self._report.end(step)
         except AgentGone as gone:
@@ -130,7 +134,9 @@ class Script:
             step.seen.append("no answer")
             self._answers = False
             return
-        if heard_at < ended:
+        if self._spoke_on:
+            step.seen.append("the agent goes on with what it said before, so that an answer cannot be told from it")
+        elif heard_at < ended:
             step.ms["first_sound_after_begin"] = (heard_at - began) // SAMPLES_PER_MS
             after_ms = step.ms["first_sound_after_begin"]
             step.seen.append(f"the agent speaks {after_ms} ms after the caller has begun, and over them")
@@ -144,7 +150,10 @@ class Script:
         self._line.press(self._options.key)
         step.seen.append(f"the agent is told of {self._options.key}")
         heard_at = await self._sound_since(began, step, patience_s=self._pace.key_s)
-        if heard_at is not None:
+        if self._spoke_on:
+            step.seen.append("the agent goes on with what it said before")
+            await self._quiet(step)
+        elif heard_at is not None:
             step.ms["first_sound"] = (heard_at - began) // SAMPLES_PER_MS
             step.seen.append(f"the caller hears something after {step.ms['first_sound']} ms")
             await self._quiet(step)
@@ -244,6 +253,7 @@ class Script:
             return len(heard) - began >= quiet and first_sound(heard, len(heard) - quiet) is None
 
         await self._until(is_quiet, step, patience_s=self._pace.longest_answer_s)
+        self._speaks_on = not is_quiet()
 
     async def _until(self, seen: Callable[[], bool], step: Step, *, patience_s: float) -> None:
         """Wait until something is seen, or the time is over. Raises: AgentGone."""

@@ -419,6 +419,13 @@ async def test_an_agent_that_does_not_read_costs_old_audio_and_nothing_else(agen
         assert ear.closed == []
 
 
+async def rests(socket: AudioSocket) -> None:
+    """Wait until the socket does not read: nobody is told of frames that say nothing."""
+    async with asyncio.timeout(10):
+        while not socket.rests:  # noqa: ASYNC110, nobody is told
+            await asyncio.sleep(0.01)
+
+
 async def test_an_agent_that_sends_too_much_is_not_read_for_a_while_and_nothing_is_lost(agent: RawAgent) -> None:
     budget = TokenBucket(burst_bytes=1024 * 1024, bytes_per_s=1)
     async with talking(agent, WebClient(FACTS), budget=budget) as (socket, ear, connection):
@@ -430,6 +437,30 @@ async def test_an_agent_that_sends_too_much_is_not_read_for_a_while_and_nothing_
         budget.bytes_per_s = 1e9
         await ear.until(lambda: len(ear.audio) == 320)
         assert [int.from_bytes(audio[:2], "big") for audio in ear.audio] == list(range(320))
+
+
+@pytest.mark.parametrize("kind", [PING, PONG, CONTINUATION])
+async def test_an_agent_that_sends_nothing_but_frames_without_payload_is_not_read_for_a_while(
+    kind: int, agent: RawAgent
+) -> None:
+    async with talking(agent, budget=TokenBucket(1024, 1)) as (socket, ear, connection):
+        connection.frame(TEXT, b"", final=False)
+        connection.write(frame(kind, b"", final=kind != CONTINUATION) * 50_000)
+        await rests(socket)
+        assert ear.closed == []
+
+
+async def test_pings_of_an_agent_that_reads_no_answer_are_not_kept_for_it(agent: RawAgent) -> None:
+    protocol, pings = WebClient(FACTS), 100_000
+    async with talking(agent, protocol) as (socket, ear, connection):
+        connection.write(frame(PING, b"p" * 125) * pings)
+        connection.frame(TEXT, b"clear")
+        await ear.until(lambda: bool(ear.messages))
+        socket.send(protocol.dtmf("5", 100))
+        kinds = []
+        while b'"dtmf"' not in (got := await connection.read_frame())[1]:
+            kinds.append(got[0])
+        assert 0 < kinds.count(PONG) < pings
 
 
 async def test_an_agent_that_is_not_read_can_be_hung_up_on(agent: RawAgent) -> None:

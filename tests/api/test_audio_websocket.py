@@ -351,3 +351,20 @@ async def test_nothing_is_unpacked(house: House) -> None:
         browser.transport.write(b"\xc2\x82" + bytes(6))  # RSV1: two bytes, deflated
         await browser.wait_closed()
     assert browser.close_code == 1002
+
+
+@pytest.mark.parametrize("kind", ["pings", "empty messages"])
+async def test_a_client_that_floods_with_what_has_no_payload_is_not_read_for_a_while(
+    house: House, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("ari_agent.calls.web.front_end.BURST_BYTES", 1)
+    monkeypatch.setattr("ari_agent.calls.web.front_end.BYTES_PER_S", 1)
+    call_id = await house.register(house.agents.agent(protocol="web", rate_hz=16000))
+    async with connect(house.url(call_id), ping_interval=None, close_timeout=0.1) as flood:
+        for _ in range(5000):
+            await (flood.ping() if kind == "pings" else flood.send(b""))
+        await flood.send("ping")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                while await flood.recv() != "pong":
+                    pass

@@ -8,6 +8,7 @@ from ari_agent.asterisk.trunk_objects import (
     DEFAULT_CODECS,
     Trunk,
     codecs,
+    registered_user,
     registration_uris,
     trunk_encryption,
     trunks,
@@ -102,6 +103,7 @@ def test_a_trunk_takes_no_calls_unless_it_is_told_from_where() -> None:
 
 def test_the_addresses_of_the_carrier_let_its_calls_in_and_nobody_elses() -> None:
     made = only(LOGIN.model_copy(update={"inbound_addresses": ("192.0.2.0/28", "198.51.100.7/32")}))
+    assert [kind for kind, _ in made.objects()] == ["auth", "aor", "endpoint", "identify"]
     assert made.identify == {"endpoint": NAME, "match": "192.0.2.0/28,198.51.100.7/32"}
     assert made.endpoint["context"] == "from-trunk"
     assert made.endpoint["identify_by"] == "ip"
@@ -143,6 +145,9 @@ def test_without_a_login_the_number_is_registered() -> None:
     assert made.registration is not None
     assert made.registration["outbound_auth"] == ""
     assert registration_uris(NUMBER, LOGIN) is None
+    assert registered_user(NUMBER, config) == NUMBER
+    assert registered_user(NUMBER, LOGIN) is None
+    assert registration_uris(NUMBER, TrunkConfig(registration=TrunkRegistration())) is None
 
 
 def test_every_destination_has_the_login_and_the_codecs_of_the_trunk() -> None:

@@ -38,6 +38,10 @@ def open_udp(address: str) -> socket.socket:
     return sock
 
 
+CODECS: Final = {"PCMU": (0, "8000"), "PCMA": (8, "8000"), "G722": (9, "8000"), "opus": (107, "48000/2")}
+"""The payload type and clock of each codec (RFC 3551 table 4); G.722 has the clock of 8 kHz by history."""
+
+
 class CallFailed(Exception):
     """The INVITE was answered with a final failure."""
 
@@ -101,16 +105,19 @@ class SipCaller(asyncio.DatagramProtocol):
         called: str | None = None,
         request_uri: str | None = None,
         is_fax_gateway: bool = False,
+        codecs: Sequence[str] = ("PCMU",),
         open_socket: OpenSocket = open_udp,
     ) -> None:
         """called: user of To, where that is not the one of the request URI. is_fax_gateway: offers T.38 as well.
 
         request_uri: whole, where it is not that of the number at the PBX, as of a contact that was registered.
+        codecs: of CODECS, as they are offered; the first is spoken.
         """
         self.pbx, self.address, self.user, self.display_name = pbx, address, user, display_name
         self.account, self.password = account, password
         self.called, self._is_fax_gateway = called, is_fax_gateway
         self._request_uri = request_uri
+        self._codecs = codecs
         self.audio = CallerAudio()
         self.log: list[Logged] = []
         self.refer_plan = ReferPlan()
@@ -346,14 +353,15 @@ class SipCaller(asyncio.DatagramProtocol):
 
     def _sdp(self, direction: str, *, offer_events: bool = True) -> bytes:
         events = ["a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16"] if offer_events else []
+        types = [str(CODECS[name][0]) for name in self._codecs] + (["101"] if offer_events else [])
         lines = [
             "v=0",
             f"o=caller 1 {int(time.time())} IN IP4 {self.address}",
             "s=call",
             f"c=IN IP4 {self.address}",
             "t=0 0",
-            f"m=audio {self._rtp_port} RTP/AVP 0{' 101' if offer_events else ''}",
-            "a=rtpmap:0 PCMU/8000",
+            f"m=audio {self._rtp_port} RTP/AVP {' '.join(types)}",
+            *(f"a=rtpmap:{CODECS[name][0]} {name}/{CODECS[name][1]}" for name in self._codecs),
             *events,
             "a=ptime:20",
             f"a={direction}",

@@ -154,10 +154,10 @@ def read_wav(path: Path) -> tuple[Samples, int]:
         return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16), file.getframerate()
 
 
-def write_wav(path: Path, pcm: Samples, *, rate_hz: int = 8000) -> None:
-    """A mono 16-bit WAV file."""
+def write_wav(path: Path, pcm: Samples, *, rate_hz: int = 8000, channels: int = 1) -> None:
+    """A 16-bit WAV file with the same sound in each channel."""
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate_hz)
-        file.writeframes(pcm.astype("<i2").tobytes())
+        file.writeframes(np.repeat(pcm.astype("<i2"), channels).tobytes())

@@ -68,6 +68,9 @@ async def test_other_addresses_and_a_deleted_number_let_nobody_in(stage: Stage) 
         async with caller(stage, address, user=f"ari_agent-trunk-{number[1:]}") as stranger:
             await stranger.dial(number)
             assert (await stranger.refused()).status == status
+    async with caller(stage, "127.0.0.16") as gateway:
+        await gateway.dial("+14155559999")  # a number of the carrier's, and none of ours
+        assert (await gateway.refused()).status == 404
     await stage.controller.request("DELETE", f"/delete-phone-number/{number}")
     async with caller(stage, "127.0.0.16") as gateway:
         await gateway.dial(number)

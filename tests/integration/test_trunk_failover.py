@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.fakes.agent_server import Agent
 from tests.fakes.carrier import Carrier, Reply, carrier
 from tests.fakes.sipp_callee import answers, callee
 from tests.fakes.sound import noise, ulaw_encode
@@ -40,19 +41,20 @@ class TwoWays:
         return await self.stage.controller.ended_call(await self.placed(), timeout_s=20)
 
 
+async def number_of(stage: Stage, agent: Agent, uris: Sequence[str], **fields: Any) -> str:
+    """A number whose trunk has these destinations, in this order."""
+    agent_id = await stage.create_agent(agent)
+    outbound = {"outbound_agents": [{"agent_id": agent_id, "weight": 1}], **fields}
+    return await stage.import_number(
+        None, termination_uri=uris[0], termination_uris=uris[1:], transport="UDP", **outbound
+    )
+
+
 @asynccontextmanager
 async def two_ways(stage: Stage, *replies: Reply, second: Reply = ANSWERED, **fields: Any) -> AsyncIterator[TwoWays]:
     """replies: what the first one says to an INVITE. second: what the other one says."""
-    agent_id = await stage.create_agent(stage.agents.agent())
     async with carrier(FIRST, INVITE=replies) as one, carrier(SECOND, INVITE=[second]) as other:
-        number = await stage.import_number(
-            None,
-            termination_uri=one.uri,
-            termination_uris=[other.uri],
-            transport="UDP",
-            outbound_agents=[{"agent_id": agent_id, "weight": 1}],
-            **fields,
-        )
+        number = await number_of(stage, stage.agents.agent(), [one.uri, other.uri], **fields)
         yield TwoWays(stage, number, one, other)
 
 
@@ -113,18 +115,11 @@ async def test_a_destination_that_answers_no_options_is_passed_over(stage: Stage
 async def test_the_agent_hears_who_answers_at_the_second_destination(stage: Stage) -> None:
     (stage.pbx.work_path / "second.ulaw").write_bytes(ulaw_encode(noise(5)))
     agent = stage.agents.agent()
-    agent_id = await stage.create_agent(agent)
     async with (
         carrier(FIRST, INVITE=[Reply(503)]) as one,
         callee(stage.pbx, answers(sound="second.ulaw"), port=next(PORTS)) as other,
     ):
-        number = await stage.import_number(
-            None,
-            termination_uri=one.uri,
-            termination_uris=[other.uri],
-            transport="UDP",
-            outbound_agents=[{"agent_id": agent_id, "weight": 1}],
-        )
+        number = await number_of(stage, agent, [one.uri, other.uri])
         body = {"from_number": number, "to_number": TO_NUMBER}
         placed = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json
         await stage.begun(placed["call_id"])

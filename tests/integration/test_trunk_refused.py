@@ -19,3 +19,16 @@ async def test_an_asterisk_that_takes_no_trunk_is_told_at_the_import_and_in_the_
         record = await stage.controller.ended_call(placed["call_id"])
     assert record["disconnection_reason"] == "dial_failed"
     assert "sorcery.conf must map endpoint, auth and aor" in record["call_analysis"]["call_summary"]
+
+
+async def test_an_asterisk_that_takes_no_registration_is_told_at_the_import(tmp_path: Path) -> None:
+    kinds = ("endpoint", "auth", "aor")
+    lines = [f"{kind} = config,pjsip.conf,criteria=type={kind}\n{kind} = memory" for kind in kinds]
+    only_for_calls_out = "\n".join(["[res_pjsip]", *lines, ""])
+    async with staged(tmp_path, pbx_options={"files": {"sorcery.conf": only_for_calls_out}}) as stage:
+        plain = {"phone_number": stage.new_number(), "termination_uri": "sip.example.com"}
+        imported = await stage.controller.post("/import-phone-number", plain, expect=201)
+        assert "X-Ari-Agent-Warning" not in imported.headers
+        body = {**plain, "phone_number": stage.new_number(), "registration": {}}
+        imported = await stage.controller.post("/import-phone-number", body, expect=201)
+        assert "identify and registration" in imported.headers["X-Ari-Agent-Warning"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.carrier import Carrier, Reply, carrier, challenge
 from tests.fakes.sip_caller import CallFailed, SipCaller
 from tests.fakes.sip_message import SipMessage, uri_of
 from tests.fakes.sipp_callee import is_right_answer
-from tests.integration.stage import Stage
+from tests.integration.stage import Stage, staged
 
 PASSWORD = "sesame open"
 ADDRESS = "127.0.0.5"
@@ -148,3 +149,12 @@ async def test_whether_a_carrier_answers_options_is_told_for_each_destination(st
         assert "over UDP: a wrong address, a firewall, or nobody there" in status["last_error"]
         listed = {trunk["phone_number"]: trunk for trunk in (await stage.controller.get("/list-trunks")).json}
         assert listed[number]["state"] == "unreachable"
+
+
+async def test_an_asterisk_that_restarts_registers_again(tmp_path: Path) -> None:
+    async with carrier(ADDRESS) as far_end, staged(tmp_path) as stage, registered(stage, far_end) as number:
+        before = await far_end.heard("REGISTER")
+        await stage.pbx.restart()
+        after = await far_end.heard("REGISTER", which=lambda message: message.need("Call-ID") != before.need("Call-ID"))
+        assert expires_s(after) > 0
+        await state_becomes(stage, number, registration="registered", last_error=None)

@@ -61,7 +61,7 @@ def test_mu_law_is_never_further_off_than_half_its_step_and_14_bits(values: list
 
 def test_silence_is_silent() -> None:
     assert not any(samples(audio.ulaw_to_linear(audio.ULAW_SILENCE_FRAME)))
-    assert len(audio.ULAW_SILENCE_FRAME) == audio.FRAME_SAMPLES
+    assert len(audio.ULAW_SILENCE_FRAME) == audio.FRAME_UNITS
     assert samples(audio.alaw_to_linear(bytes([audio.ALAW_SILENCE]))) == (8,)
 
 
@@ -98,7 +98,7 @@ def test_quiet_is_below_what_is_heard() -> None:
 
 
 @pytest.mark.parametrize("law", [audio.ULAW, audio.ALAW])
-def test_a_fade_keeps_the_beginning_and_ends_in_silence(law: audio.Law) -> None:
+def test_a_fade_keeps_the_beginning_and_ends_in_silence(law: audio.SampleFormat) -> None:
     loud = law.from_linear(struct.pack("<100h", *[8000] * 100))
     faded = samples(law.to_linear(audio.fade_out(loud, law)))
     assert len(faded) == 100
@@ -115,7 +115,7 @@ def test_a_fade_of_any_length_keeps_it(ulaw: bytes) -> None:
 def test_a_crossfade_passes_from_old_to_new() -> None:
     old = audio.linear_to_ulaw(struct.pack("<160h", *[8000] * 160))
     new = audio.linear_to_ulaw(struct.pack("<160h", *[-8000] * 160))
-    mixed = samples(audio.ulaw_to_linear(audio.crossfade(old, new, over_samples=40)))
+    mixed = samples(audio.ulaw_to_linear(audio.crossfade(old, new, over_units=40)))
     assert mixed[0] > 7000
     assert all(later <= earlier for earlier, later in pairwise(mixed))
     assert mixed[40:] == samples(audio.ulaw_to_linear(new))[40:]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ari_agent.media import rtp
 from ari_agent.media.audio import SILENCE_DBFS, ULAW_SILENCE_FRAME, linear_to_ulaw, ulaw_to_linear
 from ari_agent.media.bridge import AgentEncoding, Bridge, is_speech
+from ari_agent.media.line import NARROWBAND, Line
 
 TONE_HZ = 400
 
@@ -34,6 +35,7 @@ class Rig:
 
     encoding: str = "mulaw"
     rate_hz: int = 8000
+    line: Line = NARROWBAND
     now_s: float = 100.0
     to_caller: list[rtp.Packet] = field(default_factory=list)
     to_agent: list[bytes] = field(default_factory=list)
@@ -45,8 +47,9 @@ class Rig:
     def __post_init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.bridge = Bridge(
-            encoding=AgentEncoding(self.encoding, self.rate_hz),
-            stream=rtp.RtpStream(ssrc=7, sequence=65530, timestamp=2**32 - 320),
+            encoding=AgentEncoding(self.encoding, self.rate_hz, self.line.audio),
+            line=self.line,
+            stream=rtp.RtpStream(ssrc=7, sequence=65530, timestamp=2**32 - 320, payload_type=self.line.payload_type),
             clock=lambda: self.now_s,
             call_at=self._call_at,
             send_agent=self.to_agent.append,
@@ -69,7 +72,8 @@ class Rig:
             self.bridge.tick(self.now_s)
 
     def caller_says(self, payload: bytes, *, lost: bool = False) -> None:
-        packet = rtp.Packet(rtp.PCMU, False, self.sequence & 0xFFFF, (self.sequence * 160) & 0xFFFFFFFF, 99, payload)
+        kind, stamp = self.line.payload_type, (self.sequence * 160) & 0xFFFFFFFF
+        packet = rtp.Packet(kind, False, self.sequence & 0xFFFF, stamp, 99, payload)
         self.sequence += 1
         if not lost:
             self.bridge.receive(rtp.build(packet))

@@ -11,22 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.media.audio import ALAW, ULAW, Law
+from ari_agent.media.audio import ALAW, ULAW, SampleFormat
 from ari_agent.media.concealment import SILENT_AFTER, Concealer
 
 AMPLITUDE = 8000
 
 
-def tone(hz: float, start: int, count: int, law: Law = ULAW) -> bytes:
+def tone(hz: float, start: int, count: int, law: SampleFormat = ULAW) -> bytes:
     at = np.arange(start, start + count)
     return law.from_linear(np.rint(AMPLITUDE * np.sin(2 * math.pi * hz * at / 8000)).astype("<i2").tobytes())
 
 
-def linear(audio: bytes, law: Law = ULAW) -> npt.NDArray[np.float64]:
+def linear(audio: bytes, law: SampleFormat = ULAW) -> npt.NDArray[np.float64]:
     return np.frombuffer(law.to_linear(audio), "<i2").astype(np.float64)
 
 
-def heard(hz: float, law: Law = ULAW) -> Concealer:
+def heard(hz: float, law: SampleFormat = ULAW) -> Concealer:
     """A concealer that has heard 100 ms of a tone."""
     concealer = Concealer(law)
     for start in range(0, 800, 160):
@@ -36,7 +36,7 @@ def heard(hz: float, law: Law = ULAW) -> Concealer:
 
 @pytest.mark.parametrize("law", [ULAW, ALAW])
 @pytest.mark.parametrize("hz", [100, 125, 160, 200, 330, 400])
-def test_a_periodic_sound_goes_on_through_a_lost_frame(hz: int, law: Law) -> None:
+def test_a_periodic_sound_goes_on_through_a_lost_frame(hz: int, law: SampleFormat) -> None:
     made = linear(heard(hz, law).conceal(160), law)[:80]
     expected = linear(tone(hz, 800, 80, law), law)
     noise = np.sqrt(np.mean((made - expected) ** 2) / np.mean(expected**2))
@@ -92,8 +92,8 @@ def test_a_second_gap_is_concealed_like_the_first() -> None:
 
 
 @pytest.mark.parametrize("law", [ULAW, ALAW])
-def test_nothing_heard_is_silence(law: Law) -> None:
-    assert Concealer(law).conceal(160) == bytes([law.silence]) * 160
+def test_nothing_heard_is_silence(law: SampleFormat) -> None:
+    assert Concealer(law).conceal(160) == law.silence * 160
 
 
 def test_silence_before_is_silence_after() -> None:

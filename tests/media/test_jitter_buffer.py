@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ari_agent.media.audio import ALAW
 from ari_agent.media.jitter_buffer import JitterBuffer, JitterCounters
+from ari_agent.media.line import Line
 from ari_agent.media.rtp import COMFORT_NOISE, PCMA, PCMU, Packet, build, parse
 
 FRAME = 160
@@ -132,7 +134,7 @@ def test_packets_of_any_length_pass_at_once(length: int) -> None:
 
 
 def test_a_law_is_audio_where_it_was_agreed() -> None:
-    buffer = JitterBuffer(payload_type=PCMA)
+    buffer = JitterBuffer(Line("alaw", PCMA, ALAW))
     arrived = packet(0, kind=PCMA)
     assert buffer.push(arrived, 0.0) == (arrived.payload,)
     assert buffer.push(packet(1), 0.02) == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ari_agent.media.audio import ULAW_SILENCE_FRAME
-from ari_agent.media.playout import LIMIT_BYTES, MARKS_LIMIT, Playout
+from ari_agent.media.playout import LIMIT_UNITS, MARKS_LIMIT, Playout
 
 FRAME = 160
 FRAME_S = 0.02
@@ -56,9 +56,9 @@ def test_what_was_played_or_cleared_is_handed_over_and_what_waits_is_not() -> No
     playout = Playout()
     playout.push(speech(3))
     playout.next_frame()
-    assert (playout.handed_bytes, playout.queued_bytes) == (FRAME, 2 * FRAME)
+    assert (playout.handed_units, playout.queued_units) == (FRAME, 2 * FRAME)
     playout.clear()
-    assert (playout.handed_bytes, playout.queued_bytes) == (3 * FRAME, 0)
+    assert (playout.handed_units, playout.queued_units) == (3 * FRAME, 0)
 
 
 def test_frames_come_out_as_they_went_in() -> None:
@@ -89,7 +89,7 @@ def test_chunks_of_any_size_give_the_same_sound(sizes: list[int]) -> None:
     whole = at - at % FRAME
     assert out[:whole] == audio[:whole]
     assert len(out) == -(-at // FRAME) * FRAME
-    assert playout.queued_bytes == 0
+    assert playout.queued_units == 0
 
 
 def test_a_tail_is_faded_and_padded_when_nothing_follows() -> None:
@@ -118,7 +118,7 @@ def test_a_live_stream_of_odd_chunks_does_not_stutter(chunk_bytes: int) -> None:
         playout, _ = run(arrivals, until_s=19.9, phase_s=phase_s)
         assert playout.counters.underruns == 0
         assert playout.counters.silent_frames <= 2
-        passed_bytes = playout.counters.played_frames * FRAME + playout.counters.trimmed_ms * 8 + playout.queued_bytes
+        passed_bytes = playout.counters.played_frames * FRAME + playout.counters.trimmed_ms * 8 + playout.queued_units
         assert passed_bytes == len(arrivals) * chunk_bytes, "no frame was padded"
 
 
@@ -188,7 +188,7 @@ def test_clear_is_silence_at_once_and_gives_the_marks_back_in_order() -> None:
     playout.next_frame()
     assert playout.clear() == ["a", "b"]
     assert playout.next_frame() is None
-    assert playout.queued_bytes == 0
+    assert playout.queued_units == 0
     assert playout.take_played_marks() == []
     assert playout.counters.cleared_ms == 99 * 20 + 6
 
@@ -222,11 +222,11 @@ def test_ten_minutes_are_kept_and_the_rest_is_counted() -> None:
         playout.push(b"\x10" * 80_000)
     playout.push(b"\x10" * 160)
     playout.push(b"\x10" * 7)
-    assert playout.queued_bytes == LIMIT_BYTES
+    assert playout.queued_units == LIMIT_UNITS
     assert playout.counters.overflow_ms == 10_000 + 20
     playout.next_frame()
     playout.push(frame(5))
-    assert playout.queued_bytes == LIMIT_BYTES
+    assert playout.queued_units == LIMIT_UNITS
 
 
 # what is never trimmed
@@ -294,7 +294,7 @@ def test_the_backlog_of_a_live_stream_is_gone_soon_after_a_stall(stall_frames: i
     arrivals = [(back_s if n in stalled else n * FRAME_S, frame(n)) for n in range(1000)]
     playout, played = run(arrivals, until_s=20)
     assert playout.counters.trimmed_ms == pytest.approx(stall_frames * 20, abs=20)
-    assert playout.queued_bytes <= FRAME
+    assert playout.queued_units <= FRAME
     assert played == sorted(set(played))
     assert played[-400:] == list(range(played[-1] - 399, played[-1] + 1))
 
@@ -329,7 +329,7 @@ def test_the_backlog_of_every_one_of_many_stalls_is_gone_soon(lost: int) -> None
         for _ in range(100):
             playout.push(frame(1))
             playout.next_frame()
-        assert playout.queued_bytes <= FRAME
+        assert playout.queued_units <= FRAME
         playout.skip(10)
         assert (playout.next_frame(), playout.next_frame()) == (None, None)
         playout.push(speech(12 - lost))
@@ -339,7 +339,7 @@ def test_a_fast_clock_of_the_agent_does_not_add_up() -> None:
     arrivals = [(n * FRAME_S / 1.001, frame(n % 5000)) for n in range(30_000)]
     playout, _ = run(arrivals[:29_900], until_s=arrivals[29_900][0])
     assert playout.counters.trimmed_ms == pytest.approx(600, abs=60)
-    assert playout.queued_bytes <= 3 * FRAME
+    assert playout.queued_units <= 3 * FRAME
 
 
 def test_a_stream_that_needs_its_queue_is_asked_ever_more_seldom() -> None:
@@ -373,7 +373,7 @@ def test_an_agent_that_streamed_into_the_ringing_is_brought_back_by_its_pauses()
         talking = number % 150 >= 75
         playout.push(frame(number) if talking else ULAW_SILENCE_FRAME)
         words += number_of(playout.next_frame()) is not None
-    assert playout.queued_bytes <= FRAME
+    assert playout.queued_units <= FRAME
     assert playout.counters.shortened_ms == pytest.approx(2000, abs=40)
     assert words == 750, "no word is lost"
 
@@ -446,11 +446,11 @@ class AnyAgent(RuleBasedStateMachine):
     def all_audio_is_accounted_for(self) -> None:
         counters = self.playout.counters
         left_out_ms = counters.trimmed_ms + counters.shortened_ms + counters.cleared_ms + counters.overflow_ms
-        whole = counters.played_frames * FRAME + left_out_ms * 8 + self.playout.queued_bytes
-        assert self.playout.queued_bytes <= self.pushed <= whole + 8 * self.clears
+        whole = counters.played_frames * FRAME + left_out_ms * 8 + self.playout.queued_units
+        assert self.playout.queued_units <= self.pushed <= whole + 8 * self.clears
 
     def teardown(self) -> None:
-        while not self.playout.idle or self.playout.queued_bytes:
+        while not self.playout.idle or self.playout.queued_units:
             self.playout.next_frame()
         self.returned += self.playout.take_played_marks()
         assert self.returned == self.marked
@@ -462,11 +462,11 @@ TestAnyAgent = AnyAgent.TestCase
 
 def test_what_waits_is_known_in_bytes_and_in_frames() -> None:
     playout = Playout()
-    assert (playout.queued_bytes, playout.ready, playout.starved) == (0, False, False)
+    assert (playout.queued_units, playout.ready, playout.starved) == (0, False, False)
     playout.push(speech(3) + b"\x10" * 100)
-    assert (playout.queued_bytes, playout.ready, playout.starved) == (580, True, False)
+    assert (playout.queued_units, playout.ready, playout.starved) == (580, True, False)
     assert number_of(playout.next_frame()) == 0
-    assert (playout.queued_bytes, playout.ready) == (420, True)
+    assert (playout.queued_units, playout.ready) == (420, True)
 
 
 def test_a_talkspurt_that_runs_dry_is_starved_until_something_comes() -> None:

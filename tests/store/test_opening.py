@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Row, literal, select, text
 
 from ari_agent.errors import StoreError
@@ -48,6 +49,28 @@ async def test_the_scripts_make_what_the_tables_say(store: Store, database_url: 
     database = Database(database_url)
     assert await database.read(differences) == []
     await database.close()
+
+
+def test_the_known_schemas_are_those_of_the_scripts() -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert [script.revision for script in scripts.walk_revisions()] == list(reversed(migrations.SCHEMAS))
+    assert scripts.get_heads() == [migrations.SCHEMAS[-1]]
+
+
+async def test_a_start_with_nothing_to_upgrade_does_not_wait_for_the_tools_that_upgrade(
+    store: Store, database_url: str
+) -> None:
+    program = """
+        import asyncio, sys
+        from ari_agent.store.store import Store
+        store = Store(sys.argv[1])
+        asyncio.run(store.open())
+        print("alembic" in sys.modules)
+    """
+    opened = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(program), database_url, stdout=subprocess.PIPE
+    )
+    assert (await opened.communicate())[0] == b"False\n"
 
 
 async def test_what_was_written_is_there_after_opening_again(store: Store, database_url: str) -> None:

@@ -24,6 +24,7 @@ from ari_agent.try_agent.options import TrialProtocol
         ("wss://a", "[SSL: WRONG_VERSION_NUMBER] wrong version number", "TLS"),
         ("wss://a", "ConnectionResetError", "TLS"),
         ("ws://a", "ConnectionResetError", "not a websocket"),
+        ("ws://a", "ws://a is not reachable: ClientResponseError", "not a websocket"),
         ("ws://a", "[Errno -2] Name or service not known", "no such host"),
         ("ws://a", "no websocket handshake within 10 s", "firewall"),
         ("ws://a", "the agent's URL is not reachable: it is malformed", "ws://127.0.0.1:8770"),
@@ -40,6 +41,8 @@ def test_why_an_agent_is_not_reached_is_said_in_plain_words(url: str, message: s
     ("fault", "kind", "right"),
     [
         ("the header of a WAV file was skipped; bare mulaw at 8000 Hz is expected", "media", "leave out the header"),
+        ("a WAV file was not played: format 1, 1 channels, 24000 Hz, 16 bits; bare mulaw", "media", "convert it"),
+        ("a WAV file without audio was not played; bare mulaw at 8000 Hz is expected", "media", "samples alone"),
         ("a message of 9 bytes; at most 8 are taken", None, "several messages"),
         ("more marks are waiting than any audio could need", "mark", "at the end"),
         ("a binary message of 4 bytes; Twilio media is base64 in JSON text", None, '"payload"'),

@@ -42,6 +42,12 @@ def test_everything_can_be_given() -> None:
     )
 
 
+@pytest.mark.parametrize("patience", ["-1", "0", "nan", "inf", "601"])
+def test_patience_is_seconds_that_a_caller_can_wait(patience: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--patience must be .* above 0, up to 600, not {patience}"):
+        options("ws://host", "--patience", patience)
+
+
 @pytest.mark.parametrize("arguments", [("--header", "none"), ("--header", ":x"), ("--variable", "=x")])
 def test_a_pair_needs_a_name_and_a_separator(arguments: Sequence[str]) -> None:
     with pytest.raises(ConfigurationError, match=f"{arguments[0]} must be NAME"):

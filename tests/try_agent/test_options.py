@@ -40,7 +40,9 @@ def test_a_text_agent_gets_a_call_object_to_tell_about() -> None:
     [
         (TrialOptions("http://host"), "audio_websocket_url: must be a URL that begins with ws:// or wss://"),
         (TrialOptions("host:80", "llm"), "llm_websocket_url: must be a URL that begins with"),
-        (TrialOptions("ws://host", rate_hz=16000), "sample_rate must be 8000 for mulaw"),
+        (TrialOptions("ws://host", rate_hz=16000), "^options: sample_rate must be 8000 for mulaw"),
+        (TrialOptions("ws://host", rate_hz=0), "sample_rate: must be greater than or equal to 8000, not 0"),
+        (TrialOptions("ws://host", auth_token=""), "audio_websocket_auth_token: must have at least 1 character"),
         (TrialOptions("ws://host", "llm", headers={"X-A": "b"}), "a text agent has no audio_websocket_headers"),
         (TrialOptions("ws://host", headers={"Host": "b"}), "belongs to the websocket handshake"),
     ],

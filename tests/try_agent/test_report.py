@@ -45,6 +45,24 @@ def test_steps_are_printed_as_they_end_with_what_was_found_in_them() -> None:
     ]
 
 
+def test_what_an_agent_says_commands_no_terminal() -> None:
+    printed: list[str] = []
+    findings = Findings()
+    report = Report(findings, printed.append)
+    step = report.begin("connect")
+    step.seen.append("it sends \x1b[2J")
+    findings.remark("\x1b]0;title\x07", right="\u202e", example='{"event":\r\n"\x9b31m"}')
+    report.end(step)
+    report.say("  agent: Grüße\nNothing was wrong.")
+    assert printed == [
+        f"! {STEPS['connect']}: it sends \\x1b[2J",
+        "    remark: \\x1b]0;title\\x07",
+        "      right: \\u202e",
+        '      it sent: {"event":\\r\\n"\\x9b31m"}',
+        "  agent: Grüße\\nNothing was wrong.",
+    ]
+
+
 def test_nothing_is_said_about_steps_left_out_where_none_was() -> None:
     printed: list[str] = []
     report = Report(Findings(), printed.append)

@@ -149,6 +149,17 @@ async def test_an_agent_that_speaks_on_when_it_is_interrupted_is_told_of_clear(t
     assert "send clear when the caller begins to speak" in tried.rights()
 
 
+async def test_an_agent_that_speaks_without_an_end_is_not_said_to_answer(trial: Try, agents: AgentServer) -> None:
+    async def script(call: AgentCall) -> None:
+        await call.say(tone(500, 60.0))
+
+    tried = await trial(agents.agent(script).url, pace=replace(QUICK, longest_answer_s=0.5))
+    assert "it still speaks after the 0.5 s that are waited" in tried.seen("start")
+    assert "an answer cannot be told from it" in tried.seen("speech")
+    assert "goes on with what it said before" in tried.seen("key")
+    assert (tried.steps["speech"]["ms"], tried.steps["key"]["ms"]) == ({}, {})
+
+
 async def test_bad_messages_are_shown_with_what_would_be_right(trial: Try, agents: AgentServer) -> None:
     script = saying(
         {"event": "mark"},
@@ -368,10 +379,18 @@ async def test_a_host_that_is_not_there_and_one_that_is_silent_are_explained(tri
     assert "nothing answered in time" in tried.result["advice"]
 
 
-async def test_a_wav_file_that_cannot_be_written_is_named(agents: AgentServer, tmp_path: Path) -> None:
-    options = TrialOptions(agents.agent(refusal=None).url, pace=QUICK, patience_s=0.1)
+async def test_a_wav_file_that_cannot_be_written_is_named_before_the_call(agents: AgentServer, tmp_path: Path) -> None:
+    agent = agents.agent(refusal=None)
+    options = TrialOptions(agent.url, pace=QUICK, patience_s=0.1)
     with pytest.raises(ConfigurationError, match=r"--wav .*No such file or directory"):
         await try_agent(options, wav=tmp_path / "nowhere" / "a.wav", as_json=True, show=print)
+    assert agent.attempts == 0
+
+
+def test_an_agent_that_is_not_reached_leaves_no_wav_file(tmp_path: Path) -> None:
+    wav = tmp_path / "heard.wav"
+    assert main(["try-agent", "ws://127.0.0.1:1", "--wav", str(wav)]) == 2
+    assert not wav.exists()
 
 
 @pytest.mark.parametrize(("name", "protocol"), [("audio_agent.py", "twilio"), ("text_agent.py", "llm")])

@@ -30,7 +30,7 @@ class MediaSpec:
     connect_timeout_s: for the agent's TCP, TLS and websocket handshakes together. no_audio_after_s: how long after the
     answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
-    ones); only a text agent needs them.
+    ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     """
 
     call_id: str
@@ -45,6 +45,7 @@ class MediaSpec:
     connect_timeout_s: float = 10.0
     no_audio_after_s: float = NO_AUDIO_AFTER_S
     drain_limit_s: float = 10.0
+    caller_is_wideband: bool = False
     agent: Agent | None = None
     call: Call | None = None
 

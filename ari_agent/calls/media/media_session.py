@@ -19,13 +19,17 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.line import line_for
 from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
 from ari_agent.media.wheel import Ticker, Wheel
 
 
 class MediaSession(MediaHalf):
-    """The media half of one phone call. rtp: provides its UDP port. wheel: sends its RTP every 20 ms."""
+    """The media half of one phone call. rtp: provides its UDP port. wheel: sends its RTP every 20 ms.
+
+    codec: in which Asterisk must send and take the audio, under its name.
+    """
 
     def __init__(
         self,
@@ -38,10 +42,19 @@ class MediaSession(MediaHalf):
     ) -> None:
         super().__init__(spec, on_event=on_event, new_agent=new_agent)
         self._ports, self._wheel = rtp, wheel
+        encoding, rate_hz = self._agent.encoding, self._agent.rate_hz
+        line = line_for(caller_is_wideband=spec.caller_is_wideband, agent_encoding=encoding, agent_rate_hz=rate_hz)
+        self.codec = line.name
         self._bridge = Bridge(
-            encoding=AgentEncoding(self._agent.encoding, self._agent.rate_hz),
+            encoding=AgentEncoding(encoding, rate_hz, line.audio),
+            line=line,
             # Random starts, as RFC 3550 section 5.1 asks.
-            stream=RtpStream(ssrc=secrets.randbits(32), sequence=secrets.randbits(16), timestamp=secrets.randbits(32)),
+            stream=RtpStream(
+                ssrc=secrets.randbits(32),
+                sequence=secrets.randbits(16),
+                timestamp=secrets.randbits(32),
+                payload_type=line.payload_type,
+            ),
             clock=self._loop.time,
             call_at=self._loop.call_at,
             send_agent=self._agent.hear,
@@ -80,12 +93,12 @@ class MediaSession(MediaHalf):
         self._bridge.mute(muted)
 
     def _has_unplayed_audio(self) -> bool:
-        return self._bridge.playout.queued_bytes > 0
+        return self._bridge.playout.queued_units > 0
 
     def _unheard_until_now(self) -> Callable[[], bool]:
         playout = self._bridge.playout
-        end_bytes = playout.handed_bytes + playout.queued_bytes
-        return lambda: playout.handed_bytes < end_bytes
+        end_units = playout.handed_units + playout.queued_units
+        return lambda: playout.handed_units < end_units
 
     def _audio_stats(self) -> MediaStats:
         jitter, playout = self._bridge.jitter.counters, self._bridge.playout.counters
@@ -108,7 +121,7 @@ class MediaSession(MediaHalf):
             trimmed_ms=playout.trimmed_ms + playout.shortened_ms,
             cleared_ms=playout.cleared_ms,
             overflow_ms=playout.overflow_ms,
-            queued_ms=self._bridge.playout.queued_bytes // 8,
+            queued_ms=self._bridge.playout.queued_units // 8,
             caller_dbfs=self._bridge.caller_dbfs,
             agent_dbfs=self._bridge.agent_dbfs,
         )

@@ -29,6 +29,8 @@ from ari_agent.errors import AgentCorruptPayload
 
 BURST_BYTES: Final = 8 * 1024 * 1024
 """What a client that was cut off for a minute has to say then, in 48 kHz PCM and base64."""
+MESSAGE_BYTES: Final = 64
+"""What a message counts for besides its payload: to take in an empty one is work, too."""
 BYTES_PER_S: Final = 1024 * 1024
 """After that; eight times as fast as anybody speaks. To take it in keeps the event loop busy for 17 to 38 ms."""
 

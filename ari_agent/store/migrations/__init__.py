@@ -10,15 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from ari_agent.errors import StoreError
 
 _FOLDER: Final = Path(__file__).parent
+SCHEMAS: Final = tuple(sorted(script.name[:4] for script in (_FOLDER / "versions").glob("[0-9]*.py")))
+"""The names of all schemas that this version knows, from the first to its own; each script's file begins with its."""
 _POSTGRESQL_LOCK: Final = 0x617269  # "ari": any number that no other user of the database takes
 
 
@@ -30,32 +28,34 @@ def bring_to_head(connection: Connection, *, shown_url: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
-    config = _config()
-    config.attributes["connection"] = connection
-    head = ScriptDirectory.from_config(config).get_current_head()
-    if require_known_schema(connection, shown_url=shown_url) != (head,):
-        command.upgrade(config, "head")
+    if require_known_schema(connection, shown_url=shown_url) != SCHEMAS[-1]:
+        _upgrade(connection)
 
 
-def require_known_schema(connection: Connection, *, shown_url: str) -> tuple[str, ...]:
-    """Return the schema that the database has, as names of scripts; empty for a new one. Changes nothing.
+def require_known_schema(connection: Connection, *, shown_url: str) -> str | None:
+    """Return the name of the schema that the database has; None for a new one. Changes nothing.
 
     Raises:
         StoreError: the database was made by a newer version.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_heads()
-    if unknown := sorted(set(present) - known):
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    present: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if present is not None and present not in SCHEMAS:
         raise StoreError(
-            f"the database {shown_url} has schema {', '.join(unknown)}, made by a newer version of ari-agent; "
-            f"this one knows up to {scripts.get_current_head()}: install the newer version or use another database"
+            f"the database {shown_url} has schema {present}, made by a newer version of ari-agent; "
+            f"this one knows up to {SCHEMAS[-1]}: install the newer version or use another database"
         )
     return present
 
 
-def _config() -> Config:
+def _upgrade(connection: Connection) -> None:
+    # Imported where they are needed: a start with nothing to do, perhaps with callers on the line, is shorter by them.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
