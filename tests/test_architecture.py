@@ -390,6 +390,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "routing",
             "file_limit",
             "http_client",
+            "one_line",
             "reach",
             "contract",
             "errors",

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from ari_agent.check.finding import Finding, Status
+from ari_agent.one_line import one_line
 
 _NAME_WIDTH: Final = 16
 
@@ -52,8 +53,8 @@ def as_json(entries: Sequence[Entry]) -> str:
             "group": entry.group,
             "name": entry.name,
             "status": entry.finding.status.value,
-            "what": _on_one_line(entry.finding.what),
-            "remedy": _on_one_line(entry.finding.remedy),
+            "what": one_line(entry.finding.what),
+            "remedy": one_line(entry.finding.remedy),
         }
         for entry in entries
     ]
@@ -62,9 +63,4 @@ def as_json(entries: Sequence[Entry]) -> str:
 
 def _line(entry: Entry) -> str:
     status = entry.finding.status.value
-    return f"  {status:8} {entry.name:{_NAME_WIDTH}} {_on_one_line(str(entry.finding))}"
-
-
-def _on_one_line(text: str) -> str:
-    """Leave out what would move the cursor of a terminal: parts of it come from Asterisk and other servers."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return f"  {status:8} {entry.name:{_NAME_WIDTH}} {one_line(str(entry.finding))}"

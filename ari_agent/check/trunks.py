@@ -47,7 +47,7 @@ async def check_trunk_states(around: Surroundings) -> list[Finding]:
     registered = sum(state.registration == "registered" for state in states)
     found = [_fault(state) for state in faults[:MOST]]
     if left := len(states) - len(faults):
-        found += ok(f"{left} trunks are in Asterisk and nothing is known to be wrong; {registered} are registered")
+        found += ok(f"{left} trunks are in Asterisk, none known to be wrong, {registered} of them registered")
     return found
 
 

@@ -54,8 +54,9 @@ def test_the_worst_finding_counts_and_only_a_failure_is_one(count: int, status: 
 
 def test_what_others_say_stays_on_its_line() -> None:
     odd = entries(failed("it said:\r\n\x1b[2Jok", ""))
-    assert as_text(odd).splitlines()[1] == "  failed   database         it said: [2Jok"
-    assert json.loads(as_json(odd))["findings"][0]["what"] == "it said: [2Jok"
+    said = r"it said:\r\n\x1b[2Jok"
+    assert as_text(odd).splitlines()[1] == f"  failed   database         {said}"
+    assert json.loads(as_json(odd))["findings"][0]["what"] == said
 
 
 def test_a_finding_without_a_remedy_is_what_was_found() -> None:
