@@ -90,7 +90,7 @@ class SipTimeline:
         if note is None:
             return False
         dialogue = self._legs.setdefault(leg, _Leg(leg, placed=True))
-        if isinstance(event, Dial) and not event.dialstatus and dialogue.is_over:
+        if isinstance(event, Dial) and not event.dialstatus and dialogue.is_over and leg == "target":
             dialogue = self._legs[leg] = _Leg(leg, placed=True)  # another target of the same call
         seen = note(dialogue, event)
         if seen is None:
