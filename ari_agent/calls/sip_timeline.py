@@ -39,6 +39,7 @@ MAX_EVENTS: Final = 200
 """How many entries a timeline has at most: a phone may hold a call and take it back for hours."""
 _ROOM_FOR_ENDS: Final = 10
 _ENDS: Final = frozenset({"BYE", "CANCEL", "failure", "dialplan"})
+_ANSWERS: Final = frozenset({"180", "183", "200"})
 _INTERWORKING: Final = 127  # Q.850: what Asterisk says where nothing was said
 
 _PARTIES: Final[Mapping[DisconnectionReason, HangupParty]] = {
@@ -88,14 +89,16 @@ class SipTimeline:
         note = _NOTES.get(type(event))
         if note is None:
             return False
-        if isinstance(event, Dial) and not event.dialstatus and leg != "caller":
-            self._legs[leg] = _Leg(leg, placed=True)  # another target of the same call
         dialogue = self._legs.setdefault(leg, _Leg(leg, placed=True))
+        if isinstance(event, Dial) and not event.dialstatus and dialogue.is_over and leg == "target":
+            dialogue = self._legs[leg] = _Leg(leg, placed=True)  # another target of the same call
         seen = note(dialogue, event)
         if seen is None:
             return False
         if isinstance(event, ChannelHangupRequest):
             dialogue.hangup = _hangup(dialogue, event, seen, now_ms)
+        if dialogue.placed and seen.event in _ANSWERS:
+            self._add(dialogue, _INVITE_SENT, now_ms)  # whose event comes a moment later, now and then
         return self._add(dialogue, seen, now_ms)
 
     def rang(self, now_ms: int) -> None:
@@ -183,8 +186,9 @@ def _dialled(_: _Leg, event: Dial) -> _Seen | None:
     return _DIAL_STATUSES.get(event.dialstatus)
 
 
+_INVITE_SENT: Final = _Seen("INVITE", is_sent=True, once=True)
 _DIAL_STATUSES: Final[Mapping[str, _Seen]] = {
-    "": _Seen("INVITE", is_sent=True, once=True),
+    "": _INVITE_SENT,
     "RINGING": _Seen("180", is_sent=False, once=True),
     "PROGRESS": _Seen("183", is_sent=False, once=True),
 }

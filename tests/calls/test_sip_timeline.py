@@ -222,6 +222,18 @@ def test_the_target_of_a_transfer_has_a_leg_of_its_own() -> None:
     assert timeline.hangup(Teardown(Reason.USER_HANGUP), 99).who == "caller"
 
 
+def test_an_answer_that_is_told_before_its_invite_stands_behind_it() -> None:
+    timeline = told(RINGING, dial(), dial("RINGING"), placed=True)
+    timeline.feed(RINGING, 10, leg="target")
+    timeline.feed(dial(), 10, leg="target")
+    assert [(entry.leg, entry.event) for entry in timeline.events] == [
+        ("caller", "INVITE"),
+        ("caller", "180"),
+        ("target", "INVITE"),
+        ("target", "180"),
+    ]
+
+
 def test_a_target_is_hung_up_by_us() -> None:
     timeline = told(START, UP)
     timeline.feed(dial(), 5, leg="target")

@@ -15,6 +15,7 @@ What both share is here: the agent's side, the silence that ends a call, and the
 |----------------------------------------------------------|-------------------|
 | nobody speaks for end_call_after_silence_ms              | CallerInactive    |
 | no audio at all within no_audio_after_s of `start`       | NoAudioReceived   |
+| a phone's audio stops in mid-call, see AudioStopWatch    | AudioStopped      |
 
 The media half goes on without an agent until `close`.
 """
