@@ -19,7 +19,7 @@ import uvloop
 
 from ari_agent import logs
 from ari_agent.app import serve
-from ari_agent.check.dial import Question, add_dial, check_dial
+from ari_agent.check.dial import Question, add_dial, check_dial, verdicts_as_json
 from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import load
@@ -108,8 +108,7 @@ def _check(options: argparse.Namespace) -> int:
 def _check_dial(options: argparse.Namespace) -> int:
     settings, question = load(options.config), Question(options.dial, options.from_number, options.agent)
     verdicts = _run(check_dial(question, settings.database_url, settings.dial_policy, now_ms=now_ms()))
-    for verdict in verdicts:
-        print(verdict.text)
+    print(verdicts_as_json(verdicts) if options.json else "\n".join(verdict.text for verdict in verdicts))
     return 0 if all(verdict.may for verdict in verdicts) else FAILED
 
 

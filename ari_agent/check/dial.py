@@ -7,6 +7,7 @@ placed.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -51,6 +52,12 @@ def add_dial(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dial", metavar="TO", help="say whether TO may be dialled, and why not, and no more")
     parser.add_argument("--from", dest="from_number", metavar="NUMBER", help="with --dial: from this number alone")
     parser.add_argument("--agent", metavar="ID", help="with --dial: by this agent")
+
+
+def verdicts_as_json(verdicts: Sequence[Verdict]) -> str:
+    """Return `{"may": ..., "verdicts": [{"may": ..., "text": ...}]}`; the first `may` is true where each of them is."""
+    told = [{"may": verdict.may, "text": verdict.text} for verdict in verdicts]
+    return json.dumps({"may": all(verdict.may for verdict in verdicts), "verdicts": told}, ensure_ascii=False)
 
 
 async def check_dial(question: Question, database_url: str, policy: DialPolicy, *, now_ms: int) -> Sequence[Verdict]:

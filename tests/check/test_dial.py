@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -125,6 +126,9 @@ def test_the_command_prints_one_line_and_its_status_tells(
     assert main(["check", "--dial", to]) == status
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("any number: ")
+    assert main(["check", "--dial", to, "--json"]) == status
+    may = status == 0
+    assert json.loads(capsys.readouterr().out) == {"may": may, "verdicts": [{"may": may, "text": line}]}
     monkeypatch.setenv("ARI_AGENT_DIAL_POLICY", '{"contries": ["US"]}')
     assert main(["check", "--dial", to]) == 2
     assert "ARI_AGENT_DIAL_POLICY: expected a JSON object such as" in (told := capsys.readouterr().err)
