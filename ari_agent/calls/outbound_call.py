@@ -21,7 +21,6 @@ from typing import Any, ClassVar, Final, Literal
 from ari_agent.asterisk.causes import q850_cause, reason_for_dial
 from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
-    AriEvent,
     Channel,
     ChannelDestroyed,
     ChannelHangupRequest,
@@ -35,12 +34,12 @@ from ari_agent.asterisk.names import outbound_channel_id
 from ari_agent.asterisk.provisional_response import had_provisional_response
 from ari_agent.asterisk.trunks import codecs, trunk_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed, RingingTooLong
-from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
+from ari_agent.calls.media.call_media import GreetingHeard
 from ari_agent.calls.media.commands import CallDetails, Voicemail
+from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import SessionEvent
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -108,8 +107,7 @@ class OutboundCall(PhoneCall):
         )
         self._drop_machines = order.drop_machines
         self._encryption = order.encryption
-        self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
-        self._in_voicemail = self._in_greeting = False
+        self._in_voicemail = False
         self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
@@ -134,7 +132,8 @@ class OutboundCall(PhoneCall):
         call, agent = self._call, self._agent
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
-        media = self._new_media(self._media_spec(agent, call))
+        listens = self._drop_machines or agent.voicemail_option is not None
+        media = self._new_media(replace(self._media_spec(agent, call), listens_to_greeting=listens))
         host, port = await media.open()
         media.dial_agent()
         try:
@@ -203,8 +202,6 @@ class OutboundCall(PhoneCall):
             )
             self._answered.set()
             self._start_task(self._save())
-            if self._drop_machines or self._agent.voicemail_option:
-                self._start_task(self._detector.listen(self.channel_id))
 
     async def _rings_too_long(self, _: RingingTooLong) -> None:
         if self.state is not CallState.CONNECTING:
@@ -252,28 +249,15 @@ class OutboundCall(PhoneCall):
 
     # Answering machines.
 
-    async def _handle(self, event: SessionEvent) -> None:
-        if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
-            await self._on_detector_event(event)
-        else:
-            await super()._handle(event)
-
-    async def _on_detector_event(self, event: AriEvent) -> None:
-        if self._detector.is_listening(event):
-            self._start_task(self._detector.analyse())
+    async def _greeting_heard(self, event: GreetingHeard) -> None:
         if self.state is CallState.ENDED:
             return
-        if verdict := self._detector.verdict(event):
-            self._log.info("answered by a %s", verdict.value.lower())
-            if verdict is Verdict.MACHINE and self._is_detecting():
-                await self._machine_answered()
-        elif self._in_greeting and self._detector.greeting_is_over(event):
-            self._in_greeting = False
+        if event.what is Heard.GREETING_OVER:
             self._notify_voicemail("recording")
-
-    def _is_detecting(self) -> bool:
-        answered_ms = self._outbound_record.call.start_timestamp
-        return answered_ms is not None and self._services.now_ms() - answered_ms < DETECTION_MS
+            return
+        self._log.info("answered by a %s", event.what.value)
+        if event.what is Heard.MACHINE:
+            await self._machine_answered()
 
     async def _machine_answered(self) -> None:
         option = self._agent.voicemail_option
@@ -282,7 +266,7 @@ class OutboundCall(PhoneCall):
         elif option and option.action.type == "hangup":
             await self._end(Teardown(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
         else:
-            self._in_voicemail = self._in_greeting = True
+            self._in_voicemail = True
             self._outbound_record.reached_voicemail()
             self._notify_voicemail("greeting")
 
@@ -316,6 +300,7 @@ class OutboundCall(PhoneCall):
         ChannelStateChange: _state_changed,
         EventsMissed: _events_missed,
         RingingTooLong: _rings_too_long,
+        GreetingHeard: _greeting_heard,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,
         StasisEnd: _channel_gone,
