@@ -22,7 +22,7 @@ from typing import Final
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.media.greeting_tap import GreetingTap
 from ari_agent.demo.pbx import Pbx
-from tests.benchmarks.greetings import Greeting, greetings
+from tests.benchmarks.greetings import Greeting, every_prompt, greetings
 from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sound import ulaw_encode
 from tests.integration.stage import audio_ports
@@ -73,11 +73,11 @@ async def ask(pbx: Pbx, extension: str, greeting: Greeting, turns: asyncio.Semap
         return Decision(greeting, VERDICTS[int(cause[1])], time.monotonic() - began_s)
 
 
-async def measure(folder: Path) -> Mapping[str, Sequence[Decision]]:
+async def measure(calls: Sequence[Greeting]) -> Mapping[str, Sequence[Decision]]:
     turns = asyncio.Semaphore(_AT_ONCE)
     async with Pbx(sip_port=0, tls_port=0, ari_port=0, rtp_ports=audio_ports(), extensions=dialplan()) as pbx:
         return {
-            name: await asyncio.gather(*(ask(pbx, f"amd{number}", each, turns) for each in greetings(folder)))
+            name: await asyncio.gather(*(ask(pbx, f"amd{number}", each, turns) for each in calls))
             for number, name in enumerate(WAYS)
         }
 
@@ -120,9 +120,11 @@ def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="with hello.wav")
+    parser.add_argument("--every-prompt", action="store_true", help="take each prompt by itself, short ones as humans")
     parser.add_argument("--each", action="store_true", help="show each call")
     arguments = parser.parse_args()
-    measured = {**asyncio.run(measure(arguments.folder)), "own ears": list(map(listen, greetings(arguments.folder)))}
+    calls = list((every_prompt if arguments.every_prompt else greetings)(arguments.folder))
+    measured = {**asyncio.run(measure(calls)), "own ears": list(map(listen, calls))}
     print(
         "| | humans: right | taken for machines | unknown | known after, s: median / slowest "
         "| machines: right | taken for humans | unknown | known after |"

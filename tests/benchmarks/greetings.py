@@ -81,6 +81,21 @@ def greetings(folder: Path) -> Iterator[Greeting]:
                 yield Greeting(name, line, is_human, np.clip(sound, -32768, 32767).astype(np.int16))
 
 
+def every_prompt(folder: Path) -> Iterator[Greeting]:
+    """Yield each prompt of 0.5 to 2 s as a human's answer, and each of 4 s or more, with a beep, as a machine's.
+
+    Those of the tables above may be among them; the thresholds were not chosen by the others.
+    """
+    for path in sorted(folder.glob("*.wav")):
+        name = path.stem
+        seconds = len(_sound(folder, name)) / 8000
+        if name in ("beep", "beeperr", "ascending-2tone", "descending-2tone") or 2 < seconds < 4 or seconds < 0.5:
+            continue
+        parts = (0.5, name) if seconds <= 2 else (0.5, name, "beep")
+        said = np.concatenate([_sound(folder, part) for part in (*parts, _AFTERWARDS_S)])
+        yield Greeting(name, "clean", seconds <= 2, said)
+
+
 def _sound(folder: Path, part: Part) -> Samples:
     if isinstance(part, float):
         return silence(part)

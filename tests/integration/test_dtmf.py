@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from tests.fakes.beside import beside
+from tests.fakes.rtp_stream import TELEPHONE_EVENT
 from tests.integration.stage import Stage
 
 
@@ -81,6 +84,60 @@ async def test_wrong_keys_are_refused_and_the_call_goes_on(stage: Stage, digits:
         refusal = await call.agent.event("error")
         assert "digits" in refusal["error"]["message"]
         assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How a caller's side sends keys. lost: whether a datagram is lost; i: of the frame."""
+
+    keys: str
+    duration_ms: int = 100
+    own_timestamps: bool = False
+    lost: Callable[[int, bytes], bool] = lambda _index, _datagram: False
+
+
+def is_event(datagram: bytes, *, end: bool) -> bool:
+    return datagram[1] & 0x7F == 101 and bool(datagram[13] & 0x80) == end
+
+
+HABITS = {
+    "as the RFC says": Habit("5#"),
+    "as short as can be": Habit("12", duration_ms=40),
+    "held for a second": Habit("7", duration_ms=1000),
+    "the same key twice": Habit("11"),
+    "all that there are": Habit("0123456789*#ABCD", duration_ms=60),
+    "a timestamp for each end": Habit("5", duration_ms=160, own_timestamps=True),
+    "only one end arrives": Habit("58", lost=lambda i, sent: is_event(sent, end=True) and sent[3] % 3 != 0),
+    "no end arrives": Habit("58", duration_ms=160, lost=lambda _, sent: is_event(sent, end=True)),
+    "nothing but the ends arrives": Habit("58", lost=lambda _, sent: is_event(sent, end=False)),
+    "every other packet is lost": Habit("58", duration_ms=200, lost=lambda _, sent: sent[3] % 2 == 0),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS.values(), ids=HABITS.keys())
+async def test_one_press_is_one_key_however_it_is_sent(stage: Stage, habit: Habit) -> None:
+    async with stage.connected() as call:
+        audio = call.caller.audio
+        audio.stamps_each_end = habit.own_timestamps
+        audio.impair = lambda index, datagram: () if habit.lost(index, datagram) else (datagram,)
+        audio.press(habit.keys, duration_ms=habit.duration_ms)
+        await audio.said()
+        audio.impair = None
+        await call.agent.event("dtmf", index=len(habit.keys) - 1)
+        await asyncio.sleep(0.6)  # for one too many
+        assert call.agent.digits == habit.keys
+
+
+async def test_pauses_between_the_agents_keys_are_heard_as_pauses(stage: Stage) -> None:
+    async with stage.connected() as call:
+        await call.agent.press("1w2W3")
+        await _digits(call.caller.audio, "123")
+        began_s = {
+            p.timestamp: p.time_s for p in reversed(call.caller.audio.heard) if p.payload_type == TELEPHONE_EVENT
+        }
+        first_s, second_s, third_s = sorted(began_s.values())
+        assert second_s - first_s > 0.5
+        assert third_s - second_s > 1.0
 
 
 async def _digits(audio: object, wanted: str) -> None:
