@@ -250,14 +250,14 @@ class OutboundCall(PhoneCall):
     # Answering machines.
 
     async def _greeting_heard(self, event: GreetingHeard) -> None:
-        if self.state is CallState.ENDED:
+        if self.state is not CallState.TALKING:  # in a transfer, somebody else may be heard
             return
-        if event.what is Heard.GREETING_OVER:
-            self._notify_voicemail("recording")
-            return
-        self._log.info("answered by a %s", event.what.value)
+        if event.what is not Heard.GREETING_OVER:
+            self._log.info("answered by a %s", event.what.value)
         if event.what is Heard.MACHINE:
             await self._machine_answered()
+        elif event.what is Heard.GREETING_OVER and self._in_voicemail:
+            self._notify_voicemail("recording")
 
     async def _machine_answered(self) -> None:
         option = self._agent.voicemail_option

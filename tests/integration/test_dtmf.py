@@ -21,12 +21,13 @@ async def test_the_callers_keys_reach_the_agent(stage: Stage, protocol: str) -> 
         assert call.agent.digits == "1590*#"
 
 
-async def test_keys_as_sip_info_reach_the_agent(stage: Stage) -> None:
+@pytest.mark.parametrize("duration_ms", [250, None], ids=["dtmf-relay", "dtmf"])
+async def test_keys_as_sip_info_reach_the_agent(stage: Stage, duration_ms: int | None) -> None:
     async with stage.connected() as call:
-        for digit in "8#":
-            await call.caller.info_digit(digit)
-        await call.agent.event("dtmf", index=1)
-        assert call.agent.digits == "8#"
+        for digit in "88#":
+            await call.caller.info_digit(digit, duration_ms=duration_ms)
+        await call.agent.event("dtmf", index=2)
+        assert call.agent.digits == "88#"
 
 
 async def test_the_keys_of_sipp_reach_the_agent(stage: Stage) -> None:
