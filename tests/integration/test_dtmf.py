@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tests.fakes.beside import beside
 from tests.fakes.rtp_stream import TELEPHONE_EVENT
-from tests.integration.stage import Stage
+from tests.integration.stage import Connected, Stage
 
 
 @pytest.mark.parametrize("protocol", ["twilio", "web"])
@@ -139,6 +139,27 @@ async def test_pauses_between_the_agents_keys_are_heard_as_pauses(stage: Stage) 
         first_s, second_s, third_s = sorted(began_s.values())
         assert second_s - first_s > 0.5
         assert third_s - second_s > 1.0
+
+
+async def by_transfer(stage: Stage, call: Connected) -> None:
+    await call.agent.transfer("+14155559999")
+    await call.caller.refer()
+
+
+async def by_stop_call(stage: Stage, call: Connected) -> None:
+    await stage.controller.post(f"/v2/stop-call/{call.call_id}", expect=204)
+
+
+@pytest.mark.parametrize("leave", [by_transfer, by_stop_call])
+async def test_nobody_waits_for_keys_that_wait(
+    stage: Stage, leave: Callable[[Stage, Connected], Awaitable[None]]
+) -> None:
+    async with stage.connected() as call:
+        await call.agent.press("1" * 64)
+        await leave(stage, call)
+        await call.caller.bye()
+        assert len(call.caller.audio.digits) < 64
+    await stage.idle()
 
 
 async def _digits(audio: object, wanted: str) -> None:
