@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 AMD_CONTEXT: Final = "ari-agent-amd"
 AMD_EXTENSION: Final = "detect"
-DETECTION_MS: Final = 180_000
-"""After the answer; what is heard later is no greeting (Retell, "Handle voicemail", 2026-08: the first 3 minutes)."""
 
 
 class Verdict(Enum):

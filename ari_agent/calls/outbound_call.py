@@ -43,8 +43,9 @@ from ari_agent.calls.call_requests import (
     EventsMissed,
     RingingTooLong,
 )
-from ari_agent.calls.machine_detector import DETECTION_MS, MachineDetector, Verdict
+from ari_agent.calls.media.call_media import GreetingHeard
 from ari_agent.calls.media.commands import CallDetails, Voicemail
+from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
@@ -119,8 +120,7 @@ class OutboundCall(ReferableCall):
         )
         self._drop_machines = order.drop_machines
         self._encryption = order.encryption
-        self._detector = MachineDetector(services.ari, app=services.app, call_id=call_id)
-        self._in_voicemail = self._in_greeting = False
+        self._in_voicemail = False
         self._answered = asyncio.Event()
         self._rang = False
         self._channel_name = ""
@@ -152,7 +152,8 @@ class OutboundCall(ReferableCall):
         call, agent = self._call, self._agent
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
-        media = self._new_media(self._media_spec(agent, call))
+        listens = self._drop_machines or agent.voicemail_option is not None
+        media = self._new_media(replace(self._media_spec(agent, call), listens_to_greeting=listens))
         host, port = await media.open()
         media.dial_agent()
         try:
@@ -265,8 +266,6 @@ class OutboundCall(ReferableCall):
         self._begin_conversation(self._outbound_record, media, max_duration_ms=self._agent.max_call_duration_ms)
         self._answered.set()
         self._start_task(self._save())
-        if self._drop_machines or self._agent.voicemail_option:
-            self._start_task(self._detector.listen(self.channel_id))
 
     async def _caller_replaced(self, channel: Channel, replaced: Channel) -> None:
         """Go on with the channel that has taken the far end's place: while ours rang, by picking up the call."""
@@ -325,12 +324,8 @@ class OutboundCall(ReferableCall):
         if event.attempt == self._attempts.number:
             await self._end(Teardown(DisconnectionReason.DIAL_FAILED))
 
-    # Answering machines.
-
     async def _handle(self, event: SessionEvent) -> None:
-        if isinstance(event, AriEvent) and event.channel_id == self._detector.channel_id:
-            await self._on_detector_event(event)
-        elif not self._is_of_another_attempt(event):
+        if not self._is_of_another_attempt(event):
             await super()._handle(event)
 
     def _is_of_another_attempt(self, event: SessionEvent) -> bool:
@@ -342,22 +337,17 @@ class OutboundCall(ReferableCall):
             and call_of_outbound_channel(self._services.app, other) is not None
         )
 
-    async def _on_detector_event(self, event: AriEvent) -> None:
-        if self._detector.is_listening(event):
-            self._start_task(self._detector.analyse())
-        if self.state is CallState.ENDED:
-            return
-        if verdict := self._detector.verdict(event):
-            self._log.info("answered by a %s", verdict.value.lower())
-            if verdict is Verdict.MACHINE and self._is_detecting():
-                await self._machine_answered()
-        elif self._in_greeting and self._detector.greeting_is_over(event):
-            self._in_greeting = False
-            self._notify_voicemail("recording")
+    # Answering machines.
 
-    def _is_detecting(self) -> bool:
-        answered_ms = self._outbound_record.call.start_timestamp
-        return answered_ms is not None and self._services.now_ms() - answered_ms < DETECTION_MS
+    async def _greeting_heard(self, event: GreetingHeard) -> None:
+        if self.state is not CallState.TALKING:  # in a transfer, somebody else may be heard
+            return
+        if event.what is not Heard.GREETING_OVER:
+            self._log.info("answered by a %s", event.what.value)
+        if event.what is Heard.MACHINE:
+            await self._machine_answered()
+        elif event.what is Heard.GREETING_OVER and self._in_voicemail:
+            self._notify_voicemail("recording")
 
     async def _machine_answered(self) -> None:
         option = self._agent.voicemail_option
@@ -366,7 +356,7 @@ class OutboundCall(ReferableCall):
         elif option and option.action.type == "hangup":
             await self._end(Teardown(DisconnectionReason.VOICEMAIL_REACHED, NORMAL_CLEARING))
         else:
-            self._in_voicemail = self._in_greeting = True
+            self._in_voicemail = True
             self._outbound_record.reached_voicemail()
             self._notify_voicemail("greeting")
 
@@ -402,6 +392,7 @@ class OutboundCall(ReferableCall):
         RingingTooLong: _rings_too_long,
         DestinationSilent: _destination_silent,
         DialledChannelLost: _channel_lost,
+        GreetingHeard: _greeting_heard,
         ChannelHangupRequest: _far_end_gone,
         ChannelDestroyed: _far_end_gone,
         StasisEnd: _channel_gone,

@@ -120,7 +120,7 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
         "voicemail_option.action.type", "there is no transfer to connect", values=frozenset({"bridge_transfer"})
     ),
     WithoutEffect("voicemail_option.detection_prompt", "machines are detected by their sound, without a model"),
-    WithoutEffect("voicemail_detection_timeout_ms", "Asterisk's AMD() decides for how long it listens"),
+    WithoutEffect("voicemail_detection_timeout_ms", "machines are recognised during the first 3 minutes of a call"),
     WithoutEffect("ivr_option", "phone menus are not detected"),
     WithoutEffect("call_screening_option", "call screens are not detected"),
     WithoutEffect("allow_dtmf_interruption", _OWN_SPEECH, kinds=_AUDIO),

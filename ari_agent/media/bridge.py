@@ -120,6 +120,7 @@ class Bridge:
     """
 
     __slots__ = (
+        "_agent_hears",
         "_ahead",
         "_call_at",
         "_clock",
@@ -182,7 +183,7 @@ class Bridge:
         self.send_rtp: Callable[[bytes], None] = _discard
         self.move_tick: Callable[[float], float] = _no_move
         self._ahead = 0  # of our RTP timestamps, before the clock
-        self._send_agent = send_agent
+        self._send_agent = self._agent_hears = send_agent
         self._passes = encoding.passes
         self._on_marks, self._on_second = on_marks, on_second
         self.jitter = JitterBuffer(line)
@@ -220,6 +221,22 @@ class Bridge:
         """Send silence to the agent instead of the caller's audio, or end that; either way `heard_s` starts anew."""
         self._muted = muted
         self.heard_s = self._clock()
+
+    def tap(self, hear: Callable[[bytes], None] | None) -> None:
+        """Give `hear` each piece of the caller's audio that the agent gets, in its encoding; None ends that.
+
+        A bridge without a tap does nothing for it.
+        """
+        send = self._agent_hears
+        if hear is None:
+            self._send_agent = send
+            return
+
+        def send_to_both(audio: bytes) -> None:
+            send(audio)
+            hear(audio)
+
+        self._send_agent = send_to_both
 
     @property
     def caller_dbfs(self) -> float:

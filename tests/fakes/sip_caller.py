@@ -314,10 +314,12 @@ class SipCaller(asyncio.DatagramProtocol):
         await self._reinvite("sendrecv")
         self.audio.muted = False
 
-    async def info_digit(self, digit: str, *, duration_ms: int = 250) -> None:
-        """DTMF as SIP INFO, application/dtmf-relay."""
-        body = f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
-        await self.request("INFO", headers=[("Content-Type", "application/dtmf-relay")], body=body)
+    async def info_digit(self, digit: str, *, duration_ms: int | None = 250) -> None:
+        """DTMF as SIP INFO, application/dtmf-relay; without a duration as application/dtmf."""
+        kind, body = "application/dtmf", digit
+        if duration_ms is not None:
+            kind, body = "application/dtmf-relay", f"Signal={digit}\r\nDuration={duration_ms}\r\n"
+        await self.request("INFO", headers=[("Content-Type", kind)], body=body.encode())
 
     async def change_to_fax(self) -> None:
         """Re-INVITE with T.38 instead of the audio (ITU-T T.38 annex D); CallFailed when it is refused."""

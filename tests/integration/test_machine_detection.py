@@ -17,16 +17,17 @@ HANGUP = {"voicemail_option": {"action": {"type": "hangup"}}}
 TEXT = "{{name}}, call us back at {{user_number}}."
 MESSAGE = {"voicemail_option": {"action": {"type": "static_text", "text": TEXT}}}
 PROMPT = {"voicemail_option": {"action": {"type": "prompt", "text": "Say who called."}}}
-# AMD() takes more than 1.5 s of speech without a pause for a greeting, and half a second with silence after it for a
-# human's hello.
+# More than 2.2 s of voice is a greeting; half a second with silence after it is a human's hello.
 GREETING = np.concatenate([silence(0.3), noise(4), silence(6)])
 BEEP = np.concatenate([silence(0.3), noise(3), silence(0.6), tone(1000, 0.5), silence(10)])
 HELLO = np.concatenate([silence(0.4), noise(0.5), silence(9)])
+# Begins like a human, and goes on only after a second.
+HESITANT = np.concatenate([silence(0.4), noise(0.5), silence(1.4), noise(2), silence(0.4), tone(1000, 0.5), silence(9)])
 
 
 def sound(stage: Stage, name: str) -> str:
     """A file for SIPp to play."""
-    pcm = {"greeting": GREETING, "beep": BEEP, "hello": HELLO}[name]
+    pcm = {"greeting": GREETING, "beep": BEEP, "hello": HELLO, "hesitant": HESITANT}[name]
     (stage.pbx.work_path / f"{name}.ulaw").write_bytes(ulaw_encode(pcm))
     return f"{name}.ulaw"
 
@@ -59,6 +60,38 @@ async def test_a_human_is_not_taken_for_a_machine(stage: Stage) -> None:
     await stage.idle()
 
 
+ACTIONS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "prompt": ({"type": "prompt", "text": "Say that {{agent_number}} called."}, "Say that {number} called."),
+    "static_text": ({"type": "static_text", "text": "Call {{user_number}}."}, "Call +14155550199."),
+    "bridge_transfer": ({"type": "bridge_transfer"}, None),
+    "hangup": ({"type": "hangup"}, None),
+}
+
+
+@pytest.mark.parametrize(("action", "text"), ACTIONS.values(), ids=ACTIONS.keys())
+async def test_each_action_is_done_though_the_machine_began_like_a_human(
+    stage: Stage, action: dict[str, Any], text: str | None
+) -> None:
+    agent = {"voicemail_option": {"action": action}}
+    async with trunk(stage, answers(sound=sound(stage, "hesitant")), agent=agent) as line:
+        placed = await line.call()
+        agent_call = await line.agent.call()
+        if action["type"] != "hangup":
+            said = {} if text is None else {"text": text.format(number=line.number)}
+            for status in ("greeting", "recording"):
+                assert await voicemail(agent_call, status) == {"status": status, "action": action["type"], **said}
+            await agent_call.send({"event": "hangup"})
+        record = await stage.controller.ended_call(placed["call_id"])
+        await line.far_end.done()
+        assert len(agent_call.events("voicemail")) == (0 if action["type"] == "hangup" else 2)
+    assert record["disconnection_reason"] == "voicemail_reached"
+    assert record["call_analysis"]["in_voicemail"] is True
+    log = stage.controller.log_text()
+    for who in ("human", "machine"):
+        assert f"answered by a {who} call_id={record['call_id']}" in log
+    await stage.idle()
+
+
 async def voicemail(call: AgentCall, status: str) -> dict[str, Any]:
     """The message that tells the agent so."""
     for index in range(2):
@@ -79,7 +112,7 @@ async def test_an_agent_is_told_when_to_leave_its_message(stage: Stage) -> None:
         }
         heard_s = len(agent_call.sound()) / agent_call.rate_hz
         assert (await voicemail(agent_call, "recording"))["text"] == "Ada, call us back at +14155550199."
-        # The beep ends 4.4 s after the answer; AMD() knows after about 2 s.
+        # The beep ends 4.4 s after the answer; that it is a machine is known after 2.5 s.
         assert heard_s < 4.4 < len(agent_call.sound()) / agent_call.rate_hz
         await agent_call.say(noise(0.5))
         await agent_call.send({"event": "hangup"})

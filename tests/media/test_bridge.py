@@ -245,6 +245,18 @@ def test_while_muted_the_agent_hears_silence_in_real_time() -> None:
     assert rig.to_agent == [ULAW_SILENCE_FRAME, ulaw_tone()]
 
 
+@pytest.mark.parametrize(("encoding", "rate_hz"), [("mulaw", 8000), ("s16le", 16_000)])
+def test_a_tap_gets_what_the_agent_gets_until_it_is_taken_away(encoding: str, rate_hz: int) -> None:
+    rig, tapped = Rig(encoding, rate_hz), list[bytes]()
+    rig.bridge.start()
+    for tap in (None, tapped.append, tapped.append, tapped.append, None):
+        rig.bridge.tap(tap)
+        rig.caller_says(ulaw_tone())
+        rig.tick()
+    assert len(rig.to_agent) == 5
+    assert tapped == rig.to_agent[1:4]
+
+
 def test_the_agent_hears_silence_when_no_rtp_comes() -> None:
     rig = Rig()
     rig.bridge.start()

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
@@ -32,6 +33,7 @@ class MediaSpec:
     answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
+    listens_to_greeting: it is to be found out whether a human or a machine has answered.
     """
 
     call_id: str
@@ -47,6 +49,7 @@ class MediaSpec:
     no_audio_after_s: float = NO_AUDIO_AFTER_S
     drain_limit_s: float = 10.0
     caller_is_wideband: bool = False
+    listens_to_greeting: bool = False
     agent: Agent | None = None
     call: Call | None = None
 
@@ -141,6 +144,13 @@ class AudioAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class GreetingHeard:
+    """What was heard tells something about who answered a call that we placed: see GreetingListener."""
+
+    what: Heard
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
     """The front end of a web call sent what its protocol does not allow.
 
@@ -165,6 +175,7 @@ MediaEvent: TypeAlias = (
     | AudioStopped
     | AudioFromElsewhere
     | AudioAgain
+    | GreetingHeard
     | FrontEndCorrupt
 )
 

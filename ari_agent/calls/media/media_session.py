@@ -19,7 +19,8 @@ from ari_agent.calls.media.announcement import duration_s, in_encoding
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.greeting_tap import GreetingTap
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
@@ -85,7 +86,20 @@ class MediaSession(MediaHalf):
             raise RuntimeError("accept_from comes after open")
         self._socket.accept_from(host, port)
 
+    def _listen_to_greeting(self) -> None:
+        agent = self._agent
+        self._bridge.tap(
+            GreetingTap(
+                encoding=agent.encoding,
+                rate_hz=agent.rate_hz,
+                tell=lambda what: self._on_event(GreetingHeard(what)),
+                end=lambda: self._bridge.tap(None),
+            ).hear
+        )
+
     def _start_audio(self) -> None:
+        if self._spec.listens_to_greeting:
+            self._listen_to_greeting()
         self._bridge.start()
         self._ticker = self._wheel.add(self._bridge.tick, self._catch_up, self._bridge.skip)
         self._bridge.move_tick = self._ticker.move

@@ -18,6 +18,7 @@ from ari_agent.calls.media.call_media import (
     CallerInactive,
     DtmfAsked,
     FrontEndCorrupt,
+    GreetingHeard,
     KeyForwarded,
     MediaEvent,
     MediaSpec,
@@ -40,6 +41,7 @@ from ari_agent.calls.media.commands import (
     TransferResult,
     Voicemail,
 )
+from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.record import registered_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
@@ -104,6 +106,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     AudioFromElsewhere: AudioFromElsewhere(announced="192.0.2.1:4000", actual="192.0.2.9:4000"),
     AudioAgain: AudioAgain(),
     AudioStopped: AudioStopped(is_first=True),
+    GreetingHeard: GreetingHeard(Heard.MACHINE),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 

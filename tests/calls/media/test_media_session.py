@@ -18,6 +18,7 @@ from ari_agent.calls.media.call_media import (
     AgentReady,
     CallerInactive,
     DtmfAsked,
+    GreetingHeard,
     MediaEvent,
     MediaSpec,
     NoAudioReceived,
@@ -33,6 +34,7 @@ from ari_agent.calls.media.commands import (
     TransferGoesOn,
     TransferResult,
 )
+from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
@@ -46,7 +48,7 @@ from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from tests.fakes.agent_server import AgentCall, AgentServer, Refusal
 from tests.fakes.raw_agent import RawAgent
-from tests.fakes.sound import silence, tone, ulaw_decode
+from tests.fakes.sound import silence, tone, ulaw_decode, ulaw_encode
 from tests.fakes.tones import heard_ms
 
 pytestmark = pytest.mark.slow
@@ -194,6 +196,20 @@ def dialling(raw: RawAgent) -> dict[str, Any]:
 
 
 # talking
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_who_has_answered_is_told_to_a_call_that_asks(server: AgentServer, listens: bool) -> None:
+    agent = server.agent()
+    async with conversation(agent.engine, listens_to_greeting=listens) as talk:
+        call = await agent.call()
+        beep = ulaw_encode(np.concatenate([tone(1000, 0.4), silence(0.2)]))
+        for start in range(0, len(beep), 160):
+            talk.caller.say(beep[start : start + 160])
+            await asyncio.sleep(0.02)
+        await call.heard_pieces(len(beep) // 160)
+        told = [event.what for event in talk.events if isinstance(event, GreetingHeard)]
+        assert told == ([Heard.MACHINE, Heard.GREETING_OVER] if listens else [])
 
 
 @pytest.mark.parametrize(
