@@ -50,6 +50,7 @@ from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.variables import render
@@ -77,13 +78,17 @@ class PhoneCall(CallSession):
         self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
 
     def post(self, event: SessionEvent) -> None:
-        """Append an event to the call's queue; its timeline takes what concerns the caller's channel as it comes."""
-        if isinstance(event, AriEvent) and event.channel_id == self.channel_id:
-            self._note_signalling(event)
+        """Append an event to the call's queue; its timeline takes what concerns its legs as it comes."""
+        if isinstance(event, AriEvent) and (leg := self._leg_of(event.channel_id or "")):
+            self._note_signalling(event, leg)
         super().post(event)
 
-    def _note_signalling(self, event: AriEvent) -> None:
-        if self._timeline.feed(event, self._services.now_ms()) and self._record:
+    def _leg_of(self, channel_id: str) -> SipLeg | None:
+        """Return which SIP dialogue of this call a channel is; None for what is none."""
+        return "caller" if channel_id == self.channel_id else None
+
+    def _note_signalling(self, event: AriEvent, leg: SipLeg) -> None:
+        if self._timeline.feed(event, self._services.now_ms(), leg=leg) and self._record:
             self._record.signalled(self._timeline.events)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:

@@ -67,9 +67,8 @@ class ReferableCall(TwoLegCall):
             await phone.accept()
 
     def _new_caller_transfer(self, request: TransferRequest, tell: TellOutcome, attempt: int) -> CallerTransfer:
-        services = self._services
-        leg = TargetLeg(services.ari, app=services.app, call_id=self.call_id, attempt=attempt)
-        return CallerTransfer(request, tell, call=self, leg=leg, music=HoldMusic(services.ari))
+        leg, music = self._new_target_leg(attempt), HoldMusic(self._services.ari)
+        return CallerTransfer(request, tell, call=self, leg=leg, music=music)
 
     # What such a transfer does: see ReplacingCall.
 

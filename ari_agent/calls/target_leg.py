@@ -8,6 +8,7 @@ create ─▶ dial: INVITE ─▶ rings ─▶ answers ─▶ extension digits �
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,7 @@ from ari_agent.asterisk.target import Target
 from ari_agent.calls.channel_end import end_channel
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.sip_audio import is_encrypted
+from ari_agent.calls.sip_timeline import SipTimeline
 from ari_agent.contract.q850 import NORMAL_CLEARING
 
 _DIAL_TIMEOUT_MARGIN_S: Final = 5
@@ -38,6 +40,14 @@ class Gone:
     q850_cause: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Signalling:
+    """Where it is noted that a target was hung up, which no event tells. now_ms: milliseconds since the epoch."""
+
+    timeline: SipTimeline
+    now_ms: Callable[[], int]
+
+
 class TargetLeg:
     """The channel to one target. attempt: 0 to 9, another for each transfer of a call.
 
@@ -45,10 +55,10 @@ class TargetLeg:
     but for `end`.
     """
 
-    def __init__(self, ari: Ari, *, app: str, call_id: str, attempt: int) -> None:
+    def __init__(self, ari: Ari, signalling: Signalling, *, app: str, call_id: str, attempt: int) -> None:
         self.channel_id = target_channel_id(app, call_id, attempt)
         self.exists = False
-        self._ari = ari
+        self._ari, self._signalling = ari, signalling
         self._digits = Digits(self._send_digits)
 
     def adopt(self, channel_id: str) -> None:
@@ -100,5 +110,9 @@ class TargetLeg:
     async def end(self, q850_cause: int | None) -> None:
         """Send CANCEL or BYE; whatever fails, the channel ends: see end_channel. None: normal clearing."""
         if self.exists:
-            await end_channel(self._ari, self.channel_id, {}, q850_cause=q850_cause or NORMAL_CLEARING)
+            cause = q850_cause or NORMAL_CLEARING
+            self._signalling.timeline.ending(leg="target")
+            was_there = await end_channel(self._ari, self.channel_id, {}, q850_cause=cause)
             self.exists = False
+            if was_there:
+                self._signalling.timeline.hung_up(self._signalling.now_ms(), q850_cause=cause, leg="target")

@@ -46,7 +46,7 @@ from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
-from ari_agent.calls.target_leg import TargetLeg
+from ari_agent.calls.target_leg import Signalling, TargetLeg
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
@@ -56,6 +56,7 @@ from ari_agent.contract.destination import is_extension
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.contract.transfer_progress import TransferProgress
 from ari_agent.errors import AsteriskError, AsteriskRefused, CallError, InvalidTransferTarget
 
@@ -101,6 +102,10 @@ class TwoLegCall(PhoneCall):
     async def _handle_callers(self, event: SessionEvent) -> None:
         if self.state is not CallState.BRIDGED or not isinstance(event, _OF_THE_AGENT):
             await super()._handle(event)
+
+    def _leg_of(self, channel_id: str) -> SipLeg | None:
+        leg = super()._leg_of(channel_id)
+        return leg or ("target" if call_of_target_channel(self._services.app, channel_id) else None)
 
     def _is_about_target(self, channel_id: str) -> bool:
         app = self._services.app
@@ -178,11 +183,16 @@ class TwoLegCall(PhoneCall):
         self._voice, self._spec = (voice := super()._new_media(spec)), spec
         return voice
 
+    def _new_target_leg(self, attempt: int) -> TargetLeg:
+        services = self._services
+        signalling = Signalling(self._timeline, services.now_ms)
+        return TargetLeg(services.ari, signalling, app=services.app, call_id=self.call_id, attempt=attempt)
+
     def new_invite(self, request: TransferRequest, tell: TellOutcome, *, attempt: int) -> InviteTransfer:
         """Make a transfer to a target that we dial. See TransferringCall."""
         services = self._services
         ari, app, call_id = services.ari, services.app, self.call_id
-        leg, music = TargetLeg(ari, app=app, call_id=call_id, attempt=attempt), self._hold_music
+        leg, music = self._new_target_leg(attempt), self._hold_music
         if request.mode == "warm":
             detector = MachineDetector(ari, app=app, call_id=call_id, of_target=True)
             consultation = Consultation(ari, app=app, call_id=call_id)

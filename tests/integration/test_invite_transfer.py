@@ -107,6 +107,11 @@ async def test_the_api_takes_the_shape_of_retell_s_tool_and_digits_follow_the_an
         }
 
 
+def signalling(record: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What the call object tells of each leg."""
+    return [(entry["leg"], entry["event"], entry["direction"]) for entry in record["sip"]]
+
+
 @pytest.mark.parametrize("by", ["caller", "target"])
 async def test_the_two_are_left_alone_until_one_hangs_up(stage: Stage, by: str) -> None:
     async with connected_with_target(stage, echo) as (call, target):
@@ -126,6 +131,13 @@ async def test_the_two_are_left_alone_until_one_hangs_up(stage: Stage, by: str) 
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == "call_transfer"
     assert abs(record["transfer_end_timestamp"] - record["end_timestamp"]) < 50
+    other = "target" if by == "caller" else "caller"
+    assert [entry for entry in signalling(record) if entry[0] == "target"][:2] == [
+        ("target", "INVITE", "sent"),
+        ("target", "200", "received"),
+    ]
+    assert signalling(record)[-2:] == [(by, "BYE", "received"), (other, "BYE", "sent")]
+    assert (record["hangup"]["who"], record["hangup"]["q850_cause"]) == (by, 31)
     await nothing_is_left(stage)
 
 
