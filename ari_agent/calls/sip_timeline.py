@@ -2,7 +2,8 @@
 
     StasisStart, Dial, ChannelStateChange             INVITE, 180, 183, 200
     ChannelHold, ChannelUnhold                        a re-INVITE, or an UPDATE, that holds the call or takes it back
-    ChannelDialplan of Transfer(), TRANSFERSTATUS     REFER and how it went
+    ChannelDialplan of Transfer(), TRANSFERSTATUS     our REFER and how it went
+    ChannelTransfer                                   a REFER of the far end, where it comes to us
     ChannelHangupRequest                              BYE, CANCEL, a failure response, or Asterisk's own doing
     hung_up, sent_on, rang                            what we had Asterisk do, of which no event tells
 
@@ -26,6 +27,7 @@ from ari_agent.asterisk.events import (
     ChannelHangupRequest,
     ChannelHold,
     ChannelStateChange,
+    ChannelTransfer,
     ChannelUnhold,
     ChannelVarset,
     Dial,
@@ -215,6 +217,10 @@ def _in_dialplan(_: _Leg, event: ChannelDialplan) -> _Seen | None:
     return _Seen("REFER", is_sent=True) if event.channel.dialplan.app_name == "Transfer" else None
 
 
+def _referred(_: _Leg, event: ChannelTransfer) -> _Seen | None:
+    return None if event.state else _Seen("REFER", is_sent=False)
+
+
 def _variable_set(leg: _Leg, event: ChannelVarset) -> _Seen | None:
     if event.variable == "TRANSFERSTATUS":
         leg.transfer_status = event.value
@@ -263,6 +269,7 @@ _NOTES: Final[Mapping[type[AriEvent], Callable[[_Leg, Any], _Seen | None]]] = {
     ChannelHold: _held,
     ChannelUnhold: _unheld,
     ChannelDialplan: _in_dialplan,
+    ChannelTransfer: _referred,
     ChannelVarset: _variable_set,
     ChannelHangupRequest: _hung_up,
 }

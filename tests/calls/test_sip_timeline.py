@@ -15,6 +15,7 @@ from ari_agent.asterisk.events import (
     ChannelHangupRequest,
     ChannelHold,
     ChannelStateChange,
+    ChannelTransfer,
     ChannelUnhold,
     ChannelVarset,
     Dial,
@@ -40,6 +41,17 @@ START, UP = StasisStart(channel=channel("Ring")), ChannelStateChange(channel=cha
 RINGING = ChannelStateChange(channel=channel("Ringing"))
 HOLD, UNHOLD = ChannelHold(channel=channel()), ChannelUnhold(channel=channel())
 TRANSFER = ChannelDialplan(channel=channel(app="Transfer"))
+
+
+def refer(state: str | None = None) -> ChannelTransfer:
+    """A REFER of the far end, or Asterisk's echo of what we answered."""
+    return ChannelTransfer.model_validate(
+        {
+            "refer_to": {"requested_destination": {"destination": "101"}},
+            "referred_by": {"source_channel": channel().model_dump()},
+            "state": state,
+        }
+    )
 
 
 def dial(status: str = "") -> Dial:
@@ -87,6 +99,8 @@ def entries(events: Sequence[SipEvent]) -> list[Entry]:
         pytest.param((START, UP, HOLD), False, ("re-INVITE hold", "received", None, None), id="hold"),
         pytest.param((START, UP, HOLD, UNHOLD), False, ("re-INVITE unhold", "received", None, None), id="unhold"),
         pytest.param((START, UP, TRANSFER), False, ("REFER", "sent", None, None), id="REFER"),
+        pytest.param((START, UP, refer()), False, ("REFER", "received", None, None), id="REFER of the phone"),
+        pytest.param((START, UP, refer("channel_progress")), False, OK_SENT, id="an answer to it"),
         pytest.param(
             (START, UP, TRANSFER, *referred("SUCCESS", "0")), False, ("NOTIFY", "received", 200, None), id="NOTIFY 200"
         ),
