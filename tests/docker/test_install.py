@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 REPOSITORY = Path(__file__).parents[2]
 INSTALL = REPOSITORY / "docker" / "install.sh"
-SECRET_FILES = {"ari.conf", "pjsip.conf", "ari-agent.env", "keys/asterisk.key"}
+SECRET_FILES = {"ari.conf", "pjsip.conf", "prometheus.conf", "ari-agent.env", "keys/asterisk.key"}
 
 
 def install(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
