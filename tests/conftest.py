@@ -1,6 +1,7 @@
 """What every test shares: hypothesis without deadlines, for machines that are busy, and the databases.
 
-`--hypothesis-profile quick` has fewer examples: for a second interpreter, and for `make check`.
+`--hypothesis-profile quick` has fewer examples: for a second interpreter, and for `make check`. `thorough` has many,
+for whoever changes a parser or a table.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ __all__ = ["bare_database_url", "database_url", "empty_database", "kept_database
 # The processes that tests start run in folders of their own, and what is tested is this tree, wherever it is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
-settings.register_profile("no deadline", deadline=None)
+settings.register_profile("usual", deadline=None, max_examples=40)
 settings.register_profile("quick", deadline=None, max_examples=15)
-settings.load_profile("no deadline")
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session", autouse=True)
