@@ -43,6 +43,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.sip_timeline import HangupParty
 from ari_agent.contract.transfer_progress import TransferProgress
 from ari_agent.errors import AsteriskError, CallError
 from ari_agent.media.socket import host_and_port
@@ -66,30 +67,37 @@ class OnlyDecides(CallError):
 class TransferAgentOrder:
     """What the call of a transfer agent is made with.
 
-    call: its record so far. metadata: what its agent is told, any JSON value. consultation: the bridge in which it
-    talks with the target. tell: tells the first call what the agent has decided, or that it is gone. slot: is closed
-    when the call ends.
+    call: its record so far. metadata: what its agent is told. slot: is closed when the call ends.
     """
 
     call: Call
     agent: Agent
-    metadata: object
-    consultation: Consultation
-    tell: Callable[[AgentBridges | ConsultationFailed], None]
+    metadata: Mapping[str, Any]
     slot: AsyncExitStack
 
 
 class TransferAgentCall(CallSession):
-    """One call of a transfer agent. voice: its media half; None until that is made."""
+    """One call of a transfer agent.
+
+    consultation: the bridge in which it talks with the target. tell: tells the first call what the agent has decided,
+    or that it is gone. voice: its media half; None until that is made.
+    """
 
     direction = CallDirection.OUTBOUND
 
-    def __init__(self, services: SessionDependencies, order: TransferAgentOrder) -> None:
+    def __init__(
+        self,
+        services: SessionDependencies,
+        order: TransferAgentOrder,
+        *,
+        consultation: Consultation,
+        tell: Callable[[AgentBridges | ConsultationFailed], None],
+    ) -> None:
         call_id = order.call.call_id
         super().__init__(services, call_id=call_id, channel_id=media_channel_id(services.app, call_id))
         self.has_channel = False
         self.voice: MediaSession | None = None
-        self._order = order
+        self._order, self._consultation, self._tell = order, consultation, tell
         self._target: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._has_decided = False
         self._exit_stack.push_async_callback(order.slot.aclose)
@@ -118,7 +126,7 @@ class TransferAgentCall(CallSession):
         self.has_channel = True
         media.accept_from(far_end.host, far_end.port)
         await self._agent_ready.wait()
-        await order.consultation.begin(await self._target)
+        await self._consultation.begin(await self._target)
         self._begin_conversation(self._own_record, media, max_duration_ms=order.agent.max_call_duration_ms)
         self._command(TransferGoesOn(TransferProgress(status="answered", hears="target")))
         await self._save()
@@ -138,18 +146,18 @@ class TransferAgentCall(CallSession):
 
     async def _agent_decides(self, event: TransferDecided) -> None:
         if event.decision.action == "cancel":
-            await self._cancel(_CANCELLED)
+            await self._cancel(_CANCELLED, who="agent")
         elif self.voice and self.state is CallState.TALKING and not self._has_decided:
             self._has_decided = True
             self._start_task(self._bridge_when_heard(self.voice))
 
     async def _bridge_when_heard(self, voice: MediaSession) -> None:
         await voice.hear_out()
-        self._order.tell(AgentBridges())
+        self._tell(AgentBridges())
 
     async def _agent_hung_up(self, _: AgentHungUp) -> None:
         if not self._has_decided:
-            await self._cancel(_HUNG_UP)
+            await self._cancel(_HUNG_UP, who="agent")
 
     async def _agent_failed(self, event: AgentFailed) -> None:
         if not self._has_decided:
@@ -158,8 +166,8 @@ class TransferAgentCall(CallSession):
     async def _caller_gone(self, _: CallerGone | ChannelDestroyed | StasisEnd) -> None:
         await self._cancel(_TARGET_GONE)
 
-    async def _cancel(self, why: str) -> None:
-        await self._end(Teardown(DisconnectionReason.TRANSFER_CANCELLED, why=why))
+    async def _cancel(self, why: str, *, who: HangupParty = "system") -> None:
+        await self._end(Teardown(DisconnectionReason.TRANSFER_CANCELLED, why=why, who=who))
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
         raise OnlyDecides
@@ -177,7 +185,7 @@ class TransferAgentCall(CallSession):
         else:
             because = f": {teardown.why}" if teardown.why else ""
             why = f"the transfer agent's call ended with {reason.value if reason else 'no reason'}{because}"
-        self._order.tell(ConsultationFailed(why))
+        self._tell(ConsultationFailed(why))
 
     async def _release_caller_leg(self) -> None:
         if self.media is None:
@@ -186,7 +194,7 @@ class TransferAgentCall(CallSession):
             await self._services.ari.hang_up(self.channel_id)
         except AsteriskError as error:
             self._log.warning("external media not released yet: %s", error)
-        await self._order.consultation.end()
+        await self._consultation.end()
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **CallSession.effects,

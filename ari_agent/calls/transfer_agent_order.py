@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Any
 
-from ari_agent.calls.agentic_transfer import AgenticTransferRefused, TellDecision
-from ari_agent.calls.consultation import Consultation
+from ari_agent.calls.agentic_transfer import AgenticTransferRefused
+from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_dependencies import FindAgent
 from ari_agent.calls.transfer_agent_call import TransferAgentOrder
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import CallDirection
@@ -19,27 +19,26 @@ from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_overrid
 
 
 async def order_transfer_agent(
-    services: SessionDependencies,
     wanted: TransferAgent,
     original: CallRecord,
     *,
+    find_agent: FindAgent,
+    slots: Slots,
     call_id: str,
     from_number: str,
     to_number: str,
-    consultation: Consultation,
-    tell: TellDecision,
 ) -> TransferAgentOrder:
     """Return what the call of a transfer agent is made with; it holds a slot from then on.
 
-    wanted: the agent that was asked for. original: the record of the call that is transferred. call_id, from_number,
-    to_number: of the transfer agent's own record.
+    wanted: the agent that was asked for. original: the record of the call that is transferred. find_agent: looks it up.
+    slots: the pool. call_id, from_number, to_number: of the transfer agent's own record.
 
     Raises:
         UnknownAgent, UnservedAgent: there is no such agent of calls, or it is no audio agent.
         ConcurrencyLimitReached: no slot is free.
         AgenticTransferRefused: the agent cannot be read now.
     """
-    agent = await _find(services, wanted)
+    agent = await _find(find_agent, wanted)
     first = original.call
     call = registered_call(
         call_id=call_id,
@@ -54,14 +53,14 @@ async def order_transfer_agent(
         agent_tag=agent_tag(agent, wanted.agent_version),
     )
     async with AsyncExitStack() as exits:
-        await exits.enter_async_context(services.slots.outbound())
-        return TransferAgentOrder(call, agent, _told(original), consultation, tell, slot=exits.pop_all())
+        await exits.enter_async_context(slots.outbound())
+        return TransferAgentOrder(call, agent, _told(original), slot=exits.pop_all())
 
 
-async def _find(services: SessionDependencies, wanted: TransferAgent) -> Agent:
+async def _find(find_agent: FindAgent, wanted: TransferAgent) -> Agent:
     choice = AgentChoice(wanted.agent_id, wanted.agent_version)
     try:
-        agent = apply_override(await services.find_agent(choice.agent_id, choice.version), choice, None)
+        agent = apply_override(await find_agent(choice.agent_id, choice.version), choice, None)
     except StoreError as error:
         raise AgenticTransferRefused(f"the transfer agent {choice.agent_id} cannot be read now: {error}") from None
     if not isinstance(agent.response_engine, AudioWebsocketEngine):

@@ -349,16 +349,15 @@ class TwoLegCall(PhoneCall):
             raise CallNotOngoing(self.call_id, self.state.value)
         ours = self._number.phone_number if self._number else ""
         order = await order_transfer_agent(
-            self._services,
             config.transfer_agent,
             original,
+            find_agent=self._services.find_agent,
+            slots=self._services.slots,
             call_id=call_id,
             from_number=self._transferee_number if request.show_transferee_as_caller else ours,
             to_number=request.to,
-            consultation=consultation,
-            tell=tell,
         )
-        return TransferAgentCall(self._services, order)
+        return TransferAgentCall(self._services, order, consultation=consultation, tell=tell)
 
     def begin_transfer_agent(self, call: TransferAgentCall) -> None:
         """Run the call of the second agent. See AgenticCall."""

@@ -155,7 +155,7 @@ async def test_an_agent_that_does_not_decide_bridges_if_that_is_asked_for(stage:
 class Failing:
     """An agentic transfer that fails. happens: what makes it fail, from the INVITE on. told: to the first agent.
 
-    reason: on the second agent's record, None where that was never called.
+    reason: on the second agent's record.
     """
 
     happens: Callable[[Three], Coroutine[Any, Any, None]]
@@ -261,6 +261,7 @@ async def test_a_failure_brings_the_caller_back_without_a_silence(stage: Stage, 
     assert await transfer_events(stage, call.call_id) == ["transfer_cancelled", "transfer_started"]
     own = await stage.controller.ended_call(await second_call_id(three))
     assert own["disconnection_reason"] == failing.reason
+    assert (own["hangup"]["who"] == "agent") == (failing.happens in (cancels, hangs_up))
     await nothing_is_left(stage)
 
 
@@ -270,7 +271,7 @@ async def second_call_id(three: Three) -> str:
     return str(next(each.call["call_id"] for each in reversed(deliveries) if each.call["direction"] == "outbound"))
 
 
-@pytest.mark.parametrize("ends", ["caller", "stop-call", "kill"])
+@pytest.mark.parametrize("ends", ["caller", "stop-call", "stop", "kill"])
 async def test_a_call_that_ends_meanwhile_leaves_nobody(stage: Stage, ends: str) -> None:
     async with asked(stage) as three:
         second = await says_hello(three)
@@ -280,17 +281,21 @@ async def test_a_call_that_ends_meanwhile_leaves_nobody(stage: Stage, ends: str)
             await stage.controller.post(f"/v2/stop-call/{three.call.call_id}", {}, expect=204)
             await three.call.caller.bye()
         else:
-            await stage.controller.kill()
+            await (stage.controller.kill if ends == "kill" else stage.controller.stop)()
             await stage.controller.start()
             await three.call.caller.bye()
         await three.target.bye()
         await second.gone()
-    reasons = {"caller": "user_hangup", "stop-call": "manual_stopped", "kill": "error_retell"}
+    reasons = {
+        "caller": ("user_hangup", "transfer_cancelled"),
+        "stop-call": ("manual_stopped", "transfer_cancelled"),
+        "stop": ("manual_stopped", "manual_stopped"),
+        "kill": ("error_retell", "error_retell"),
+    }
     record = await stage.controller.ended_call(three.call.call_id)
-    assert record["disconnection_reason"] == reasons[ends]
     assert await transfer_events(stage, three.call.call_id) == ["transfer_cancelled", "transfer_started"]
     own = await stage.controller.ended_call(str(second.about["call_id"]))
-    assert own["disconnection_reason"] == ("error_retell" if ends == "kill" else "transfer_cancelled")
+    assert (record["disconnection_reason"], own["disconnection_reason"]) == reasons[ends]
     await nothing_is_left(stage)
 
 
@@ -302,11 +307,16 @@ async def test_what_cannot_be_is_refused_before_anybody_is_dialled(stage: Stage)
         "agent agent_nobody not found": {"transfer_agent": {"agent_id": "agent_nobody"}},
         "is no transfer agent; use audio-websocket": {"transfer_agent": {"agent_id": reply.json["agent_id"]}},
     }
+    audio = await stage.create_agent(stage.agents.agent())
     async with connected_with_target(stage) as (call, target):
         for index, (why, config) in enumerate(cases.items()):
             given = {"agentic_transfer_config": config} if config else {}
             await call.agent.transfer(TO, mode="agentic_warm", **given)
             assert why in (await call.agent.transfer_result(index=index))["message"]
+        config = {"transfer_agent": {"agent_id": audio}}
+        await call.agent.transfer("999", mode="agentic_warm", agentic_transfer_config=config)
+        assert "no such extension" in (await call.agent.transfer_result(index=len(cases)))["message"]
+        assert (await stage.controller.metrics())["ari_agent_slots_in_use"] == 1
         assert first(target.received, method="INVITE") is None
     assert await transfer_events(stage, call.call_id) == []
     await nothing_is_left(stage)
