@@ -56,6 +56,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
     "calls/referable_call": ("integration/test_caller_transfers", "its caller's phone says what is asked for"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
+    "calls/session_dependencies": ("calls/test_switchboard", "what all calls share, made there"),
     "calls/session": (
         "integration/test_agent_failures",
         "a call between Asterisk and an agent",

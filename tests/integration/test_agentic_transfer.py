@@ -8,23 +8,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
 import pytest
 
 from tests.fakes.agent_server import Agent, AgentCall, Refusal
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_message import first
 from tests.fakes.sound import tone
-from tests.fakes.tones import as_sent, first_ms, heard_ms, longest_silence_ms
+from tests.fakes.tones import as_sent, heard_ms, longest_silence_ms
 from tests.integration.stage import Connected, Stage
-from tests.integration.target import TO, connected_with_target, hear_each_other, nothing_is_left, transfer_events
+from tests.integration.target import (
+    BRIDGE,
+    CANCEL,
+    TO,
+    connected_with_target,
+    hear_each_other,
+    music_until,
+    nothing_is_left,
+    transfer_events,
+)
 
 FIRST_HZ, SECOND_HZ, TARGET_HZ, CALLER_HZ = 1500, 1900, 2400, 2900
 """Who speaks; the music has nothing above 1000 Hz."""
 CUE_HZ: Final = 880
 LONGEST_SILENCE_MS: Final = 200
-BRIDGE: Final = {"event": "transfer", "transfer": {"action": "bridge"}}
-CANCEL: Final = {"event": "transfer", "transfer": {"action": "cancel"}}
 SAID: Final = {"event": "update", "update": {"transcript": [{"role": "user", "content": "Where is my parcel?"}]}}
 
 
@@ -68,15 +74,6 @@ async def outcome(agent: AgentCall) -> Mapping[str, Any]:
         if message["status"] in ("failed", "succeeded"):
             return message
     raise AssertionError(f"never told: {agent.events('transfer')}")
-
-
-def music_until(call: Connected, frequency_hz: float) -> np.ndarray[Any, Any]:
-    """What was sent to the caller, from the first sound to the first moment of this tone."""
-    heard = as_sent(call.caller.audio.heard)
-    end_ms = first_ms(heard, frequency_hz)
-    assert end_ms is not None, "the caller never heard it"
-    loud = np.flatnonzero(np.abs(heard.astype(int)) > 100)
-    return heard[loud[0] : end_ms * 8]
 
 
 async def says_hello(three: Three) -> AgentCall:
