@@ -347,14 +347,14 @@ class TwoLegCall(PhoneCall):
         original, config = self._record, request.agentic_transfer_config
         if original is None or config is None:
             raise CallNotOngoing(self.call_id, self.state.value)
-        ours = self._number.phone_number if self._number else ""
+        ours = original.call.from_number if self.direction is CallDirection.OUTBOUND else original.call.to_number
         order = await order_transfer_agent(
             config.transfer_agent,
             original,
             find_agent=self._services.find_agent,
             slots=self._services.slots,
             call_id=call_id,
-            from_number=self._transferee_number if request.show_transferee_as_caller else ours,
+            from_number=self._transferee_number if request.show_transferee_as_caller else ours or "",
             to_number=request.to,
         )
         return TransferAgentCall(self._services, order, consultation=consultation, tell=tell)
