@@ -237,6 +237,7 @@ def _switchboard(
         now_ms=now_ms,
         dial_guard=shared.dial_guard,
         speech=shared.speech,
+        find_agent=shared.store.agents.get,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
         trunks=trunks,

@@ -34,6 +34,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
     "contract/sip_timeline": ("calls/test_sip_timeline", "models, told by the timeline that makes them"),
     "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
+    "calls/agentic_transfer": ("integration/test_agentic_transfer", "who hears whom is Asterisk's doing"),
+    "calls/transfer_agent_call": ("integration/test_agentic_transfer", "its audio goes through Asterisk"),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/caller_transfer": ("integration/test_caller_transfers", "a phone asks, a target answers: both on SIP"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
@@ -54,6 +56,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),
     "calls/referable_call": ("integration/test_caller_transfers", "its caller's phone says what is asked for"),
     "calls/refer_transfer": ("integration/test_transfer", "a REFER has its outcome from a SIP peer"),
+    "calls/session_dependencies": ("calls/test_switchboard", "what all calls share, made there"),
     "calls/session": (
         "integration/test_agent_failures",
         "a call between Asterisk and an agent",

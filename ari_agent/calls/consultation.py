@@ -1,7 +1,7 @@
-"""The bridge in which agent and target of a warm transfer talk, while the caller waits in the call's own.
+"""The bridge in which an agent and the target of a warm transfer talk, while the caller waits in the call's own.
 
 bridge {app}-bridge-{call_id}       caller, who hears music
-bridge {app}-consult-{call_id}      target and external media
+bridge {app}-consult-{call_id}      target and external media: the call's own, or that of a second agent's call
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ log = logging.getLogger(__name__)
 
 
 class Consultation:
-    """The consultation bridge of one call; made when it is needed first."""
+    """The consultation bridge of one call; made when it is needed first.
 
-    def __init__(self, ari: Ari, *, app: str, call_id: str) -> None:
+    agent_call_id: of the call whose agent is in it; None for the same call.
+    """
+
+    def __init__(self, ari: Ari, *, app: str, call_id: str, agent_call_id: str | None = None) -> None:
         self._ari = ari
         self._bridge_id = consultation_bridge_id(app, call_id)
-        self._media_id = media_channel_id(app, call_id)
+        self._media_id = media_channel_id(app, agent_call_id or call_id)
         self._exists = False
 
     async def begin(self, target_channel_id: str) -> None:
-        """Bring the call's external media and the target together. Raises AsteriskError."""
+        """Bring external media and the target together. Raises AsteriskError."""
         self._exists = True  # from here on there may be something to release, whatever fails
         await self._ari.create_bridge(self._bridge_id)
         await self._ari.add_to_bridge(self._bridge_id, target_channel_id, self._media_id)

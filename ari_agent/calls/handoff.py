@@ -9,11 +9,13 @@
     DIALLING     music               nobody
     DETECTING    music               the target, who says hello
     PRIVATE      music               the target, who is told what the call is about
+    CONSULTING   music               nobody; a second agent talks with the target
     PUBLIC       both others         caller and target
     CUE          both others         caller and target
 
-Between DIALLING and BRIDGED are the phases that the Plan has. A pair that is absent from MOVES changes nothing: what
-comes late, or too early, is no news.
+An agentic warm transfer has CONSULTING in the place of DETECTING and PRIVATE; from there on the second agent stands in
+the first one's place. Between DIALLING and BRIDGED are the phases that the Plan has. A pair that is absent from MOVES
+changes nothing: what comes late, or too early, is no news.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ class Phase(Enum):
     """The target rings."""
     DETECTING = "detecting"
     """The target has answered, and it is found out whether that is a human."""
+    CONSULTING = "consulting"
+    """The target talks with a second agent, which decides."""
     PRIVATE = "private handoff"
     """The target alone is told what the call is about."""
     PUBLIC = "public handoff"
@@ -62,11 +66,12 @@ class Speaker(Enum):
 class Plan:
     """What a warm transfer consists of.
 
-    detects: nobody is told anything before a human is heard. private, public: who says those messages, None where there
-    is none. cue: a tone is heard when caller and target are connected.
+    detects: nobody is told anything before a human is heard. consults: a second agent talks with the target. private,
+    public: who says those messages, None where there is none. cue: both hear a tone when they are connected.
     """
 
     detects: bool = True
+    consults: bool = False
     private: Speaker | None = None
     public: Speaker | None = None
     cue: bool = True
@@ -75,6 +80,7 @@ class Plan:
         """Return the phase that follows upon one before BRIDGED, if all goes well."""
         wanted = {
             Phase.DETECTING: self.detects,
+            Phase.CONSULTING: self.consults,
             Phase.PRIVATE: self.private is not None,
             Phase.PUBLIC: self.public is not None,
             Phase.CUE: self.cue,
@@ -88,7 +94,15 @@ class Plan:
         return {Phase.PRIVATE: self.private, Phase.PUBLIC: self.public}.get(phase)
 
 
-_ORDER: Final = (Phase.DIALLING, Phase.DETECTING, Phase.PRIVATE, Phase.PUBLIC, Phase.CUE, Phase.BRIDGED)
+_ORDER: Final = (
+    Phase.DIALLING,
+    Phase.DETECTING,
+    Phase.CONSULTING,
+    Phase.PRIVATE,
+    Phase.PUBLIC,
+    Phase.CUE,
+    Phase.BRIDGED,
+)
 
 
 # Events.
@@ -120,6 +134,13 @@ class MachineHeard:
 @dataclass(frozen=True, slots=True)
 class NobodyHeard:
     """No human was heard in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultationFailed:
+    """The second agent has cancelled, is not there, or has not decided in time. message: which of it, for people."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,7 @@ Event: TypeAlias = (
     | HumanHeard
     | MachineHeard
     | NobodyHeard
+    | ConsultationFailed
     | MessageOver
     | TargetGone
     | CallerGone
@@ -191,6 +213,9 @@ MOVES: Final[Mapping[tuple[Phase, type[Event]], Move]] = {
     (Phase.DETECTING, AgentBridges): Move.NEXT,  # it has heard the target, and knows better
     (Phase.DETECTING, MachineHeard): Move.CANCEL,
     (Phase.DETECTING, NobodyHeard): Move.CANCEL,
+    (Phase.CONSULTING, AgentBridges): Move.NEXT,
+    # Once it has decided, its words and the tone can do without it.
+    **{(phase, ConsultationFailed): Move.CANCEL for phase in (Phase.DIALLING, Phase.CONSULTING)},
     **{
         (phase, event): Move.NEXT
         for phase in (Phase.PRIVATE, Phase.PUBLIC, Phase.CUE)
@@ -206,7 +231,7 @@ WHY: Final[Mapping[type[Event], str]] = {
     TargetGone: "the target hung up",
     AgentCancels: "the agent cancelled the transfer",
 }
-"""What the agent is told of a transfer that was cancelled; TargetFailed brings its own words."""
+"""What the agent is told of a transfer that was cancelled; TargetFailed, ConsultationFailed bring their own words."""
 
 
 # Orders.
@@ -223,11 +248,16 @@ class Detect:
 
 
 @dataclass(frozen=True, slots=True)
+class Converse:
+    """Bring second agent and target together, apart from the caller: AgentBridges or ConsultationFailed follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Tell the agent what the transfer has come to, and who hears it from now on."""
 
     status: Literal["answered", "private_handoff", "public_handoff"]
-    hears: Literal["target", "both"]
+    hears: Literal["nobody", "target", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +303,9 @@ class GiveUp:
     """The call is over, and the transfer with it."""
 
 
-Order: TypeAlias = Consult | Detect | Tell | Speak | Join | PlayCue | HangUpTarget | Bridge | BringBack | GiveUp
+Order: TypeAlias = (
+    Consult | Detect | Converse | Tell | Speak | Join | PlayCue | HangUpTarget | Bridge | BringBack | GiveUp
+)
 
 
 class Handoff:
@@ -313,6 +345,8 @@ class Handoff:
         yield HangUpTarget()
         if isinstance(event, TargetFailed):
             yield BringBack(event.message, event.sip_status)
+        elif isinstance(event, ConsultationFailed):
+            yield BringBack(event.message)
         else:
             yield BringBack(WHY[type(event)])
 
@@ -329,11 +363,13 @@ class Handoff:
     def _begin(self, phase: Phase) -> Iterator[Order]:
         speaker = self._plan.speaker(phase)
         if speaker is None:
-            yield from {
+            orders: Mapping[Phase, Sequence[Order]] = {
                 Phase.DETECTING: (Tell("answered", "target"), Detect()),
+                Phase.CONSULTING: (Tell("answered", "nobody"), Converse()),
                 Phase.CUE: (PlayCue(),),
                 Phase.BRIDGED: (Bridge(self._is_joined),),
-            }[phase]
+            }
+            yield from orders[phase]
         elif speaker is Speaker.AGENT and not self._has_agent:
             yield from self._next()
         else:

@@ -20,8 +20,8 @@ from ari_agent.errors import CallError
 class HandoffNotSpoken(CallError):
     """Raised when there is nobody who could say a message of a warm transfer: the transfer fails before it begins."""
 
-    def __init__(self, option: str) -> None:
-        super().__init__(f"{option} is a prompt, which only an audio agent can speak about; give a static_message")
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
 
 
 def handoff_plan(request: TransferRequest, *, has_voice: bool, agent_speaks: bool) -> Plan:
@@ -39,7 +39,9 @@ def handoff_plan(request: TransferRequest, *, has_voice: bool, agent_speaks: boo
         if has_voice and isinstance(option, HandoffMessage):
             return Speaker.VOICE
         if not agent_speaks:
-            raise HandoffNotSpoken(name)
+            raise HandoffNotSpoken(
+                f"{name} is a prompt, which only an audio agent can speak about; give a static_message"
+            )
         return Speaker.AGENT
 
     return Plan(
@@ -48,6 +50,22 @@ def handoff_plan(request: TransferRequest, *, has_voice: bool, agent_speaks: boo
         public=speaker("public_handoff_option", request.public_handoff_option),
         cue=request.enable_bridge_audio_cue,
     )
+
+
+def agentic_plan(request: TransferRequest, *, has_voice: bool) -> Plan:
+    """Return what an agentic warm transfer consists of. has_voice: text to speech is set up.
+
+    Raises:
+        HandoffNotSpoken: there is a message for both, and no text to speech to say it.
+    """
+    option = request.public_handoff_option
+    if option is not None and not (has_voice and isinstance(option, HandoffMessage)):
+        raise HandoffNotSpoken(
+            "public_handoff_option of an agentic_warm transfer is said by text to speech alone: give a static_message, "
+            "and set ARI_AGENT_TEXT_TO_SPEECH"
+        )
+    public = Speaker.VOICE if option else None
+    return Plan(detects=False, consults=True, public=public, cue=request.enable_bridge_audio_cue)
 
 
 def option_of(request: TransferRequest, phase: Phase) -> HandoffPrompt | HandoffMessage | None:

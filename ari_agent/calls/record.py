@@ -38,6 +38,8 @@ _SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
     DisconnectionReason.USER_HANGUP: "The caller hung up",
     DisconnectionReason.AGENT_HANGUP: "The agent hung up",
     DisconnectionReason.CALL_TRANSFER: "The agent transferred the caller",
+    DisconnectionReason.TRANSFER_BRIDGED: "The transfer agent handed over to caller and target",
+    DisconnectionReason.TRANSFER_CANCELLED: "The transfer was cancelled",
     DisconnectionReason.INACTIVITY: "The call ended after a long silence",
     DisconnectionReason.MAX_DURATION_REACHED: "The call reached its longest duration",
     DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
@@ -149,6 +151,11 @@ class CallRecord:
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))
+
+    @property
+    def conversation(self) -> str:
+        """What was said so far, a line an utterance, whether the call object may hold it or not."""
+        return self._transcript.text
 
     @property
     def has_news(self) -> bool:

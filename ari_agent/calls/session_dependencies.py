@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ari_agent.asterisk.ari import Ari
@@ -15,9 +15,17 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.trunk_sync import TrunkSync
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+
+FindAgent = Callable[[str, int | str | None], Awaitable[Agent | None]]
+"""agent_id, version: a number, `latest` (as None), `latest_published` or a tag -> the agent of calls, or None."""
+
+
+async def _no_agent(_agent_id: str, _version: int | str | None) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class SessionDependencies:
     trunks: makes a trunk anew that Asterisk has lost.
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
-    before anybody is dialled.
+    before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
     """
 
     ari: Ari
@@ -44,6 +52,7 @@ class SessionDependencies:
     now_ms: Callable[[], int]
     dial_guard: DialGuard
     speech: Speech | None = None
+    find_agent: FindAgent = _no_agent
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
     trunks: TrunkSync | None = None

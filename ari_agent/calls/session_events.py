@@ -66,6 +66,20 @@ class HandoffTold:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsultationBegins:
+    """The target of an agentic warm transfer has answered, and its transfer agent is to talk with it."""
+
+    target_channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultationOver:
+    """An agentic warm transfer is over, and needs its transfer agent no longer. failure: None where it succeeded."""
+
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -87,5 +101,7 @@ SessionEvent: TypeAlias = (
     | OutcomeOverdue
     | TargetTold
     | HandoffTold
+    | ConsultationBegins
+    | ConsultationOver
     | Teardown
 )

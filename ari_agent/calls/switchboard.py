@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import call_of_media_channel, call_of_target_channel
 from ari_agent.calls.adopted_call import AdoptedCall
+from ari_agent.calls.agentic_transfer import CallsBeside
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -198,6 +199,8 @@ class Switchboard:
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
+        if isinstance(session, TwoLegCall):
+            session.calls_beside = CallsBeside(self._new_call_id, self._begin)
         if isinstance(session, ReferableCall):
             session.on_new_caller = partial(self._go_on_with, session)
         self._start_task(self._run_session(session))

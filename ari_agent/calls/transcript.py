@@ -83,10 +83,15 @@ class CallTranscript:
         self._between.append((len(self._said), item))
         self.is_stale = True
 
+    @property
+    def text(self) -> str:
+        """What was said so far, a line an utterance."""
+        return as_text(self._said)
+
     def fields(self) -> dict[str, Any]:
         """Return the fields of the call object that hold the transcript, and reset is_stale and has_turn."""
         self.is_stale = self.has_turn = False
-        said = {"transcript": as_text(self._said), "transcript_object": self._said} if self._said else {}
+        said = {"transcript": self.text, "transcript_object": self._said} if self._said else {}
         return {**said, "transcript_with_tool_calls": tuple(self._items())}
 
     def _items(self) -> Iterator[TranscriptItem]:

@@ -38,7 +38,7 @@ NO_EXTENSIONS: Final = (
 )
 """What is said of a bare extension: by REFER, the caller's carrier would look for it."""
 
-DIALLED_MODES: Final = frozenset({"sip_invite", "warm"})
+DIALLED_MODES: Final = frozenset({"sip_invite", "warm", "agentic_warm"})
 """The modes whose target we dial ourselves."""
 
 
@@ -219,8 +219,6 @@ class Transfers:
             return occupied
         if request.mode in DIALLED_MODES:
             return None
-        if request.mode != "sip_refer":
-            return f"mode {request.mode} is not served; use sip_refer, sip_invite or warm"
         if self._refer_unanswered:
             return "the far end never answered the last REFER, so it gets no other"
         return None

@@ -20,6 +20,7 @@ from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfRec
 from ari_agent.asterisk.names import call_of_target_channel, target_detector_channel_id
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
 from ari_agent.asterisk.trunk_objects import trunk_encryption, trunks
+from ari_agent.calls.agentic_transfer import AgenticTransfer, CallsBeside, TellDecision
 from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
@@ -48,6 +49,8 @@ from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, Sess
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
 from ari_agent.calls.target_leg import Signalling, TargetLeg
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.transfer_agent_call import TransferAgentCall
+from ari_agent.calls.transfer_agent_order import order_transfer_agent
 from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
@@ -58,7 +61,7 @@ from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.contract.transfer_progress import TransferProgress
-from ari_agent.errors import AsteriskError, AsteriskRefused, CallError, InvalidTransferTarget
+from ari_agent.errors import AsteriskError, AsteriskRefused, CallError, CallNotOngoing, InvalidTransferTarget
 
 _NO_SUCH_ENDPOINT: Final = 500
 _DEFAULT_RING_MS: Final = 30_000
@@ -86,6 +89,7 @@ class TwoLegCall(PhoneCall):
         self._hold_music = HoldMusic(services.ari)
         self._voice: MediaSession | None = None
         self._spec: MediaSpec | None = None
+        self.calls_beside: CallsBeside | None = None
 
     # What happens.
 
@@ -141,7 +145,7 @@ class TwoLegCall(PhoneCall):
 
         def tell(outcome: TransferOutcome) -> None:
             answer(event.answer, outcome)
-            if request.mode == "warm" and self.state is CallState.CONSULTING:
+            if request.mode in ("warm", "agentic_warm") and self.state is CallState.CONSULTING:
                 self._tell_agent(request, outcome)
 
         try:
@@ -193,12 +197,18 @@ class TwoLegCall(PhoneCall):
         services = self._services
         ari, app, call_id = services.ari, services.app, self.call_id
         leg, music = self._new_target_leg(attempt), self._hold_music
+        if request.mode == "sip_invite":
+            return InviteTransfer(request, tell, call=self, leg=leg, music=music)
+        detector = MachineDetector(ari, app=app, call_id=call_id, of_target=True)
         if request.mode == "warm":
-            detector = MachineDetector(ari, app=app, call_id=call_id, of_target=True)
-            consultation = Consultation(ari, app=app, call_id=call_id)
-            parts = HandoffParts(detector, consultation, SpeechLimits())
+            parts = HandoffParts(detector, Consultation(ari, app=app, call_id=call_id), SpeechLimits())
             return WarmTransfer(request, tell, call=self, leg=leg, music=music, parts=parts)
-        return InviteTransfer(request, tell, call=self, leg=leg, music=music)
+        if self.calls_beside is None:
+            raise RuntimeError("a call that no switchboard has begun has no calls beside it")
+        second = self.calls_beside.new_call_id()
+        consultation = Consultation(ari, app=app, call_id=call_id, agent_call_id=second)
+        parts = HandoffParts(detector, consultation, SpeechLimits())
+        return AgenticTransfer(request, tell, call=self, leg=leg, music=music, parts=parts, agent_call_id=second)
 
     @property
     def leg(self) -> CallerLeg:
@@ -337,6 +347,32 @@ class TwoLegCall(PhoneCall):
     def post_handoff(self, delay_ms: float, event: HandoffTold) -> None:
         """Post an event after delay_ms. See WarmCall."""
         self._post_later(delay_ms, event)
+
+    # What an agentic warm transfer does: see AgenticCall.
+
+    async def new_transfer_agent(
+        self, request: TransferRequest, *, call_id: str, consultation: Consultation, tell: TellDecision
+    ) -> TransferAgentCall:
+        """Make the call of the second agent. See AgenticCall."""
+        original, config = self._record, request.agentic_transfer_config
+        if original is None or config is None:
+            raise CallNotOngoing(self.call_id, self.state.value)
+        ours = original.call.from_number if self.direction is CallDirection.OUTBOUND else original.call.to_number
+        order = await order_transfer_agent(
+            config.transfer_agent,
+            original,
+            find_agent=self._services.find_agent,
+            slots=self._services.slots,
+            call_id=call_id,
+            from_number=self._transferee_number if request.show_transferee_as_caller else ours or "",
+            to_number=request.to,
+        )
+        return TransferAgentCall(self._services, order, consultation=consultation, tell=tell)
+
+    def begin_transfer_agent(self, call: TransferAgentCall) -> None:
+        """Run the call of the second agent. See AgenticCall."""
+        if self.calls_beside:
+            self.calls_beside.begin(call)
 
     # The end.
 

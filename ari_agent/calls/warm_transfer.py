@@ -28,6 +28,7 @@ from ari_agent.calls.handoff import (
     Bridge,
     BringBack,
     Consult,
+    Converse,
     Detect,
     Event,
     Handoff,
@@ -38,6 +39,7 @@ from ari_agent.calls.handoff import (
     MessageOver,
     NobodyHeard,
     Order,
+    Plan,
     PlayCue,
     Speak,
     Speaker,
@@ -150,9 +152,16 @@ class WarmTransfer(InviteTransfer):
             InvalidTransferTarget, HandoffNotSpoken.
         """
         super().check()
+        self._handoff = Handoff(self._plan())
+
+    def _plan(self) -> Plan:
         warm = self._warm
-        plan = handoff_plan(self.request, has_voice=warm.has_text_to_speech, agent_speaks=warm.agent_is_told)
-        self._handoff = Handoff(plan)
+        return handoff_plan(self.request, has_voice=warm.has_text_to_speech, agent_speaks=warm.agent_is_told)
+
+    @property
+    def _voice(self) -> MediaSession | None:
+        """The media half through which the target, and in the end both, are spoken to."""
+        return self._warm.voice
 
     async def begin(self) -> None:
         """Dial the target, while the messages are made. See InviteTransfer. Raises TransferCancelled as well."""
@@ -160,9 +169,10 @@ class WarmTransfer(InviteTransfer):
             raise TransferCancelled
         await super().begin()
         self._warm.tell_progress(TransferProgress(status="dialling", hears="nobody"))
+        plan = self._plan()
         for phase in (HandoffPhase.PRIVATE, HandoffPhase.PUBLIC):
             option = option_of(self.request, phase)
-            if isinstance(option, HandoffMessage) and self._warm.has_text_to_speech:
+            if isinstance(option, HandoffMessage) and plan.speaker(phase) is Speaker.VOICE:
                 self._speech[phase] = made = asyncio.get_running_loop().create_future()
                 self._call.run_beside(self._make_speech(option.message, made))
 
@@ -220,8 +230,8 @@ class WarmTransfer(InviteTransfer):
             return None
         if decision.action == "cancel":
             return await self._feed(AgentCancels())
-        if self._handoff and self._warm.voice:
-            self._call.run_beside(self._bridge_when_heard(self._warm.voice, self._handoff.phase))
+        if self._handoff and self._voice:
+            self._call.run_beside(self._bridge_when_heard(self._voice, self._handoff.phase))
         return None
 
     async def _bridge_when_heard(self, voice: MediaSession, phase: HandoffPhase) -> None:
@@ -274,6 +284,8 @@ class WarmTransfer(InviteTransfer):
                     await self._consult()
                 case Detect():
                     await self._detect()
+                case Converse():
+                    await self._converse()
                 case Tell(status, hears):
                     self._tell_agent(status, hears)
                 case Speak(phase, speaker):
@@ -293,7 +305,7 @@ class WarmTransfer(InviteTransfer):
     async def _consult(self) -> None:
         await self._consultation.begin(self.leg.channel_id)
         self._warm.target_speaks(True)
-        if voice := self._warm.voice:
+        if voice := self._voice:
             voice.drop_speech()
             voice.command(TargetListens())
 
@@ -302,6 +314,9 @@ class WarmTransfer(InviteTransfer):
         await self._detector.listen(self.leg.channel_id)
         self._assume_human_if_failed()
         self._post(self.request.agent_detection_timeout_ms, phase, NobodyHeard())
+
+    async def _converse(self) -> None:
+        """Begin the conversation of the second agent, which a transfer with one has: see AgenticTransfer."""
 
     def _tell_agent(self, status: str, hears: str) -> None:
         phase = {"private_handoff": HandoffPhase.PRIVATE, "public_handoff": HandoffPhase.PUBLIC}.get(status)
@@ -312,7 +327,7 @@ class WarmTransfer(InviteTransfer):
         self._warm.tell_progress(TransferProgress.model_validate(progress))
 
     async def _speak(self, phase: HandoffPhase, speaker: Speaker) -> None:
-        voice = self._warm.voice
+        voice = self._voice
         if voice is None:
             self._post(0, phase, MessageOver())
         elif speaker is Speaker.VOICE:
@@ -337,18 +352,21 @@ class WarmTransfer(InviteTransfer):
     async def _join(self) -> None:
         await self._consultation.join(self._call.leg.bridge_id, self.leg.channel_id)
         self._warm.target_speaks(False)
-        if voice := self._warm.voice:
+        if voice := self._voice:
             voice.drop_speech()
             voice.command(TargetListens())
 
     async def _play_cue(self) -> None:
-        if voice := self._warm.voice:
+        if voice := self._voice:
             await voice.announce(connected_cue())
         self._post(0, HandoffPhase.CUE, MessageOver())
 
     async def _leave_alone(self, *, is_joined: bool) -> TransferOutcome:
         if not is_joined:
-            await self.leg.join(self._call.leg.bridge_id)
+            try:
+                await self.leg.join(self._call.leg.bridge_id)
+            except ChannelGone:
+                return await self._bring_back(failed(WHY[TargetGone]))
         self.phase = Phase.BRIDGED
         await self._music.stop()
         self.finish(SUCCEEDED)

@@ -85,7 +85,7 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("contact_memory_config", "there are no contacts"),
     WithoutEffect("pre_session_tools", _NO_SESSION_TOOLS),
     WithoutEffect("post_session_tools", _NO_SESSION_TOOLS),
-    WithoutEffect("is_transfer_agent", "no transfer is handed to an agent"),
+    WithoutEffect("is_transfer_agent", "any audio agent may be the transfer agent of an agentic_warm transfer"),
     WithoutEffect("voice_id", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("voice_model", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("fallback_voice_ids", _OWN_SPEECH, kinds=_AUDIO),

@@ -19,6 +19,8 @@ from ari_agent.calls.handoff import (
     BringBack,
     CallerGone,
     Consult,
+    ConsultationFailed,
+    Converse,
     Detect,
     Event,
     GiveUp,
@@ -48,6 +50,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     HumanHeard(),
     MachineHeard(),
     NobodyHeard(),
+    ConsultationFailed("not decided in time"),
     MessageOver(),
     TargetGone(),
     CallerGone(),
@@ -57,10 +60,19 @@ EVENTS: Final[tuple[Event, ...]] = (
     Stopped(),
 )
 SPEAKERS: Final = st.sampled_from([None, *Speaker])
-PLANS: Final = st.builds(Plan, detects=st.booleans(), private=SPEAKERS, public=SPEAKERS, cue=st.booleans())
+ONE_AGENT: Final = st.builds(Plan, detects=st.booleans(), private=SPEAKERS, public=SPEAKERS, cue=st.booleans())
+TWO_AGENTS: Final = st.builds(
+    Plan,
+    detects=st.just(False),
+    consults=st.just(True),
+    public=st.sampled_from([None, Speaker.VOICE]),
+    cue=st.booleans(),
+)
+PLANS: Final = ONE_AGENT | TWO_AGENTS
 OVERDUE: Final[dict[Phase, Event]] = {
     Phase.DIALLING: TargetFailed("not answered", 480),
     Phase.DETECTING: NobodyHeard(),
+    Phase.CONSULTING: ConsultationFailed("not decided in time"),
     Phase.PRIVATE: MessageOver(),
     Phase.PUBLIC: MessageOver(),
     Phase.CUE: MessageOver(),
@@ -83,9 +95,12 @@ class Line:
                 assert is_up
                 self.with_caller.remove("agent")
                 self.with_target.add("agent")
+            case Converse():
+                assert is_up
+                self.with_target.add("second agent")
             case Join():
-                self.with_target.discard("agent")
-                self.with_caller |= {"agent", "target"}
+                self.with_caller |= {"agent", "target", *self.with_target}
+                self.with_target = set()
                 self.has_music = False
             case HangUpTarget():
                 self.with_caller.discard("target")
@@ -197,6 +212,27 @@ def test_a_failure_says_why(events: list[Event], outcome: BringBack) -> None:
     transfer = Handoff(Plan(private=Speaker.AGENT))
     *_, last = [orders for event in events if (orders := transfer.feed(event))]
     assert last[-1] == outcome
+
+
+AGENTIC: Final = Plan(detects=False, consults=True)
+
+
+def test_a_second_agent_decides() -> None:
+    transfer = Handoff(AGENTIC)
+    assert transfer.feed(AgentBridges()) == (), "the target still rings"
+    assert transfer.feed(TargetAnswered()) == (Tell("answered", "nobody"), Converse())
+    assert transfer.feed(MessageOver()) == transfer.feed(AgentGone()) == ()
+    assert transfer.feed(AgentBridges()) == (Join(), PlayCue())
+    assert transfer.feed(ConsultationFailed("it has left")) == (), "it has decided, and may leave"
+    assert transfer.feed(MessageOver()) == (Bridge(is_joined=True),)
+
+
+@pytest.mark.parametrize("before", [[], [TargetAnswered()]], ids=["the target rings", "the target is there"])
+def test_a_second_agent_that_does_not_hand_over_brings_the_caller_back(before: list[Event]) -> None:
+    transfer = Handoff(AGENTIC)
+    for event in before:
+        transfer.feed(event)
+    assert transfer.feed(ConsultationFailed("it has left")) == (HangUpTarget(), BringBack("it has left"))
 
 
 def test_what_an_agent_that_has_left_would_say_is_left_out() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from ari_agent.calls.handoff import Phase, Plan, Speaker
-from ari_agent.calls.handoff_plan import HandoffNotSpoken, handoff_plan, option_of, with_messages_filled
+from ari_agent.calls.handoff_plan import HandoffNotSpoken, agentic_plan, handoff_plan, option_of, with_messages_filled
 from ari_agent.contract.call_control import TransferRequest
 
 STATIC: Final = {"type": "static_message", "message": "{{name}} is on the line."}
@@ -48,6 +48,19 @@ def test_detection_and_cue_can_be_left_out() -> None:
     assert handoff_plan(request(), has_voice=True, agent_speaks=True) == Plan(detects=True, cue=True)
     without = request(opt_out_human_detection=True, enable_bridge_audio_cue=False)
     assert handoff_plan(without, has_voice=True, agent_speaks=True) == Plan(detects=False, cue=False)
+
+
+def test_a_second_agent_stands_in_the_place_of_detection_and_private_message() -> None:
+    wanted = request(mode="agentic_warm", private_handoff_option=STATIC, public_handoff_option=STATIC)
+    assert agentic_plan(wanted, has_voice=True) == Plan(detects=False, consults=True, public=Speaker.VOICE)
+    silent = request(mode="agentic_warm", enable_bridge_audio_cue=False)
+    assert agentic_plan(silent, has_voice=False) == Plan(detects=False, consults=True, cue=False)
+
+
+@pytest.mark.parametrize(("option", "has_voice"), [(PROMPT, True), (STATIC, False)])
+def test_a_message_for_both_beside_a_second_agent_needs_text_to_speech(option: dict[str, str], has_voice: bool) -> None:
+    with pytest.raises(HandoffNotSpoken, match="give a static_message, and set ARI_AGENT_TEXT_TO_SPEECH"):
+        agentic_plan(request(mode="agentic_warm", public_handoff_option=option), has_voice=has_voice)
 
 
 def test_variables_are_filled_into_both_messages() -> None:

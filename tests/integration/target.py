@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import numpy as np
+
 from tests.fakes.agent_server import Script, listen
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sound import find_pieces, noise
+from tests.fakes.tones import as_sent, first_ms
 from tests.integration.stage import Connected, Stage
 
 TO: Final = "+14155559999"
 TARGET_ADDRESS: Final = "127.0.0.4"
+BRIDGE: Final = {"event": "transfer", "transfer": {"action": "bridge"}}
+CANCEL: Final = {"event": "transfer", "transfer": {"action": "cancel"}}
 EVENTS: Final = (
     "call_started",
     "call_ended",
@@ -51,6 +56,15 @@ async def hear_each_other(call: Connected, target: SipCallee) -> None:
         await asyncio.sleep(0.3)
         pieces = [match.similarity for match in find_pieces(said, listener.audio.sound(since_s=since_s))]
         assert max(pieces) > 0.99, pieces
+
+
+def music_until(call: Connected, frequency_hz: float) -> np.ndarray[Any, Any]:
+    """What was sent to the caller, from the first sound to the first moment of this tone."""
+    heard = as_sent(call.caller.audio.heard)
+    end_ms = first_ms(heard, frequency_hz)
+    assert end_ms is not None, "the caller never heard it"
+    loud = np.flatnonzero(np.abs(heard.astype(int)) > 100)
+    return heard[loud[0] : end_ms * 8]
 
 
 async def transfer_events(stage: Stage, call_id: str) -> Sequence[str]:

@@ -19,7 +19,7 @@ from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sound import Samples, find, find_pieces, read_wav, tone
 from tests.fakes.tones import as_sent, heard_ms, longest_silence_ms
 from tests.integration.stage import Stage, staged
-from tests.integration.target import TARGET_ADDRESS, TO
+from tests.integration.target import BRIDGE, TARGET_ADDRESS, TO
 from tests.integration.test_text_agent import SPEECH, answering, opening
 
 PRIVATE: Final = {
@@ -156,6 +156,31 @@ async def test_text_to_speech_speaks_in_an_audio_agents_place(talking: Stage) ->
         "spoken_by": "text_to_speech",
     }
     assert (told[3]["status"], told[3]["spoken_by"]) == ("public_handoff", "text_to_speech")
+    await talking.idle()
+
+
+async def test_text_to_speech_tells_both_what_a_second_agent_leaves_them_with(talking: Stage) -> None:
+    second = talking.agents.agent(listen, protocol="web")
+    second_id = await talking.create_agent(second)
+    config = {"transfer_agent": {"agent_id": second_id}}
+    options = {**OPTIONS, "mode": "agentic_warm", "agentic_transfer_config": config}
+    async with LlmServer() as llms:
+        agent = llms.agent(answering(), opening=opening())
+        async with parties(talking, agent.engine) as (caller, target):
+            await until(lambda: bool(agent.talks))
+            call_id = agent.talks[0].path.rsplit("/", 1)[1]
+            await talking.begun(call_id)
+            transfer = asyncio.create_task(talking.controller.post(f"/v2/transfer-call/{call_id}", options))
+            await target.rings()
+            other = await second.call()
+            await asyncio.sleep(0.5)
+            await target.picks_up()
+            await other.transfer_result()
+            await other.send(BRIDGE)
+            assert (await transfer).json == {"status": "succeeded", "sip_status": 200}
+            for listener in (caller, target):
+                assert hears(listener, PUBLIC["message"])
+                assert not hears(listener, "Ada is on the line."), "a second agent has its own words for that"
     await talking.idle()
 
 
