@@ -53,6 +53,11 @@ class Exchange:
         loop = asyncio.get_running_loop()
         return sip.parse(await asyncio.wait_for(loop.sock_recv(self.socket, 65_535), 5))
 
+    async def hang_up(self) -> None:
+        """End the call, as its answer expects: a phone that is put away waits for nobody then."""
+        self.ask("BYE", 2)
+        assert await self.statuses(1) == [200]
+
     async def statuses(self, count: int) -> list[int | None]:
         return [(await self.take()).status for _ in range(count)]
 
@@ -99,20 +104,21 @@ async def test_it_says_hello_and_its_line_only_when_the_tone_was_heard(exchange:
         await exchange.hears(line)
     sending.cancel()
     call = await exchange.phone.first_call
-    exchange.ask("BYE", 2)
-    assert (await exchange.take()).status == 200
+    await exchange.hang_up()
     assert (await call.ended) is not None
 
 
 async def test_an_answer_that_is_not_acknowledged_is_sent_again(exchange: Exchange) -> None:
     exchange.invite()
     assert await exchange.statuses(3) == [180, 200, 200]
+    await exchange.hang_up()
 
 
 async def test_an_invite_that_comes_again_is_the_same_call(exchange: Exchange) -> None:
     first = await exchange.answered()
     exchange.invite()
     assert await exchange.take() == first
+    await exchange.hang_up()
 
 
 async def test_a_caller_who_gives_up_gets_487(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
