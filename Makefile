@@ -50,7 +50,7 @@ BESIDE := $(MAKE) --no-print-directory -j
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## a call through Asterisk, controller and agent, then yours; ONCE=1: only the scripted one
+demo: ## calls through Asterisk, controller and agent, then yours; ONCE=1: only the scripted ones
 	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then \
 	    docker/demo-in-containers.sh $(if $(ONCE),--once) $(if $(JSON),--json); \
 	else \

@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serving, checking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
 
-    showing = commands.add_parser("demo", help="a scripted call through a real Asterisk, then one from your softphone")
-    showing.add_argument("--once", action="store_true", help="end after the scripted call")
+    showing = commands.add_parser("demo", help="scripted calls through a real Asterisk, then yours from a softphone")
+    showing.add_argument("--once", action="store_true", help="end after the scripted calls")
     showing.add_argument("--json", action="store_true", help="print what was seen as a JSON object, at the end")
     showing.set_defaults(run=_demo)
     add_try_agent(commands).set_defaults(run=_try_agent)

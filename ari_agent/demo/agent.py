@@ -8,6 +8,7 @@ second later, and answers keys:
 
     1  a rising tone, followed by a mark that comes back when the caller has heard it
     2  a long tone that is cut short by `clear` after one second
+    8  tells whoever is at --warm-transfer-to about the caller, then connects the two (a warm transfer)
     9  transfers the caller to --transfer-to by SIP REFER
     0  hangs up
 
@@ -36,6 +37,7 @@ from ari_agent.demo.agent_wire import (
     CallStarted,
     KeyPressed,
     TransferEnded,
+    TransferStep,
     TwilioWire,
     WebWire,
 )
@@ -50,15 +52,18 @@ LONG_TONE_HZ = 620.0
 class AudioConversation:
     """The agent's side of one call, from greeting to goodbye.
 
-    wire: the call's websocket. transfer_to: number or SIP URI for key 9.
+    wire: the call's websocket. transfer_to: number or SIP URI for key 9. warm_transfer_to: for key 8; None: the key
+    does nothing.
     """
 
     wire: AgentWire
     transfer_to: str
+    warm_transfer_to: str | None = None
     is_operator: bool = False
     _memory: Samples = field(default_factory=lambda: silence(0, 8000))
     _samples_to_play: int = 0
     _samples_to_cut: int | None = None
+    _is_handing_over: bool = False
 
     async def answer(self, event: AgentEvent) -> None:
         """Do what the agent does about one event."""
@@ -69,7 +74,11 @@ class AudioConversation:
                 await self.hear(samples)
             case KeyPressed(digit):
                 await self.press(digit)
+            case TransferStep("private_handoff", is_ours_to_speak=True):
+                await self.say(speech("handoff", self.wire.rate_hz))
+                await self.wire.control("transfer", {"action": "bridge"})  # as soon as that was heard
             case TransferEnded("failed"):
+                self._is_handing_over = False
                 await self.say(chirp(RISING_TONE_HZ[1], RISING_TONE_HZ[0], 600, self.wire.rate_hz))
 
     def _greeting(self) -> Samples:
@@ -95,7 +104,7 @@ class AudioConversation:
         surplus = len(self._memory) - self.wire.rate_hz
         if surplus > 0:
             echo, self._memory = self._memory[:surplus], self._memory[surplus:]
-            if not self._samples_to_play and not self.is_operator:
+            if not self._samples_to_play and not self.is_operator and not self._is_handing_over:
                 await self.wire.play(echo)
 
     async def press(self, digit: str) -> None:
@@ -108,9 +117,15 @@ class AudioConversation:
                 await self.say(tone(LONG_TONE_HZ, 5000, self.wire.rate_hz))
                 await self.wire.mark("long tone")
                 self._samples_to_cut = self.wire.rate_hz
+            case "8" if self.warm_transfer_to:
+                self._is_handing_over, self._samples_to_play = True, 0
+                await self.wire.clear()
+                prompt = {"type": "prompt", "prompt": "Say that a caller of the demo is on the line."}
+                request = {"to": self.warm_transfer_to, "mode": "warm", "on_hold_music": "relaxing_sound"}
+                await self.wire.control("transfer", {**request, "private_handoff_option": prompt})
             case "9":
-                request = {"to": self.transfer_to, "mode": "sip_refer", "headers": {"X-Transferred-By": "demo agent"}}
-                await self.wire.control("transfer", request)
+                headers = {"X-Transferred-By": "demo agent"}
+                await self.wire.control("transfer", {"to": self.transfer_to, "mode": "sip_refer", "headers": headers})
             case "0":
                 await self.wire.control("hangup", {"q850_cause": 16})
 
@@ -130,11 +145,13 @@ async def serve_agent(
     port: int,
     *,
     transfer_to: str,
+    warm_transfer_to: str | None = None,
     on_event: Callable[[str, AgentEvent], None] | None = None,
 ) -> AsyncIterator[Server]:
     """Serve the agent as a websocket server, for as long as the context is open.
 
-    transfer_to: number or SIP URI for key 9. on_event: gets all that happens, with the call's id, in order.
+    transfer_to, warm_transfer_to: numbers or SIP URIs for the keys 9 and 8. on_event: gets all that happens, with the
+    call's id, in order.
     """
 
     async def converse(websocket: ServerConnection) -> None:
@@ -144,7 +161,8 @@ async def serve_agent(
         if wire is None:
             await websocket.close(1008, "dial /twilio or /web?sample_rate=8000..48000")
             return
-        conversation = AudioConversation(wire, transfer_to, is_operator=query.get("role") == "operator")
+        is_operator = query.get("role") == "operator"
+        conversation = AudioConversation(wire, transfer_to, warm_transfer_to, is_operator=is_operator)
         call_id = ""
         try:
             async for event in wire.events():
@@ -166,8 +184,10 @@ def _show(call_id: str, event: AgentEvent) -> None:
         print(call_id, event, flush=True)
 
 
-async def _main(host: str, port: int, transfer_to: str) -> None:
-    async with serve_agent(host, port, transfer_to=transfer_to, on_event=_show) as server:
+async def _main(options: argparse.Namespace) -> None:
+    host, port = options.host, options.port
+    targets = {"transfer_to": options.transfer_to, "warm_transfer_to": options.warm_transfer_to}
+    async with serve_agent(host, port, **targets, on_event=_show) as server:
         print(f"demo agent: ws://{host}:{port}/twilio and ws://{host}:{port}/web?sample_rate=16000", flush=True)
         await server.serve_forever()
 
@@ -177,6 +197,6 @@ if __name__ == "__main__":
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--transfer-to", default="+15550100002", help="number or SIP URI for key 9")
-    options = parser.parse_args()
+    parser.add_argument("--warm-transfer-to", help="number or SIP URI for key 8, which does nothing without it")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_main(options.host, options.port, options.transfer_to))
+        asyncio.run(_main(parser.parse_args()))

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ari_agent.demo.agent_wire import AgentEvent, AudioHeard, CallStarted, KeyPressed, MarkReturned
+from ari_agent.demo.agent_wire import (
+    AgentEvent,
+    AudioHeard,
+    CallStarted,
+    KeyPressed,
+    MarkReturned,
+    TransferEnded,
+    TransferStep,
+)
 from ari_agent.demo.sounds import Samples
 
 MAX_HEARD_FRAMES = 3000
@@ -17,16 +25,17 @@ MAX_HEARD_FRAMES = 3000
 
 @dataclass(slots=True)
 class AgentCall:
-    """One call as its agent saw it: how it began, keys, marks that came back, and the caller's audio."""
+    """One call as its agent saw it: how it began, keys, marks that came back, what transfers came to, and the audio."""
 
     started: CallStarted
     digits: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
+    transfer_statuses: list[str] = field(default_factory=list)
     frames: list[Samples] = field(default_factory=list)
 
     @property
     def heard(self) -> Samples:
-        """Return the caller's first minute, at the rate of the agent's wire."""
+        """Return the first minute of what the agent heard, at the rate of its wire."""
         return np.concatenate(self.frames) if self.frames else np.zeros(0, np.int16)
 
 
@@ -50,6 +59,8 @@ class AgentLog:
                 call.digits.append(digit)
             case MarkReturned(name) if call:
                 call.marks.append(name)
+            case TransferEnded(status) | TransferStep(status) if call:
+                call.transfer_statuses.append(status)
         if self._on_event and not isinstance(event, AudioHeard):
             self._on_event(call_id, event)
         self._changed.set()

@@ -55,7 +55,15 @@ class TransferEnded:
     sip_status: int | None
 
 
-AgentEvent = CallStarted | AudioHeard | KeyPressed | MarkReturned | TransferEnded
+@dataclass(frozen=True, slots=True)
+class TransferStep:
+    """What a transfer that we asked for has come to. is_ours_to_speak: the step waits for our words."""
+
+    status: str
+    is_ours_to_speak: bool
+
+
+AgentEvent = CallStarted | AudioHeard | KeyPressed | MarkReturned | TransferEnded | TransferStep
 
 
 def control_event(message: dict[str, Any]) -> AgentEvent | None:
@@ -65,9 +73,11 @@ def control_event(message: dict[str, Any]) -> AgentEvent | None:
             return KeyPressed(digit)
         case {"event": "mark", "mark": {"name": str(name)}}:
             return MarkReturned(name)
-        case {"event": "transfer", "transfer": {"status": str(status), **rest}}:
+        case {"event": "transfer", "transfer": {"status": ("succeeded" | "failed") as status, **rest}}:
             sip_status = rest.get("sip_status")
             return TransferEnded(status, sip_status if isinstance(sip_status, int) else None)
+        case {"event": "transfer", "transfer": {"status": str(status), **rest}}:
+            return TransferStep(status, rest.get("spoken_by") == "agent")
     return None
 
 

@@ -24,6 +24,7 @@ ALLOWED_METHODS = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, REFER"
 # What this phone answers to a request within a call.
 ANSWERS = {
     "BYE": (200, "OK"),
+    "CANCEL": (200, "OK"),
     "NOTIFY": (200, "OK"),
     "OPTIONS": (200, "OK"),
     "REFER": (202, "Accepted"),
@@ -79,6 +80,11 @@ class Softphone(asyncio.DatagramProtocol):
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))
         self.port = int(self._transport.get_extra_info("sockname")[1])
 
+    @property
+    def address(self) -> str:
+        """Return host:port at which this phone is called."""
+        return f"{self.host}:{self.port}"
+
     async def close(self) -> None:
         """Hang up the calls that are left, and close the socket."""
         for call in list(self._calls.values()):
@@ -115,7 +121,12 @@ class Softphone(asyncio.DatagramProtocol):
         call = self._calls.get(message.header("call-id") or "")
         if call:
             call.receive(message)
-        elif message.method == "OPTIONS":
+        else:
+            self.receive_stranger(message)
+
+    def receive_stranger(self, message: SipMessage) -> None:
+        """Answer a message of no call."""
+        if message.method == "OPTIONS":
             self.send(sip.response(message, 200, "OK", to_tag=secrets.token_hex(4)))
         elif message.method not in (None, "ACK"):
             self.send(sip.response(message, 481, "Call/Transaction Does Not Exist", to_tag=secrets.token_hex(4)))
@@ -138,6 +149,7 @@ class SoftphoneCall:
         self._phone, self._uri, self._headers = phone, uri, headers
         self._from = f"<sip:{phone.account}@{phone.server[0]}>;tag={secrets.token_hex(6)}"
         self._to = f"<{uri}>"
+        self._contact = ("Contact", f"<sip:{phone.account}@{phone.host}:{phone.port}>")
         self._target = uri
         self._sequence = 0
         self._invite: SipMessage | None = None
@@ -216,7 +228,7 @@ class SoftphoneCall:
             ("To", self._to),
             ("Call-ID", self.call_id),
             ("CSeq", f"{number} {method}"),
-            ("Contact", f"<sip:{phone.account}@{phone.host}:{phone.port}>"),
+            self._contact,
             ("Allow", ALLOWED_METHODS),
             ("User-Agent", "ari-agent demo caller"),
             *extra,
@@ -288,8 +300,7 @@ class SoftphoneCall:
         refer_to = message.header("refer-to") if method == "REFER" else None
         if method == "REFER" and refer_to is None:
             status, reason = 400, "Missing Refer-To"
-        contact = ("Contact", f"<sip:{self._phone.account}@{self._phone.host}:{self._phone.port}>")
-        answer = sip.response(message, status, reason).with_headers(contact, ("Allow", ALLOWED_METHODS))
+        answer = sip.response(message, status, reason).with_headers(self._contact, ("Allow", ALLOWED_METHODS))
         self._answers[key] = answer
         self._phone.send(answer)
         if refer_to is not None:

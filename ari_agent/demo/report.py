@@ -25,6 +25,8 @@ STEPS: Final[Mapping[str, str]] = {
     "record": "the call is on record",
     "webhooks": "the call's webhooks arrive, signed",
     "conversation": "a text agent is talked to in a second call",
+    "consultation": "in a third call, the agent talks to a second phone first",
+    "handover": "the caller and the second phone are left alone",
 }
 """The steps of the scripted calls, in order, each with the sentence that is printed for it."""
 

@@ -4,7 +4,7 @@ run_demo            signals, exit status, the last line of --once
 └── _demonstrate    starts everything, in an order that ends it backwards whatever happens
     ├── system.py   Asterisk and the controller
     ├── _bound      agents and numbers over the HTTP API, as anybody would; removed at the end
-    ├── scripted_call.py, then text_call.py
+    ├── scripted_call.py, text_call.py, warm_call.py
     └── _invitation what a softphone needs to know
 """
 
@@ -29,7 +29,7 @@ from rich.table import Table
 from ari_agent.config import PREFIX
 from ari_agent.demo.agent import serve_agent
 from ari_agent.demo.agent_log import AgentLog
-from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded
+from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded, TransferStep
 from ari_agent.demo.caller import Softphone
 from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_tail
 from ari_agent.demo.local_speech import VOICE_ID
@@ -37,18 +37,23 @@ from ari_agent.demo.ports import free_port
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report
 from ari_agent.demo.scripted_call import OPERATOR_RATE_HZ, Participants, scripted_call
+from ari_agent.demo.second_phone import SecondPhone
 from ari_agent.demo.settings import DemoSettings, address_towards
 from ari_agent.demo.sounds import Samples, keep
 from ari_agent.demo.system import System, system
 from ari_agent.demo.text_agent import serve_text_agent
 from ari_agent.demo.text_agent_log import TextAgentLog
 from ari_agent.demo.text_call import STEP, text_call
+from ari_agent.demo.warm_call import EVENTS, STEPS, warm_call
 from ari_agent.errors import AriAgentError
 
 # Numbers that no subscriber has: 555-0100 to 555-0199 are kept for examples.
 NUMBER: Final = "+12025550100"
 OPERATOR_NUMBER: Final = "+12025550101"
 TEXT_NUMBER: Final = "+12025550102"
+SECOND_PHONE_NUMBER: Final = "+12025550103"
+# The key is required, also of a number that no calls go out from.
+NO_TRUNK: Final[Mapping[str, str]] = {"termination_uri": "127.0.0.1"}
 # Long enough to hear a ring before the agent answers.
 WEBHOOK_THINKS_S: Final = 0.5
 DONE, FAILED = 0, 1
@@ -109,14 +114,21 @@ async def _demonstrate(
         stack.push_async_callback(receiver.close)
         report.say(f"webhook receiver: http://127.0.0.1:{webhook_port}")
         agent_log = AgentLog(lambda call_id, event: _tell_agent(report, call_id, event))
-        transfer_to = f"sip:{OPERATOR_NUMBER}@{pbx.sip_host}:{pbx.sip_port}"
-        await stack.enter_async_context(
-            serve_agent("127.0.0.1", agent_port, transfer_to=transfer_to, on_event=agent_log.note)
+        second_phone = None if settings.running else await stack.enter_async_context(_second_phone(pbx))
+        agent = serve_agent(
+            "127.0.0.1",
+            agent_port,
+            transfer_to=f"sip:{OPERATOR_NUMBER}@{pbx.sip_host}:{pbx.sip_port}",
+            warm_transfer_to=SECOND_PHONE_NUMBER if second_phone else None,
+            on_event=agent_log.note,
         )
+        await stack.enter_async_context(agent)
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
         webhooks = f"http://127.0.0.1:{webhook_port}"
-        twilio = {"response_engine": _audio_engine(f"ws://127.0.0.1:{agent_port}/twilio", "twilio")}
-        await stack.enter_async_context(_bound(pbx.api, NUMBER, twilio, webhooks=webhooks))
+        url = f"ws://127.0.0.1:{agent_port}/twilio"
+        twilio = {"response_engine": _audio_engine(url, "twilio"), "webhook_events": EVENTS}
+        trunk = {"termination_uri": second_phone.address, "transport": "UDP"} if second_phone else NO_TRUNK
+        await stack.enter_async_context(_bound(pbx.api, NUMBER, twilio, webhooks=webhooks, trunk=trunk))
         url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
         operator = {"response_engine": _audio_engine(url, "web")}
         await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, operator, webhooks=webhooks))
@@ -134,16 +146,36 @@ async def _demonstrate(
         else:
             talk = await stack.enter_async_context(_text_agent(pbx.api, report, webhooks=webhooks))
             await text_call(phone, talk, pbx.api, report, TEXT_NUMBER)
+        await _warm_call(participants, second_phone)
         console.print(report.summary(), markup=False, highlight=False)
         if not report.ok:
             for who, log in pbx.logs.items():
                 console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)
         if once:
             return
-        console.print(_invitation(pbx))
+        console.print(_invitation(pbx, has_second_phone=second_phone is not None))
         who = await pbx.broken()
         its_log = f"; its log ends:\n{log_tail(pbx.logs[who])}" if who in pbx.logs else ""
         raise ControllerUnavailable(f"{who} has ended{its_log}")
+
+
+async def _warm_call(participants: Participants, second_phone: SecondPhone | None) -> None:
+    if second_phone:
+        await warm_call(participants, second_phone, SECOND_PHONE_NUMBER)
+        return
+    for step in STEPS:
+        participants.report.leave_out(step, "the second phone is only called by an Asterisk that the demo has started")
+
+
+@asynccontextmanager
+async def _second_phone(pbx: System) -> AsyncIterator[SecondPhone]:
+    """Have the second phone for as long as the context is open."""
+    phone = SecondPhone(server=(pbx.sip_host, pbx.sip_port))
+    await phone.open()
+    try:
+        yield phone
+    finally:
+        await phone.close()
 
 
 @asynccontextmanager
@@ -163,7 +195,14 @@ def _audio_engine(url: str, protocol: str) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def _bound(api: ControllerApi, number: str, settings: Mapping[str, Any], *, webhooks: str) -> AsyncIterator[None]:
+async def _bound(
+    api: ControllerApi,
+    number: str,
+    settings: Mapping[str, Any],
+    *,
+    webhooks: str,
+    trunk: Mapping[str, str] = NO_TRUNK,
+) -> AsyncIterator[None]:
     """Have an agent with these settings, and the number that it answers, for as long as the context is open."""
     named = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events"}
     agent = await api.ask("POST", "/create-agent", {**settings, **named})
@@ -175,8 +214,8 @@ async def _bound(api: ControllerApi, number: str, settings: Mapping[str, Any], *
             "POST",
             "/import-phone-number",
             {
+                **trunk,
                 "phone_number": number,
-                "termination_uri": "127.0.0.1",
                 "inbound_agents": [{"agent_id": agent["agent_id"], "weight": 1}],
                 "inbound_webhook_url": f"{webhooks}/inbound",
             },
@@ -200,6 +239,8 @@ def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
             report.say(f"agent: {call_id} begins")
         case KeyPressed(digit):
             report.say(f"agent: {call_id} pressed {digit}")
+        case TransferStep(status):
+            report.say(f"agent: {call_id} transfer {status}")
         case TransferEnded(status, sip_status):
             report.say(f"agent: {call_id} transfer {status} {sip_status or ''}".rstrip())
 
@@ -214,9 +255,10 @@ def _keep(report: Report, heard: Samples) -> None:
         report.say(f"what the caller heard: {path}")
 
 
-def _invitation(pbx: System) -> Panel:
+def _invitation(pbx: System, *, has_second_phone: bool) -> Panel:
     table = Table.grid(padding=(0, 2))
     text_agent = () if pbx.mute else (("or dial", f"{TEXT_NUMBER}: a text agent; say help, yes, no, goodbye"),)
+    second_phone = (("or press", "8: the agent tells a second phone about you, then connects you to it"),)
     for name, value in (
         ("server", pbx.sip_host),
         ("port", f"{pbx.sip_port} (UDP or TCP), {pbx.sip_tls_port} (TLS)"),
@@ -224,6 +266,7 @@ def _invitation(pbx: System) -> Panel:
         ("password", pbx.password),
         ("dial", f"{NUMBER}, or {NUMBER.removeprefix('+')}"),
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
+        *(second_phone if has_second_phone else ()),
         *text_agent,
         ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),

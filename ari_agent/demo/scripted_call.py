@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -122,13 +122,13 @@ async def _talk(report: Report, call: SoftphoneCall, agent_call: AgentCall) -> N
     greeting = np.concatenate([melody(agent.GREETING_NOTES_HZ, 120, RATE_HZ), np.zeros(800, np.int16)])
     greeting = np.concatenate([greeting, speech("greeting")])
     async with report.step("audio_to_caller", timeout_s=20) as seen:
-        seen(_described("the greeting", await _heard(greeting, lambda: call.audio.heard), greeting))
+        seen(_described("the greeting", await until_heard(greeting, lambda: call.audio.heard), greeting))
     question = speech("caller_question")
     async with report.step("audio_to_agent", timeout_s=20) as seen:
         began_at = await call.audio.say(question)
-        seen(_described("the question", await _heard(question, lambda: agent_call.heard), question))
+        seen(_described("the question", await until_heard(question, lambda: agent_call.heard), question))
     async with report.step("echo", timeout_s=20) as seen:
-        match = await _heard(question, lambda: call.audio.heard[began_at:])
+        match = await until_heard(question, lambda: call.audio.heard[began_at:])
         delay_ms = match.offset * 1000 / RATE_HZ
         if not 950 <= delay_ms <= 2000:
             raise StepFailed(f"it came back after {delay_ms:.0f} ms, the agent waits 1000 ms")
@@ -141,7 +141,7 @@ async def _press_keys(participants: Participants, call: SoftphoneCall, agent_cal
         await call.audio.press("1")
         await participants.agent_log.wait_for(lambda one: one is agent_call and "1" in one.digits)
         tone = chirp(agent.RISING_TONE_HZ[0], agent.RISING_TONE_HZ[1], 600, RATE_HZ)
-        match = await _heard(tone, lambda: call.audio.heard[position:])
+        match = await until_heard(tone, lambda: call.audio.heard[position:])
         await participants.agent_log.wait_for(lambda one: one is agent_call and "rising tone" in one.marks)
         seen(f"1 answered by a rising tone (correlation {match.correlation:.3f}), its mark came back")
     async with participants.report.step("clear", timeout_s=15) as seen:
@@ -171,10 +171,10 @@ async def _transfer(participants: Participants, call: SoftphoneCall) -> Softphon
         operator = await participants.agent_log.wait_for(lambda one: one.started.variables.get("x-caller") == token)
         await answered(operator_call)
         await call.notify("SIP/2.0 200 OK", final=True)
-        match = await _heard(speech("operator"), lambda: operator_call.audio.heard)
+        match = await until_heard(speech("operator"), lambda: operator_call.audio.heard)
         seen(f"REFER to {refer.target} by {uri_of(refer.referred_by)}; the operator answers over the web protocol")
         await operator_call.audio.say(speech("caller_goodbye"))
-        goodbye = await _heard(speech("caller_goodbye", OPERATOR_RATE_HZ), lambda: operator.heard)
+        goodbye = await until_heard(speech("caller_goodbye", OPERATOR_RATE_HZ), lambda: operator.heard)
         seen(f"correlation {match.correlation:.3f} to the caller, {goodbye.correlation:.3f} to the operator")
     return operator_call
 
@@ -231,21 +231,25 @@ async def record_of(api: ControllerApi, call_id: str) -> dict[str, Any]:
     return record
 
 
+async def each_event_once(receiver: Receiver, call_id: str, expected: Sequence[str]) -> None:
+    """Wait for the webhooks with these events of a call. Raises: StepFailed, unless each came once and in order."""
+    for event in expected:
+        await receiver.wait_for(event, call_id)
+    events = [one.event for one in receiver.received if one.call.get("call_id") == call_id and one.event in expected]
+    if events != list(expected):
+        raise StepFailed(f"expected {', '.join(expected)}, once each and in order; got {', '.join(events)}")
+
+
 async def count_webhooks(participants: Participants, call_id: str) -> None:
     """Run the step `webhooks`: each event must come once, in order and signed."""
     async with participants.report.step("webhooks", timeout_s=15) as seen:
-        for event in CALL_EVENTS:
-            await participants.receiver.wait_for(event, call_id)
-        events = [one.event for one in participants.receiver.received if one.call.get("call_id") == call_id]
-        events = [event for event in events if event in CALL_EVENTS]
-        if events != list(CALL_EVENTS):
-            raise StepFailed(f"expected {', '.join(CALL_EVENTS)}, once each and in order; got {', '.join(events)}")
+        await each_event_once(participants.receiver, call_id, CALL_EVENTS)
         ended = await participants.receiver.wait_for("call_ended", call_id)
         if ended.call.get("disconnection_reason") != "call_transfer":
             raise StepFailed(f"call_ended says {ended.call.get('disconnection_reason')}")
         if participants.receiver.refused:
             raise StepFailed(f"{participants.receiver.refused} webhooks had a wrong signature")
-        seen(f"{', '.join(events)}, once each, signatures right")
+        seen(f"{', '.join(CALL_EVENTS)}, once each, signatures right")
 
 
 async def answered(call: SoftphoneCall) -> None:
@@ -256,7 +260,7 @@ async def answered(call: SoftphoneCall) -> None:
         raise StepFailed(str(error)) from None
 
 
-async def _heard(sound: Samples, recording: Callable[[], Samples]) -> Match:
+async def until_heard(sound: Samples, recording: Callable[[], Samples]) -> Match:
     """Wait until the sound is in the recording, whole and as loud as it was; return where."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + HEARD_TIMEOUT_S

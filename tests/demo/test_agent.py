@@ -96,7 +96,11 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     events: list[AgentEvent] = []
     async with serve_agent(
-        "127.0.0.1", 0, transfer_to="sip:desk@example.com", on_event=lambda _, event: events.append(event)
+        "127.0.0.1",
+        0,
+        transfer_to="sip:desk@example.com",
+        warm_transfer_to="+12025550103",
+        on_event=lambda _, event: events.append(event),
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield Stage(f"ws://127.0.0.1:{port}", events)
@@ -196,6 +200,49 @@ async def test_key_9_asks_for_a_transfer_and_a_failure_is_heard(line: Line, stag
     await line.listen(line.rate_hz * 6 // 10)
     assert level_dbfs(line.played) > -20
     assert await stage.saw(TransferEnded) == TransferEnded("failed", 486)
+
+
+async def test_key_8_asks_for_a_warm_transfer_whose_target_alone_is_told_and_echoes_nothing(line: Line) -> None:
+    await _greeted(line)
+    await line.tell({"event": "dtmf", "dtmf": {"digit": "8"}})
+    assert (await line.take_text())["event"] == "clear"
+    line.played = silence(0, line.rate_hz)
+    wish = (await line.take_text())["transfer"]
+    assert (wish["to"], wish["mode"], wish["on_hold_music"]) == ("+12025550103", "warm", "relaxing_sound")
+    assert wish["private_handoff_option"]["type"] == "prompt"
+    for status in ("dialling", "ringing", "answered"):
+        await line.tell({"event": "transfer", "transfer": {"status": status, "hears": "nobody"}})
+    await line.speak(tone(1000, 2000, line.rate_hz))  # the target says hello
+    told = {"status": "private_handoff", "hears": "target", "prompt": "...", "spoken_by": "agent"}
+    await line.tell({"event": "transfer", "transfer": told})
+    assert (await line.take_text())["transfer"] == {"action": "bridge"}
+    words = speech("handoff", line.rate_hz)
+    assert len(line.played) == len(words)
+    assert find(words, line.played).correlation > 0.95
+
+
+async def test_after_a_warm_transfer_that_failed_the_echo_goes_on(line: Line) -> None:
+    await _greeted(line)
+    await line.tell({"event": "dtmf", "dtmf": {"digit": "8"}})
+    assert [(await line.take_text())["event"] for _ in range(2)] == ["clear", "transfer"]
+    await line.tell({"event": "transfer", "transfer": {"status": "failed", "sip_status": 486}})
+    await line.listen(line.rate_hz * 6 // 10)
+    line.played = silence(0, line.rate_hz)
+    await line.speak(silence(600, line.rate_hz))  # as long as its tone is heard
+    question = speech("caller_question", line.rate_hz)
+    await line.speak(np.concatenate([question, silence(3000, line.rate_hz)]))
+    await line.listen(len(question) + 2 * line.rate_hz)
+    assert find(question, line.played).correlation > 0.98
+
+
+async def test_without_a_target_key_8_does_nothing() -> None:
+    async with serve_agent("127.0.0.1", 0, transfer_to="sip:desk@example.com") as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/web?sample_rate=8000", max_queue=None) as websocket:
+            line = Line(websocket, protocol="web", encoding="s16le", rate_hz=8000)
+            for digit in "80":
+                await line.tell({"event": "dtmf", "dtmf": {"digit": digit}})
+            assert (await line.take_text())["event"] == "hangup"
 
 
 async def test_key_0_hangs_up_with_a_cause(line: Line) -> None:

@@ -7,7 +7,15 @@ import asyncio
 import numpy as np
 
 from ari_agent.demo.agent_log import MAX_HEARD_FRAMES, AgentLog
-from ari_agent.demo.agent_wire import AgentEvent, AudioHeard, CallStarted, KeyPressed, MarkReturned
+from ari_agent.demo.agent_wire import (
+    AgentEvent,
+    AudioHeard,
+    CallStarted,
+    KeyPressed,
+    MarkReturned,
+    TransferEnded,
+    TransferStep,
+)
 
 
 async def test_events_are_kept_by_call_and_can_be_waited_for() -> None:
@@ -19,8 +27,11 @@ async def test_events_are_kept_by_call_and_can_be_waited_for() -> None:
     log.note("a", KeyPressed("1"))
     log.note("b", KeyPressed("5"))
     log.note("b", MarkReturned("m"))
+    log.note("b", TransferStep("ringing", is_ours_to_speak=False))
+    log.note("b", TransferEnded("succeeded", 200))
     assert (await asyncio.wait_for(waiting, 5)).started.call_id == "b"
     assert log.calls["a"].started.variables == {"x-caller": "1"}
+    assert [call.transfer_statuses for call in log.calls.values()] == [[], ["ringing", "succeeded"]]
 
 
 async def test_what_was_heard_is_joined_up_to_a_minute() -> None:
