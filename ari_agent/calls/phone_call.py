@@ -24,13 +24,11 @@ from ari_agent.asterisk.events import (
 )
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
-from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
-from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.key_presses import KeyPresses
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
@@ -43,7 +41,9 @@ from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.sip_timeline import SipTimeline
 from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfers import NO_EXTENSIONS, Transfers
+from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.invite_transfer import InviteTransfer
+from ari_agent.calls.transfer.transfers import NO_EXTENSIONS, Transfers
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest

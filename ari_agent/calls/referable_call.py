@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from ari_agent.asterisk.events import AriEvent, ChannelTransfer
 from ari_agent.asterisk.header_reader import read_far_end
 from ari_agent.asterisk.names import call_of_target_channel
-from ari_agent.calls.asked_transfer import TellOutcome
-from ari_agent.calls.caller_transfer import CallerTransfer, ReferringPhone
 from ari_agent.calls.hold import HoldReason
-from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.session_events import SessionEvent
-from ari_agent.calls.target_leg import TargetLeg
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.caller_transfer import CallerTransfer, ReferringPhone
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.target_leg import TargetLeg
 from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.parsing.explain import explain

@@ -24,7 +24,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar, Final
 
-from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -56,6 +55,7 @@ from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, Tra
 from ari_agent.calls.state import ANSWERED_STATES, Answered, CallEvent, CallState, Ended, IllegalTransition, advance
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transcript_writer import TranscriptWriter
+from ari_agent.calls.transfer.asked_transfer import TellOutcome, failed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest

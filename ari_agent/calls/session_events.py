@@ -7,7 +7,6 @@ from enum import Enum
 from typing import TypeAlias
 
 from ari_agent.asterisk.events import AriEvent
-from ari_agent.calls import handoff
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
@@ -20,6 +19,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.media.call_media import MediaEvent
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.transfer import handoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import call_of_media_channel, call_of_target_channel
 from ari_agent.calls.adopted_call import AdoptedCall
-from ari_agent.calls.agentic_transfer import CallsBeside
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -37,6 +36,7 @@ from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
+from ari_agent.calls.transfer.agentic_transfer import CallsBeside
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.calls.web.front_end import FrontEnd

@@ -20,16 +20,9 @@ from ari_agent.asterisk.events import AriEvent, ChannelDestroyed, ChannelDtmfRec
 from ari_agent.asterisk.names import call_of_target_channel, target_detector_channel_id
 from ari_agent.asterisk.target import Target, TrunkEndpoint, target
 from ari_agent.asterisk.trunk_objects import trunk_encryption, trunks
-from ari_agent.calls.agentic_transfer import AgenticTransfer, CallsBeside, TellDecision
-from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_requests import CallerGone, ShuttingDown, TransferRequested
 from ari_agent.calls.caller_leg import CallerLeg
-from ari_agent.calls.consultation import Consultation
-from ari_agent.calls.handoff_speech import synthesized
 from ari_agent.calls.hold import HoldReason
-from ari_agent.calls.hold_music import HoldMusic
-from ari_agent.calls.invite_transfer import InviteTransfer
-from ari_agent.calls.machine_detector import MachineDetector
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -47,11 +40,18 @@ from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
-from ari_agent.calls.target_leg import Signalling, TargetLeg
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfer_agent_call import TransferAgentCall
-from ari_agent.calls.transfer_agent_order import order_transfer_agent
-from ari_agent.calls.warm_transfer import HandoffParts, WarmTransfer
+from ari_agent.calls.transfer.agentic_transfer import AgenticTransfer, CallsBeside, TellDecision
+from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.consultation import Consultation
+from ari_agent.calls.transfer.handoff_speech import synthesized
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.invite_transfer import InviteTransfer
+from ari_agent.calls.transfer.machine_detector import MachineDetector
+from ari_agent.calls.transfer.target_leg import Signalling, TargetLeg
+from ari_agent.calls.transfer.transfer_agent_call import TransferAgentCall
+from ari_agent.calls.transfer.transfer_agent_order import order_transfer_agent
+from ari_agent.calls.transfer.warm_transfer import HandoffParts, WarmTransfer
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import CallControl

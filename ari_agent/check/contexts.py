@@ -10,7 +10,7 @@ from typing import Final
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
-from ari_agent.calls.machine_detector import AMD_CONTEXT, AMD_EXTENSION
+from ari_agent.calls.transfer.machine_detector import AMD_CONTEXT, AMD_EXTENSION
 from ari_agent.check.dialplan import enters, leads_to, other_app
 from ari_agent.check.finding import Finding, failed, ok, skipped, warning
 from ari_agent.check.surroundings import Surroundings

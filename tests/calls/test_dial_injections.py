@@ -25,7 +25,7 @@ from ari_agent.asterisk.refer import refer_variables
 from ari_agent.asterisk.target import TrunkEndpoint, target
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.concurrency_slots import Slots
-from ari_agent.calls.transfers import Transfers
+from ari_agent.calls.transfer.transfers import Transfers
 from ari_agent.check.dial import Question, verdict_of
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.batch_call import BatchCallCreate
@@ -39,7 +39,7 @@ from ari_agent.routing.dial_policy import Dial, DialRules
 from ari_agent.store.store import Store
 from tests.api.lines import Lines, batches, originator
 from tests.calls.test_dial_guard import FROM, NOW_MS, store
-from tests.calls.test_transfers import ACall
+from tests.calls.transfer.test_transfers import ACall
 from tests.routing.injections import INJECTIONS
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from ari_agent.calls.warm_transfer import MUSIC_GOES_ON_S
+from ari_agent.calls.transfer.warm_transfer import MUSIC_GOES_ON_S
 from tests.fakes.agent_server import AgentCall
 from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sound import noise, silence, tone

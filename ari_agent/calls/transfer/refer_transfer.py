@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import parse_outcome, refer_variables
-from ari_agent.calls.asked_transfer import AskedTransfer
+from ari_agent.calls.transfer.asked_transfer import AskedTransfer
 from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.phone_number import PhoneNumber
 

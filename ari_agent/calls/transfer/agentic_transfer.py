@@ -16,18 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ari_agent.calls.asked_transfer import TellOutcome
-from ari_agent.calls.consultation import Consultation
-from ari_agent.calls.handoff import AgentBridges, ConsultationFailed, Plan
-from ari_agent.calls.handoff import Phase as HandoffPhase
-from ari_agent.calls.handoff_plan import agentic_plan
-from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_events import ConsultationBegins, ConsultationOver, HandoffTold
-from ari_agent.calls.target_leg import TargetLeg
-from ari_agent.calls.transfer_agent_call import TransferAgentCall
-from ari_agent.calls.warm_transfer import HandoffParts, WarmCall, WarmTransfer
+from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.consultation import Consultation
+from ari_agent.calls.transfer.handoff import AgentBridges, ConsultationFailed, Plan
+from ari_agent.calls.transfer.handoff import Phase as HandoffPhase
+from ari_agent.calls.transfer.handoff_plan import agentic_plan
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.target_leg import TargetLeg
+from ari_agent.calls.transfer.transfer_agent_call import TransferAgentCall
+from ari_agent.calls.transfer.warm_transfer import HandoffParts, WarmCall, WarmTransfer
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.transfer_option import AgenticTransferConfig
 from ari_agent.contract.transfer_progress import TransferDecision

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls import handoff
-from ari_agent.calls.handoff import (
+from ari_agent.calls.transfer import handoff
+from ari_agent.calls.transfer.handoff import (
     ENDS,
     MOVES,
     AgentBridges,

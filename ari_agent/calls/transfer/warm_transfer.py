@@ -18,9 +18,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ari_agent.asterisk.events import AriEvent, ChannelStateChange, ChannelVarset
-from ari_agent.calls.asked_transfer import TellOutcome, failed
-from ari_agent.calls.consultation import Consultation
-from ari_agent.calls.handoff import (
+from ari_agent.calls.media.announcement import connected_cue
+from ari_agent.calls.media.commands import TargetListens
+from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.media.speech_watch import SpeechLimits
+from ari_agent.calls.session_events import HandoffTold, TargetTold
+from ari_agent.calls.transfer.asked_transfer import TellOutcome, failed
+from ari_agent.calls.transfer.consultation import Consultation
+from ari_agent.calls.transfer.handoff import (
     WHY,
     AgentBridges,
     AgentCancels,
@@ -49,17 +54,12 @@ from ari_agent.calls.handoff import (
     TargetGone,
     Tell,
 )
-from ari_agent.calls.handoff import Phase as HandoffPhase
-from ari_agent.calls.handoff_plan import handoff_plan, option_of, with_messages_filled
-from ari_agent.calls.hold_music import HoldMusic
-from ari_agent.calls.invite_transfer import SUCCEEDED, ConsultingCall, InviteTransfer, Phase
-from ari_agent.calls.machine_detector import MachineDetector, Verdict
-from ari_agent.calls.media.announcement import connected_cue
-from ari_agent.calls.media.commands import TargetListens
-from ari_agent.calls.media.media_session import MediaSession
-from ari_agent.calls.media.speech_watch import SpeechLimits
-from ari_agent.calls.session_events import HandoffTold, TargetTold
-from ari_agent.calls.target_leg import TargetLeg
+from ari_agent.calls.transfer.handoff import Phase as HandoffPhase
+from ari_agent.calls.transfer.handoff_plan import handoff_plan, option_of, with_messages_filled
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.invite_transfer import SUCCEEDED, ConsultingCall, InviteTransfer, Phase
+from ari_agent.calls.transfer.machine_detector import MachineDetector, Verdict
+from ari_agent.calls.transfer.target_leg import TargetLeg
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.transfer_option import HandoffMessage
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ari_agent.calls.handoff import Phase, Plan, Speaker
+from ari_agent.calls.transfer.handoff import Phase, Plan, Speaker
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.transfer_option import HandoffMessage, HandoffPrompt
 from ari_agent.errors import CallError

@@ -6,8 +6,14 @@ from typing import Any, Final
 
 import pytest
 
-from ari_agent.calls.handoff import Phase, Plan, Speaker
-from ari_agent.calls.handoff_plan import HandoffNotSpoken, agentic_plan, handoff_plan, option_of, with_messages_filled
+from ari_agent.calls.transfer.handoff import Phase, Plan, Speaker
+from ari_agent.calls.transfer.handoff_plan import (
+    HandoffNotSpoken,
+    agentic_plan,
+    handoff_plan,
+    option_of,
+    with_messages_filled,
+)
 from ari_agent.contract.call_control import TransferRequest
 
 STATIC: Final = {"type": "static_message", "message": "{{name}} is on the line."}

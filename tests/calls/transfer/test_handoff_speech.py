@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.handoff_speech import handoff_voice, synthesized
+from ari_agent.calls.transfer.handoff_speech import handoff_voice, synthesized
 from ari_agent.contract.agent import Agent
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.synthesizer import Spoken, Voice

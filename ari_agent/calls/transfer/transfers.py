@@ -12,14 +12,14 @@ from typing import Final, Protocol
 from ari_agent.asterisk.events import AriEvent, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.refer import outcome_after_bye, was_told
-from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.caller_transfer import CallerTransfer
-from ari_agent.calls.invite_transfer import InviteTransfer
-from ari_agent.calls.refer_transfer import ReferTransfer
 from ari_agent.calls.session_events import HandoffTold, TargetTold
 from ari_agent.calls.state import CallState
-from ari_agent.calls.warm_transfer import WarmTransfer
+from ari_agent.calls.transfer.asked_transfer import AskedTransfer, TellOutcome, failed
+from ari_agent.calls.transfer.caller_transfer import CallerTransfer
+from ari_agent.calls.transfer.invite_transfer import InviteTransfer
+from ari_agent.calls.transfer.refer_transfer import ReferTransfer
+from ari_agent.calls.transfer.warm_transfer import WarmTransfer
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.phone_number import PhoneNumber

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Any
 
-from ari_agent.calls.agentic_transfer import AgenticTransferRefused
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.session_dependencies import FindAgent
-from ari_agent.calls.transfer_agent_call import TransferAgentOrder
+from ari_agent.calls.transfer.agentic_transfer import AgenticTransferRefused
+from ari_agent.calls.transfer.transfer_agent_call import TransferAgentOrder
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.response_engine import AudioWebsocketEngine

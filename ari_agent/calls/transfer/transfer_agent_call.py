@@ -26,10 +26,7 @@ from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.events import ChannelDestroyed, StasisEnd
 from ari_agent.asterisk.names import media_channel_id
-from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.call_requests import CallerGone
-from ari_agent.calls.consultation import Consultation
-from ari_agent.calls.handoff import AgentBridges, ConsultationFailed
 from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, TransferDecided
 from ari_agent.calls.media.commands import TransferGoesOn
 from ari_agent.calls.media.media_session import MediaSession
@@ -39,6 +36,9 @@ from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import ConsultationBegins, ConsultationOver
 from ari_agent.calls.state import CallState, Routed
 from ari_agent.calls.teardown import Teardown
+from ari_agent.calls.transfer.asked_transfer import TellOutcome, failed
+from ari_agent.calls.transfer.consultation import Consultation
+from ari_agent.calls.transfer.handoff import AgentBridges, ConsultationFailed
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest

@@ -9,11 +9,11 @@ import pytest
 
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisStart
 from ari_agent.asterisk.header_reader import SipHeaders
-from ari_agent.calls.asked_transfer import TellOutcome
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.invite_transfer import InviteTransfer
 from ari_agent.calls.state import CallState
-from ari_agent.calls.transfers import Transfers
+from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.invite_transfer import InviteTransfer
+from ari_agent.calls.transfer.transfers import Transfers
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.routing.dial_policy import Dial, DialRules

@@ -10,7 +10,7 @@ import pytest
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent, parse_event
-from ari_agent.calls.machine_detector import MachineDetector, Verdict
+from ari_agent.calls.transfer.machine_detector import MachineDetector, Verdict
 
 
 def event(kind: str, detector: MachineDetector, **fields: Any) -> AriEvent:

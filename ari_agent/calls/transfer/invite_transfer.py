@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.media_encryption import WITHOUT_KEYS
 from ari_agent.asterisk.target import NO_ANSWER, Target, failure
-from ari_agent.calls.asked_transfer import AskedTransfer, TellOutcome, failed
 from ari_agent.calls.caller_leg import CallerLeg
-from ari_agent.calls.hold_music import HoldMusic
 from ari_agent.calls.session_events import TargetNews, TargetTold
-from ari_agent.calls.target_leg import Gone, TargetLeg
+from ari_agent.calls.transfer.asked_transfer import AskedTransfer, TellOutcome, failed
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.target_leg import Gone, TargetLeg
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.errors import AsteriskError, ChannelGone
 

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import ANSWERED, DECLINED, PROGRESS, progress_of
-from ari_agent.calls.asked_transfer import TellOutcome, failed
 from ari_agent.calls.channel_end import end_channel
-from ari_agent.calls.hold_music import HoldMusic
-from ari_agent.calls.invite_transfer import SUCCEEDED, ConsultingCall, InviteTransfer, Phase
-from ari_agent.calls.target_leg import TargetLeg
+from ari_agent.calls.transfer.asked_transfer import TellOutcome, failed
+from ari_agent.calls.transfer.hold_music import HoldMusic
+from ari_agent.calls.transfer.invite_transfer import SUCCEEDED, ConsultingCall, InviteTransfer, Phase
+from ari_agent.calls.transfer.target_leg import TargetLeg
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, ChannelGone

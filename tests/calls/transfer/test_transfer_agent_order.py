@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ari_agent.calls.agentic_transfer import AgenticTransferRefused
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.record import CallRecord, registered_call
-from ari_agent.calls.transfer_agent_call import TransferAgentOrder
-from ari_agent.calls.transfer_agent_order import order_transfer_agent
+from ari_agent.calls.transfer.agentic_transfer import AgenticTransferRefused
+from ari_agent.calls.transfer.transfer_agent_call import TransferAgentOrder
+from ari_agent.calls.transfer.transfer_agent_order import order_transfer_agent
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_option import TransferAgent
