@@ -6,6 +6,7 @@ One call stays one call, with the agent that it has.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -122,8 +123,9 @@ async def test_a_ringing_call_that_another_picks_up_is_over_and_no_other_begins(
         logged = len(stage.controller.log_text())
         await phone.dial(f"*74{number[1:]}")
         await stage.controller.logged(f"to={number}")
-        ring = (await stage.pbx.cli("core show channels concise")).partition(f"Local/{number}")[2].partition(";1")[0]
-        await stage.pbx.cli(f"dialplan set global RINGING_PHONE Local/{number}{ring}")
+        await phone.ringing()
+        [ringing_leg] = re.findall(r"(?m)^(Local/.*);1!", await stage.pbx.cli("core show channels concise"))
+        await stage.pbx.cli(f"dialplan set global RINGING_PHONE {ringing_leg}")
         await colleague.call("picks-up")
         await phone.answered()
         said = noise(0.5)

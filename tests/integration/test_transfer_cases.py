@@ -155,7 +155,7 @@ async def test_a_target_that_rings_too_long_is_cancelled(stage: Stage) -> None:
         (TO, {"allowed_outbound_country_list": ["DE"]}, "allowed_outbound_country_list"),
         ("sip:bob@203.0.113.1", {"allowed_outbound_country_list": ["US"]}, "allowed_outbound_country_list"),
         ("Local/101@desks", {}, "not allowed in a destination"),
-        ("+14155559999,101", {}, "not allowed in a destination"),
+        ("+14155559999,101", {}, "digits that are dialled after the answer"),
     ],
 )
 async def test_what_cannot_or_must_not_be_dialled_is_refused_in_words(

@@ -70,7 +70,7 @@ async def test_a_caller_who_hangs_up_meanwhile_cancels_the_transfer(stage: Stage
 
 async def test_a_transfer_that_never_left_is_not_told(stage: Stage) -> None:
     async with stage.connected(agent=WANTED) as call:
-        await call.agent.transfer("+14155559999", mode="warm")
+        await call.agent.transfer("+19005550123", mode="warm")
         assert (await call.agent.transfer_result())["status"] == "failed"
     events = await _until(stage, call.call_id, "call_ended")
     assert [delivery.event for delivery in events] == ["call_started", "call_ended"]
