@@ -16,6 +16,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,13 +35,18 @@ Script = Callable[["AgentCall"], Awaitable[None]]
 Message = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeardSound:
     """One piece of the caller's audio. time_s: monotonic clock; timestamp_ms: as the twilio protocol gives it."""
 
     time_s: float
     pcm: NDArray[np.int16]
     timestamp_ms: int | None = None
+
+    @cached_property  # of all pieces it is asked again with each new one
+    def level_dbfs(self) -> float:
+        """How loud it is."""
+        return level_dbfs(self.pcm)
 
 
 @dataclass(slots=True)
@@ -108,7 +114,7 @@ class AgentCall:
         """Until so much sound that is no silence came in."""
 
         def enough() -> bool:
-            loud = [piece for piece in self.heard if level_dbfs(piece.pcm) > SILENCE_FLOOR_DBFS]
+            loud = [piece for piece in self.heard if piece.level_dbfs > SILENCE_FLOOR_DBFS]
             return sum(len(piece.pcm) for piece in loud) >= seconds * self.rate_hz
 
         await self._until(enough, f"{seconds} s of sound", timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ DIGITS: Final = "0123456789*#ABCD"  # RFC 4733 section 3.2, event codes 0..15
 _HEADER: Final = struct.Struct("!BBHII")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeardPacket:
     """One packet as it arrived. time_s: monotonic clock; timestamp: RTP ticks of 1/8000 s."""
 
@@ -40,7 +41,7 @@ class HeardPacket:
             raise ValueError(f"unexpected first octet {first:#x}")
         return cls(time_s, second & 0x7F, bool(second & 0x80), sequence, timestamp, ssrc, datagram[12:])
 
-    @property
+    @cached_property  # of all packets it is asked again and again, until enough of them are loud
     def level_dbfs(self) -> float:
         """Of a mu-law frame; the quietest possible for anything else."""
         return level_dbfs(ulaw_decode(self.payload)) if self.payload_type == ULAW else -120.0

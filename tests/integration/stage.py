@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
+
+from ari_agent.contract.parsing.redacted_url import basic_authorization
 from ari_agent.demo.pbx import Pbx
 from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Script, listen
 from tests.fakes.controller import Controller
@@ -236,13 +239,16 @@ class Stage:
 
     async def idle(self, *, timeout_s: float = 5.0) -> None:
         """Until Asterisk has no channel left; AssertionError names those that stay."""
-        async with asyncio.timeout(timeout_s + 5):
+        headers = {"Authorization": basic_authorization(self.pbx.ari_username, self.pbx.ari_password)}
+        async with asyncio.timeout(timeout_s + 5), aiohttp.ClientSession(headers=headers) as http:
             for _ in range(int(timeout_s / 0.1)):
-                listing = await self.pbx.cli("core show channels concise")
-                if not listing.strip():
+                # Over ARI, because a program that is started for each look costs more than most tests.
+                async with http.get(f"{self.pbx.ari_url}/channels") as response:
+                    left = await response.json()
+                if not left:
                     return
                 await asyncio.sleep(0.1)
-        raise AssertionError(f"channels left: {listing}")
+        raise AssertionError(f"channels left: {[channel['name'] for channel in left]}")
 
     async def clear(self) -> None:
         """Bring everything back to where it was after a test that failed half-way.
