@@ -21,7 +21,7 @@ VERSION_OF = $$($(1) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
 HAS_OTHER = other="$(call VERSION_OF,$(OTHER_PYTHON))"; [ -n "$$other" ] && [ "$$other" != "$(call VERSION_OF,$(PYTHON_IN))" ]
 
 # More workers than there are cores: many tests wait. Twice more, where a machine that has too much to do failed one.
-ON_EVERY_CORE := -n $(shell expr $$(nproc) + 3) --reruns 2 -m 'not asterisk'
+ON_EVERY_CORE := -n $(shell expr $$(nproc) + 2) --reruns 2 -m 'not asterisk'
 # Which branches they take. Measuring doubles the time of what is pure Python, so it is done where properties have few
 # examples: on the second interpreter, or by `make coverage`. Prints the figure, and fails where a pure module has a gap.
 MEASURED := --hypothesis-profile quick -p pytest_cov --cov --cov-report=

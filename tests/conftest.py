@@ -20,7 +20,7 @@ __all__ = ["bare_database_url", "database_url", "empty_database", "kept_database
 # The processes that tests start run in folders of their own, and what is tested is this tree, wherever it is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
-settings.register_profile("usual", deadline=None, max_examples=40)
+settings.register_profile("usual", deadline=None, max_examples=30)
 settings.register_profile("quick", deadline=None, max_examples=15)
 settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile("usual")
