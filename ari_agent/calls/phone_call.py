@@ -346,11 +346,14 @@ class PhoneCall(CallSession):
             await self.caller_hung_up()
             return
         except AsteriskError as error:
-            self._log.error("caller is back but not joined to the agent: %s", error)
-            reason = DisconnectionReason.ERROR_RETELL
-            await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            await self._not_joined(error)
             return
         self._caller_returns(HoldReason.TRANSFER)
+
+    async def _not_joined(self, error: AsteriskError) -> None:
+        """End the call of a caller who is back from a transfer, and cannot be brought together with the agent."""
+        self._log.error("caller is back but not joined to the agent: %s", error)
+        await self._end(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why=str(error)))
 
     def await_outcome(self, within_ms: float) -> None:
         """Post OutcomeOverdue in so many milliseconds. See TransferringCall."""

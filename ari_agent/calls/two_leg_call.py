@@ -277,9 +277,7 @@ class TwoLegCall(PhoneCall):
         try:
             await self._leg.rejoin_agent()
         except AsteriskError as error:
-            self._log.error("caller is back but not joined to the agent: %s", error)
-            reason = DisconnectionReason.ERROR_RETELL
-            await self._end(Teardown(reason, continues_in_dialplan=True, why=str(error)))
+            await self._not_joined(error)
             return
         self._caller_returns(HoldReason.TRANSFER)
 
