@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -170,7 +171,7 @@ class Pbx:
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{process}/comm").read_text().strip() == "asterisk":
                     return process
-                waiting += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+                waiting += _children(process)
         return None
 
     @property
@@ -203,13 +204,14 @@ class Pbx:
         await self.stop()
 
     async def start(self) -> None:
-        """Make the root if it is missing, configure, start, and return when calls can come in."""
-        if self.running:
+        """Make the root if it is missing, configure, start, and return when calls can come in; `restart` if killed."""
+        if self._run_directory is not None:
+            if not self.running:
+                await self.restart()
             return
         self.root = Path((await self._install("root")).strip())
-        if self._run_directory is None:
-            self._run_directory = RunDirectory.make(self._cache / "runs")
-            self._run = self._run_directory.path
+        self._run_directory = RunDirectory.make(self._cache / "runs")
+        self._run = self._run_directory.path
         try:
             self._choose_ports()
             await self._configure()
@@ -234,8 +236,11 @@ class Pbx:
         """End Asterisk by SIGKILL: no BYE, no closing handshake, as in a crash. `restart` starts it again."""
         if self._asterisk is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            self._asterisk.kill()
+        # The first process of its namespace dies after all others of it, and `unshare` after that one: the ports are
+        # then free. Killing `unshare` would leave Asterisk to die a little later.
+        with contextlib.suppress(OSError):
+            for process in _children(self._asterisk.pid) or [self._asterisk.pid]:
+                os.kill(process, signal.SIGKILL)
         await self._asterisk.wait()
         self._asterisk = None
 
@@ -381,6 +386,10 @@ class Pbx:
             log.warning("Asterisk did not stop within %.0f s and is killed", STOP_TIMEOUT_S)
         finally:
             await self.kill()
+
+
+def _children(process: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
 
 
 def cache_folder() -> Path:

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,7 @@ import pytest
 
 from ari_agent.demo.pbx import Pbx, cache_folder
 from ari_agent.demo.pbx_errors import PbxError, PortBusy
+from ari_agent.demo.ports import TCP_AND_UDP, free_port
 
 pytestmark = pytest.mark.asterisk
 
@@ -141,14 +142,33 @@ async def test_restart_keeps_addresses_and_passwords() -> None:
         assert await ari_status(pbx, pbx.ari_password) == 200
 
 
-async def test_a_killed_asterisk_is_gone_at_once_and_can_be_started_again() -> None:
+@pytest.mark.parametrize("again", [Pbx.start, Pbx.restart])
+async def test_a_killed_asterisk_is_gone_at_once_and_can_be_started_again(
+    again: Callable[[Pbx], Awaitable[None]],
+) -> None:
     async with private_pbx() as pbx:
+        before = (pbx.ari_url, pbx.ari_password, pbx.sip_port)
         await pbx.kill()
         assert not pbx.running
-        with pytest.raises(aiohttp.ClientError):
-            await ari_status(pbx, pbx.ari_password)
-        await pbx.restart()
+        assert free_port(pbx.ari_bind, pbx.ari_port, "ARI_PORT") == pbx.ari_port
+        assert free_port(pbx.bind, pbx.sip_port, "SIP_PORT", TCP_AND_UDP) == pbx.sip_port
+        await again(pbx)
+        assert (pbx.ari_url, pbx.ari_password, pbx.sip_port) == before
         assert await ari_status(pbx, pbx.ari_password) == 200
+
+
+async def test_a_start_after_a_kill_that_fails_may_be_tried_again() -> None:
+    async with private_pbx() as pbx:
+        password = pbx.ari_password
+        await pbx.kill()
+        modules = pbx.work_path.parent / "etc" / "modules.conf"
+        shipped = modules.read_text()
+        modules.write_text("[modules]\nautoload = no\nrequire = no_such_module.so\n")
+        with pytest.raises(PbxError, match="no_such_module"):
+            await pbx.start()
+        modules.write_text(shipped)
+        await pbx.start()
+        assert await ari_status(pbx, password) == 200
 
 
 @pytest.mark.parametrize(
