@@ -104,12 +104,10 @@ class ArtefactStore:
     async def delete(self, names: Sequence[ArtefactName]) -> None:
         """Remove artefacts; those that are not there are no failure."""
         with _failures("artefacts were not removed"):
-            for name in names:  # S3 alone takes many at once
-                with contextlib.suppress(FileNotFoundError):
-                    await obstore.delete_async(self._store, name.path)
-            for call_id in {name.call_id for name in names} if self._folder else ():
-                with contextlib.suppress(OSError):  # not empty, or gone
-                    await asyncio.to_thread((self._folder / call_id).rmdir)  # type: ignore[operator]
+            if self._folder is None:
+                await obstore.delete_async(self._store, [name.path for name in names])
+            else:
+                await asyncio.to_thread(_remove, [self._folder / name.path for name in names])
 
     async def _list(self, prefix: str | None) -> AsyncIterator[Stored]:
         with _failures("artefacts cannot be listed"):
@@ -149,6 +147,14 @@ def _move(file: Path, to: Path) -> None:
             os.fsync(copied.fileno())
         part.replace(to)
         file.unlink()
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in {file.parent for file in files}:
+        with contextlib.suppress(OSError):  # more is in it, or it is gone
+            folder.rmdir()
 
 
 @contextlib.contextmanager
