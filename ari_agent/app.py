@@ -302,6 +302,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             probes=_probes(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
+                lambda: metric_samples.of_quality(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),

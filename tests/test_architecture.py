@@ -249,6 +249,7 @@ WAITING: Final = (
     "calls.outbound_call",
     "calls.pending_answers",
     "calls.phone_call",
+    "calls.quality_histograms",
     "calls.quality_watch",
     "calls.reconciliation",
     "calls.record_writer",

@@ -30,6 +30,7 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
+from ari_agent.calls.quality_histograms import QualityHistograms
 from ari_agent.calls.reconciliation import DETOURS, Reconciliation
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
@@ -69,6 +70,7 @@ class Switchboard:
     """The owner of all calls of this process.
 
     new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
+    quality: of their audio.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Switchboard:
         self._stopping = False
         self._ended_media_totals: Counter[str] = Counter()
         self.ended_calls = 0
+        self.quality = QualityHistograms()
 
     def media_totals(self) -> Mapping[str, int]:
         """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
@@ -213,6 +216,8 @@ class Switchboard:
             if session.media:
                 self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
+            if session.record and session.record.media_quality:
+                self.quality.observe(session.record.media_quality)
             for channel_id in {first_channel_id, session.channel_id}:
                 if self._by_channel.get(channel_id) is session:
                     del self._by_channel[channel_id]
