@@ -37,6 +37,7 @@ from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
+from ari_agent.calls.trace_steps import steps_of
 from ari_agent.calls.transfer.agentic_transfer import CallsBeside
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.two_leg_call import TwoLegCall
@@ -209,10 +210,11 @@ class Switchboard:
         self._start_task(self._run_session(session))
 
     async def _run_session(self, session: CallSession) -> None:
-        first_channel_id = session.channel_id
+        first_channel_id, began_ms = session.channel_id, self._services.now_ms()
         try:
             await session.run()
         finally:
+            self._trace(session.record, began_ms)
             if session.media:
                 self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
@@ -223,6 +225,14 @@ class Switchboard:
                     del self._by_channel[channel_id]
             if self._by_call.get(session.call_id) is session:
                 del self._by_call[session.call_id]
+
+    def _trace(self, call: Call | None, began_ms: int) -> None:
+        """Trace a call that has ended, if there are traces."""
+        services = self._services
+        if call and services.trace:
+            ended_ms = services.now_ms()
+            for step in steps_of(call, began_ms=began_ms, ended_ms=ended_ms, numbers=services.trace_numbers):
+                services.trace(step)
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
