@@ -214,7 +214,6 @@ class Switchboard:
         try:
             await session.run()
         finally:
-            self._trace(session.record, began_ms)
             if session.media:
                 self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
@@ -225,6 +224,7 @@ class Switchboard:
                     del self._by_channel[channel_id]
             if self._by_call.get(session.call_id) is session:
                 del self._by_call[session.call_id]
+            self._trace(session.record, began_ms)
 
     def _trace(self, call: Call | None, began_ms: int) -> None:
         """Trace a call that has ended, if there are traces."""

@@ -15,9 +15,11 @@ from ari_agent.calls.quality_watch import LOOK_EACH_S
 from tests.fakes.lossy_link import LossyLink, Weather, lossy_link, missing
 from tests.fakes.rtcp_reporter import reporting
 from tests.fakes.sip_caller import media_address
-from tests.fakes.sound import noise
+from tests.fakes.sipp_callee import answers
+from tests.fakes.sound import noise, ulaw_encode
 from tests.integration.stage import Connected, Stage, staged
 from tests.integration.target import TO, connected_with_target
+from tests.integration.test_outbound import trunk
 
 PERFECT = 4.41
 BAD_DAYS = {
@@ -139,3 +141,14 @@ async def test_what_caller_and_target_hear_of_each_other_does_not_count(stage: S
         await call.caller.hang_up()
     quality = await of_call(stage, call)
     assert quality["agent_to_caller"]["packets"] < before + 50
+
+
+async def test_a_call_that_we_place_has_the_quality_of_both_directions_too(stage: Stage) -> None:
+    (stage.pbx.work_path / "words.ulaw").write_bytes(ulaw_encode(noise(5)))
+    async with trunk(stage, answers(talk_ms=1000, sound="words.ulaw")) as line:
+        quality = (await line.ended())["media_quality"]
+        await line.far_end.done()
+    assert quality["codec"] == "ulaw"
+    assert quality["caller_to_agent"]["packets"] > 20
+    assert quality["caller_to_agent"]["mos"] == PERFECT
+    assert quality["agent_to_caller"]["packets"] > 20
