@@ -20,7 +20,9 @@ _LONGEST_NO_AUDIO_BYTES: Final = 12
 """Comfort noise (RFC 3389) has 1 to 11 bytes and a telephone-event (RFC 4733) 4; 20 ms of G.729 are 20."""
 _NAMES: Final = {"lp": "rxploss", "rlp": "txploss"}
 _FIELD: Final = re.compile(r"(\w+)=([\d.]+)(?:;|$)")
-_LOST_SIGN: Final = 1 << 23
+_NEGATIVE: Final = 1 << 23
+"""From here on, a count of lost packets is a negative one: duplicates came. RTCP has 24 bits with a sign, and Asterisk
+counts without signs."""
 
 
 class RtpStatistics(BaseModel):
@@ -67,9 +69,11 @@ class RtpStatistics(BaseModel):
         return any((self.rxjitter, self.rxmes, self.rtt))
 
     @property
-    def reported_lost(self) -> int:
-        """Return how many packets the far end has reported as lost; 0 where it received duplicates instead.
+    def lost(self) -> int:
+        """Return how many packets of the far end's never came, as of Asterisk's last report."""
+        return self.rxploss if 0 <= self.rxploss < _NEGATIVE else 0
 
-        RTCP counts in 24 bits with a sign, of which Asterisk knows nothing.
-        """
-        return 0 if self.txploss >= _LOST_SIGN else max(0, self.txploss)
+    @property
+    def reported_lost(self) -> int:
+        """Return how many packets the far end has reported as lost."""
+        return self.txploss if 0 <= self.txploss < _NEGATIVE else 0

@@ -334,6 +334,7 @@ class PhoneCall(CallSession):
             raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
         self._digits.clear()
         await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        await self._quality.finish()
         self._timeline.sent_on(self._services.now_ms())
         if self._record:
             self._record.transfer_started(request)

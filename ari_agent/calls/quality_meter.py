@@ -48,7 +48,7 @@ class QualityMeter:
         )
 
     def _from_caller(self, stats: MediaStats) -> StreamQuality:
-        lost = max(stats.packets_lost, sum(each.rxploss for each in self._channels.values()))
+        lost = max(stats.packets_lost, sum(each.lost for each in self._channels.values()))
         sent = stats.packets_received - stats.packets_duplicate + lost
         unheard = lost + stats.packets_late
         # G.107 7.5: the mean length of the bursts over that of random loss, which is 1 / (1 - loss).

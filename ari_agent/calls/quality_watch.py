@@ -49,8 +49,10 @@ class QualityWatch:
             return
         self._meter = QualityMeter(self.media.codec)
         await self._learn_codec(self._meter)  # when the call is over, it is too late to ask
-        while not self._final:
+        while True:
             await asyncio.sleep(LOOK_EACH_S)
+            if self._final:
+                return
             await self._look(self._meter)
             if self.quality:
                 self._tell(self.quality)

@@ -38,6 +38,9 @@ def test_any_value_is_read_without_a_crash(value: str) -> None:
     RtpStatistics.of_variable(value)
 
 
-@pytest.mark.parametrize(("reported", "lost"), [(0, 0), (24, 24), (0xFFFFFF, 0), (0x800000, 0), (-1, 0)])
-def test_a_far_end_that_received_more_than_was_sent_has_lost_nothing(reported: int, lost: int) -> None:
-    assert RtpStatistics(txploss=reported).reported_lost == lost
+@pytest.mark.parametrize(
+    ("counted", "lost"), [(0, 0), (24, 24), (0xFFFFFF, 0), (0x800000, 0), (-1, 0), (0xFFFFFFFF, 0)]
+)
+def test_who_received_more_than_was_sent_has_lost_nothing(counted: int, lost: int) -> None:
+    assert RtpStatistics(txploss=counted).reported_lost == lost
+    assert RtpStatistics(rxploss=counted).lost == lost
