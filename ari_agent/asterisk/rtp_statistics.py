@@ -69,6 +69,11 @@ class RtpStatistics(BaseModel):
         return any((self.rxjitter, self.rxmes, self.rtt))
 
     @property
+    def from_far_end(self) -> tuple[float, ...]:
+        """Return the counters that change only if something comes from the far end, be it RTP or RTCP."""
+        return self.rxcount, self.rxoctetcount, self.rxjitter, self.rxmes, self.rtt
+
+    @property
     def lost(self) -> int:
         """Return how many packets of the far end's never came, as of Asterisk's last report."""
         return self.rxploss if 0 <= self.rxploss < _NEGATIVE else 0
