@@ -31,7 +31,12 @@ _UNMASKED: Final = 2
 
 
 def steps_of(call: Call, *, began_ms: int, ended_ms: int, numbers: NumbersTold) -> Iterator[Step]:
-    """Return the steps of a call that is over, the root first. began_ms, ended_ms: of our work for it."""
+    """Return the steps of a call that is over, the root first; none of one that goes on without us.
+
+    began_ms, ended_ms: of our work for it.
+    """
+    if call.end_timestamp is None:
+        return
     reason = call.disconnection_reason
     error = reason.value if reason and reason.call_status is CallStatus.ERROR else None
     about = _about(call, numbers)
@@ -40,8 +45,7 @@ def steps_of(call: Call, *, began_ms: int, ended_ms: int, numbers: NumbersTold) 
     yield from _ring(call.call_id, [event for event in events if event.leg == "caller"])
     yield from _transfers(call.call_id, events)
     yield from _turns(call)
-    if call.end_timestamp is not None:
-        yield Step(call.call_id, "end", call.end_timestamp, max(ended_ms, call.end_timestamp))
+    yield Step(call.call_id, "end", call.end_timestamp, max(ended_ms, call.end_timestamp))
 
 
 def _about(call: Call, numbers: NumbersTold) -> Mapping[str, Attribute]:

@@ -61,12 +61,21 @@ def test_a_call_that_failed_says_why() -> None:
     assert steps(disconnection_reason="error_llm_websocket_open")[0].error == "error_llm_websocket_open"
 
 
-def test_a_call_that_is_not_over_has_no_end() -> None:
-    nothing: dict[str, Any] = dict.fromkeys(
-        ("start_timestamp", "end_timestamp", "duration_ms", "disconnection_reason", "direction")
-    )
-    (root,) = steps("none", **nothing, call_type="web_call", from_number=None)
-    assert (root.error, "ari_agent.direction" in root.attributes) == (None, False)
+def test_a_call_that_two_people_go_on_with_has_no_steps_yet() -> None:
+    assert steps(end_timestamp=None, duration_ms=None, disconnection_reason=None) == []
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    unknown: dict[str, Any] = dict.fromkeys(("direction", "from_number", "to_number", "start_timestamp", "duration_ms"))
+    about = steps("full", call_type="web_call", **unknown)[0].attributes
+    assert about.keys() == {
+        "ari_agent.call_id",
+        "ari_agent.call_type",
+        "ari_agent.agent_id",
+        "ari_agent.agent_version",
+        "ari_agent.call_status",
+        "ari_agent.disconnection_reason",
+    }
 
 
 @pytest.mark.parametrize(
