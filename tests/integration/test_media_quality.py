@@ -113,6 +113,7 @@ async def test_whoever_hangs_up_the_record_has_all_that_was_counted(stage: Stage
             await stage.controller.post(f"/v2/stop-call/{call.call_id}", expect=204)
             await call.caller.bye()
     quality = await of_call(stage, call)
+    assert (await stage.events.event("call_ended", call_id=call.call_id)).call["media_quality"] == quality
     await counted(stage, before)
     heard_from, heard_to = quality["caller_to_agent"], quality["agent_to_caller"]
     assert 4 <= heard_from["lost"] <= 8
