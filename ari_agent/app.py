@@ -49,6 +49,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
+from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -56,6 +57,7 @@ from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
+from ari_agent.otlp import started_traces
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
@@ -126,7 +128,8 @@ async def controller(
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
         http = await stack.enter_async_context(http_client())
-        delivery = _delivery(store, http, settings)
+        trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
+        delivery = _delivery(store, http, settings, trace)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
         ari = _ari(settings)
@@ -138,7 +141,7 @@ async def controller(
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, trace)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -173,11 +176,12 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     dial_guard: DialGuard
+    trace: Trace | None
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
         """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
-        return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms)
+        return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms, trace=self.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,8 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
+        trace=shared.trace,
+        trace_numbers=settings.trace_numbers,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -302,6 +308,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             probes=_probes(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
+                lambda: metric_samples.of_quality(calls.switchboard),
                 lambda: metric_samples.of_slots(calls.slots),
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
@@ -393,9 +400,9 @@ async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> Asy
         await gather(recognizer.close(), synthesizer.close())
 
 
-def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> Delivery:
+def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
     api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
-    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery
 

@@ -257,6 +257,12 @@ class Settings(BaseSettings):
     connections_per_address: int = Field(
         500, ge=0, le=1_000_000, description="HTTP connections of one address at the same time; 0 = any number"
     )
+    traces: Annotated[Literal["off", "on"], BeforeValidator(_lower)] = Field(
+        "off", description="a trace of each call, to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"
+    )
+    trace_numbers: Annotated[Literal["none", "masked", "full"], BeforeValidator(_lower)] = Field(
+        "none", description="whether traces tell the numbers of calls; masked: their last two digits"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="the least severe log lines that are written"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import Metric
 
 from ari_agent.api.dependencies import Sample
 from ari_agent.artefacts.spool import Spool
@@ -23,6 +25,11 @@ def of_calls(switchboard: Switchboard) -> Iterator[Sample]:
         else:
             labels = {"counter": name}
             yield Sample("media_total", "Media counters, summed over all calls.", value, "counter", labels)
+
+
+def of_quality(switchboard: Switchboard) -> Iterable[Metric]:
+    """Histograms of the quality of the audio of calls that ended."""
+    return switchboard.quality.collect()
 
 
 def of_slots(slots: Slots) -> Iterator[Sample]:

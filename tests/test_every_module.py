@@ -37,6 +37,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/transfer/agentic_transfer": ("integration/test_agentic_transfer", "who hears whom is Asterisk's doing"),
     "calls/transfer/transfer_agent_call": ("integration/test_agentic_transfer", "its audio goes through Asterisk"),
+    "calls/quality_watch": (
+        "integration/test_media_quality",
+        "when it looks is told by what a record holds at its end",
+    ),
     "calls/call_requests": ("calls/test_switchboard", "values that the switchboard posts to a call"),
     "calls/transfer/caller_transfer": (
         "integration/test_caller_transfers",

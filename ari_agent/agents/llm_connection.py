@@ -20,7 +20,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -44,6 +44,7 @@ class ReconnectPolicy:
     redials: for each kind of loss, how often it is redialled before the loss counts as the end; a connection that has
     lasted a minute starts that count anew. attempts: for the first connection, retry_after_s apart.
     silent_for_s: a server that asked for `auto_reconnect` and sent nothing for so long is lost.
+    headers: sent with each handshake, beside the URL's authorization.
     """
 
     redials: Mapping[type[AgentError], int]
@@ -52,6 +53,7 @@ class ReconnectPolicy:
     retry_after_s: float = 3.0
     ping_every_s: float = 2.0
     silent_for_s: float = 5.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 CALL_POLICY: Final = ReconnectPolicy(redials={AgentLost: 2, AgentCutOff: 4})
@@ -146,7 +148,10 @@ class LlmConnection:
         log.warning("text agent: attempt %d of %d: %s", state.attempt_number, self._policy.attempts, error)
 
     async def _dial(self) -> LlmSocket:
-        return await LlmSocket.connect(self._http, self._url, timeout_s=self._policy.connect_timeout_s)
+        policy = self._policy
+        return await LlmSocket.connect(
+            self._http, self._url, timeout_s=policy.connect_timeout_s, headers=policy.headers
+        )
 
     def _take_up(self, socket: LlmSocket) -> _OpenConnection:
         self.config = LlmConfig()

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -59,8 +60,15 @@ class LlmSocket:
         return f"<LlmSocket {self._shown_url} {'closed' if self._socket.closed else 'open'}>"
 
     @classmethod
-    async def connect(cls, http: aiohttp.ClientSession, url: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> LlmSocket:
-        """Dial and shake hands. timeout_s: for all of it.
+    async def connect(
+        cls,
+        http: aiohttp.ClientSession,
+        url: str,
+        *,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+    ) -> LlmSocket:
+        """Dial and shake hands. timeout_s: for all of it. headers: beside the authorization that the URL holds.
 
         Raises:
             AgentUnreachable, AgentRefused.
@@ -71,7 +79,7 @@ class LlmSocket:
             async with asyncio.timeout(timeout_s):
                 socket = await http.ws_connect(
                     destination.target,
-                    headers=destination.authorization,
+                    headers={**(headers or {}), **destination.authorization},
                     max_msg_size=MAX_MESSAGE_BYTES,
                     heartbeat=20.0,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),

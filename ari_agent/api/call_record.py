@@ -16,7 +16,7 @@ from ari_agent.errors import CallNotOngoing, UnknownCall
 async def call_record(request: web.Request, call_id: str) -> Call:
     """Return the record of a call as it is stored, or, before the first one is stored, as it will be.
 
-    The signalling of a call that goes on is that of now: it is stored with what happens next.
+    Signalling and audio quality of a call that goes on are those of now: they are stored with what happens next.
 
     Raises:
         UnknownCall: there is no such call.
@@ -27,7 +27,7 @@ async def call_record(request: web.Request, call_id: str) -> Call:
     if call is None:
         raise UnknownCall(call_id)
     if live and live.sip and call.disconnection_reason is None:
-        return call.model_copy(update={"sip": live.sip})
+        return call.model_copy(update={"sip": live.sip, "media_quality": live.media_quality})
     return call
 
 

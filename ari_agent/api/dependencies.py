@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from aiohttp import web
+from prometheus_client.core import Metric
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
@@ -128,8 +129,8 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-MetricsSource = Callable[[], Iterable[Sample] | Awaitable[Iterable[Sample]]]
-"""Asked once a scrape; nothing is counted for it anywhere else."""
+MetricsSource = Callable[[], Iterable[Sample | Metric] | Awaitable[Iterable[Sample]]]
+"""Asked once a scrape. A Metric is shown as it is, whole and under its own name, as histograms are."""
 
 Probe = Callable[[], Awaitable[str | None]]
 """None when all is well, else what is missing, in a few words that an administrator understands."""

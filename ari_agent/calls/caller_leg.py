@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import TRANSFER_CONTEXT, CallerTransfers, handling, undone
+from ari_agent.asterisk.codecs import NEGOTIATED, first_codec
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
@@ -150,11 +151,19 @@ class CallerLeg:
         return await is_encrypted(self._ari, self.channel_id)
 
     async def rtp_statistics(self) -> RtpStatistics | None:
-        """Return what Asterisk has received from the caller; None where it does not say."""
+        """Return what Asterisk has counted of the caller's audio; None where it does not say."""
         try:
             return await self._ari.rtp_statistics(self.channel_id)
         except AsteriskError as error:
             log.info("RTP statistics not read: %s", error)
+            return None
+
+    async def codec(self) -> str | None:
+        """Return the codec of the caller's phone, under Asterisk's name; None where Asterisk does not say."""
+        try:
+            return first_codec(await self._ari.read_variable(self.channel_id, NEGOTIATED) or "")
+        except AsteriskError as error:
+            log.info("codec not read: %s", error)
             return None
 
     async def rejoin_bridge(self) -> None:

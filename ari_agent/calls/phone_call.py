@@ -34,12 +34,13 @@ from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, Aud
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.quality_watch import QualityWatch
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.session_events import LastWordsHeard, OutcomeOverdue, SessionEvent
+from ari_agent.calls.session_events import LastWordsHeard, MediaMeasured, OutcomeOverdue, SessionEvent
 from ari_agent.calls.signs_of_life import SignsOfLife
 from ari_agent.calls.sip_timeline import SipTimeline
-from ari_agent.calls.state import CallState, TransferBegun, TransferFailed
+from ari_agent.calls.state import Answered, CallEvent, CallState, TransferBegun, TransferFailed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfer.asked_transfer import TellOutcome
 from ari_agent.calls.transfer.invite_transfer import InviteTransfer
@@ -76,6 +77,7 @@ class PhoneCall(CallSession):
         self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
         self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
+        self._quality = QualityWatch(self._leg, lambda quality: self.post(MediaMeasured(quality)))
 
     def post(self, event: SessionEvent) -> None:
         """Append an event to the call's queue; its timeline takes what concerns its legs as it comes."""
@@ -90,6 +92,16 @@ class PhoneCall(CallSession):
     def _note_signalling(self, event: AriEvent, leg: SipLeg) -> None:
         if self._timeline.feed(event, self._services.now_ms(), leg=leg) and self._record:
             self._record.signalled(self._timeline.events)
+        self._quality.note(event)
+
+    def _advance(self, event: CallEvent) -> None:
+        super()._advance(event)
+        if isinstance(event, Answered):
+            self._start_task(self._quality.run())
+
+    async def _media_measured(self, event: MediaMeasured) -> None:
+        if self._record:
+            self._record.measured_audio(event.quality)
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
         """Make the media half of the call, with the caller's audio over RTP."""
@@ -101,7 +113,7 @@ class PhoneCall(CallSession):
             on_event=self.post,
             new_agent=self._services.new_agent_leg,
         )
-        self.media = media
+        self.media = self._quality.media = media
         return media
 
     @property
@@ -322,6 +334,7 @@ class PhoneCall(CallSession):
             raise InvalidTransferTarget(request.to, NO_EXTENSIONS)
         self._digits.clear()
         await self._leg.leave_for_extension(context, request.to, self._last_variables(reason))
+        await self._quality.finish()
         self._timeline.sent_on(self._services.now_ms())
         if self._record:
             self._record.transfer_started(request)
@@ -390,6 +403,7 @@ class PhoneCall(CallSession):
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         if teardown.q850_cause is None and not teardown.continues_in_dialplan:  # gone already
             return
+        await self._quality.finish()
         cause = None if teardown.continues_in_dialplan else teardown.q850_cause
         self._timeline.ending()
         if not await self._leg.end(self._last_variables(teardown.reason), q850_cause=cause):
@@ -402,14 +416,12 @@ class PhoneCall(CallSession):
     async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
         if self._record:
             self._record.signalled(self._timeline.events, self._timeline.hangup(teardown, ended_ms))
+            self._record.measured_audio(self._quality.quality)
         await super()._close_record(teardown, ended_ms)
 
     def _last_variables(self, reason: DisconnectionReason | None) -> Mapping[str, str]:
         """Return the channel variables by which the dialplan learns what the call came to."""
-        return {
-            "ARI_AGENT_CALL_ID": self.call_id,
-            "ARI_AGENT_DISCONNECTION_REASON": reason.value if reason else "",
-        }
+        return {"ARI_AGENT_CALL_ID": self.call_id, "ARI_AGENT_DISCONNECTION_REASON": reason.value if reason else ""}
 
     async def _release_caller_leg(self) -> None:
         await self._leg.release()
@@ -433,4 +445,5 @@ class PhoneCall(CallSession):
         AudioFromElsewhere: _audio_from_elsewhere,
         NoAudioReceived: _no_audio_received,
         AudioStopped: _audio_stopped,
+        MediaMeasured: _media_measured,
     }

@@ -26,6 +26,7 @@ from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.media_quality import MediaQuality
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.sip_timeline import Hangup, HangupParty, SipEvent
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
@@ -178,6 +179,11 @@ class CallRecord:
         """Note how long the agent's turns took; None changes nothing."""
         if latency:
             self._change(latency=latency)
+
+    def measured_audio(self, quality: MediaQuality | None) -> None:
+        """Note the quality of the call's audio so far; None changes nothing."""
+        if quality:
+            self._change(media_quality=quality)
 
     def pressed(self, digit: str) -> None:
         """Note in the transcript that the caller pressed a key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import CallerTransfers
@@ -14,9 +14,12 @@ from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.trace_steps import NumbersTold
+from ari_agent.calls.traced_agent import AGENT, traced_agent
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.contract.trace import Trace, traceparent
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 
@@ -40,6 +43,7 @@ class SessionDependencies:
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
     """
 
     ari: Ari
@@ -58,9 +62,17 @@ class SessionDependencies:
     trunks: TrunkSync | None = None
     caller_transfers: CallerTransfers = "refuse"
     no_audio_after_s: float = NO_AUDIO_AFTER_S
+    trace: Trace | None = None
+    trace_numbers: NumbersTold = "none"
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
-        if self.speech and isinstance(spec.engine, CustomLlmEngine):
-            return self.speech.new_leg(spec, output, on_event)
-        return AudioAgentLeg(spec, output, on_event)
+        speech, headers = self.speech, None
+        if self.trace:
+            headers = traceparent(spec.call_id, AGENT)
+            on_event = traced_agent(spec.call_id, on_event, trace=self.trace, now_ms=self.now_ms)
+        if speech and isinstance(spec.engine, CustomLlmEngine):
+            if headers:
+                speech = replace(speech, habits=replace(speech.habits, headers=headers))
+            return speech.new_leg(spec, output, on_event)
+        return AudioAgentLeg(spec, output, on_event, headers=headers)

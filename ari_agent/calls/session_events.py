@@ -20,6 +20,7 @@ from ari_agent.calls.call_requests import (
 from ari_agent.calls.media.call_media import MediaEvent
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfer import handoff
+from ari_agent.contract.media_quality import MediaQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,13 @@ class ConsultationOver:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaMeasured:
+    """The quality of the call's audio was looked at, as every 10 s of a phone call. quality: since its answer."""
+
+    quality: MediaQuality
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -96,6 +104,7 @@ SessionEvent: TypeAlias = (
     | DestinationSilent
     | DialledChannelLost
     | MaxDurationReached
+    | MediaMeasured
     | TranscriptDue
     | LastWordsHeard
     | OutcomeOverdue

@@ -68,6 +68,6 @@ class SignsOfLife:
                 f"Asterisk goes on receiving audio from the caller ({packets} packets since the last look), and none "
                 "of it comes to the controller any more"
             )
-        if has_acted or statistics != before:
+        if has_acted or statistics.from_far_end != before.from_far_end:
             return None
         return "neither audio nor any other sign of life comes from the caller any more"

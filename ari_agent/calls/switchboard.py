@@ -30,12 +30,14 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
+from ari_agent.calls.quality_histograms import QualityHistograms
 from ari_agent.calls.reconciliation import DETOURS, Reconciliation
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
+from ari_agent.calls.trace_steps import steps_of
 from ari_agent.calls.transfer.agentic_transfer import CallsBeside
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.two_leg_call import TwoLegCall
@@ -69,6 +71,7 @@ class Switchboard:
     """The owner of all calls of this process.
 
     new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
+    quality: of their audio.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Switchboard:
         self._stopping = False
         self._ended_media_totals: Counter[str] = Counter()
         self.ended_calls = 0
+        self.quality = QualityHistograms()
 
     def media_totals(self) -> Mapping[str, int]:
         """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
@@ -206,18 +210,29 @@ class Switchboard:
         self._start_task(self._run_session(session))
 
     async def _run_session(self, session: CallSession) -> None:
-        first_channel_id = session.channel_id
+        first_channel_id, began_ms = session.channel_id, self._services.now_ms()
         try:
             await session.run()
         finally:
             if session.media:
                 self._ended_media_totals.update(_counters(session.media.stats))
             self.ended_calls += 1
+            if session.record and session.record.media_quality:
+                self.quality.observe(session.record.media_quality)
             for channel_id in {first_channel_id, session.channel_id}:
                 if self._by_channel.get(channel_id) is session:
                     del self._by_channel[channel_id]
             if self._by_call.get(session.call_id) is session:
                 del self._by_call[session.call_id]
+            self._trace(session.record, began_ms)
+
+    def _trace(self, call: Call | None, began_ms: int) -> None:
+        """Trace a call that has ended, if there are traces."""
+        services = self._services
+        if call and services.trace:
+            ended_ms = services.now_ms()
+            for step in steps_of(call, began_ms=began_ms, ended_ms=ended_ms, numbers=services.trace_numbers):
+                services.trace(step)
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

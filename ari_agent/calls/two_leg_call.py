@@ -293,6 +293,7 @@ class TwoLegCall(PhoneCall):
 
     async def _leave(self, media: MediaHalf) -> None:
         """Let the agent go, and the external media channel."""
+        await self._quality.finish()  # what Asterisk counts from now on is about the two
         try:
             await self._leg.release_media()
         except AsteriskError as error:

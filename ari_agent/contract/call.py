@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.media_quality import MediaQuality
 from ari_agent.contract.parsing.model import (
     AgentVersionNumber,
     ContractModel,
@@ -149,9 +150,10 @@ class Call(ContractModel):
     transfer_end_timestamp: Timestamp | None = None
     disconnection_reason: DisconnectionReason | None = None
 
-    # These two are no part of Retell's call object.
+    # These are no part of Retell's call object.
     hangup: Hangup | None = None
     sip: Many[SipEvent] | None = None
+    media_quality: MediaQuality | None = None
 
     transcript: str | None = None
     transcript_object: Many[Utterance] | None = None

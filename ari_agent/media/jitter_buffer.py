@@ -63,6 +63,7 @@ class JitterCounters:
 
     received: int = 0  # RTP packets of any kind
     lost: int = 0  # given up: never came, or too late to be told from that
+    lost_runs: int = 0  # how often packets in a row were given up
     late: int = 0  # came after they were given up; no longer in `lost`
     duplicate: int = 0
     reordered: int = 0  # came late, and still in time
@@ -277,6 +278,7 @@ class JitterBuffer:
             first = min(self._held, key=lambda sequence: (sequence - self._sequence) & 0xFFFF)
             hole = (first - self._sequence) & 0xFFFF
             self.counters.lost += hole
+            self.counters.lost_runs += 1
             for offset in range(max(0, hole - _MISORDER_MAX), hole):
                 self._missing[(self._sequence + offset) & 0xFFFF] = None
             while len(self._missing) > _MISORDER_MAX:

@@ -30,10 +30,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.parsing.redacted_url import shown_url
+from ari_agent.contract.trace import Trace
 from ari_agent.contract.webhook_event import QueuedEvent
 from ari_agent.errors import StoreError
 from ari_agent.webhooks.data_copy import with_data_copy
 from ari_agent.webhooks.signed_post import PostFailed, SignedPost
+from ari_agent.webhooks.traced_post import traced_post
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Delivery:
 
     api_key: signs each request when it is sent. copies_data: bodies about calls get `data`, see data_copy.py. now_ms:
     returns milliseconds since 1970. dice: uniform in [0, 1).
+    trace: takes each attempt about a call, as a step; None where there are no traces.
     delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
     """
 
@@ -103,6 +106,7 @@ class Delivery:
         max_in_flight_per_receiver: int = MAX_IN_FLIGHT_PER_RECEIVER,
         store_retry_s: float = STORE_RETRY_S,
         grace_s: float = GRACE_S,
+        trace: Trace | None = None,
     ) -> None:
         self._outbox = outbox
         self._post = SignedPost(session, api_key, now_ms)
@@ -114,6 +118,7 @@ class Delivery:
         self._max_in_flight_per_receiver = max_in_flight_per_receiver
         self._store_retry_s = store_retry_s
         self._grace_s = grace_s
+        self._trace = trace
         self._changed = asyncio.Event()
         self._in_flight: dict[asyncio.Task[None], QueuedEvent] = {}
         self.delivered = self.failed = self.died = 0
@@ -196,7 +201,16 @@ class Delivery:
         facts = {"call_id": event.call_id, "event": event.event.value, "attempt": queued.attempts + 1}
         try:
             body = with_data_copy(event.body) if self._copies_data else event.body
-            await self._post.notify(event.url, body, delivery_id=queued.delivery_id, timeout_s=event.timeout_ms / 1000)
+            name, which = f"webhook {event.event.value}", f"{queued.outbox_id}.{queued.attempts}"
+            step = traced_post(self._trace, event.call_id, name, which=which, url=event.url, now_ms=self._now_ms)
+            with step as headers:
+                await self._post.notify(
+                    event.url,
+                    body,
+                    delivery_id=queued.delivery_id,
+                    timeout_s=event.timeout_ms / 1000,
+                    headers=headers,
+                )
         except PostFailed as failure:
             await self._record_failure(queued, failure, facts)
         else:

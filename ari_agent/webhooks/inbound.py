@@ -26,13 +26,17 @@ from ari_agent.contract.inbound import (
 from ari_agent.contract.inbound_answer import Part, ReadAnswer, read_answer
 from ari_agent.contract.parsing.json_text import MalformedJson, compact_json
 from ari_agent.contract.parsing.redacted_url import shown_url
+from ari_agent.contract.trace import Trace
 from ari_agent.contract.webhook_event import delivery_id
 from ari_agent.contract.without_effect import in_words, override_without_effect
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.signed_post import ANSWER_LIMIT_BYTES, PostFailed, SignedPost
+from ari_agent.webhooks.traced_post import traced_post
 
 log = logging.getLogger(__name__)
 
+STEP: Final = "inbound webhook"
+"""The step of a call's trace."""
 TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
 """How long to wait before each further attempt."""
@@ -44,6 +48,7 @@ class InboundWebhook:
     """Sends the request of the inbound webhook, with retries.
 
     api_key: signs the request. timeout_s: of each attempt. retry_after_s: how long to wait before each further attempt.
+    trace: takes each attempt about a call, as a step; None where there are no traces.
     """
 
     def __init__(
@@ -54,7 +59,9 @@ class InboundWebhook:
         timeout_s: float = TIMEOUT_S,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
         now_ms: Callable[[], int] = now_ms,
+        trace: Trace | None = None,
     ) -> None:
+        self._now_ms, self._trace = now_ms, trace
         self._post = SignedPost(session, api_key, now_ms)
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
@@ -87,14 +94,17 @@ class InboundWebhook:
         body, delivered_as = compact_json(question), delivery_id(part, *facts.values())
 
         async def attempt() -> InboundWebhookAnswer:
+            which, call_id = str(retrying.statistics["attempt_number"]), facts.get("call_id", "")
             try:
-                answered = await self._post.send(
-                    url,
-                    body,
-                    delivery_id=delivered_as,
-                    timeout_s=self._timeout_s,
-                    answer_limit_bytes=ANSWER_LIMIT_BYTES,
-                )
+                with traced_post(self._trace, call_id, STEP, which=which, url=url, now_ms=self._now_ms) as headers:
+                    answered = await self._post.send(
+                        url,
+                        body,
+                        delivery_id=delivered_as,
+                        timeout_s=self._timeout_s,
+                        answer_limit_bytes=ANSWER_LIMIT_BYTES,
+                        headers=headers,
+                    )
                 read = _read(answered, part)
             except PostFailed as failure:
                 number = retrying.statistics["attempt_number"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +20,7 @@ DELIVERY_HEADER: Final = "X-Ari-Agent-Delivery"
 IGNORED_BYTES: Final = 64 * 1024
 IGNORED_FOR_S: Final = 1.0
 """How much of an answer that is not needed is read, and for how long, so that its connection can be used again."""
+NO_HEADERS: Final[Mapping[str, str]] = {}
 _MAY_SAY_WHEN: Final = frozenset({429, 503})  # RFC 6585 section 4, RFC 9110 section 15.6.4
 _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
@@ -63,42 +64,54 @@ class SignedPost:
     now_ms: Callable[[], int]
 
     async def send(
-        self, url: str, body: bytes, *, delivery_id: str, timeout_s: float, answer_limit_bytes: int
+        self,
+        url: str,
+        body: bytes,
+        *,
+        delivery_id: str,
+        timeout_s: float,
+        answer_limit_bytes: int,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> bytes:
         """Send a body and return the body of the 2xx answer.
 
         delivery_id: see DELIVERY_HEADER. timeout_s: for the whole exchange, from the look-up of the name to the last
-        byte of the answer.
+        byte of the answer. headers: beside those that every webhook has.
 
         Raises:
             PostFailed: no connection, no 2xx, no end in time, or an answer beyond the limit.
         """
         with _failures(timeout_s):
-            async with asyncio.timeout(timeout_s), await self._accepted(url, body, delivery_id) as response:
+            async with asyncio.timeout(timeout_s), await self._accepted(url, body, delivery_id, headers) as response:
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise PostFailed("answered with a packed body, although the request accepts none: send it as it is")
                 return await _read(response.content, answer_limit_bytes)
 
-    async def notify(self, url: str, body: bytes, *, delivery_id: str, timeout_s: float) -> None:
+    async def notify(
+        self, url: str, body: bytes, *, delivery_id: str, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
         """Send a body to a receiver that answers with its status alone: any 2xx is success, whatever its body is.
 
-        delivery_id: see DELIVERY_HEADER. timeout_s: until the status has come.
+        delivery_id: see DELIVERY_HEADER. timeout_s: until the status has come. headers: as in `send`.
 
         Raises:
             PostFailed: no connection, or no 2xx in time.
         """
         with _failures(timeout_s):
             async with asyncio.timeout(timeout_s):
-                response = await self._accepted(url, body, delivery_id)
+                response = await self._accepted(url, body, delivery_id, headers)
         async with response:  # closes the connection unless all of the answer has been read
             with suppress(PostFailed, aiohttp.ClientError, OSError, TimeoutError):
                 async with asyncio.timeout(min(timeout_s, IGNORED_FOR_S)):
                     await _read(response.content, IGNORED_BYTES)
 
-    async def _accepted(self, url: str, body: bytes, delivery_id: str) -> aiohttp.ClientResponse:
+    async def _accepted(
+        self, url: str, body: bytes, delivery_id: str, more: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
         """Send the request and return its answer once the status and headers are there; PostFailed if it is no 2xx."""
         check_url(url)
         headers = {
+            **more,
             "Content-Type": "application/json",
             "User-Agent": "ari-agent",
             DELIVERY_HEADER: delivery_id,

@@ -110,6 +110,18 @@ async def silence(talk: LlmTalk, message: Message) -> None:
 # The first connection.
 
 
+async def test_the_handshake_has_the_headers_of_the_policy_and_the_authorization_of_the_url(llms: LlmServer) -> None:
+    agent = llms.agent()
+    url = agent.url.replace("ws://", "ws://me:secret@")
+    async with a_call(url, replace(CALLS, headers={"traceparent": "00-1-2-01", "Authorization": "x"})) as call:
+        await call.connection.open()
+        await until(lambda: bool(agent.talks))
+        request = agent.talks[0].connection.request
+    assert request
+    assert request.headers["traceparent"] == "00-1-2-01"
+    assert request.headers.get_all("Authorization") == ["Basic bWU6c2VjcmV0"]
+
+
 async def test_the_call_is_the_last_segment_and_the_agent_is_asked(llms: LlmServer) -> None:
     agent = llms.agent()
     async with a_call(agent.url) as call:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from ari_agent.api.dependencies import Sample
@@ -54,8 +55,11 @@ async def test_other_sources_are_asked_and_one_that_fails_hides_no_other(start_a
     def broken() -> Iterable[Sample]:
         raise RuntimeError("boom")
 
-    api = await start_api(metrics=[waiting, broken])
+    heard = Histogram("heard", "Seconds.", registry=None, buckets=(1, 2))
+    heard.observe(1.5)
+    api = await start_api(metrics=[waiting, broken, heard.collect])
     found = await scraped(api)
+    assert (found["heard_bucket", (("le", "1.0"),)], found["heard_bucket", (("le", "2.0"),)]) == (0, 1)
     assert found["ari_agent_rtp_lost_total", (("leg", "caller"),)] == 7
     assert found["ari_agent_metrics_sources_failed", ()] == 1
 

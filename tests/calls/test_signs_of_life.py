@@ -52,8 +52,9 @@ def looks(*seen: RtpStatistics | None) -> list[str | None]:
     return [signs.fault_since(statistics, is_first=not number) for number, statistics in enumerate(seen)]
 
 
-def test_audio_that_stops_without_any_other_sign_of_life_is_a_dead_far_end() -> None:
-    first, second = looks(MEANWHILE, MEANWHILE)
+@pytest.mark.parametrize("now", [MEANWHILE, later(txcount=9_999, rxploss=12)], ids=["nothing", "our own packets"])
+def test_audio_that_stops_without_any_other_sign_of_life_is_a_dead_far_end(now: RtpStatistics) -> None:
+    first, second = looks(MEANWHILE, now)
     assert first is None
     assert "any other sign of life comes from the caller any more" in (second or "")
 

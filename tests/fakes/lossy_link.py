@@ -39,11 +39,15 @@ _IPV4: Final = b"\x08\x00"
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What happens to each packet, each way. Times in ms, loss in percent."""
+    """What happens to each packet, each way. Times in ms, loss in percent.
+
+    inward_loss_percent: from the far end to this machine, where that is another than outward.
+    """
 
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     loss_percent: float = 0.0
+    inward_loss_percent: float | None = None
     seed: int = 1
 
 
@@ -181,6 +185,8 @@ def _forward(near_fd: int, far_fd: int, weather: Weather) -> tuple[Counters, Cou
     dice = random.Random(weather.seed)
     counters = {near_fd: Counters(), far_fd: Counters()}
     other = {near_fd: far_fd, far_fd: near_fd}
+    inward = weather.loss_percent if weather.inward_loss_percent is None else weather.inward_loss_percent
+    loss_percent = {near_fd: weather.loss_percent, far_fd: inward}
     waiting: list[tuple[float, int, int, bytes]] = []
     last_s = {near_fd: 0.0, far_fd: 0.0}
     order = 0
@@ -202,7 +208,7 @@ def _forward(near_fd: int, far_fd: int, weather: Weather) -> tuple[Counters, Cou
             for frame in _frames(source):
                 counters[source].taken += 1
                 address_resolution = frame[12:14] != _IPV4
-                if not address_resolution and dice.random() * 100 < weather.loss_percent:
+                if not address_resolution and dice.random() * 100 < loss_percent[source]:
                     counters[source].lost += 1
                     continue
                 wait_ms = weather.delay_ms + dice.uniform(-weather.jitter_ms, weather.jitter_ms)

@@ -85,10 +85,12 @@ class AudioAgentLeg:
         on_event: Callable[[MediaEvent], None],
         *,
         watch: Callable[[AgentProtocol], AgentProtocol] = lambda protocol: protocol,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """spec: with an AudioWebsocketEngine, otherwise TypeError is raised.
 
         watch: is given the protocol and returns what stands in its place, such as one that notes every message.
+        headers: of the handshake, beside those of the engine, which count where both have one.
         """
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
@@ -116,6 +118,7 @@ class AudioAgentLeg:
         self._protocol = watch(protocol)
         self._socket = AudioSocket(self._protocol, self, log=logging.LoggerAdapter(log, {"call_id": spec.call_id}))
         self.hear: Callable[[bytes], None] = self._socket.send_audio
+        self._headers = headers or {}
         self._talking: asyncio.Task[None] | None = None
         self._gone = False
         self._unknown = 0
@@ -263,7 +266,7 @@ class AudioAgentLeg:
         try:
             await self._socket.connect(
                 self._engine.audio_websocket_url,
-                headers=self._engine.handshake_headers(),
+                headers={**self._headers, **self._engine.handshake_headers()},
                 auth_token=self._engine.audio_websocket_auth_token,
                 timeout_s=self._spec.connect_timeout_s,
             )

@@ -194,6 +194,7 @@ class MediaStats:
     send_errors: int = 0
     packets_late: int = 0
     packets_lost: int = 0
+    lost_runs: int = 0
     packets_duplicate: int = 0
     packets_reordered: int = 0
     packets_surplus: int = 0

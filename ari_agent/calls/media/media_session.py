@@ -132,6 +132,7 @@ class MediaSession(MediaHalf):
             send_errors=self._socket.send_errors if self._socket else 0,
             packets_late=jitter.late,
             packets_lost=jitter.lost,
+            lost_runs=jitter.lost_runs,
             packets_duplicate=jitter.duplicate,
             packets_reordered=jitter.reordered,
             packets_surplus=jitter.surplus,
