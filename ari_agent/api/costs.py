@@ -1,0 +1,25 @@
+"""What calls have cost, summed: an extension of ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from ari_agent.api.answer import answer
+from ari_agent.api.body import read_query
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.route import get
+from ari_agent.contract.cost_summary import CostSummary, CostSummaryQuery
+
+
+async def get_cost_summary(request: web.Request) -> web.Response:
+    """Answer what the calls of some days have cost, by day, agent and number or less finely.
+
+    A call counts on the day on which it began, with what it costs as far as that is known: once it has ended.
+    """
+    wanted = read_query(request, CostSummaryQuery)
+    return answer(await request.app[DEPENDENCIES].store.costs.summary(wanted.spans(), wanted.groups))
+
+
+ROUTES: Final = (get("/v2/cost-summary", get_cost_summary, query=CostSummaryQuery, answers=CostSummary),)
