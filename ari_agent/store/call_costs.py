@@ -15,8 +15,9 @@ from ari_agent.contract.price_table import rounded
 from ari_agent.store import call_records
 from ari_agent.store.call_index import SPENT
 from ari_agent.store.database import Database, among
+from ari_agent.store.dialled_calls import total
 from ari_agent.store.record_rows import readable
-from ari_agent.store.tables import call_attributes, calls
+from ari_agent.store.tables import calls
 
 _OUR_NUMBER: Final[ColumnElement[Any]] = case(
     (calls.c.direction == "outbound", calls.c.from_number), else_=calls.c.to_number
@@ -44,11 +45,7 @@ class CallCosts:
         Raises:
             StoreError: the database is away.
         """
-        found = call_attributes.c
-        statement = select(func.coalesce(func.sum(found.number), 0)).where(
-            found.kind == SPENT, found.key == scope, found.text == name, found.listed_ms >= since_ms
-        )
-        return float(await self._database.scalar(statement) or 0)
+        return float(await self._database.scalar(total(SPENT, scope, name, since_ms=since_ms)) or 0)
 
     async def ongoing(self) -> Sequence[Call]:
         """Return the calls that are answered and have not ended, as stored: without transcripts, most without `sip`.

@@ -34,8 +34,8 @@ PRICES: Final = {
 async def priced(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Stage]:
     """A controller with ears, a voice and a price table."""
     folder = tmp_path_factory.mktemp("priced")
-    speaks = {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": flite()}
-    async with staged(folder, PRICES=json.dumps(PRICES), **speaks) as made:
+    prices = json.dumps(PRICES)
+    async with staged(folder, SPEECH_TO_TEXT="grammar", TEXT_TO_SPEECH="flite", FLITE=flite(), PRICES=prices) as made:
         yield made
 
 
@@ -81,8 +81,7 @@ async def test_a_call_tells_what_it_and_the_target_of_its_transfer_cost(priced: 
 
 
 async def test_a_limit_of_cost_refuses_the_next_call_while_one_goes_on_and_afterwards(priced: Stage) -> None:
-    limit = {"dial_policy": {"cost_per_day_cents": 100}}
-    async with trunk(priced, answers(talk_ms=1500), **limit) as line:
+    async with trunk(priced, answers(talk_ms=1500), dial_policy={"cost_per_day_cents": 100}) as line:
 
         async def refused(status: int, to_number: str = TO_NUMBER) -> str:
             body = {"from_number": line.number, "to_number": to_number}
