@@ -16,13 +16,11 @@ CostGroup = Literal["day", "agent", "number"]
 MAX_DAYS: Final = 366
 
 
-def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"must be a date such as 2026-11-30, not {value[:40]!a}") from None
-    return value
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"must be a date such as 2026-11-30, not {str(value)[:40]!a}") from None
 
 
 def _groups(text: str) -> str:
