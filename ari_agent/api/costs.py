@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer
+from ari_agent.api.answer import json_array
 from ari_agent.api.body import read_query
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import get
@@ -19,7 +20,10 @@ async def get_cost_summary(request: web.Request) -> web.Response:
     A call counts on the day on which it began, with what it costs as far as that is known: once it has ended.
     """
     wanted = read_query(request, CostSummaryQuery)
-    return answer(await request.app[DEPENDENCIES].store.costs.summary(wanted.spans(), wanted.groups))
+    summary = await request.app[DEPENDENCIES].store.costs.summary(wanted.spans(), wanted.groups)
+    groups = await json_array([group.as_json for group in summary.groups])
+    total = json.dumps(summary.total.as_json()).encode()
+    return web.Response(body=b'{"total":' + total + b',"groups":' + groups + b"}", content_type="application/json")
 
 
 ROUTES: Final = (get("/v2/cost-summary", get_cost_summary, query=CostSummaryQuery, answers=CostSummary),)

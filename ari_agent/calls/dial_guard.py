@@ -94,16 +94,16 @@ class DialGuard:
                 refusals = [limit.reached(await self._spent(limit, ongoing)) for limit in limits]
                 refusal = next(filter(None, refusals), None)
             except StoreError as error:
-                refusal = limits[0].unknown("what calls have cost is not known", str(error))
+                refusal = limits[0].not_told(str(error))
         if refusal:
             self.rules.count(refusal)
             raise refusal
 
     def _unpriced(self, dial: Dial, limit: CostLimit) -> DialRefused | None:
         if self._prices is None:
-            return limit.unknown("what calls cost is not known", "set ARI_AGENT_PRICES, or leave that key out")
+            return limit.unpriced("calls cost", "set ARI_AGENT_PRICES, or leave that key out")
         if self.price(dial) is None:
-            return limit.unknown(f"what {dial.to} costs is not known", "add a price for it to ARI_AGENT_PRICES")
+            return limit.unpriced(f"{dial.to} costs", "add a price for it to ARI_AGENT_PRICES")
         return None
 
     async def _spent(self, limit: CostLimit, ongoing: Sequence[Call]) -> float:

@@ -170,9 +170,14 @@ class CostLimit:
             retry_after_ms=self.within_ms // 60,
         )
 
-    def unknown(self, what: str, remedy: str) -> DialRefused:
-        """Return the refusal of a dial whose cost is not known. what: is not known, for people. remedy: what to do."""
-        return DialRefused(self.rule, f"{what}, and {self.layer.whose} limits {self.rule}: {remedy}")
+    def unpriced(self, what: str, remedy: str) -> DialRefused:
+        """Return the refusal of a dial without a price. what: has none, for people. remedy: what would give it one."""
+        return DialRefused(self.rule, f"what {what} is not known, and {self.layer.whose} limits {self.rule}: {remedy}")
+
+    def not_told(self, why: str) -> DialLimitReached:
+        """Return the refusal of a dial while the database does not tell what was spent. why: it does not."""
+        told = f"what calls have cost is not known, and {self.layer.whose} limits {self.rule}: {why}"
+        return DialLimitReached(self.rule, told, retry_after_ms=self.within_ms // 60)
 
 
 class DialRules:

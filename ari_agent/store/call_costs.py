@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -12,6 +13,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.cost_summary import CostSum, CostSummary, TimeSpan
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.price_table import rounded
+from ari_agent.errors import CallError
 from ari_agent.store import call_records
 from ari_agent.store.call_index import SPENT
 from ari_agent.store.database import Database, among
@@ -29,6 +31,16 @@ _SUMS: Final = (
     func.coalesce(func.sum(calls.c.duration_ms), 0).label("duration_ms"),
     func.coalesce(func.sum(calls.c.combined_cost), 0).label("cents"),
 )
+
+
+MAX_GROUPS: Final = 20_000
+
+
+class TooManyGroups(CallError):
+    """Raised when a summary would have more than MAX_GROUPS groups: 400."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {MAX_GROUPS} groups: ask for fewer days, or group less finely")
 
 
 class CallCosts:
@@ -56,37 +68,42 @@ class CallCosts:
             StoreError: the database is away.
         """
 
-        def ask(connection: Connection) -> Sequence[Call]:
-            of_ongoing = select(*call_records.ITEM).where(calls.c.call_status == CallStatus.ONGOING)
-            found = {call.call_id: call for call in readable(connection.execute(of_ongoing).all(), _listed)}
-            bridged = [call.call_id for call in found.values() if call.transfer_destination]
-            if bridged:
-                whole = select(*call_records.RECORD).where(among(connection, calls.c.call_id, bridged))
-                rows = connection.execute(whole).all()
-                found |= {call.call_id: call for call in readable(rows, call_records.call_of)}
-            return list(found.values())
-
-        return await self._database.read(ask)
+        rows = await self._database.rows(select(*call_records.ITEM).where(calls.c.call_status == CallStatus.ONGOING))
+        found = {call.call_id: call for call in await asyncio.to_thread(readable, rows, _listed)}
+        if bridged := [call.call_id for call in found.values() if call.transfer_destination]:
+            whole = select(*call_records.RECORD)
+            rows = await self._database.read(
+                lambda connection: connection.execute(whole.where(among(connection, calls.c.call_id, bridged))).all()
+            )
+            found |= {call.call_id: call for call in await asyncio.to_thread(readable, rows, call_records.call_of)}
+        return list(found.values())
 
     async def summary(self, spans: Sequence[TimeSpan], groups: Collection[str]) -> CostSummary:
         """Return the cost of the calls that began in these times. groups: `agent`, `number`, beside the times.
 
         Raises:
+            TooManyGroups: the answer would be longer than anybody reads.
             StoreError: the database is away.
         """
         keys = [column for name, column in _GROUPS.items() if name in groups]
         sums = select(*keys, *_SUMS).group_by(*keys).order_by(*keys)
 
-        def ask(connection: Connection) -> Sequence[CostSum]:
-            found = []
+        def ask(connection: Connection) -> Sequence[tuple[TimeSpan, Mapping[str, Any]]]:
+            found: list[tuple[TimeSpan, Mapping[str, Any]]] = []
             for span in spans:
                 began = calls.c.listed_ms >= span.since_ms, calls.c.listed_ms < span.until_ms
                 rows = connection.execute(sums.where(*began)).mappings()
-                found += [_sum_of(span, dict(row)) for row in rows if row["calls"]]
+                found += [(span, dict(row)) for row in rows if row["calls"]]
+                if len(found) > MAX_GROUPS:
+                    raise TooManyGroups
             return found
 
-        found = await self._database.read(ask)
-        return CostSummary(total=_total(found), groups=tuple(found))
+        return await asyncio.to_thread(_summed, await self._database.read(ask))
+
+
+def _summed(rows: Sequence[tuple[TimeSpan, Mapping[str, Any]]]) -> CostSummary:
+    groups = tuple(_sum_of(span, row) for span, row in rows)
+    return CostSummary(total=_total(groups), groups=groups)
 
 
 def _listed(row: Row[Any]) -> Call:

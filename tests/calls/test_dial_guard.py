@@ -178,7 +178,7 @@ async def test_a_transfer_is_priced_as_a_transfer(store: Store) -> None:
 
 async def test_while_the_database_is_away_a_limit_of_cost_lets_nobody_be_dialled(tmp_path: Path) -> None:
     away = Store(f"sqlite+aiosqlite:///{tmp_path}/nowhere/calls.db")
-    with pytest.raises(DialRefused, match="what calls have cost is not known"):
+    with pytest.raises(DialLimitReached, match=r"what calls have cost is not known, .* limits cost_per_day_cents"):
         await priced_guard(away, cost_per_day_cents=5).check(Dial(TO))
     await away.close()
 

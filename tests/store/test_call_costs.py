@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from ari_agent.contract.cost_summary import CostSum, CostSummaryQuery, TimeSpan
+from ari_agent.store import call_costs
+from ari_agent.store.call_costs import TooManyGroups
 from ari_agent.store.call_filter import AttributeKind
 from ari_agent.store.call_index import SPENT
 from ari_agent.store.store import Store
@@ -120,6 +122,26 @@ async def test_a_call_counts_on_the_day_on_which_it_began(store: Store) -> None:
         ("2026-10-26", 2, 0.3),
     ]
     assert summary.total.combined_cost == 0.6
+
+
+async def test_an_index_alone_tells_the_summary(store: Store) -> None:
+    await store.calls.save(priced("call_1", 1.25))
+    statement = (
+        "EXPLAIN QUERY PLAN SELECT agent_id, CASE WHEN direction = 'outbound' THEN from_number ELSE to_number END, "
+        "count(*), sum(duration_ms), sum(combined_cost) FROM calls WHERE listed_ms >= 1 AND listed_ms < 2 GROUP BY 1, 2"
+    )
+    if store.shown_url.startswith("sqlite"):
+        first, *_ = await store._database.rows(text(statement))
+        assert "USING COVERING INDEX ix_calls_listed (listed_ms>? AND listed_ms<?)" in first[-1]
+
+
+async def test_more_groups_than_anybody_reads_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_costs, "MAX_GROUPS", 1)
+    await store.calls.save(priced("call_1", 1))
+    await store.calls.save(priced("call_2", 1, agent_id="agent_2"))
+    assert (await store.costs.summary([ALL], ["number"])).total.calls == 2
+    with pytest.raises(TooManyGroups, match="more than 1 groups: ask for fewer days, or group less finely"):
+        await store.costs.summary([ALL], ["agent"])
 
 
 async def test_where_there_were_no_calls_there_are_no_groups(store: Store) -> None:
