@@ -20,7 +20,8 @@ async def get_cost_summary(request: web.Request) -> web.Response:
     A call counts on the day on which it began, with what it costs as far as that is known: once it has ended.
     """
     wanted = read_query(request, CostSummaryQuery)
-    summary = await request.app[DEPENDENCIES].store.costs.summary(wanted.spans(), wanted.groups)
+    dependencies = request.app[DEPENDENCIES]
+    summary = await dependencies.store.costs.summary(wanted.spans(dependencies.now_ms()), wanted.groups)
     groups = await json_array([group.as_json for group in summary.groups])
     total = json.dumps(summary.total.as_json()).encode()
     return web.Response(body=b'{"total":' + total + b',"groups":' + groups + b"}", content_type="application/json")

@@ -14,6 +14,8 @@ from ari_agent.contract.parsing.model import ContractModel, Count, Many, Number
 
 CostGroup = Literal["day", "agent", "number"]
 MAX_DAYS: Final = 366
+_BY_DEFAULT: Final = timedelta(29)
+"""From the first of the days that are meant to the last, where one of these is left out."""
 
 
 def _day(value: Any) -> date:
@@ -43,22 +45,24 @@ class TimeSpan(NamedTuple):
 class CostSummaryQuery(ContractModel):
     """The query of a summary: from, to: the first and the last day. group_by: `day`, `agent` and `number`, any of them.
 
-    timezone: in which days begin, an IANA name.
+    Where one day is left out, 30 days are meant, and where both are, those until today. timezone: in which days begin,
+    an IANA name.
     """
 
-    first: Day = Field(alias="from")
-    last: Day = Field(alias="to")
+    first: Day | None = Field(None, alias="from")
+    last: Day | None = Field(None, alias="to")
     group_by: Annotated[str, AfterValidator(_groups)] = "day,agent,number"
     timezone: UsableTimeZone = "UTC"
 
     @model_validator(mode="after")
     def _check_days(self) -> Self:
-        if not self.first <= self.last:
+        given = [day for day in (self.first, self.last) if day is not None]
+        if given != sorted(given):
             raise ValueError(f"to: {self.last} must not be before from, {self.first}")
-        if (self.last - self.first).days >= MAX_DAYS:
+        if given and (given[-1] - given[0]).days >= MAX_DAYS:
             raise ValueError(f"from and to must be at most {MAX_DAYS} days")
-        if not 1970 < self.first.year <= self.last.year < 9999:
-            raise ValueError("from and to must be days from 1971 to 9998")
+        if not all(1970 < day.year <= 9000 for day in given):
+            raise ValueError("from and to must be days from 1971 to 9000")
         return self
 
     @property
@@ -66,9 +70,15 @@ class CostSummaryQuery(ContractModel):
         """What the calls are grouped by."""
         return frozenset(self.group_by.split(","))
 
-    def spans(self) -> Sequence[TimeSpan]:
-        """Return the times that are summed apart: each day if they are grouped by day, else all days together."""
-        days = [self.first + timedelta(number) for number in range((self.last - self.first).days + 1)]
+    def spans(self, now_ms: int) -> Sequence[TimeSpan]:
+        """Return the times that are summed apart: each day if they are grouped by day, else all days together.
+
+        now_ms: the time, in milliseconds since the epoch.
+        """
+        today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.timezone)).date()
+        last = self.last or (self.first + _BY_DEFAULT if self.first else today)
+        first = self.first or last - _BY_DEFAULT
+        days = [first + timedelta(number) for number in range((last - first).days + 1)]
         if "day" in self.groups:
             return [TimeSpan(day, self._begins_ms(day), self._begins_ms(day + timedelta(1))) for day in days]
         return [TimeSpan(None, self._begins_ms(days[0]), self._begins_ms(days[-1] + timedelta(1)))]

@@ -110,7 +110,7 @@ async def test_a_call_counts_on_the_day_on_which_it_began(store: Store) -> None:
     query = CostSummaryQuery.model_validate_strings(
         {"from": "2026-10-24", "to": "2026-10-26", "group_by": "day", "timezone": "Europe/Berlin"}
     )
-    days = query.spans()
+    days = query.spans(START_MS)
     assert [(span.until_ms - span.since_ms) // 3_600_000 for span in days] == [24, 25, 24]  # summer time ends
     for number, span in enumerate(days):
         await store.calls.save(priced(f"call_{number}a", 0.1, start_timestamp=span.since_ms))
