@@ -4,7 +4,7 @@
     telephony        by a call with a telephone line of its own                  from the answer to the end
     transfer_leg     by each target that a transfer dialled                      from the target's answer to its end
     speech_to_text   by the caller's voice in a call of a text agent             as long as it was recognised
-    text_to_speech   by what was synthesised for the call, and not kept          characters
+    text_to_speech   by what was synthesised; what is said from memory was not   characters
     recording        by a call that has a recording                              from the answer to the end
     <a model>        by a language model whose tokens are known to us            tokens read and written
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ari_agent.contract.call import Call, CallCost, CallDirection, ProductCost
@@ -90,6 +91,7 @@ def whole_seconds(duration_ms: float) -> int:
     return -int(-duration_ms // 1000)
 
 
+@lru_cache(maxsize=4096)
 def dialled_number(destination: str, ours: str) -> str | None:
     """Return the number of the public network that a destination is, in E.164; None where it is none."""
     number = read_target(destination, home=home_of(ours)).number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -90,8 +91,9 @@ class DialGuard:
         refusal = self._unpriced(dial, limits[0])
         if refusal is None:
             try:
-                ongoing = await self._store.costs.ongoing()
-                refusals = [limit.reached(await self._spent(limit, ongoing)) for limit in limits]
+                # Before those that have ended are summed: a call that ends meanwhile may count twice, and never not.
+                growing = await asyncio.to_thread(self._so_far, await self._store.costs.ongoing())
+                refusals = [limit.reached(await self._spent(limit, growing)) for limit in limits]
                 refusal = next(filter(None, refusals), None)
             except StoreError as error:
                 refusal = limits[0].not_told(str(error))
@@ -106,18 +108,23 @@ class DialGuard:
             return limit.unpriced(f"{dial.to} costs", "add a price for it to ARI_AGENT_PRICES")
         return None
 
-    async def _spent(self, limit: CostLimit, ongoing: Sequence[Call]) -> float:
-        now_ms = self._now_ms()
-        since_ms = now_ms - limit.within_ms
-        ended = await self._store.costs.spent(limit.layer.scope, limit.layer.name, since_ms=since_ms)
-        growing = (self._cost_so_far(call, now_ms) for call in ongoing if _is_of(call, limit.layer))
-        return ended + sum(growing)
+    async def _spent(self, limit: CostLimit, growing: Sequence[tuple[Call, float]]) -> float:
+        scope, name, since_ms = limit.layer.scope, limit.layer.name, self._now_ms() - limit.within_ms
+        ended = await self._store.costs.spent(scope, name, since_ms=since_ms)
+        return round(ended + sum(cents for call, cents in growing if _is_of(call, limit.layer)), 6)
 
-    def _cost_so_far(self, call: Call, now_ms: int) -> float:
-        """Return what the minutes of a call have cost so far, in cents; what speech services did is not known yet."""
-        duration_ms = max(0, now_ms - (call.start_timestamp or now_ms))
-        cost = call_cost(self._prices, call.model_copy(update={"duration_ms": duration_ms}))
-        return cost.combined_cost if cost else 0.0
+    def _so_far(self, ongoing: Sequence[Call]) -> Sequence[tuple[Call, float]]:
+        """Return what the minutes of each call have cost so far, in cents; what speech services did is not known yet.
+
+        To be run in a thread: numbers that are seen for the first time take most of a millisecond each to read.
+        """
+        now_ms, found = self._now_ms(), []
+        for call in ongoing:
+            time.sleep(0)  # let the event loop's thread have its turn
+            duration_ms = max(0, now_ms - (call.start_timestamp or now_ms))
+            cost = call_cost(self._prices, call.model_copy(update={"duration_ms": duration_ms}))
+            found.append((call, cost.combined_cost if cost else 0.0))
+        return found
 
 
 def _is_of(call: Call, layer: Layer) -> bool:
