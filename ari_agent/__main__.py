@@ -107,7 +107,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _check_dial(options: argparse.Namespace) -> int:
     settings, question = load(options.config), Question(options.dial, options.from_number, options.agent)
-    verdicts = _run(check_dial(question, settings.database_url, settings.dial_policy, now_ms=now_ms()))
+    policy, prices = settings.dial_policy, settings.prices
+    verdicts = _run(check_dial(question, settings.database_url, policy, now_ms=now_ms(), prices=prices))
     print(verdicts_as_json(verdicts) if options.json else "\n".join(verdict.text for verdict in verdicts))
     return 0 if all(verdict.may for verdict in verdicts) else FAILED
 

@@ -134,13 +134,13 @@ async def controller(
         beside("webhook retention", _retention(store, settings).run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url)
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url, prices=settings.prices)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
-        dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
+        dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
         shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, trace)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
@@ -256,6 +256,7 @@ def _switchboard(
         no_audio_after_s=settings.no_audio_after_s,
         trace=shared.trace,
         trace_numbers=settings.trace_numbers,
+        prices=settings.prices,
     )
     router = InboundRouter(
         ari=shared.ari,

@@ -13,6 +13,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -24,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -125,6 +127,11 @@ def _app_name(value: str) -> str:
     return value
 
 
+_PRICES_EXAMPLE: Final = (
+    'expected a price table such as {"telephony": [{"prefix": "+1", "cents_per_minute": 0.85, "increment_s": 6}]}'
+)
+
+
 def _dial_policy(value: object) -> DialPolicy:
     if isinstance(value, DialPolicy):
         return value
@@ -137,6 +144,28 @@ def _dial_policy(value: object) -> DialPolicy:
         return DialPolicy.model_validate(given)
     except ValidationError as error:
         raise ValueError(f"{example}: {explain(error, given, root='the policy')}") from None
+
+
+def _prices(value: object) -> PriceTable | None:
+    """Read the price table from JSON, from a file of JSON or, if its name ends in .toml, TOML, or from a TOML table."""
+    if isinstance(value, PriceTable):
+        return value
+    if value is None or value == "":
+        return None
+    given: object = value
+    try:
+        if isinstance(value, str):
+            is_json = value.lstrip().startswith("{")
+            text = value if is_json else Path(value).read_text(encoding="utf-8")
+            read = tomllib.loads if not is_json and value.endswith(".toml") else json.loads
+            given = read(text, parse_float=Decimal)
+        return PriceTable.model_validate(given)
+    except OSError as error:
+        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {error.strerror}") from None
+    except ValidationError as error:
+        raise ValueError(f"{_PRICES_EXAMPLE}: {explain(error, given, root='the price table')}") from None
+    except ValueError as error:
+        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {error}") from None
 
 
 def _context(value: str) -> str:
@@ -244,6 +273,9 @@ class Settings(BaseSettings):
     )
     dial_policy: Annotated[DialPolicy, NoDecode, BeforeValidator(_dial_policy)] = Field(
         DialPolicy(), description="who may be dialled, how often, and with which headers"
+    )
+    prices: Annotated[PriceTable | None, NoDecode, BeforeValidator(_prices)] = Field(
+        None, description="what calls cost, by product: a price table, or a file of it; none = costs are not known"
     )
     caller_transfers: Annotated[Literal["refuse", "allow"], BeforeValidator(_lower)] = Field(
         "refuse", description="whether the phone of a caller may send the agent on to a number or extension by REFER"
@@ -380,6 +412,11 @@ def load(config_file: Path | None = None) -> Settings:
         raise ConfigurationError(
             f"{PREFIX}RESERVED_INBOUND_CONCURRENCY: {settings.reserved_inbound_concurrency} must be less than "
             f"{PREFIX}CONCURRENCY_LIMIT, which is {settings.concurrency_limit}"
+        )
+    if settings.dial_policy.cost_per_day_cents is not None and settings.prices is None:
+        raise ConfigurationError(
+            f"{PREFIX}DIAL_POLICY has cost_per_day_cents, and what calls cost is not known: set {PREFIX}PRICES, or "
+            "leave that key out"
         )
     recognizer, synthesizer = settings.speech_to_text, settings.text_to_speech
     if (recognizer == "none") != (synthesizer == "none"):

@@ -95,6 +95,7 @@ PURE: Final = (
     "webhooks.data_copy",
     "webhooks.retry_after",
     "webhooks.signature",
+    "calls.call_cost",
     "calls.call_window",
     "calls.transfer.handoff",
     "calls.transfer.handoff_plan",

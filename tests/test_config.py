@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ari_agent import config
 from ari_agent.config import Address, PortRange, load
 from ari_agent.contract.dial_policy import DialPolicy
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.demo.settings import PORTS
 from ari_agent.errors import ConfigurationError
 
@@ -86,6 +88,31 @@ def test_the_dial_policy_is_json_in_the_environment(
     assert load().dial_policy == policy
 
 
+def test_the_price_table_is_json_a_file_or_a_table_in_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = PriceTable.model_validate({"telephony": [{"prefix": "+1", "cents_per_minute": Decimal("0.1")}]})
+    as_json = '{"telephony": [{"prefix": "+1", "cents_per_minute": 0.1}]}'
+    as_toml = '[[telephony]]\nprefix = "+1"\ncents_per_minute = 0.1\n'
+    (tmp_path / "prices.json").write_text(as_json)
+    (tmp_path / "prices.toml").write_text(as_toml)
+    assert load().prices is None
+    for value in (as_json, "prices.json", str(tmp_path / "prices.toml")):
+        monkeypatch.setenv("ARI_AGENT_PRICES", value)
+        assert load().prices == table
+    monkeypatch.setenv("ARI_AGENT_PRICES", "")
+    assert load().prices is None
+    monkeypatch.delenv("ARI_AGENT_PRICES")
+    (tmp_path / "all.toml").write_text(as_toml.replace("telephony", "prices.telephony"))
+    assert load(tmp_path / "all.toml").prices == table
+
+
+@pytest.mark.parametrize("given", ["no toml", "[telephony]\ncents_per_minute = 1\n", b"\xff"])
+def test_a_wrong_price_file_is_told(given: str | bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "prices.toml").write_bytes(given if isinstance(given, bytes) else given.encode())
+    monkeypatch.setenv("ARI_AGENT_PRICES", "prices.toml")
+    with pytest.raises(ConfigurationError, match="ARI_AGENT_PRICES: expected a price table"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -106,6 +133,11 @@ def test_the_dial_policy_is_json_in_the_environment(
         ("DIAL_POLICY", "[1]", "the policy: must be an object"),
         ("DIAL_POLICY", '{"countries": ["usa"]}', "countries.0.: must have at most 2 characters"),
         ("DIAL_POLICY", '{"calls_per_day": -1}', "calls_per_day: must be greater than or equal to 0"),
+        ("DIAL_POLICY", '{"cost_per_day_cents": 5}', "what calls cost is not known: set ARI_AGENT_PRICES"),
+        ("PRICES", "prices.json", "or a file of it: No such file or directory"),
+        ("PRICES", "{", "expected a price table such as"),
+        ("PRICES", '{"telephony": [{"prefix": "1"}]}', "telephony.0..prefix: must match"),
+        ("PRICES", '{"telephone": []}', "the price table: has no telephone; its keys are telephony"),
         ("CONCURRENCY_LIMIT", "0", "greater than or equal to 1"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("DRAIN_S", "-1", "greater than or equal to 0"),

@@ -1,26 +1,34 @@
-"""What all calls ask before anybody is dialled: the dial policy, with the counts of calls that its limits need."""
+"""What all calls ask before anybody is dialled: the dial policy, with the counts and costs that its limits need."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from ari_agent.calls.call_cost import call_cost, dialled_number, our_number
+from ari_agent.contract.call import Call
+from ari_agent.contract.price_table import PriceTable, TelephonyPrice
 from ari_agent.errors import StoreError
-from ari_agent.routing.dial_policy import Dial, DialLimitReached, DialRules, Limit
+from ari_agent.routing.dial_policy import CostLimit, Dial, DialLimitReached, DialRefused, DialRules, Layer, Limit, Scope
 from ari_agent.store.store import Store
 
 
 class DialGuard:
     """Asks the rules of the dial policy whether somebody may be dialled, and counts what they refuse.
 
-    One object serves the whole controller. now_ms: milliseconds since the epoch.
+    One object serves the whole controller. now_ms: milliseconds since the epoch. prices: what calls cost by; without
+    them, a limit of cost refuses everything.
     """
 
-    def __init__(self, rules: DialRules, store: Store, *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, rules: DialRules, store: Store, *, now_ms: Callable[[], int], prices: PriceTable | None = None
+    ) -> None:
         self.rules = rules
         self._store = store
         self._now_ms = now_ms
+        self._prices = prices
         self._counting = asyncio.Lock()
 
     async def check(self, dial: Dial) -> None:
@@ -34,6 +42,8 @@ class DialGuard:
             if refusal := limit.reached(await self._placed(limit)):
                 self.rules.count(refusal)
                 raise refusal
+        if limits := tuple(self.rules.cost_limits(dial)):
+            await self._check_costs(dial, limits)
 
     @asynccontextmanager
     async def admitting(self, dial: Dial) -> AsyncIterator[None]:
@@ -50,6 +60,16 @@ class DialGuard:
             await self.check(dial)
             yield
 
+    def price(self, dial: Dial) -> TelephonyPrice | None:
+        """Return what a leg to this destination costs by the price table; None where that is not known."""
+        if self._prices is None:
+            return None
+        ours = dial.number.phone_number if dial.number else dial.dials_as
+        dialled = dialled_number(dial.to, ours)
+        if dial.transfers is not None:
+            return self._prices.of_transfer(dialled, ours=ours)
+        return self._prices.of_call(dialled, direction="outbound", ours=ours)
+
     async def _placed(self, limit: Limit) -> int:
         """Return how many calls count for a limit; where the database does not tell, no further one is placed."""
         since_ms = self._now_ms() - limit.within_ms
@@ -61,3 +81,52 @@ class DialGuard:
                 f"how many calls were placed is not known, and {limit.layer.whose} limits {limit.rule}: {error}",
                 retry_after_ms=limit.within_ms // 60,
             ) from None
+
+    async def _check_costs(self, dial: Dial, limits: Sequence[CostLimit]) -> None:
+        """Hold what calls have cost against the limits: of what has ended as stored, of the others as estimated.
+
+        Raises:
+            DialRefused: a limit is reached, or what would be spent is not known.
+        """
+        refusal = self._unpriced(dial, limits[0])
+        if refusal is None:
+            try:
+                # Before those that have ended are summed: a call that ends meanwhile may count twice, and never not.
+                growing = await asyncio.to_thread(self._so_far, await self._store.costs.ongoing())
+                refusals = [limit.reached(await self._spent(limit, growing)) for limit in limits]
+                refusal = next(filter(None, refusals), None)
+            except StoreError as error:
+                refusal = limits[0].not_told(str(error))
+        if refusal:
+            self.rules.count(refusal)
+            raise refusal
+
+    def _unpriced(self, dial: Dial, limit: CostLimit) -> DialRefused | None:
+        if self._prices is None:
+            return limit.unpriced("calls cost", "set ARI_AGENT_PRICES, or leave that key out")
+        if self.price(dial) is None:
+            return limit.unpriced(f"{dial.to} costs", "add a price for it to ARI_AGENT_PRICES")
+        return None
+
+    async def _spent(self, limit: CostLimit, growing: Sequence[tuple[Call, float]]) -> float:
+        scope, name, since_ms = limit.layer.scope, limit.layer.name, self._now_ms() - limit.within_ms
+        ended = await self._store.costs.spent(scope, name, since_ms=since_ms)
+        return round(ended + sum(cents for call, cents in growing if _is_of(call, limit.layer)), 6)
+
+    def _so_far(self, ongoing: Sequence[Call]) -> Sequence[tuple[Call, float]]:
+        """Return what the minutes of each call have cost so far, in cents; what speech services did is not known yet.
+
+        To be run in a thread: numbers that are seen for the first time take most of a millisecond each to read.
+        """
+        now_ms, found = self._now_ms(), []
+        for call in ongoing:
+            time.sleep(0)  # let the event loop's thread have its turn
+            duration_ms = max(0, now_ms - (call.start_timestamp or now_ms))
+            cost = call_cost(self._prices, call.model_copy(update={"duration_ms": duration_ms}))
+            found.append((call, cost.combined_cost if cost else 0.0))
+        return found
+
+
+def _is_of(call: Call, layer: Layer) -> bool:
+    names = {Scope.WORKSPACE: "", Scope.NUMBER: our_number(call), Scope.AGENT: call.agent_id}
+    return names[layer.scope] == layer.name

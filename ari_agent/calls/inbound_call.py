@@ -68,7 +68,10 @@ class InboundCall(ReferableCall):
             self._refuse(error)
             return
         record = self._record = CallRecord(
-            arrival.call, agent=arrival.agent, account_webhook_url=self._services.account_webhook_url
+            arrival.call,
+            agent=arrival.agent,
+            account_webhook_url=self._services.account_webhook_url,
+            prices=self._services.prices,
         )
         record.signalled(self._timeline.events)
         if caller := self._transferee:

@@ -116,7 +116,10 @@ class OutboundCall(ReferableCall):
         self._number = order.number
         self._trunks = trunks
         self._record = self._outbound_record = CallRecord(
-            order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
+            order.call,
+            agent=order.agent,
+            account_webhook_url=services.account_webhook_url,
+            prices=services.prices,
         )
         self._drop_machines = order.drop_machines
         self._encryption = order.encryption

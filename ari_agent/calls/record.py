@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
@@ -28,6 +29,7 @@ from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.media_quality import MediaQuality
 from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.sip_timeline import Hangup, HangupParty, SipEvent
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
@@ -58,6 +60,7 @@ class CallRecord:
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
     transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
+    prices: what the call costs by; None where that is not known.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class CallRecord:
         agent: Agent | None,
         account_webhook_url: str | None,
         recovery: CallRecovery = NO_RECOVERY,
+        prices: PriceTable | None = None,
     ) -> None:
         self.call = call
         self.recovery = CallRecovery.of(agent) if agent else recovery
@@ -76,6 +80,8 @@ class CallRecord:
         self._transcript = CallTranscript()
         self._in_voicemail = False
         self._faults: list[str] = []
+        self._prices, self._usage = prices, SpeechUsage()
+        self._targets: list[DialledTarget] = []
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -102,6 +108,7 @@ class CallRecord:
 
     def transfer_started(self, request: TransferRequest) -> None:
         """Note that a transfer has begun; owes transfer_started."""
+        self._targets.append(DialledTarget(len(self.call.sip or ()), request.to))
         transfer = TransferFacts.of(request)
         self._set_transfer(transfer)
         self._owe(WebhookEventName.TRANSFER_STARTED, transfer)
@@ -175,8 +182,9 @@ class CallRecord:
         """Take what the agent hears from now on for the words of a transfer's target, or for the user's again."""
         self._transcript.target_speaks(speaks)
 
-    def measured(self, latency: Latency | None) -> None:
-        """Note how long the agent's turns took; None changes nothing."""
+    def measured(self, latency: Latency | None, usage: SpeechUsage | None = None) -> None:
+        """Note how long the agent's turns took, and what speech services have done; None changes nothing."""
+        self._usage = usage or self._usage
         if latency:
             self._change(latency=latency)
 
@@ -232,6 +240,7 @@ class CallRecord:
         self._change(
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
         )
+        self._change(call_cost=call_cost(self._prices, self.call, usage=self._usage, targets=self._targets))
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)

@@ -13,6 +13,7 @@ from ari_agent.calls.record import CallRecord, is_bridged
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 
@@ -25,13 +26,14 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 class RecordWriter:
     """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
 
+    prices: what calls that died with an earlier run have cost by; None where that is not known.
     left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
     one over removes it.
     """
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
+    def __init__(self, store: Store, *, account_webhook_url: str | None, prices: PriceTable | None = None) -> None:
         self._store = store
-        self._account_webhook_url = account_webhook_url
+        self._account_webhook_url, self._prices = account_webhook_url, prices
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
         self.left_bridged: list[CallRecord] = []
@@ -84,7 +86,9 @@ class RecordWriter:
             call, recovery = stored.call, stored.recovery
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
             account_url = self._account_webhook_url
-            record = CallRecord(call, agent=agent, account_webhook_url=account_url, recovery=recovery)
+            record = CallRecord(
+                call, agent=agent, account_webhook_url=account_url, recovery=recovery, prices=self._prices
+            )
             if is_bridged(call):
                 self.left_bridged.append(record)
                 continue

@@ -408,7 +408,7 @@ class CallSession(ABC):
         await self._transcript.close()
         if self._record and teardown.reason:
             if self.media:
-                self._record.measured(self.media.latency)
+                self._record.measured(self.media.latency, self.media.usage)
             self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
             await self._services.records.save_for_certain(self._record)
 

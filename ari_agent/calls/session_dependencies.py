@@ -18,6 +18,7 @@ from ari_agent.calls.trace_steps import NumbersTold
 from ari_agent.calls.traced_agent import AGENT, traced_agent
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.trace import Trace, traceparent
 from ari_agent.media.socket import RtpPorts
@@ -44,6 +45,7 @@ class SessionDependencies:
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
     trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
+    prices: what calls cost by; None where that is not known.
     """
 
     ari: Ari
@@ -64,6 +66,7 @@ class SessionDependencies:
     no_audio_after_s: float = NO_AUDIO_AFTER_S
     trace: Trace | None = None
     trace_numbers: NumbersTold = "none"
+    prices: PriceTable | None = None
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

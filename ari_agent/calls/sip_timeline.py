@@ -16,7 +16,7 @@ word, too: it says that no answer came.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -102,6 +102,13 @@ class SipTimeline:
         if dialogue.placed and seen.event in _ANSWERS:
             self._add(dialogue, _INVITE_SENT, now_ms)  # whose event comes a moment later, now and then
         return self._add(dialogue, seen, now_ms)
+
+    def resume(self, events: Sequence[SipEvent]) -> None:
+        """Go on with the entries of an earlier run, in which some legs were answered."""
+        self.events = tuple(events)
+        for event in events:
+            if event.event == "200":
+                self._legs.setdefault(event.leg, _Leg(event.leg, placed=True)).is_up = True
 
     def rang(self, now_ms: int) -> None:
         """Note that we had Asterisk send 180 Ringing, which it does not once the dialplan has answered."""

@@ -331,8 +331,8 @@ class TwoLegCall(PhoneCall):
 
     async def synthesize(self, text: str) -> bytes | None:
         """Return a message as speech in the agent's voice. See WarmCall."""
-        speech, agent = self._services.speech, self._spec.agent if self._spec else None
-        return await synthesized(speech, agent, text) if speech and agent else None
+        speech, agent, voice = self._services.speech, self._spec.agent if self._spec else None, self._voice
+        return await synthesized(speech, agent, text, voice.usage) if speech and agent and voice else None
 
     def tell_progress(self, progress: TransferProgress) -> None:
         """Tell the agent what the transfer has come to. See WarmCall."""

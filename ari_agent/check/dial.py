@@ -1,7 +1,7 @@
 """`ari-agent check --dial`: who may be dialled, from each number or one, and why not. Needs no Asterisk.
 
-It asks the same rules as everything that dials. The database tells of numbers and agents, and how many calls were
-placed.
+It asks the same rules as everything that dials. The database tells of numbers and agents, how many calls were placed,
+and what they have cost.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, read_destination
+from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, is_extension, read_destination
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.e164 import require_pseudo_number
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.price_table import PriceTable, TelephonyPrice
 from ari_agent.errors import AriAgentError
 from ari_agent.routing.dial_policy import Dial, DialRefused, DialRules
 from ari_agent.routing.dial_target import DialTarget, read_target
@@ -60,8 +61,12 @@ def verdicts_as_json(verdicts: Sequence[Verdict]) -> str:
     return json.dumps({"may": all(verdict.may for verdict in verdicts), "verdicts": told}, ensure_ascii=False)
 
 
-async def check_dial(question: Question, database_url: str, policy: DialPolicy, *, now_ms: int) -> Sequence[Verdict]:
+async def check_dial(
+    question: Question, database_url: str, policy: DialPolicy, *, now_ms: int, prices: PriceTable | None = None
+) -> Sequence[Verdict]:
     """Say for each number whether it may dial; for the workspace alone where there is none. policy: the workspace's.
+
+    prices: what calls cost by, which is told too; None where that is not known.
 
     Raises:
         NothingToDialFrom: the number or the agent is not there.
@@ -70,7 +75,8 @@ async def check_dial(question: Question, database_url: str, policy: DialPolicy, 
     store = Store(database_url)
     try:
         if await store.is_made():
-            return await _verdicts(question, store, DialRules(policy), now_ms)
+            guard = DialGuard(DialRules(policy), store, now_ms=lambda: now_ms, prices=prices)
+            return await _verdicts(question, store, guard, is_priced=prices is not None)
     finally:
         await store.close()
     if missing := question.from_number or question.agent_id:
@@ -78,17 +84,19 @@ async def check_dial(question: Question, database_url: str, policy: DialPolicy, 
     return [verdict_of(question, DialRules(policy))]
 
 
-async def _verdicts(question: Question, store: Store, rules: DialRules, now_ms: int) -> Sequence[Verdict]:
+async def _verdicts(question: Question, store: Store, guard: DialGuard, *, is_priced: bool) -> Sequence[Verdict]:
     agent = await store.agents.any(question.agent_id) if question.agent_id else None
     if question.agent_id and agent is None:
         raise NothingToDialFrom(f"agent {question.agent_id} not found")
     numbers: list[PhoneNumber | None] = [*await _numbers(question.from_number, store)]
-    guard, found = DialGuard(rules, store, now_ms=lambda: now_ms), []
+    found = []
     for number in numbers or [None]:
-        verdict = verdict_of(question, rules, number, agent)
+        verdict, dial = verdict_of(question, guard.rules, number, agent), Dial(question.to, number, agent)
         if verdict.may:
+            if is_priced and not is_extension(question.to):
+                verdict = replace(verdict, text=f"{verdict.text}, {_priced(guard.price(dial))}")
             try:
-                await guard.check(Dial(question.to, number, agent))
+                await guard.check(dial)
             except DialRefused as refusal:  # by a limit: the rules alone have let it pass
                 verdict = _refused(_who(number), refusal)
         found.append(verdict)
@@ -144,6 +152,10 @@ def _refused(who: str, refusal: DialRefused) -> Verdict:
 
 def _who(number: PhoneNumber | None) -> str:
     return number.phone_number if number else "any number"
+
+
+def _priced(price: TelephonyPrice | None) -> str:
+    return f"at {price.cents_per_minute} cents a minute" if price else "at a price that ARI_AGENT_PRICES does not tell"
 
 
 def _told(target: DialTarget) -> str:

@@ -7,14 +7,14 @@ each of the three: number and agent narrow what the workspace allows, and cannot
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
 
+from ari_agent.contract.parsing.closed_model import ClosedModel
 from ari_agent.contract.parsing.e164 import Country
-from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Many
+from ari_agent.contract.parsing.model import INTEGRAL, Many
 
 
 class NumberType(StrEnum):
@@ -105,16 +105,15 @@ def _header(text: str) -> str:
     )
 
 
-class DialPolicy(ContractModel):
+class DialPolicy(ClosedModel):
     """Who may be dialled, and how often. Every key may be left out; a misspelt one is refused.
 
     countries: of numbers. number_types: kinds of numbers. sip_domains: hosts of SIP URIs; `*.example.com` stands for
     all below it. extensions: of the own PBX, as literals or patterns of Asterisk's dialplan. headers: names of SIP
     headers that may be set. transfers_per_call: how many transfers one call may ask for. calls_per_minute,
     calls_per_day: how many calls may be placed within 60 seconds and 24 hours, transfers away from the PBX included.
+    cost_per_day_cents: nobody is dialled once the calls of 24 hours have cost so much, inbound ones included.
     """
-
-    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
     countries: Annotated[Many[Country], Field(max_length=250)] | None = None
     number_types: Annotated[Many[NumberType], Field(max_length=len(NumberType))] | None = None
@@ -124,16 +123,7 @@ class DialPolicy(ContractModel):
     transfers_per_call: Annotated[int, Field(strict=True, ge=0, le=MOST_TRANSFERS_PER_CALL), INTEGRAL] | None = None
     calls_per_minute: Annotated[int, Field(strict=True, ge=0, le=1_000_000), INTEGRAL] | None = None
     calls_per_day: Annotated[int, Field(strict=True, ge=0, le=100_000_000), INTEGRAL] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown_keys(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and (unknown := sorted(str(key) for key in given if key not in cls.model_fields)):
-            raise ValueError(
-                f"has no {', '.join(ascii(key[:40])[1:-1] for key in unknown[:8])}; its keys are "
-                f"{', '.join(cls.model_fields)}"
-            )
-        return given
+    cost_per_day_cents: Annotated[float, Field(strict=True, ge=0, le=1_000_000_000)] | None = None
 
     def of_workspace(self) -> DialPolicy:
         """Return the policy as that of the workspace, with the defaults where it says nothing."""

@@ -47,6 +47,7 @@ class DialRule(StrEnum):
     TRANSFERS_PER_CALL = "transfers_per_call"
     CALLS_PER_MINUTE = "calls_per_minute"
     CALLS_PER_DAY = "calls_per_day"
+    COST_PER_DAY_CENTS = "cost_per_day_cents"
 
 
 class Scope(StrEnum):
@@ -149,6 +150,36 @@ class Limit:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CostLimit:
+    """How much calls may cost within 24 hours, by one policy. most_cents: from there on, nobody is dialled."""
+
+    layer: Layer
+    most_cents: float
+    rule: DialRule = DialRule.COST_PER_DAY_CENTS
+    within_ms: int = 86_400_000
+
+    def reached(self, spent_cents: float) -> DialLimitReached | None:
+        """Say why nobody may be dialled, or return None. spent_cents: what the calls of the time have cost so far."""
+        if spent_cents < self.most_cents:
+            return None
+        return DialLimitReached(
+            self.rule,
+            f"the calls of the last 24 hours cost {spent_cents:.2f} cents, and {self.layer.whose} allows "
+            f"{self.most_cents:.2f}: try again later, or raise its {self.rule}",
+            retry_after_ms=self.within_ms // 60,
+        )
+
+    def unpriced(self, what: str, remedy: str) -> DialRefused:
+        """Return the refusal of a dial without a price. what: has none, for people. remedy: what would give it one."""
+        return DialRefused(self.rule, f"what {what} is not known, and {self.layer.whose} limits {self.rule}: {remedy}")
+
+    def not_told(self, why: str) -> DialLimitReached:
+        """Return the refusal of a dial while the database does not tell what was spent. why: it does not."""
+        told = f"what calls have cost is not known, and {self.layer.whose} limits {self.rule}: {why}"
+        return DialLimitReached(self.rule, told, retry_after_ms=self.within_ms // 60)
+
+
 class DialRules:
     """The workspace's policy, and how often each rule has refused something; one object serves the whole controller."""
 
@@ -168,9 +199,16 @@ class DialRules:
 
     def limits(self, dial: Dial) -> Iterator[Limit]:
         """Yield the limits that hold for this, those of the widest policy first; none for extensions of the PBX."""
+        return limits(self._paid_layers(dial))
+
+    def cost_limits(self, dial: Dial) -> Iterator[CostLimit]:
+        """Yield the limits of cost that hold for this, the widest policy's first; none for extensions of the PBX."""
+        return cost_limits(self._paid_layers(dial))
+
+    def _paid_layers(self, dial: Dial) -> Sequence[Layer]:
         if dial.transfers is not None and is_extension(dial.to):
-            return iter(())
-        return limits(layers(self._workspace, dial))
+            return ()
+        return layers(self._workspace, dial)
 
     def count(self, refusal: DialRefused) -> None:
         """Count a refusal for /metrics; `check` does so itself."""
@@ -208,6 +246,13 @@ def limits(found: Sequence[Layer]) -> Iterator[Limit]:
         ):
             if most is not None:
                 yield Limit(rule, layer, most, within_ms)
+
+
+def cost_limits(found: Sequence[Layer]) -> Iterator[CostLimit]:
+    """Yield the limits of these policies on what calls may cost."""
+    for layer in found:
+        if layer.policy.cost_per_day_cents is not None:
+            yield CostLimit(layer, layer.policy.cost_per_day_cents)
 
 
 def _hidden(_: Layer, target: DialTarget, dial: Dial) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from ari_agent.speech.synthesizer import BYTES_PER_MS, Spoken, Synthesizer, Voice
@@ -50,7 +51,7 @@ class SpeechCache:
                 if size > LONGEST_MS * BYTES_PER_MS:
                     pieces = None
                 if pieces is not None:
-                    pieces.append(spoken)
+                    pieces.append(replace(spoken, is_from_memory=True))
                 yield spoken
         if pieces:
             self._new.put(key, tuple(pieces))

@@ -7,7 +7,7 @@ the last still streams: each stream stands alone.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 SAMPLE_RATE_HZ: Final = 16000
@@ -51,10 +51,12 @@ class Spoken:
     pcm: s16le, 16 kHz, whole samples; may be empty where words come by themselves.
     words: those whose times the provider told with this piece. Times run from the beginning of the text, and may lie
         before or after this piece's audio; a provider that tells none leaves them out for the whole text.
+    is_from_memory: nothing was synthesised for it, so that no provider is to be paid.
     """
 
     pcm: bytes
     words: tuple[SpokenWord, ...] = ()
+    is_from_memory: bool = field(default=False, compare=False)
 
 
 class Synthesizer(Protocol):

@@ -1,6 +1,7 @@
 """What of a call object the database can filter by, beside the object itself: columns, attributes and tool calls.
 
-Beside them stands how often a call dialled somebody, for the limits of the dial policy: see `dialled`.
+Beside them stand how often a call dialled somebody and what it cost, for the limits of the dial policy: see `dialled`
+and `spent`.
 
 An attribute is one top-level key of `metadata`, `retell_llm_dynamic_variables`, `custom_attributes` or
 `call_analysis.custom_analysis_data`. It is kept as text (`true`, `7`, `gold`), and as a number too where it reads as
@@ -27,6 +28,8 @@ MAX_ATTRIBUTES: Final = 256
 
 DIALLED: Final = "dialled"
 """The kind of the attributes that `dialled` makes. No filter of the API names it."""
+SPENT: Final = "spent"
+"""The kind of the attributes that `spent` makes, likewise."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?")
 
@@ -76,9 +79,21 @@ def dialled(document: Mapping[str, Any]) -> Attributes:
     people = int(is_outbound and not never_dialled) + int(bool(target) and not is_extension(str(target)))
     if not people:
         return {}
-    number = document.get("from_number" if is_outbound else "to_number")
-    names = {"workspace": "", "number": number or "", "agent": document.get("agent_id") or ""}
-    return {(DIALLED, scope): (as_text(name), float(people)) for scope, name in names.items()}
+    return {(DIALLED, scope): (as_text(name), float(people)) for scope, name in _scopes(document).items()}
+
+
+def spent(document: Mapping[str, Any]) -> Attributes:
+    """What a call has cost, in cents, for the workspace, its number and its agent; nothing while it is not known."""
+    cents = _at(document, ("call_cost", "combined_cost"))
+    if not cents:
+        return {}
+    return {(SPENT, scope): (as_text(name), float(cents)) for scope, name in _scopes(document).items()}
+
+
+def _scopes(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """The name of each scope of the dial policy that a call belongs to."""
+    number = document.get("from_number" if document.get("direction") == "outbound" else "to_number")
+    return {"workspace": "", "number": number or "", "agent": document.get("agent_id") or ""}
 
 
 def tool_calls(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
-from ari_agent.store.call_index import attributes, columns, dialled, tool_calls
+from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
 from ari_agent.store.call_records import StoredCall, call_of, list_item
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
@@ -215,7 +215,9 @@ def _index(connection: Connection, call_id: str, document: Mapping[str, Any], li
         call_id,
         [
             same_call | {"kind": kind, "key": key, "text": text, "number": number, "listed_ms": listed_ms}
-            for (kind, key), (text, number) in sorted({**attributes(document), **dialled(document)}.items())
+            for (kind, key), (text, number) in sorted(
+                {**attributes(document), **dialled(document), **spent(document)}.items()
+            )
         ],
     )
 

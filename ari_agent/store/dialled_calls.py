@@ -6,7 +6,9 @@ database count together: see `call_index.dialled`, which writes what is summed h
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from typing import Any
+
+from sqlalchemy import Select, func, select
 
 from ari_agent.store.call_index import DIALLED
 from ari_agent.store.database import Database
@@ -28,8 +30,12 @@ class DialledCalls:
         Raises:
             StoreError: the database is away.
         """
-        found = call_attributes.c
-        statement = select(func.coalesce(func.sum(found.number), 0)).where(
-            found.kind == DIALLED, found.key == scope, found.text == name, found.listed_ms >= since_ms
-        )
-        return int(await self._database.scalar(statement) or 0)
+        return int(await self._database.scalar(total(DIALLED, scope, name, since_ms=since_ms)) or 0)
+
+
+def total(kind: str, scope: str, name: str, *, since_ms: int) -> Select[Any]:
+    """Return the query of the sum of one kind of attribute, DIALLED or SPENT, for whoever the scope and name say."""
+    found = call_attributes.c
+    return select(func.coalesce(func.sum(found.number), 0)).where(
+        found.kind == kind, found.key == scope, found.text == name, found.listed_ms >= since_ms
+    )

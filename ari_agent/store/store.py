@@ -8,6 +8,7 @@ from pathlib import Path
 from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
 from ari_agent.store.batches import Batches
+from ari_agent.store.call_costs import CallCosts
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
@@ -39,6 +40,7 @@ class Store:
         self.chats = Chats(self._database, self.outbox, now_ms)
         self.placed = PlacedCalls(self._database, self.calls)
         self.dialled = DialledCalls(self._database)
+        self.costs = CallCosts(self._database)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
 
     def __repr__(self) -> str:

@@ -23,6 +23,8 @@ from ari_agent.calls.state import CallState
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.sip_timeline import SipEvent, SipEventName, SipLeg
 from ari_agent.store.store import Store
 from tests.asterisk.fake_asterisk import APP, PASSWORD, FakeAsterisk
 from tests.calls.test_switchboard import services
@@ -48,11 +50,11 @@ def channel(channel_id: str) -> Channel:
 
 @asynccontextmanager
 async def adopted(
-    folder: Path, channels: Sequence[str] = (CALLER, TARGET)
+    folder: Path, channels: Sequence[str] = (CALLER, TARGET), *, call: Call = CALL, prices: PriceTable | None = None
 ) -> AsyncIterator[tuple[AdoptedCall, FakeAsterisk]]:
     async with FakeAsterisk() as asterisk:
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
-        record = CallRecord(CALL, agent=None, account_webhook_url=None)
+        record = CallRecord(call, agent=None, account_webhook_url=None, prices=prices)
         bridges = [Bridge(id="another"), Bridge(id=bridge_id(APP, CALL_ID), channels=tuple(channels))]
         store = Store(f"sqlite+aiosqlite:///{folder}/calls.db", now_ms=lambda: 0)
         await store.open()
@@ -109,6 +111,19 @@ async def test_who_hangs_up_takes_the_other_along(
         assert call.record is not None
         assert call.record.disconnection_reason is reason
         assert call.record.transfer_end_timestamp == call.record.end_timestamp == 0
+
+
+async def test_their_minutes_are_paid_for_from_the_answers_in_the_earlier_run(tmp_path: Path) -> None:
+    legs: tuple[SipLeg, ...] = ("caller", "target")
+    begun: tuple[SipEventName, ...] = ("INVITE", "200")
+    sip = tuple(SipEvent(event=event, leg=leg, timestamp=1) for leg in legs for event in begun)
+    prices = PriceTable.model_validate({"telephony": [{"cents_per_minute": 60, "increment_s": 60}]})
+    async with adopted(tmp_path, call=CALL.model_copy(update={"sip": sip}), prices=prices) as (call, _):
+        await run(call, BY_CALLER)
+        assert call.record and call.record.call_cost and call.record.sip
+        costs = [(product.product, product.cost) for product in call.record.call_cost.product_costs]
+        assert costs == [("telephony", 60.0), ("transfer_leg", 60.0)]
+        assert [entry.event for entry in call.record.sip if entry.leg == "caller"] == ["INVITE", "200", "BYE"]
 
 
 async def test_what_concerned_the_agent_does_not_end_the_talk(tmp_path: Path) -> None:

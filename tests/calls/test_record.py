@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.record import MAX_FAULTS, CallRecord, is_bridged, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.sip_timeline import Hangup, SipEvent
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
@@ -405,3 +407,34 @@ def test_without_signalling_the_reason_says_who_hung_up() -> None:
     one.ended(DisconnectionReason.MANUAL_STOPPED, 4_000, who="system", why="so")
     assert one.call.hangup == Hangup(who="system", timestamp=4_000, reason="so")
     assert one.call.sip is None
+
+
+def test_a_call_tells_its_cost_once_it_has_ended() -> None:
+    prices = PriceTable.model_validate(
+        {
+            "telephony": [{"cents_per_minute": 6}],
+            "transfer_leg": [{"prefix": "+1415", "cents_per_minute": 60}],
+            "text_to_speech": {"cents_per_1000_characters": 100},
+        }
+    )
+    one = CallRecord(record(agent()).call, agent=agent(), account_webhook_url=ACCOUNT, prices=prices)
+    one.answered(1_000)
+    one.transfer_started(TO_SALES)
+    answered = [SipEvent(event=event, leg="target", timestamp=3_000) for event in ("INVITE", "200")]
+    one.signalled([*answered, SipEvent(event="BYE", leg="target", timestamp=5_500)])
+    one.transfer_cancelled()
+    one.measured(None, SpeechUsage(characters=10))
+    one.ended(DisconnectionReason.USER_HANGUP, 11_000)
+    cost = {
+        product["product"]: product["cost"] for product in told(one)["call_ended"]["call"]["call_cost"]["product_costs"]
+    }
+    assert cost == {"telephony": 1.0, "transfer_leg": 3.0, "text_to_speech": 1.0}
+    assert told(one)["call_analyzed"]["call"]["call_cost"]["combined_cost"] == 5.0
+    assert "call_cost" not in told(one)["call_started"]["call"]
+
+
+def test_without_prices_a_call_has_no_cost() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.ended(DisconnectionReason.USER_HANGUP, 11_000)
+    assert one.call.call_cost is None

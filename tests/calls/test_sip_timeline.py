@@ -285,3 +285,11 @@ def test_who_ends_a_call_for_a_reason(reason: Reason | None, who: str) -> None:
 @pytest.mark.parametrize(("cause", "status"), [(1, 404), (17, 486), (34, 503), (16, 603), (41, 603), (127, 500)])
 def test_the_status_of_a_refusal(cause: int, status: int) -> None:
     assert status_of_refusal(cause) == status
+
+
+def test_the_timeline_of_an_earlier_run_goes_on() -> None:
+    before = told(START, UP).events
+    timeline = SipTimeline(placed=False)
+    timeline.resume(before)
+    timeline.feed(hangup(), 9)
+    assert [entry.event for entry in timeline.events] == ["INVITE", "200", "BYE"]

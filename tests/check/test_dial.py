@@ -15,6 +15,7 @@ from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.phone_number import PhoneNumberImport
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.store.store import Store
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,18 @@ async def test_one_number_is_asked(url: str, to: str, told: str) -> None:
     assert verdict.text.startswith(f"{DE}: ")
     assert told in verdict.text
     assert verdict.may == ("may be dialled" in told)
+
+
+async def test_the_price_and_the_limit_of_cost_are_told(url: str) -> None:
+    prices = PriceTable.model_validate({"telephony": [{"prefix": "+1", "cents_per_minute": 0.85}]})
+    told = []
+    for to, policy in ((US, DialPolicy()), ("+4930123456", DialPolicy()), (US, DialPolicy(cost_per_day_cents=0))):
+        [verdict] = await check_dial(Question(to, DE), url, policy, now_ms=NOW_MS, prices=prices)
+        told.append((verdict.may, verdict.text))
+    assert [may for may, _ in told] == [True, True, False]
+    assert told[0][1].endswith("in US, at 0.85 cents a minute")
+    assert told[1][1].endswith("in DE, at a price that ARI_AGENT_PRICES does not tell")
+    assert "refused by cost_per_day_cents: the calls of the last 24 hours cost 0.00 cents" in told[2][1]
 
 
 async def test_an_agent_and_the_calls_of_the_day_count(url: str) -> None:

@@ -23,6 +23,7 @@ WHOLE = {
     "transfers_per_call": 0,
     "calls_per_minute": 10,
     "calls_per_day": 200,
+    "cost_per_day_cents": 499.5,
 }
 
 
@@ -47,6 +48,8 @@ def test_a_whole_policy_reads_back_as_it_was_written() -> None:
         ({"transfers_per_call": -1}, "greater than or equal to 0"),
         ({"transfers_per_call": 11}, "less than or equal to 10"),
         ({"calls_per_day": "many"}, "must be an integer"),
+        ({"cost_per_day_cents": -1}, "greater than or equal to 0"),
+        ({"cost_per_day_cents": "5"}, "must be a number"),
         (["US"], "must be an object"),
     ],
 )

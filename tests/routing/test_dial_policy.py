@@ -10,6 +10,7 @@ from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.routing.dial_policy import NO_POLICY, Dial, DialRefused, DialRule, DialRules, refused
 from tests.routing.test_dial_target import spellings
 
+DE_NUMBER = "+4930123456"
 US_ONLY, US_AND_DE = ("US",), ("US", "DE")
 
 
@@ -345,6 +346,25 @@ def test_a_number_and_an_agent_never_widen_what_the_workspace_allows(
     narrowest = refused(widest, Dial(to, number_with(of_number, **TRUNK), agent_with(of_agent), headers, transfers))
     assert not (wide and not narrower)
     assert not (narrower and not narrowest)
+
+
+CENTS = st.floats(0, 1000) | st.none()
+
+
+@given(CENTS, CENTS, CENTS, st.floats(0, 1000))
+def test_a_number_and_an_agent_never_widen_what_the_workspace_lets_calls_cost(
+    workspace: float | None, of_number: float | None, of_agent: float | None, spent: float
+) -> None:
+    rules = DialRules(DialPolicy(cost_per_day_cents=workspace))
+    policies: list[dict[str, object] | None] = [
+        None if cents is None else {"cost_per_day_cents": cents} for cents in (of_number, of_agent)
+    ]
+    number, agent = number_with(policies[0]), agent_with(policies[1])
+    dials = (Dial(DE_NUMBER), Dial(DE_NUMBER, number), Dial(DE_NUMBER, number, agent))
+    reached = [any(limit.reached(spent) for limit in rules.cost_limits(dial)) for dial in dials]
+    assert reached == sorted(reached)
+    assert reached[-1] == any(most is not None and spent >= most for most in (workspace, of_number, of_agent))
+    assert not list(rules.cost_limits(Dial("200", number, agent, transfers=0)))
 
 
 @given(POLICIES, spellings(), st.sampled_from(["US", "DE"]))

@@ -44,6 +44,8 @@ async def test_the_same_text_and_voice_are_asked_for_once(speaker: Speaker) -> N
     assert (await whole(cache.speak("abc", Voice()))).pieces == first.pieces
     assert (await whole(cache.speak("abc", Voice()))).pieces == first.pieces
     assert first.seconds == 3 and len(first.words) == 3 and len(speaker.asked) == 1
+    assert not any(piece.is_from_memory for piece in first.pieces)
+    assert all([piece.is_from_memory async for piece in cache.speak("abc", Voice())])
     await whole(cache.speak("abc", Voice(speed=1.1)))
     await whole(cache.speak("abd", Voice()))
     assert len(speaker.asked) == 3

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.synthesizer import BYTES_PER_MS, Spoken, SpokenWord, Synthesizer, Voice
@@ -49,7 +50,7 @@ class _Synthesized:
 
 
 class AgentVoice:
-    """Speaks the sentences of the agent in one call.
+    """Speaks the sentences of the agent in one call. usage: counts what was synthesised for it.
 
     on_sound: is called with each piece of a sentence, of at most PIECE_MS. on_whole: is called when no more sound of a
     sentence comes. on_failed: is called when neither a sentence nor those after it can be spoken. unheard_ms: tells
@@ -62,6 +63,7 @@ class AgentVoice:
         synthesizer: Synthesizer,
         voice: Voice,
         *,
+        usage: SpeechUsage,
         on_sound: Callable[[int, bytes, Sequence[SpokenWord]], None],
         on_whole: Callable[[int], None],
         on_failed: Callable[[SpeechFailed], None],
@@ -69,7 +71,7 @@ class AgentVoice:
         took_ms: Callable[[float], None],
         waits: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._synthesizer, self._voice = synthesizer, voice
+        self._synthesizer, self._voice, self._usage = synthesizer, voice, usage
         self._on_sound, self._on_whole, self._on_failed = on_sound, on_whole, on_failed
         self._unheard_ms, self._took_ms, self._waits = unheard_ms, took_ms, waits
         self._loop = asyncio.get_running_loop()
@@ -140,6 +142,7 @@ class AgentVoice:
                 async for spoken in speaking:
                     if not came and spoken.pcm:
                         came = True
+                        self._usage.characters += 0 if spoken.is_from_memory else len(text)
                         self._took_ms((self._loop.time() - began_s) * 1000)
                     pieces.put_nowait(spoken)
         except SpeechFailed as error:

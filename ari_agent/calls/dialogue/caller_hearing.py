@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.transcript import Word
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.echo import Echo
-from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions, Recognition, Recognizer
+from ari_agent.speech.recognizer import LOOK_BACK_MS, Heard, HeardWord, ListeningOptions, Recognition, Recognizer
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.voice_activity import VoiceActivity, VoiceChange, VoiceDetector, VoiceStarted
 
@@ -36,20 +37,24 @@ class CallerHearing:
         *,
         silence_ms: int,
         echo: Echo,
+        usage: SpeechUsage,
         now_ms: Callable[[], float],
         on_event: Callable[[Event], None],
     ) -> None:
         """silence_ms: how long a pause ends a voice. now_ms: tells the milliseconds since the caller was answered.
 
         echo: is told what the caller is played, and tells what comes back of it from the caller's voice.
+        usage: counts for how long the caller was recognised: while they spoke, with the look-back before.
         """
         self._activity = VoiceActivity(detector, silence_ms=silence_ms, is_echo=echo.explains)
-        self._echo = echo
+        self._echo, self._usage = echo, usage
         self._now_ms, self._on_event = now_ms, on_event
         self._opened: Recognition | None = None
         self._recognition: Recognition | None = None  # while the caller is listened to
         self._rest = b""  # less than a piece
         self._fed_ms = 0.0
+        self._recognised_from_ms: float | None = None  # of what was fed, while a voice is recognised
+        self._recognised_to_ms = 0.0
         self._heard_ms = 0.0  # when the caller's audio last came
 
     def start(self, recognizer: Recognizer, options: ListeningOptions) -> None:
@@ -59,6 +64,7 @@ class CallerHearing:
     def stop(self) -> None:
         """Stop listening: audio that still comes is ignored, and no event follows."""
         self._recognition = None
+        self._count_recognised()
 
     async def close(self) -> None:
         """Stop listening and close the recognition. Idempotent."""
@@ -119,10 +125,17 @@ class CallerHearing:
         for change in changes:
             if isinstance(change, VoiceStarted):
                 recognition.speech_started()
+                self._recognised_from_ms = max(self._recognised_to_ms, self._fed_ms - LOOK_BACK_MS)
                 self._tell(UserVoiceStarted(change.at_ms + behind_ms))
             else:
                 recognition.speech_stopped()
+                self._count_recognised()
                 self._tell(UserVoiceStopped(change.at_ms + behind_ms))
+
+    def _count_recognised(self) -> None:
+        if self._recognised_from_ms is not None:
+            self._usage.heard_ms += int(self._fed_ms - self._recognised_from_ms)
+            self._recognised_from_ms, self._recognised_to_ms = None, self._fed_ms
 
     def _understood(self, heard: Heard) -> None:
         self._tell(UserHeard(heard, [self._timed(word) for word in heard.words]))

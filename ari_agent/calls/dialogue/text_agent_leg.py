@@ -44,6 +44,7 @@ from ari_agent.agents.llm_connection import (
     LlmReconnected,
     ReconnectPolicy,
 )
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
@@ -147,14 +148,12 @@ class TextAgentLeg:
         if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
-        refusal = speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ())))
-        if refusal is not None:
+        if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
             raise UnknownVoice(refusal)
-        self._output, self._on_event = output, on_event
-        self._call = spec.call
+        self._output, self._on_event, self._call = output, on_event, spec.call
         self._loop = asyncio.get_running_loop()
-        self.ignored = self.messages_in = self.messages_out = 0
-        self.audio_dropped = 0
+        self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
+        self.usage = SpeechUsage()
         try:
             url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
         except ValueError as error:
@@ -166,6 +165,7 @@ class TextAgentLeg:
         self._voice = AgentVoice(
             speech.synthesizer,
             voice(self._agent, fallback=speech.voices.fallback),
+            usage=self.usage,
             on_sound=self._sound_made,
             on_whole=self._sound_ended,
             on_failed=self._voice_failed,
@@ -178,6 +178,7 @@ class TextAgentLeg:
             speech.detector,
             silence_ms=self._dialogue.silence_ms,
             echo=echo,
+            usage=self.usage,
             now_ms=lambda: self._now_ms,
             on_event=self._feed,
         )
@@ -237,8 +238,7 @@ class TextAgentLeg:
             case TransferResult(outcome):
                 self._feed(events.TransferEnded(outcome))
             case Voicemail(notice):
-                began = events.GreetingBegan() if notice.status == "greeting" else events.RecordingBegan(notice)
-                self._feed(began)
+                self._feed(events.GreetingBegan() if notice.status == "greeting" else events.RecordingBegan(notice))
             case ControlFailed("dtmf", message):
                 self._feed(events.DigitsRefused(message))
             case ControlFailed("transfer", message):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
 from ari_agent.calls.media.commands import Command
 from ari_agent.contract.call import Latency
@@ -43,12 +44,13 @@ class AgentLeg(Protocol):
 
     encoding, rate_hz: of the audio both ways: `mulaw` at 8000 Hz or `s16le` at 8000..48000 Hz.
     hear: takes the caller's audio in that encoding, 20 ms at a time; never waits. An attribute, so that a frame costs
-    one function call.
+    one function call. usage: what the speech services have done for the call; it counts up.
     """
 
     encoding: str
     rate_hz: int
     hear: Callable[[bytes], None]
+    usage: SpeechUsage
 
     @property
     def ignored(self) -> int:

@@ -36,6 +36,7 @@ from ari_agent.agents.message import (
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput
 from ari_agent.calls.media.call_media import (
     AgentFailed,
@@ -98,6 +99,7 @@ class AudioAgentLeg:
         self._spec, self._output, self._on_event = spec, output, on_event
         self.encoding: str = engine.audio_encoding
         self.rate_hz = engine.sample_rate
+        self.usage = SpeechUsage()  # of messages in a transfer: the agent itself hears and speaks elsewhere
         facts = CallFacts(
             call_id=spec.call_id,
             from_number=spec.from_number,

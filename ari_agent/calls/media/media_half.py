@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
@@ -70,6 +71,11 @@ class MediaHalf(CallerOutput):
     def latency(self) -> Latency | None:
         """How long the agent's turns took, where that is known; valid after `close` too."""
         return self._agent.latency
+
+    @property
+    def usage(self) -> SpeechUsage:
+        """What the speech services have done for the call so far; it counts up, and stays valid after `close`."""
+        return self._agent.usage
 
     @property
     def stats(self) -> MediaStats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue.agent_settings import voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.contract.agent import Agent
@@ -23,8 +24,11 @@ def handoff_voice(speech: Speech, agent: Agent) -> Voice:
     return Voice(language=own.language)
 
 
-async def synthesized(speech: Speech, agent: Agent, text: str) -> bytes | None:
-    """Return a message as speech, s16le at 16 kHz; None where it cannot be spoken, which is logged."""
+async def synthesized(speech: Speech, agent: Agent, text: str, usage: SpeechUsage) -> bytes | None:
+    """Return a message as speech, s16le at 16 kHz; None where it cannot be spoken, which is logged.
+
+    usage: of the call; counts what was synthesised.
+    """
     sentences = Sentences()
     pieces: list[bytes] = []
     speaker = handoff_voice(speech, agent)
@@ -34,7 +38,9 @@ async def synthesized(speech: Speech, agent: Agent, text: str) -> bytes | None:
             if not sentence.text.strip():
                 continue
             async with contextlib.aclosing(speech.synthesizer.speak(sentence.text, speaker)) as speaking:
-                pieces += [spoken.pcm async for spoken in speaking]
+                spoken = [piece async for piece in speaking]
+            usage.characters += len(sentence.text) if any(not piece.is_from_memory for piece in spoken) else 0
+            pieces += [piece.pcm for piece in spoken]
     except SpeechFailed as error:
         log.warning("a message of a transfer cannot be spoken: %s", error)
         return None

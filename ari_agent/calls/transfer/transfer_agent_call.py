@@ -102,7 +102,10 @@ class TransferAgentCall(CallSession):
         self._has_decided = False
         self._exit_stack.push_async_callback(order.slot.aclose)
         self._record = self._own_record = CallRecord(
-            order.call, agent=order.agent, account_webhook_url=services.account_webhook_url
+            order.call,
+            agent=order.agent,
+            account_webhook_url=services.account_webhook_url,
+            prices=services.prices,
         )
 
     async def give_up(self) -> None:

@@ -49,7 +49,10 @@ class WebCall(CallSession):
         self._told_client = ""
         front.tell = self.post
         self._record = self._web_record = CallRecord(
-            taken.call, agent=taken.registration.agent, account_webhook_url=services.account_webhook_url
+            taken.call,
+            agent=taken.registration.agent,
+            account_webhook_url=services.account_webhook_url,
+            prices=services.prices,
         )
 
     async def _connect(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue.agent_voice import AHEAD_MS, PIECE_MS, AgentVoice
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.synthesizer import BYTES_PER_MS, Spoken, SpokenWord, Voice
@@ -27,7 +28,7 @@ class Synthesizer:
                 raise SpeechFailed("nobody speaks")
             if character == "?":
                 raise ZeroDivisionError
-            yield Spoken(SECOND)
+            yield Spoken(SECOND, is_from_memory=character == "m")
 
     async def close(self) -> None:
         """Nothing to do."""
@@ -43,9 +44,11 @@ class Mouth:
         self.unheard_ms = 0.0
         self.shuts_after: int | None = None
         self.waits = [False]  # what is answered when it is asked; the last one stays
+        self.usage = SpeechUsage()
         self.voice = AgentVoice(
             Synthesizer(),
             Voice(voice_id="v", language="en-US"),
+            usage=self.usage,
             on_sound=self._sound,
             on_whole=self.whole.append,
             on_failed=self.failed.append,
@@ -153,4 +156,18 @@ async def test_a_sentence_that_cannot_be_spoken_fails_and_one_that_breaks_off_do
     mouth.voice.say(2, text)
     await until(lambda: bool(mouth.failed))
     assert mouth.whole == [1]
+    await mouth.voice.close()
+
+
+async def test_what_was_synthesized_is_counted_once_a_sentence_and_what_came_from_memory_is_not() -> None:
+    mouth = Mouth()
+    mouth.voice.let(True)
+    for number, text in enumerate(("aaa", "mm", "b"), 1):
+        mouth.voice.say(number, text)
+    mouth.voice.say(4, "", pause_ms=100)
+    await until(lambda: mouth.whole == [1, 2, 3, 4])
+    assert mouth.usage.characters == 4
+    mouth.voice.say(5, "!aaaa")
+    await until(lambda: bool(mouth.failed))
+    assert mouth.usage.characters == 4
     await mouth.voice.close()

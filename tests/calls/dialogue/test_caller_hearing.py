@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue.caller_hearing import PIECE_MS, QUIET_MS, UNSURE_MS, CallerHearing
 from ari_agent.calls.dialogue.events import Event, Failed, UserHeard, UserVoiceStarted, UserVoiceStopped
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.echo import Echo
-from ari_agent.speech.recognizer import Heard, HeardWord, ListeningOptions
+from ari_agent.speech.recognizer import LOOK_BACK_MS, Heard, HeardWord, ListeningOptions
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
 LOUD = (8000).to_bytes(2, "little") * (PIECE_MS * BYTES_PER_MS // 2)
@@ -64,8 +65,14 @@ class Room:
         self.now_ms = 0.0
         self.events: list[Event] = []
         self.notes = Notes()
+        self.usage = SpeechUsage()
         self.hearing = CallerHearing(
-            LoudIsVoice(), silence_ms=1000, echo=Echo(), now_ms=lambda: self.now_ms, on_event=self.events.append
+            LoudIsVoice(),
+            silence_ms=1000,
+            echo=Echo(),
+            usage=self.usage,
+            now_ms=lambda: self.now_ms,
+            on_event=self.events.append,
         )
         self.hearing.set_silence(300)
         self.hearing.hear(LOUD)  # before the start: for nobody
@@ -156,10 +163,29 @@ def test_a_recognizer_may_fail_as_it_is_opened() -> None:
             return self
 
     told: list[Event] = []
-    hearing = CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=told.append)
+    hearing = CallerHearing(
+        LoudIsVoice(), silence_ms=300, echo=Echo(), usage=SpeechUsage(), now_ms=lambda: 0.0, on_event=told.append
+    )
     hearing.start(Broken(), ListeningOptions("call_1"))
     assert [type(event) for event in told] == [Failed]
 
 
 async def test_who_never_came_has_nothing_to_close() -> None:
-    await CallerHearing(LoudIsVoice(), silence_ms=300, echo=Echo(), now_ms=lambda: 0.0, on_event=print).close()
+    await CallerHearing(
+        LoudIsVoice(), silence_ms=300, echo=Echo(), usage=SpeechUsage(), now_ms=lambda: 0.0, on_event=print
+    ).close()
+
+
+async def test_the_voice_of_the_caller_is_counted_with_the_look_back_once() -> None:
+    room = Room()
+    room.hear(QUIET, 100)
+    assert room.usage.heard_ms == 0
+    room.hear(LOUD, 50)
+    room.hear(QUIET, 30)
+    counted = room.usage.heard_ms
+    spoken_ms = 50 * PIECE_MS
+    assert spoken_ms + LOOK_BACK_MS <= counted <= spoken_ms + LOOK_BACK_MS + 400
+    room.hear(LOUD, 50)
+    await room.hearing.close()
+    await room.hearing.close()
+    assert counted + spoken_ms <= room.usage.heard_ms <= 180 * PIECE_MS

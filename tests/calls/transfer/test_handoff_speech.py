@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.transfer.handoff_speech import handoff_voice, synthesized
 from ari_agent.contract.agent import Agent
@@ -63,11 +64,13 @@ def test_a_voice_of_elsewhere_is_replaced(voice_id: str, fallback: str | None, v
 async def test_a_message_is_spoken_whole_with_its_pauses() -> None:
     synthesizer = SpellsOut()
     text = 'A caller is on the line. <break time="1s"/> The name is Bob.'
-    pcm = await synthesized(speech(synthesizer, Voices()), agent("slt"), text)
+    usage = SpeechUsage()
+    pcm = await synthesized(speech(synthesizer, Voices()), agent("slt"), text, usage)
     assert [said.strip() for said, _ in synthesizer.said] == ["A caller is on the line.", "The name is Bob."]
     assert pcm == b"\x01\x01" + bytes(32 * 1000) + b"\x01\x01"
+    assert usage.characters == sum(len(said) for said, _ in synthesizer.said)
 
 
 @pytest.mark.parametrize("text", ["Well. damn it.", "", "   ", "\N{WAVING HAND SIGN}"])
 async def test_what_cannot_be_spoken_is_none(text: str) -> None:
-    assert await synthesized(speech(SpellsOut(), Voices()), agent("slt"), text) is None
+    assert await synthesized(speech(SpellsOut(), Voices()), agent("slt"), text, SpeechUsage()) is None
