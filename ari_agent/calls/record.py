@@ -34,19 +34,8 @@ from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, W
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import render_url
 
-_SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
-    DisconnectionReason.USER_HANGUP: "The caller hung up",
-    DisconnectionReason.AGENT_HANGUP: "The agent hung up",
-    DisconnectionReason.CALL_TRANSFER: "The agent transferred the caller",
-    DisconnectionReason.TRANSFER_BRIDGED: "The transfer agent handed over to caller and target",
-    DisconnectionReason.TRANSFER_CANCELLED: "The transfer was cancelled",
-    DisconnectionReason.INACTIVITY: "The call ended after a long silence",
-    DisconnectionReason.MAX_DURATION_REACHED: "The call reached its longest duration",
-    DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
-}
-
 MAX_FAULTS: Final = 5
-"""How many different faults the summary of one call names."""
+"""How many different faults that did not end it one call tells of."""
 
 _WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
 
@@ -74,7 +63,6 @@ class CallRecord:
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
         self._in_voicemail = False
-        self._faults: list[str] = []
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -127,9 +115,14 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
     def fault(self, what: str) -> None:
-        """Note a fault that did not end the call, as a sentence without its full stop, for the summary of the call."""
-        if what not in self._faults and len(self._faults) < MAX_FAULTS:
-            self._faults.append(what)
+        """Note a fault that did not end the call, as a sentence for people, with its full stop or without it."""
+        if len(self.call.faults or ()) < MAX_FAULTS:
+            self._add_fault(what)
+
+    def _add_fault(self, what: str) -> None:
+        faults, sentence = self.call.faults or (), f"{what.rstrip('.')}."
+        if sentence not in faults:
+            self._change(faults=(*faults, sentence))
 
     def _take_transfer(self) -> TransferFacts | None:
         plan = self.recovery.webhook_plan
@@ -216,6 +209,8 @@ class CallRecord:
         """
         if self.call.disconnection_reason is not None:
             return
+        if why:
+            self._add_fault(why)
         self.transfer_cancelled()
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
@@ -229,10 +224,7 @@ class CallRecord:
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
-        analysis = _analysis(reason, duration_ms, why=why, faults=self._faults)
-        if self._in_voicemail:
-            analysis = analysis.model_copy(update={"in_voicemail": True})
-        self._change(call_analysis=analysis)
+        self._change(call_analysis=_known_analysis(self.call, in_voicemail=self._in_voicemail))
         self._owe(WebhookEventName.CALL_ANALYZED)
 
     def _change(self, **changes: Any) -> None:
@@ -316,18 +308,11 @@ def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number
     )
 
 
-def _analysis(
-    reason: DisconnectionReason, duration_ms: int | None, *, why: str | None, faults: Sequence[str]
-) -> CallAnalysis:
-    """Return the analysis of a call that is possible without listening to it."""
-    told = _SPOKEN.get(reason, f"The call ended with {reason.value}")
-    lasted = " before it was answered" if duration_ms is None else f" after {duration_ms / 1000:.0f} s"
-    if why and reason is DisconnectionReason.DIAL_FAILED:
-        told, lasted = "The call was not placed", ""
-    sentences = (f"{told}{lasted}{f': {why}' if why else ''}", *faults)
+def _known_analysis(call: Call, *, in_voicemail: bool) -> CallAnalysis:
+    """Return what can be said of a call that is over without knowing what was said in it."""
+    reason = call.disconnection_reason
     return CallAnalysis(
-        call_summary=" ".join(f"{sentence.rstrip('.')}." for sentence in sentences),
-        in_voicemail=reason is DisconnectionReason.VOICEMAIL_REACHED,
+        in_voicemail=in_voicemail or reason is DisconnectionReason.VOICEMAIL_REACHED,
         user_sentiment="Unknown",
-        call_successful=duration_ms is not None and reason.call_status is CallStatus.ENDED,
+        call_successful=call.duration_ms is not None and call.call_status is CallStatus.ENDED,
     )

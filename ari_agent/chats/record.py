@@ -128,13 +128,9 @@ class ChatRecord:
 
     def _analysis(self) -> ChatAnalysis:
         """Make the analysis: what can be said of a chat without reading it."""
-        written = [item.role for item in self.items if isinstance(item, ChatMessage)]
-        user, agent = written.count("user"), written.count("agent")
-        return ChatAnalysis(
-            chat_summary=f"The user wrote {user} and the agent {agent} messages.",
-            user_sentiment="Unknown",
-            chat_successful=self.chat.chat_status is ChatStatus.ENDED and agent > 0,
-        )
+        answered = any(isinstance(item, ChatMessage) and item.role == "agent" for item in self.items)
+        successful = answered and self.chat.chat_status is ChatStatus.ENDED
+        return ChatAnalysis(user_sentiment="Unknown", chat_successful=successful)
 
     def _owe(self, name: WebhookEventName) -> None:
         url = (self._agent.webhook_url if self._agent else None) or self._account_webhook_url

@@ -20,6 +20,7 @@ from ari_agent.contract.parsing.model import (
     Milliseconds,
     Number,
     StringMap,
+    Strings,
     Timestamp,
 )
 from ari_agent.contract.sip_timeline import Hangup, SipEvent
@@ -149,9 +150,10 @@ class Call(ContractModel):
     transfer_end_timestamp: Timestamp | None = None
     disconnection_reason: DisconnectionReason | None = None
 
-    # These two are no part of Retell's call object.
+    # These are no part of Retell's call object. faults: what went wrong, in sentences for people.
     hangup: Hangup | None = None
     sip: Many[SipEvent] | None = None
+    faults: Strings | None = None
 
     transcript: str | None = None
     transcript_object: Many[Utterance] | None = None
