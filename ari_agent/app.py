@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
+from ari_agent.analysis.chat_completions import ModelSettings
 from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
@@ -45,6 +46,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
+from ari_agent.conversation_analyses import AnalysisSettings, ConversationAnalyses
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -123,16 +125,19 @@ async def controller(
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
+        analyses = _analyses(store, settings)
+        stack.push_async_callback(analyses.close)
+        beside("analyses", analyses.runner.run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url)
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url, analyses=analyses.by_model)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, database, http, ari, speech, dial_guard, analyses)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -166,6 +171,7 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     dial_guard: DialGuard
+    analyses: ConversationAnalyses
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -268,6 +274,7 @@ def _chats(shared: _Shared) -> ChatService:
         account_webhook_url=settings.webhook_url,
         dial_rules=shared.dial_guard.rules,
         notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
+        analyses=shared.analyses.by_model,
     )
     router = ChatRouter(
         store=shared.store,
@@ -299,6 +306,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_analyses(shared.analyses.runner),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
             ),
             now_ms=now_ms,
@@ -310,6 +318,8 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
+            rerun_call_analysis=shared.analyses.rerun_call,
+            rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
 
@@ -371,6 +381,23 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> 
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
+
+
+def _analyses(store: Store, settings: Settings) -> ConversationAnalyses:
+    model = ModelSettings(
+        model=settings.analysis_model,
+        url=settings.analysis_url,
+        api_key=settings.analysis_api_key.get_secret_value(),
+        request_timeout_s=settings.analysis_timeout_s,
+        attempts=settings.analysis_attempts,
+    )
+    wanted = AnalysisSettings(
+        model if settings.analysis_model else None,
+        at_once=settings.analysis_concurrency,
+        most_characters=settings.analysis_max_characters,
+        wait_s=settings.analysis_wait_s,
+    )
+    return ConversationAnalyses(store, wanted, account_webhook_url=settings.webhook_url, now_ms=now_ms)
 
 
 def _retention(store: Store, settings: Settings) -> Retention:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ari_agent.analysis.runner import AnalysisRunner, Outcome
 from ari_agent.api.dependencies import Sample
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
@@ -55,6 +56,16 @@ def of_dial_policy(rules: DialRules) -> Iterator[Sample]:
     for rule in DialRule:
         count, labels = rules.refusals[rule], {"rule": rule.value}
         yield Sample("dials_refused_total", "What the dial policy did not let be dialled.", count, "counter", labels)
+
+
+def of_analyses(runner: AnalysisRunner) -> Iterator[Sample]:
+    """Analyses of calls and chats by a model: how many ended how, how long after the end, how many are in progress."""
+    for outcome in Outcome:
+        value, labels = runner.outcomes[outcome], {"outcome": outcome.value}
+        yield Sample("analyses_total", "Analyses by a model, by outcome.", value, "counter", labels)
+    after = "Time from the end of calls and chats to their analysis by a model, summed over all."
+    yield Sample("analysis_seconds_total", after, runner.after_end_s, "counter")
+    yield Sample("analyses_in_progress", "Analyses by a model in progress.", runner.under_way)
 
 
 def of_delivery(delivery: Delivery) -> Iterator[Sample]:

@@ -15,6 +15,10 @@ import pytest
 PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 
 PURE: Final = (
+    "analysis.answer",
+    "analysis.conversation",
+    "analysis.prompt",
+    "analysis.questions",
     "errors",
     "one_line",
     "contract.*",
@@ -156,11 +160,15 @@ The docstring of each says "Pure". A star stands for every module of a folder, w
 """
 
 WAITING: Final = (
+    "analysis.analyst",
+    "analysis.chat_completions",
+    "analysis.runner",
     "__main__",
     "app",
     "background",
     "clock",
     "config",
+    "conversation_analyses",
     "endpoint",
     "file_limit",
     "gather",
@@ -218,6 +226,7 @@ WAITING: Final = (
     "webhooks.signed_post",
     "store.*",
     "calls.batch_scheduler",
+    "calls.call_analysis",
     "calls.call_log",
     "calls.call_requests",
     "calls.caller_identity",
@@ -275,6 +284,7 @@ WAITING: Final = (
     "calls.web.web_call",
     "calls.web.web_media",
     "chats.agent_line",
+    "chats.chat_analysis",
     "chats.chat_recovery",
     "chats.chat_router",
     "chats.chat_service",
@@ -359,6 +369,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
+    "analysis": frozenset({"analysis", "endpoint", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
@@ -371,6 +382,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         {
             "calls",
             "routing",
+            "analysis",
             "asterisk",
             "media",
             "agents",
@@ -382,7 +394,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
+    "chats": frozenset(
+        {"chats", "routing", "analysis", "asterisk", "agents", "webhooks", "store", "contract", "errors"}
+    ),
     "check": frozenset(
         {
             "check",
@@ -427,7 +441,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 Those of CONSTRUCTS are absent: they know all.
 """
 
-CONSTRUCTS: Final = frozenset({"__main__", "app", "demo", "metric_samples", "self_check"})
+CONSTRUCTS: Final = frozenset({"__main__", "app", "conversation_analyses", "demo", "metric_samples", "self_check"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from typing import Any, Final
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
+from ari_agent.contract.analysis_plan import AnalysisPlan
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
@@ -62,7 +64,6 @@ class CallRecord:
         self._account_webhook_url = account_webhook_url
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
-        self._in_voicemail = False
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -81,7 +82,8 @@ class CallRecord:
 
     def reached_voicemail(self) -> None:
         """Note that an answering machine has taken the call, and that the agent leaves its message."""
-        self._in_voicemail = True
+        plan = self.recovery.analysis_plan or AnalysisPlan()
+        self.recovery = replace(self.recovery, analysis_plan=plan.model_copy(update={"in_voicemail": True}))
 
     def diverted(self) -> None:
         """The caller goes to the fallback number: should we die meanwhile, this is what is known of the call's end."""
@@ -157,7 +159,7 @@ class CallRecord:
 
     @property
     def _keeps_transcript(self) -> bool:
-        return self.call.data_storage_setting != "basic_attributes_only"
+        return self.call.keeps_words
 
     def said(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
@@ -201,11 +203,13 @@ class CallRecord:
         *,
         why: str | None = None,
         who: HangupParty | None = None,
+        analysis_due_ms: int | None = None,
     ) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
 
         why: what went wrong, for people; None where nothing did, or the reason says all. who: ended it, where neither
-        the reason nor `signalled` says so.
+        the reason nor `signalled` says so. analysis_due_ms: by when a model analyses it; None without a model. A call
+        that is worth reading then owes call_analyzed once it is analysed.
         """
         if self.call.disconnection_reason is not None:
             return
@@ -224,7 +228,14 @@ class CallRecord:
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
-        self._change(call_analysis=_known_analysis(self.call, in_voicemail=self._in_voicemail))
+        if analysis_due_ms is not None and is_worth_reading(self.call):
+            self.recovery = replace(self.recovery, analysis_due_ms=analysis_due_ms)
+        else:
+            self.analysed(known_analysis(self.call, self.recovery.analysis_plan))
+
+    def analysed(self, analysis: CallAnalysis, report: AnalysisReport | None = None) -> None:
+        """Note the analysis of a call that is over; owes call_analyzed. report: None where no model was asked."""
+        self._change(call_analysis=analysis, analysis_report=report)
         self._owe(WebhookEventName.CALL_ANALYZED)
 
     def _change(self, **changes: Any) -> None:
@@ -308,11 +319,16 @@ def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number
     )
 
 
-def _known_analysis(call: Call, *, in_voicemail: bool) -> CallAnalysis:
-    """Return what can be said of a call that is over without knowing what was said in it."""
-    reason = call.disconnection_reason
+def is_worth_reading(call: Call) -> bool:
+    """Whether a model is to read the call: something was said, and what is said may be stored."""
+    return call.keeps_words and any(said.content.strip() for said in call.transcript_object or ())
+
+
+def known_analysis(call: Call, plan: AnalysisPlan | None) -> CallAnalysis:
+    """Return what can be said of a call that is over without reading it. plan: of its agent, if there is one."""
+    machine = plan is not None and plan.in_voicemail
     return CallAnalysis(
-        in_voicemail=in_voicemail or reason is DisconnectionReason.VOICEMAIL_REACHED,
+        in_voicemail=machine or call.disconnection_reason is DisconnectionReason.VOICEMAIL_REACHED,
         user_sentiment="Unknown",
         call_successful=call.duration_ms is not None and call.call_status is CallStatus.ENDED,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.parsing.model import (
     AgentVersionNumber,
@@ -154,6 +155,7 @@ class Call(ContractModel):
     hangup: Hangup | None = None
     sip: Many[SipEvent] | None = None
     faults: Strings | None = None
+    analysis_report: AnalysisReport | None = None
 
     transcript: str | None = None
     transcript_object: Many[Utterance] | None = None
@@ -175,6 +177,11 @@ class Call(ContractModel):
     call_analysis: CallAnalysis | None = None
     call_cost: CallCost | None = None
     llm_token_usage: LlmTokenUsage | None = None
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether what is said in the call may be stored."""
+        return self.data_storage_setting != "basic_attributes_only"
 
     @model_validator(mode="after")
     def _check_phone_call(self) -> Self:

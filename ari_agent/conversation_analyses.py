@@ -1,0 +1,82 @@
+"""The analysis of calls and chats by a model, put together: one server that is asked, one runner for both."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ari_agent.analysis.analyst import Analyst
+from ari_agent.analysis.chat_completions import ChatCompletions, ModelSettings
+from ari_agent.analysis.runner import AnalysisRunner
+from ari_agent.calls.call_analysis import CallAnalyses
+from ari_agent.chats.chat_analysis import ChatAnalyses
+from ari_agent.contract.call import Call
+from ari_agent.contract.chat import Chat
+from ari_agent.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """How conversations are analysed.
+
+    model: which one does; None: none. at_once: analyses at the same time. most_characters: of a conversation that are
+    read. wait_s: how long an analysis may take in all, in seconds.
+    """
+
+    model: ModelSettings | None
+    at_once: int = 4
+    most_characters: int = 60_000
+    wait_s: float = 60.0
+
+
+class ConversationAnalyses:
+    """Analyses calls and chats that are over.
+
+    runner: works off those that wait, and is needed without a model too: some may wait since an earlier run.
+
+    Raises:
+        ConfigurationError: the model cannot be used as set.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: AnalysisSettings,
+        *,
+        account_webhook_url: str | None,
+        now_ms: Callable[[], int],
+    ) -> None:
+        dice = random.SystemRandom().random
+        model = settings.model
+        self._completions = ChatCompletions(model, now_ms=now_ms, dice=dice) if model else None
+        analyst = (
+            Analyst(
+                self._completions, at_once=settings.at_once, most_characters=settings.most_characters, now_ms=now_ms
+            )
+            if self._completions
+            else None
+        )
+        self.runner = AnalysisRunner(wait_ms=round(settings.wait_s * 1000), now_ms=now_ms)
+        self._calls = CallAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
+        self._chats = ChatAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
+        self.runner.add(self._calls)
+        self.runner.add(self._chats)
+
+    @property
+    def by_model(self) -> AnalysisRunner | None:
+        """What a call or chat that ends now waits for; None where no model is set up."""
+        return self.runner if self._completions else None
+
+    async def rerun_call(self, call_id: str) -> Call:
+        """Analyse a call again. Raises: see CallAnalyses.rerun."""
+        return await self._calls.rerun(call_id, self.runner.deadline_ms())
+
+    async def rerun_chat(self, chat_id: str) -> Chat:
+        """Analyse a chat again. Raises: see ChatAnalyses.rerun."""
+        return await self._chats.rerun(chat_id, self.runner.deadline_ms())
+
+    async def close(self) -> None:
+        """Close the connections to the model's server."""
+        if self._completions:
+            await self._completions.close()
