@@ -33,7 +33,8 @@ class AnalysisSettings:
 class ConversationAnalyses:
     """Analyses calls and chats that are over.
 
-    runner: works off those that wait, and is needed without a model too: some may wait since an earlier run.
+    runner: works off those that wait, and is needed without a model too: some may wait since an earlier run. calls,
+    chats: what it does with them.
 
     Raises:
         ConfigurationError: the model cannot be used as set.
@@ -58,10 +59,10 @@ class ConversationAnalyses:
             else None
         )
         self.runner = AnalysisRunner(wait_ms=round(settings.wait_s * 1000), now_ms=now_ms)
-        self._calls = CallAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
-        self._chats = ChatAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
-        self.runner.add(self._calls)
-        self.runner.add(self._chats)
+        self.calls = CallAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
+        self.chats = ChatAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
+        self.runner.add(self.calls)
+        self.runner.add(self.chats)
 
     @property
     def by_model(self) -> AnalysisRunner | None:
@@ -70,11 +71,11 @@ class ConversationAnalyses:
 
     async def rerun_call(self, call_id: str) -> Call:
         """Analyse a call again. Raises: see CallAnalyses.rerun."""
-        return await self._calls.rerun(call_id, self.runner.deadline_ms())
+        return await self.calls.rerun(call_id, self.runner.deadline_ms())
 
     async def rerun_chat(self, chat_id: str) -> Chat:
         """Analyse a chat again. Raises: see ChatAnalyses.rerun."""
-        return await self._chats.rerun(chat_id, self.runner.deadline_ms())
+        return await self.chats.rerun(chat_id, self.runner.deadline_ms())
 
     async def close(self) -> None:
         """Close the connections to the model's server."""

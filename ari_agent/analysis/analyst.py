@@ -95,6 +95,8 @@ class Analyst:
         answers: list[Answer] = []
         failure: str | None = None
         try:
+            if not left_s:
+                raise CompletionFailed("no time was left to ask the model")
             async with asyncio.timeout(left_s), self._room:
                 await self._ask(matter, read, answers, tally)
         except TimeoutError:

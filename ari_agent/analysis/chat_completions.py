@@ -159,10 +159,8 @@ class ChatCompletions:
         return text
 
     def _pause_s(self, state: RetryCallState) -> float:
-        """Return how long to wait before the next attempt."""
-        grown = min(self._settings.first_pause_s * 2.0 ** (state.attempt_number - 1), LONGEST_PAUSE_S)
-        varied = grown * (1 - _JITTER + 2 * _JITTER * self._dice())
-        return max(varied, _trouble(state).retry_after_s)
+        grown_s = grown_pause_s(self._settings.first_pause_s, state.attempt_number, self._dice())
+        return max(grown_s, _trouble(state).retry_after_s)
 
     async def _request(self, body: bytes, model: str, tally: Tally) -> str:
         tally.asked(model)
@@ -204,6 +202,14 @@ class ChatCompletions:
             key = self._settings.api_key
             self._http = http_session(self._endpoint.headers({"Authorization": f"Bearer {key}"} if key else {}))
         return self._http
+
+
+def grown_pause_s(first_s: float, failed: int, drawn: float) -> float:
+    """Return how long to wait after so many failed attempts, in seconds: twice as long each time, varied by a fifth.
+
+    drawn: uniform in [0, 1).
+    """
+    return min(first_s * 2.0 ** (failed - 1), LONGEST_PAUSE_S) * (1 - _JITTER + 2 * _JITTER * drawn)
 
 
 class _Passing(CompletionFailed):

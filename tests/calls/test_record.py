@@ -7,7 +7,9 @@ import pytest
 
 from ari_agent.calls.record import MAX_FAULTS, CallRecord, is_bridged, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Latency, LatencySeries
+from ari_agent.contract.analysis_plan import AnalysisPlan
+from ari_agent.contract.analysis_report import AnalysisReport
+from ari_agent.contract.call import CallAnalysis, Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -371,6 +373,48 @@ def test_a_call_that_connected_and_ended_without_an_error_is_a_success(
     one.ended(reason, 2_000)
     analysis = one.call.call_analysis
     assert analysis and (analysis.call_successful, analysis.in_voicemail) == (successful, in_voicemail)
+
+
+def test_a_call_that_a_model_analyses_owes_call_analyzed_only_then() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.said(said("Hello."))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000, analysis_due_ms=9_000)
+    assert list(told(one)) == ["call_started", "call_ended"]
+    assert one.recovery.analysis_due_ms == 9_000 and one.call.call_analysis is None
+    report = AnalysisReport(model="small")
+    one.analysed(CallAnalysis(call_summary="Sold."), report)
+    call = told(one)["call_analyzed"]["call"]
+    assert call["call_analysis"] == {"call_summary": "Sold."} and call["analysis_report"]["model"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({}, ()), ({}, ("  ",)), ({"data_storage_setting": "basic_attributes_only"}, ("Hello.",))]
+)
+def test_a_call_without_words_or_whose_words_are_not_stored_waits_for_no_model(
+    settings: dict[str, str], words: tuple[str, ...]
+) -> None:
+    one = record(agent(**settings))
+    one.answered(1_000)
+    one.said(said(*words))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000, analysis_due_ms=9_000)
+    assert list(told(one)) == ["call_started", "call_ended", "call_analyzed"]
+    assert one.recovery.analysis_due_ms is None
+    assert one.call.call_analysis and one.call.call_analysis.user_sentiment == "Unknown"
+
+
+def test_what_the_agent_asks_for_and_a_machine_that_answered_outlive_the_process() -> None:
+    items = [{"type": "boolean", "name": "new", "description": "?"}]
+    one = record(agent(post_call_analysis_data=items, post_call_analysis_model="large"))
+    assert one.recovery.analysis_plan == AnalysisPlan.model_validate({"items": items, "model": "large"})
+    plain = record(agent())
+    assert plain.recovery.analysis_plan is None
+    for each in (one, plain):
+        each.reached_voicemail()
+        again = CallRecord(each.call, agent=None, account_webhook_url=ACCOUNT, recovery=each.recovery)
+        again.ended(DisconnectionReason.ERROR_RETELL, 9_000)
+        assert again.call.call_analysis and again.call.call_analysis.in_voicemail is True
+    assert one.recovery.analysis_plan and one.recovery.analysis_plan.model == "large"
 
 
 def test_how_long_turns_took_is_kept_once_it_is_known() -> None:
