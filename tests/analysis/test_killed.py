@@ -34,7 +34,7 @@ WAITS = {"ANALYSIS_WAIT_S": "3600"}
 
 @asynccontextmanager
 async def stage(
-    folder: Path, models: ModelServer, **settings: str
+    folder: Path, models: ModelServer, **settings: Any
 ) -> AsyncIterator[tuple[Controller, Hook, AgentServer]]:
     """A controller without Asterisk, not started yet, with a model, a receiver of webhooks and agents."""
     controller = Controller(
@@ -77,8 +77,7 @@ async def test_a_call_whose_controller_dies_while_the_model_thinks_is_analysed_b
     wanted = [{"type": "boolean", "name": "ordered", "description": "?"}]
     async with (
         model_server() as models,
-        stage(tmp_path, models, **WAITS) as (controller, hook),
-        AgentServer() as agents,
+        stage(tmp_path, models, **WAITS) as (controller, hook, agents),
     ):
         models.always = Says(TRUTH, delay_s=3600)
         await controller.start(ready=False)
