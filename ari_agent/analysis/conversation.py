@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 LONGEST_LINE: Final = 4_000
@@ -48,7 +49,6 @@ _ENTRIES: Final[Mapping[str, Callable[[Mapping[str, Any]], _Entry]]] = {
     "injected": _context,
 }
 """How an item of a transcript is told to the model, by its role; others are not."""
-_SPEAKERS: Final = frozenset({"agent", "user", "transfer_target"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,6 @@ class Conversation:
 
     text: str
     left_out: int = 0
-
-
-def has_words(items: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether anybody has said or written anything. items: of a transcript with tool calls, as JSON."""
-    return any(item["role"] in _SPEAKERS and item["content"].strip() for item in items)
 
 
 def conversation(items: Iterable[Mapping[str, Any]], *, most_characters: int) -> Conversation:
@@ -82,12 +77,8 @@ def conversation(items: Iterable[Mapping[str, Any]], *, most_characters: int) ->
 
 def _fitting(lines: Sequence[str], most_characters: float) -> Sequence[str]:
     """Return as many of the first lines as fit."""
-    length = 0
-    for number, line in enumerate(lines):
-        length += len(line) + 1
-        if length > most_characters:
-            return lines[:number]
-    return lines
+    lengths = accumulate(len(line) + 1 for line in lines)
+    return lines[: sum(length <= most_characters for length in lengths)]
 
 
 def _short(text: str) -> str:

@@ -72,6 +72,10 @@ class CallAnalysis(ContractModel):
     call_successful: Flag | None = None
     custom_analysis_data: JsonObject | None = None
 
+    def without_words(self) -> CallAnalysis:
+        """Return the same without what repeats the conversation: its verdicts are left."""
+        return self.model_copy(update={"call_summary": None, "custom_analysis_data": None})
+
 
 class ProductCost(ContractModel):
     """What one product contributes to the cost of a call or chat: cost in cents, unit_price in cents per second."""
