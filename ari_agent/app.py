@@ -18,11 +18,14 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
-from ari_agent.analysis.chat_completions import ModelSettings
 from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
@@ -46,7 +49,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
-from ari_agent.conversation_analyses import AnalysisSettings, ConversationAnalyses
+from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -121,11 +124,13 @@ async def controller(
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
+        artefacts = await stack.enter_async_context(_opened_artefacts(settings))
+        beside("spool", artefacts.spool.run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
-        analyses = _analyses(store, settings)
+        analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
         stack.push_async_callback(analyses.close)
         beside("analyses", analyses.runner.run())
         ari = _ari(settings)
@@ -137,7 +142,7 @@ async def controller(
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, database, http, ari, speech, dial_guard, analyses)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, analyses)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -166,6 +171,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    artefacts: Artefacts
     database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
@@ -307,9 +313,11 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
                 lambda: metric_samples.of_analyses(shared.analyses.runner),
+                lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
             ),
             now_ms=now_ms,
+            artefacts=shared.artefacts,
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,
@@ -338,6 +346,24 @@ async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
+    try:
+        store = ArtefactStore(settings.artefacts_place)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
+    spool = Spool(settings.spool_folder, store)
+    try:
+        left = await spool.start()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
+    links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
+    try:
+        yield Artefacts(spool, store, links, left)
+    finally:
+        await spool.close()
 
 
 @asynccontextmanager
@@ -381,23 +407,6 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> 
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
-
-
-def _analyses(store: Store, settings: Settings) -> ConversationAnalyses:
-    model = ModelSettings(
-        model=settings.analysis_model,
-        url=settings.analysis_url,
-        api_key=settings.analysis_api_key.get_secret_value(),
-        request_timeout_s=settings.analysis_timeout_s,
-        attempts=settings.analysis_attempts,
-    )
-    wanted = AnalysisSettings(
-        model if settings.analysis_model else None,
-        at_once=settings.analysis_concurrency,
-        most_characters=settings.analysis_max_characters,
-        wait_s=settings.analysis_wait_s,
-    )
-    return ConversationAnalyses(store, wanted, account_webhook_url=settings.webhook_url, now_ms=now_ms)
 
 
 def _retention(store: Store, settings: Settings) -> Retention:

@@ -11,6 +11,7 @@ from ari_agent.analysis.chat_completions import ChatCompletions, ModelSettings
 from ari_agent.analysis.runner import AnalysisRunner
 from ari_agent.calls.call_analysis import CallAnalyses
 from ari_agent.chats.chat_analysis import ChatAnalyses
+from ari_agent.config import Settings
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
 from ari_agent.store.store import Store
@@ -20,14 +21,34 @@ from ari_agent.store.store import Store
 class AnalysisSettings:
     """How conversations are analysed.
 
-    model: which one does; None: none. at_once: analyses at the same time. most_characters: of a conversation that are
-    read. wait_s: how long an analysis may take in all, in seconds.
+    model: which one does; None: none. account_webhook_url: for agents without a URL of their own. at_once: analyses at
+    the same time. most_characters: of a conversation that are read. wait_s: how long an analysis may take in all, in
+    seconds.
     """
 
     model: ModelSettings | None
+    account_webhook_url: str | None = None
     at_once: int = 4
     most_characters: int = 60_000
     wait_s: float = 60.0
+
+
+def analysis_settings(settings: Settings) -> AnalysisSettings:
+    """Return how conversations are analysed, by the settings of the controller."""
+    model = ModelSettings(
+        model=settings.analysis_model,
+        url=settings.analysis_url,
+        api_key=settings.analysis_api_key.get_secret_value(),
+        request_timeout_s=settings.analysis_timeout_s,
+        attempts=settings.analysis_attempts,
+    )
+    return AnalysisSettings(
+        model if settings.analysis_model else None,
+        account_webhook_url=settings.webhook_url,
+        at_once=settings.analysis_concurrency,
+        most_characters=settings.analysis_max_characters,
+        wait_s=settings.analysis_wait_s,
+    )
 
 
 class ConversationAnalyses:
@@ -45,7 +66,6 @@ class ConversationAnalyses:
         store: Store,
         settings: AnalysisSettings,
         *,
-        account_webhook_url: str | None,
         now_ms: Callable[[], int],
     ) -> None:
         dice = random.SystemRandom().random
@@ -59,8 +79,8 @@ class ConversationAnalyses:
             else None
         )
         self.runner = AnalysisRunner(wait_ms=round(settings.wait_s * 1000), now_ms=now_ms)
-        self.calls = CallAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
-        self.chats = ChatAnalyses(store, analyst, account_webhook_url=account_webhook_url, now_ms=now_ms)
+        self.calls = CallAnalyses(store, analyst, account_webhook_url=settings.account_webhook_url, now_ms=now_ms)
+        self.chats = ChatAnalyses(store, analyst, account_webhook_url=settings.account_webhook_url, now_ms=now_ms)
         self.runner.add(self.calls)
         self.runner.add(self.chats)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ari_agent.analysis.runner import AnalysisRunner, Outcome
 from ari_agent.api.dependencies import Sample
+from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.switchboard import Switchboard
@@ -66,6 +67,14 @@ def of_analyses(runner: AnalysisRunner) -> Iterator[Sample]:
     after = "Time from the end of calls and chats to their analysis by a model, summed over all."
     yield Sample("analysis_seconds_total", after, runner.after_end_s, "counter")
     yield Sample("analyses_in_progress", "Analyses by a model in progress.", runner.under_way)
+
+
+def of_spool(spool: Spool) -> Iterator[Sample]:
+    """The recordings and logs that are written, that wait for the store, and what a full or slow disk has lost."""
+    yield Sample("spool_files_growing", "Recordings and logs of calls in progress.", spool.growing)
+    yield Sample("spool_files_waiting", "Complete recordings and logs that the store does not have yet.", spool.waiting)
+    lost = "Bytes of recordings and logs that the disk has not taken, or not in time."
+    yield Sample("spool_lost_bytes_total", lost, spool.lost_bytes, "counter")
 
 
 def of_delivery(delivery: Delivery) -> Iterator[Sample]:

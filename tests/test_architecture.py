@@ -44,6 +44,8 @@ PURE: Final = (
     "asterisk.sip_headers",
     "asterisk.target",
     "asterisk.untold_steps",
+    "artefacts.artefact_name",
+    "artefacts.links",
     "media.audio",
     "media.concealment",
     "media.g722",
@@ -165,6 +167,9 @@ WAITING: Final = (
     "analysis.runner",
     "__main__",
     "app",
+    "artefacts.artefact_store",
+    "artefacts.artefacts",
+    "artefacts.spool",
     "background",
     "clock",
     "config",
@@ -294,6 +299,7 @@ WAITING: Final = (
     "chats.live_chats",
     "chats.sender",
     "chats.session",
+    "check.artefacts",
     "check.asterisk",
     "check.audio",
     "check.contexts",
@@ -372,6 +378,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "analysis": frozenset({"analysis", "endpoint", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
+    "artefacts": frozenset({"artefacts", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "endpoint", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
@@ -387,6 +394,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "media",
             "agents",
             "speech",
+            "artefacts",
             "webhooks",
             "store",
             "gather",
@@ -403,6 +411,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "agents.llm",
             "agents.twilio_signature",
             "api.connection_limits",
+            "artefacts",
             "asterisk",
             "calls.dial_guard",
             "calls.transfer.machine_detector",
@@ -434,7 +443,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "api": frozenset({"api", "clock", "calls", "chats", "store", "contract", "errors"}),
+    "api": frozenset({"api", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.
 
@@ -563,7 +572,12 @@ def test_a_folder_imports_only_what_it_may_know(name: str) -> None:
 
 def test_only_those_who_construct_read_the_configuration() -> None:
     readers = {name for name, module in MODULES.items() if "config" in module.own_imports()}
-    assert {name for name in readers if not name.startswith("demo.")} <= {"app", "self_check", "__main__"}
+    assert {name for name in readers if not name.startswith("demo.")} <= {
+        "app",
+        "conversation_analyses",
+        "self_check",
+        "__main__",
+    }
 
 
 def test_the_walk_sees_the_package() -> None:

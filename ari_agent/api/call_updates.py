@@ -8,6 +8,7 @@ from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_nothing
 from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_links import shown_call
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, patch, post, put
@@ -36,7 +37,7 @@ async def update_call(request: web.Request) -> web.Response:
     if call is None:
         _require_over(await call_record(request, call_id), _LIVE_CHANGE)
         raise UnknownCall(call_id)
-    return answer(call)
+    return web.json_response(shown_call(request, call))
 
 
 async def update_live_call(request: web.Request) -> web.Response:
@@ -66,7 +67,7 @@ async def rerun_call_analysis(request: web.Request) -> web.Response:
     call = await call_record(request, path_id(request, "call_id", "call"))
     _require_over(call, "it is analysed when it ends")
     rerun = request.app[DEPENDENCIES].rerun_call_analysis
-    return answer(await rerun(call.call_id) if rerun else call)
+    return web.json_response(shown_call(request, await rerun(call.call_id) if rerun else call))
 
 
 async def listen_live(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 
 from aiohttp import web
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -153,8 +154,9 @@ class ApiDependencies:
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
-    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. rerun_call_analysis,
-    rerun_chat_analysis: analyse one that is over again and return it; None: it stays as it is.
+    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
+    stays as it is.
     """
 
     store: Store
@@ -175,6 +177,7 @@ class ApiDependencies:
     slots: Slots | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
+    artefacts: Artefacts | None = None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

@@ -74,8 +74,8 @@ class Desk:
 @pytest.fixture
 async def desk(store: Store) -> AsyncIterator[Desk]:
     async with model_server() as models:
-        settings = AnalysisSettings(ModelSettings("small", url=models.url, attempts=1))
-        together = ConversationAnalyses(store, settings, account_webhook_url=ACCOUNT, now_ms=lambda: NOW_MS)
+        settings = AnalysisSettings(ModelSettings("small", url=models.url, attempts=1), ACCOUNT)
+        together = ConversationAnalyses(store, settings, now_ms=lambda: NOW_MS)
         writer = RecordWriter(store, account_webhook_url=ACCOUNT, analyses=together.by_model)
         yield Desk(store, models, writer, together.calls, together)
         await together.close()
@@ -172,9 +172,7 @@ async def test_what_may_not_be_stored_any_more_is_not(desk: Desk) -> None:
 
 async def test_a_call_that_waits_and_finds_no_model_set_up_any_more_is_told_so(desk: Desk) -> None:
     await desk.over()
-    without = ConversationAnalyses(
-        desk.store, AnalysisSettings(None), account_webhook_url=ACCOUNT, now_ms=lambda: NOW_MS
-    )
+    without = ConversationAnalyses(desk.store, AnalysisSettings(None, ACCOUNT), now_ms=lambda: NOW_MS)
     assert without.by_model is None
     await without.calls.conclude("call_1", SOON_MS)
     assert "no model is set up any more" in (await desk.record())["analysis_report"]["failure"]

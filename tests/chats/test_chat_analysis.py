@@ -72,8 +72,8 @@ class Desk:
 async def desk(store: Store, llms: LlmServer) -> AsyncIterator[Desk]:
     async with model_server() as models:
         models.always = Says(FOUND)
-        settings = AnalysisSettings(ModelSettings("small", url=models.url, attempts=1))
-        together = ConversationAnalyses(store, settings, account_webhook_url=HOOK, now_ms=lambda: NOW_MS)
+        settings = AnalysisSettings(ModelSettings("small", url=models.url, attempts=1), HOOK)
+        together = ConversationAnalyses(store, settings, now_ms=lambda: NOW_MS)
         yield Desk(store, models, llms, together)
         await together.close()
 
@@ -151,8 +151,8 @@ async def test_an_analysis_is_run_again_with_what_the_agent_asks_for_now(desk: D
 
 async def test_without_a_model_nothing_waits_and_nothing_is_asked(desk: Desk) -> None:
     chat_id = await desk.over(await desk.an_agent())
-    settings = AnalysisSettings(None)
-    without = ConversationAnalyses(desk.store, settings, account_webhook_url=HOOK, now_ms=lambda: NOW_MS)
+    settings = AnalysisSettings(None, HOOK)
+    without = ConversationAnalyses(desk.store, settings, now_ms=lambda: NOW_MS)
     await without.chats.conclude(chat_id, SOON_MS)
     record = await desk.record(chat_id)
     assert "no model is set up any more" in record["analysis_report"]["failure"]
