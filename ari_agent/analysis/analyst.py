@@ -26,7 +26,7 @@ class Matter:
     """What is to be analysed.
 
     subject: its id, for the log. items: of its transcript with tool calls, as JSON. facts: what is known of the
-    conversation. model: that its agent wants; None: any.
+    conversation. model: that its agent wants; None: the one of the settings.
     """
 
     subject: str
@@ -90,7 +90,7 @@ class Analyst:
     async def analyse(self, matter: Matter, *, deadline_ms: int) -> Reading:
         """Return what the model finds by then, in milliseconds since 1970. The report says what failed, and why."""
         left_s = max(0.0, (deadline_ms - self._now_ms()) / 1000)
-        read = conversation(matter.items, most_characters=self._most_characters)
+        read = await asyncio.to_thread(conversation, matter.items, most_characters=self._most_characters)
         tally = Tally()
         answers: list[Answer] = []
         failure: str | None = None

@@ -22,7 +22,6 @@ WHOLE: Final = "answer"
 """Names, among the problems, an answer of which nothing can be used."""
 _SHOWN: Final = 80
 
-_FENCED: Final = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL | re.IGNORECASE)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
@@ -78,10 +77,9 @@ def _known(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _object(text: str) -> dict[str, Any]:
     """Find the JSON object in an answer."""
     spoken = text.rpartition("</think>")[2].strip()
-    fenced = _FENCED.search(spoken)
-    inside = spoken[spoken.find("{") : spoken.rfind("}") + 1]
+    fenced = spoken.partition("```")[2].rpartition("```")[0]
     why = "it is empty"
-    for candidate in (spoken, fenced[1] if fenced else "", inside):
+    for candidate in (spoken, _braced(fenced), _braced(spoken)):
         if not candidate:
             continue
         try:
@@ -93,6 +91,11 @@ def _object(text: str) -> dict[str, Any]:
             return found
         why = "it is no JSON object"
     raise _Wrong(f"expected one JSON object: {why}")
+
+
+def _braced(text: str) -> str:
+    """Return what is between the first and the last brace, with them; empty where there are none."""
+    return text[text.find("{") : text.rfind("}") + 1] if "{" in text else ""
 
 
 def _value(question: Question, given: Mapping[str, Any], path: str, problems: dict[str, str]) -> Any:

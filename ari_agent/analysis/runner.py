@@ -21,7 +21,7 @@ from ari_agent.errors import StoreError, UnreadableRecord
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 32
-"""How many are under way at the same time; most of them wait for the model."""
+"""How many calls, and as many chats, are under way at the same time; most of them wait for the model."""
 POLL_S: Final = 30.0
 """The longest wait before the database is asked again, since another process may have ended a call."""
 STORE_RETRY_S: Final = 1.0
@@ -86,6 +86,7 @@ class AnalysisRunner:
         self._poll_s, self._store_retry_s = poll_s, store_retry_s
         self._changed = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._of_kind: Counter[Waiting] = Counter()
         self._left: set[str] = set()
 
     def add(self, kind: Waiting) -> None:
@@ -122,11 +123,12 @@ class AnalysisRunner:
 
     async def _start_what_waits(self) -> None:
         for kind in self._kinds:
-            room = self._at_once - self.under_way
+            room = self._at_once - self._of_kind[kind]
             if room > 0:
                 for subject_id, deadline_ms in await kind.due(room, {*self._under_way, *self._left}):
                     task = asyncio.create_task(self._conclude(kind, subject_id, deadline_ms), name="analysis")
                     self._under_way[subject_id] = task
+                    self._of_kind[kind] += 1
 
     async def _conclude(self, kind: Waiting, subject_id: str, deadline_ms: int) -> None:
         facts = {"call_id": subject_id}
@@ -147,6 +149,7 @@ class AnalysisRunner:
             log.info("conversation analysed", extra={**facts, "outcome": concluded.outcome.value})
         finally:
             del self._under_way[subject_id]
+            self._of_kind[kind] -= 1
             self._changed.set()
 
     async def _wait_for_change(self, timeout_s: float) -> None:

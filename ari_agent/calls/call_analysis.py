@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from ari_agent.analysis.analyst import NO_MODEL, AnalysisFailed, Analyst, Matter, Reading
 from ari_agent.analysis.questions import IN_VOICEMAIL, OF_CALLS, questions
@@ -67,8 +69,8 @@ class CallAnalyses:
     async def rerun(self, call_id: str, deadline_ms: int) -> Call:
         """Analyse a call again, with what the latest version of its agent asks for, and return it.
 
-        The model has time until the deadline. Where there is none, the call stays as it is; where there is nothing to
-        read, the analysis is what is known. No webhook is sent.
+        The model has time until the deadline. Where there is none, or nothing to read, the call stays as it is. No
+        webhook is sent.
 
         Raises:
             UnknownCall: there is no such call.
@@ -78,14 +80,12 @@ class CallAnalyses:
         stored = await self._store.calls.get_stored(call_id)
         if stored is None:
             raise UnknownCall(call_id)
-        if self._analyst is None:
+        if self._analyst is None or not is_worth_reading(stored.call):
             return stored.call
         plan = await self._latest_plan(stored)
-        reading: Reading | None = None
-        if is_worth_reading(stored.call):
-            reading = await self._read(stored.call, plan, deadline_ms)
-            if reading.report.failure:
-                raise AnalysisFailed(call_id, reading.report.failure)
+        reading = await self._read(stored.call, plan, deadline_ms)
+        if reading.report.failure:
+            raise AnalysisFailed(call_id, reading.report.failure)
 
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
             return _fields(*_result(now.call, plan, reading)), ()
@@ -112,11 +112,11 @@ class CallAnalyses:
         built_in = list(OF_CALLS)
         if call.direction is CallDirection.OUTBOUND and not known_analysis(call, plan).in_voicemail:
             built_in.append(IN_VOICEMAIL)
-        items = call.transcript_with_tool_calls or call.transcript_object or ()
+        items = await asyncio.to_thread(_items, call)  # an hour of words takes milliseconds, which all calls would hear
         matter = Matter(
             call.call_id,
             questions(built_in, plan.items if plan else ()),
-            [item.as_json() for item in items],
+            items,
             facts={
                 "kind": call.call_type,
                 "direction": call.direction,
@@ -128,12 +128,15 @@ class CallAnalyses:
         return await self._analyst.analyse(matter, deadline_ms=deadline_ms)
 
 
-def _result(
-    call: Call, plan: AnalysisPlan | None, reading: Reading | None
-) -> tuple[CallAnalysis, AnalysisReport | None]:
+def _items(call: Call) -> Sequence[Mapping[str, Any]]:
+    items = call.transcript_with_tool_calls or call.transcript_object or ()
+    return [item.model_dump(mode="json", exclude={"words"}) for item in items]
+
+
+def _result(call: Call, plan: AnalysisPlan | None, reading: Reading) -> tuple[CallAnalysis, AnalysisReport | None]:
     """Return what is known of the call with what the model has found, as far as that may still be stored."""
     known = known_analysis(call, plan)
-    if reading is None or not is_worth_reading(call):
+    if not is_worth_reading(call):
         return known, None
     return known.model_copy(update=dict(reading.fields(success="call_successful"))), reading.report
 

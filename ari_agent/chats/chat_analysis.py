@@ -63,8 +63,8 @@ class ChatAnalyses:
     async def rerun(self, chat_id: str, deadline_ms: int) -> Chat:
         """Analyse a chat again, with what the latest version of its agent asks for, and return it.
 
-        The model has time until the deadline. Where there is none, the chat stays as it is; where there is nothing to
-        read, the analysis is what is known. No webhook is sent.
+        The model has time until the deadline. Where there is none, or nothing to read, the chat stays as it is. No
+        webhook is sent.
 
         Raises:
             UnknownAsset: there is no such chat.
@@ -74,14 +74,11 @@ class ChatAnalyses:
         chat = await self._store.chats.get(chat_id)
         if chat is None:
             raise UnknownAsset("chat", chat_id)
-        if self._analyst is None:
+        if self._analyst is None or not is_worth_reading(chat):
             return chat
-        reading: Reading | None = None
-        if is_worth_reading(chat):
-            agent = await self._store.agents.any(chat.agent_id)
-            reading = await self._read(chat, agent, deadline_ms)
-            if reading.report.failure:
-                raise AnalysisFailed(chat_id, reading.report.failure)
+        reading = await self._read(chat, await self._store.agents.any(chat.agent_id), deadline_ms)
+        if reading.report.failure:
+            raise AnalysisFailed(chat_id, reading.report.failure)
 
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             analysis, report = _result(now.chat, reading)
@@ -124,9 +121,9 @@ def _model(agent: AnyAgent | None) -> str | None:
     return agent.post_call_analysis_model if agent else None
 
 
-def _result(chat: Chat, reading: Reading | None) -> tuple[ChatAnalysis, AnalysisReport | None]:
+def _result(chat: Chat, reading: Reading) -> tuple[ChatAnalysis, AnalysisReport | None]:
     """Return what is known of the chat with what the model has found, as far as that may still be stored."""
     known = known_analysis(chat)
-    if reading is None or not is_worth_reading(chat):
+    if not is_worth_reading(chat):
         return known, None
     return known.model_copy(update=dict(reading.fields(success="chat_successful"))), reading.report

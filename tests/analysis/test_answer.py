@@ -42,6 +42,7 @@ def test_a_good_answer_is_taken_whole() -> None:
         "```json\n{}\n```",
         "Here it is:\n```\n{}\n```\nAnything else?",
         "Sure! {} I hope this helps.",
+        "As {you} asked:\n```json\n{}\n```\nIs {this} right?",
         "<think>The answer is {{1}}, no.</think>{}",
         "  {}\n",
     ],
@@ -52,7 +53,19 @@ def test_an_object_is_found_in_what_models_put_around_it(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "I cannot help with that.", "[1]", "7", "{", '{"call_summary": ', "{" * 10_000, '{"a": NaN}', "\ud800"]
+    "text",
+    [
+        "",
+        "I cannot help with that.",
+        "[1]",
+        "7",
+        "{",
+        '{"call_summary": ',
+        "{" * 10_000,
+        "```{" * 100_000,
+        '{"a": NaN}',
+        "\ud800",
+    ],
 )
 def test_what_is_no_object_is_told_as_a_whole(text: str) -> None:
     found = read_answer(text, CALLS)

@@ -87,6 +87,16 @@ async def test_the_earliest_deadline_goes_first_where_not_all_have_room() -> Non
     assert heap.concluded == ["b", "c", "a"]
 
 
+async def test_many_calls_leave_room_for_a_chat() -> None:
+    calls, chats = Heap(a=1, b=2), Heap(chat=3)
+    calls.go.clear()
+    async with running(calls, chats, at_once=1) as runner:
+        await chats.someone_begins.wait()
+        calls.go.set()
+        await until(runner, calls)
+    assert chats.concluded == ["chat"]
+
+
 async def test_a_database_that_fails_is_asked_again() -> None:
     heap = Heap(a=1)
     heap.store_error = [StoreError("away"), StoreError("away")]
