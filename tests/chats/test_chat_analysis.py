@@ -52,7 +52,12 @@ class Desk:
         return chat.chat_id
 
     async def an_agent(self, **settings: Any) -> str:
-        return await a_chat_agent(self.store, self.llms.agent().engine, **settings)
+        return await a_chat_agent(self.store, self.engine, **settings)
+
+    @property
+    def engine(self) -> dict[str, object]:
+        """An agent that begins at once, so that nobody waits for its first words."""
+        return self.llms.agent(opening=({"response_id": 0, "content": "Hi", "content_complete": True},)).engine
 
     async def record(self, chat_id: str) -> dict[str, Any]:
         found = await self.store.chats.get(chat_id)
@@ -98,7 +103,7 @@ async def test_a_chat_waits_for_the_model_and_is_told_with_what_it_finds(desk: D
 async def test_an_agent_of_calls_that_answers_texts_asks_for_what_it_asks_of_calls(desk: Desk) -> None:
     preset = {"type": "system-presets", "name": "call_summary", "description": "In a word."}
     settings = {"post_call_analysis_data": [MOOD, preset], "post_call_analysis_model": "large"}
-    chat_id = await desk.over(await an_agent(desk.store, desk.llms.agent().engine, **settings))
+    chat_id = await desk.over(await an_agent(desk.store, desk.engine, **settings))
     await desk.together.chats.conclude(chat_id, SOON_MS)
     assert (await desk.record(chat_id))["chat_analysis"] == FOUND
     [body] = desk.models.asked
@@ -131,7 +136,7 @@ async def test_what_may_not_be_stored_any_more_is_not(desk: Desk) -> None:
 
 
 async def test_an_analysis_is_run_again_with_what_the_agent_asks_for_now(desk: Desk) -> None:
-    agent_id = await an_agent(desk.store, desk.llms.agent().engine)
+    agent_id = await an_agent(desk.store, desk.engine)
     chat_id = await desk.over(agent_id)
     await desk.together.chats.conclude(chat_id, SOON_MS)
     await desk.told()
