@@ -90,19 +90,23 @@ class Analyst:
     async def analyse(self, matter: Matter, *, deadline_ms: int) -> Reading:
         """Return what the model finds by then, in milliseconds since 1970. The report says what failed, and why."""
         left_s = max(0.0, (deadline_ms - self._now_ms()) / 1000)
-        read = await asyncio.to_thread(conversation, matter.items, most_characters=self._most_characters)
+        read = Conversation("")
         tally = Tally()
         answers: list[Answer] = []
         failure: str | None = None
         try:
             if not left_s:
                 raise CompletionFailed("no time was left to ask the model")
+            read = await asyncio.to_thread(conversation, matter.items, most_characters=self._most_characters)
             async with asyncio.timeout(left_s), self._room:
                 await self._ask(matter, read, answers, tally)
         except TimeoutError:
             failure = f"the model has not answered within the {left_s:.0f} s that were left"
         except CompletionFailed as error:
             failure = str(error)
+        except Exception:  # whatever it is, what is known must be told all the same
+            failure = "of a defect, which the controller's log describes"
+            log.exception("an analysis failed", extra={"call_id": matter.subject})
         if failure:
             log.warning("analysis by a model failed: %s", failure, extra={"call_id": matter.subject})
         return _reading(matter.questions, read, answers, tally, failure)

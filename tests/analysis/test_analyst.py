@@ -111,6 +111,12 @@ async def test_a_conversation_that_was_read_in_part_is_told_so(
     assert found.values == TRUTH
 
 
+async def test_a_defect_is_a_failure_too(completions: MakeCompletions, caplog: pytest.LogCaptureFixture) -> None:
+    found = await analyse(completions, a_matter(said=({"role": "user"},)))
+    assert found.report.failure == "of a defect, which the controller's log describes"
+    assert "KeyError" in caplog.text
+
+
 async def test_so_many_at_once_and_no_more(models: ModelServer, completions: MakeCompletions) -> None:
     models.always = Says(TRUTH, delay_s=0.05)
     analyst = Analyst(completions(), at_once=2, most_characters=1_000, now_ms=now_ms)
