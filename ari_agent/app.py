@@ -50,6 +50,7 @@ from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
+from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -132,16 +133,21 @@ async def controller(
         delivery = _delivery(store, http, settings, trace)
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
+        analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
+        stack.push_async_callback(analyses.close)
+        beside("analyses", analyses.runner.run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url, prices=settings.prices)
+        records = RecordWriter(
+            store, account_webhook_url=settings.webhook_url, prices=settings.prices, analyses=analyses.by_model
+        )
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, trace)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, trace, analyses)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -177,6 +183,7 @@ class _Shared:
     speech: Speech | None
     dial_guard: DialGuard
     trace: Trace | None
+    analyses: ConversationAnalyses
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -282,6 +289,7 @@ def _chats(shared: _Shared) -> ChatService:
         account_webhook_url=settings.webhook_url,
         dial_rules=shared.dial_guard.rules,
         notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
+        analyses=shared.analyses.by_model,
     )
     router = ChatRouter(
         store=shared.store,
@@ -314,6 +322,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_analyses(shared.analyses.runner),
                 lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
             ),
@@ -327,6 +336,8 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
+            rerun_call_analysis=shared.analyses.rerun_call,
+            rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
 

@@ -265,6 +265,22 @@ class Settings(BaseSettings):
     grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
+    analysis_model: str = Field(
+        "", max_length=256, description="model that analyses calls and chats; empty = none does"
+    )
+    analysis_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "https://api.openai.com/v1", description="URL of the chat completions API of OpenAI or a like server"
+    )
+    analysis_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
+    analysis_timeout_s: float = Field(30, gt=0, le=3600, description="how long one request to the model may take")
+    analysis_attempts: int = Field(3, ge=1, le=20, description="how often one request to the model is tried in all")
+    analysis_wait_s: float = Field(
+        60, gt=0, le=86_400, description="how long call_analyzed waits for the model after the end of a call"
+    )
+    analysis_concurrency: int = Field(4, ge=1, le=1000, description="analyses at the same time; the others wait")
+    analysis_max_characters: int = Field(
+        60_000, ge=1000, le=10_000_000, description="how much of one conversation the model reads"
+    )
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
     )

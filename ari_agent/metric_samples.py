@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import Metric
 
+from ari_agent.analysis.runner import AnalysisRunner, Outcome
 from ari_agent.api.dependencies import Sample
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
@@ -63,6 +64,16 @@ def of_dial_policy(rules: DialRules) -> Iterator[Sample]:
     for rule in DialRule:
         count, labels = rules.refusals[rule], {"rule": rule.value}
         yield Sample("dials_refused_total", "What the dial policy did not let be dialled.", count, "counter", labels)
+
+
+def of_analyses(runner: AnalysisRunner) -> Iterator[Sample]:
+    """Analyses of calls and chats by a model: how many ended how, how long after the end, how many are in progress."""
+    for outcome in Outcome:
+        value, labels = runner.outcomes[outcome], {"outcome": outcome.value}
+        yield Sample("analyses_total", "Analyses by a model, by outcome.", value, "counter", labels)
+    after = "Time from the end of calls and chats to their analysis by a model, summed over all."
+    yield Sample("analysis_seconds_total", after, runner.after_end_s, "counter")
+    yield Sample("analyses_in_progress", "Analyses by a model in progress.", runner.under_way)
 
 
 def of_spool(spool: Spool) -> Iterator[Sample]:

@@ -15,6 +15,10 @@ import pytest
 PACKAGE: Final = Path(__file__).parents[1] / "ari_agent"
 
 PURE: Final = (
+    "analysis.answer",
+    "analysis.conversation",
+    "analysis.prompt",
+    "analysis.questions",
     "errors",
     "one_line",
     "contract.*",
@@ -93,7 +97,6 @@ PURE: Final = (
     "speech.voice_name",
     "speech.voices",
     "webhooks.data_copy",
-    "webhooks.retry_after",
     "webhooks.signature",
     "calls.call_cost",
     "calls.call_window",
@@ -164,6 +167,9 @@ The docstring of each says "Pure". A star stands for every module of a folder, w
 """
 
 WAITING: Final = (
+    "analysis.analyst",
+    "analysis.chat_completions",
+    "analysis.runner",
     "__main__",
     "app",
     "artefacts.artefact_store",
@@ -172,6 +178,8 @@ WAITING: Final = (
     "background",
     "clock",
     "config",
+    "conversation_analyses",
+    "endpoint",
     "file_limit",
     "gather",
     "http_client",
@@ -208,7 +216,6 @@ WAITING: Final = (
     "speech.attempts",
     "speech.deepgram_recognizer",
     "speech.elevenlabs_synthesizer",
-    "speech.endpoint",
     "speech.flite_synthesizer",
     "speech.grammar_decoder",
     "speech.grammar_pool",
@@ -220,6 +227,7 @@ WAITING: Final = (
     "speech.openai_recognizer",
     "speech.openai_synthesizer",
     "speech.providers",
+    "speech.request_failures",
     "speech.silero",
     "speech.speech_cache",
     "speech.utterances",
@@ -230,6 +238,7 @@ WAITING: Final = (
     "webhooks.traced_post",
     "store.*",
     "calls.batch_scheduler",
+    "calls.call_analysis",
     "calls.call_log",
     "calls.call_requests",
     "calls.caller_identity",
@@ -289,6 +298,7 @@ WAITING: Final = (
     "calls.web.web_call",
     "calls.web.web_media",
     "chats.agent_line",
+    "chats.chat_analysis",
     "chats.chat_recovery",
     "chats.chat_router",
     "chats.chat_service",
@@ -369,17 +379,19 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "otlp": frozenset({"contract", "errors"}),
     "background": frozenset(),
     "stop_signals": frozenset(),
+    "endpoint": frozenset({"http_client", "contract", "errors"}),
     "errors": frozenset({"contract"}),
     "config": frozenset({"contract", "errors"}),
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
+    "analysis": frozenset({"analysis", "endpoint", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "artefacts": frozenset({"artefacts", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
-    "speech": frozenset({"speech", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
+    "speech": frozenset({"speech", "endpoint", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.
@@ -387,6 +399,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         {
             "calls",
             "routing",
+            "analysis",
             "asterisk",
             "media",
             "agents",
@@ -399,7 +412,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "chats": frozenset({"chats", "routing", "asterisk", "agents", "webhooks", "store", "contract", "errors"}),
+    "chats": frozenset(
+        {"chats", "routing", "analysis", "asterisk", "agents", "webhooks", "store", "contract", "errors"}
+    ),
     "check": frozenset(
         {
             "check",
@@ -445,7 +460,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 Those of CONSTRUCTS are absent: they know all.
 """
 
-CONSTRUCTS: Final = frozenset({"__main__", "app", "demo", "metric_samples", "self_check"})
+CONSTRUCTS: Final = frozenset({"__main__", "app", "conversation_analyses", "demo", "metric_samples", "self_check"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,7 +582,12 @@ def test_a_folder_imports_only_what_it_may_know(name: str) -> None:
 
 def test_only_those_who_construct_read_the_configuration() -> None:
     readers = {name for name, module in MODULES.items() if "config" in module.own_imports()}
-    assert {name for name in readers if not name.startswith("demo.")} <= {"app", "self_check", "__main__"}
+    assert {name for name in readers if not name.startswith("demo.")} <= {
+        "app",
+        "conversation_analyses",
+        "self_check",
+        "__main__",
+    }
 
 
 def test_the_walk_sees_the_package() -> None:

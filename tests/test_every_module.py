@@ -95,6 +95,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "contract/agent_base": ("contract/test_agent", "the fields that both kinds of agents have"),
     "contract/agent_options": ("contract/test_agent", "values of an agent's fields; its samples hold one of each"),
     "contract/call_filters": ("store/test_call_filters", "what a filter means is told by the calls that it finds"),
+    "conversation_analyses": ("calls/test_call_analysis", "what it puts together is run there, and for chats"),
     "demo/warm_call": ("demo/test_run", "a script whose steps are seen on a real Asterisk"),
     "self_check": (
         "integration/test_check",

@@ -63,10 +63,11 @@ async def delete_call(request: web.Request) -> web.Response:
 
 
 async def rerun_call_analysis(request: web.Request) -> web.Response:
-    """Answer the call with its analysis. That is made of how the call went, so it is the same each time."""
+    """Analyse a call that is over again and answer it; without a model its analysis is the same each time."""
     call = await call_record(request, path_id(request, "call_id", "call"))
     _require_over(call, "it is analysed when it ends")
-    return web.json_response(shown_call(request, call))
+    rerun = request.app[DEPENDENCIES].rerun_call_analysis
+    return web.json_response(shown_call(request, await rerun(call.call_id) if rerun else call))
 
 
 async def listen_live(request: web.Request) -> web.Response:
@@ -99,7 +100,7 @@ ROUTES: Final = (
     patch("/v2/update-call/{call_id}", update_call, takes=CallUpdate, answers=Call),
     patch("/v2/update-live-call/{call_id}", update_live_call, takes=LiveCallUpdate, answers=Success),
     delete("/v2/delete-call/{call_id}", delete_call, 204, refuses=[400]),
-    put("/rerun-call-analysis/{call_id}", rerun_call_analysis, answers=Call, refuses=[400]),
+    put("/rerun-call-analysis/{call_id}", rerun_call_analysis, answers=Call, refuses=[400, 502]),
     post("/v2/listen-live-call/{call_id}", listen_live, answers=Success, refuses=[400, 501]),
     post("/v2/take-over-live-call/{call_id}", take_over_live, takes=TakeOver, answers=Success, refuses=[501]),
 )

@@ -73,11 +73,12 @@ async def update_chat(request: web.Request) -> web.Response:
 
 
 async def rerun_chat_analysis(request: web.Request) -> web.Response:
-    """Answer the chat with its analysis. That is made of how the chat went, so it is the same each time."""
+    """Analyse a chat that is over again and answer it; without a model its analysis is the same each time."""
     chat = await _stored(request)
     if chat.chat_status is ChatStatus.ONGOING:
         raise ApiError(400, f"chat {chat.chat_id} is ongoing: it is analysed when it ends")
-    return answer(chat)
+    rerun = request.app[DEPENDENCIES].rerun_chat_analysis
+    return answer(await rerun(chat.chat_id) if rerun else chat)
 
 
 async def end_chat(request: web.Request) -> web.Response:
@@ -164,7 +165,7 @@ ROUTES: Final = (
     patch("/update-chat/{chat_id}", update_chat, takes=ChatUpdate, answers=Chat),
     patch("/end-chat/{chat_id}", end_chat, 204, refuses=[400]),
     delete("/delete-chat/{chat_id}", delete_chat, 204),
-    put("/rerun-chat-analysis/{chat_id}", rerun_chat_analysis, answers=Chat, refuses=[400]),
+    put("/rerun-chat-analysis/{chat_id}", rerun_chat_analysis, answers=Chat, refuses=[400, 502]),
     post("/v3/list-chats", list_chats, may_take=ChatListRequest, answers=ChatPage),
     get("/list-chat", list_chats_v1, lists=Chat, query=PageQuery),
 )

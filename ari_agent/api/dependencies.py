@@ -156,7 +156,8 @@ class ApiDependencies:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
     voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
-    logs of calls.
+    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
+    stays as it is.
     """
 
     store: Store
@@ -175,6 +176,8 @@ class ApiDependencies:
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None
+    rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
+    rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
     artefacts: Artefacts | None = None
 
 

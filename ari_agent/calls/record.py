@@ -22,6 +22,8 @@ from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
+from ari_agent.contract.analysis_plan import AnalysisPlan
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
@@ -37,19 +39,8 @@ from ari_agent.contract.webhook_event import DEFAULT_TIMEOUT_MS, WebhookEvent, W
 from ari_agent.routing.system_variables import CallVariables
 from ari_agent.routing.variables import render_url
 
-_SPOKEN: Final[Mapping[DisconnectionReason, str]] = {
-    DisconnectionReason.USER_HANGUP: "The caller hung up",
-    DisconnectionReason.AGENT_HANGUP: "The agent hung up",
-    DisconnectionReason.CALL_TRANSFER: "The agent transferred the caller",
-    DisconnectionReason.TRANSFER_BRIDGED: "The transfer agent handed over to caller and target",
-    DisconnectionReason.TRANSFER_CANCELLED: "The transfer was cancelled",
-    DisconnectionReason.INACTIVITY: "The call ended after a long silence",
-    DisconnectionReason.MAX_DURATION_REACHED: "The call reached its longest duration",
-    DisconnectionReason.MANUAL_STOPPED: "The call was stopped",
-}
-
 MAX_FAULTS: Final = 5
-"""How many different faults the summary of one call names."""
+"""How many different faults that did not end it one call tells of."""
 
 _WITH_TOOL_CALLS: Final = "transcript_with_tool_calls"
 
@@ -78,8 +69,6 @@ class CallRecord:
         self._account_webhook_url = account_webhook_url
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
-        self._in_voicemail = False
-        self._faults: list[str] = []
         self._prices, self._usage = prices, SpeechUsage()
         self._targets: list[DialledTarget] = []
 
@@ -100,7 +89,8 @@ class CallRecord:
 
     def reached_voicemail(self) -> None:
         """Note that an answering machine has taken the call, and that the agent leaves its message."""
-        self._in_voicemail = True
+        plan = self.recovery.analysis_plan or AnalysisPlan()
+        self.recovery = replace(self.recovery, analysis_plan=plan.model_copy(update={"in_voicemail": True}))
 
     def diverted(self) -> None:
         """The caller goes to the fallback number: should we die meanwhile, this is what is known of the call's end."""
@@ -135,9 +125,14 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSFER_CANCELLED, transfer)
 
     def fault(self, what: str) -> None:
-        """Note a fault that did not end the call, as a sentence without its full stop, for the summary of the call."""
-        if what not in self._faults and len(self._faults) < MAX_FAULTS:
-            self._faults.append(what)
+        """Note a fault that did not end the call, as a sentence for people, with its full stop or without it."""
+        if len(self.call.faults or ()) < MAX_FAULTS:
+            self._add_fault(what)
+
+    def _add_fault(self, what: str) -> None:
+        faults, sentence = self.call.faults or (), f"{what.rstrip('.')}."
+        if sentence not in faults:
+            self._change(faults=(*faults, sentence))
 
     def _take_transfer(self) -> TransferFacts | None:
         plan = self.recovery.webhook_plan
@@ -172,7 +167,7 @@ class CallRecord:
 
     @property
     def _keeps_transcript(self) -> bool:
-        return self.call.data_storage_setting != "basic_attributes_only"
+        return self.call.keeps_words
 
     def said(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
@@ -222,14 +217,18 @@ class CallRecord:
         *,
         why: str | None = None,
         who: HangupParty | None = None,
+        analysis_due_ms: int | None = None,
     ) -> None:
         """The call is over: owes call_ended and call_analyzed. A second end changes nothing.
 
         why: what went wrong, for people; None where nothing did, or the reason says all. who: ended it, where neither
-        the reason nor `signalled` says so.
+        the reason nor `signalled` says so. analysis_due_ms: by when a model analyses it; None without a model. A call
+        that is worth reading then owes call_analyzed once it is analysed.
         """
         if self.call.disconnection_reason is not None:
             return
+        if why:
+            self._add_fault(why)
         self.transfer_cancelled()
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
@@ -244,10 +243,14 @@ class CallRecord:
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
-        analysis = _analysis(reason, duration_ms, why=why, faults=self._faults)
-        if self._in_voicemail:
-            analysis = analysis.model_copy(update={"in_voicemail": True})
-        self._change(call_analysis=analysis)
+        if analysis_due_ms is not None and is_worth_reading(self.call):
+            self.recovery = replace(self.recovery, analysis_due_ms=analysis_due_ms)
+        else:
+            self.analysed(known_analysis(self.call, self.recovery.analysis_plan))
+
+    def analysed(self, analysis: CallAnalysis, report: AnalysisReport | None = None) -> None:
+        """Note the analysis of a call that is over; owes call_analyzed. report: None where no model was asked."""
+        self._change(call_analysis=analysis, analysis_report=report)
         self._owe(WebhookEventName.CALL_ANALYZED)
 
     def _change(self, **changes: Any) -> None:
@@ -331,18 +334,16 @@ def turned_away_call(*, call_id: str, agent_id: str, from_number: str, to_number
     )
 
 
-def _analysis(
-    reason: DisconnectionReason, duration_ms: int | None, *, why: str | None, faults: Sequence[str]
-) -> CallAnalysis:
-    """Return the analysis of a call that is possible without listening to it."""
-    told = _SPOKEN.get(reason, f"The call ended with {reason.value}")
-    lasted = " before it was answered" if duration_ms is None else f" after {duration_ms / 1000:.0f} s"
-    if why and reason is DisconnectionReason.DIAL_FAILED:
-        told, lasted = "The call was not placed", ""
-    sentences = (f"{told}{lasted}{f': {why}' if why else ''}", *faults)
+def is_worth_reading(call: Call) -> bool:
+    """Whether a model is to read the call: something was said, and what is said may be stored."""
+    return call.keeps_words and any(said.content.strip() for said in call.transcript_object or ())
+
+
+def known_analysis(call: Call, plan: AnalysisPlan | None) -> CallAnalysis:
+    """Return what can be said of a call that is over without reading it. plan: of its agent, if there is one."""
+    machine = plan is not None and plan.in_voicemail
     return CallAnalysis(
-        call_summary=" ".join(f"{sentence.rstrip('.')}." for sentence in sentences),
-        in_voicemail=reason is DisconnectionReason.VOICEMAIL_REACHED,
+        in_voicemail=machine or call.disconnection_reason is DisconnectionReason.VOICEMAIL_REACHED,
         user_sentiment="Unknown",
-        call_successful=duration_ms is not None and reason.call_status is CallStatus.ENDED,
+        call_successful=call.duration_ms is not None and call.call_status is CallStatus.ENDED,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
@@ -14,6 +14,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.sip_timeline import HangupParty
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 
@@ -23,17 +24,34 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Waits between attempts to store a last record; about a minute in all. A restart closes what is still open then."""
 
 
+class Analyses(Protocol):
+    """The analyses of calls by a model, which come after the end of a call."""
+
+    def deadline_ms(self) -> int:
+        """Return by when a call that ends now is analysed, in milliseconds since 1970."""
+
+    def wake(self) -> None:
+        """Look at once which calls wait for their analysis."""
+
+
 class RecordWriter:
     """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
 
-    prices: what calls that died with an earlier run have cost by; None where that is not known.
-    left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
-    one over removes it.
+    prices: what calls that died with an earlier run have cost by; None where that is not known. analyses: None where no
+    model is set up. left_bridged: records of an earlier run whose caller and transfer target may still talk with each
+    other; who takes one over removes it.
     """
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None, prices: PriceTable | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        account_webhook_url: str | None,
+        prices: PriceTable | None = None,
+        analyses: Analyses | None = None,
+    ) -> None:
         self._store = store
-        self._account_webhook_url, self._prices = account_webhook_url, prices
+        self._account_webhook_url, self._prices, self._analyses = account_webhook_url, prices, analyses
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
         self.left_bridged: list[CallRecord] = []
@@ -63,6 +81,22 @@ class RecordWriter:
             return False
         del record.owed[: len(owed)]
         return True
+
+    async def end(
+        self,
+        record: CallRecord,
+        reason: DisconnectionReason,
+        now_ms: int,
+        *,
+        why: str | None = None,
+        who: HangupParty | None = None,
+    ) -> None:
+        """End the record, as `CallRecord.ended` does, and store it, as `save_for_certain` does."""
+        due_ms = self._analyses.deadline_ms() if self._analyses else None
+        record.ended(reason, now_ms, why=why, who=who, analysis_due_ms=due_ms)
+        await self.save_for_certain(record)
+        if self._analyses and record.recovery.analysis_due_ms is not None:
+            self._analyses.wake()
 
     async def save_for_certain(self, record: CallRecord) -> None:
         """Store the last state of a record, trying for about a minute."""
@@ -94,8 +128,7 @@ class RecordWriter:
                 continue
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
-            record.ended(no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
-            await self.save_for_certain(record)
+            await self.end(record, no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
         return len(abandoned) - len(self.left_bridged)
 

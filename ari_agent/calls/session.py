@@ -409,8 +409,8 @@ class CallSession(ABC):
         if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency, self.media.usage)
-            self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            await self._services.records.save_for_certain(self._record)
+            ending = self._services.records.end
+            await ending(self._record, teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:

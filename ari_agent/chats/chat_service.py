@@ -189,8 +189,9 @@ class ChatService:
         async with self._live.lock:
             if session := self._live.get(chat_id):
                 return await session.update(update)
-            chat = update.apply(await self._chat(chat_id))
-            await self._services.store.chats.save(chat)
+            chat = await self._services.store.chats.change(chat_id, update.apply)
+            if chat is None:
+                raise UnknownAsset("chat", chat_id)
             return chat
 
     async def delete(self, chat_id: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import aiohttp
 
@@ -15,13 +16,23 @@ from ari_agent.store.chats import SILENCE_MS
 from ari_agent.store.store import Store
 
 
+class Analyses(Protocol):
+    """The analyses of chats by a model, which come after the end of a chat."""
+
+    def deadline_ms(self) -> int:
+        """Return by when a chat that ends now is analysed, in milliseconds since 1970."""
+
+    def wake(self) -> None:
+        """Look at once which chats wait for their analysis."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatDependencies:
     """What every chat needs; one object serves the whole controller.
 
     send: hands a SIP MESSAGE to Asterisk. dial_rules: say who may be written to. new_message_id: makes `message_...`
     ids. silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: the pause
-    between attempts to dial an agent.
+    between attempts to dial an agent. analyses: None where no model is set up.
     """
 
     store: Store
@@ -34,6 +45,7 @@ class ChatDependencies:
     notices: Notices = field(default_factory=Notices)
     silence_ms: int = SILENCE_MS
     retry_after_s: float = 3.0
+    analyses: Analyses | None = None
 
     def silence_of(self, agent: AnyAgent) -> int:
         """Return how long a chat of this agent lasts if nobody writes, in milliseconds."""

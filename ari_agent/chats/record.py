@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.chat import (
     UPDATABLE_KEYS,
     Chat,
@@ -43,12 +44,14 @@ class ChatRecord:
     """The record of one chat, and the webhook events that are owed and not stored yet.
 
     chat: the object as of now. owed: taken by whoever stores both in one transaction, and given back if that fails.
-    account_webhook_url: for agents without a URL of their own.
+    account_webhook_url: for agents without a URL of their own. analysis_due_ms: the chat is over, and a model analyses
+    it by then; None: it waits for none.
     """
 
     def __init__(self, chat: Chat, *, agent: AnyAgent | None, account_webhook_url: str | None) -> None:
         self.chat = chat
         self.owed: list[WebhookEvent] = []
+        self.analysis_due_ms: int | None = None
         self._agent = agent
         self._account_webhook_url = account_webhook_url
 
@@ -93,13 +96,24 @@ class ChatRecord:
         before, self.chat = self.chat, update.apply(self.chat)
         return lambda: self._change(**{name: getattr(before, name) for name in UPDATABLE_KEYS})
 
-    def ended(self, status: ChatStatus, now_ms: int) -> None:
-        """Note that the chat is over: owes chat_ended and chat_analyzed. A second end changes nothing."""
+    def ended(self, status: ChatStatus, now_ms: int, *, analysis_due_ms: int | None = None) -> None:
+        """Note that the chat is over: owes chat_ended and chat_analyzed. A second end changes nothing.
+
+        analysis_due_ms: by when a model analyses it; None without a model. A chat that is worth reading then owes
+        chat_analyzed once it is analysed.
+        """
         if self.chat.chat_status is not ChatStatus.ONGOING:
             return
         self._change(chat_status=status, end_timestamp=now_ms)
         self._owe(WebhookEventName.CHAT_ENDED)
-        self._change(chat_analysis=self._analysis())
+        if analysis_due_ms is not None and is_worth_reading(self.chat):
+            self.analysis_due_ms = analysis_due_ms
+        else:
+            self.analysed(known_analysis(self.chat))
+
+    def analysed(self, analysis: ChatAnalysis, report: AnalysisReport | None = None) -> None:
+        """Note the analysis of a chat that is over; owes chat_analyzed. report: None where no model was asked."""
+        self._change(chat_analysis=analysis, analysis_report=report)
         self._owe(WebhookEventName.CHAT_ANALYZED)
 
     def variables(self, now_ms: int | None) -> ChatVariables:
@@ -126,16 +140,6 @@ class ChatRecord:
     def _change(self, **changes: Any) -> None:
         self.chat = self.chat.model_copy(update=changes)
 
-    def _analysis(self) -> ChatAnalysis:
-        """Make the analysis: what can be said of a chat without reading it."""
-        written = [item.role for item in self.items if isinstance(item, ChatMessage)]
-        user, agent = written.count("user"), written.count("agent")
-        return ChatAnalysis(
-            chat_summary=f"The user wrote {user} and the agent {agent} messages.",
-            user_sentiment="Unknown",
-            chat_successful=self.chat.chat_status is ChatStatus.ENDED and agent > 0,
-        )
-
     def _owe(self, name: WebhookEventName) -> None:
         url = (self._agent.webhook_url if self._agent else None) or self._account_webhook_url
         if url is None or not _wants(self._agent, name):
@@ -150,6 +154,20 @@ class ChatRecord:
                 **timeout,
             )
         )
+
+
+def is_worth_reading(chat: Chat) -> bool:
+    """Whether a model is to read the chat: something was written, and what is written may be stored."""
+    written = (item.content for item in chat.message_with_tool_calls or () if isinstance(item, ChatMessage))
+    return chat.data_storage_setting != "basic_attributes_only" and any(content.strip() for content in written)
+
+
+def known_analysis(chat: Chat) -> ChatAnalysis:
+    """Return what can be said of a chat that is over without reading it."""
+    items = chat.message_with_tool_calls or ()
+    answered = any(isinstance(item, ChatMessage) and item.role == "agent" for item in items)
+    successful = answered and chat.chat_status is ChatStatus.ENDED
+    return ChatAnalysis(user_sentiment="Unknown", chat_successful=successful)
 
 
 def _wants(agent: AnyAgent | None, name: WebhookEventName) -> bool:

@@ -175,6 +175,7 @@ class ChatSession:
             answer_to=asdict(self._destination) if self._destination else None,
             is_awaited=self._awaited and self._destination is not None and not self.is_over,
             silence_ms=self._services.silence_of(self._agent),
+            analysis_due_ms=self.record.analysis_due_ms,
         )
 
     async def _next(self) -> object:
@@ -290,8 +291,12 @@ class ChatSession:
         await self._end(ChatStatus.ERROR)
 
     async def _end(self, status: ChatStatus) -> None:
-        self.record.ended(status, self._services.now_ms())
+        analyses = self._services.analyses
+        due_ms = analyses.deadline_ms() if analyses else None
+        self.record.ended(status, self._services.now_ms(), analysis_due_ms=due_ms)
         await self.save()
+        if analyses:
+            analyses.wake()
         self._answer_those_who_wait()
         self._log.info("chat is over", extra={"chat_id": self.chat_id, "chat_status": status.value})
 

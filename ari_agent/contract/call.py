@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.media_quality import MediaQuality
 from ari_agent.contract.parsing.model import (
@@ -21,6 +22,7 @@ from ari_agent.contract.parsing.model import (
     Milliseconds,
     Number,
     StringMap,
+    Strings,
     Timestamp,
 )
 from ari_agent.contract.sip_timeline import Hangup, SipEvent
@@ -70,6 +72,10 @@ class CallAnalysis(ContractModel):
     user_sentiment: Sentiment | None = None
     call_successful: Flag | None = None
     custom_analysis_data: JsonObject | None = None
+
+    def without_words(self) -> CallAnalysis:
+        """Return the same without what repeats the conversation: its verdicts are left."""
+        return self.model_copy(update={"call_summary": None, "custom_analysis_data": None})
 
 
 class ProductCost(ContractModel):
@@ -150,10 +156,12 @@ class Call(ContractModel):
     transfer_end_timestamp: Timestamp | None = None
     disconnection_reason: DisconnectionReason | None = None
 
-    # These are no part of Retell's call object.
+    # These are no part of Retell's call object. faults: what went wrong, in sentences for people.
     hangup: Hangup | None = None
     sip: Many[SipEvent] | None = None
     media_quality: MediaQuality | None = None
+    faults: Strings | None = None
+    analysis_report: AnalysisReport | None = None
 
     transcript: str | None = None
     transcript_object: Many[Utterance] | None = None
@@ -175,6 +183,11 @@ class Call(ContractModel):
     call_analysis: CallAnalysis | None = None
     call_cost: CallCost | None = None
     llm_token_usage: LlmTokenUsage | None = None
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether what is said in the call may be stored."""
+        return self.data_storage_setting != "basic_attributes_only"
 
     @model_validator(mode="after")
     def _check_phone_call(self) -> Self:

@@ -16,7 +16,7 @@ from ari_agent.contract.parsing.model import AgentVersionNumber, Flag, JsonObjec
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
 """The keys of a call that hold what was said in it."""
-NOT_LISTED: Final = TRANSCRIPTS | {"sip", "hangup", "media_quality"}
+NOT_LISTED: Final = TRANSCRIPTS | {"sip", "hangup", "media_quality", "analysis_report"}
 """The keys of a call that list-calls v3 leaves out of its items."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.analysis_plan import AnalysisPlan
 from ari_agent.contract.webhook_plan import WebhookPlan
 
 
@@ -17,16 +18,19 @@ class CallRecovery:
     """What a call still owes when it dies with its process.
 
     webhook_plan: where its webhooks go, and which; None where no agent was chosen. diverted: for want of a slot the
-    caller was sent to the fallback number, without us.
+    caller was sent to the fallback number, without us. analysis_plan: what its agent asks about it; None: nothing of
+    its own. analysis_due_ms: the call is over, and a model analyses it by then, in milliseconds since 1970.
     """
 
     webhook_plan: WebhookPlan | None = None
     diverted: bool = False
+    analysis_plan: AnalysisPlan | None = None
+    analysis_due_ms: int | None = None
 
     @classmethod
     def of(cls, agent: Agent) -> CallRecovery:
         """Of a call that begins. agent: as overridden for this call."""
-        return cls(WebhookPlan.of(agent))
+        return cls(WebhookPlan.of(agent), analysis_plan=AnalysisPlan.of(agent))
 
 
 NO_RECOVERY: Final = CallRecovery()

@@ -121,6 +121,8 @@ def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
         raise ValueError(_not_looser(setting, call.data_storage_setting))
     if setting:
         changes |= _stored_as(setting)
+    if setting == "basic_attributes_only" and call.call_analysis:
+        changes |= {"call_analysis": call.call_analysis.without_words().as_json(), "analysis_report": None}
     if update.custom_attributes is not None:
         changes["custom_attributes"] = require_small({**(call.custom_attributes or {}), **update.custom_attributes})
     return changes

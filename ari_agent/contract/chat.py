@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import CallDirection, CustomAttributes, ProductCost, Sentiment
 from ari_agent.contract.parsing.e164 import DialledNumber
 from ari_agent.contract.parsing.model import (
@@ -114,6 +115,9 @@ class Chat(ContractModel):
     message_with_tool_calls: Many[ChatItem] | None = None
     chat_analysis: ChatAnalysis | None = None
     chat_cost: ChatCost | None = None
+
+    # This is no part of Retell's chat object.
+    analysis_report: AnalysisReport | None = None
 
     @property
     def our_number(self) -> str | None:

@@ -49,7 +49,6 @@ _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
 _NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
 _NO_DENOISING: Final = "the caller's audio is passed on as it is"
 _NO_EXPRESSION: Final = "no expressive mode is asked of the voice"
-_NO_ANALYSIS: Final = "calls and chats are not analysed by a model"
 _NO_SIGNED_URLS: Final = "there are no recordings and logs to sign a URL for"
 _NO_SESSION_TOOLS: Final = "nothing runs before or after a conversation"
 _NO_SPEECH: Final = "there is no speech here that it could apply to"
@@ -128,10 +127,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("user_dtmf_options.termination_key", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("user_dtmf_options.timeout_ms", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("enable_dnc_detection", "there is no list of people who are not to be called"),
-    WithoutEffect("post_call_analysis_data", _NO_ANALYSIS),
-    WithoutEffect("post_call_analysis_model", _NO_ANALYSIS),
-    WithoutEffect("post_chat_analysis_data", _NO_ANALYSIS),
-    WithoutEffect("post_chat_analysis_model", _NO_ANALYSIS),
 )
 
 OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from ari_agent.errors import SpeechFailed
+from ari_agent.endpoint import Endpoint, may_pass, refuses_key
+from ari_agent.errors import SpeechFailed, SpeechUnavailable
 from ari_agent.speech.deepgram_messages import (
     CLOSE_STREAM,
     FINALIZE,
@@ -28,7 +29,6 @@ from ari_agent.speech.deepgram_messages import (
     parse_results,
     stream_query,
 )
-from ari_agent.speech.endpoint import Endpoint, may_pass, refuses_key
 from ari_agent.speech.network_recognizer import NetworkRecognizer, Provider
 from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
@@ -86,7 +86,7 @@ class DeepgramRecognizer(NetworkRecognizer):
     """
 
     def __init__(self, settings: DeepgramListening) -> None:
-        endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_DEEPGRAM_URL")
+        endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_DEEPGRAM_URL", error=SpeechUnavailable)
         super().__init__(
             endpoint, Provider("Deepgram", "deepgram.com", "Token", "ARI_AGENT_DEEPGRAM_API_KEY", settings.api_key)
         )

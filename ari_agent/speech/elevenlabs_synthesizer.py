@@ -22,12 +22,13 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from ari_agent.endpoint import CONNECT_TIMEOUT_S, Endpoint, printable
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.alignment import Alignment
 from ari_agent.speech.attempts import AttemptFailed, Patience
-from ari_agent.speech.endpoint import CONNECT_TIMEOUT_S, Endpoint, decoded, failures, printable
 from ari_agent.speech.network_synthesizer import NetworkSynthesizer
 from ari_agent.speech.pcm_stream import PcmStream
+from ari_agent.speech.request_failures import decoded, failures
 from ari_agent.speech.synthesizer import BYTES_PER_MS, SAMPLE_RATE_HZ, Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
 
@@ -88,7 +89,7 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
         """
         if not api_key:
             raise SpeechUnavailable("ARI_AGENT_ELEVENLABS_API_KEY is missing: text to speech by elevenlabs needs it")
-        endpoint = Endpoint.of(url, setting="ARI_AGENT_ELEVENLABS_URL")
+        endpoint = Endpoint.of(url, setting="ARI_AGENT_ELEVENLABS_URL", error=SpeechUnavailable)
         super().__init__(endpoint, api_key=api_key, model=model, patience=patience)
         self._key = {"xi-api-key": api_key}
         self._spares: list[_Spare] = []  # the oldest first

@@ -10,8 +10,8 @@ from typing import Final
 
 import aiohttp
 
+from ari_agent.endpoint import Endpoint, http_session
 from ari_agent.errors import SpeechFailed, SpeechUnavailable
-from ari_agent.speech.endpoint import Endpoint, http_session
 from ari_agent.speech.open_recognitions import OpenRecognitions
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognition
 from ari_agent.speech.utterances import ListeningCall, Utterances

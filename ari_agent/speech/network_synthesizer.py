@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 
 import aiohttp
 
+from ari_agent.endpoint import Endpoint, http_session
 from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
-from ari_agent.speech.endpoint import Endpoint, http_session
 from ari_agent.speech.synthesizer import Spoken, Voice
 
 

@@ -22,8 +22,8 @@ from typing import Any, Final
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from ari_agent.errors import SpeechFailed
-from ari_agent.speech.endpoint import Endpoint, may_pass, reason, refuses_key
+from ari_agent.endpoint import Endpoint, may_pass, reason, refuses_key
+from ari_agent.errors import SpeechFailed, SpeechUnavailable
 from ari_agent.speech.network_recognizer import NetworkRecognizer, Provider
 from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
@@ -77,7 +77,7 @@ class OpenAiRecognizer(NetworkRecognizer):
     """
 
     def __init__(self, settings: OpenAiListening) -> None:
-        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL")
+        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
         super().__init__(
             endpoint, Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
         )

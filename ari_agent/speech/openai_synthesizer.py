@@ -12,11 +12,12 @@ from typing import Final
 
 import aiohttp
 
+from ari_agent.endpoint import Endpoint, may_pass, reason, refuses_key
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import AttemptFailed, Patience
-from ari_agent.speech.endpoint import Endpoint, failures, may_pass, reason, refuses_key
 from ari_agent.speech.network_synthesizer import NetworkSynthesizer
 from ari_agent.speech.pcm_stream import PcmStream
+from ari_agent.speech.request_failures import failures
 from ari_agent.speech.synthesizer import Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
 
@@ -56,7 +57,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
         Raises:
             SpeechUnavailable: base_url is no URL, or OpenAI's own and there is no key.
         """
-        endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_BASE_URL")
+        endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
         if not api_key and endpoint.is_of("openai.com"):
             raise SpeechUnavailable(
                 "ARI_AGENT_OPENAI_API_KEY is missing: set it, or ARI_AGENT_OPENAI_BASE_URL to a server that needs none"

@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, case, select
 
+from ari_agent.contract.analysis_plan import AnalysisPlan
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import NOT_LISTED
 from ari_agent.contract.call_recovery import CallRecovery
@@ -24,9 +25,16 @@ from ari_agent.store.database import among, dump
 from ari_agent.store.list_calls_paging import Key
 from ari_agent.store.tables import calls
 
+Plan = TypeVar("Plan", WebhookPlan, AnalysisPlan)
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
 """The columns that `call_of` reads."""
-STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.webhook_plan, calls.c.diverted)
+STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (
+    *RECORD,
+    calls.c.webhook_plan,
+    calls.c.diverted,
+    calls.c.analysis_plan,
+    calls.c.analysis_due_ms,
+)
 """The columns that `stored_call_of` reads."""
 _NO_ITEM: Final = calls.c.list_item.is_(None)
 ITEM: Final[Sequence[ColumnElement[Any]]] = (
@@ -81,11 +89,16 @@ def stored_call_of(row: Row[Any]) -> StoredCall:
         UnreadableRecord: its JSON is damaged, or is not what this version stores.
     """
     call = call_of(row)
+    webhooks = _plan(WebhookPlan, row.webhook_plan, f"the webhook plan of call {row.call_id}")
+    analysis = _plan(AnalysisPlan, row.analysis_plan, f"the analysis plan of call {row.call_id}")
+    return StoredCall(call, CallRecovery(webhooks, row.diverted, analysis, row.analysis_due_ms))
+
+
+def _plan(model: type[Plan], stored: str | None, what: str) -> Plan | None:
     try:
-        plan = None if row.webhook_plan is None else WebhookPlan.model_validate_json(row.webhook_plan)
+        return None if stored is None else model.model_validate_json(stored)
     except ValidationError as error:
-        raise UnreadableRecord(f"the webhook plan of call {row.call_id}", error) from None
-    return StoredCall(call, CallRecovery(plan, row.diverted))
+        raise UnreadableRecord(what, error) from None
 
 
 def item_of(row: Row[Any]) -> str:

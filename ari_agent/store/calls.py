@@ -69,7 +69,7 @@ class Calls:
     def put(self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY) -> None:
         """Write the record, with its recovery, inside somebody's transaction."""
         of_call = calls.c.call_id == call.call_id
-        chosen = select(calls.c.amendments, calls.c.listed_ms).where(of_call)
+        chosen = select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status).where(of_call)
         row = connection.execute(chosen.with_for_update()).one_or_none()
         known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
         # a record keeps its place in the list until it knows when its call started
@@ -83,7 +83,10 @@ class Calls:
             "listed_ms": listed_ms,
             "webhook_plan": dump(recovery.webhook_plan.as_record()) if recovery.webhook_plan else None,
             "diverted": recovery.diverted,
+            "analysis_plan": dump(recovery.analysis_plan.as_record()) if recovery.analysis_plan else None,
         }
+        if row is None or row.call_status in UNFINISHED:  # repeated, the end of a call makes it wait no second time
+            values["analysis_due_ms"] = recovery.analysis_due_ms
         if row:
             connection.execute(update(calls).where(of_call).values(**values))
         elif connection.execute(insert_into(connection, calls).values(**values).on_conflict_do_nothing()).rowcount != 1:
@@ -172,25 +175,31 @@ class Calls:
             pydantic.ValidationError: the result would be no valid call object; nothing is changed.
         """
 
-        def change(connection: Connection) -> Call | None:
-            chosen = select(calls).where(calls.c.call_id == call_id).with_for_update()
-            row = connection.execute(chosen).one_or_none()
-            if row is None:
-                return None
-            wanted = fields(call_of(row)) if callable(fields) else fields
-            amendments = {**json.loads(row.amendments or "{}"), **wanted}
-            document = json.loads(row.document)
-            call = Call.model_validate({**document, **amendments})
-            known = call.as_json()
-            # What was unset is not only hidden: it may be what the caller wants forgotten.
-            kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
-            values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
-            values |= columns(known)
-            connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
-            _index(connection, call_id, known, row.listed_ms)
-            return call
+        return await self._database.write(lambda connection: self.change(connection, call_id, fields))
 
-        return await self._database.write(change)
+    def change(
+        self,
+        connection: Connection,
+        call_id: str,
+        fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]],
+    ) -> Call | None:
+        """Do what `update_fields` does, inside somebody's transaction."""
+        chosen = select(calls).where(calls.c.call_id == call_id).with_for_update()
+        row = connection.execute(chosen).one_or_none()
+        if row is None:
+            return None
+        wanted = fields(call_of(row)) if callable(fields) else fields
+        amendments = {**json.loads(row.amendments or "{}"), **wanted}
+        document = json.loads(row.document)
+        call = Call.model_validate({**document, **amendments})
+        known = call.as_json()
+        # What was unset is not only hidden: it may be what the caller wants forgotten.
+        kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
+        values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
+        values |= columns(known)
+        connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
+        _index(connection, call_id, known, row.listed_ms)
+        return call
 
     async def delete(self, call_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such call."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_
 
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
@@ -40,12 +40,22 @@ class GoesOn:
 
     agent: as it was when the chat began, overrides included. answer_to: where texts to the user go, as whoever sends
     them wrote it down. is_awaited: the user waits for one. silence_ms: how long the chat lasts if nobody writes.
+    analysis_due_ms: the chat is over, and a model analyses it by then, in milliseconds since 1970.
     """
 
     agent: AnyAgent
     answer_to: Mapping[str, str] | None = None
     is_awaited: bool = False
     silence_ms: int = SILENCE_MS
+    analysis_due_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChat:
+    """A chat with its agent as it was when the chat began, overrides included; None where that is not known."""
+
+    chat: Chat
+    agent: AnyAgent | None
 
 
 class Chats:
@@ -63,16 +73,49 @@ class Chats:
         """
 
         def write(connection: Connection) -> None:
-            values = self._values(chat) | (self._kept(goes_on) if goes_on else {})
-            statement = insert_into(connection, chats).values(
-                **{"silent_until_ms": self._now_ms() + SILENCE_MS, **values}
-            )
-            connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
+            self.put(connection, chat, goes_on)
             self._outbox.add(connection, events)
 
         await self._database.write(write)
         if events:
             self._outbox.announce()
+
+    def put(self, connection: Connection, chat: Chat, goes_on: GoesOn | None = None) -> None:
+        """Write the record inside somebody's transaction, as `save` does."""
+        values = self._values(chat) | (self._kept(goes_on) if goes_on else {})
+        statement = insert_into(connection, chats).values(**{"silent_until_ms": self._now_ms() + SILENCE_MS, **values})
+        if "analysis_due_ms" in values:
+            # Repeated, the end of a chat makes it wait no second time.
+            ongoing = chats.c.chat_status == ChatStatus.ONGOING.value
+            due_ms = case((ongoing, statement.excluded.analysis_due_ms), else_=chats.c.analysis_due_ms)
+            values["analysis_due_ms"] = due_ms
+        connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
+
+    def locked(self, connection: Connection, chat_id: str, *conditions: ColumnElement[bool]) -> StoredChat | None:
+        """Return a chat that nobody changes until the transaction ends; None if there is none, or a condition fails.
+
+        Raises:
+            UnreadableRecord: as it says.
+        """
+        chosen = select(chats).where(chats.c.chat_id == chat_id, *conditions).with_for_update()
+        row = connection.execute(chosen).one_or_none()
+        if row is None:
+            return None
+        agent = parsed(agent_of, row.agent, f"the agent of chat {chat_id}") if row.agent else None
+        return StoredChat(_chat(row), agent)
+
+    async def change(self, chat_id: str, change: Callable[[Chat], Chat]) -> Chat | None:
+        """Change a chat that no process leads; returns it, or None if there is none. Raises: UnreadableRecord."""
+
+        def write(connection: Connection) -> Chat | None:
+            stored = self.locked(connection, chat_id)
+            if stored is None:
+                return None
+            changed = change(stored.chat)
+            self.put(connection, changed)
+            return changed
+
+        return await self._database.write(write)
 
     def _kept(self, goes_on: GoesOn) -> dict[str, Any]:
         return {
@@ -80,6 +123,7 @@ class Chats:
             "answer_to": None if goes_on.answer_to is None else dump(goes_on.answer_to),
             "is_awaited": goes_on.is_awaited,
             "silent_until_ms": self._now_ms() + goes_on.silence_ms,
+            "analysis_due_ms": goes_on.analysis_due_ms,
         }
 
     def _values(self, chat: Chat) -> dict[str, Any]:

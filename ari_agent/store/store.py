@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ari_agent.clock import now_ms
 from ari_agent.store.agents import Agents
+from ari_agent.store.analyses import Analyses
 from ari_agent.store.batches import Batches
 from ari_agent.store.call_costs import CallCosts
 from ari_agent.store.calls import Calls
@@ -38,6 +39,7 @@ class Store:
         self.calls = Calls(self._database, self.outbox, now_ms)
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)
+        self.analyses = Analyses(self._database, self.calls, self.chats, self.outbox)
         self.placed = PlacedCalls(self._database, self.calls)
         self.dialled = DialledCalls(self._database)
         self.costs = CallCosts(self._database)

@@ -103,6 +103,9 @@ calls: Final = Table(
     Column("list_item", Text, comment="what list-calls shows of it; null where an older version wrote the record"),
     Column("webhook_plan", Text, comment="where its webhooks go; for whoever ends the call if its process dies"),
     Column("diverted", Boolean, nullable=False, server_default=false(), comment="sent to the fallback number"),
+    Column("analysis_plan", Text, comment="what its agent, as overridden for it, asks about it"),
+    Column("analysis_due_ms", BigInteger, comment="it is over, and call_analyzed is still owed, by then at the latest"),
+    _partial_index("ix_calls_analysis_due", "analysis_due_ms", where="analysis_due_ms IS NOT NULL"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_from_number", "from_number", *_IN_ORDER, *_FREQUENT),
@@ -237,6 +240,7 @@ chats: Final = Table(
     Column("agent", Text, comment="as it was when the chat began, overrides included"),
     Column("answer_to", Text, comment="where texts to the user go"),
     Column("is_awaited", Boolean, comment="the user waits for an answer"),
+    Column("analysis_due_ms", BigInteger, comment="it is over, and chat_analyzed is still owed, by then at the latest"),
     Column("silent_until_ms", BigInteger, nullable=False, comment="when it ends if nobody writes"),
     Column("start_timestamp", BigInteger, nullable=False),
     Column("end_timestamp", BigInteger),
@@ -256,4 +260,5 @@ chats: Final = Table(
     Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
     Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
     _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
+    _partial_index("ix_chats_analysis_due", "analysis_due_ms", where="analysis_due_ms IS NOT NULL"),
 )

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ari_agent.contract.parsing.retry_after import parse_retry_after
 from ari_agent.webhooks import signature
-from ari_agent.webhooks.retry_after import parse_retry_after
 
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 DELIVERY_HEADER: Final = "X-Ari-Agent-Delivery"

@@ -12,7 +12,7 @@ import aiohttp
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
-from ari_agent.chats.dependencies import ChatDependencies
+from ari_agent.chats.dependencies import Analyses, ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
@@ -46,6 +46,7 @@ async def chat_service(
     silence_ms: int = 3_600_000,
     notices: Notices | None = None,
     account_webhook_url: str | None = None,
+    analyses: Analyses | None = None,
 ) -> AsyncIterator[ChatService]:
     """A service that writes with these."""
     ids = itertools.count(next(_services_made) * 1000)
@@ -61,6 +62,7 @@ async def chat_service(
                 notices=notices or Notices(),
                 silence_ms=silence_ms,
                 retry_after_s=0.01,
+                analyses=analyses,
             ),
             ChatRouter(
                 store=store,

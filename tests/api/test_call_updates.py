@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 
+from ari_agent.analysis.analyst import AnalysisFailed
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.contract.call import Call, CallAnalysis
 from ari_agent.contract.call_update import LiveCallUpdate
+from ari_agent.contract.chat import Chat, ChatAnalysis
 from ari_agent.errors import CallNotOngoing
 from ari_agent.store.store import Store
 from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
 from tests.api.test_calls import a_call
+from tests.store.test_chats import a_chat
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +112,37 @@ async def test_an_analysis_is_shown_again(api: Api, store: Store) -> None:
     await store.calls.save(call)
     response = await api.put(f"/rerun-call-analysis/{call.call_id}")
     assert (response.status, await response.json()) == (200, call.as_json())
+
+
+async def test_an_analysis_is_run_again(store: Store, start_api: StartApi) -> None:
+    other = a_call(2)
+
+    async def rerun(call_id: str) -> Call:
+        if call_id == other.call_id:
+            raise AnalysisFailed(call_id, "the model is away")
+        return OVER.model_copy(update={"call_analysis": CallAnalysis(call_summary="Again.")})
+
+    api = await start_api(rerun_call_analysis=rerun)
+    for call in (OVER, other):
+        await store.calls.save(call)
+    response = await api.put(f"/rerun-call-analysis/{OVER.call_id}")
+    assert (response.status, (await response.json())["call_analysis"]) == (200, {"call_summary": "Again."})
+    assert "the model is away" in await refused(await api.put(f"/rerun-call-analysis/{other.call_id}"), 502)
+    await refused(await api.put("/rerun-call-analysis/call_none"), 422)
+
+
+async def test_an_analysis_of_a_chat_is_run_again(store: Store, start_api: StartApi) -> None:
+    over, live = a_chat(1, chat_status="ended"), a_chat(2)
+
+    async def rerun(_chat_id: str) -> Chat:
+        return over.model_copy(update={"chat_analysis": ChatAnalysis(chat_summary="Again.")})
+
+    api = await start_api(rerun_chat_analysis=rerun)
+    for chat in (over, live):
+        await store.chats.save(chat)
+    response = await api.put(f"/rerun-chat-analysis/{over.chat_id}")
+    assert (response.status, (await response.json())["chat_analysis"]) == (200, {"chat_summary": "Again."})
+    assert "is ongoing" in await refused(await api.put(f"/rerun-chat-analysis/{live.chat_id}"), 400)
 
 
 async def test_fields_of_a_live_call_are_overridden(api: Api, board: Board) -> None:

@@ -8,7 +8,9 @@ import pytest
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.record import MAX_FAULTS, CallRecord, is_bridged, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Latency, LatencySeries
+from ari_agent.contract.analysis_plan import AnalysisPlan
+from ari_agent.contract.analysis_report import AnalysisReport
+from ari_agent.contract.call import CallAnalysis, Latency, LatencySeries
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -333,29 +335,88 @@ def test_a_call_that_a_machine_took_says_so() -> None:
 def test_a_call_that_was_not_placed_says_why() -> None:
     one = record(agent())
     one.ended(DisconnectionReason.DIAL_FAILED, 2_000, why="the trunk has no login")
-    assert one.call.call_analysis is not None
-    assert one.call.call_analysis.call_summary == "The call was not placed: the trunk has no login."
+    assert one.call.faults == ("the trunk has no login.",)
+    assert {tuple(body["call"]["faults"]) for body in told(one).values()} == {one.call.faults}
 
 
-def summary_of(one: CallRecord) -> str | None:
-    return one.call.call_analysis.call_summary if one.call.call_analysis else None
-
-
-def test_the_summary_says_what_went_wrong() -> None:
-    one = record(agent())
-    one.answered(1_000)
-    one.ended(DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION, 3_000, why="it closed with 1011.")
-    assert summary_of(one) == "The call ended with error_llm_websocket_lost_connection after 2 s: it closed with 1011."
-
-
-def test_the_summary_names_different_faults_once_and_not_without_end() -> None:
+def test_what_ended_a_call_is_told_whatever_went_wrong_before() -> None:
     one = record(agent())
     one.answered(1_000)
     for number in (1, 1, *range(1, 20)):
         one.fault(f"A transfer to {number} failed: busy (486)")
+    one.ended(DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION, 3_000, why="it closed with 1011.")
+    before = [f"A transfer to {number} failed: busy (486)." for number in range(1, MAX_FAULTS + 1)]
+    assert list(one.call.faults or ()) == [*before, "it closed with 1011."]
+
+
+def test_without_a_model_only_what_is_known_is_told() -> None:
+    one = record(agent())
+    one.answered(1_000)
     one.ended(DisconnectionReason.USER_HANGUP, 2_000)
-    faults = " ".join(f"A transfer to {number} failed: busy (486)." for number in range(1, MAX_FAULTS + 1))
-    assert summary_of(one) == f"The caller hung up after 1 s. {faults}"
+    known = {"in_voicemail": False, "user_sentiment": "Unknown", "call_successful": True}
+    assert told(one)["call_analyzed"]["call"]["call_analysis"] == known
+    assert "faults" not in one.call.as_json()
+
+
+@pytest.mark.parametrize(
+    ("reason", "successful", "in_voicemail"),
+    [
+        (DisconnectionReason.AGENT_HANGUP, True, False),
+        (DisconnectionReason.VOICEMAIL_REACHED, True, True),
+        (DisconnectionReason.DIAL_NO_ANSWER, False, False),
+        (DisconnectionReason.ERROR_LLM_WEBSOCKET_RUNTIME, False, False),
+    ],
+)
+def test_a_call_that_connected_and_ended_without_an_error_is_a_success(
+    reason: DisconnectionReason, successful: bool, in_voicemail: bool
+) -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.ended(reason, 2_000)
+    analysis = one.call.call_analysis
+    assert analysis and (analysis.call_successful, analysis.in_voicemail) == (successful, in_voicemail)
+
+
+def test_a_call_that_a_model_analyses_owes_call_analyzed_only_then() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.said(said("Hello."))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000, analysis_due_ms=9_000)
+    assert list(told(one)) == ["call_started", "call_ended"]
+    assert one.recovery.analysis_due_ms == 9_000 and one.call.call_analysis is None
+    report = AnalysisReport(model="small")
+    one.analysed(CallAnalysis(call_summary="Sold."), report)
+    call = told(one)["call_analyzed"]["call"]
+    assert call["call_analysis"] == {"call_summary": "Sold."} and call["analysis_report"]["model"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({}, ()), ({}, ("  ",)), ({"data_storage_setting": "basic_attributes_only"}, ("Hello.",))]
+)
+def test_a_call_without_words_or_whose_words_are_not_stored_waits_for_no_model(
+    settings: dict[str, str], words: tuple[str, ...]
+) -> None:
+    one = record(agent(**settings))
+    one.answered(1_000)
+    one.said(said(*words))
+    one.ended(DisconnectionReason.USER_HANGUP, 2_000, analysis_due_ms=9_000)
+    assert list(told(one)) == ["call_started", "call_ended", "call_analyzed"]
+    assert one.recovery.analysis_due_ms is None
+    assert one.call.call_analysis and one.call.call_analysis.user_sentiment == "Unknown"
+
+
+def test_what_the_agent_asks_for_and_a_machine_that_answered_outlive_the_process() -> None:
+    items = [{"type": "boolean", "name": "new", "description": "?"}]
+    one = record(agent(post_call_analysis_data=items, post_call_analysis_model="large"))
+    assert one.recovery.analysis_plan == AnalysisPlan.model_validate({"items": items, "model": "large"})
+    plain = record(agent())
+    assert plain.recovery.analysis_plan is None
+    for each in (one, plain):
+        each.reached_voicemail()
+        again = CallRecord(each.call, agent=None, account_webhook_url=ACCOUNT, recovery=each.recovery)
+        again.ended(DisconnectionReason.ERROR_RETELL, 9_000)
+        assert again.call.call_analysis and again.call.call_analysis.in_voicemail is True
+    assert one.recovery.analysis_plan and one.recovery.analysis_plan.model == "large"
 
 
 def test_how_long_turns_took_is_kept_once_it_is_known() -> None:

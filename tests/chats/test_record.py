@@ -10,7 +10,7 @@ import pytest
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
 from ari_agent.chats.record import MOST_ITEMS, ChatRecord
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.chat import Chat, ChatStatus, ChatUpdate
+from ari_agent.contract.chat import Chat, ChatAnalysis, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from tests.contract.samples import CUSTOM_LLM
 
@@ -56,11 +56,7 @@ def test_a_chat_owes_started_ended_and_analyzed() -> None:
     assert started["chat_status"] == "ongoing" and "chat_analysis" not in ended
     assert (ended["chat_status"], ended["end_timestamp"]) == ("ended", 2_000)
     assert ended["transcript"] == "User: Hi?\nAgent: Hello.\n"
-    assert analyzed["chat_analysis"] == {
-        "chat_summary": "The user wrote 1 and the agent 1 messages.",
-        "user_sentiment": "Unknown",
-        "chat_successful": True,
-    }
+    assert analyzed["chat_analysis"] == {"user_sentiment": "Unknown", "chat_successful": True}
 
 
 @pytest.mark.parametrize(("status", "answered"), [(ChatStatus.ERROR, True), (ChatStatus.ENDED, False)])
@@ -70,6 +66,24 @@ def test_a_chat_without_an_answer_or_that_failed_is_no_success(status: ChatStatu
         record.agent_said("Hello.", message_id="m1", now_ms=1_100)
     record.ended(status, 2_000)
     assert record.chat.chat_analysis is not None and record.chat.chat_analysis.chat_successful is False
+
+
+def test_a_chat_that_a_model_analyses_owes_chat_analyzed_only_then() -> None:
+    record = a_record(chat_agent())
+    record.user_said("Hi?", message_id="m1", now_ms=1_100)
+    record.ended(ChatStatus.ENDED, 2_000, analysis_due_ms=9_000)
+    assert (owed(record), record.analysis_due_ms, record.chat.chat_analysis) == (["chat_ended"], 9_000, None)
+    record.analysed(ChatAnalysis(chat_summary="Greeted."))
+    assert json.loads(record.owed[-1].body)["chat"]["chat_analysis"] == {"chat_summary": "Greeted."}
+
+
+@pytest.mark.parametrize(("setting", "text"), [("everything", " "), ("basic_attributes_only", "Hi?")])
+def test_a_chat_without_words_or_whose_words_are_not_to_be_stored_waits_for_no_model(setting: str, text: str) -> None:
+    record = a_record(chat_agent())
+    record.updated(ChatUpdate.model_validate({"data_storage_setting": setting}))
+    record.user_said(text, message_id="m1", now_ms=1_100)
+    record.ended(ChatStatus.ENDED, 2_000, analysis_due_ms=9_000)
+    assert (owed(record), record.analysis_due_ms) == (["chat_ended", "chat_analyzed"], None)
 
 
 def test_tools_stand_where_they_were_used_and_are_no_part_of_the_transcript() -> None:

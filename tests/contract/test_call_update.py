@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.contract.call import Call
+from ari_agent.contract.call import Call, CallAnalysis
 from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.contract.call_update import (
     CallControl,
@@ -121,3 +121,13 @@ def test_a_call_without_a_storage_setting_keeps_everything_until_then(setting: s
 )
 def test_an_agent_is_asked_to_speak_or_to_know_something(control: dict[str, Any], asks: bool) -> None:
     assert CallControl.model_validate(control).asks is asks
+
+
+def test_basic_attributes_have_no_summary_and_no_fields_but_the_verdicts() -> None:
+    verdicts = {"user_sentiment": "Positive", "call_successful": True}
+    words = {"call_summary": "Sold.", "custom_analysis_data": {"name": "Zoë"}}
+    call = CALL.model_copy(update={"call_analysis": CallAnalysis.model_validate({**verdicts, **words})})
+    changes = changes_to_ended_call(call, CallUpdate(data_storage_setting="basic_attributes_only"))
+    assert (changes["call_analysis"], changes["analysis_report"]) == (verdicts, None)
+    without_pii = changes_to_ended_call(call, CallUpdate(data_storage_setting="everything_except_pii"))
+    assert "call_analysis" not in without_pii

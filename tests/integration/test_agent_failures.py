@@ -33,7 +33,7 @@ async def test_a_refusing_agent_is_error_llm_websocket_open(stage: Stage, protoc
     record = await outcome(stage, agent)
     assert record["disconnection_reason"] == "error_llm_websocket_open"
     assert record["call_status"] == "error"
-    assert str(status) in record["call_analysis"]["call_summary"]
+    assert str(status) in " ".join(record["faults"])
 
 
 async def test_an_agent_that_nobody_runs_is_error_llm_websocket_open(stage: Stage) -> None:

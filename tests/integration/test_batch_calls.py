@@ -87,7 +87,7 @@ async def test_a_task_that_is_refused_when_its_turn_comes_is_shown_with_its_reas
     refused = calls["+442071838750"]
     assert (refused["call_status"], refused["disconnection_reason"]) == ("not_connected", "dial_failed")
     assert (refused["metadata"], refused["agent_id"]) == ({"to": "London"}, line.agent_id)
-    assert "allowed_outbound_country_list" in refused["call_analysis"]["call_summary"]
+    assert "allowed_outbound_country_list" in " ".join(refused["faults"])
     await batch_stage.events.event("call_analyzed", call_id=refused["call_id"])
     assert batch_stage.events.events(call_id=refused["call_id"]) == ["call_ended", "call_analyzed"]
     assert calls[numbers(1)[0]]["disconnection_reason"] == "dial_busy"

@@ -50,7 +50,7 @@ async def test_a_transfer_that_the_policy_refuses_leaves_the_caller_with_the_age
         await call.caller.bye()
     record = await stage.controller.ended_call(call.call_id)
     assert record["disconnection_reason"] == "agent_hangup"
-    assert f"A transfer to {to} was refused: {result['message']}." in record["call_analysis"]["call_summary"]
+    assert f"A transfer to {to} was refused: {result['message']}." in " ".join(record["faults"])
     assert (await stage.controller.metrics())[counter] == before + 2
     told = stage.controller.log_text()[logged:]
     assert (told.count("transfer refused: "), told.count("call consulting")) == (2, 0)

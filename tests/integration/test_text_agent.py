@@ -334,4 +334,4 @@ async def test_an_unserved_voice_is_refused_and_a_call_that_needs_it_is_not_answ
     listed = (await talking.controller.post("/v2/list-calls", {"filter_criteria": {"agent_id": [agent_id]}})).json
     record = await talking.controller.ended_call(listed[0]["call_id"])
     assert record["disconnection_reason"] == "error_retell"
-    assert "set the agent's voice_id to one of flite-rms" in record["call_analysis"]["call_summary"]
+    assert "set the agent's voice_id to one of flite-rms" in " ".join(record["faults"])

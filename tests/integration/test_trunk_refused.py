@@ -18,7 +18,7 @@ async def test_an_asterisk_that_takes_no_trunk_is_told_at_the_import_and_in_the_
         placed = (await stage.controller.post("/v2/create-phone-call", asked, expect=201)).json
         record = await stage.controller.ended_call(placed["call_id"])
     assert record["disconnection_reason"] == "dial_failed"
-    assert "sorcery.conf must map endpoint, auth and aor" in record["call_analysis"]["call_summary"]
+    assert "sorcery.conf must map endpoint, auth and aor" in " ".join(record["faults"])
 
 
 async def test_an_asterisk_that_takes_no_registration_is_told_at_the_import(tmp_path: Path) -> None:

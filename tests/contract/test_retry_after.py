@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.webhooks.retry_after import parse_retry_after
+from ari_agent.contract.parsing.retry_after import parse_retry_after
 
 NOW_MS = 784_111_777_000
 """Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110 section 5.6.7."""

@@ -1,14 +1,9 @@
-"""Where a provider of speech is reached, and what is said of its failures: never a key, never a URL's query."""
+"""Where the service of a provider is reached, and what it says of a failure: never a key, never a URL's query."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import errno
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -16,9 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
-from ari_agent.errors import SpeechUnavailable
+from ari_agent.errors import ConfigurationError
 from ari_agent.http_client import http_client
-from ari_agent.speech.attempts import AttemptFailed
 
 CONNECT_TIMEOUT_S: Final = 3.0
 _SHOWN_CHARS: Final = 300
@@ -41,18 +35,20 @@ class Endpoint:
     authorization: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def of(cls, url: str, *, setting: str) -> Self:
+    def of(cls, url: str, *, setting: str, error: type[ConfigurationError] = ConfigurationError) -> Self:
         """Return the service at a URL that a setting holds.
 
+        error: what is raised, with a message that names the setting, if it is no http, https, ws or wss URL of a host.
+
         Raises:
-            SpeechUnavailable: it is no http, https, ws or wss URL of a host; the message names the setting.
+            ConfigurationError: see there.
         """
         try:
             redacted = RedactedUrl.of(url)
             parts = urlsplit(redacted.target)
             scheme = _EITHER[parts.scheme]
         except (ValueError, KeyError):
-            raise SpeechUnavailable(f"{setting} must be a URL like https://host/v1") from None
+            raise error(f"{setting} must be a URL like https://host/v1") from None
         base = urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
         return cls(base, parts.query, parts.hostname or "", redacted.authorization)
 
@@ -72,7 +68,7 @@ class Endpoint:
 def http_session(headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
     """Return a session for one provider, with as many connections as there are calls.
 
-    They stay open for a minute, so that the next sentence does not wait for TCP and TLS.
+    They stay open for a minute, so that the next request does not wait for TCP and TLS.
     """
     return http_client(
         headers=headers,
@@ -89,28 +85,6 @@ def refuses_key(status: int) -> bool:
 def may_pass(status: int) -> bool:
     """Return whether the same request may succeed in a moment, by the HTTP status of its answer."""
     return status >= 500 or status in {408, 429}
-
-
-@contextmanager
-def failures(shown: str) -> Iterator[None]:
-    """Whatever the network does is an AttemptFailed of one line."""
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise AttemptFailed(f"{shown}: its certificate is not valid: {_line(error)}", again=False) from None
-    except aiohttp.InvalidURL:
-        raise AttemptFailed(f"{shown} is not a URL that a request can be sent to", again=False) from None
-    except ValueError as error:  # of PcmStream, or of a key that no header can carry
-        raise AttemptFailed(f"{shown} failed: {_line(error)}", again=False) from None
-    except aiohttp.WSServerHandshakeError as error:
-        raise AttemptFailed(f"{shown} answered {error.status}, expected 101", again=error.status >= 500) from None
-    except aiohttp.ClientPayloadError:
-        raise AttemptFailed(f"{shown}: the connection was lost in the middle of the audio") from None
-    except aiohttp.ClientConnectorError as error:
-        raise AttemptFailed(f"{shown} is not reachable: {_why(error.os_error)}") from None
-    except (aiohttp.ClientError, OSError, RuntimeError) as error:
-        # RuntimeError: aiohttp's, for reading from a session that was closed; no text: it may hold the request's URL
-        raise AttemptFailed(f"{shown} failed: {type(error).__name__}") from None
 
 
 def reason(body: bytes, *, secret: str | None) -> str:
@@ -130,22 +104,3 @@ def printable(text: str, *, secret: str | None) -> str:
     if secret:
         text = text.replace(secret, "***")
     return "".join(character if character.isprintable() else " " for character in text)[:_SHOWN_CHARS].strip()
-
-
-def decoded(audio: str) -> bytes:
-    """Decode audio from Base64. Raises: AttemptFailed."""
-    try:
-        return base64.b64decode(audio, validate=True)
-    except (binascii.Error, ValueError):
-        raise AttemptFailed("audio from text to speech that is no base64", again=False) from None
-
-
-def _why(error: OSError) -> str:
-    """Return the operating system's message for an error; uvloop and asyncio word it differently."""
-    known = error.errno is not None and error.errno in errno.errorcode
-    return os.strerror(error.errno or 0) if known else error.strerror or "no connection"
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:_SHOWN_CHARS] if lines else type(error).__name__

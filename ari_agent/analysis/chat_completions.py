@@ -1,0 +1,266 @@
+"""Asks a model over the OpenAI API, or any server that speaks it: Ollama, vLLM, LocalAI, llama.cpp and others.
+
+POST {url}/chat/completions (OpenAI's API reference, "Create chat completion", 2026-11), without streaming. The form of
+the answer is asked for in three ways, the strictest first: a JSON Schema (`json_schema`), any JSON (`json_object`),
+nothing. A server that answers 400 or 422 to one is asked in the next way, and from then on in the one that it took.
+
+What may pass, a refused connection, no answer in time, 408, 429 and 5xx, is tried again after a growing pause, or when
+the server's Retry-After says. A model that the server does not know (404) gives way to the one of the settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from ari_agent.analysis.prompt import Message
+from ari_agent.contract.analysis_report import AnalysisUsage
+from ari_agent.contract.parsing.json_text import MalformedJson, compact_json, parse_json
+from ari_agent.contract.parsing.model import SAFE_INTEGER
+from ari_agent.contract.parsing.retry_after import parse_retry_after
+from ari_agent.endpoint import Endpoint, http_session, may_pass, reason, refuses_key
+from ari_agent.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+DEFAULT_URL: Final = "https://api.openai.com/v1"
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 20.0
+LONGEST_RETRY_AFTER_S: Final = 600.0
+"""A server that wants to be left alone for longer than this is not asked again."""
+_JITTER: Final = 0.2
+
+Schema = Mapping[str, Any]
+_FORMATS: Final[Sequence[Callable[[Schema], dict[str, Any]]]] = (
+    lambda schema: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "analysis", "strict": True, "schema": schema},
+        }
+    },
+    lambda _: {"response_format": {"type": "json_object"}},
+    lambda _: {},
+)
+"""What a request holds to have its answer in JSON, the strictest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which server and model, and how patiently.
+
+    url: without /chat/completions. api_key: "" for a server that asks for none. request_timeout_s: of one attempt.
+    attempts: how often one request is tried in all. first_pause_s: before the second attempt; it doubles each time.
+    """
+
+    model: str
+    url: str = DEFAULT_URL
+    api_key: str = field(default="", repr=False)
+    request_timeout_s: float = 30.0
+    attempts: int = 3
+    first_pause_s: float = FIRST_PAUSE_S
+
+
+class CompletionFailed(Exception):
+    """Raised when a model has not answered, and asking again does not help; the message holds no secret."""
+
+
+class Tally:
+    """Counts what the requests of one analysis use, and keeps the model that was asked last."""
+
+    def __init__(self) -> None:
+        self.model: str | None = None
+        self._requests = self._prompt_tokens = self._completion_tokens = 0
+
+    def asked(self, model: str) -> None:
+        """Count a request that is sent."""
+        self.model = model
+        self._requests += 1
+
+    def answered(self, usage: object) -> None:
+        """Count the tokens of an answer, as far as its `usage` tells them."""
+        self._prompt_tokens += _tokens(usage, "prompt_tokens")
+        self._completion_tokens += _tokens(usage, "completion_tokens")
+
+    def usage(self) -> AnalysisUsage:
+        """Return what was used so far."""
+        return AnalysisUsage(
+            requests=self._requests,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+        )
+
+
+class ChatCompletions:
+    """Asks one server for completions. now_ms: milliseconds since 1970. dice: uniform in [0, 1).
+
+    Raises:
+        ConfigurationError: the URL is none, or is OpenAI's own and there is no key.
+    """
+
+    def __init__(self, settings: ModelSettings, *, now_ms: Callable[[], int], dice: Callable[[], float]) -> None:
+        self._settings = settings
+        self._endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_ANALYSIS_URL")
+        if self._endpoint.is_of("openai.com") and not settings.api_key:
+            raise ConfigurationError("ARI_AGENT_ANALYSIS_API_KEY: not set; analysis by OpenAI needs a key")
+        self._now_ms = now_ms
+        self._dice = dice
+        self._first_format: dict[str, int] = {}
+        self._http: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        if self._http:
+            await self._http.close()
+
+    async def ask(self, messages: Sequence[Message], schema: Schema, *, model: str | None, tally: Tally) -> str:
+        """Return the text that the model answers. model: None for the one of the settings. tally: counts the requests.
+
+        Raises:
+            CompletionFailed: there is no answer.
+        """
+        wanted = model or self._settings.model
+        try:
+            return await self._ask_model(messages, schema, wanted, tally)
+        except _UnknownModel:
+            if wanted == self._settings.model:
+                raise
+            log.warning("the analysis server does not know the model %r: %s is asked", wanted, self._settings.model)
+        return await self._ask_model(messages, schema, self._settings.model, tally)
+
+    async def _ask_model(self, messages: Sequence[Message], schema: Schema, model: str, tally: Tally) -> str:
+        refusal: _FormatRefused | None = None
+        for place in range(self._first_format.get(model, 0), len(_FORMATS)):
+            body = compact_json({"model": model, "messages": messages, "stream": False, **_FORMATS[place](schema)})
+            try:
+                text = await self._patiently(body, model, tally)
+            except _FormatRefused as error:
+                refusal = refusal or error
+            else:
+                self._first_format[model] = place
+                return text
+        raise refusal or CompletionFailed("no form of answer is left to ask for")
+
+    async def _patiently(self, body: bytes, model: str, tally: Tally) -> str:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._settings.attempts),
+            retry=retry_if_exception_type(_Passing),
+            wait=self._pause_s,
+            before_sleep=lambda state: log.info("the model is asked again: %s", _trouble(state)),
+            reraise=True,
+        )
+        text: str = await retrying(self._request, body, model, tally)
+        return text
+
+    def _pause_s(self, state: RetryCallState) -> float:
+        grown_s = grown_pause_s(self._settings.first_pause_s, state.attempt_number, self._dice())
+        return max(grown_s, _trouble(state).retry_after_s)
+
+    async def _request(self, body: bytes, model: str, tally: Tally) -> str:
+        tally.asked(model)
+        timeout_s = self._settings.request_timeout_s
+        try:
+            async with self._session().post(
+                self._endpoint.url("/chat/completions"),
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                allow_redirects=False,
+            ) as response:
+                answer = await _bounded(response)
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
+        except TimeoutError:
+            raise _Passing(f"{self._endpoint.host} gave no answer within {timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Passing(f"the connection to {self._endpoint.host} failed: {type(error).__name__}") from None
+        if status != 200:
+            raise self._refusal(status, answer, retry_after)
+        return _text(answer, tally)
+
+    def _refusal(self, status: int, body: bytes, retry_after: str) -> CompletionFailed:
+        host = self._endpoint.host
+        if refuses_key(status):
+            return CompletionFailed(f"{host} refuses the key ({status}): check ARI_AGENT_ANALYSIS_API_KEY")
+        said = reason(body, secret=self._settings.api_key)
+        told = f"{host} answered {status}{f': {said}' if said else ''}"
+        if may_pass(status):
+            pause_s = parse_retry_after(retry_after, self._now_ms()) or 0.0
+            if pause_s > LONGEST_RETRY_AFTER_S or math.isinf(pause_s):
+                return CompletionFailed(f"{told}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s")
+            return _Passing(told, pause_s)
+        kinds = {404: _UnknownModel, 400: _FormatRefused, 422: _FormatRefused}
+        return kinds.get(status, CompletionFailed)(told)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            key = self._settings.api_key
+            self._http = http_session(self._endpoint.headers({"Authorization": f"Bearer {key}"} if key else {}))
+        return self._http
+
+
+def grown_pause_s(first_s: float, failed: int, drawn: float) -> float:
+    """Return how long to wait after so many failed attempts, in seconds: twice as long each time, varied by a fifth.
+
+    drawn: uniform in [0, 1).
+    """
+    return min(first_s * 2.0 ** (failed - 1), LONGEST_PAUSE_S) * (1 - _JITTER + 2 * _JITTER * drawn)
+
+
+class _Passing(CompletionFailed):
+    """A request failed in a way that may be gone with the next one, retry_after_s seconds later."""
+
+    def __init__(self, why: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class _FormatRefused(CompletionFailed):
+    """The server does not take the request, maybe for the form of answer that it asks for."""
+
+
+class _UnknownModel(CompletionFailed):
+    """The server has no such model."""
+
+
+def _trouble(state: RetryCallState) -> _Passing:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, _Passing) else _Passing("no answer")
+
+
+def _text(body: bytes, tally: Tally) -> str:
+    """Return the text of an answer, and count its tokens. What is no answer at all may be one the next time."""
+    try:
+        answer = parse_json(body)
+    except MalformedJson as error:
+        raise _Passing(f"the server's answer is {error}") from None
+    if not isinstance(answer, dict):
+        raise _Passing("the server's answer is no JSON object")
+    tally.answered(answer.get("usage"))
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, str):
+        raise _Passing("the server's answer has no text at choices[0].message.content")
+    return content
+
+
+def _tokens(usage: object, name: str) -> int:
+    count = usage.get(name) if isinstance(usage, dict) else None
+    known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= SAFE_INTEGER // 1000
+    return count if known and isinstance(count, int) else 0
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise CompletionFailed(f"the server's answer has more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
