@@ -14,15 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ari_agent.media.audio import ULAW, SampleFormat, mix
-
-RecordedSides = Literal["on", "agent_only"]
-"""`on`: both sides. `agent_only`: the caller's channel is silent, and what a transfer's target says is left out."""
 
 _ROUNDING_UNITS: Final = 8  # ends are times in seconds: less than this is no gap
 
@@ -40,9 +37,12 @@ class Recorder:
     hear_caller, hear_agent: take the next piece of either side, of any length, in the format of the line.
     """
 
-    def __init__(self, write: Callable[[bytes], None], *, of: SampleFormat = ULAW, sides: RecordedSides = "on") -> None:
-        """write: takes stereo audio, the caller left, in samples of `of`; must not wait. of: the format of the line."""
-        self._write, self._of, self._sides = write, of, sides
+    def __init__(self, write: Callable[[bytes], None], *, of: SampleFormat = ULAW, agent_only: bool = False) -> None:
+        """write: takes stereo audio, the caller left, in samples of `of`; must not wait. of: the format of the line.
+
+        agent_only: the caller's channel is silent, and what a transfer's target says is left out.
+        """
+        self._write, self._of, self._agent_only = write, of, agent_only
         self._unit_bytes = of.unit_bytes
         self._narrow, self._wide, self._bits = ("u1", "<u2", 8) if of is ULAW else ("<u2", "<u4", 16)
         self._caller, self._agent = bytearray(), bytearray()
@@ -111,7 +111,7 @@ class Recorder:
         silence = self._of.silence * (size // self._unit_bytes)
         if self._paused:
             left = right = silence
-        elif self._sides == "agent_only":
+        elif self._agent_only:
             left = silence
         elif self._party is HeardParty.TARGET:
             left, right = silence, mix(left, right, self._of)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ari_agent.media.audio import LINEAR_16K, ULAW, SampleFormat, mix
-from ari_agent.media.recorder import HeardParty, RecordedSides, Recorder
+from ari_agent.media.recorder import HeardParty, Recorder
 
 SILENCE = b"\xff"
 
@@ -11,9 +11,9 @@ SILENCE = b"\xff"
 class Tape:
     """What a recorder has given away, channel by channel. A sample of the line is one unit here: mu-law."""
 
-    def __init__(self, *, sides: RecordedSides = "on") -> None:
+    def __init__(self, *, agent_only: bool = False) -> None:
         self.stereo = b""
-        self.recorder = Recorder(self._write, sides=sides)
+        self.recorder = Recorder(self._write, agent_only=agent_only)
 
     def _write(self, stereo: bytes) -> None:
         self.stereo += stereo
@@ -130,7 +130,7 @@ def test_what_waits_when_a_pause_begins_or_ends_is_silent_too() -> None:
 
 
 def test_the_agent_alone_is_recorded_where_that_is_set() -> None:
-    tape = Tape(sides="agent_only")
+    tape = Tape(agent_only=True)
     tape.hear(b"c" * 160, b"a" * 160)
     tape.recorder.flush(160)
     tape.recorder.heard_is(HeardParty.TARGET)

@@ -26,13 +26,17 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats, RecordingPaused
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.call import Latency
+from ari_agent.media.wave_file import WaveFormat
+
+OpenRecording: TypeAlias = Callable[[WaveFormat], Callable[[bytes], None]]
+"""Opens the recording of one call, with its header, and returns what appends audio to it without waiting."""
 
 _DRAIN_POLL_S: Final = 0.02
 
@@ -94,6 +98,13 @@ class MediaHalf(CallerOutput):
             self._started_s = self._loop.time()
             self._start_audio()
             self._agent.start()
+
+    def pause_recording(self, paused: bool, *, asked_by: Literal["agent", "api"] = "agent") -> bool:
+        """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
+        is_recorded = self._pause_recording(paused)
+        if is_recorded:
+            self._on_event(RecordingPaused(paused, asked_by))
+        return is_recorded
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
@@ -161,6 +172,10 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _mute(self, muted: bool) -> None:
         """Let the agent hear silence if muted, otherwise the caller again."""
+
+    @abstractmethod
+    def _pause_recording(self, paused: bool) -> bool:
+        """Record silence from now on, or end that. False: the call is not recorded."""
 
     @abstractmethod
     def _has_unplayed_audio(self) -> bool:

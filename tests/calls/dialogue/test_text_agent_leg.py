@@ -37,6 +37,7 @@ class Phone:
     """A caller's side that tells at once, while it is handed a mark, that the one before it was heard."""
 
     shows_updates = True
+    is_recorded = True
 
     def __init__(self) -> None:
         self.played = 0
@@ -62,6 +63,10 @@ class Phone:
 
     def tell(self, event: str, message: bytes) -> None:
         self.told.append(event)
+
+    def pause_recording(self, paused: bool) -> bool:
+        self.told.append("pause" if paused else "resume")
+        return self.is_recorded
 
 
 def spec(engine: Any, **more: Any) -> MediaSpec:
