@@ -5,6 +5,7 @@ None of it is Retell's: there every call is recorded unless the agent's data_sto
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,10 +18,19 @@ Recording = Literal["off", "on", "agent_only"]
 BeepInterval = Annotated[int, Field(strict=True, ge=0, le=3600), INTEGRAL]
 """Seconds from one tone to the next that tells both sides that they are recorded; 0: there is none."""
 
+
+@dataclass(frozen=True, slots=True)
+class RecordingPlan:
+    """What is recorded of one call, and how often a tone says so. beep_s: seconds from one to the next, 0 for none."""
+
+    sides: Recording = "off"
+    beep_s: int = 0
+
+
+NOT_RECORDED: Final = RecordingPlan()
 PAUSE: Final = "pause"
-NOT_RECORDED: Final = (
-    "the call is not recorded; set `recording` of its agent or number to on or agent_only"
-)
+"""The action of a RecordingRequest that has silence recorded; the other one ends that."""
+NOTHING_TO_PAUSE: Final = "the call is not recorded; set `recording` of its agent or number to on or agent_only"
 """What is answered to a RecordingRequest that changes nothing."""
 
 

@@ -94,7 +94,7 @@ from ari_agent.calls.media.commands import (
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.recording import NOT_RECORDED, PAUSE
+from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
@@ -389,7 +389,7 @@ class TextAgentLeg:
 
     def _pause_recording(self, action: str) -> None:
         if not self._output.pause_recording(action == PAUSE):
-            log.warning("the agent's recording is refused: %s", NOT_RECORDED, extra={"call_id": self._spec.call_id})
+            log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra={"call_id": self._spec.call_id})
 
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""

@@ -15,7 +15,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.recording import Recording
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
@@ -35,7 +35,7 @@ class MediaSpec:
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     listens_to_greeting: it is to be found out whether a human or a machine has answered. recording: what of the call is
-    recorded. recording_beep_s: seconds from one tone that says so to the next, 0 for none.
+    recorded.
     """
 
     call_id: str
@@ -54,8 +54,7 @@ class MediaSpec:
     listens_to_greeting: bool = False
     agent: Agent | None = None
     call: Call | None = None
-    recording: Recording = "off"
-    recording_beep_s: int = 0
+    recording: RecordingPlan = NOT_RECORDED
 
 
 @dataclass(frozen=True, slots=True)

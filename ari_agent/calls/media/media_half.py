@@ -23,6 +23,7 @@ The media half goes on without an agent until `close`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,8 @@ from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, Targ
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.call import Latency
 from ari_agent.media.wave_file import WaveFormat
+
+log = logging.getLogger(__name__)
 
 OpenRecording: TypeAlias = Callable[[WaveFormat], Callable[[bytes], None]]
 """Opens the recording of one call, with its header, and returns what appends audio to it without waiting."""
@@ -103,6 +106,7 @@ class MediaHalf(CallerOutput):
         """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
         is_recorded = self._pause_recording(paused)
         if is_recorded:
+            log.info("recording %s", "paused" if paused else "resumed", extra={"call_id": self._spec.call_id})
             self._on_event(RecordingPaused(paused, asked_by))
         return is_recorded
 

@@ -83,12 +83,12 @@ class MediaSession(MediaHalf):
         self._announcements = 0
 
     def _new_recorded_bridge(self, line: Line, record_to: OpenRecording) -> Callable[..., Bridge]:
-        spec = self._spec
-        if spec.recording == "off":
+        plan = self._spec.recording
+        if plan.sides == "off":
             return Bridge
-        recorder = Recorder(record_to(WaveFormat(line.audio)), of=line.audio, agent_only=spec.recording == "agent_only")
-        beep = recording_beep(line.audio) if spec.recording_beep_s else ()
-        return partial(RecordedBridge, recorder=recorder, beep_each_s=spec.recording_beep_s, beep=beep)
+        recorder = Recorder(record_to(WaveFormat(line.audio)), of=line.audio, agent_only=plan.sides == "agent_only")
+        beep = recording_beep(line.audio) if plan.beep_s else ()
+        return partial(RecordedBridge, recorder=recorder, beep_each_s=plan.beep_s, beep=beep)
 
     async def open(self) -> tuple[str, int]:
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
