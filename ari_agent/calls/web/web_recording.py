@@ -1,7 +1,8 @@
 """The recording of a web call, whose audio nobody paces: it is laid on the time axis by the clock. Pure.
 
-- The user's audio is put behind what came before. What has not come a second after its time is silence; what comes too
-  early for the axis, as after such a gap, is left out.
+- The user's audio ends when it comes, or stands behind what came before. Where it is late there is silence before it,
+  which goes again if what follows comes in a burst, so that it was the network: for a second, then it is given away.
+  What comes too early after that is left out.
 - The agent's audio comes in bursts and is heard later: it stands where its turn is, and what is cleared before is gone.
 """
 
@@ -17,8 +18,9 @@ from ari_agent.media.recorder import Recorder
 from ari_agent.media.transcoder import Transcoder
 
 _PATIENCE_S: Final = 1.0
-_AHEAD_MAX_S: Final = 1.0
 _UNITS_PER_S: Final = 8000
+_LATE_UNITS: Final = 800  # 100 ms: messages of a live stream are no more apart from real time than this
+_AHEAD_UNITS: Final = 1600
 _ROUNDING_UNITS: Final = 40  # 5 ms
 
 
@@ -40,6 +42,7 @@ class WebRecording:
         self._bytes_per_s = audio.sample_rate * BYTES_PER_SAMPLE[audio.audio_encoding]
         self._user, self._agent = bytearray(), bytearray()  # from self._written on
         self._written = 0  # units
+        self._gap_at = self._gap = 0  # the latest silence before audio that was late, in units
         self._from_user, self._from_agent = self._transcoder(audio), self._transcoder(audio)
 
     def _transcoder(self, audio: AudioFormat) -> Transcoder:
@@ -50,8 +53,16 @@ class WebRecording:
 
     def hear(self, payload: bytes, now_s: float, *, muted: bool = False) -> None:
         """Take the next piece of the user's audio, of any length; as silence where muted."""
-        if self._end(self._user) - self._units(now_s) < _AHEAD_MAX_S * _UNITS_PER_S:
-            self._user += self._from_user.process(self._silence * len(payload) if muted else payload)
+        sound = self._from_user.process(self._silence * len(payload) if muted else payload)
+        late = self._units(now_s) - self._end(self._user) - len(sound) // self._of.unit_bytes
+        if late > _LATE_UNITS:
+            self._gap_at, self._gap = self._end(self._user), late
+            self._user += self._of.silence * late
+        elif late < -_ROUNDING_UNITS and self._gap:
+            self._shorten_gap(-late)
+        elif late < -_AHEAD_UNITS:
+            return
+        self._user += sound
 
     def play(self, sound: bytes, at_s: float) -> None:
         """Take a piece of the agent's audio that is heard from at_s on, after all that was taken before."""
@@ -77,6 +88,15 @@ class WebRecording:
     def close(self, now_s: float) -> None:
         """Give away the rest, up to now."""
         self._give(self._units(now_s))
+
+    def _shorten_gap(self, units: int) -> None:
+        start = max(0, self._gap_at - self._written)
+        kept = max(0, self._gap_at + self._gap - self._written - start)  # of the gap, what is not given away yet
+        gone = min(units, kept)
+        self._gap -= gone
+        del self._user[start * self._of.unit_bytes : (start + gone) * self._of.unit_bytes]
+        if gone < units:
+            self._gap = 0
 
     def _units(self, at_s: float) -> int:
         return round((at_s - self._start_s) * _UNITS_PER_S)
