@@ -120,6 +120,20 @@ async def test_an_agent_speaks_to_a_phone_that_answers_while_it_is_spoken_to(spe
     assert [utterance.content for utterance in last.update.transcript] == ["Hello there."]
 
 
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_an_agents_server_pauses_the_recording(
+    speech: Speech, llms: LlmServer, caplog: pytest.LogCaptureFixture, is_recorded: bool
+) -> None:
+    actions = [{"response_type": "recording", "action": action} for action in ("pause", "resume")]
+    call = Call(speech, llms.agent(opening=(*actions, OPENING)))
+    call.phone.is_recorded = is_recorded
+    call.leg.dial()
+    await until(lambda: "resume" in call.phone.told)
+    assert [told for told in call.phone.told if told in ("pause", "resume")] == ["pause", "resume"]
+    assert ("the call is not recorded" in caplog.text) is not is_recorded
+    await call.leg.close()
+
+
 async def test_a_defect_ends_the_call_and_does_not_leave_the_caller_in_silence(
     speech: Speech, llms: LlmServer, caplog: pytest.LogCaptureFixture
 ) -> None:
