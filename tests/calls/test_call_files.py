@@ -37,8 +37,9 @@ async def kept(folder: Path) -> AsyncIterator[Artefacts]:
     moving = asyncio.create_task(spool.run())
     try:
         yield Artefacts(spool, store, Links("http://pbx", b"key", 60), left)
-        while spool.waiting:
-            await asyncio.sleep(0.01)
+        for _ in range(1000):
+            if spool.waiting:
+                await asyncio.sleep(0.01)
     finally:
         moving.cancel()
         await spool.close()
