@@ -412,11 +412,12 @@ class CallSession(ABC):
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
         if record := self._record:
-            record.left_behind(await self._files.finish(record.call, self._services.now_ms()))
+            record.left_behind(links := await self._files.finish(record.call, self._services.now_ms()))
             if teardown.reason:
                 record.measured(self.media.latency if self.media else None)
                 record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            await self._services.records.save_for_certain(record)
+            if teardown.reason or links:
+                await self._services.records.save_for_certain(record)
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:

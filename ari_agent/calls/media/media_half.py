@@ -56,7 +56,7 @@ class MediaHalf(CallerOutput):
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
         self._started_s: float | None = None
-        self._is_away = False
+        self._is_away = self._is_recording_paused = False
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = asyncio.Event()
 
@@ -105,7 +105,8 @@ class MediaHalf(CallerOutput):
     def pause_recording(self, paused: bool, *, asked_by: Literal["agent", "api"] = "agent") -> bool:
         """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
         is_recorded = self._pause_recording(paused)
-        if is_recorded:
+        if is_recorded and paused is not self._is_recording_paused:
+            self._is_recording_paused = paused
             log.info("recording %s", "paused" if paused else "resumed", extra={"call_id": self._spec.call_id})
             self._on_event(RecordingPaused(paused, asked_by))
         return is_recorded
