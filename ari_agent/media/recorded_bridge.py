@@ -10,10 +10,9 @@ silence while muted), the agent's frames in front of the codec. Where on the tim
 
 from __future__ import annotations
 
-from asyncio import TimerHandle
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from ari_agent.media import rtp
 from ari_agent.media.audio import mix
@@ -58,14 +57,11 @@ class RecordedBridge(Bridge):
         beep: Sequence[bytes] = (),
         encoding: AgentEncoding,
         line: Line = NARROWBAND,
-        stream: rtp.RtpStream,
-        clock: Callable[[], float],
-        call_at: Callable[[float, Callable[[], None]], TimerHandle],
         send_agent: Callable[[bytes], None],
-        on_marks: Callable[[Sequence[str]], None],
         on_second: Callable[[float], None],
+        **others: Any,
     ) -> None:
-        """Take what the bridge needs from outside: see Bridge.
+        """Take what the bridge needs from outside: see Bridge, which gets the others as they are.
 
         recorder: for the format of the line. beep: the frames of a tone that tells both sides that they are recorded,
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
@@ -79,12 +75,9 @@ class RecordedBridge(Bridge):
         super().__init__(
             encoding=encoding if encoding.passes else _RecordedEncoding(encoding, recorder.hear_caller),
             line=line,
-            stream=stream,
-            clock=clock,
-            call_at=call_at,
             send_agent=_heard_by_both(recorder, send_agent) if encoding.passes else send_agent,
-            on_marks=on_marks,
             on_second=each_second,
+            **others,
         )
         self._recorder, self._of = recorder, line.audio
         self._record_frame = _recording(recorder, self._encode)

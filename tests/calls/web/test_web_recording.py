@@ -152,3 +152,18 @@ def test_audio_is_converted_to_the_format_of_the_recording(encoding: Any, rate_h
     stereo = wanted.to_linear(b"".join(written))
     assert len(b"".join(written)) == 2 * 8000 * wanted.unit_bytes
     assert np.median(np.frombuffer(stereo, "<i2")) == pytest.approx(8000, rel=0.1)
+
+
+def test_of_a_gap_that_is_given_away_only_the_rest_goes_again() -> None:
+    tape = Tape()
+    tape.talk(1.0)
+    tape.now_s += 0.9
+    tape.recording.hear(b"v" * 800, tape.now_s)
+    tape.now_s += 0.8
+    tape.recording.flush(tape.now_s)
+    for _ in range(16):
+        tape.recording.hear(b"w" * 777, tape.now_s)
+    tape.talk(2.0)
+    left = tape.close()[0]
+    assert [name for name, _ in runs(left)] == ["u", "-", "v", "w", "u"]
+    assert len(left) == pytest.approx(4.7 * 8000)
