@@ -35,6 +35,7 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.media.recording_file import STEREO_FILE, finish_recording
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
@@ -49,6 +50,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
+from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
@@ -139,7 +141,11 @@ async def controller(
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
         records = RecordWriter(
-            store, account_webhook_url=settings.webhook_url, prices=settings.prices, analyses=analyses.by_model
+            store,
+            account_webhook_url=settings.webhook_url,
+            prices=settings.prices,
+            analyses=analyses.by_model,
+            artefacts=artefacts,
         )
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
@@ -264,6 +270,8 @@ def _switchboard(
         trace=shared.trace,
         trace_numbers=settings.trace_numbers,
         prices=settings.prices,
+        artefacts=shared.artefacts,
+        recording=RecordingPlan(settings.recording, settings.recording_beep_s),
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -364,7 +372,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store)
+    spool = Spool(settings.spool_folder, store, finishers={STEREO_FILE: finish_recording})
     try:
         left = await spool.start()
     except ConfigurationError as error:

@@ -188,6 +188,10 @@ class CallRecord:
         if quality:
             self._change(media_quality=quality)
 
+    def left_behind(self, links: Mapping[str, str]) -> None:
+        """Note the links to files of this call, by the field of the call object."""
+        self._change(**links)
+
     def pressed(self, digit: str) -> None:
         """Note in the transcript that the caller pressed a key."""
         self._transcript.press(digit)

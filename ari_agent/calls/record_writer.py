@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.calls.call_files import links_of_abandoned
 from ari_agent.calls.record import CallRecord, is_bridged
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -35,7 +37,8 @@ class Analyses(Protocol):
 
 
 class RecordWriter:
-    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
+    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own. artefacts:
+    the files of calls, to which records of an earlier run have no links yet.
 
     prices: what calls that died with an earlier run have cost by; None where that is not known. analyses: None where no
     model is set up. left_bridged: records of an earlier run whose caller and transfer target may still talk with each
@@ -49,8 +52,9 @@ class RecordWriter:
         account_webhook_url: str | None,
         prices: PriceTable | None = None,
         analyses: Analyses | None = None,
+        artefacts: Artefacts | None = None,
     ) -> None:
-        self._store = store
+        self._store, self._artefacts = store, artefacts
         self._account_webhook_url, self._prices, self._analyses = account_webhook_url, prices, analyses
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -123,6 +127,8 @@ class RecordWriter:
             record = CallRecord(
                 call, agent=agent, account_webhook_url=account_url, recovery=recovery, prices=self._prices
             )
+            if self._artefacts:
+                record.left_behind(await links_of_abandoned(self._artefacts, call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
                 continue

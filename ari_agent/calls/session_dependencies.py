@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import CallerTransfers
 from ari_agent.calls.concurrency_slots import Slots
@@ -19,6 +20,7 @@ from ari_agent.calls.traced_agent import AGENT, traced_agent
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.trace import Trace, traceparent
 from ari_agent.media.socket import RtpPorts
@@ -46,6 +48,7 @@ class SessionDependencies:
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
     trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
     prices: what calls cost by; None where that is not known.
+    artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
     """
 
     ari: Ari
@@ -67,6 +70,8 @@ class SessionDependencies:
     trace: Trace | None = None
     trace_numbers: NumbersTold = "none"
     prices: PriceTable | None = None
+    artefacts: Artefacts | None = None
+    recording: RecordingPlan = NOT_RECORDED
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
