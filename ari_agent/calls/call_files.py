@@ -65,13 +65,11 @@ class CallFiles:
 
 async def links_of_abandoned(artefacts: Artefacts, call: Call, now_ms: int) -> Mapping[str, str]:
     """Return the links to what a call of an earlier run has left, as CallFiles.finish does."""
-    names = artefacts.left.get(call.call_id, ())
-    if not names:  # it may have been completed, and moved, just before the end
-        try:
-            names = await artefacts.store.names(call.call_id)
-        except ArtefactError as error:
-            log.error("files of a call not found: %s", error, extra={"call_id": call.call_id})
-            return {}
+    names = set(artefacts.left.get(call.call_id, ()))
+    try:  # some or all of it may have been moved there just before the end
+        names |= set(await artefacts.store.names(call.call_id))
+    except ArtefactError as error:
+        log.error("files of a call not found: %s", error, extra={"call_id": call.call_id})
     return artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
 
 
