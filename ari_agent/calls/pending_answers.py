@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ari_agent.calls.call_requests import AnsweredRequest
+from ari_agent.errors import AriAgentError, AsteriskError, CallError
 
 
 class PendingAnswers:
@@ -36,3 +38,11 @@ def answer(future: asyncio.Future[Any], outcome: object) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
+
+
+async def attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
+    """Do what was asked for. refuse: is told the CallError or AsteriskError because of which it cannot be done."""
+    try:
+        await work
+    except (CallError, AsteriskError) as error:
+        refuse(error)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar, Final
 
@@ -48,7 +48,7 @@ from ari_agent.calls.media.call_media import (
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.pending_answers import PendingAnswers, answer
+from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue
@@ -66,7 +66,6 @@ from ari_agent.errors import (
     AgentError,
     AgentNotUsable,
     AriAgentError,
-    AsteriskError,
     CallError,
     CallNotOngoing,
     ChannelGone,
@@ -298,10 +297,10 @@ class CallSession(ABC):
     # What the agent and the API ask for.
 
     async def _agent_sends_dtmf(self, event: DtmfAsked) -> None:
-        await _attempt(self._send_dtmf(event.request), lambda why: self._command(ControlFailed("dtmf", str(why))))
+        await attempt(self._send_dtmf(event.request), lambda why: self._command(ControlFailed("dtmf", str(why))))
 
     async def _api_sends_dtmf(self, event: DtmfRequested) -> None:
-        await _attempt(self._send_dtmf(event.request), lambda why: answer(event.answer, why))
+        await attempt(self._send_dtmf(event.request), lambda why: answer(event.answer, why))
         answer(event.answer, None)  # unless it has one
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
@@ -312,11 +311,11 @@ class CallSession(ABC):
         def tell(outcome: TransferOutcome) -> None:
             self._command(TransferResult(outcome))
 
-        await _attempt(self._begin_transfer(event.request, tell), lambda why: tell(failed(str(why))))
+        await attempt(self._begin_transfer(event.request, tell), lambda why: tell(failed(str(why))))
 
     async def _api_transfers(self, event: TransferRequested) -> None:
         beginning = self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
-        await _attempt(beginning, lambda why: answer(event.answer, why))
+        await attempt(beginning, lambda why: answer(event.answer, why))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
         """Transfer the caller; `tell` gets the outcome once it is known. Raises CallError where it is not allowed."""
@@ -440,11 +439,3 @@ class CallSession(ABC):
         ShuttingDown: _shutting_down,
         MaxDurationReached: _max_duration_reached,
     }
-
-
-async def _attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
-    """Do what was asked for, and tell whoever asked why it cannot be done."""
-    try:
-        await work
-    except (CallError, AsteriskError) as error:
-        refuse(error)
