@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ari_agent.calls.log_events import EVENTS, LogEvent
+from ari_agent.calls.public_log import NO_LOG, PublicLog
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
@@ -55,7 +57,7 @@ class CallRecord:
     """Keeps the record of one call, and the webhook events that are owed and not stored yet.
 
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
-    transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
+    transaction, and given back if that fails. log: the call's public log. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
     """
 
@@ -66,8 +68,12 @@ class CallRecord:
         agent: Agent | None,
         account_webhook_url: str | None,
         recovery: CallRecovery = NO_RECOVERY,
+        log: PublicLog = NO_LOG,
     ) -> None:
-        self.call = call
+        self.call = call.model_copy(update={"public_log_url": log.path}) if log.is_on else call
+        self._log = log
+        log.open(keeps_content=call.data_storage_setting in (None, "everything"))
+        log.add("record_began", _given(call), **_facts(call, "record_began"))
         self.recovery = CallRecovery.of(agent) if agent else recovery
         self.owed: list[WebhookEvent] = []
         self._account_webhook_url = account_webhook_url
@@ -151,6 +157,8 @@ class CallRecord:
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))
+        if self.call.data_storage_setting != "everything":
+            self._log.keep_no_content()
 
     @property
     def conversation(self) -> str:
@@ -230,6 +238,11 @@ class CallRecord:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
         analysis = _analysis(reason, duration_ms, why=why, faults=self._faults)
+        self._log.add(
+            "call_ended",
+            **{**_facts(self.call, "call_ended"), **hangup.as_json()},
+            why=hangup.reason,
+        )
         if self._in_voicemail:
             analysis = analysis.model_copy(update={"in_voicemail": True})
         self._change(call_analysis=analysis)
@@ -239,9 +252,11 @@ class CallRecord:
         self.call = self.call.model_copy(update=changes)
 
     def _owe(self, name: WebhookEventName, beside_call: TransferFacts | None = None) -> None:
-        plan = self.recovery.webhook_plan
-        url = (plan.url if plan else None) or self._account_webhook_url
-        if url is None or name.value not in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS):
+        plan, url = self.recovery.webhook_plan, self._receiver(name)
+        if beside_call or name is WebhookEventName.TRANSFER_ENDED:
+            told = beside_call.as_json() if beside_call else None
+            self._log.add("transfer", told, step=name.value.removeprefix("transfer_"))
+        if url is None:
             return
         # Beside the setting of today, which webhooks tell in its older words too.
         call = {**self.call.as_json(), "opt_out_sensitive_data_storage": not self._keeps_transcript}
@@ -259,6 +274,30 @@ class CallRecord:
                 timeout_ms=plan.timeout_ms if plan else DEFAULT_TIMEOUT_MS,
             )
         )
+        self._log.add("webhook", webhook=name.value, outcome="queued")
+
+    def will_tell(self, name: WebhookEventName) -> bool:
+        """Whether a webhook is owed, once this happens: there is a receiver, and it wants to know."""
+        return self._receiver(name) is not None
+
+    def _receiver(self, name: WebhookEventName) -> str | None:
+        plan = self.recovery.webhook_plan
+        url = (plan.url if plan else None) or self._account_webhook_url
+        return url if name.value in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS) else None
+
+
+def _given(call: Call) -> Mapping[str, object]:
+    """Return what was given to a call as it began: content, in the sense of its public log."""
+    given = {"metadata": call.metadata, "dynamic_variables": call.retell_llm_dynamic_variables}
+    return {
+        **{name: value for name, value in given.items() if value},
+        "custom_sip_headers": call.custom_sip_headers or {},
+    }
+
+
+def _facts(call: Call, event: LogEvent) -> Mapping[str, Any]:
+    """Return the attributes of a call that are facts of an event of its public log."""
+    return {name: value for name in EVENTS[event] if (value := getattr(call, name, None)) is not None}
 
 
 def is_bridged(call: Call) -> bool:

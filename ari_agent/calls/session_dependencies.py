@@ -13,6 +13,7 @@ from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
+from ari_agent.calls.public_logs import NO_LOGS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
@@ -39,7 +40,7 @@ class SessionDependencies:
     trunks: makes a trunk anew that Asterisk has lost.
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
-    before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    before anybody is dialled. public_logs: hold the log of each call. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
     """
 
     ari: Ari
@@ -58,6 +59,7 @@ class SessionDependencies:
     trunks: TrunkSync | None = None
     caller_transfers: CallerTransfers = "refuse"
     no_audio_after_s: float = NO_AUDIO_AFTER_S
+    public_logs: PublicLogs = NO_LOGS
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

@@ -17,15 +17,13 @@ here, and the timer is set anew. Audio is s16le at 16 kHz.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, assert_never
+from typing import Any, Final, assert_never
 
 import aiohttp
-from pydantic import ValidationError
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import (
@@ -47,6 +45,7 @@ from ari_agent.agents.llm_connection import (
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
+from ari_agent.calls.dialogue.call_requests import call_request
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
 from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.dialogue.orders import (
@@ -66,7 +65,8 @@ from ari_agent.calls.dialogue.orders import (
 from ari_agent.calls.dialogue.phases import IllegalMove
 from ari_agent.calls.dialogue.speech_output import SpeechOutput
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
-from ari_agent.calls.media.agent_leg import CallerOutput
+from ari_agent.calls.dialogue.turn_steps import turn_steps
+from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -91,9 +91,10 @@ from ari_agent.calls.media.commands import (
     Voicemail,
 )
 from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
@@ -105,7 +106,6 @@ from ari_agent.speech.voices import Voices
 
 log = logging.getLogger(__name__)
 
-NORMAL_CLEARING: Final = 16  # Q.850
 _CLOSE_S: Final = 0.9
 
 
@@ -160,7 +160,13 @@ class TextAgentLeg:
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
         self._line = LlmConnection(
-            speech.http, url, speech.habits, details=self._details, on_event=self._line_tells, now_ms=speech.now_ms
+            speech.http,
+            url,
+            speech.habits,
+            details=self._details,
+            on_event=self._line_tells,
+            now_ms=speech.now_ms,
+            tell=message_teller(spec, on_event),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
@@ -295,10 +301,14 @@ class TextAgentLeg:
 
     def _decided(self, event: Event) -> Sequence[Order]:
         try:
-            return self._dialogue.feed(event, self._now_ms)
+            orders = self._dialogue.feed(event, self._now_ms)
         except IllegalMove as error:  # a defect must not leave the caller in silence
             log.exception("a conversation went wrong", extra={"call_id": self._spec.call_id})
-            return self._dialogue.feed(events.Failed(DisconnectionReason.ERROR_RETELL, str(error)), self._now_ms)
+            orders = self._dialogue.feed(events.Failed(DisconnectionReason.ERROR_RETELL, str(error)), self._now_ms)
+        if self._spec.tells_messages:
+            for step in turn_steps(event, orders):
+                self._on_event(step)
+        return orders
 
     def _look_ahead(self) -> None:
         dialogue = self._dialogue
@@ -343,10 +353,12 @@ class TextAgentLeg:
                 self._end(AgentHungUp(NORMAL_CLEARING))
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
-            case Transfer(number, shows_caller):
-                self._transfer(number, "sip_invite" if shows_caller else "sip_refer")
-            case Press(digits):
-                self._press(digits)
+            case Transfer() | Press():
+                asked = call_request(order)
+                if isinstance(asked, TransferAsked | DtmfAsked):
+                    self._on_event(asked)
+                else:
+                    self._feed(asked)
 
     # orders to the agent's server
 
@@ -361,7 +373,7 @@ class TextAgentLeg:
         self._post(llm.update_only(speech, self._items_with_tools(), turntaking=order.turntaking))
         if self._output.shows_updates:
             turn = {"turntaking": order.turntaking} if order.turntaking else {}
-            self._output.tell("update", _json({"event_type": "update", "transcript": speech, **turn}))
+            self._output.tell("update", compact_json({"event_type": "update", "transcript": speech, **turn}))
         update = TranscriptUpdate.model_construct(
             transcript=tuple(transcript.utterances()), turntaking=order.turntaking
         )
@@ -379,23 +391,6 @@ class TextAgentLeg:
         return self._dialogue.transcript.items_json() if self._line.config.transcript_with_tool_calls else None
 
     # orders to the call
-
-    def _transfer(self, number: str, mode: Literal["sip_invite", "sip_refer"]) -> None:
-        try:
-            request = TransferRequest(to=number, mode=mode, show_transferee_as_caller=mode == "sip_invite")
-        except ValidationError as error:
-            why = explain(error, {"to": number}, root="transfer_number")
-            self._feed(events.TransferEnded(TransferOutcome(status="failed", message=why)))
-        else:
-            self._on_event(TransferAsked(request))
-
-    def _press(self, digits: str) -> None:
-        try:
-            request = DtmfRequest(digits=digits)
-        except ValidationError as error:
-            self._feed(events.DigitsRefused(explain(error, {"digits": digits}, root="digit_to_press")))
-        else:
-            self._on_event(DtmfAsked(request))
 
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""
@@ -426,7 +421,7 @@ class TextAgentLeg:
             case LlmAgentConfig():
                 self._feed(events.AgentConfigured(event))
             case LlmMetadata(metadata=metadata):
-                self._output.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
+                self._output.tell("metadata", compact_json({"event_type": "metadata", "metadata": metadata}))
             case LlmReconnected():
                 self._feed(events.AgentReconnected())
             case LlmDisconnected(error=None):
@@ -444,7 +439,3 @@ class TextAgentLeg:
 
     def _voice_failed(self, error: SpeechFailed) -> None:
         self._feed(events.VoiceFailed(error.disconnection_reason, str(error)))
-
-
-def _json(message: Mapping[str, object]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()
