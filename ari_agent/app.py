@@ -35,7 +35,9 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.log_file import FILE_NAME, complete_log
 from ari_agent.calls.originator import Originator
+from ari_agent.calls.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -126,7 +128,10 @@ async def controller(
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
         http = await stack.enter_async_context(http_client())
+        public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
+        stack.push_async_callback(public_logs.close)
         delivery = _delivery(store, http, settings)
+        delivery.on_attempt = public_logs.webhook_tried
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
         ari = _ari(settings)
@@ -138,7 +143,7 @@ async def controller(
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, artefacts, public_logs, database, http, ari, speech, dial_guard)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -168,6 +173,7 @@ class _Shared:
     settings: Settings
     store: Store
     artefacts: Artefacts
+    public_logs: PublicLogs
     database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
@@ -250,6 +256,7 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
+        public_logs=shared.public_logs,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -345,7 +352,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store)
+    spool = Spool(settings.spool_folder, store, finishers={FILE_NAME: complete_log})
     try:
         left = await spool.start()
     except ConfigurationError as error:

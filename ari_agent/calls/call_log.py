@@ -10,7 +10,7 @@ from ari_agent.calls.public_log import NO_LOG, PublicLog
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds the call's names to the `extra` of each line, beside those of the line itself. public: the call's own log."""
+    """Adds the call's names to the `extra` of each line, beside those of the line itself. public: the public log."""
 
     def __init__(self, logger: logging.Logger, names: Mapping[str, object], public: PublicLog = NO_LOG) -> None:
         super().__init__(logger, names)

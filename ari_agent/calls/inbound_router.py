@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
@@ -47,6 +47,7 @@ from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
 
+Ring: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 _NO_SIP_HEADERS: Final = (
     "%s is no SIP channel and has no SIP headers: before the Dial() or Queue() that made it, set what the agent is to "
@@ -109,13 +110,7 @@ class InboundRouter:
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
-        self,
-        channel: Channel,
-        arguments: Sequence[str],
-        call_id: str,
-        *,
-        ring: Callable[[], Coroutine[Any, Any, None]],
-        public_log: PublicLog = NO_LOG,
+        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Ring, public_log: PublicLog = NO_LOG
     ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
 
@@ -150,10 +145,8 @@ class InboundRouter:
         if number and (refusal := refused_country(from_number, number)):
             raise CallRefused(refusal, call)
         known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
-        asked_about = call.model_copy(
-            update={"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known},
-        )
-        decision = decide(own, await self._ask(number, own, asked_about, told))
+        given = {"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known}
+        decision = decide(own, await self._ask(number, own, call.model_copy(update=given), told))
         if isinstance(decision, Refuse):
             raise CallRefused(decision, call)
         agent, decision = await self._agent(decision, call, told)
@@ -185,12 +178,7 @@ class InboundRouter:
         return number
 
     async def _receive_registered(
-        self,
-        channel: Channel,
-        stasis: StasisArguments,
-        call_id: str,
-        ring: Callable[[], Coroutine[Any, Any, None]],
-        told: RoutingLog,
+        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Ring, told: RoutingLog
     ) -> Arrival:
         """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.
 

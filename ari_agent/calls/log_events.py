@@ -37,6 +37,7 @@ LogEvent = Literal[
     "fault",
     "call_ended",
     "webhook",
+    "content_withdrawn",
     "log_ended",
 ]
 
@@ -72,6 +73,7 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
     "fault": ("level", "what"),
     "call_ended": ("disconnection_reason", "who", "sip_status", "q850_cause", "duration_ms", "why"),
     "webhook": ("webhook", "attempt", "outcome", "status", "why", "again_in_ms"),
+    "content_withdrawn": (),
     "log_ended": ("lines", "left_out", "why"),
 }
 """Every event with the facts that it may have, in the order in which they are written. Nothing else is written."""
@@ -95,6 +97,16 @@ HAS_CONTENT: Final[frozenset[LogEvent]] = frozenset(
 """Events that may have `content`: what was said, asked or set."""
 
 ENDS: Final[frozenset[LogEvent]] = frozenset(
-    {"sip", "state", "transfer", "transfer_outcome", "agent_failed", "agent_hung_up", "call_ended", "webhook"}
+    {
+        "sip",
+        "state",
+        "transfer",
+        "transfer_outcome",
+        "agent_failed",
+        "agent_hung_up",
+        "call_ended",
+        "webhook",
+        "content_withdrawn",
+    }
 )
 """Events for which there is room when the log is full already."""

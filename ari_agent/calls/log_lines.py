@@ -1,4 +1,4 @@
-"""What a public log says of the events of a call and of the commands to its agent: a table by their kinds. Pure.
+"""What a public log says of the events of a call and of the commands to its agent: a table by their kinds.
 
 Not here: who answers (inbound_router.py), the record and its transfers (record.py),
 the messages of the agent (log_messages.py), and a text agent's turns (dialogue/turn_steps.py).
@@ -53,10 +53,14 @@ class Line(NamedTuple):
 
 def note(log: PublicLog, happened: object) -> None:
     """Write what the log says of an event of the call, or of a command to its agent; of most it says nothing."""
-    if log.is_on and isinstance(happened, MessagePassed):
+    if not log.is_on:
+        return
+    size_bytes = 0
+    if isinstance(happened, MessagePassed):
         log.messages[happened.direction] += 1
+        size_bytes = len(happened.message)
     line = LINES.get(type(happened))
-    if line and log.takes(line.event):
+    if line and log.takes(line.event, size_bytes):
         facts, content = line.read(happened)
         log.add(line.event, content, **facts)
 

@@ -22,21 +22,28 @@ DEEPEST: Final = 60
 
 _LARGEST_BITS: Final = 128  # of integers; Python refuses to write very long ones
 _NAMES: Final = re.compile(
-    r"authorization|websocket_headers|passw(?:or)?d|passphrase|secret|signature|credential|cookie|(?:api|private|access)[-_ ]?key"
-    r"|token$|(?:^|[-_ ])(?:key|auth|jwt|pwd|pin)$",
+    r"authorization|websocket_headers|passw(?:or)?d|passphrase|secret|signature|credential|cookie"
+    r"|(?:api|private|access)[-_ ]?key|token$|(?:^|[-_ ])(?:key|auth|jwt|pwd|pin)$",
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(
-    r"\b([\w.-]{0,64}(?:token|api[-_]?key|passw(?:or)?d|secret|signature|authorization)[\"']?\s{0,3}[=:]\s{0,3}[\"']?)"
+    r"((?:token|api[-_]?key|passw(?:or)?d|secret|signature|authorization)[\"']?\s{0,3}[=:]\s{0,3}[\"']?)"
     r"[^\s\"'&,;]+",
     re.IGNORECASE,
 )
 _SCHEME: Final = re.compile(
-    r"\b(bearer|basic|token)\s+(?=[^\s,;\"']*[\d=+/]|[^\s,;\"']{20})[^\s,;\"']{8,}|\b(digest)\s+\w+=.*", re.IGNORECASE
+    r"\b(bearer|basic|token)\s{1,8}(?=[^\s,;\"']*[\d=+/]|[^\s,;\"']{20})[^\s,;\"']{8,}|\b(digest)\s{1,8}\w+=.*",
+    re.IGNORECASE,
 )
 _URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]{0,15}://)([^\s\"'<>\\]+)", re.IGNORECASE)
-_SIP_PASSWORD: Final = re.compile(r"\b(sips?:[^@\s:]{0,80}):[^@\s]+@", re.IGNORECASE)
-_FORMS: Final = re.compile(r"\bkey_[0-9A-Za-z]{12,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_SIP_PASSWORD: Final = re.compile(r"\b(sips?:[^@\s:]{0,80}):[^@\s]{1,256}@", re.IGNORECASE)
+_FORMS: Final = re.compile(r"\bkey_[0-9A-Za-z]{12,}|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+_SUSPECT: Final = re.compile(
+    "://|sips?:|key_|eyJ|bearer|basic|digest|token|secret|passw|api[-_]?key|signature|authorization", re.IGNORECASE
+)
+"""Whatever has one of the forms above has this; most texts have none of it, and need no closer look."""
 
 
 class Redaction:
@@ -59,27 +66,23 @@ class Redaction:
     def text(self, text: str) -> str:
         """Return a text in which MARK stands for every secret that was found."""
         text = self._without_known(text)
+        if not _SUSPECT.search(text):
+            return text
         text = _URL.sub(_shown_url, text)
         text = _SIP_PASSWORD.sub(rf"\1:{MARK}@", text)
         text = _FORMS.sub(MARK, text)
-        text = _ASSIGNED.sub(rf"\1{MARK}", text)
-        return self._without_known(_SCHEME.sub(lambda found: f"{found[1] or found[2]} {MARK}", text))
+        text = _SCHEME.sub(lambda found: f"{found[1] or found[2]} {MARK}", text)
+        return self._without_known(_ASSIGNED.sub(rf"\1{MARK}", text))
 
     def value(self, value: object, *, depth: int = 0) -> object:
         """Return a JSON value without its secrets, whatever it is made of; what has a secret's name is one whole."""
-        if depth > DEEPEST:
-            return MARK
         match value:
+            case _ if depth > DEEPEST:
+                return MARK
             case str():
                 return self.text(value)
-            case None | bool():
-                return value
-            case float() if not math.isfinite(value):
-                return None  # JSON has no such number
-            case int() if value.bit_length() > _LARGEST_BITS:
-                return MARK
-            case int() | float():
-                return MARK if self._known and self._known.search(str(value)) else value
+            case None | bool() | int() | float():
+                return self._number(value)
             case Mapping():
                 return {
                     self.text(str(name)): MARK if _is_secret(name, inner) else self.value(inner, depth=depth + 1)
@@ -89,6 +92,13 @@ class Redaction:
                 return [self.value(inner, depth=depth + 1) for inner in value]
             case _:
                 return self.text(str(value))
+
+    def _number(self, number: object) -> object:
+        if isinstance(number, float) and not math.isfinite(number):
+            return None  # JSON has no such number
+        if isinstance(number, int) and number.bit_length() > _LARGEST_BITS:
+            return MARK
+        return MARK if self._known and self._known.search(str(number)) else number
 
     def _without_known(self, text: str) -> str:
         """Return the text without the secrets that are known by value, also where one is made by taking another out."""
@@ -104,12 +114,8 @@ def _is_secret(name: object, value: object) -> bool:
 
 def _spellings(secret: str) -> tuple[str, ...]:
     """Return how a secret may be written: as it is, within JSON text, and within a URL."""
-    return (
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe="", errors="replace"),
-    )
+    in_json = (json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
+    return secret, *in_json, quote(secret, safe="", errors="replace")
 
 
 def _shown_url(found: re.Match[str]) -> str:

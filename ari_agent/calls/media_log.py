@@ -1,4 +1,4 @@
-"""Writes the counters of a call's audio into its public log: messages with audio in each second, the rest every 10 s."""
+"""Writes a call's counters into its public log: every 10 s, those of the agent's audio for each second of them."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ ROOM_FOR_ENDS: Final = 128 * 1024
 """Bytes above MAX_FILE_BYTES for how the call ends, and for the webhooks that tell it."""
 LINES_PER_S: Final = 100
 """How many messages and events of one second are told: an agent may send thousands."""
+BYTES_PER_S: Final = 128 * 1024
+"""How much of the messages of one second is read for the log."""
 MAX_HELD: Final = 500
 """How many lines wait until it is known what may be kept of them; a call that rings has a few dozen."""
 
@@ -42,9 +44,9 @@ class PublicLog:
     """The public log of one call.
 
     start: makes the file and returns what writes to it; asked once, by `open`. clock: seconds, monotonic. redaction:
-    knows the secrets of this call. path: of the file within the store of artefacts. is_on: False is a log of which
-    nothing is kept, whatever is added. keeps_content: see the module; None until `open`. messages: how many messages
-    that are not audio have been `received` from the agent and `sent` to it.
+    knows the secrets of this call. url: returns the link to the log; its argument says whether that expires. is_on:
+    False is a log of which nothing is kept, whatever is added. keeps_content: see the module; None until `open`.
+    messages: how many messages that are not audio have been `received` from the agent and `sent` to it.
     """
 
     def __init__(
@@ -53,11 +55,11 @@ class PublicLog:
         clock: Callable[[], float],
         redaction: Redaction | None = None,
         *,
-        path: str | None = None,
+        url: Callable[[bool], str] | None = None,
         is_on: bool = True,
     ) -> None:
         self.is_on = is_on
-        self.path = path
+        self._url = url
         self.messages: Counter[str] = Counter()
         self._start = start
         self.redaction = redaction or Redaction()
@@ -66,7 +68,7 @@ class PublicLog:
         self._held: list[tuple[int, LogEvent, Mapping[str, object], object]] = []
         self._write: Write | None = None
         self._written_bytes = self._lines = 0
-        self._second = self._lines_of_second = 0
+        self._second = self._lines_of_second = self._bytes_of_second = 0
         self._left_out: Counter[str] = Counter()
 
     def add(self, event: LogEvent, content: object = None, **facts: object) -> None:
@@ -81,18 +83,24 @@ class PublicLog:
         else:
             self._left_out[event] += 1
 
-    def takes(self, event: LogEvent) -> bool:
+    def url(self, *, expires: bool) -> str | None:
+        """Return the link to the log, which is good from `open` on; None where nothing is kept."""
+        return self._url(expires) if self._url and self.is_on else None
+
+    def takes(self, event: LogEvent, size_bytes: int = 0) -> bool:
         """Return whether there is room for one more line of this second; counts the line that is left out if not.
 
-        To be asked before a line is made of what strangers send as fast as they can.
+        To be asked before a line is made of what strangers send as fast as they can. size_bytes: what there is to read.
         """
         if not self.is_on:
             return False
         second = int(self._clock() - self._began_s)
         if second != self._second:
-            self._second, self._lines_of_second = second, 0
+            self._second, self._lines_of_second, self._bytes_of_second = second, 0, 0
         self._lines_of_second += 1
-        if self._lines_of_second <= LINES_PER_S and (self._written_bytes <= MAX_FILE_BYTES or event in ENDS):
+        self._bytes_of_second += size_bytes
+        is_slow = self._lines_of_second <= LINES_PER_S and self._bytes_of_second <= BYTES_PER_S
+        if is_slow and (self._written_bytes <= MAX_FILE_BYTES or event in ENDS):
             return True
         self._left_out[event] += 1
         return False
@@ -106,10 +114,11 @@ class PublicLog:
             self._put(*held)
         self._held.clear()
 
-    def keep_no_content(self) -> None:
-        """Write no content from now on, because the call's settings have become stricter."""
+    def withdraw_content(self) -> None:
+        """Write no content from now on, because the call's settings have become stricter; see log_file.py."""
         if self.keeps_content:
             self.keeps_content = False
+            self.add("content_withdrawn")
 
     def close(self, why: str | None = None) -> None:
         """Write the last line, which counts what was left out; nothing is written after it. why: it ends early."""

@@ -10,70 +10,66 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.spool import SpoolFile
+from ari_agent.calls.log_file import FILE_NAME
 from ari_agent.calls.log_redaction import Redaction
 from ari_agent.calls.public_log import NO_LOG, PublicLog, Write
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.webhooks.delivery import DeliveryAttempt
 
 LINGER_S: Final = 120.0
-"""How long after its call a log waits for call_analyzed; four attempts of ten seconds and the pauses between take 76."""
-FILE_NAME: Final = "public.log.jsonl"
-
-
-class LogFile(Protocol):
-    """A file that is written to while its call goes on."""
-
-    def append(self, data: bytes, /) -> None:
-        """Write at the end of the file, later and without waiting. Never raises."""
-
-    async def finish(self) -> object:
-        """Close the file; it is complete then."""
+"""How long after its call a log waits for call_analyzed; four attempts of 10 s and their pauses take 76 s."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A log that has not ended. file: None until something is written. analyzed: call_analyzed needs no more waiting."""
+    """A log that has not ended. analyzed: call_analyzed has been delivered, or will not be."""
 
     log: PublicLog
-    file: LogFile | None = None
+    file: SpoolFile
     analyzed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class PublicLogs:
     """Opens and ends the logs of calls.
 
-    open_file: makes the file of a call's id; None where no logs are kept. secrets: of the settings, never to be told.
-    linger_s: see LINGER_S.
+    artefacts: where they are written; None where no logs are kept. now_ms: milliseconds since the epoch. clock:
+    seconds, monotonic. secrets: of the settings, never to be told. linger_s: see LINGER_S.
     """
 
     def __init__(
         self,
-        open_file: Callable[[str], LogFile] | None,
+        artefacts: Artefacts | None,
         *,
+        now_ms: Callable[[], int],
         secrets: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
         linger_s: float = LINGER_S,
     ) -> None:
-        self._open_file, self._clock, self._linger_s = open_file, clock, linger_s
+        self._artefacts, self._now_ms, self._clock, self._linger_s = artefacts, now_ms, clock, linger_s
         self._secrets = frozenset(secrets)
         self._open: dict[str, _Open] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     def new(self, call_id: str) -> PublicLog:
         """Return the log of a call that begins. Its file is made when the call gets a record."""
-        open_file = self._open_file
-        if open_file is None:
+        artefacts = self._artefacts
+        if artefacts is None:
             return NO_LOG
 
         def start() -> Write:
-            file = entry.file = open_file(call_id)
-            self._open[call_id] = entry
+            file = artefacts.spool.open(call_id, FILE_NAME)
+            self._open[call_id] = _Open(log, file)
             return file.append
 
-        log = PublicLog(start, self._clock, Redaction(self._secrets), path=f"{call_id}/{FILE_NAME}")
-        entry = _Open(log)
+        def url(expires: bool) -> str:
+            return artefacts.links.url(ArtefactName(call_id, FILE_NAME), expires=expires, now_ms=self._now_ms())
+
+        log = PublicLog(start, self._clock, Redaction(self._secrets), url=url)
         return log
 
     def webhook_tried(self, tried: DeliveryAttempt) -> None:
@@ -123,9 +119,8 @@ class PublicLogs:
         if self._open.pop(call_id, None) is not entry:
             return
         entry.log.close(why)
-        if entry.file:
-            await entry.file.finish()
+        await entry.file.finish()
 
 
-NO_LOGS: Final = PublicLogs(None)
+NO_LOGS: Final = PublicLogs(None, now_ms=lambda: 0)
 """Where no public logs are kept."""

@@ -57,8 +57,9 @@ class CallRecord:
     """Keeps the record of one call, and the webhook events that are owed and not stored yet.
 
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
-    transaction, and given back if that fails. log: the call's public log. agent: as overridden for this call; None for a call without one, and for
+    transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
+    log: the call's public log, which is opened here, since it is known now what it may hold.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class CallRecord:
         recovery: CallRecovery = NO_RECOVERY,
         log: PublicLog = NO_LOG,
     ) -> None:
-        self.call = call.model_copy(update={"public_log_url": log.path}) if log.is_on else call
+        url = log.url(expires=bool(call.opt_in_signed_url))
+        self.call = call.model_copy(update={"public_log_url": url}) if url else call
         self._log = log
-        log.open(keeps_content=call.data_storage_setting in (None, "everything"))
+        log.open(keeps_content=_keeps_content(call))
         log.add("record_began", _given(call), **_facts(call, "record_began"))
         self.recovery = CallRecovery.of(agent) if agent else recovery
         self.owed: list[WebhookEvent] = []
@@ -157,8 +159,8 @@ class CallRecord:
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))
-        if self.call.data_storage_setting != "everything":
-            self._log.keep_no_content()
+        if not _keeps_content(self.call):
+            self._log.withdraw_content()
 
     @property
     def conversation(self) -> str:
@@ -284,6 +286,11 @@ class CallRecord:
         plan = self.recovery.webhook_plan
         url = (plan.url if plan else None) or self._account_webhook_url
         return url if name.value in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS) else None
+
+
+def _keeps_content(call: Call) -> bool:
+    """Whether a call's public log may hold what was said; numbers and names are not looked for in it."""
+    return call.data_storage_setting in (None, "everything")
 
 
 def _given(call: Call) -> Mapping[str, object]:

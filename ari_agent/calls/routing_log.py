@@ -1,4 +1,4 @@
-"""Writes into a call's public log who answers it, and why: which number, which draw, which words of the webhook. Pure."""
+"""Writes into a call's public log who answers it, and why: the number, the draw, the inbound webhook. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RoutingLog:
         self._log.add("number", candidates=list(candidates), number=number.phone_number if number else None)
 
     def draw(self, number: PhoneNumber, dice: float, drawn: AgentChoice | None, *, is_sticky: bool) -> None:
-        """Tell which of a number's agents was drawn. is_sticky: caller and number are the dice (`agent_draw=caller`)."""
+        """Tell which of a number's agents was drawn. is_sticky: the caller decides the draw (`agent_draw=caller`)."""
         agents = number.inbound_agents or ()
         self._log.add(
             "draw",

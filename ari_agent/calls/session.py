@@ -111,12 +111,9 @@ class CallSession(ABC):
         self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, continues_in_dialplan=True)
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._pending_answers = PendingAnswers()
-        self._log = CallLog(
-            logging.getLogger(__name__),
-            {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
-            services.public_logs.new(call_id),
-        )
-        self._log.public.add("call_began", **self._log.extra, direction=self.direction.value, at=services.now_ms())
+        names = {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id}
+        self._log = CallLog(logging.getLogger(__name__), names, services.public_logs.new(call_id))
+        self._log.public.add("call_began", **names, direction=self.direction.value, at=services.now_ms())
 
     @property
     def record(self) -> Call | None:

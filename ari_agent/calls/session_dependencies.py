@@ -40,7 +40,8 @@ class SessionDependencies:
     trunks: makes a trunk anew that Asterisk has lost.
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
-    before anybody is dialled. public_logs: hold the log of each call. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    public_logs: opens and ends the log of each call.
     """
 
     ari: Ari

@@ -107,7 +107,8 @@ class Delivery:
 
     api_key: signs each request when it is sent. copies_data: bodies about calls get `data`, see data_copy.py. now_ms:
     returns milliseconds since 1970. dice: uniform in [0, 1).
-    on_attempt: is told of every attempt, once its outcome is recorded. delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
+    on_attempt: is told of every attempt, once its outcome is recorded.
+    delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The steps of a conversation with a text agent that its call's public log tells, out of its events and orders. Pure."""
+"""The steps of a text agent's conversation that its call's public log tells, out of its events and orders. Pure."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent
 
 
 def message_teller(spec: MediaSpec, on_event: Callable[[MediaEvent], None]) -> TellMessage | None:
-    """Return what tells the call of the messages on its agent's websocket; None where the call does not want to know."""
+    """Return what tells the call of the messages on its agent's websocket; None where it does not want to know."""
     if not spec.tells_messages:
         return None
     return lambda direction, message, fault: on_event(MessagePassed(direction, message, fault))

@@ -33,8 +33,8 @@ class MediaSpec:
     answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
-    listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message of
-    the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep.
+    listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
+    of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep.
     """
 
     call_id: str
