@@ -47,16 +47,16 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
     "number": ("candidates", "number"),
     "draw": ("agent_id", "agent_version", "by", "weights", "dice"),
     "inbound_webhook_asked": ("url",),
-    "inbound_webhook_failed": ("attempt", "why"),
+    "inbound_webhook_failed": ("attempt",),
     "inbound_webhook_answered": ("attempt", "ignored"),
     "routed": ("decision", "rule", "agent_id", "agent_version", "q850_cause"),
     "record_began": ("agent_id", "agent_version", "from_number", "to_number", "data_storage_setting"),
     "state": ("state", "before"),
     "agent_dialled": ("protocol", "url"),
     "agent_connected": (),
-    "agent_message": ("direction", "kind", "bytes", "fault"),
+    "agent_message": ("direction", "kind", "bytes", "ignored"),
     "agent_audio": ("received", "sent"),
-    "agent_failed": ("reason", "why"),
+    "agent_failed": ("reason",),
     "agent_hung_up": ("q850_cause",),
     "media": ("seconds", "counters", "caller_dbfs", "agent_dbfs", "queued_ms"),
     "turn": ("what", "response_id"),
@@ -71,8 +71,8 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
     "transfer_outcome": ("status", "sip_status"),
     "limit": ("what",),
     "fault": ("level", "what"),
-    "call_ended": ("disconnection_reason", "who", "sip_status", "q850_cause", "duration_ms", "why"),
-    "webhook": ("webhook", "attempt", "outcome", "status", "why", "again_in_ms"),
+    "call_ended": ("disconnection_reason", "who", "sip_status", "q850_cause", "duration_ms"),
+    "webhook": ("webhook", "attempt", "outcome", "again_in_ms"),
     "content_withdrawn": (),
     "log_ended": ("lines", "left_out", "why"),
 }
@@ -81,9 +81,11 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
 HAS_CONTENT: Final[frozenset[LogEvent]] = frozenset(
     {
         "inbound_webhook_asked",
+        "inbound_webhook_failed",
         "inbound_webhook_answered",
         "record_began",
         "agent_message",
+        "agent_failed",
         "turn",
         "key",
         "command",
@@ -92,9 +94,11 @@ HAS_CONTENT: Final[frozenset[LogEvent]] = frozenset(
         "transfer_progress",
         "transfer_outcome",
         "fault",
+        "call_ended",
+        "webhook",
     }
 )
-"""Events that may have `content`: what was said, asked or set."""
+"""Events that may have `content`: what was said, asked or set, and words that strangers may have chosen."""
 
 ENDS: Final[frozenset[LogEvent]] = frozenset(
     {

@@ -91,7 +91,9 @@ def _hold(*, holds: bool) -> Line:
 
 def _message(event: MessagePassed) -> tuple[Mapping[str, object], object]:
     facts, content = message_facts(event.message)
-    return {"direction": event.direction, "fault": event.fault, **facts}, content
+    if event.fault:
+        return {"direction": event.direction, **facts, "ignored": True}, {"fault": event.fault, "message": content}
+    return {"direction": event.direction, **facts}, content
 
 
 def _progress(command: TransferGoesOn) -> tuple[Mapping[str, object], object]:
@@ -108,7 +110,7 @@ LINES: Final[Mapping[type, Line]] = {
     MessagePassed: Line("agent_message", _message),
     TurnStep: Line("turn", lambda step: ({"what": step.what, "response_id": step.response_id}, step.text)),
     AgentReady: Line("agent_connected"),
-    AgentFailed: Line("agent_failed", lambda event: ({"reason": event.reason.value, "why": event.message}, None)),
+    AgentFailed: Line("agent_failed", lambda event: ({"reason": event.reason.value}, event.message)),
     AgentHungUp: Line("agent_hung_up", lambda event: ({"q850_cause": event.q850_cause}, None)),
     TransferAsked: _command("agent", "transfer"),
     DtmfAsked: _command("agent", "dtmf"),

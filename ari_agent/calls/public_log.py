@@ -71,7 +71,7 @@ class PublicLog:
         self._second = self._lines_of_second = self._bytes_of_second = 0
         self._left_out: Counter[str] = Counter()
 
-    def add(self, event: LogEvent, content: object = None, **facts: object) -> None:
+    def add(self, event: LogEvent, content: object = None, /, **facts: object) -> None:
         """Write a line; facts that are None, and those that the event does not have, are left out. Never raises."""
         if not self.is_on:
             return

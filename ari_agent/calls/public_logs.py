@@ -79,10 +79,10 @@ class PublicLogs:
             return
         entry.log.add(
             "webhook",
+            tried.why,
             webhook=tried.event.value,
             attempt=tried.number,
             outcome=tried.outcome,
-            why=tried.why,
             again_in_ms=tried.again_in_ms,
         )
         if tried.event is WebhookEventName.CALL_ANALYZED and tried.is_last:

@@ -236,15 +236,11 @@ class CallRecord:
         self._change(
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
         )
+        self._log.add("call_ended", hangup.reason, **{**_facts(self.call, "call_ended"), **hangup.as_json()})
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
         analysis = _analysis(reason, duration_ms, why=why, faults=self._faults)
-        self._log.add(
-            "call_ended",
-            **{**_facts(self.call, "call_ended"), **hangup.as_json()},
-            why=hangup.reason,
-        )
         if self._in_voicemail:
             analysis = analysis.model_copy(update={"in_voicemail": True})
         self._change(call_analysis=analysis)

@@ -43,7 +43,7 @@ class RoutingLog:
     def attempt(self, number: int, came: ReadAnswer | str) -> None:
         """Tell what an attempt to ask has brought: an answer, or why there is none."""
         if isinstance(came, str):
-            self._log.add("inbound_webhook_failed", attempt=number, why=came)
+            self._log.add("inbound_webhook_failed", came, attempt=number)
             return
         answer = {"answer": came.answer.as_json(), "ignored": list(came.left_out)}
         self._log.add("inbound_webhook_answered", answer, attempt=number, ignored=len(came.left_out) or None)
