@@ -18,6 +18,8 @@ MAX_READ_BYTES: Final = 64 * 1024
 _KIND_KEYS: Final = ("event", "interaction_type", "response_type", "event_type", "type")
 _KIND: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}")
 _KIND_IN_TEXT: Final = re.compile(rb'"(?:' + "|".join(_KIND_KEYS).encode() + rb')"\s{0,4}:\s{0,4}"([A-Za-z_-]{1,40})"')
+_WORDS: Final = frozenset({b"clear", b"ping", b"pong"})
+"""Messages of the web protocol that are a word alone."""
 _REPEATED: Final = frozenset({"transcript", "transcript_with_tool_calls", "transcript_object"})
 _TIMES: Final = frozenset({"words"})
 
@@ -37,7 +39,7 @@ def message_facts(message: bytes) -> tuple[Mapping[str, object], object]:
     except MalformedJson:
         read = None
     if not isinstance(read, dict):
-        return {"kind": "unknown", "bytes": size}, None
+        return {"kind": message.decode() if message in _WORDS else "unknown", "bytes": size}, None
     return {"kind": _kind(read), "bytes": size}, _digest(read)
 
 

@@ -13,10 +13,20 @@ import pytest_asyncio
 
 from ari_agent.calls.log_events import EVENTS, HAS_CONTENT
 from ari_agent.calls.log_file import CRASHED
+from tests.api.web_house import WEB
 from tests.fakes.agent_server import echo
+from tests.fakes.flite import program as flite
+from tests.fakes.llm_server import LlmServer
 from tests.fakes.sip_caller import ReferPlan
+from tests.fakes.sipp_callee import answers
+from tests.fakes.sound import tone
+from tests.fakes.web_client import WebFrontEnd
 from tests.fakes.webhook_server import Answer
 from tests.integration.stage import CALLER_NUMBER, Stage, staged
+from tests.integration.target import BRIDGE
+from tests.integration.test_agentic_transfer import asked, outcome, says_hello
+from tests.integration.test_outbound import trunk
+from tests.integration.test_text_agent import LONG, answering, connected, opening, speech
 
 Line = Mapping[str, Any]
 
@@ -26,8 +36,9 @@ SAID: Final = "the caller wants a refund"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def own_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """A controller of this module's own, which is killed here."""
-    async with staged(tmp_path_factory.mktemp("log")) as made:
+    """A controller of this module's own, with ears and a voice; it is killed here."""
+    folder = tmp_path_factory.mktemp("log")
+    async with staged(folder, SPEECH_TO_TEXT="grammar", TEXT_TO_SPEECH="flite", FLITE=flite()) as made:
         yield made
 
 
@@ -57,7 +68,7 @@ async def whole_log(url: str, *, timeout_s: float = 20.0) -> list[Line]:
     raise TimeoutError(f"the log has not ended after {timeout_s} s: {lines[-1]}")
 
 
-def after(lines: list[Line], place: int, **wanted: Any) -> int:
+def after(lines: list[Line], place: int, /, **wanted: Any) -> int:
     """The place of the first line behind this place that has these facts."""
     for index in range(place + 1, len(lines)):
         if all(lines[index].get(name) == value for name, value in wanted.items()):
@@ -114,7 +125,6 @@ async def test_a_whole_call_from_the_invite_to_its_webhooks(stage: Stage) -> Non
         {"event": "command", "by": "agent", "command": "transfer"},
         {"event": "state", "state": "transferring"},
         {"event": "transfer", "step": "started"},
-        {"event": "sip", "message": "REFER", "direction": "sent"},
         {"event": "sip", "message": "REFER failure", "sip_status": 486},
         {"event": "transfer_outcome", "status": "failed", "sip_status": 486},
         {"event": "command", "by": "agent", "command": "dtmf"},
@@ -125,9 +135,12 @@ async def test_a_whole_call_from_the_invite_to_its_webhooks(stage: Stage) -> Non
         {"event": "log_ended", "lines": len(lines) - 1},
     ):
         place = after(lines, place, **wanted)
+    asked = after(lines, -1, event="command", command="transfer")
+    refer = after(lines, asked, event="sip", message="REFER", direction="sent")
+    assert refer < after(lines, asked, event="sip", message="REFER failure")
     assert any(line.get("webhook") == "call_analyzed" and line.get("outcome") == "delivered" for line in lines)
-    asked = lines[after(lines, -1, event="inbound_webhook_asked")]
-    assert asked["content"]["call_inbound"]["custom_sip_headers"]["x-case"] == "7"
+    question = lines[after(lines, -1, event="inbound_webhook_asked")]
+    assert question["content"]["call_inbound"]["custom_sip_headers"]["x-case"] == "7"
     answered = lines[after(lines, -1, event="inbound_webhook_answered")]
     assert answered["content"]["answer"]["dynamic_variables"] == {"customer": "Bob", "api_token": "***"}
     audio = lines[after(lines, -1, event="agent_audio")]
@@ -205,3 +218,106 @@ async def test_killed_mid_call_the_log_is_completed_and_its_record_has_the_link(
     lines = await fetched(record["public_log_url"])
     assert after(lines, -1, event="state", state="talking")
     assert lines[-1] == {"ms": lines[-2]["ms"], "event": "log_ended", "lines": len(lines) - 1, "why": CRASHED}
+
+
+def has_each(lines: list[Line], *wanted: Mapping[str, Any]) -> None:
+    """These lines come in this order, between the first and the last one of every log."""
+    place = -1
+    for facts in ({"event": "call_began"}, {"event": "record_began"}, *wanted, {"event": "log_ended"}):
+        place = after(lines, place, **facts)
+
+
+async def test_a_text_agents_call_tells_its_turns_and_what_interrupted_it(own_stage: Stage) -> None:
+    async with LlmServer() as llms:
+        agent = llms.agent(answering({"content": "Very well. Goodbye!", "end_call": True}), opening=opening(LONG))
+        async with connected(own_stage, agent) as talk:
+            await talk.caller.audio.hears()
+            await asyncio.sleep(1.0)
+            talk.caller.audio.say(speech("rms_yes"))
+            await talk.asked()
+            await talk.caller.bye()
+    record = await own_stage.controller.ended_call(talk.call_id)
+    lines = await whole_log(record["public_log_url"])
+    has_each(
+        lines,
+        {"event": "agent_dialled", "protocol": "custom-llm"},
+        {"event": "agent_connected"},
+        {"event": "agent_message", "direction": "received", "kind": "response"},
+        {"event": "turn", "what": "agent_sentence"},
+        {"event": "turn", "what": "user_voice_began"},
+        {"event": "turn", "what": "agent_interrupted"},
+        {"event": "turn", "what": "agent_asked"},
+        {"event": "agent_message", "direction": "sent", "kind": "response_required"},
+        {"event": "agent_message", "direction": "received", "kind": "response"},
+        {"event": "turn", "what": "agent_sentence"},
+        {"event": "agent_hung_up"},
+        {"event": "call_ended", "disconnection_reason": "agent_hangup"},
+    )
+    asked = lines[after(lines, -1, event="agent_message", kind="response_required")]
+    assert asked["content"]["transcript"]["last"] == {"role": "user", "content": "yes"}
+
+
+async def test_a_web_call_has_a_log_too(stage: Stage) -> None:
+    agent = stage.agents.agent(protocol="web", rate_hz=16000)
+    body = {"agent_id": await stage.create_agent(agent), **WEB}
+    call_id = (await stage.controller.post("/register-call", body, expect=201)).json["call_id"]
+    address = stage.controller.url.replace("http", "ws", 1)
+    async with WebFrontEnd(f"{address}/audio-websocket/{call_id}") as browser:
+        talking = await agent.call()
+        await browser.say(tone(440, 1.2, rate_hz=24000))
+        await talking.clear()
+        await talking.heard_pieces(50)
+    record = await stage.controller.ended_call(call_id)
+    lines = await whole_log(record["public_log_url"])
+    has_each(
+        lines,
+        {"event": "agent_dialled", "protocol": "web"},
+        {"event": "agent_message", "direction": "received", "kind": "clear"},
+        {"event": "agent_audio"},
+        {"event": "call_ended", "disconnection_reason": "user_hangup"},
+    )
+    assert sum(lines[after(lines, -1, event="agent_audio")]["sent"]) >= 50
+
+
+async def test_a_call_that_we_place_has_a_log_too(stage: Stage) -> None:
+    async with trunk(stage, answers(talk_ms=300)) as ours:
+        record = await ours.ended()
+    has_each(
+        await whole_log(record["public_log_url"]),
+        {"event": "state", "state": "connecting"},
+        {"event": "sip", "message": "INVITE", "direction": "sent"},
+        {"event": "sip", "message": "180", "direction": "received"},
+        {"event": "sip", "message": "200", "direction": "received"},
+        {"event": "state", "state": "talking"},
+        {"event": "sip", "message": "BYE", "direction": "received"},
+        {"event": "call_ended", "disconnection_reason": "user_hangup", "who": "far_end"},
+    )
+
+
+async def test_the_second_agent_of_a_transfer_has_a_log_of_its_own(stage: Stage) -> None:
+    async with asked(stage) as three:
+        second = await says_hello(three)
+        await second.send(BRIDGE)
+        assert (await outcome(three.call.agent))["status"] == "succeeded"
+    for call_id, wanted in (
+        (
+            three.call.call_id,
+            (
+                {"event": "command", "by": "agent", "command": "transfer"},
+                {"event": "transfer_progress", "status": "dialling"},
+                {"event": "sip", "message": "200", "leg": "target"},
+                {"event": "transfer_outcome", "status": "succeeded"},
+                {"event": "state", "state": "bridged"},
+            ),
+        ),
+        (
+            str(second.about["call_id"]),
+            (
+                {"event": "agent_message", "direction": "sent", "kind": "transfer"},
+                {"event": "command", "by": "agent", "command": "transfer_bridge"},
+                {"event": "call_ended", "disconnection_reason": "transfer_bridged"},
+            ),
+        ),
+    ):
+        record = await stage.controller.ended_call(call_id)
+        has_each(await whole_log(record["public_log_url"]), *wanted)
