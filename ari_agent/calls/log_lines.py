@@ -6,6 +6,7 @@ the messages of the agent (log_messages.py), and a text agent's turns (dialogue/
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -61,7 +62,11 @@ def note(log: PublicLog, happened: object) -> None:
         size_bytes = len(happened.message)
     line = LINES.get(type(happened))
     if line and log.takes(line.event, size_bytes):
-        facts, content = line.read(happened)
+        try:
+            facts, content = line.read(happened)
+        except Exception:  # a defect of the log must not end the call
+            logging.getLogger(__name__).exception("not told in the public log: %s", type(happened).__name__)
+            return
         log.add(line.event, content, **facts)
 
 

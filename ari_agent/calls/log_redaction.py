@@ -24,26 +24,32 @@ _LARGEST_BITS: Final = 128  # of integers; Python refuses to write very long one
 _NAMES: Final = re.compile(
     r"authorization|websocket_headers|passw(?:or)?d|passphrase|secret|signature|credential|cookie"
     r"|(?:api|private|access)[-_ ]?key|token$|(?:^|[-_ ])(?:key|auth|jwt|pwd|pin)$",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _ASSIGNED: Final = re.compile(
     r"((?:token|api[-_]?key|passw(?:or)?d|secret|signature|authorization)[\"']?\s{0,3}[=:]\s{0,3}[\"']?)"
     r"[^\s\"'&,;]+",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _SCHEME: Final = re.compile(
     r"\b(bearer|basic|token)\s{1,8}(?=[^\s,;\"']*[\d=+/]|[^\s,;\"']{20})[^\s,;\"']{8,}|\b(digest)\s{1,8}\w+=.*",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
-_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]{0,15}://)([^\s\"'<>\\]+)", re.IGNORECASE)
-_SIP_PASSWORD: Final = re.compile(r"\b(sips?:[^@\s:]{0,80}):[^@\s]{1,256}@", re.IGNORECASE)
+_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]{0,15}://)([^\s\"'<>\\]+)", re.IGNORECASE | re.ASCII)
+_SIP_PASSWORD: Final = re.compile(r"\b(sips?:[^@\s:]{0,80}):[^@\s]{1,256}@", re.IGNORECASE | re.ASCII)
 _FORMS: Final = re.compile(r"\bkey_[0-9A-Za-z]{12,}|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
-
-_SUSPECT: Final = re.compile(
-    "://|sips?:|key_|eyJ|bearer|basic|digest|token|secret|passw|api[-_]?key|signature|authorization", re.IGNORECASE
+_SIGNS: Final = (
+    *("://", "sip:", "sips:", "key_", "eyj", "bearer", "basic", "digest"),
+    *("token", "secret", "passw", "api", "signature", "authorization"),
 )
-"""Whatever has one of the forms above has this; most texts have none of it, and need no closer look."""
+"""Whatever has one of the forms above has one of these, in small letters; most texts have none."""
+_SIGNS_IN_JSON: Final = (
+    *_SIGNS,
+    *("key", "auth", "jwt", "pwd", 'pin"', "pin\\n", "websocket_headers", "passphrase", "credential", "cookie"),
+    *("nan", "infinity"),
+)
+"""The same for JSON text, whose names may be those of secrets, and which may have numbers that are none in JSON."""
 
 
 class Redaction:
@@ -63,10 +69,18 @@ class Redaction:
         longest_first = sorted(self._secrets, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first)))
 
+    def is_needed(self, json_text: str) -> bool:
+        """Return whether `value` may change anything in the value that this JSON text, in ASCII, stands for."""
+        small = json_text.lower()
+        if any(sign in small for sign in _SIGNS_IN_JSON):
+            return True
+        return self._known is not None and self._known.search(json_text) is not None
+
     def text(self, text: str) -> str:
         """Return a text in which MARK stands for every secret that was found."""
         text = self._without_known(text)
-        if not _SUSPECT.search(text):
+        small = text.lower()
+        if not any(sign in small for sign in _SIGNS):
             return text
         text = _URL.sub(_shown_url, text)
         text = _SIP_PASSWORD.sub(rf"\1:{MARK}@", text)

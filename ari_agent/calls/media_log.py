@@ -15,14 +15,14 @@ SECONDS: Final = 10
 _LEVELS: Final = frozenset({"caller_dbfs", "agent_dbfs", "queued_ms"})
 
 
-async def log_media(log: PublicLog, media: MediaHalf) -> None:
-    """Write until cancelled; what has not been written then is written last."""
+async def log_media(log: PublicLog, media: MediaHalf, *, each_s: float = 1.0) -> None:
+    """Write until cancelled; what has not been written then is written last. each_s: between two looks, in seconds."""
     before = MediaStats()
     audio = _AudioMessages(log, media)
     try:
         while True:
             for _ in range(SECONDS):
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(each_s)
                 audio.count()
             before = _write(log, media.stats, before, audio)
     finally:
@@ -56,10 +56,13 @@ def _write(log: PublicLog, stats: MediaStats, before: MediaStats, audio: _AudioM
         log.add("agent_audio", **audio_messages)
     earlier = asdict(before)
     changes = {name: value - earlier[name] for name, value in asdict(stats).items() if name not in _LEVELS}
+    counters = {name: change for name, change in changes.items() if change}
+    if not counters:
+        return stats  # caller and target talk without us, for hours perhaps
     log.add(
         "media",
         seconds=len(audio_messages["sent"]),
-        counters={name: change for name, change in changes.items() if change},
+        counters=counters,
         caller_dbfs=round(stats.caller_dbfs, 1),
         agent_dbfs=round(stats.agent_dbfs, 1),
         queued_ms=stats.queued_ms,

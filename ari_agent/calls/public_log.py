@@ -15,6 +15,7 @@ the count is the last line.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -22,9 +23,11 @@ from typing import Final
 from ari_agent.calls.log_events import ENDS, EVENTS, LogEvent
 from ari_agent.calls.log_redaction import MARK, Redaction
 
+log = logging.getLogger(__name__)
+
 MAX_LINE_BYTES: Final = 16 * 1024
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
-"""Of one log; about three hours of a talkative text agent."""
+"""Of one log; more than four hours of an agent that talks all the time."""
 ROOM_FOR_ENDS: Final = 128 * 1024
 """Bytes above MAX_FILE_BYTES for how the call ends, and for the webhooks that tell it."""
 LINES_PER_S: Final = 100
@@ -127,7 +130,12 @@ class PublicLog:
         self.is_on, self._write = False, None
 
     def _put(self, ms: int, event: LogEvent, facts: Mapping[str, object], content: object) -> None:
-        line = self._line(ms, event, facts, content)
+        try:
+            line = self._line(ms, event, facts, content)
+        except Exception:  # a defect of the log must not end the call
+            log.exception("a line of a public log was not written: %s", event)
+            self._left_out[event] += 1
+            return
         room = MAX_FILE_BYTES + (ROOM_FOR_ENDS if event in ENDS else 0)
         if event != "log_ended" and self._written_bytes + len(line) > room:
             self._left_out[event] += 1
@@ -138,32 +146,28 @@ class PublicLog:
 
     def _line(self, ms: int, event: LogEvent, facts: Mapping[str, object], content: object) -> bytes:
         told = {name: facts[name] for name in EVENTS[event] if facts.get(name) is not None}
-        line = {"ms": ms, "event": event, **{name: self.redaction.value(fact) for name, fact in told.items()}}
         if content is not None:
-            line |= (
-                {"content": self.redaction.value(content)} if self.keeps_content else {"content_bytes": _size(content)}
-            )
-        return _within_bounds(line)
+            told |= {"content": content} if self.keeps_content else {"content_bytes": _size(content)}
+        head = {"ms": ms, "event": event}
+        encoded = _encoded({**head, **told})
+        if self.redaction.is_needed(encoded.decode("ascii")):
+            told = {name: self.redaction.value(fact) for name, fact in told.items()}
+            encoded = _encoded({**head, **told})
+        return encoded if len(encoded) <= MAX_LINE_BYTES else _shortened_line(head, told, len(encoded))
 
 
 NO_LOG: Final = PublicLog(lambda: lambda _: None, lambda: 0.0, is_on=False)
 """The log of a call that has none."""
 
 
-def _within_bounds(line: Mapping[str, object]) -> bytes:
+def _shortened_line(head: Mapping[str, object], told: Mapping[str, object], size_bytes: int) -> bytes:
     """Return a line of at most MAX_LINE_BYTES: what is too long is shortened, then left out, and the size is told."""
-    encoded = _encoded(line)
-    if len(encoded) <= MAX_LINE_BYTES:
-        return encoded
-    cut = {"cut_from_bytes": len(encoded)}
-    head = {name: line[name] for name in ("ms", "event")}
-    for shorter in (
-        {name: _shortened(fact) for name, fact in line.items()},
-        {name: _shortened(fact) for name, fact in line.items() if name != "content"},
-    ):
-        if len(short := _encoded({**shorter, **cut})) <= MAX_LINE_BYTES:
-            return short
-    return _encoded({**head, **cut})
+    short = {name: _shortened(fact) for name, fact in told.items()}
+    without_content = {name: fact for name, fact in short.items() if name != "content"}
+    for kept in (short, without_content):
+        if len(line := _encoded({**head, **kept, "cut_from_bytes": size_bytes})) <= MAX_LINE_BYTES:
+            return line
+    return _encoded({**head, "cut_from_bytes": size_bytes})
 
 
 def _shortened(value: object) -> object:

@@ -34,7 +34,7 @@ from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEn
 from ari_agent.contract.sip_timeline import SipEvent
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
-CHANNEL = Channel.model_construct(id="1.1")
+CHANNEL = Channel.model_construct(id="1.1", name="PJSIP/x-1", state="Up")
 TO = TransferRequest(to="+14155559999")
 
 
@@ -207,6 +207,11 @@ def test_which_agent_is_dialled_is_told_without_its_secrets() -> None:
     assert lines[0] == {"ms": 0, "event": "agent_dialled", "protocol": "twilio", "url": "wss://host/agent"}
     assert lines[1] == {"ms": 0, "event": "agent_dialled", "protocol": "custom-llm", "url": "wss://host/llm"}
     assert lines[2]["content"] == "*** ***"
+
+
+def test_a_defect_of_the_log_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert said_of(AgentHungUp.__new__(AgentHungUp)) == []
+    assert "not told in the public log: AgentHungUp" in caplog.text
 
 
 def test_every_line_is_one_of_the_documented_events() -> None:

@@ -116,6 +116,34 @@ def test_what_has_the_form_of_a_secret_is_not_told(text: str, shown: str) -> Non
     assert Redaction().text(text) == shown
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        ["key", "_", "-", " ", "token", "Api", "pin", "://", "sip:", "@", "a", '"', "\n", "Bearer", "=", "1" * 9]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(
+    st.recursive(
+        st.one_of(PIECES, st.integers(-(2**64), 2**64), st.floats()),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(PIECES, inner, max_size=3)),
+    )
+)
+def test_what_the_first_glance_lets_pass_has_nothing_to_take_out(value: Any) -> None:
+    redaction = Redaction(['known "secret"', "naïve"])
+    if not redaction.is_needed(json.dumps(value)):
+        assert redaction.value(value) == value
+
+
+def test_the_first_glance_knows_the_secrets_that_are_known_by_value() -> None:
+    redaction = Redaction(['known "secret"', "naïve"])
+    assert redaction.is_needed(json.dumps({"a": 'known "secret"'}))
+    assert redaction.is_needed(json.dumps(["naïve"]))
+    assert not redaction.is_needed(json.dumps(["naive"]))
+    assert not Redaction().is_needed("[]")
+
+
 def test_a_number_may_hold_a_secret() -> None:
     assert Redaction(["4711"]).value([14711, 1, 4711.5, True]) == [MARK, 1, MARK, True]
 

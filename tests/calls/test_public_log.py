@@ -26,7 +26,7 @@ class Written:
     """A log, what it has written, and the clock that it reads."""
 
     def __init__(self, *secrets: str, keeps_content: bool | None = True) -> None:
-        self.octets = b""
+        self.octets = bytearray()
         self.now_s = 100.0
         self.starts = 0
         self.log = PublicLog(self._start, lambda: self.now_s, Redaction(secrets), url=lambda expires: f"url {expires}")
@@ -106,6 +106,15 @@ def test_no_secret_is_written_in_facts_or_content() -> None:
     written.log.add("key", "second secret")
     assert b"hunter22" not in written.octets
     assert b"second secret" not in written.octets
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_no_secret_is_written_whatever_stands_beside_it(secret: str, before: str, behind: str) -> None:
+    written = Written(secret)
+    written.log.add("fault", {f"{before}{secret}": [f"{secret}{behind}"]}, level=f"{before}{secret}{behind}")
+    (line,) = written.lines
+    ((name, value),) = line["content"].items()
+    assert not any(secret in text for text in (name, *value, line["level"]))
 
 
 HOSTILE = st.recursive(
@@ -209,6 +218,18 @@ def test_nothing_is_written_after_the_last_line() -> None:
 
 def test_the_link_is_known_from_the_beginning() -> None:
     assert Written().log.url(expires=True) == "url True"
+
+
+def test_a_defect_of_the_log_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Unspeakable:
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    written = Written()
+    written.log.add("fault", Unspeakable())
+    written.log.close()
+    assert written.lines == [{"ms": 0, "event": "log_ended", "lines": 0, "left_out": {"fault": 1}}]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_call_without_a_log_writes_nothing() -> None:
