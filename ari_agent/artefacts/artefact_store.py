@@ -46,6 +46,11 @@ class Stored:
     modified_s: float
 
 
+def is_cloud(place: str) -> bool:
+    """Whether the place of a store is a URL, and no folder of this machine."""
+    return bool(urlsplit(place).scheme)
+
+
 class ArtefactStore:
     """Keeps finished artefacts. place: a folder, or a URL of CLOUDS. Every failure is an ArtefactError.
 
@@ -54,11 +59,10 @@ class ArtefactStore:
     """
 
     def __init__(self, place: str) -> None:
-        scheme = urlsplit(place).scheme
-        if scheme and scheme not in CLOUDS:
+        if is_cloud(place) and (scheme := urlsplit(place).scheme) not in CLOUDS:
             known = ", ".join(f"{cloud}://" for cloud in CLOUDS)
             raise ConfigurationError(f"artefacts cannot be kept at {scheme}://: expected a folder, {known}")
-        self._folder = None if scheme else Path(place).absolute()
+        self._folder = None if is_cloud(place) else Path(place).absolute()
         try:
             self._store = _cloud(place) if self._folder is None else _local(self._folder)
         except (BaseError, ValueError, OSError) as error:
@@ -75,6 +79,13 @@ class ArtefactStore:
                 await asyncio.to_thread(file.unlink, missing_ok=True)
             else:
                 await asyncio.to_thread(_move, file, self._folder / name.path)
+
+    async def try_out(self) -> None:
+        """Write a small object and remove it again. Raises ArtefactError where that does not work."""
+        probe = ArtefactName("ari-agent-check", "probe.txt")
+        with _failures("a probe was not stored"):
+            await obstore.put_async(self._store, probe.path, b"ari-agent check")
+        await self.delete([probe])
 
     async def find(self, name: ArtefactName) -> Stored | None:
         """Return what is known of an artefact; None where there is none of this name."""
@@ -104,12 +115,10 @@ class ArtefactStore:
     async def delete(self, names: Sequence[ArtefactName]) -> None:
         """Remove artefacts; those that are not there are no failure."""
         with _failures("artefacts were not removed"):
-            for name in names:  # S3 alone takes many at once
-                with contextlib.suppress(FileNotFoundError):
-                    await obstore.delete_async(self._store, name.path)
-            for call_id in {name.call_id for name in names} if self._folder else ():
-                with contextlib.suppress(OSError):  # not empty, or gone
-                    await asyncio.to_thread((self._folder / call_id).rmdir)  # type: ignore[operator]
+            if self._folder is None:
+                await obstore.delete_async(self._store, [name.path for name in names])
+            else:
+                await asyncio.to_thread(_remove, [self._folder / name.path for name in names])
 
     async def _list(self, prefix: str | None) -> AsyncIterator[Stored]:
         with _failures("artefacts cannot be listed"):
@@ -149,6 +158,14 @@ def _move(file: Path, to: Path) -> None:
             os.fsync(copied.fileno())
         part.replace(to)
         file.unlink()
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in {file.parent for file in files}:
+        with contextlib.suppress(OSError):  # more is in it, or it is gone
+            folder.rmdir()
 
 
 @contextlib.contextmanager

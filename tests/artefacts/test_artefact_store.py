@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.errors import ArtefactError, ConfigurationError
+from tests.fakes.s3_server import S3Server
 
 NAME, OTHER = ArtefactName("call_1", "recording.wav"), ArtefactName("call_2", "public-log.jsonl")
 
@@ -102,15 +102,35 @@ def test_what_people_are_shown_of_a_url_holds_no_query() -> None:
     assert "secret" not in str(refused.value)
 
 
-async def test_a_cloud_that_is_away_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "hidden-key",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setitem(os.environ, name, value)
-    store = ArtefactStore("s3://bucket/prefix")
+@pytest.fixture
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S3Server]:
+    async with S3Server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+async def test_a_bucket_does_the_same(bucket: S3Server, tmp_path: Path) -> None:
+    store = ArtefactStore("s3://calls/our/pbx")
+    file = made(tmp_path, b"0123456789")
+    await store.keep(NAME, file)
+    assert not file.exists()
+    assert bucket.objects == {"our/pbx/call_1/recording.wav": (b"0123456789", "audio/wav")}
+    found = await store.find(NAME)
+    assert found is not None
+    assert found.size_bytes == 10
+    assert await whole(store.read(NAME, 2, 5)) == b"234"
+    assert await store.names("call_1") == [NAME]
+    assert await store.names("call_") == []
+    assert [stored.name async for stored in store.all()] == [NAME]
+    await store.delete([NAME, OTHER])
+    assert await store.find(NAME) is None
+    assert bucket.unsigned == 0
+
+
+async def test_a_bucket_that_is_away_is_said_in_one_line(bucket: S3Server, tmp_path: Path) -> None:
+    bucket.is_away = True
+    store = ArtefactStore("s3://calls")
     file = made(tmp_path, b"x")
     with pytest.raises(ArtefactError) as failed:
         await store.keep(NAME, file)
