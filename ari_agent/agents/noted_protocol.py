@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol, TellMessage
@@ -48,19 +48,21 @@ class NotedProtocol:
 
     def read_text(self, text: bytes) -> AgentMessage:
         """Read any text message. Raises: AgentCorruptPayload."""
-        try:
-            message = self._protocol.read_text(text)
-        except AgentCorruptPayload as error:
-            self._tell("received", text, error.why)
-            raise
-        if not isinstance(message, Audio):
-            self._tell("received", text, None)
-        return message
+        return self._received(self._protocol.read_text, text)
 
     def read_binary(self, data: bytes) -> AgentMessage:
         """Read any binary message. Raises: AgentCorruptPayload."""
-        self._tell("received", data, None)
-        return self._protocol.read_binary(data)
+        return self._received(self._protocol.read_binary, data)
+
+    def _received(self, read: Callable[[bytes], AgentMessage], given: bytes) -> AgentMessage:
+        try:
+            message = read(given)
+        except AgentCorruptPayload as error:
+            self._tell("received", given, error.why)
+            raise
+        if not isinstance(message, Audio):
+            self._tell("received", given, None)
+        return message
 
     def _sent(self, message: bytes) -> bytes:
         self._tell("sent", message, None)

@@ -23,9 +23,9 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Write a line; a warning or an error is a `fault` in the public log."""
         super().log(level, msg, *args, **kwargs)
-        if level >= logging.WARNING and self.public.is_on:
-            facts = kwargs.get("extra") or {}
-            content = {"text": str(msg) % args if args else str(msg), **facts}
+        if level >= logging.WARNING and self.public.takes("fault"):
+            text = logging.LogRecord("", level, "", 0, msg, args, None).getMessage()
+            content = {"text": text, **(kwargs.get("extra") or {})}
             self.public.add("fault", content, level=logging.getLevelName(level).lower(), what=str(msg))
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

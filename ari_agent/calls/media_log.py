@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
@@ -25,6 +26,8 @@ async def log_media(log: PublicLog, media: MediaHalf, *, each_s: float = 1.0) ->
                 await asyncio.sleep(each_s)
                 audio.count()
             before = _write(log, media.stats, before, audio)
+    except Exception:  # a defect of the log must not end the call
+        logging.getLogger(__name__).exception("counters are not told in the public log any more")
     finally:
         audio.count()
         _write(log, media.stats, before, audio)
@@ -55,8 +58,8 @@ def _write(log: PublicLog, stats: MediaStats, before: MediaStats, audio: _AudioM
     if any(map(any, audio_messages.values())):
         log.add("agent_audio", **audio_messages)
     earlier = asdict(before)
-    changes = {name: value - earlier[name] for name, value in asdict(stats).items() if name not in _LEVELS}
-    counters = {name: change for name, change in changes.items() if change}
+    counts = {name: value for name, value in asdict(stats).items() if isinstance(value, int) and name not in _LEVELS}
+    counters = {name: value - earlier[name] for name, value in counts.items() if value != earlier[name]}
     if not counters:
         return stats  # caller and target talk without us, for hours perhaps
     log.add(

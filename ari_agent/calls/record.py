@@ -289,13 +289,14 @@ def _keeps_content(call: Call) -> bool:
     return call.data_storage_setting in (None, "everything")
 
 
-def _given(call: Call) -> Mapping[str, object]:
+def _given(call: Call) -> Mapping[str, object] | None:
     """Return what was given to a call as it began: content, in the sense of its public log."""
-    given = {"metadata": call.metadata, "dynamic_variables": call.retell_llm_dynamic_variables}
-    return {
-        **{name: value for name, value in given.items() if value},
-        "custom_sip_headers": call.custom_sip_headers or {},
+    given = {
+        "metadata": call.metadata,
+        "dynamic_variables": call.retell_llm_dynamic_variables,
+        "custom_sip_headers": call.custom_sip_headers,
     }
+    return {name: value for name, value in given.items() if value} or None
 
 
 def _facts(call: Call, event: LogEvent) -> Mapping[str, Any]:

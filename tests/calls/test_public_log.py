@@ -57,7 +57,7 @@ def test_what_is_told_before_it_is_known_what_may_be_kept_is_written_then_with_i
     written.log.add("call_began", at=1)
     written.now_s += 2
     written.log.add("key", "5")
-    assert (written.octets, written.starts) == (b"", 0)
+    assert (bytes(written.octets), written.starts) == (b"", 0)
     written.now_s += 2
     written.log.open(keeps_content=False)
     written.log.open(keeps_content=True)
