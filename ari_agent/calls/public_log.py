@@ -80,7 +80,7 @@ class PublicLog:
             return
         ms = max(0, round((self._clock() - self._began_s) * 1000))
         if self._write:
-            self._put(ms, event, facts, content)
+            self._put(self._write, ms, event, facts, content)
         elif len(self._held) < MAX_HELD:
             self._held.append((ms, event, facts, content))
         else:
@@ -114,7 +114,7 @@ class PublicLog:
             return
         self._write, self.keeps_content = self._start(), keeps_content
         for held in self._held:
-            self._put(*held)
+            self._put(self._write, *held)
         self._held.clear()
 
     def withdraw_content(self) -> None:
@@ -129,7 +129,7 @@ class PublicLog:
             self.add("log_ended", lines=self._lines, left_out=dict(self._left_out) or None, why=why)
         self.is_on, self._write = False, None
 
-    def _put(self, ms: int, event: LogEvent, facts: Mapping[str, object], content: object) -> None:
+    def _put(self, write: Write, ms: int, event: LogEvent, facts: Mapping[str, object], content: object) -> None:
         try:
             line = self._line(ms, event, facts, content)
         except Exception:  # a defect of the log must not end the call
@@ -139,10 +139,10 @@ class PublicLog:
         room = MAX_FILE_BYTES + (ROOM_FOR_ENDS if event in ENDS else 0)
         if event != "log_ended" and self._written_bytes + len(line) > room:
             self._left_out[event] += 1
-        elif self._write:
-            self._written_bytes += len(line)
-            self._lines += 1
-            self._write(line)
+            return
+        self._written_bytes += len(line)
+        self._lines += 1
+        write(line)
 
     def _line(self, ms: int, event: LogEvent, facts: Mapping[str, object], content: object) -> bytes:
         told = {name: facts[name] for name in EVENTS[event] if facts.get(name) is not None}
