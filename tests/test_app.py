@@ -19,8 +19,9 @@ async def test_public_logs_are_kept_unless_a_setting_says_otherwise(tmp_path: Pa
         api_key=SecretStr("key-of-the-api"),
         bind=Address("127.0.0.1", 0),
         database_url=f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}",
-        **({} if kept else {"public_logs": False}),
+        public_logs=kept,
     )
+    assert Settings.model_fields["public_logs"].default is True
     async with controller(settings) as switchboard:
         log = switchboard._services.public_logs.new("call_1")
         assert log.is_on is kept
