@@ -24,14 +24,24 @@ from ari_agent.webhooks.delivery import DeliveryAttempt
 LINGER_S: Final = 120.0
 """How long after its call a log waits for call_analyzed; four attempts of 10 s and their pauses take 76 s."""
 
+MAX_LINGERING: Final = 200
+"""How many logs of calls that are over stay open, each of them an open file; with more, the oldest one ends."""
+
 
 @dataclass(slots=True)
 class _Open:
-    """A log that has not ended. analyzed: call_analyzed has been delivered, or will not be."""
+    """A log that has not ended. may_end: it waits for nothing any more. why: it ends early."""
 
     log: PublicLog
     file: SpoolFile
-    analyzed: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    why: str | None = None
+
+    def end(self, why: str | None = None) -> None:
+        """Let it end; once more changes nothing."""
+        if not self.may_end.is_set():
+            self.why = why
+            self.may_end.set()
 
 
 class PublicLogs:
@@ -53,7 +63,7 @@ class PublicLogs:
         self._artefacts, self._now_ms, self._clock, self._linger_s = artefacts, now_ms, clock, linger_s
         self._secrets = frozenset(secrets)
         self._open: dict[str, _Open] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._lingering: dict[str, asyncio.Task[None]] = {}
 
     def new(self, call_id: str) -> PublicLog:
         """Return the log of a call that begins. Its file is made when the call gets a record."""
@@ -86,40 +96,39 @@ class PublicLogs:
             again_in_ms=tried.again_in_ms,
         )
         if tried.event is WebhookEventName.CALL_ANALYZED and tried.is_last:
-            entry.analyzed.set()
+            entry.end()
 
     def call_ended(self, call_id: str, *, awaits_analysis: bool) -> None:
         """End the log of a call that is over, once call_analyzed is delivered. awaits_analysis: there will be one."""
         entry = self._open.get(call_id)
-        if entry is None:
+        if entry is None or call_id in self._lingering:
             return
         if not awaits_analysis:
-            entry.analyzed.set()
-        ending = asyncio.create_task(self._end(call_id, entry), name=f"public log of {call_id}")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+            entry.end()
+        waiting = [each for each in self._lingering if each in self._open]
+        if len(waiting) >= MAX_LINGERING:
+            self._open[waiting[0]].end(f"{MAX_LINGERING} later calls have ended, too")
+        self._lingering[call_id] = asyncio.create_task(self._end(call_id, entry), name=f"public log of {call_id}")
 
     async def close(self) -> None:
         """End all logs now, because the controller stops."""
-        for entry in self._open.values():
-            if not entry.analyzed.is_set():
-                entry.log.close("the controller has stopped")
-                entry.analyzed.set()
-        for call_id in tuple(self._open):
+        for call_id, entry in tuple(self._open.items()):
+            entry.end("the controller has stopped")
             self.call_ended(call_id, awaits_analysis=False)
-        await asyncio.gather(*self._ending)
+        await asyncio.gather(*self._lingering.values())
 
     async def _end(self, call_id: str, entry: _Open) -> None:
-        why = None
         try:
             async with asyncio.timeout(self._linger_s):
-                await entry.analyzed.wait()
+                await entry.may_end.wait()
         except TimeoutError:
-            why = f"call_analyzed was not delivered within {self._linger_s:g} s of the call's end"
-        if self._open.pop(call_id, None) is not entry:
-            return
-        entry.log.close(why)
-        await entry.file.finish()
+            entry.end(f"call_analyzed was not delivered within {self._linger_s:g} s of the call's end")
+        del self._open[call_id]
+        try:
+            entry.log.close(entry.why)
+            await entry.file.finish()
+        finally:
+            del self._lingering[call_id]
 
 
 NO_LOGS: Final = PublicLogs(None, now_ms=lambda: 0)

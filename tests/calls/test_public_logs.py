@@ -16,7 +16,7 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.log_file import FILE_NAME, complete_log
-from ari_agent.calls.public_logs import NO_LOGS, PublicLogs
+from ari_agent.calls.public_logs import MAX_LINGERING, NO_LOGS, PublicLogs
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.webhooks.delivery import DeliveryAttempt
 
@@ -111,6 +111,19 @@ async def test_a_log_does_not_wait_for_ever(artefacts: Artefacts) -> None:
     lines = await ended(artefacts)
     assert lines[0]["why"] == "call_analyzed was not delivered within 0.01 s of the call's end"
     await kept.close()
+
+
+async def test_only_so_many_logs_of_calls_that_are_over_stay_open(artefacts: Artefacts) -> None:
+    kept = logs(artefacts)
+    for number in range(1, MAX_LINGERING + 2):
+        kept.new(f"call_{number}").open(keeps_content=True)
+        kept.call_ended(f"call_{number}", awaits_analysis=True)
+        await asyncio.sleep(0)
+    lines = await ended(artefacts)
+    assert lines[0]["why"] == f"{MAX_LINGERING} later calls have ended, too"
+    assert artefacts.spool.growing == MAX_LINGERING
+    await kept.close()
+    assert artefacts.spool.growing == 0
 
 
 async def test_a_controller_that_stops_ends_all_logs_and_says_so(artefacts: Artefacts) -> None:
