@@ -35,9 +35,9 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
-from ari_agent.calls.log_file import FILE_NAME, complete_log
+from ari_agent.calls.media.recording_file import STEREO_FILE, finish_recording
 from ari_agent.calls.originator import Originator
-from ari_agent.calls.public_logs import PublicLogs
+from ari_agent.calls.public_logs import FINISHERS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -51,6 +51,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
+from ari_agent.contract.recording import RecordingPlan
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -136,10 +137,9 @@ async def controller(
         beside("webhook retention", _retention(store, settings).run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url)
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url, artefacts=artefacts)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
-
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
@@ -257,6 +257,8 @@ def _switchboard(
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
         public_logs=shared.public_logs,
+        artefacts=shared.artefacts,
+        recording=RecordingPlan(settings.recording, settings.recording_beep_s),
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -352,7 +354,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store, finishers={FILE_NAME: complete_log})
+    spool = Spool(settings.spool_folder, store, finishers={STEREO_FILE: finish_recording, **FINISHERS})
     try:
         left = await spool.start()
     except ConfigurationError as error:

@@ -27,6 +27,14 @@ class PendingAnswers:
             answer(waiting, error)
 
 
+async def attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
+    """Do what was asked for, and tell whoever asked why it cannot be done."""
+    try:
+        await work
+    except (CallError, AsteriskError) as error:
+        refuse(error)
+
+
 def answer(future: asyncio.Future[Any], outcome: object) -> None:
     """Answer a request. outcome: an exception is raised where the answer is awaited.
 
@@ -38,11 +46,3 @@ def answer(future: asyncio.Future[Any], outcome: object) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-async def attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
-    """Do what was asked for. refuse: is told the CallError or AsteriskError because of which it cannot be done."""
-    try:
-        await work
-    except (CallError, AsteriskError) as error:
-        refuse(error)

@@ -15,12 +15,14 @@ from typing import Final
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.spool import SpoolFile
-from ari_agent.calls.log_file import FILE_NAME
+from ari_agent.calls.log_file import FILE_NAME, complete_log
 from ari_agent.calls.log_redaction import Redaction
 from ari_agent.calls.public_log import NO_LOG, PublicLog, Write
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.webhooks.delivery import DeliveryAttempt
 
+FINISHERS: Final = {FILE_NAME: complete_log}
+"""What completes the file of a log: see Spool."""
 LINGER_S: Final = 120.0
 """How long after its call a log waits for call_analyzed; four attempts of 10 s and their pauses take 76 s."""
 

@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.calls.call_files import links_of_abandoned
 from ari_agent.calls.record import CallRecord, is_bridged
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -23,14 +25,15 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 class RecordWriter:
-    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
+    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own. artefacts:
+    the files of calls, to which records of an earlier run have no links yet.
 
     left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
     one over removes it.
     """
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, account_webhook_url: str | None, artefacts: Artefacts | None = None) -> None:
+        self._store, self._artefacts = store, artefacts
         self._account_webhook_url = account_webhook_url
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -85,6 +88,8 @@ class RecordWriter:
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
             account_url = self._account_webhook_url
             record = CallRecord(call, agent=agent, account_webhook_url=account_url, recovery=recovery)
+            if self._artefacts:
+                record.left_behind(await links_of_abandoned(self._artefacts, call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
                 continue

@@ -22,8 +22,10 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from ari_agent.calls.call_files import CallFiles
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -66,6 +68,7 @@ from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import (
@@ -77,6 +80,7 @@ from ari_agent.errors import (
     ChannelGone,
     NoPhoneLine,
 )
+from ari_agent.routing.recording_choice import recording_of_call
 
 _PARTING_S: Final = 2.0  # a record waits no longer for caller and agent to be let go: Asterisk may stall
 
@@ -106,6 +110,8 @@ class CallSession(ABC):
         self._timers: list[asyncio.TimerHandle] = []
         self._transcript = TranscriptWriter(on_due=lambda: self.post(TranscriptDue()), save=self._save)
         self._record: CallRecord | None = None
+        self._number: PhoneNumber | None = None
+        self._files = CallFiles(call_id, services.artefacts)
         # The agent has ended the call while the caller still rang, or was away in a transfer.
         self._deferred_teardown: Teardown | None = None
         self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, continues_in_dialplan=True)
@@ -188,7 +194,8 @@ class CallSession(ABC):
     def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
         """Return what the media half must know of this call, for this agent. See new_media_spec."""
         variables, log = self._variables(), self._log.public
-        return new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
+        spec = new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
+        return replace(spec, recording=recording_of_call(agent, self._number, self._services.recording))
 
     def _variables(self) -> Mapping[str, str]:
         """Return the values of `{{name}}` in this call, as of now."""
@@ -399,11 +406,13 @@ class CallSession(ABC):
                 await self._handle(event)  # the last words
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
-        if self._record and teardown.reason:
-            if self.media:
-                self._record.measured(self.media.latency)
-            self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            await self._services.records.save_for_certain(self._record)
+        if record := self._record:
+            record.left_behind(links := await self._files.finish(record.call, self._services.now_ms()))
+            if teardown.reason:
+                record.measured(self.media.latency if self.media else None)
+                record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
+            if teardown.reason or links:
+                await self._services.records.save_for_certain(record)
         awaits = self._record is not None and self._record.will_tell(WebhookEventName.CALL_ANALYZED)
         self._services.public_logs.call_ended(self.call_id, awaits_analysis=awaits and teardown.reason is not None)
 

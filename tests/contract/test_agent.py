@@ -92,6 +92,9 @@ NULLABLE = {
     "post_call_analysis_model",
     "pre_session_tools",
     "post_session_tools",
+    # none of Retell's
+    "recording",
+    "recording_beep_s",
 }
 
 

@@ -30,6 +30,7 @@ from ari_agent.agents.llm import (
     LlmAgentConfig,
     LlmInterrupt,
     LlmMetadata,
+    LlmRecording,
     LlmResponse,
     LlmToolInvocation,
     LlmToolResult,
@@ -45,7 +46,7 @@ from ari_agent.agents.llm_connection import (
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
-from ari_agent.calls.dialogue.call_requests import call_request
+from ari_agent.calls.dialogue.asked_of_call import digits_asked, transfer_asked
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
 from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.dialogue.orders import (
@@ -95,6 +96,7 @@ from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
@@ -173,7 +175,7 @@ class TextAgentLeg:
             speech.synthesizer,
             voice(self._agent, fallback=speech.voices.fallback),
             on_sound=self._sound_made,
-            on_whole=self._sound_ended,
+            on_whole=lambda number: self._feed(events.SoundEnded(number)),
             on_failed=self._voice_failed,
             unheard_ms=lambda: self._dialogue.unheard_ms,
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
@@ -353,12 +355,10 @@ class TextAgentLeg:
                 self._end(AgentHungUp(NORMAL_CLEARING))
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
-            case Transfer() | Press():
-                asked = call_request(order)
-                if isinstance(asked, TransferAsked | DtmfAsked):
-                    self._on_event(asked)
-                else:
-                    self._feed(asked)
+            case Transfer(number, shows_caller):
+                self._ask_call(transfer_asked(number, shows_caller=shows_caller))
+            case Press(digits):
+                self._ask_call(digits_asked(digits))
 
     # orders to the agent's server
 
@@ -392,6 +392,16 @@ class TextAgentLeg:
 
     # orders to the call
 
+    def _ask_call(self, asked: TransferAsked | DtmfAsked | Event) -> None:
+        if isinstance(asked, TransferAsked | DtmfAsked):
+            self._on_event(asked)
+        else:
+            self._feed(asked)
+
+    def _pause_recording(self, action: str) -> None:
+        if not self._output.pause_recording(action == PAUSE):
+            log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra={"call_id": self._spec.call_id})
+
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""
         self._hearing.stop()
@@ -422,6 +432,8 @@ class TextAgentLeg:
                 self._feed(events.AgentConfigured(event))
             case LlmMetadata(metadata=metadata):
                 self._output.tell("metadata", compact_json({"event_type": "metadata", "metadata": metadata}))
+            case LlmRecording(action=action):
+                self._pause_recording(action)
             case LlmReconnected():
                 self._feed(events.AgentReconnected())
             case LlmDisconnected(error=None):
@@ -433,9 +445,6 @@ class TextAgentLeg:
 
     def _sound_made(self, number: int, pcm: bytes, words: Sequence[SpokenWord]) -> None:
         self._feed(events.SoundMade(number, pcm, words))
-
-    def _sound_ended(self, number: int) -> None:
-        self._feed(events.SoundEnded(number))
 
     def _voice_failed(self, error: SpeechFailed) -> None:
         self._feed(events.VoiceFailed(error.disconnection_reason, str(error)))

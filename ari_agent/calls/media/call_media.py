@@ -15,6 +15,7 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
@@ -34,7 +35,8 @@ class MediaSpec:
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
-    of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep.
+    of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep. recording: what
+    of the call is recorded.
     """
 
     call_id: str
@@ -54,6 +56,7 @@ class MediaSpec:
     tells_messages: bool = False
     agent: Agent | None = None
     call: Call | None = None
+    recording: RecordingPlan = NOT_RECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,14 @@ class GreetingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingPaused:
+    """Silence is recorded from now on in place of both sides; or that is over. asked_by: who wanted it."""
+
+    paused: bool
+    asked_by: Literal["agent", "api"]
+
+
+@dataclass(frozen=True, slots=True)
 class MessagePassed:
     """A message that is not audio has passed the agent's websocket; for the public log alone.
 
@@ -203,6 +214,7 @@ MediaEvent: TypeAlias = (
     | AudioFromElsewhere
     | AudioAgain
     | GreetingHeard
+    | RecordingPaused
     | MessagePassed
     | TurnStep
     | FrontEndCorrupt

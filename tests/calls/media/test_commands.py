@@ -25,6 +25,7 @@ from ari_agent.calls.media.call_media import (
     MediaStats,
     MessagePassed,
     NoAudioReceived,
+    RecordingPaused,
     TranscriptTold,
     TransferAsked,
     TransferDecided,
@@ -111,6 +112,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     GreetingHeard: GreetingHeard(Heard.MACHINE),
     MessagePassed: MessagePassed("received", b'{"event":"clear"}', "no streamSid"),
     TurnStep: TurnStep("agent_asked", 3, "Hello."),
+    RecordingPaused: RecordingPaused(paused=True, asked_by="api"),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 
