@@ -37,6 +37,7 @@ from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.recording_file import STEREO_FILE, finish_recording
 from ari_agent.calls.originator import Originator
+from ari_agent.calls.public_logs import FINISHERS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -133,6 +134,9 @@ async def controller(
         http = await stack.enter_async_context(http_client())
         trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
         delivery = _delivery(store, http, settings, trace)
+        public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
+        stack.push_async_callback(public_logs.close)
+        delivery.on_attempt = public_logs.webhook_tried
         beside("webhook delivery", delivery.run())
         beside("webhook retention", _retention(store, settings).run())
         analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
@@ -149,11 +153,12 @@ async def controller(
         )
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
-
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, trace, analyses)
+        shared = _Shared(
+            settings, store, artefacts, public_logs, database, http, ari, speech, dial_guard, trace, analyses
+        )
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -183,6 +188,7 @@ class _Shared:
     settings: Settings
     store: Store
     artefacts: Artefacts
+    public_logs: PublicLogs
     database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
@@ -270,6 +276,7 @@ def _switchboard(
         trace=shared.trace,
         trace_numbers=settings.trace_numbers,
         prices=settings.prices,
+        public_logs=shared.public_logs,
         artefacts=shared.artefacts,
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
     )
@@ -372,7 +379,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store, finishers={STEREO_FILE: finish_recording})
+    spool = Spool(settings.spool_folder, store, finishers={STEREO_FILE: finish_recording, **FINISHERS})
     try:
         left = await spool.start()
     except ConfigurationError as error:

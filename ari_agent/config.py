@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
@@ -218,6 +218,7 @@ class Settings(BaseSettings):
     recording_beep_s: int = Field(
         0, ge=0, le=3600, description="seconds between tones that say that a call is recorded; 0 = there is none"
     )
+    public_logs: bool = Field(True, description="a log of each call that its owner may read: public_log_url")
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(
         "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"
@@ -322,6 +323,12 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="the least severe log lines that are written"
     )
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """The values of all settings that are secrets, where they are set."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [secret for value in values if isinstance(value, SecretStr) and (secret := value.get_secret_value())]
 
     @property
     def artefacts_place(self) -> str:

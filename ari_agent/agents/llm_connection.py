@@ -29,6 +29,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong
 from ari_agent.agents.llm_socket import CONNECT_TIMEOUT_S, LlmSocket
+from ari_agent.agents.protocol import TellMessage
 from ari_agent.errors import AgentCutOff, AgentError, AgentLost
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class LlmConnection:
     `call_details`.
     on_event: called from the event loop with every message but config and ping_pong, with LlmReconnected, and, once for
     each `open`, with LlmDisconnected.
-    now_ms: the time that pings carry, in ms.
+    now_ms: the time that pings carry, in ms. tell: is told of every message, both ways, pings and config included.
     config: of the websocket there is, or was. round_trips_ms: how long the server took to answer each ping.
     """
 
@@ -97,11 +98,12 @@ class LlmConnection:
         details: Callable[[], Mapping[str, object]],
         on_event: Callable[[LlmEvent], None],
         now_ms: Callable[[], int],
+        tell: TellMessage | None = None,
     ) -> None:
         self.config = LlmConfig()
         self.round_trips_ms: list[float] = []
         self._http, self._url, self._policy = http, url, policy
-        self._details, self._on_event, self._now_ms = details, on_event, now_ms
+        self._details, self._on_event, self._now_ms, self._tell = details, on_event, now_ms, tell
         self._connection: _OpenConnection | None = None
         self._living: asyncio.Task[None] | None = None
 
@@ -150,7 +152,7 @@ class LlmConnection:
     async def _dial(self) -> LlmSocket:
         policy = self._policy
         return await LlmSocket.connect(
-            self._http, self._url, timeout_s=policy.connect_timeout_s, headers=policy.headers
+            self._http, self._url, timeout_s=policy.connect_timeout_s, headers=policy.headers, tell=self._tell
         )
 
     def _take_up(self, socket: LlmSocket) -> _OpenConnection:

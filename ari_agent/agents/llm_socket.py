@@ -27,6 +27,7 @@ from typing import Final
 import aiohttp
 
 from ari_agent.agents.llm import LlmMessage, parse_llm_message
+from ari_agent.agents.protocol import TellMessage
 from ari_agent.agents.tcp_connection import agent_url
 from ari_agent.errors import (
     AgentClosed,
@@ -50,8 +51,11 @@ _NORMAL, _NO_CODE, _ABNORMAL, _CORRUPT = 1000, 1005, 1006, 1007  # RFC 6455 sect
 class LlmSocket:
     """One open websocket to a text agent's server, made by `connect`."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, shown_url: str) -> None:
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, shown_url: str, tell: TellMessage | None = None
+    ) -> None:
         self._socket = socket
+        self._tell = tell
         self._shown_url = shown_url
         self._given_up: AgentError | None = None
         self._dropped_messages = 0
@@ -67,8 +71,10 @@ class LlmSocket:
         *,
         timeout_s: float = CONNECT_TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
+        tell: TellMessage | None = None,
     ) -> LlmSocket:
-        """Dial and shake hands. timeout_s: for all of it. headers: beside the authorization that the URL holds.
+        """Dial and shake hands. timeout_s: for all of it. headers: beside the authorization that the URL holds. tell:
+        is told of every message, both ways.
 
         Raises:
             AgentUnreachable, AgentRefused.
@@ -90,7 +96,7 @@ class LlmSocket:
             raise AgentUnreachable(shown, f"no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AgentUnreachable(shown, _why(error)) from None
-        return cls(socket, shown)
+        return cls(socket, shown, tell)
 
     async def send(self, text: str) -> None:
         """Send one text message.
@@ -101,6 +107,8 @@ class LlmSocket:
         try:
             async with asyncio.timeout(_SEND_TIMEOUT_S):
                 await self._socket.send_str(text)
+                if self._tell:
+                    self._tell("sent", text.encode(errors="replace"), None)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AgentCutOff(_ABNORMAL, type(error).__name__) from None
 
@@ -115,9 +123,12 @@ class LlmSocket:
             match frame.type:
                 case aiohttp.WSMsgType.TEXT:
                     try:
-                        return parse_llm_message(frame.data)
+                        message = parse_llm_message(frame.data)
                     except AgentCorruptPayload as error:
-                        self._dropped(error)
+                        self._dropped(error, frame.data)
+                    else:
+                        self._received(frame.data)
+                        return message
                 case aiohttp.WSMsgType.BINARY:
                     await self._socket.close(code=_CORRUPT)
                     raise AgentCorruptPayload("a binary message")
@@ -143,7 +154,12 @@ class LlmSocket:
             return self._given_up
         return AgentClosedWithoutCode(code) if code == _NO_CODE else AgentClosed(code, why)
 
-    def _dropped(self, error: AgentCorruptPayload) -> None:
+    def _received(self, text: str, fault: str | None = None) -> None:
+        if self._tell:
+            self._tell("received", text.encode(errors="replace"), fault)
+
+    def _dropped(self, error: AgentCorruptPayload, text: str) -> None:
+        self._received(text, error.why)
         self._dropped_messages += 1
         if self._dropped_messages <= _LOGGED_MESSAGES:
             log.warning("%s: dropped: %s", self._shown_url, error)

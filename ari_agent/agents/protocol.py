@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from ari_agent.agents.message import AgentMessage
+
+TellMessage: TypeAlias = Callable[[Literal["received", "sent"], bytes, str | None], None]
+"""Is told of a message that is not audio; with it, why a message of the agent is ignored."""
 
 
 class AgentProtocol(Protocol):

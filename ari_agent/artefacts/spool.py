@@ -287,6 +287,8 @@ class Spool:
             self._written_bytes += len(data)
 
     def _complete(self, name: ArtefactName) -> Sequence[ArtefactName]:
+        if not self.path_of(name).exists():
+            return ()  # deleted while it grew
         finisher = self._finishers.get(name.file)
         try:
             further = [ArtefactName(name.call_id, file) for file in (finisher(self.path_of(name)) if finisher else ())]

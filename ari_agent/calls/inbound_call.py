@@ -67,12 +67,7 @@ class InboundCall(ReferableCall):
         except CallRefused as error:
             self._refuse(error)
             return
-        record = self._record = CallRecord(
-            arrival.call,
-            agent=arrival.agent,
-            account_webhook_url=self._services.account_webhook_url,
-            prices=self._services.prices,
-        )
+        record = self._record = self._new_record(arrival.call, arrival.agent)
         record.signalled(self._timeline.events)
         if caller := self._transferee:
             record.transferee(number=caller.number, name=caller.name)
@@ -95,7 +90,9 @@ class InboundCall(ReferableCall):
         while True:
             channel = self._channel
             try:
-                return await self._router.receive(channel, self._arguments, self.call_id, ring=self._ring)
+                return await self._router.receive(
+                    channel, self._arguments, self.call_id, ring=self._ring, public_log=self._log.public
+                )
             except ChannelGone:
                 if channel.id == self.channel_id:
                     raise
@@ -145,10 +142,9 @@ class InboundCall(ReferableCall):
     def _refuse(self, error: CallRefused) -> None:
         refusal = error.refusal
         self._log.info("call refused: %s", refusal.why)
+        self._log.public.add("routed", decision="refuse", rule=refusal.why, q850_cause=refusal.q850_cause)
         if refusal.reason:
-            self._record = CallRecord(
-                error.call, agent=error.agent, account_webhook_url=self._services.account_webhook_url
-            )
+            self._record = self._new_record(error.call, error.agent)
         self.post(Teardown(refusal.reason, refusal.q850_cause, continues_in_dialplan=refusal.goes_on, why=refusal.why))
 
     async def _answer(self, arrival: Arrival, record: CallRecord, saving: asyncio.Task[None]) -> None:

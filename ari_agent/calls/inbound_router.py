@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ari_agent.asterisk.agent_variables import read_agent_variables
 from ari_agent.asterisk.ari import Ari
@@ -18,8 +18,10 @@ from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.asterisk.trunk_destinations import number_of_trunk
 from ari_agent.asterisk.trunk_objects import registered_user
 from ari_agent.calls.caller_identity import identify_caller
+from ari_agent.calls.public_log import NO_LOG, PublicLog
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
+from ari_agent.calls.routing_log import RoutingLog
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
@@ -45,6 +47,7 @@ from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
 
+Ring: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 _NO_SIP_HEADERS: Final = (
     "%s is no SIP channel and has no SIP headers: before the Dial() or Queue() that made it, set what the agent is to "
@@ -107,21 +110,21 @@ class InboundRouter:
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
-        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Callable[[], Coroutine[Any, Any, None]]
+        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Ring, public_log: PublicLog = NO_LOG
     ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
 
-        ring: sends 180 Ringing.
+        ring: sends 180 Ringing. public_log: is told what was decided, and why, but for the refusal that is raised.
 
         Raises:
             CallRefused: nobody takes it.
             AsteriskError: the channel is gone, or Asterisk is.
         """
-        stasis = parse_arguments(arguments)
+        stasis, told = parse_arguments(arguments), RoutingLog(public_log)
         if stasis.ignored:
             log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
         if is_call_id(dialled_user(channel.dialplan.exten)):
-            return await self._receive_registered(channel, stasis, call_id, ring)
+            return await self._receive_registered(channel, stasis, call_id, ring, told)
         _, (sip, from_number), from_dialplan = await gather(
             ring(), self._headers(channel), read_agent_variables(self._ari, channel)
         )
@@ -131,8 +134,9 @@ class InboundRouter:
         dialled, number = await self._store.phone_numbers.dialled(candidates)
         if number is None:
             number = await self._registered_number(channel, candidates)
+        told.number(candidates, number)
         to_number = number.phone_number if number else dialled.as_dialled
-        own = stasis.agent or (self._draw(number, from_number, stasis) if number else None)
+        own = stasis.agent or (self._draw(number, from_number, stasis, told) if number else None)
         call = turned_away_call(
             call_id=call_id, agent_id=own.agent_id if own else "", from_number=from_number, to_number=to_number
         )
@@ -141,13 +145,12 @@ class InboundRouter:
         if number and (refusal := refused_country(from_number, number)):
             raise CallRefused(refusal, call)
         known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
-        asked_about = call.model_copy(
-            update={"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known},
-        )
-        decision = decide(own, await self._ask(number, own, asked_about))
+        given = {"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known}
+        decision = decide(own, await self._ask(number, own, call.model_copy(update=given), told))
         if isinstance(decision, Refuse):
             raise CallRefused(decision, call)
-        agent, decision = await self._agent(decision, call)
+        agent, decision = await self._agent(decision, call, told)
+        told.connected(decision, own, stasis)
         return self._arrival(
             registered_call(
                 call_id=call_id,
@@ -175,7 +178,7 @@ class InboundRouter:
         return number
 
     async def _receive_registered(
-        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Callable[[], Coroutine[Any, Any, None]]
+        self, channel: Channel, stasis: StasisArguments, call_id: str, ring: Ring, told: RoutingLog
     ) -> Arrival:
         """Take the registered call whose id the caller dialled: its agent is known, and no webhook is asked.
 
@@ -195,6 +198,7 @@ class InboundRouter:
                 turned_away_call(call_id=call_id, agent_id="", from_number=from_number, to_number=dialled),
             )
         call, agent = taken.call, taken.registration.agent
+        told.registered(agent.agent_id, agent.version)
         dynamic_variables = variables.merge(
             headers=sip.variables,
             dialplan=from_dialplan,
@@ -226,10 +230,14 @@ class InboundRouter:
             raise CallRefused(refused_agent(error), call, agent) from None
         return Arrival(call, agent, sip, number)
 
-    def _draw(self, number: PhoneNumber, from_number: str, stasis: StasisArguments) -> AgentChoice | None:
+    def _draw(
+        self, number: PhoneNumber, from_number: str, stasis: StasisArguments, told: RoutingLog
+    ) -> AgentChoice | None:
         sticky = stasis.sticky and from_number != ANONYMOUS
         dice = sticky_dice(from_number, number.phone_number) if sticky else self._dice()
-        return draw(number.inbound_agents or (), dice)
+        drawn = draw(number.inbound_agents or (), dice)
+        told.draw(number, dice, drawn, is_sticky=sticky)
+        return drawn
 
     async def _headers(self, channel: Channel) -> tuple[SipHeaders, str]:
         """Read the INVITE's headers and the caller's number; set the headers as channel variables for the dialplan.
@@ -242,7 +250,7 @@ class InboundRouter:
         return caller.sip, caller.number
 
     async def _ask(
-        self, number: PhoneNumber | None, own: AgentChoice | None, call: Call
+        self, number: PhoneNumber | None, own: AgentChoice | None, call: Call, told: RoutingLog
     ) -> InboundWebhookAnswer | WebhookFailed | None:
         """Ask the number's inbound webhook about the call, as far as it is known; None where the number has none."""
         if number is None or not number.inbound_webhook_url:
@@ -261,13 +269,14 @@ class InboundRouter:
         )
         # Whose time zone: that is only known once it is decided who answers.
         url = variables.render_url(number.inbound_webhook_url, CallVariables(call, timezone=None, now_ms=now_ms))
+        told.asked(url, question)
         try:
-            return await self._inbound_webhook.ask(url, question)
+            return await self._inbound_webhook.ask(url, question, tell=told.attempt)
         except InboundWebhookFailed as error:
             log.warning("%s", error)
             return WebhookFailed(str(error))
 
-    async def _agent(self, decision: Connect, call: Call) -> tuple[Agent, Connect]:
+    async def _agent(self, decision: Connect, call: Call, told: RoutingLog) -> tuple[Agent, Connect]:
         """Find the agent, and apply the webhook's override; what of the webhook's answer does not work is left out.
 
         Returns what was left of the decision, too. Raises CallRefused with `call` as the record.
@@ -280,7 +289,8 @@ class InboundRouter:
         except (UnknownAgent, AgentNotUsable) as error:
             if better := next_best(decision, error):
                 log.warning("%s", better[1], extra={"call_id": call.call_id})
-                return await self._agent(better[0], call)
+                told.ignored(better[1])
+                return await self._agent(better[0], call, told)
             if not isinstance(error, UnservedAgent):  # of that one the record tells which agent it is, see _arrival
                 record = call.model_copy(update={"agent_id": choice.agent_id})
                 raise CallRefused(refused_agent(error), record) from None

@@ -47,7 +47,6 @@ from ari_agent.calls.media.call_media import GreetingHeard
 from ari_agent.calls.media.commands import CallDetails, Voicemail
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import SessionEvent
@@ -115,12 +114,7 @@ class OutboundCall(ReferableCall):
         self._call = order.call
         self._number = order.number
         self._trunks = trunks
-        self._record = self._outbound_record = CallRecord(
-            order.call,
-            agent=order.agent,
-            account_webhook_url=services.account_webhook_url,
-            prices=services.prices,
-        )
+        self._record = self._outbound_record = self._new_record(order.call, order.agent)
         self._drop_machines = order.drop_machines
         self._encryption = order.encryption
         self._in_voicemail = False

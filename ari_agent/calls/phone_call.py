@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.causes import is_dead_far_end, q850_cause, reason_for_hangup
@@ -30,6 +31,7 @@ from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.key_presses import KeyPresses
+from ari_agent.calls.log_lines import note
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
@@ -47,7 +49,7 @@ from ari_agent.calls.transfer.invite_transfer import InviteTransfer
 from ari_agent.calls.transfer.transfers import NO_EXTENSIONS, Transfers
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import CallDirection
-from ari_agent.contract.call_control import DtmfRequest, TransferRequest
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -75,7 +77,8 @@ class PhoneCall(CallSession):
         self._keys = KeyPresses()
         self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
-        self._timeline = SipTimeline(placed=self.direction is CallDirection.OUTBOUND)
+        placed = self.direction is CallDirection.OUTBOUND
+        self._timeline = SipTimeline(placed=placed, tell=partial(note, self._log.public))
         self._quality = QualityWatch(self._leg, lambda quality: self.post(MediaMeasured(quality)))
 
     def post(self, event: SessionEvent) -> None:
@@ -156,6 +159,7 @@ class PhoneCall(CallSession):
 
     def _go_on_with(self, channel_id: str, *, replaced_channel_id: str) -> None:
         self._log.info("caller replaced", extra={"replaced_channel_id": replaced_channel_id})
+        self._log.public.add("caller_replaced")
         self._log.learn(channel_id=channel_id)
         self._leg.replace_channel(channel_id)
         self._caller_returns(HoldReason.PHONE)  # of the phone that has left
@@ -263,7 +267,12 @@ class PhoneCall(CallSession):
             self._command(ControlFailed("dtmf", str(error)))
 
     async def _begin_transfer(self, request: TransferRequest, tell: TellOutcome) -> None:
-        await self._transfers.begin(request, tell)
+        def tell_and_log(outcome: TransferOutcome) -> None:
+            facts = outcome.model_dump(mode="json", exclude_none=True)
+            self._log.public.add("transfer_outcome", outcome.message, **facts)
+            tell(outcome)
+
+        await self._transfers.begin(request, tell_and_log)
 
     # What a transfer does: see TransferringCall.
 

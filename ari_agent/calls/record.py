@@ -19,6 +19,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
+from ari_agent.calls.log_events import EVENTS, LogEvent
+from ari_agent.calls.public_log import NO_LOG, PublicLog
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
@@ -52,6 +54,7 @@ class CallRecord:
     transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
     prices: what the call costs by; None where that is not known.
+    log: the call's public log, which is opened here, since it is known now what it may hold.
     """
 
     def __init__(
@@ -62,8 +65,13 @@ class CallRecord:
         account_webhook_url: str | None,
         recovery: CallRecovery = NO_RECOVERY,
         prices: PriceTable | None = None,
+        log: PublicLog = NO_LOG,
     ) -> None:
-        self.call = call
+        url = log.url(expires=bool(call.opt_in_signed_url))
+        self.call = call.model_copy(update={"public_log_url": url}) if url else call
+        self._log = log
+        log.open(keeps_content=_keeps_content(call))
+        log.add("record_began", _given(call), **_facts(call, "record_began"))
         self.recovery = CallRecovery.of(agent) if agent else recovery
         self.owed: list[WebhookEvent] = []
         self._account_webhook_url = account_webhook_url
@@ -154,6 +162,8 @@ class CallRecord:
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))
+        if not _keeps_content(self.call):
+            self._log.withdraw_content()
 
     @property
     def conversation(self) -> str:
@@ -244,6 +254,7 @@ class CallRecord:
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
         )
         self._change(call_cost=call_cost(self._prices, self.call, usage=self._usage, targets=self._targets))
+        self._log.add("call_ended", hangup.reason, **{**_facts(self.call, "call_ended"), **hangup.as_json()})
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
@@ -261,9 +272,11 @@ class CallRecord:
         self.call = self.call.model_copy(update=changes)
 
     def _owe(self, name: WebhookEventName, beside_call: TransferFacts | None = None) -> None:
-        plan = self.recovery.webhook_plan
-        url = (plan.url if plan else None) or self._account_webhook_url
-        if url is None or name.value not in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS):
+        plan, url = self.recovery.webhook_plan, self._receiver(name)
+        if beside_call or name is WebhookEventName.TRANSFER_ENDED:
+            told = beside_call.as_json() if beside_call else None
+            self._log.add("transfer", told, step=name.value.removeprefix("transfer_"))
+        if url is None:
             return
         # Beside the setting of today, which webhooks tell in its older words too.
         call = {**self.call.as_json(), "opt_out_sensitive_data_storage": not self._keeps_transcript}
@@ -281,6 +294,36 @@ class CallRecord:
                 timeout_ms=plan.timeout_ms if plan else DEFAULT_TIMEOUT_MS,
             )
         )
+        self._log.add("webhook", webhook=name.value, outcome="queued")
+
+    def will_tell(self, name: WebhookEventName) -> bool:
+        """Whether a webhook is owed, once this happens: there is a receiver, and it wants to know."""
+        return self._receiver(name) is not None
+
+    def _receiver(self, name: WebhookEventName) -> str | None:
+        plan = self.recovery.webhook_plan
+        url = (plan.url if plan else None) or self._account_webhook_url
+        return url if name.value in (plan.events if plan else DEFAULT_WEBHOOK_EVENTS) else None
+
+
+def _keeps_content(call: Call) -> bool:
+    """Whether a call's public log may hold what was said; numbers and names are not looked for in it."""
+    return call.data_storage_setting in (None, "everything")
+
+
+def _given(call: Call) -> Mapping[str, object] | None:
+    """Return what was given to a call as it began: content, in the sense of its public log."""
+    given = {
+        "metadata": call.metadata,
+        "dynamic_variables": call.retell_llm_dynamic_variables,
+        "custom_sip_headers": call.custom_sip_headers,
+    }
+    return {name: value for name, value in given.items() if value} or None
+
+
+def _facts(call: Call, event: LogEvent) -> Mapping[str, Any]:
+    """Return the attributes of a call that are facts of an event of its public log."""
+    return {name: value for name in EVENTS[event] if (value := getattr(call, name, None)) is not None}
 
 
 def is_bridged(call: Call) -> bool:

@@ -22,6 +22,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ari_agent.calls.call_files import CallFiles
@@ -35,6 +36,7 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
+from ari_agent.calls.log_lines import note
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -43,12 +45,16 @@ from ari_agent.calls.media.call_media import (
     DtmfAsked,
     KeyForwarded,
     MediaSpec,
+    MessagePassed,
     NoAudioReceived,
     TranscriptTold,
     TransferAsked,
+    TurnStep,
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media_log import log_media
+from ari_agent.calls.new_media_spec import new_media_spec
 from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -64,6 +70,7 @@ from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import (
     AgentError,
     AgentNotUsable,
@@ -73,9 +80,7 @@ from ari_agent.errors import (
     ChannelGone,
     NoPhoneLine,
 )
-from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.recording_choice import recording_of_call
-from ari_agent.routing.variables import personal_engine
 
 _PARTING_S: Final = 2.0  # a record waits no longer for caller and agent to be let go: Asterisk may stall
 
@@ -112,10 +117,9 @@ class CallSession(ABC):
         self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, continues_in_dialplan=True)
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._pending_answers = PendingAnswers()
-        self._log = CallLog(
-            logging.getLogger(__name__),
-            {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id},
-        )
+        names = {"call_id": call_id, "channel_id": channel_id, "sip_call_id": sip_call_id}
+        self._log = CallLog(logging.getLogger(__name__), names, services.public_logs.new(call_id))
+        self._log.public.add("call_began", **names, direction=self.direction.value, at=services.now_ms())
 
     @property
     def record(self) -> Call | None:
@@ -123,8 +127,10 @@ class CallSession(ABC):
         return self._record.call if self._record else None
 
     def post(self, event: SessionEvent) -> None:
-        """Append an event to the call's queue."""
-        self._queue.put_nowait(event)
+        """Append an event to the call's queue, and write what the public log says of it."""
+        note(self._log.public, event)
+        if not isinstance(event, MessagePassed | TurnStep):
+            self._queue.put_nowait(event)
 
     async def run(self) -> None:
         """Handle the call's events until it has ended, then give back all that it held."""
@@ -158,12 +164,14 @@ class CallSession(ABC):
 
     def _command(self, command: Command) -> None:
         """Pass a command on to the media half of the call, if there is one."""
+        note(self._log.public, command)
         if self.media:
             self.media.command(command)
 
     def _advance(self, event: CallEvent) -> None:
         before, self.state = self.state, advance(self.state, event)
         self._log.info("call %s", self.state.value, extra={"from_state": before.value})
+        self._log.public.add("state", state=self.state.value, before=before.value)
 
     # Set-up: from the first ring to the answer.
 
@@ -184,29 +192,10 @@ class CallSession(ABC):
         """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
     def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
-        """Return what the media half must know of this call, for this agent.
-
-        Raises:
-            UnservedAgent: the agent's kind takes no calls.
-            AgentUnreachable: with this call's variables its URL or headers are none.
-        """
-        engine = engine_for_call(agent, has_speech=self._services.speech is not None)
-        return MediaSpec(
-            call_id=self.call_id,
-            from_number=call.from_number or "",
-            to_number=call.to_number or "",
-            # A registered call goes the way that it was registered for, however it came here.
-            direction=call.direction or self.direction,
-            engine=personal_engine(engine, self._variables()),
-            dynamic_variables=call.retell_llm_dynamic_variables or {},
-            metadata=call.metadata,
-            end_call_after_silence_ms=agent.end_call_after_silence_ms,
-            allow_user_dtmf=agent.allow_user_dtmf,
-            no_audio_after_s=self._services.no_audio_after_s,
-            agent=agent,
-            call=call,
-            recording=recording_of_call(agent, self._number, self._services.recording),
-        )
+        """Return what the media half must know of this call, for this agent. See new_media_spec."""
+        variables, log = self._variables(), self._log.public
+        spec = new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
+        return replace(spec, recording=recording_of_call(agent, self._number, self._services.recording))
 
     def _variables(self) -> Mapping[str, str]:
         """Return the values of `{{name}}` in this call, as of now."""
@@ -218,6 +207,11 @@ class CallSession(ABC):
             self._command(CallDetails(self._record.call))
             await self._services.records.save(self._record)
 
+    def _new_record(self, call: Call, agent: Agent | None) -> CallRecord:
+        services = self._services
+        url, prices = services.account_webhook_url, services.prices
+        return CallRecord(call, agent=agent, account_webhook_url=url, prices=prices, log=self._log.public)
+
     def _begin_conversation(self, record: CallRecord, media: MediaHalf, *, max_duration_ms: int) -> None:
         """Let audio flow, as the caller is answered; the record is to be stored afterwards."""
         media.start()
@@ -225,6 +219,8 @@ class CallSession(ABC):
         self._post_later(max_duration_ms, MaxDurationReached())
         record.answered(self._services.now_ms())
         self._transcript.soon(record)
+        if self._log.public.is_on:
+            self._start_task(log_media(self._log.public, media))
         if self._deferred_teardown:
             self._start_task(self._drain(media, self._deferred_teardown))
 
@@ -420,6 +416,8 @@ class CallSession(ABC):
                 await records.end(record, teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
             elif links:
                 await records.save_for_certain(record)
+        awaits = self._record is not None and self._record.will_tell(WebhookEventName.CALL_ANALYZED)
+        self._services.public_logs.call_ended(self.call_id, awaits_analysis=awaits and teardown.reason is not None)
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:

@@ -14,6 +14,7 @@ from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
+from ari_agent.calls.public_logs import NO_LOGS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.trace_steps import NumbersTold
 from ari_agent.calls.traced_agent import AGENT, traced_agent
@@ -49,6 +50,7 @@ class SessionDependencies:
     trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
     prices: what calls cost by; None where that is not known.
     artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
+    public_logs: opens and ends the log of each call.
     """
 
     ari: Ari
@@ -72,6 +74,7 @@ class SessionDependencies:
     prices: PriceTable | None = None
     artefacts: Artefacts | None = None
     recording: RecordingPlan = NOT_RECORDED
+    public_logs: PublicLogs = NO_LOGS
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

@@ -79,10 +79,11 @@ class _Seen:
 
 
 class SipTimeline:
-    """The signalling of one call. placed: we dialled its far end."""
+    """The signalling of one call. placed: we dialled its far end. tell: is told of each entry."""
 
-    def __init__(self, *, placed: bool) -> None:
+    def __init__(self, *, placed: bool, tell: Callable[[SipEvent], None] = lambda _: None) -> None:
         self.events: tuple[SipEvent, ...] = ()
+        self._tell = tell
         self._caller = _Leg("caller", placed)
         self._legs: dict[SipLeg, _Leg] = {"caller": self._caller}
 
@@ -160,16 +161,16 @@ class SipTimeline:
             return False
         leg.told.add(seen.event)
         direction = None if seen.event == "dialplan" else "sent" if seen.is_sent else "received"
-        self.events += (
-            SipEvent(
-                event=seen.event,
-                leg=leg.name,
-                direction=direction,
-                timestamp=now_ms,
-                sip_status=seen.sip_status,
-                q850_cause=seen.q850_cause,
-            ),
+        entry = SipEvent(
+            event=seen.event,
+            leg=leg.name,
+            direction=direction,
+            timestamp=now_ms,
+            sip_status=seen.sip_status,
+            q850_cause=seen.q850_cause,
         )
+        self.events += (entry,)
+        self._tell(entry)
         return True
 
 

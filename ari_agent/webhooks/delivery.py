@@ -23,7 +23,8 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
@@ -31,7 +32,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from ari_agent.clock import now_ms
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.trace import Trace
-from ari_agent.contract.webhook_event import QueuedEvent
+from ari_agent.contract.webhook_event import QueuedEvent, WebhookEventName
 from ari_agent.errors import StoreError
 from ari_agent.webhooks.data_copy import with_data_copy
 from ari_agent.webhooks.signed_post import PostFailed, SignedPost
@@ -83,12 +84,33 @@ class OutboxPort(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """What became of one attempt to deliver an event. number: from 1. why: it failed, in one line.
+
+    again_in_ms: when it is tried again, after a failure that is not the last.
+    """
+
+    call_id: str
+    event: WebhookEventName
+    number: int
+    outcome: Literal["delivered", "failed", "given_up"]
+    why: str | None = None
+    again_in_ms: int | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the event is not sent again."""
+        return self.outcome != "failed"
+
+
 class Delivery:
     """Delivers the events of an outbox until it is cancelled.
 
     api_key: signs each request when it is sent. copies_data: bodies about calls get `data`, see data_copy.py. now_ms:
     returns milliseconds since 1970. dice: uniform in [0, 1).
     trace: takes each attempt about a call, as a step; None where there are no traces.
+    on_attempt: is told of every attempt, once its outcome is recorded.
     delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
     """
 
@@ -119,6 +141,7 @@ class Delivery:
         self._store_retry_s = store_retry_s
         self._grace_s = grace_s
         self._trace = trace
+        self.on_attempt: Callable[[DeliveryAttempt], None] = lambda _: None
         self._changed = asyncio.Event()
         self._in_flight: dict[asyncio.Task[None], QueuedEvent] = {}
         self.delivered = self.failed = self.died = 0
@@ -217,6 +240,7 @@ class Delivery:
             await self._record(lambda: self._outbox.delivered(queued.outbox_id))
             self.delivered += 1
             log.info("webhook delivered", extra=facts)
+            self._tell(queued, "delivered")
 
     async def _record_failure(self, queued: QueuedEvent, failure: PostFailed, facts: Mapping[str, object]) -> None:
         retry_ms = None if failure.hopeless else self._retry_ms(queued.attempts, failure.retry_after_s or 0.0)
@@ -230,6 +254,18 @@ class Delivery:
         await self._record(
             lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms, not_reached=failure.not_reached)
         )
+        self._tell(queued, "given_up" if retry_ms is None else "failed", failure.why, retry_ms)
+
+    def _tell(
+        self,
+        queued: QueuedEvent,
+        outcome: Literal["delivered", "failed", "given_up"],
+        why: str | None = None,
+        retry_ms: int | None = None,
+    ) -> None:
+        again_in_ms = None if retry_ms is None else max(0, retry_ms - self._now_ms())
+        call_id, event, number = queued.event.call_id, queued.event.event, queued.attempts + 1
+        self.on_attempt(DeliveryAttempt(call_id, event, number, outcome, why, again_in_ms))
 
     async def _record(self, write: Callable[[], Awaitable[None]]) -> None:
         """Record an outcome, however long the database is away; until then the event counts as in flight."""

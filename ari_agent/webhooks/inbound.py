@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -43,6 +43,13 @@ RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
 MAX_RETRY_AFTER_S: Final = 2.0
 """The longest pause that a receiver can ask for, since a caller hears ringing meanwhile."""
 
+TellAttempt: TypeAlias = Callable[[int, ReadAnswer | str], None]
+"""Is told of an attempt, counted from 1: its answer, or why it failed."""
+
+
+def _tell_nobody(_number: int, _came: ReadAnswer | str) -> None:
+    pass
+
 
 class InboundWebhook:
     """Sends the request of the inbound webhook, with retries.
@@ -66,14 +73,18 @@ class InboundWebhook:
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
 
-    async def ask(self, url: str, request: InboundWebhookRequest) -> InboundWebhookAnswer:
+    async def ask(
+        self, url: str, request: InboundWebhookRequest, *, tell: TellAttempt = _tell_nobody
+    ) -> InboundWebhookAnswer:
         """Ask about a call and return the first answer that is JSON. May be cancelled at any time: by a hang-up.
+
+        tell: is told of every attempt.
 
         Raises:
             InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
         facts = {"call_id": request.call_inbound.call_id or ""}
-        return await self._ask(url, request.as_json(), "call_inbound", facts)
+        return await self._ask(url, request.as_json(), "call_inbound", facts, tell)
 
     async def ask_about_chat(self, url: str, request: InboundChatWebhookRequest) -> InboundWebhookAnswer:
         """Ask about a text message and return the first answer that is JSON.
@@ -82,7 +93,7 @@ class InboundWebhook:
             InboundWebhookFailed: no attempt got such an answer; the message says why the last one did not.
         """
         facts = {"chat_id": request.chat_inbound.chat_id or ""}
-        return await self._ask(url, request.as_json(), "chat_inbound", facts)
+        return await self._ask(url, request.as_json(), "chat_inbound", facts, _tell_nobody)
 
     async def _ask(
         self,
@@ -90,6 +101,7 @@ class InboundWebhook:
         question: Mapping[str, object],
         part: Part,
         facts: Mapping[str, str],
+        tell: TellAttempt,
     ) -> InboundWebhookAnswer:
         body, delivered_as = compact_json(question), delivery_id(part, *facts.values())
 
@@ -108,8 +120,10 @@ class InboundWebhook:
                 read = _read(answered, part)
             except PostFailed as failure:
                 number = retrying.statistics["attempt_number"]
+                tell(number, failure.why)
                 log.warning("inbound webhook %s: %s", shown_url(url), failure.why, extra={**facts, "attempt": number})
                 raise
+            tell(retrying.statistics["attempt_number"], read)
             if read.left_out:
                 log.warning("left out of the inbound webhook's answer: %s", "; ".join(read.left_out), extra=facts)
             _log_without_effect(read.answer.agent_override, facts)

@@ -23,6 +23,7 @@ from ari_agent.agents.llm_connection import (
     LlmReconnected,
     ReconnectPolicy,
 )
+from ari_agent.agents.protocol import TellMessage
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import (
     AgentClosed,
@@ -73,7 +74,11 @@ class Call:
 
 @asynccontextmanager
 async def a_call(
-    url: str, policy: ReconnectPolicy = CALLS, *, on_event: Callable[[LlmEvent], None] | None = None
+    url: str,
+    policy: ReconnectPolicy = CALLS,
+    *,
+    on_event: Callable[[LlmEvent], None] | None = None,
+    tell: TellMessage | None = None,
 ) -> AsyncIterator[Call]:
     async with aiohttp.ClientSession() as http:
         events: list[LlmEvent] = []
@@ -84,6 +89,7 @@ async def a_call(
             details=lambda: DETAILS,
             on_event=on_event or events.append,
             now_ms=lambda: NOW_MS,
+            tell=tell,
         )
         try:
             yield Call(connection, events)
@@ -129,6 +135,23 @@ async def test_the_call_is_the_last_segment_and_the_agent_is_asked(llms: LlmServ
         call.connection.post(llm.response_required(1, SAID))
         await until(lambda: call.text() == "you said hello")
     assert agent.talks[0].path == "/agent-1/call_1"
+
+
+async def test_every_message_is_told_both_ways_also_one_that_is_none(raw: RawAgent) -> None:
+    told: list[tuple[str, bytes, str | None]] = []
+    async with a_call(raw.url, tell=lambda *message: told.append(message)) as call:
+        opening = asyncio.create_task(call.connection.open())
+        connection = await raw.connection()
+        await connection.accept()
+        await opening
+        connection.frame(raw_agent.TEXT, b'{"response_type":"config","config":{}}')
+        connection.frame(raw_agent.TEXT, b"{")
+        call.connection.post("a question")
+        await until(lambda: len(told) == 3)
+    assert ("sent", b"a question", None) in told
+    assert ("received", b'{"response_type":"config","config":{}}', None) in told
+    ((message, why),) = [(message, why) for direction, message, why in told if direction == "received" and why]
+    assert (message, why is None) == (b"{", False)
 
 
 async def test_a_server_that_is_not_there_yet_is_dialled_three_times(llms: LlmServer) -> None:

@@ -258,6 +258,20 @@ async def test_a_full_disk_leaves_silence_and_what_comes_later_stands_at_its_tim
     assert set(written[1:-1]) <= {b"x" * 5_000}
 
 
+async def test_a_file_that_is_deleted_while_it_grows_is_not_waited_for(tmp_path: Path, store: Store) -> None:
+    async with running(tmp_path / "spool", store) as spool:
+        file, other = spool.open("call_1", "a.wav"), spool.open("call_2", "a.wav")
+        file.append(b"12")
+        await spool.run_in_order(lambda: None)
+        await spool.delete("call_1")
+        file.append(b"34")
+        assert await file.finish() == ()
+        other.append(b"56")
+        await other.finish()
+        await until_stored(spool)
+    assert files_of(tmp_path / "store") == ["call_2/a.wav"]
+
+
 # A crash.
 
 KILLED = """

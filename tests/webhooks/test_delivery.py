@@ -13,7 +13,7 @@ from aiohttp import web
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
-from ari_agent.webhooks.delivery import Delivery
+from ari_agent.webhooks.delivery import Delivery, DeliveryAttempt
 from tests.store.samples import a_call
 from tests.webhooks.deliverer import an_event, delivering, end, until_settled
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
@@ -54,6 +54,8 @@ async def test_anything_else_is_sent_four_times_and_then_a_dead_letter(store: St
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
     async with Receiver(answer) as receiver, delivering(store.outbox) as delivery:
+        attempts: list[DeliveryAttempt] = []
+        delivery.on_attempt = attempts.append
         event = an_event(receiver.url)
         event = WebhookEvent(event.call_id, event.event, event.url, event.body, timeout_ms=1000)
         await store.calls.save(a_call(), [event])
@@ -63,6 +65,16 @@ async def test_anything_else_is_sent_four_times_and_then_a_dead_letter(store: St
     (letter,) = await store.outbox.dead_letters()
     assert (letter.event, letter.attempts) == (event, 4)
     assert (delivery.delivered, delivery.failed, delivery.died) == (0, 3, 1)
+    assert [(attempt.number, attempt.outcome) for attempt in attempts] == [
+        (1, "failed"),
+        (2, "failed"),
+        (3, "failed"),
+        (4, "given_up"),
+    ]
+    assert [attempt.is_last for attempt in attempts] == [False, False, False, True]
+    assert {attempt.why for attempt in attempts} == {letter.why}
+    assert [attempt.again_in_ms is None for attempt in attempts] == [False, False, False, True]
+    assert {(attempt.call_id, attempt.event) for attempt in attempts} == {(event.call_id, event.event)}
 
 
 async def test_a_url_that_cannot_be_posted_to_is_given_up_at_once(store: Store) -> None:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from ari_agent.contract.inbound import InboundWebhookAnswer, InboundWebhookRequest
+from ari_agent.contract.inbound_answer import ReadAnswer
 from ari_agent.errors import InboundWebhookFailed
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.webhooks.receiver import API_KEY, Arrival, Receiver, never
@@ -145,8 +146,14 @@ async def test_a_retry_that_succeeds_is_the_answer(session: aiohttp.ClientSessio
         return web.Response(status=503) if len(receiver.arrivals) < 3 else web.json_response(FULL_ANSWER)
 
     async with Receiver(fail_twice) as receiver:
-        answer = await asking(session).ask(receiver.url, REQUEST)
+        told: list[tuple[int, ReadAnswer | str]] = []
+        answer = await asking(session).ask(receiver.url, REQUEST, tell=lambda *attempt: told.append(attempt))
     assert answer.override_agent_id == "agent_2"
+    assert told == [
+        (1, "answered 503, expected 2xx"),
+        (2, "answered 503, expected 2xx"),
+        (3, ReadAnswer(answer)),
+    ]
     assert len(receiver.arrivals) == 3
     assert len({arrival.body for arrival in receiver.arrivals}) == 1
 

@@ -17,7 +17,6 @@ here, and the timer is set anew. Audio is s16le at 16 kHz.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +67,8 @@ from ari_agent.calls.dialogue.orders import (
 from ari_agent.calls.dialogue.phases import IllegalMove
 from ari_agent.calls.dialogue.speech_output import SpeechOutput
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
-from ari_agent.calls.media.agent_leg import CallerOutput
+from ari_agent.calls.dialogue.turn_steps import turn_steps
+from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -95,6 +95,8 @@ from ari_agent.calls.media.commands import (
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
@@ -107,7 +109,6 @@ from ari_agent.speech.voices import Voices
 
 log = logging.getLogger(__name__)
 
-NORMAL_CLEARING: Final = 16  # Q.850
 _CLOSE_S: Final = 0.9
 
 
@@ -160,7 +161,13 @@ class TextAgentLeg:
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
         self._line = LlmConnection(
-            speech.http, url, speech.habits, details=self._details, on_event=self._line_tells, now_ms=speech.now_ms
+            speech.http,
+            url,
+            speech.habits,
+            details=self._details,
+            on_event=self._line_tells,
+            now_ms=speech.now_ms,
+            tell=message_teller(spec, on_event),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
         self._voice = AgentVoice(
@@ -168,7 +175,7 @@ class TextAgentLeg:
             voice(self._agent, fallback=speech.voices.fallback),
             usage=self.usage,
             on_sound=self._sound_made,
-            on_whole=self._sound_ended,
+            on_whole=lambda number: self._feed(events.SoundEnded(number)),
             on_failed=self._voice_failed,
             unheard_ms=lambda: self._dialogue.unheard_ms,
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
@@ -296,10 +303,14 @@ class TextAgentLeg:
 
     def _decided(self, event: Event) -> Sequence[Order]:
         try:
-            return self._dialogue.feed(event, self._now_ms)
+            orders = self._dialogue.feed(event, self._now_ms)
         except IllegalMove as error:  # a defect must not leave the caller in silence
             log.exception("a conversation went wrong", extra={"call_id": self._spec.call_id})
-            return self._dialogue.feed(events.Failed(DisconnectionReason.ERROR_RETELL, str(error)), self._now_ms)
+            orders = self._dialogue.feed(events.Failed(DisconnectionReason.ERROR_RETELL, str(error)), self._now_ms)
+        if self._spec.tells_messages:
+            for step in turn_steps(event, orders):
+                self._on_event(step)
+        return orders
 
     def _look_ahead(self) -> None:
         dialogue = self._dialogue
@@ -362,7 +373,7 @@ class TextAgentLeg:
         self._post(llm.update_only(speech, self._items_with_tools(), turntaking=order.turntaking))
         if self._output.shows_updates:
             turn = {"turntaking": order.turntaking} if order.turntaking else {}
-            self._output.tell("update", _json({"event_type": "update", "transcript": speech, **turn}))
+            self._output.tell("update", compact_json({"event_type": "update", "transcript": speech, **turn}))
         update = TranscriptUpdate.model_construct(
             transcript=tuple(transcript.utterances()), turntaking=order.turntaking
         )
@@ -420,7 +431,7 @@ class TextAgentLeg:
             case LlmAgentConfig():
                 self._feed(events.AgentConfigured(event))
             case LlmMetadata(metadata=metadata):
-                self._output.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
+                self._output.tell("metadata", compact_json({"event_type": "metadata", "metadata": metadata}))
             case LlmRecording(action=action):
                 self._pause_recording(action)
             case LlmReconnected():
@@ -435,12 +446,5 @@ class TextAgentLeg:
     def _sound_made(self, number: int, pcm: bytes, words: Sequence[SpokenWord]) -> None:
         self._feed(events.SoundMade(number, pcm, words))
 
-    def _sound_ended(self, number: int) -> None:
-        self._feed(events.SoundEnded(number))
-
     def _voice_failed(self, error: SpeechFailed) -> None:
         self._feed(events.VoiceFailed(error.disconnection_reason, str(error)))
-
-
-def _json(message: Mapping[str, object]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()

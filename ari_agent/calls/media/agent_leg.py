@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from ari_agent.agents.protocol import TellMessage
 from ari_agent.calls.call_cost import SpeechUsage
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MessagePassed
 from ari_agent.calls.media.commands import Command
 from ari_agent.contract.call import Latency
 
@@ -97,3 +98,10 @@ class AgentLeg(Protocol):
 
 NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent], None]], AgentLeg]
 """Makes the agent's side of one call, of the kind that the specification's engine is."""
+
+
+def message_teller(spec: MediaSpec, on_event: Callable[[MediaEvent], None]) -> TellMessage | None:
+    """Return what tells the call of the messages on its agent's websocket; None where it does not want to know."""
+    if not spec.tells_messages:
+        return None
+    return lambda direction, message, fault: on_event(MessagePassed(direction, message, fault))

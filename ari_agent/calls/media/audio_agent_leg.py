@@ -33,11 +33,12 @@ from ari_agent.agents.message import (
     ScreenMessage,
     TranscriptMessage,
 )
+from ari_agent.agents.noted_protocol import NotedProtocol
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.call_cost import SpeechUsage
-from ari_agent.calls.media.agent_leg import CallerOutput
+from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -118,7 +119,8 @@ class AudioAgentLeg:
             )
         else:
             protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
-        self._protocol = watch(protocol)
+        tell = message_teller(spec, on_event)
+        self._protocol = watch(NotedProtocol(protocol, tell) if tell else protocol)
         self._socket = AudioSocket(self._protocol, self, log=logging.LoggerAdapter(log, {"call_id": spec.call_id}))
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._headers = headers or {}

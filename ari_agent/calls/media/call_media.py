@@ -7,7 +7,7 @@ At most one of AgentHungUp and AgentFailed is ever reported.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.media.greeting_listener import Heard
@@ -34,8 +34,9 @@ class MediaSpec:
     answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
-    listens_to_greeting: it is to be found out whether a human or a machine has answered. recording: what of the call is
-    recorded.
+    listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
+    of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep. recording: what
+    of the call is recorded.
     """
 
     call_id: str
@@ -52,6 +53,7 @@ class MediaSpec:
     drain_limit_s: float = 10.0
     caller_is_wideband: bool = False
     listens_to_greeting: bool = False
+    tells_messages: bool = False
     agent: Agent | None = None
     call: Call | None = None
     recording: RecordingPlan = NOT_RECORDED
@@ -162,6 +164,31 @@ class RecordingPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class MessagePassed:
+    """A message that is not audio has passed the agent's websocket; for the public log alone.
+
+    fault: why a message of the agent is ignored. Told where the specification's `tells_messages` is set.
+    """
+
+    direction: Literal["received", "sent"]
+    message: bytes = field(repr=False)
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStep:
+    """A step of the conversation with a text agent, for the public log alone: see dialogue/turn_steps.py.
+
+    response_id: the request of the agent that it belongs to. text: what was said. Told where the specification's
+    `tells_messages` is set.
+    """
+
+    what: str
+    response_id: int | None = None
+    text: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
     """The front end of a web call sent what its protocol does not allow.
 
@@ -188,6 +215,8 @@ MediaEvent: TypeAlias = (
     | AudioAgain
     | GreetingHeard
     | RecordingPaused
+    | MessagePassed
+    | TurnStep
     | FrontEndCorrupt
 )
 

@@ -85,6 +85,11 @@ class MediaHalf(CallerOutput):
         return self._agent.usage
 
     @property
+    def agent_messages(self) -> tuple[int, int]:
+        """How many messages the agent has sent, and how many were sent to it, audio included."""
+        return self._agent.messages_in, self._agent.messages_out
+
+    @property
     def stats(self) -> MediaStats:
         """The counters of audio and messages so far; valid after `close` too."""
         agent = self._agent

@@ -30,7 +30,6 @@ from ari_agent.calls.call_requests import CallerGone
 from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, TransferDecided
 from ari_agent.calls.media.commands import TransferGoesOn
 from ari_agent.calls.media.media_session import MediaSession
-from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import ConsultationBegins, ConsultationOver
@@ -101,12 +100,7 @@ class TransferAgentCall(CallSession):
         self._target: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._has_decided = False
         self._exit_stack.push_async_callback(order.slot.aclose)
-        self._record = self._own_record = CallRecord(
-            order.call,
-            agent=order.agent,
-            account_webhook_url=services.account_webhook_url,
-            prices=services.prices,
-        )
+        self._record = self._own_record = self._new_record(order.call, order.agent)
 
     async def give_up(self) -> None:
         """Give back the slot of a call that is never run."""

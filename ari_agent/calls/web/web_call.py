@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ari_agent.calls.media.call_media import FrontEndCorrupt
-from ari_agent.calls.record import CallRecord
 from ari_agent.calls.registrar import TakenCall
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -48,12 +47,7 @@ class WebCall(CallSession):
         self._front = front
         self._told_client = ""
         front.tell = self.post
-        self._record = self._web_record = CallRecord(
-            taken.call,
-            agent=taken.registration.agent,
-            account_webhook_url=services.account_webhook_url,
-            prices=services.prices,
-        )
+        self._record = self._web_record = self._new_record(taken.call, taken.registration.agent)
 
     async def _connect(self) -> None:
         call, registration = self._taken.call, self._taken.registration

@@ -23,10 +23,13 @@ from ari_agent.calls.media.call_media import (
     MediaEvent,
     MediaSpec,
     MediaStats,
+    MessagePassed,
     NoAudioReceived,
+    RecordingPaused,
     TranscriptTold,
     TransferAsked,
     TransferDecided,
+    TurnStep,
 )
 from ari_agent.calls.media.commands import (
     ApiControl,
@@ -107,6 +110,9 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     AudioAgain: AudioAgain(),
     AudioStopped: AudioStopped(is_first=True),
     GreetingHeard: GreetingHeard(Heard.MACHINE),
+    MessagePassed: MessagePassed("received", b'{"event":"clear"}', "no streamSid"),
+    TurnStep: TurnStep("agent_asked", 3, "Hello."),
+    RecordingPaused: RecordingPaused(paused=True, asked_by="api"),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 
