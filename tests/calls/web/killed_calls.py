@@ -131,7 +131,7 @@ async def _recorded_s(controller: Controller, call_id: str) -> float | None:
             return None
         with wave.open(io.BytesIO(await response.read())) as file:
             assert (file.getnchannels(), file.getframerate()) == (2, RATE_HZ)
-            return file.getnframes() / RATE_HZ
+            return int(file.getnframes()) / RATE_HZ
 
 
 def orphans(folder: Path, known: Sequence[str]) -> Sequence[str]:
