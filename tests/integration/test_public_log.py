@@ -321,3 +321,23 @@ async def test_the_second_agent_of_a_transfer_has_a_log_of_its_own(stage: Stage)
     ):
         record = await stage.controller.ended_call(call_id)
         has_each(await whole_log(record["public_log_url"]), *wanted)
+
+
+async def test_pauses_of_the_recording_and_commands_of_the_api_stand_in_the_log(stage: Stage) -> None:
+    async with stage.connected(agent={"recording": "on"}) as call:
+        await call.agent.send({"event": "recording", "recording": {"action": "pause"}})
+        await asyncio.sleep(0.3)
+        await stage.controller.post(f"/v2/resume-recording/{call.call_id}")
+        await stage.controller.post(f"/v2/send-dtmf/{call.call_id}", {"digits": "1"})
+        await stage.controller.post(f"/v2/stop-call/{call.call_id}", {"q850_cause": 17})
+        await call.caller.bye()
+    record = await stage.controller.ended_call(call.call_id)
+    has_each(
+        await whole_log(record["public_log_url"]),
+        {"event": "recording", "by": "agent", "paused": True},
+        {"event": "recording", "by": "api", "paused": False},
+        {"event": "command", "by": "api", "command": "dtmf", "content": {"digits": "1"}},
+        {"event": "command", "by": "api", "command": "stop", "content": {"q850_cause": 17}},
+        {"event": "sip", "message": "BYE", "direction": "sent", "q850_cause": 17},
+        {"event": "call_ended", "disconnection_reason": "manual_stopped", "who": "api"},
+    )
