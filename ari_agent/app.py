@@ -22,6 +22,10 @@ from ari_agent.api.connection_limits import ConnectionLimits, connections_beside
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
@@ -119,6 +123,8 @@ async def controller(
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
+        artefacts = await stack.enter_async_context(_opened_artefacts(settings))
+        beside("spool", artefacts.spool.run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
@@ -132,7 +138,7 @@ async def controller(
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -161,6 +167,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    artefacts: Artefacts
     database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
@@ -299,9 +306,11 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
             ),
             now_ms=now_ms,
+            artefacts=shared.artefacts,
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,
@@ -328,6 +337,24 @@ async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
+    try:
+        store = ArtefactStore(settings.artefacts_place)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
+    spool = Spool(settings.spool_folder, store)
+    try:
+        left = await spool.start()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
+    links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
+    try:
+        yield Artefacts(spool, store, links, left)
+    finally:
+        await spool.close()
 
 
 @asynccontextmanager
