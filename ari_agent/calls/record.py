@@ -9,7 +9,8 @@ Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_start
           └────────────▶ transfer_cancelled                    refused, not answered, or the call ended meanwhile
 
 Of what was said: `transcript_updated` when a transcript with a new turn is written down, and once more, complete, when
-a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told.
+a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told; one
+that is stored without personal data has it, and tells it, when it has ended.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ari_agent.calls.sip_timeline import hangup_for
+from ari_agent.calls.stored_content import StoredContent, stored_content
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -73,6 +76,7 @@ class CallRecord:
         self._account_webhook_url = account_webhook_url
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
+        self._stored: StoredContent | None = None
         self._in_voicemail = False
         self._faults: list[str] = []
 
@@ -159,8 +163,18 @@ class CallRecord:
 
     @property
     def has_news(self) -> bool:
-        """Whether something was said that `write_transcript` has not written into the call object yet."""
-        return self._transcript.is_stale and self._keeps_transcript
+        """Whether something was said that `write_transcript` has not written into the call object yet, and may."""
+        # Half a card number is not recognised as one: until the call is over, nothing can be told without it.
+        return self._transcript.is_stale and self.call.data_storage_setting in {None, "everything"}
+
+    @property
+    def content(self) -> Call:
+        """The call object with all that was said, whatever of it may be stored."""
+        return self.call if self._transcript.is_empty else self.call.model_copy(update=self._transcript.fields())
+
+    def keep(self, stored: StoredContent) -> None:
+        """Take what is stored of the content when the call ends; without it, `ended` finds that out itself."""
+        self._stored = stored
 
     @property
     def _keeps_transcript(self) -> bool:
@@ -220,8 +234,7 @@ class CallRecord:
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
-        if self.has_news:
-            self._change(**self._transcript.fields())
+        self._change(**self._content_to_store())
         hangup = self.call.hangup or hangup_for(reason, now_ms, who=who, why=why)
         self._change(
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
@@ -234,6 +247,11 @@ class CallRecord:
             analysis = analysis.model_copy(update={"in_voicemail": True})
         self._change(call_analysis=analysis)
         self._owe(WebhookEventName.CALL_ANALYZED)
+
+    def _content_to_store(self) -> Mapping[str, Any]:
+        content = self.content
+        stored = self._stored or stored_content(content, self.recovery.pii_categories)
+        return {**{key: getattr(content, key) for key in TRANSCRIPTS}, **stored.changes}
 
     def _change(self, **changes: Any) -> None:
         self.call = self.call.model_copy(update=changes)

@@ -10,10 +10,12 @@ from weakref import WeakKeyDictionary
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
 from ari_agent.calls.record import CallRecord, is_bridged
+from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import StoreError
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,12 +27,14 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 class RecordWriter:
     """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
 
+    find_more: finds personal data that is not recognised by rules.
     left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
     one over removes it.
     """
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None) -> None:
+    def __init__(self, store: Store, *, account_webhook_url: str | None, find_more: FindMore | None = None) -> None:
         self._store = store
+        self._find_more = find_more
         self._account_webhook_url = account_webhook_url
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -62,6 +66,20 @@ class RecordWriter:
         del record.owed[: len(owed)]
         return True
 
+    async def prepare_end(self, record: CallRecord) -> None:
+        """Find out what may be stored of what was said, beside the event loop; `ended` comes next."""
+        content, categories = record.content, record.recovery.pii_categories
+        try:
+            stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
+        except Exception:  # whatever is wrong with it: what was not scrubbed must not be stored
+            log.exception(
+                "personal data was not removed: nothing of the content is stored",
+                extra={"call_id": record.call.call_id},
+            )
+            record.fault("Personal data could not be removed, so nothing of what was said is stored")
+            stored = no_content(content)
+        record.keep(stored)
+
     async def save_for_certain(self, record: CallRecord) -> None:
         """Store the last state of a record, trying for about a minute."""
         saving = AsyncRetrying(
@@ -90,6 +108,7 @@ class RecordWriter:
                 continue
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
+            await self.prepare_end(record)
             record.ended(no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             await self.save_for_certain(record)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})

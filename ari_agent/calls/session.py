@@ -409,6 +409,7 @@ class CallSession(ABC):
         if self._record and teardown.reason:
             if self.media:
                 self._record.measured(self.media.latency)
+            await self._services.records.prepare_end(self._record)
             self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
             await self._services.records.save_for_certain(self._record)
 

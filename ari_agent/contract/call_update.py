@@ -101,6 +101,8 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
         if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
         changes |= _stored_as(setting)
+        if setting != "everything":
+            changes |= dict.fromkeys(TRANSCRIPTS)  # scrubbed, it is stored when the call is over
     if "override_dynamic_variables" in fields.model_fields_set:
         delta = fields.override_dynamic_variables
         present = call.retell_llm_dynamic_variables or {}

@@ -16,7 +16,45 @@ _HYPHENS: Final = frozenset({"-", "dash", "hyphen", "minus", "bindestrich", "gui
 _JOINS: Final = frozenset({*_DOT, *_HYPHENS, "_", "+", "underscore", "plus", "unterstrich"})
 _TOP_LEVEL: Final = re.compile(r"[^\W\d_]{2,24}")
 _NO_MAILBOX: Final = frozenset(
-    ["a", "about", "am", "and", "are", "available", "be", "found", "go", "her", "him", "i", "is", "it", "live", "look", "me", "on", "online", "or", "page", "see", "shop", "site", "start", "that", "the", "them", "there", "they", "this", "us", "visit", "was", "we", "were", "you"]
+    [
+        "a",
+        "about",
+        "am",
+        "and",
+        "are",
+        "available",
+        "be",
+        "found",
+        "go",
+        "her",
+        "him",
+        "i",
+        "is",
+        "it",
+        "live",
+        "look",
+        "me",
+        "on",
+        "online",
+        "or",
+        "page",
+        "see",
+        "shop",
+        "site",
+        "start",
+        "that",
+        "the",
+        "them",
+        "there",
+        "they",
+        "this",
+        "us",
+        "visit",
+        "was",
+        "we",
+        "were",
+        "you",
+    ]
 )
 """Words before "at example dot com" that say where a web page is."""
 _MAX_TOKENS: Final = 24

@@ -30,12 +30,15 @@ _ZEROS: Final = tuple(word for word, digit in _UNITS.items() if digit == "0")
 _TEENS: Final[Mapping[str, str]] = {
     word: str(number)
     for number, word in enumerate(
-        ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"], start=10
+        ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
+        start=10,
     )
 }
 _TENS: Final[Mapping[str, str]] = {
     word: str(number)
-    for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
 }
 _TIMES: Final[Mapping[str, int]] = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "doble": 2}
 MAX_FILLERS: Final = 3
