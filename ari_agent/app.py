@@ -31,6 +31,7 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
+from ari_agent.calls.call_retention import CallRetention, RetentionDays
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
@@ -62,6 +63,7 @@ from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
+from ari_agent.store.call_parts import CallPart
 from ari_agent.store.database import make_folder
 from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
@@ -125,6 +127,7 @@ async def controller(
         store = await stack.enter_async_context(_opened_store(settings))
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
+        beside("retention of calls", _call_retention(store, artefacts, settings).run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
@@ -398,6 +401,16 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> 
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
+
+
+def _call_retention(store: Store, artefacts: Artefacts, settings: Settings) -> CallRetention:
+    days = {
+        CallPart.TRANSCRIPT: settings.transcript_retention_days,
+        CallPart.RECORDING: settings.recording_retention_days,
+        CallPart.LOG: settings.log_retention_days,
+    }
+    kept = RetentionDays(settings.record_retention_days or None, {part: each for part, each in days.items() if each})
+    return CallRetention(store, artefacts, kept, now_ms=now_ms)
 
 
 def _retention(store: Store, settings: Settings) -> Retention:

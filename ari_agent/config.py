@@ -198,6 +198,21 @@ class Settings(BaseSettings):
     webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
+    record_retention_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days after which calls and chats are deleted; 0 = never, but for agents that say so",
+    )
+    transcript_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which what was said is removed from calls; 0 = with the call"
+    )
+    recording_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which recordings are deleted; 0 = with the call"
+    )
+    log_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which public logs are deleted; 0 = with the call"
+    )
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
     reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, slots kept for inbound calls")
     calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")

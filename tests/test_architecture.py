@@ -232,6 +232,7 @@ WAITING: Final = (
     "store.*",
     "calls.batch_scheduler",
     "calls.call_log",
+    "calls.call_retention",
     "calls.call_requests",
     "calls.caller_identity",
     "calls.caller_leg",

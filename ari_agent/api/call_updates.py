@@ -12,6 +12,7 @@ from ari_agent.api.call_links import shown_call
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, patch, post, put
+from ari_agent.calls.call_retention import forget_call
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, changes_to_ended_call
 from ari_agent.contract.disconnection import CallStatus
@@ -54,10 +55,11 @@ async def update_live_call(request: web.Request) -> web.Response:
 
 
 async def delete_call(request: web.Request) -> web.Response:
-    """Delete the record of a call that is over. Webhooks that are still owed are sent."""
+    """Delete all of a call that is over, with its recordings and logs. Webhooks that are still owed are sent."""
     call_id = path_id(request, "call_id", "call")
     _require_over(await call_record(request, call_id), "POST /v2/stop-call ends it")
-    if not await request.app[DEPENDENCIES].store.calls.delete(call_id):
+    dependencies = request.app[DEPENDENCIES]
+    if not await forget_call(dependencies.store, dependencies.artefacts, call_id):
         raise UnknownCall(call_id)
     return answer_nothing()
 

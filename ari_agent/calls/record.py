@@ -251,7 +251,8 @@ class CallRecord:
     def _content_to_store(self) -> Mapping[str, Any]:
         content = self.content
         stored = self._stored or stored_content(content, self.recovery.pii_categories)
-        return {**{key: getattr(content, key) for key in TRANSCRIPTS}, **stored.changes}
+        wanted = {**{key: getattr(content, key) for key in TRANSCRIPTS}, **stored.changes}
+        return {key: value for key, value in wanted.items() if value is not getattr(self.call, key)}
 
     def _change(self, **changes: Any) -> None:
         self.call = self.call.model_copy(update=changes)

@@ -407,8 +407,7 @@ class CallSession(ABC):
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
         if self._record and teardown.reason:
-            if self.media:
-                self._record.measured(self.media.latency)
+            self._record.measured(self.media.latency if self.media else None)
             await self._services.records.prepare_end(self._record)
             self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
             await self._services.records.save_for_certain(self._record)

@@ -101,7 +101,7 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
         if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
         changes |= _stored_as(setting)
-        if setting != "everything":
+        if setting != (call.data_storage_setting or "everything"):
             changes |= dict.fromkeys(TRANSCRIPTS)  # scrubbed, it is stored when the call is over
     if "override_dynamic_variables" in fields.model_fields_set:
         delta = fields.override_dynamic_variables

@@ -63,7 +63,9 @@ class Scrubber:
             words, spans = _words(utterance, data)
             is_known = is_known and bool(spans)
             heard += spans
-            scrubbed.append(utterance.model_copy(update={"content": replaced(utterance.content, data), "words": words}))
+            scrubbed.append(
+                utterance.model_copy(update={"content": replaced(utterance.content, data), "words": tuple(words)})
+            )
         return ScrubbedSpeech(scrubbed, sorted(heard, key=lambda span: span.start_s) if is_known else None)
 
     def items(self, items: Sequence[TranscriptItem]) -> Sequence[TranscriptItem]:

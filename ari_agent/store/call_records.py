@@ -26,8 +26,16 @@ from ari_agent.store.tables import calls
 
 RECORD: Final[Sequence[ColumnElement[Any]]] = (calls.c.call_id, calls.c.document, calls.c.amendments)
 """The columns that `call_of` reads."""
-STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.webhook_plan, calls.c.diverted)
+STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (
+    *RECORD,
+    calls.c.webhook_plan,
+    calls.c.diverted,
+    calls.c.pii_categories,
+    calls.c.listed_ms,
+    calls.c.expires_ms,
+)
 """The columns that `stored_call_of` reads."""
+DAY_MS: Final = 86_400_000
 _NO_ITEM: Final = calls.c.list_item.is_(None)
 ITEM: Final[Sequence[ColumnElement[Any]]] = (
     calls.c.call_id,
@@ -85,7 +93,20 @@ def stored_call_of(row: Row[Any]) -> StoredCall:
         plan = None if row.webhook_plan is None else WebhookPlan.model_validate_json(row.webhook_plan)
     except ValidationError as error:
         raise UnreadableRecord(f"the webhook plan of call {row.call_id}", error) from None
-    return StoredCall(call, CallRecovery(plan, row.diverted))
+    categories = None if row.pii_categories is None else frozenset(row.pii_categories.split())
+    days = None if row.expires_ms is None else (row.expires_ms - row.listed_ms) // DAY_MS
+    return StoredCall(call, CallRecovery(plan, row.diverted, pii_categories=categories, retention_days=days))
+
+
+def recovery_columns(recovery: CallRecovery, listed_ms: int) -> dict[str, Any]:
+    """The columns that hold the recovery of a call that began, or was made, at that time."""
+    plan, categories, days = recovery.webhook_plan, recovery.pii_categories, recovery.retention_days
+    return {
+        "webhook_plan": dump(plan.as_record()) if plan else None,
+        "diverted": recovery.diverted,
+        "pii_categories": None if categories is None else " ".join(sorted(categories)),
+        "expires_ms": None if days is None else listed_ms + days * DAY_MS,
+    }
 
 
 def item_of(row: Row[Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,12 +21,13 @@ from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, tool_calls
-from ari_agent.store.call_records import StoredCall, call_of, list_item
-from ari_agent.store.database import Database, dump, insert_into
+from ari_agent.store.call_parts import KEYS, CallPart
+from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
+from ari_agent.store.database import Database, among, dump, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
 from ari_agent.store.record_rows import readable
-from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
+from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls, calls, registrations, storable
 
 _STORED: Final = select(*call_records.STORED_CALL)
 Shown = TypeVar("Shown")
@@ -81,8 +82,7 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
-            "webhook_plan": dump(recovery.webhook_plan.as_record()) if recovery.webhook_plan else None,
-            "diverted": recovery.diverted,
+            **recovery_columns(recovery, listed_ms),
         }
         if row:
             connection.execute(update(calls).where(of_call).values(**values))
@@ -171,37 +171,82 @@ class Calls:
         Raises:
             pydantic.ValidationError: the result would be no valid call object; nothing is changed.
         """
+        return await self._database.write(lambda connection: self._change(connection, call_id, fields))
 
-        def change(connection: Connection) -> Call | None:
-            chosen = select(calls).where(calls.c.call_id == call_id).with_for_update()
-            row = connection.execute(chosen).one_or_none()
-            if row is None:
-                return None
-            wanted = fields(call_of(row)) if callable(fields) else fields
-            amendments = {**json.loads(row.amendments or "{}"), **wanted}
-            document = json.loads(row.document)
-            call = Call.model_validate({**document, **amendments})
-            known = call.as_json()
-            # What was unset is not only hidden: it may be what the caller wants forgotten.
-            kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
-            values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
-            values |= columns(known)
-            connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
-            _index(connection, call_id, known, row.listed_ms)
-            return call
-
-        return await self._database.write(change)
+    def _change(
+        self,
+        connection: Connection,
+        call_id: str,
+        fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]],
+    ) -> Call | None:
+        chosen = select(calls).where(calls.c.call_id == call_id).with_for_update()
+        row = connection.execute(chosen).one_or_none()
+        if row is None:
+            return None
+        wanted = fields(call_of(row)) if callable(fields) else fields
+        amendments = {**json.loads(row.amendments or "{}"), **wanted}
+        document = json.loads(row.document)
+        call = Call.model_validate({**document, **amendments})
+        known = call.as_json()
+        # What was unset is not only hidden: it may be what the caller wants forgotten.
+        kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
+        values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
+        values |= columns(known)
+        connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
+        _index(connection, call_id, known, row.listed_ms)
+        return call
 
     async def delete(self, call_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such call."""
+        return await self._database.write(lambda connection: self._drop(connection, call_id))
 
-        def drop(connection: Connection) -> bool:
-            self._outbox.forget(connection, call_id)
-            for table in (call_attributes, call_tool_calls):
-                connection.execute(delete(table).where(table.c.call_id == call_id))
-            return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
+    def _drop(self, connection: Connection, call_id: str) -> bool:
+        self._outbox.forget(connection, call_id)
+        for table in (call_attributes, call_tool_calls, registrations):
+            connection.execute(delete(table).where(table.c.call_id == call_id))
+        # The batch goes on counting its task, of which only that is left.
+        batch_call_id = connection.execute(select(calls.c.batch_call_id).where(calls.c.call_id == call_id)).scalar()
+        if batch_call_id is not None:
+            task = (batch_tasks.c.batch_call_id == batch_call_id) & (batch_tasks.c.call_id == call_id)
+            connection.execute(update(batch_tasks).where(task).values(document="{}", why=None))
+        return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
-        return await self._database.write(drop)
+    async def expired(self, now_ms: int, *, began_before_ms: int | None, limit: int) -> Sequence[str]:
+        """Return some calls that are over and whose time is up by their agents, or that began before that time."""
+        is_up = calls.c.expires_ms <= now_ms
+        return await self._over(
+            is_up if began_before_ms is None else is_up | (calls.c.listed_ms < began_before_ms), limit
+        )
+
+    async def remembered(self, part: CallPart, *, began_before_ms: int, limit: int) -> Sequence[str]:
+        """Return some calls that are over, began before that time, and of which this part was not forgotten yet."""
+        lacking = [bits for bits in range(2 * max(CallPart)) if not bits & part]
+        return await self._over(calls.c.forgotten.in_(lacking) & (calls.c.listed_ms < began_before_ms), limit)
+
+    async def _over(self, condition: ColumnElement[bool], limit: int) -> Sequence[str]:
+        statement = select(calls.c.call_id).where(condition, calls.c.call_status.not_in(UNFINISHED)).limit(limit)
+        return [row.call_id for row in await self._database.rows(statement)]
+
+    async def known(self, call_ids: Collection[str]) -> Collection[str]:
+        """Return those of these ids that are of calls with a record."""
+
+        def find(connection: Connection) -> Collection[str]:
+            wanted = among(connection, calls.c.call_id, list(call_ids))
+            return set(connection.execute(select(calls.c.call_id).where(wanted)).scalars())
+
+        return await self._database.read(find)
+
+    async def forget(self, call_id: str, part: CallPart) -> None:
+        """Remove the keys of this part from the call object, and note that. Its files are to be removed before."""
+
+        def change(connection: Connection) -> None:
+            self._change(connection, call_id, dict.fromkeys(KEYS[part]))
+            if part is CallPart.TRANSCRIPT:
+                self._outbox.forget(connection, call_id)
+            bits = calls.c.forgotten.bitwise_or(int(part))
+            connection.execute(update(calls).where(calls.c.call_id == call_id).values(forgotten=bits))
+
+        await self._database.write(change)
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

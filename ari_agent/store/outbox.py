@@ -168,6 +168,14 @@ class Outbox:
             why=(_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
             where_state=PENDING,
         )
+        if dead:
+            # Of a call or chat that was deleted meanwhile nothing is kept: not for later, either.
+            gone = ~exists().where(calls.c.call_id == outbox.c.call_id) & ~exists().where(
+                chats.c.chat_id == outbox.c.call_id
+            )
+            await self._database.run(
+                delete(outbox).where(outbox.c.outbox_id == outbox_id, outbox.c.state == DEAD, gone)
+            )
 
     async def depth(self) -> int:
         """Return how many events are pending."""

@@ -103,6 +103,9 @@ calls: Final = Table(
     Column("list_item", Text, comment="what list-calls shows of it; null where an older version wrote the record"),
     Column("webhook_plan", Text, comment="where its webhooks go; for whoever ends the call if its process dies"),
     Column("diverted", Boolean, nullable=False, server_default=false(), comment="sent to the fallback number"),
+    Column("pii_categories", Text, comment="the personal data that is removed from it, as its agent says"),
+    Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
+    Column("forgotten", Integer, nullable=False, server_default="0", comment="which parts the retention has removed"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_from_number", "from_number", *_IN_ORDER, *_FREQUENT),
@@ -110,6 +113,8 @@ calls: Final = Table(
     Index("ix_calls_batch_call", "batch_call_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_status", "call_status", *_IN_ORDER, "direction"),
     Index("ix_calls_direction", "direction", *_IN_ORDER, "call_status"),
+    _partial_index("ix_calls_expires", "expires_ms", where="expires_ms IS NOT NULL"),
+    Index("ix_calls_forgotten", "forgotten", "listed_ms"),
     # What no other index finds is looked for here: the rows, with their transcripts, are ten times as large.
     Index("ix_calls_listed", "listed_ms", *FilterField),
 )
@@ -238,6 +243,7 @@ chats: Final = Table(
     Column("answer_to", Text, comment="where texts to the user go"),
     Column("is_awaited", Boolean, comment="the user waits for an answer"),
     Column("silent_until_ms", BigInteger, nullable=False, comment="when it ends if nobody writes"),
+    Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
     Column("start_timestamp", BigInteger, nullable=False),
     Column("end_timestamp", BigInteger),
     Column("duration_ms", BigInteger),
@@ -255,5 +261,6 @@ chats: Final = Table(
     Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
     Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
     Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
+    _partial_index("ix_chats_expires", "expires_ms", where="expires_ms IS NOT NULL"),
     _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
 )

@@ -1,0 +1,154 @@
+"""Forgets calls and chats when their time is up: their records, or their transcripts, recordings and logs alone.
+
+A few at a time, the files before the rows: what is left by a process that dies meanwhile is found again by its row. Files
+without a record, as a call leaves them that was deleted while its recording grew, are removed when they are a day old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.errors import ArtefactError, StoreError
+from ari_agent.store.call_parts import EXTENSIONS, CallPart
+from ari_agent.store.call_records import DAY_MS
+from ari_agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 3600.0
+"""How long to wait between two rounds."""
+PAUSE_S: Final = 0.02
+"""How long to wait between two calls, so that the records of others are written in between."""
+_AT_ONCE: Final = 100
+_ORPHAN_AGE_MS: Final = DAY_MS
+
+
+class Finder(Protocol):
+    """Finds some calls or chats whose time is up, at most `limit`."""
+
+    async def __call__(self, *, limit: int) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionDays:
+    """How long something of calls is kept, in days from when they began; None: for ever.
+
+    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter. parts: what may go before.
+    """
+
+    records: int | None = None
+    parts: Mapping[CallPart, int] = field(default_factory=dict)
+
+
+async def forget_call(store: Store, artefacts: Artefacts | None, call_id: str) -> bool:
+    """Remove all of a call that is over: its files, then its record. Returns whether there was a record.
+
+    Webhooks that are still owed are sent.
+
+    Raises:
+        ArtefactError: the files cannot be removed now; the record is kept.
+        StoreError: the database failed.
+    """
+    if artefacts:
+        await artefacts.delete(call_id)
+    return await store.calls.delete(call_id)
+
+
+class CallRetention:
+    """Forgets what is old at the start and every hour. now_ms: returns milliseconds since 1970."""
+
+    def __init__(
+        self,
+        store: Store,
+        artefacts: Artefacts,
+        days: RetentionDays,
+        *,
+        now_ms: Callable[[], int],
+        interval_s: float = INTERVAL_S,
+        pause_s: float = PAUSE_S,
+    ) -> None:
+        self._store, self._artefacts, self._days = store, artefacts, days
+        self._now_ms = now_ms
+        self._interval_s, self._pause_s = interval_s, pause_s
+
+    async def run(self) -> None:
+        """Forget what is old at the start and then every `interval_s`, until cancelled; a failure is logged."""
+        while True:
+            try:
+                await self.sweep()
+            except (StoreError, ArtefactError) as error:
+                log.error("old calls not forgotten yet: %s", error)
+            await asyncio.sleep(self._interval_s)
+
+    async def sweep(self) -> None:
+        """Forget all that is old now.
+
+        Raises:
+            StoreError: the database failed; some of it may be left.
+            ArtefactError: the store of recordings and logs failed; some of it may be left.
+        """
+        now_ms = self._now_ms()
+        before_ms = None if self._days.records is None else now_ms - self._days.records * DAY_MS
+        calls, chats = self._store.calls, self._store.chats
+        forgotten = {
+            "calls": await self._each(partial(calls.expired, now_ms, began_before_ms=before_ms), self._forget_call),
+            "chats": await self._each(partial(chats.expired, now_ms, began_before_ms=before_ms), chats.delete),
+        }
+        for part, days in self._days.parts.items():
+            find = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
+            forgotten[f"{part.name}s".lower()] = await self._each(find, partial(self._forget_part, part))
+        forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
+        if any(forgotten.values()):
+            log.info("old calls forgotten", extra=forgotten)
+
+    async def _each(self, find: Finder, forget: Callable[[str], Awaitable[object]]) -> int:
+        """Forget all that is found; returns how many. What cannot be read is logged, and left until the next round."""
+        total = 0
+        unreadable: set[str] = set()
+        while found := [each for each in await find(limit=_AT_ONCE + len(unreadable)) if each not in unreadable]:
+            for each in found:
+                try:
+                    await forget(each)
+                    total += 1
+                except ValueError as error:
+                    unreadable.add(each)
+                    log.error("not forgotten: %s", error, extra={"call_id": each})
+                await asyncio.sleep(self._pause_s)
+        return total
+
+    async def _forget_call(self, call_id: str) -> None:
+        await forget_call(self._store, self._artefacts, call_id)
+
+    async def _forget_part(self, part: CallPart, call_id: str) -> None:
+        if extension := EXTENSIONS.get(part):
+            names = await self._artefacts.store.names(call_id)
+            await self._artefacts.store.delete([name for name in names if name.file.endswith(extension)])
+        await self._store.calls.forget(call_id, part)
+
+    async def _remove_orphans(self, now_ms: int) -> int:
+        """Remove the files of calls without a record; returns how many. Nothing where there are no calls at all."""
+        old: list[ArtefactName] = []
+        removed = 0
+        async for stored in self._artefacts.store.all():
+            if stored.modified_s * 1000 < now_ms - _ORPHAN_AGE_MS:
+                old.append(stored.name)
+            if len(old) == _AT_ONCE:
+                removed += await self._remove_if_orphaned(old)
+                old = []
+        return removed + await self._remove_if_orphaned(old)
+
+    async def _remove_if_orphaned(self, names: Sequence[ArtefactName]) -> int:
+        if not names or not await self._store.calls.count():
+            return 0  # a database that is empty says nothing of what was recorded
+        known = await self._store.calls.known({name.call_id for name in names})
+        orphans = [name for name in names if name.call_id not in known]
+        if orphans:
+            await self._artefacts.store.delete(orphans)
+        return len(orphans)
