@@ -63,7 +63,6 @@ from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
-from ari_agent.store.call_parts import CallPart
 from ari_agent.store.database import make_folder
 from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
@@ -404,13 +403,9 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> 
 
 
 def _call_retention(store: Store, artefacts: Artefacts, settings: Settings) -> CallRetention:
-    days = {
-        CallPart.TRANSCRIPT: settings.transcript_retention_days,
-        CallPart.RECORDING: settings.recording_retention_days,
-        CallPart.LOG: settings.log_retention_days,
-    }
-    kept = RetentionDays(settings.record_retention_days or None, {part: each for part, each in days.items() if each})
-    return CallRetention(store, artefacts, kept, now_ms=now_ms)
+    names = ("record", "transcript", "recording", "log")
+    days = RetentionDays(*(getattr(settings, f"{name}_retention_days") for name in names))
+    return CallRetention(store, artefacts, days, now_ms=now_ms)
 
 
 def _retention(store: Store, settings: Settings) -> Retention:

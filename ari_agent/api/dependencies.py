@@ -11,8 +11,10 @@ from aiohttp import web
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
+from ari_agent.calls.stored_content import StoredContent, stored_content
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms
+from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
@@ -155,7 +157,7 @@ class ApiDependencies:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
     voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
-    logs of calls.
+    logs of calls. stored_content: as in calls/stored_content.py; it may take seconds.
     """
 
     store: Store
@@ -175,6 +177,7 @@ class ApiDependencies:
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None
     artefacts: Artefacts | None = None
+    stored_content: Callable[[Call, frozenset[PiiCategory] | None], StoredContent] = stored_content
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

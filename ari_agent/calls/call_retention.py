@@ -1,7 +1,7 @@
 """Forgets calls and chats when their time is up: their records, or their transcripts, recordings and logs alone.
 
-A few at a time, the files before the rows: what is left by a process that dies meanwhile is found again by its row. Files
-without a record, as a call leaves them that was deleted while its recording grew, are removed when they are a day old.
+A few at a time, the files before the rows: what is left by a process that dies meanwhile is found again by its row.
+Files without a record, as a call leaves that was deleted while its recording grew, go when they are a day old.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -38,13 +38,24 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetentionDays:
-    """How long something of calls is kept, in days from when they began; None: for ever.
+    """How long something of calls is kept, in days from when they began; 0: for ever, or as long as the call.
 
-    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter. parts: what may go before.
+    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter.
     """
 
-    records: int | None = None
-    parts: Mapping[CallPart, int] = field(default_factory=dict)
+    records: int = 0
+    transcripts: int = 0
+    recordings: int = 0
+    logs: int = 0
+
+    def before_ms(self, now_ms: int) -> int | None:
+        """Return when calls began whose time is up; None: no time of ours is."""
+        return now_ms - self.records * DAY_MS if self.records else None
+
+    def parts_before_ms(self, now_ms: int) -> Mapping[CallPart, int]:
+        """Return the parts that go before their calls do, and when calls began whose part is to go."""
+        parts = zip(CallPart, (self.transcripts, self.recordings, self.logs), strict=True)
+        return {part: now_ms - days * DAY_MS for part, days in parts if days}
 
 
 async def forget_call(store: Store, artefacts: Artefacts | None, call_id: str) -> bool:
@@ -95,14 +106,14 @@ class CallRetention:
             ArtefactError: the store of recordings and logs failed; some of it may be left.
         """
         now_ms = self._now_ms()
-        before_ms = None if self._days.records is None else now_ms - self._days.records * DAY_MS
+        before_ms = self._days.before_ms(now_ms)
         calls, chats = self._store.calls, self._store.chats
         forgotten = {
             "calls": await self._each(partial(calls.expired, now_ms, began_before_ms=before_ms), self._forget_call),
             "chats": await self._each(partial(chats.expired, now_ms, began_before_ms=before_ms), chats.delete),
         }
-        for part, days in self._days.parts.items():
-            find = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
+        for part, part_before_ms in self._days.parts_before_ms(now_ms).items():
+            find = partial(calls.remembered, part, began_before_ms=part_before_ms)
             forgotten[f"{part.name}s".lower()] = await self._each(find, partial(self._forget_part, part))
         forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
         if any(forgotten.values()):

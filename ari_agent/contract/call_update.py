@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, get_args
 from pydantic import ConfigDict, Field
 
 from ari_agent.contract.call import Call, CustomAttributes
-from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_list import ARTEFACT_URLS, TRANSCRIPTS
 from ari_agent.contract.parsing.model import (
     MAX_METADATA_BYTES,
     SMALL,
@@ -100,7 +100,7 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
     if (setting := fields.data_storage_setting) is not None:
         if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
-        changes |= _stored_as(setting)
+        changes |= _stored_as(setting, call.data_storage_setting)
         if setting != (call.data_storage_setting or "everything"):
             changes |= dict.fromkeys(TRANSCRIPTS)  # scrubbed, it is stored when the call is over
     if "override_dynamic_variables" in fields.model_fields_set:
@@ -122,15 +122,25 @@ def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
     if (setting := update.data_storage_setting) and not _keeps_no_more(setting, call.data_storage_setting):
         raise ValueError(_not_looser(setting, call.data_storage_setting))
     if setting:
-        changes |= _stored_as(setting)
+        changes |= _stored_as(setting, call.data_storage_setting)
     if update.custom_attributes is not None:
         changes["custom_attributes"] = require_small({**(call.custom_attributes or {}), **update.custom_attributes})
     return changes
 
 
-def _stored_as(setting: DataStorageSetting) -> dict[str, Any]:
-    """The change to this setting; with basic attributes only, all transcripts are removed."""
-    return {"data_storage_setting": setting, **dict.fromkeys(TRANSCRIPTS if setting == "basic_attributes_only" else ())}
+def _stored_as(setting: DataStorageSetting, present: DataStorageSetting | None) -> dict[str, Any]:
+    """The change to this setting. Recordings and logs go with a stricter one, and with the strictest what was said."""
+    gone = {
+        "everything_except_pii": ARTEFACT_URLS,
+        "basic_attributes_only": ARTEFACT_URLS | TRANSCRIPTS | {"collected_dynamic_variables"},
+        present or "everything": frozenset(),
+    }
+    return {"data_storage_setting": setting, **dict.fromkeys(gone[setting])}
+
+
+def requires_scrubbing(call: Call, update: CallUpdate) -> bool:
+    """Whether what is stored of an ended call is to be without personal data once this update is made."""
+    return (update.data_storage_setting or call.data_storage_setting) == "everything_except_pii"
 
 
 def _not_looser(wanted: str, present: str | None) -> str:

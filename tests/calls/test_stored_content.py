@@ -23,7 +23,7 @@ SAID = TranscriptUpdate.model_validate(
 
 
 def over(**settings: object) -> CallRecord:
-    """The record of a call in which a card number was said, written down as often as it could be, and the call ended."""
+    """The record of a call that is over, in which a card number was said and written down as soon as it might be."""
     one = record(agent(webhook_events=EVENTS, **settings))
     one.answered(1_000)
     one.said(SAID)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from pydantic import TypeAdapter
@@ -19,12 +19,12 @@ def utterance(content: str, words: Sequence[tuple[str | None, float | None, floa
     return Utterance.model_validate({"role": "user", "content": content, "words": told})
 
 
-def items(*given: dict[str, object]) -> Sequence[dict[str, object]]:
+def items(*given: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     read = TypeAdapter(tuple[TranscriptItem, ...]).validate_python(given)
     return [item.model_dump(exclude_unset=True) for item in SCRUBBER.items(read)]
 
 
-def keys(digits: str) -> list[dict[str, object]]:
+def keys(digits: str) -> list[Mapping[str, object]]:
     return [{"role": "dtmf", "digit": digit} for digit in digits]
 
 
