@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -40,6 +41,7 @@ from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.stored_content import stored_content
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -57,6 +59,8 @@ from ari_agent.http_client import http_client
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
+from ari_agent.pii.personal_data import FindMore
+from ari_agent.pii.presidio import NEEDS_PRESIDIO, LazyPresidio
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
@@ -126,21 +130,24 @@ async def controller(
         store = await stack.enter_async_context(_opened_store(settings))
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
-        beside("retention of calls", _call_retention(store, artefacts, settings).run())
+        kept = RetentionDays(*settings.retention_days)
+        beside("retention of calls", CallRetention(store, artefacts, kept, now_ms=now_ms).run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
-        beside("webhook retention", _retention(store, settings).run())
+        days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
+        beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url)
+        find_more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url, find_more=find_more)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, find_more)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -175,6 +182,7 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     dial_guard: DialGuard
+    find_more: FindMore | None
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -313,6 +321,8 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,
+            needs_presidio=() if shared.find_more else NEEDS_PRESIDIO,
+            stored_content=partial(stored_content, find_more=shared.find_more),
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,
@@ -400,17 +410,6 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings) -> 
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms)
     store.outbox.on_added = delivery.wake
     return delivery
-
-
-def _call_retention(store: Store, artefacts: Artefacts, settings: Settings) -> CallRetention:
-    names = ("record", "transcript", "recording", "log")
-    days = RetentionDays(*(getattr(settings, f"{name}_retention_days") for name in names))
-    return CallRetention(store, artefacts, days, now_ms=now_ms)
-
-
-def _retention(store: Store, settings: Settings) -> Retention:
-    days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
-    return Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms)
 
 
 def _ari(settings: Settings) -> Ari:

@@ -198,6 +198,9 @@ class Settings(BaseSettings):
     webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
+    presidio_model: str = Field(
+        "", max_length=100, description="spaCy model for Presidio, which finds names and addresses; empty = not asked"
+    )
     record_retention_days: int = Field(
         0,
         ge=0,
@@ -298,6 +301,12 @@ class Settings(BaseSettings):
         """The folder of the SQLite file; where the database is a server, that of the default one."""
         url = self.database_url if self.database_url.startswith("sqlite") else default_database_url()
         return Path(url.partition(":///")[2].partition("?")[0]).absolute().parent
+
+    @property
+    def retention_days(self) -> tuple[int, int, int, int]:
+        """How long records, transcripts, recordings and logs are kept, in days; 0 = for ever."""
+        recordings, logs = self.recording_retention_days, self.log_retention_days
+        return self.record_retention_days, self.transcript_retention_days, recordings, logs
 
     @property
     def database_is_default(self) -> bool:

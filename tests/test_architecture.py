@@ -312,6 +312,7 @@ WAITING: Final = (
     "check.surroundings",
     "check.table",
     "check.trunks",
+    "pii.presidio",
     "api.*",
     "demo.*",
     "try_agent.line",
@@ -376,7 +377,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "artefacts": frozenset({"artefacts", "contract", "errors"}),
-    "pii": frozenset({"pii", "contract"}),
+    "pii": frozenset({"pii", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
@@ -439,7 +440,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "api": frozenset({"api", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}),
+    "api": frozenset({"api", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.
 

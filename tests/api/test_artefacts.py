@@ -181,6 +181,6 @@ async def test_a_call_that_is_deleted_or_kept_more_strictly_has_no_files(
     )
     await store.calls.save(call)
     assert (await api.get(url)).status == 200
-    assert (await api.session.request(method, path, json=body)).status == status
+    assert (await api.request(method, path, json=body)).status == status
     await refused(await api.get(url), 404)
     assert await artefacts.store.names("call_1") == []
