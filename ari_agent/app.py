@@ -40,6 +40,7 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
+from ari_agent.calls.scrubbed_recording import FINISHERS
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.stored_content import stored_content
 from ari_agent.calls.switchboard import Switchboard
@@ -52,6 +53,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
+from ari_agent.contract.recording import RecordingPlan
 from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
@@ -140,7 +142,8 @@ async def controller(
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
         find_more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
-        records = RecordWriter(store, account_webhook_url=settings.webhook_url, find_more=find_more)
+        webhook_url = settings.webhook_url
+        records = RecordWriter(store, account_webhook_url=webhook_url, artefacts=artefacts, find_more=find_more)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
@@ -260,6 +263,8 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
+        artefacts=shared.artefacts,
+        recording=RecordingPlan(settings.recording, settings.recording_beep_s),
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -357,7 +362,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store)
+    spool = Spool(settings.spool_folder, store, finishers=FINISHERS)
     try:
         left = await spool.start()
     except ConfigurationError as error:

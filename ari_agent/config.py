@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
+from ari_agent.contract.recording import Recording
 from ari_agent.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,12 @@ class Settings(BaseSettings):
     )
     link_lifetime_s: int = Field(
         86_400, ge=60, le=604_800, description="how long links are good that expire, in seconds (opt_in_signed_url)"
+    )
+    recording: Annotated[Recording, BeforeValidator(_lower)] = Field(
+        "off", description="what is recorded of calls whose number and agent do not say: off, on, agent_only"
+    )
+    recording_beep_s: int = Field(
+        0, ge=0, le=3600, description="seconds between tones that say that a call is recorded; 0 = there is none"
     )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(

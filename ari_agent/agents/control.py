@@ -4,6 +4,7 @@
                   {"event":"transfer","transfer":{"action":"bridge"}}    or `cancel`: of a warm transfer on its way
                   {"event":"hangup","hangup":{"q850_cause":16}}        `hangup` may be left out
                   {"event":"dtmf","dtmf":{"digits":"12#"}}
+                  {"event":"recording","recording":{"action":"pause"}}            or `resume`
                   {"event":"update","update":{"transcript":[{"role":"agent","content":"Hello."},...],
                                               "turntaking":"user_turn"}}     `turntaking` may be left out
     us -> agent   {"event":"transfer","transfer":{"status":"private_handoff","hears":"target","prompt":"..."}}
@@ -42,13 +43,17 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.recording import RecordingRequest
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
-REQUESTS: Final[Mapping[str, type[TransferRequest] | type[HangupRequest] | type[DtmfRequest]]] = {
+REQUESTS: Final[
+    Mapping[str, type[TransferRequest] | type[HangupRequest] | type[DtmfRequest] | type[RecordingRequest]]
+] = {
     "transfer": TransferRequest,
     "hangup": HangupRequest,
     "dtmf": DtmfRequest,
+    "recording": RecordingRequest,
 }
 """The model of each call control request, by the name of its event."""
 UPDATE: Final = "update"

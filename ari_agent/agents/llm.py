@@ -161,8 +161,22 @@ class LlmMetadata(_Received):
     metadata: dict[str, Any]
 
 
+class LlmRecording(_Received):
+    """Record silence from now on (`pause`), or end that (`resume`). No part of Retell's protocol."""
+
+    action: Literal["pause", "resume"]
+
+
 LlmMessage: TypeAlias = (
-    LlmConfig | LlmPong | LlmResponse | LlmInterrupt | LlmToolInvocation | LlmToolResult | LlmAgentConfig | LlmMetadata
+    LlmConfig
+    | LlmPong
+    | LlmResponse
+    | LlmInterrupt
+    | LlmToolInvocation
+    | LlmToolResult
+    | LlmAgentConfig
+    | LlmMetadata
+    | LlmRecording
 )
 
 _KINDS: Final[Mapping[str, type[_Received]]] = {
@@ -174,6 +188,7 @@ _KINDS: Final[Mapping[str, type[_Received]]] = {
     "tool_call_result": LlmToolResult,
     "update_agent": _UpdateAgentMessage,
     "metadata": LlmMetadata,
+    "recording": LlmRecording,
 }
 
 

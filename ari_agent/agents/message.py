@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
+from ari_agent.contract.recording import RecordingRequest
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AgentCorruptPayload
@@ -20,7 +21,7 @@ _MESSAGE_BYTES_BESIDE_AUDIO: Final = 64 * 1024
 MAX_MARK_NAME_CHARACTERS: Final = 1024
 
 
-ControlRequest: TypeAlias = TransferRequest | TransferDecision | HangupRequest | DtmfRequest
+ControlRequest: TypeAlias = TransferRequest | TransferDecision | HangupRequest | DtmfRequest | RecordingRequest
 """What an agent may ask of its call."""
 
 
@@ -62,7 +63,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call control request of the agent: transfer, hang up, send DTMF, or go on with a transfer or cancel it."""
+    """A call control request of the agent: transfer, hang up, DTMF, pause the recording, go on with a transfer."""
 
     request: ControlRequest
 

@@ -64,6 +64,9 @@ class Switchboard(Protocol):
             ValueError: the change is not allowed; the text says why.
         """
 
+    def pause_recording(self, call_id: str, paused: bool) -> None:
+        """Record silence of a call, or end that. Raises CallNotRecorded if nothing of it is recorded."""
+
     def live(self) -> Sequence[LiveCall]:
         """Return the calls that have not ended."""
 

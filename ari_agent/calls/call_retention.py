@@ -1,7 +1,8 @@
 """Forgets calls and chats when their time is up: their records, or their transcripts, recordings and logs alone.
 
 A few at a time, the files before the rows: what is left by a process that dies meanwhile is found again by its row.
-Files without a record, as a call leaves that was deleted while its recording grew, go when they are a day old.
+Files without a record, as a call leaves that was deleted while its recording grew, go when they are a day old; so do
+those that the call's data_storage_setting excludes, if they could not be removed when it ended.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final, Protocol
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.calls.scrubbed_recording import UNSCRUBBED
 from ari_agent.errors import ArtefactError, StoreError
 from ari_agent.store.call_parts import EXTENSIONS, CallPart
 from ari_agent.store.call_records import DAY_MS
@@ -158,8 +160,15 @@ class CallRetention:
     async def _remove_if_orphaned(self, names: Sequence[ArtefactName]) -> int:
         if not names or not await self._store.calls.count():
             return 0  # a database that is empty says nothing of what was recorded
-        known = await self._store.calls.known({name.call_id for name in names})
-        orphans = [name for name in names if name.call_id not in known]
+        settings = await self._store.calls.settings({name.call_id for name in names})
+        orphans = [name for name in names if not _may_stay(name, settings)]
         if orphans:
             await self._artefacts.store.delete(orphans)
         return len(orphans)
+
+
+def _may_stay(name: ArtefactName, settings: Mapping[str, str | None]) -> bool:
+    """Whether a file belongs to a call, and is none that its data_storage_setting excludes."""
+    if name.call_id not in settings or settings[name.call_id] == "basic_attributes_only":
+        return False
+    return settings[name.call_id] != "everything_except_pii" or name.file not in UNSCRUBBED

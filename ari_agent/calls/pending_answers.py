@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ari_agent.calls.call_requests import AnsweredRequest
+from ari_agent.errors import AriAgentError, AsteriskError, CallError
 
 
 class PendingAnswers:
@@ -23,6 +25,14 @@ class PendingAnswers:
         """Answer every request that still waits with this error."""
         for waiting in tuple(self._waiting):
             answer(waiting, error)
+
+
+async def attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
+    """Do what was asked for, and tell whoever asked why it cannot be done."""
+    try:
+        await work
+    except (CallError, AsteriskError) as error:
+        refuse(error)
 
 
 def answer(future: asyncio.Future[Any], outcome: object) -> None:

@@ -67,7 +67,6 @@ class PhoneCall(CallSession):
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
         self._leg = CallerLeg(services.ari, app=services.app, call_id=call_id, channel_id=channel_id)
         self._sip = SipHeaders()
-        self._number: PhoneNumber | None = None
         self._agent_of_call: Agent | None = None
         self._transferee: CallerIdentity | None = None
         self._digits = Digits(self._leg.send_dtmf)
@@ -100,6 +99,7 @@ class PhoneCall(CallSession):
             wheel=self._services.wheel,
             on_event=self.post,
             new_agent=self._services.new_agent_leg,
+            record_to=self._files.open_recording,
         )
         self.media = media
         return media

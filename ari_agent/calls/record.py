@@ -193,6 +193,10 @@ class CallRecord:
         if latency:
             self._change(latency=latency)
 
+    def left_behind(self, links: Mapping[str, str | None]) -> None:
+        """Note the links to files of this call, by the field of the call object."""
+        self._change(**links)
+
     def pressed(self, digit: str) -> None:
         """Note in the transcript that the caller pressed a key."""
         self._transcript.press(digit)

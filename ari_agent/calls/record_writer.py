@@ -9,7 +9,10 @@ from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.calls.call_files import links_of_abandoned
 from ari_agent.calls.record import CallRecord, is_bridged
+from ari_agent.calls.scrubbed_recording import kept_recordings
 from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -25,15 +28,23 @@ _RETRY_S: Final = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 class RecordWriter:
-    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own.
+    """Stores the records of all calls. account_webhook_url: for agents without a URL of their own. artefacts:
+    the files of calls, to which records of an earlier run have no links yet. find_more: finds personal data that is
+    not recognised by rules.
 
-    find_more: finds personal data that is not recognised by rules.
     left_bridged: records of an earlier run whose caller and transfer target may still talk with each other; who takes
     one over removes it.
     """
 
-    def __init__(self, store: Store, *, account_webhook_url: str | None, find_more: FindMore | None = None) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        *,
+        account_webhook_url: str | None,
+        artefacts: Artefacts | None = None,
+        find_more: FindMore | None = None,
+    ) -> None:
+        self._store, self._artefacts = store, artefacts
         self._find_more = find_more
         self._account_webhook_url = account_webhook_url
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
@@ -66,19 +77,22 @@ class RecordWriter:
         del record.owed[: len(owed)]
         return True
 
-    async def prepare_end(self, record: CallRecord) -> None:
-        """Find out what may be stored of what was said, beside the event loop; `ended` comes next."""
+    async def prepare_end(self, record: CallRecord, now_ms: int, *, heard_to_its_end: bool = True) -> None:
+        """Find out what may be stored of what was said, and of the recording; `ended` comes next.
+
+        heard_to_its_end: False where the end of what was said died with an earlier run.
+        """
         content, categories = record.content, record.recovery.pii_categories
         try:
             stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
         except Exception:  # whatever is wrong with it: what was not scrubbed must not be stored
-            log.exception(
-                "personal data was not removed: nothing of the content is stored",
-                extra={"call_id": record.call.call_id},
-            )
-            record.fault("Personal data could not be removed, so nothing of what was said is stored")
+            log.exception("personal data was not found", extra={"call_id": record.call.call_id})
+            record.fault("Personal data could not be looked for, and what was to be stored without it is not stored")
             stored = no_content(content)
         record.keep(stored)
+        if self._artefacts:
+            heard = stored.heard if heard_to_its_end else None
+            record.left_behind(await kept_recordings(self._artefacts, content, categories, heard, now_ms=now_ms))
 
     async def save_for_certain(self, record: CallRecord) -> None:
         """Store the last state of a record, trying for about a minute."""
@@ -103,12 +117,14 @@ class RecordWriter:
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
             account_url = self._account_webhook_url
             record = CallRecord(call, agent=agent, account_webhook_url=account_url, recovery=recovery)
+            if self._artefacts:
+                record.left_behind(await links_of_abandoned(self._artefacts, call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
                 continue
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
-            await self.prepare_end(record)
+            await self.prepare_end(record, now_ms, heard_to_its_end=False)
             record.ended(no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
             await self.save_for_certain(record)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})

@@ -20,10 +20,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar, Final
 
+from ari_agent.calls.call_files import CallFiles
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
@@ -48,7 +49,7 @@ from ari_agent.calls.media.call_media import (
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.pending_answers import PendingAnswers, answer
+from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue
@@ -61,18 +62,19 @@ from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import (
     AgentError,
     AgentNotUsable,
     AriAgentError,
-    AsteriskError,
     CallError,
     CallNotOngoing,
     ChannelGone,
     NoPhoneLine,
 )
 from ari_agent.routing.agent_choice import engine_for_call
+from ari_agent.routing.recording_choice import recording_of_call
 from ari_agent.routing.variables import personal_engine
 
 _PARTING_S: Final = 2.0  # a record waits no longer for caller and agent to be let go: Asterisk may stall
@@ -103,6 +105,8 @@ class CallSession(ABC):
         self._timers: list[asyncio.TimerHandle] = []
         self._transcript = TranscriptWriter(on_due=lambda: self.post(TranscriptDue()), save=self._save)
         self._record: CallRecord | None = None
+        self._number: PhoneNumber | None = None
+        self._files = CallFiles(call_id, services.artefacts)
         # The agent has ended the call while the caller still rang, or was away in a transfer.
         self._deferred_teardown: Teardown | None = None
         self._teardown = Teardown(DisconnectionReason.ERROR_UNKNOWN, continues_in_dialplan=True)
@@ -201,6 +205,7 @@ class CallSession(ABC):
             no_audio_after_s=self._services.no_audio_after_s,
             agent=agent,
             call=call,
+            recording=recording_of_call(agent, self._number, self._services.recording),
         )
 
     def _variables(self) -> Mapping[str, str]:
@@ -298,10 +303,10 @@ class CallSession(ABC):
     # What the agent and the API ask for.
 
     async def _agent_sends_dtmf(self, event: DtmfAsked) -> None:
-        await _attempt(self._send_dtmf(event.request), lambda why: self._command(ControlFailed("dtmf", str(why))))
+        await attempt(self._send_dtmf(event.request), lambda why: self._command(ControlFailed("dtmf", str(why))))
 
     async def _api_sends_dtmf(self, event: DtmfRequested) -> None:
-        await _attempt(self._send_dtmf(event.request), lambda why: answer(event.answer, why))
+        await attempt(self._send_dtmf(event.request), lambda why: answer(event.answer, why))
         answer(event.answer, None)  # unless it has one
 
     async def _send_dtmf(self, _: DtmfRequest) -> None:
@@ -312,11 +317,11 @@ class CallSession(ABC):
         def tell(outcome: TransferOutcome) -> None:
             self._command(TransferResult(outcome))
 
-        await _attempt(self._begin_transfer(event.request, tell), lambda why: tell(failed(str(why))))
+        await attempt(self._begin_transfer(event.request, tell), lambda why: tell(failed(str(why))))
 
     async def _api_transfers(self, event: TransferRequested) -> None:
         beginning = self._begin_transfer(event.request, lambda outcome: answer(event.answer, outcome))
-        await _attempt(beginning, lambda why: answer(event.answer, why))
+        await attempt(beginning, lambda why: answer(event.answer, why))
 
     async def _begin_transfer(self, _: TransferRequest, tell: TellOutcome) -> None:
         """Transfer the caller; `tell` gets the outcome once it is known. Raises CallError where it is not allowed."""
@@ -406,11 +411,14 @@ class CallSession(ABC):
                 await self._handle(event)  # the last words
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
-        if self._record and teardown.reason:
-            self._record.measured(self.media.latency if self.media else None)
-            await self._services.records.prepare_end(self._record)
-            self._record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            await self._services.records.save_for_certain(self._record)
+        if record := self._record:
+            record.left_behind(links := await self._files.finish(record.call, self._services.now_ms()))
+            if teardown.reason:
+                record.measured(self.media.latency if self.media else None)
+                await self._services.records.prepare_end(record, ended_ms)
+                record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
+            if teardown.reason or links:
+                await self._services.records.save_for_certain(record)
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:
@@ -440,11 +448,3 @@ class CallSession(ABC):
         ShuttingDown: _shutting_down,
         MaxDurationReached: _max_duration_reached,
     }
-
-
-async def _attempt(work: Awaitable[None], refuse: Callable[[AriAgentError], None]) -> None:
-    """Do what was asked for, and tell whoever asked why it cannot be done."""
-    try:
-        await work
-    except (CallError, AsteriskError) as error:
-        refuse(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import CallerTransfers
 from ari_agent.calls.concurrency_slots import Slots
@@ -16,6 +17,7 @@ from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, Media
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -40,6 +42,7 @@ class SessionDependencies:
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
     """
 
     ari: Ari
@@ -58,6 +61,8 @@ class SessionDependencies:
     trunks: TrunkSync | None = None
     caller_transfers: CallerTransfers = "refuse"
     no_audio_after_s: float = NO_AUDIO_AFTER_S
+    artefacts: Artefacts | None = None
+    recording: RecordingPlan = NOT_RECORDED
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

@@ -62,10 +62,9 @@ def stored_content(
     if call.data_storage_setting == "basic_attributes_only":
         return no_content(call)
     is_replaced = call.data_storage_setting == "everything_except_pii"
-    if is_replaced and categories is None:
-        categories = BUILT_IN
-    if categories is None:
-        return StoredContent({})
+    if not is_replaced and categories is None:
+        return StoredContent({}, None)
+    categories = BUILT_IN if categories is None else categories
     recognizer = Recognizer(categories, regions_of((call.from_number, call.to_number)), find_more)
     scrubber = Scrubber(recognizer)
     changes: dict[str, Any] = {}
@@ -82,9 +81,12 @@ def stored_content(
         for key in STRUCTURED:
             if (value := getattr(call, key)) is not None:
                 changes[key] = scrubber.json_value(value)
-    return StoredContent(changes, speech.heard)
+    # Of a call without a transcript nobody knows what was said in it.
+    return StoredContent(changes, speech.heard if call.transcript_object else None)
 
 
 def no_content(call: Call) -> StoredContent:
-    """Return what is stored of a call whose content must not be: nothing of it."""
+    """Return what is stored of a call that cannot be scrubbed, or must not be stored: nothing but by `everything`."""
+    if call.data_storage_setting in {None, "everything"}:
+        return StoredContent({}, None)
     return StoredContent({key: None for key in CONTENT if getattr(call, key) is not None}, None)

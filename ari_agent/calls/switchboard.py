@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
 from ari_agent.asterisk.names import call_of_media_channel, call_of_target_channel
 from ari_agent.calls.adopted_call import AdoptedCall
+from ari_agent.calls.call_files import CallNotRecorded
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -297,6 +298,18 @@ class Switchboard:
             ValueError: a field cannot be changed so; the message begins with its name, and nothing is changed.
         """
         await self._ask(call_id, lambda answer: UpdateRequested(update, answer))
+
+    def pause_recording(self, call_id: str, paused: bool) -> None:
+        """Record silence of a call from now on, or end that.
+
+        Raises:
+            UnknownCall: no live call has this id.
+            CallNotOngoing: it has ended.
+            CallNotRecorded: nothing of it is recorded, or not yet.
+        """
+        media = self._session(call_id).media
+        if media is None or not media.pause_recording(paused, asked_by="api"):
+            raise CallNotRecorded(call_id)
 
     async def _ask(self, call_id: str, request: Callable[[asyncio.Future[_Answer]], AnsweredRequest]) -> _Answer:
         """Post a request to a call and wait for its answer. request: made with the future that gets the answer."""

@@ -23,6 +23,7 @@ from ari_agent.agents.llm import (
     LlmAgentConfig,
     LlmInterrupt,
     LlmMetadata,
+    LlmRecording,
     LlmResponse,
     LlmToolInvocation,
     LlmToolResult,
@@ -258,7 +259,7 @@ class ChatSession:
         if self.record.is_full:
             await self._end(ChatStatus.ENDED)
 
-    async def _of_calls(self, message: LlmAgentConfig | LlmMetadata) -> None:
+    async def _of_calls(self, message: LlmAgentConfig | LlmMetadata | LlmRecording) -> None:
         self._log.debug("text agent sent %s, which means nothing in a chat", type(message).__name__)
 
     async def _agent_gone(self, event: LlmDisconnected) -> None:
@@ -324,5 +325,6 @@ class ChatSession:
         LlmToolResult: _tool_used,
         LlmAgentConfig: _of_calls,
         LlmMetadata: _of_calls,
+        LlmRecording: _of_calls,
         LlmDisconnected: _agent_gone,
     }

@@ -33,6 +33,7 @@ from ari_agent.contract.parsing.model import (
     Strings,
     UpToTwo,
 )
+from ari_agent.contract.recording import BeepInterval, Recording
 from ari_agent.contract.response_engine import (
     AUTH_TOKEN,
     AudioWebsocketEngine,
@@ -128,6 +129,8 @@ class AgentSettings(CommonSettings):
 
     webhook_events: Many[AgentWebhookEvent] | None = DEFAULT_WEBHOOK_EVENTS
 
+    recording: Recording | None = Field(default=None, description="null: as ARI_AGENT_RECORDING says")
+    recording_beep_s: BeepInterval | None = Field(default=None, description="null: as ARI_AGENT_RECORDING_BEEP_S says")
     data_storage_setting: DataStorageSetting = "everything"
     post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None

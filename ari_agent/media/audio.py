@@ -126,6 +126,13 @@ LINEAR_16K: Final = SampleFormat(bytes, bytes, is_quiet_linear, bytes(4), sample
 """s16le at 16 kHz."""
 
 
+def mix(first: bytes, second: bytes, of: SampleFormat = ULAW) -> bytes:
+    """Return the sum of two pieces of equal length, clipped at full scale. ValueError when the lengths differ."""
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} bytes cannot be mixed with {len(second)}")
+    return of.from_linear(audioop.add(of.to_linear(first), of.to_linear(second), 2))
+
+
 def fade_out(audio: bytes, of: SampleFormat = ULAW, *, over_units: int = 40) -> bytes:
     """Return the same audio with its last `over_units` falling to silence, so that its end does not click.
 

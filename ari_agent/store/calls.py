@@ -227,12 +227,13 @@ class Calls:
         statement = select(calls.c.call_id).where(condition, calls.c.call_status.not_in(UNFINISHED)).limit(limit)
         return [row.call_id for row in await self._database.rows(statement)]
 
-    async def known(self, call_ids: Collection[str]) -> Collection[str]:
-        """Return those of these ids that are of calls with a record."""
+    async def settings(self, call_ids: Collection[str]) -> Mapping[str, str | None]:
+        """Return the data_storage_setting of those of these ids that are of calls with a record."""
 
-        def find(connection: Connection) -> Collection[str]:
+        def find(connection: Connection) -> Mapping[str, str | None]:
             wanted = among(connection, calls.c.call_id, list(call_ids))
-            return set(connection.execute(select(calls.c.call_id).where(wanted)).scalars())
+            chosen = select(calls.c.call_id, calls.c.data_storage_setting).where(wanted)
+            return {row.call_id: row.data_storage_setting for row in connection.execute(chosen)}
 
         return await self._database.read(find)
 

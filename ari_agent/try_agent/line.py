@@ -145,6 +145,7 @@ class _NotedOutput:
     def __init__(self, output: CallerOutput, wire: WireLog) -> None:
         self._output, self._wire = output, wire
         self.mark, self.clear, self.tell = output.mark, output.clear, output.tell
+        self.pause_recording = output.pause_recording
 
     @property
     def shows_updates(self) -> bool:

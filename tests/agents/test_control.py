@@ -16,7 +16,7 @@ from ari_agent.agents.control import (
     transfer_progress,
     voicemail_notice,
 )
-from ari_agent.agents.message import Asked, CallFacts, Refused, TranscriptMessage
+from ari_agent.agents.message import Asked, CallFacts, ControlRequest, Refused, TranscriptMessage
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.contract.call_control import (
@@ -27,6 +27,7 @@ from ari_agent.contract.call_control import (
     VoicemailNotice,
 )
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.recording import RecordingRequest
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 from tests.agents.test_message import JSON
@@ -46,11 +47,11 @@ from tests.agents.test_message import JSON
         ("hangup", {"q850_cause": 34}, HangupRequest(q850_cause=34)),
         ("hangup", {}, HangupRequest(q850_cause=16)),
         ("dtmf", {"digits": "12#"}, DtmfRequest(digits="12#")),
+        ("recording", {"action": "pause"}, RecordingRequest(action="pause")),
+        ("recording", {"action": "resume", "why": "card"}, RecordingRequest(action="resume")),
     ],
 )
-def test_call_control_is_read(
-    event: str, body: object, wanted: TransferRequest | TransferDecision | HangupRequest | DtmfRequest
-) -> None:
+def test_call_control_is_read(event: str, body: object, wanted: ControlRequest) -> None:
     assert read_request(event, {"event": event, event: body}) == Asked(wanted)
 
 
@@ -67,6 +68,8 @@ def test_hangup_needs_no_body() -> None:
         ("transfer", "now", "object"),
         ("hangup", {"q850_cause": 128}, "q850_cause"),
         ("dtmf", {"digits": "call me"}, "digits"),
+        ("recording", {"action": "stop"}, "action"),
+        ("recording", {}, "action"),
     ],
 )
 def test_what_cannot_be_done_says_which_field_was_wrong(event: str, body: object, named: str) -> None:

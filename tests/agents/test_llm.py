@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from ari_agent.agents.llm import (
     LlmConfig,
     LlmInterrupt,
     LlmMetadata,
+    LlmRecording,
     LlmResponse,
     LlmToolResult,
     PressDigits,
@@ -209,6 +211,14 @@ def test_metadata_is_an_object_and_stays_as_it_is() -> None:
     assert message == LlmMetadata(metadata=given)
     with pytest.raises(AgentCorruptPayload):
         parse_llm_message('{"response_type":"metadata","metadata":"text"}')
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_a_recording_is_paused_and_resumed(action: Literal["pause", "resume"]) -> None:
+    message = parse_llm_message(json.dumps({"response_type": "recording", "action": action}))
+    assert message == LlmRecording(action=action)
+    with pytest.raises(AgentCorruptPayload):
+        parse_llm_message('{"response_type":"recording","action":"stop"}')
 
 
 def test_a_tool_whose_success_is_not_reported_has_not_failed() -> None:

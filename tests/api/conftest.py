@@ -74,6 +74,9 @@ class Board:
     async def update_call(self, call_id: str, update: LiveCallUpdate) -> None:
         self._take(call_id, update)
 
+    def pause_recording(self, call_id: str, paused: bool) -> None:
+        self._take(call_id, paused)
+
     def _take(self, call_id: str, request: object) -> None:
         if self.trouble:
             raise self.trouble

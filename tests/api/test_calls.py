@@ -222,6 +222,15 @@ async def test_a_destination_that_could_inject_is_refused(api: Api, board: Board
     assert board.asked == []
 
 
+@pytest.mark.parametrize(("action", "paused"), [("pause", True), ("resume", False)])
+async def test_a_recording_is_paused_and_resumed(
+    api: Api, board: Board, live: OneCall, action: str, paused: bool
+) -> None:
+    assert (await api.post(f"/v2/{action}-recording/{live.call_id}")).status == 204
+    assert board.asked == [(live.call_id, paused)]
+    assert "not found" in await refused(await api.post(f"/v2/{action}-recording/call_unknown"), 422)
+
+
 async def test_digits_are_sent(api: Api, board: Board, live: OneCall) -> None:
     assert (await api.post(f"/v2/send-dtmf/{live.call_id}", json={"digits": "12#"})).status == 204
     assert board.asked == [(live.call_id, DtmfRequest(digits="12#"))]

@@ -14,14 +14,22 @@ import json
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 import uvloop
 
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.media.call_media import AgentReady, MediaEvent, MediaSpec
 from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.media.recording_file import STEREO_FILE, filler_of
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.media.socket import RtpPorts
+from ari_agent.media.wave_file import WaveFormat
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 
 _DIALLED_AT_ONCE = 50
@@ -36,11 +44,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rtp-step", type=int, default=2, help="from one call's port to the next")
     parser.add_argument("--peer-port", type=int, default=40000, help="the UDP port that the load comes from")
     parser.add_argument("--agent-url", default="ws://127.0.0.1:9300/")
+    parser.add_argument("--record", type=Path, help="folder; every call is recorded into it")
     parser.add_argument("--event-loop", choices=["uvloop", "asyncio"], default="uvloop")
     return parser.parse_args()
 
 
-def _spec(number: int, engine: AudioWebsocketEngine) -> MediaSpec:
+def _spec(number: int, engine: AudioWebsocketEngine, recording: RecordingPlan) -> MediaSpec:
     return MediaSpec(
         call_id=f"call_{number:032x}",
         from_number="+15551230000",
@@ -51,6 +60,7 @@ def _spec(number: int, engine: AudioWebsocketEngine) -> MediaSpec:
         metadata=None,
         end_call_after_silence_ms=3_600_000,
         allow_user_dtmf=True,
+        recording=recording,
     )
 
 
@@ -83,8 +93,24 @@ async def _run(arguments: argparse.Namespace) -> None:
         else:
             print(f"# {event}", flush=True)
 
+    spool, recording = None, NOT_RECORDED
+    if arguments.record:
+        spool, recording = Spool(arguments.record / "spool", ArtefactStore(str(arguments.record))), RecordingPlan("on")
+        await spool.start()
+
+    def open_recording(number: int, of: WaveFormat) -> Callable[[bytes], None]:
+        file = spool.open(f"call_{number:032x}", STEREO_FILE, filler=filler_of(of)) if spool else None
+        return file.append if file else lambda _: None
+
     sessions = [
-        MediaSession(_spec(number, engine), rtp=ports, wheel=wheel, on_event=note) for number in range(arguments.calls)
+        MediaSession(
+            _spec(number, engine, recording),
+            rtp=ports,
+            wheel=wheel,
+            on_event=note,
+            record_to=partial(open_recording, number),
+        )
+        for number in range(arguments.calls)
     ]
     for number, session in enumerate(sessions):
         await session.open()
@@ -103,6 +129,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     for session in sessions:
         totals.update({name: value for name, value in asdict(session.stats).items() if isinstance(value, int)})
     await asyncio.gather(*(session.close() for session in sessions))
+    if spool:
+        await spool.close()
+        totals["lost_bytes"] = spool.lost_bytes
     report = {"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}
     print(json.dumps(report), file=sys.stderr)
 

@@ -17,6 +17,7 @@ from ari_agent.contract.call_control import (
     VoicemailNotice,
 )
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.recording import RecordingRequest
 from ari_agent.contract.transcript import TranscriptUpdate, Utterance
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
 
@@ -66,6 +67,17 @@ class SendDtmf(Message):
 
     event: Literal["dtmf"]
     dtmf: DtmfRequest
+
+
+class Recording(Message):
+    """The agent pauses the recording of the call, which is silent until it is resumed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"event": "recording", "recording": {"action": "pause"}}]}
+    )
+
+    event: Literal["recording"]
+    recording: RecordingRequest
 
 
 class Update(Message):
@@ -149,6 +161,7 @@ FROM_AGENT: Final[Mapping[str, type[BaseModel]]] = {
     "transfer": Transfer,
     "hangup": Hangup,
     "dtmf": SendDtmf,
+    "recording": Recording,
     "update": Update,
     "event_type update": RetellUpdate,
 }

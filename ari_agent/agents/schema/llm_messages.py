@@ -14,6 +14,7 @@ from ari_agent.agents.llm import (
     LlmConfig,
     LlmInterrupt,
     LlmMetadata,
+    LlmRecording,
     LlmResponse,
     LlmToolInvocation,
     LlmToolResult,
@@ -130,6 +131,14 @@ class Metadata(LlmMetadata):
     response_type: Literal["metadata"]
 
 
+class Recording(LlmRecording):
+    """Pauses the recording of the call, which is silent until it is resumed. No part of Retell's protocol."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"response_type": "recording", "action": "pause"}]})
+
+    response_type: Literal["recording"]
+
+
 class Ping(Message):
     """Sent every two seconds to a server that asked for `auto_reconnect`. timestamp: milliseconds since 1970."""
 
@@ -196,6 +205,7 @@ FROM_AGENT: Final = MessageTable(
         "tool_call_result": ToolCallResult,
         "update_agent": UpdateAgent,
         "metadata": Metadata,
+        "recording": Recording,
     },
     default="response",
     title="The custom-LLM websocket: messages from an agent's server",

@@ -22,16 +22,16 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, assert_never
+from typing import Any, Final, assert_never
 
 import aiohttp
-from pydantic import ValidationError
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import (
     LlmAgentConfig,
     LlmInterrupt,
     LlmMetadata,
+    LlmRecording,
     LlmResponse,
     LlmToolInvocation,
     LlmToolResult,
@@ -47,6 +47,7 @@ from ari_agent.agents.llm_connection import (
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
+from ari_agent.calls.dialogue.asked_of_call import digits_asked, transfer_asked
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
 from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.dialogue.orders import (
@@ -91,9 +92,9 @@ from ari_agent.calls.media.commands import (
     Voicemail,
 )
 from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.parsing.explain import explain
+from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
@@ -344,9 +345,9 @@ class TextAgentLeg:
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
             case Transfer(number, shows_caller):
-                self._transfer(number, "sip_invite" if shows_caller else "sip_refer")
+                self._ask_call(transfer_asked(number, shows_caller=shows_caller))
             case Press(digits):
-                self._press(digits)
+                self._ask_call(digits_asked(digits))
 
     # orders to the agent's server
 
@@ -380,22 +381,15 @@ class TextAgentLeg:
 
     # orders to the call
 
-    def _transfer(self, number: str, mode: Literal["sip_invite", "sip_refer"]) -> None:
-        try:
-            request = TransferRequest(to=number, mode=mode, show_transferee_as_caller=mode == "sip_invite")
-        except ValidationError as error:
-            why = explain(error, {"to": number}, root="transfer_number")
-            self._feed(events.TransferEnded(TransferOutcome(status="failed", message=why)))
+    def _ask_call(self, asked: TransferAsked | DtmfAsked | Event) -> None:
+        if isinstance(asked, TransferAsked | DtmfAsked):
+            self._on_event(asked)
         else:
-            self._on_event(TransferAsked(request))
+            self._feed(asked)
 
-    def _press(self, digits: str) -> None:
-        try:
-            request = DtmfRequest(digits=digits)
-        except ValidationError as error:
-            self._feed(events.DigitsRefused(explain(error, {"digits": digits}, root="digit_to_press")))
-        else:
-            self._on_event(DtmfAsked(request))
+    def _pause_recording(self, action: str) -> None:
+        if not self._output.pause_recording(action == PAUSE):
+            log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra={"call_id": self._spec.call_id})
 
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""
@@ -427,6 +421,8 @@ class TextAgentLeg:
                 self._feed(events.AgentConfigured(event))
             case LlmMetadata(metadata=metadata):
                 self._output.tell("metadata", _json({"event_type": "metadata", "metadata": metadata}))
+            case LlmRecording(action=action):
+                self._pause_recording(action)
             case LlmReconnected():
                 self._feed(events.AgentReconnected())
             case LlmDisconnected(error=None):

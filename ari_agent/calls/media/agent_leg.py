@@ -33,6 +33,9 @@ class CallerOutput(Protocol):
     def tell(self, event: str, message: bytes) -> None:
         """Show `update` or `metadata` on the user's screen. message: the whole message as JSON text."""
 
+    def pause_recording(self, paused: bool) -> bool:
+        """Record silence from now on, or end that. False: the call is not recorded."""
+
     @property
     def shows_updates(self) -> bool:
         """Whether the user has a screen that asked for `update` messages."""

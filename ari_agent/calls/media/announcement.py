@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
 import numpy as np
 
-from ari_agent.media.audio import linear_to_ulaw
+from ari_agent.media.audio import FRAME_UNITS, SampleFormat, linear_to_ulaw
 from ari_agent.media.resampler import Resampler
 
 SPEECH_HZ: Final = 16_000
@@ -18,6 +19,10 @@ _CUE_HZ: Final = (660.0, 880.0)
 _CUE_NOTE_MS: Final = 120
 _CUE_LEVEL: Final = 0.15  # of full scale
 _EDGE_MS: Final = 10
+
+_BEEP_HZ: Final = 1400.0  # for 200 ms: the warning tone of telephone recorders, 1260 to 1540 Hz (FCC, 1948)
+_BEEP_FRAMES: Final = 10
+_BEEP_LEVEL: Final = 0.1
 
 
 def in_encoding(pcm: bytes, *, encoding: str, rate_hz: int) -> bytes:
@@ -44,3 +49,13 @@ def connected_cue() -> bytes:
     notes = [np.sin(2 * np.pi * pitch_hz * time_s) * np.minimum(1.0, edge) for pitch_hz in _CUE_HZ]
     pcm: bytes = np.rint(np.concatenate(notes) * _CUE_LEVEL * 32767).astype("<i2").tobytes()
     return pcm
+
+
+def recording_beep(of: SampleFormat) -> Sequence[bytes]:
+    """Return the frames of 20 ms of the tone that says that a call is recorded, in this format."""
+    frame_samples = FRAME_UNITS * of.samples_per_unit
+    samples = _BEEP_FRAMES * frame_samples
+    edge = np.minimum(np.arange(samples), np.arange(samples)[::-1]) / (_EDGE_MS * of.rate_hz / 1000)
+    tone = np.sin(2 * np.pi * _BEEP_HZ * np.arange(samples) / of.rate_hz) * np.minimum(1.0, edge)
+    pcm = np.rint(tone * _BEEP_LEVEL * 32767).astype("<i2")
+    return [of.from_linear(frame.tobytes()) for frame in pcm.reshape(_BEEP_FRAMES, frame_samples)]

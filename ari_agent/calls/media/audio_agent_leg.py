@@ -64,6 +64,7 @@ from ari_agent.calls.media.commands import (
 )
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
+from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE, RecordingRequest
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.errors import AgentCorruptPayload, AgentError
@@ -253,6 +254,9 @@ class AudioAgentLeg:
                 self._on_event(TransferDecided(request))
             case DtmfRequest():
                 self._on_event(DtmfAsked(request))
+            case RecordingRequest(action=action):
+                if not self._output.pause_recording(action == PAUSE):
+                    self._send_control(refusal("recording", NOTHING_TO_PAUSE))
             case _:
                 assert_never(request)
 

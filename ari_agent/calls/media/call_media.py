@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
@@ -33,7 +34,8 @@ class MediaSpec:
     answer the caller's side may send no audio at all, 0 for ever. drain_limit_s: how long an agent's last words may
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
-    listens_to_greeting: it is to be found out whether a human or a machine has answered.
+    listens_to_greeting: it is to be found out whether a human or a machine has answered. recording: what of the call is
+    recorded.
     """
 
     call_id: str
@@ -52,6 +54,7 @@ class MediaSpec:
     listens_to_greeting: bool = False
     agent: Agent | None = None
     call: Call | None = None
+    recording: RecordingPlan = NOT_RECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,14 @@ class GreetingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingPaused:
+    """Silence is recorded from now on in place of both sides; or that is over. asked_by: who wanted it."""
+
+    paused: bool
+    asked_by: Literal["agent", "api"]
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
     """The front end of a web call sent what its protocol does not allow.
 
@@ -176,6 +187,7 @@ MediaEvent: TypeAlias = (
     | AudioFromElsewhere
     | AudioAgain
     | GreetingHeard
+    | RecordingPaused
     | FrontEndCorrupt
 )
 

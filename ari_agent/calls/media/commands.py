@@ -40,7 +40,9 @@ class CallerBack:
 
 @dataclass(frozen=True, slots=True)
 class TargetListens:
-    """The target of a transfer hears an audio agent and is heard by it, alone or with the caller."""
+    """The target of a transfer hears an audio agent and is heard by it. with_caller: and the caller too."""
+
+    with_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,23 @@ The media half goes on without an agent until `close`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats, RecordingPaused
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.contract.call import Latency
+from ari_agent.media.wave_file import WaveFormat
+
+log = logging.getLogger(__name__)
+
+OpenRecording: TypeAlias = Callable[[WaveFormat], Callable[[bytes], None]]
+"""Opens the recording of one call, with its header, and returns what appends audio to it without waiting."""
 
 _DRAIN_POLL_S: Final = 0.02
 
@@ -49,7 +56,7 @@ class MediaHalf(CallerOutput):
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
         self._started_s: float | None = None
-        self._is_away = False
+        self._is_away = self._is_recording_paused = False
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = asyncio.Event()
 
@@ -94,6 +101,15 @@ class MediaHalf(CallerOutput):
             self._started_s = self._loop.time()
             self._start_audio()
             self._agent.start()
+
+    def pause_recording(self, paused: bool, *, asked_by: Literal["agent", "api"] = "agent") -> bool:
+        """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
+        is_recorded = self._pause_recording(paused)
+        if is_recorded and paused is not self._is_recording_paused:
+            self._is_recording_paused = paused
+            log.info("recording %s", "paused" if paused else "resumed", extra={"call_id": self._spec.call_id})
+            self._on_event(RecordingPaused(paused, asked_by))
+        return is_recorded
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
@@ -161,6 +177,10 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _mute(self, muted: bool) -> None:
         """Let the agent hear silence if muted, otherwise the caller again."""
+
+    @abstractmethod
+    def _pause_recording(self, paused: bool) -> bool:
+        """Record silence from now on, or end that. False: the call is not recorded."""
 
     @abstractmethod
     def _has_unplayed_audio(self) -> bool:

@@ -12,21 +12,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ari_agent.calls.media.agent_leg import NewAgentLeg
-from ari_agent.calls.media.announcement import duration_s, in_encoding
+from ari_agent.calls.media.announcement import duration_s, in_encoding, recording_beep
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.commands import CallerBack, Command, TargetListens
 from ari_agent.calls.media.greeting_tap import GreetingTap
-from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
-from ari_agent.media.line import line_for
+from ari_agent.media.line import Line, line_for
+from ari_agent.media.recorded_bridge import RecordedBridge
+from ari_agent.media.recorder import HeardParty, Recorder
 from ari_agent.media.rtp import RtpStream
 from ari_agent.media.socket import RtpPorts, RtpSocket
+from ari_agent.media.wave_file import WaveFormat
 from ari_agent.media.wheel import Ticker, Wheel
 
 _ANNOUNCEMENT_MARGIN_S: Final = 2.0
@@ -35,7 +40,8 @@ _ANNOUNCEMENT_MARGIN_S: Final = 2.0
 class MediaSession(MediaHalf):
     """The media half of one phone call. rtp: provides its UDP port. wheel: sends its RTP every 20 ms.
 
-    codec: in which Asterisk must send and take the audio, under its name.
+    record_to: opens the file of a call that is recorded. codec: in which Asterisk must send and take the audio, under
+    its name.
     """
 
     def __init__(
@@ -46,13 +52,15 @@ class MediaSession(MediaHalf):
         wheel: Wheel,
         on_event: Callable[[MediaEvent], None],
         new_agent: NewAgentLeg = AudioAgentLeg,
+        record_to: OpenRecording | None = None,
     ) -> None:
         super().__init__(spec, on_event=on_event, new_agent=new_agent)
         self._ports, self._wheel = rtp, wheel
         encoding, rate_hz = self._agent.encoding, self._agent.rate_hz
         line = line_for(caller_is_wideband=spec.caller_is_wideband, agent_encoding=encoding, agent_rate_hz=rate_hz)
         self.codec = line.name
-        self._bridge = Bridge(
+        new_bridge = self._new_recorded_bridge(line, record_to) if record_to else Bridge
+        self._bridge = new_bridge(
             encoding=AgentEncoding(encoding, rate_hz, line.audio),
             line=line,
             # Random starts, as RFC 3550 section 5.1 asks.
@@ -73,6 +81,14 @@ class MediaSession(MediaHalf):
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
         self._announcements = 0
+
+    def _new_recorded_bridge(self, line: Line, record_to: OpenRecording) -> Callable[..., Bridge]:
+        plan = self._spec.recording
+        if plan.sides == "off":
+            return Bridge
+        recorder = Recorder(record_to(WaveFormat(line.audio)), of=line.audio, agent_only=plan.sides == "agent_only")
+        beep = recording_beep(line.audio) if plan.beep_s else ()
+        return partial(RecordedBridge, recorder=recorder, beep_each_s=plan.beep_s, beep=beep)
 
     async def open(self) -> tuple[str, int]:
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
@@ -113,6 +129,19 @@ class MediaSession(MediaHalf):
 
     def _mute(self, muted: bool) -> None:
         self._bridge.mute(muted)
+
+    def command(self, command: Command) -> None:
+        """Obey a command. See MediaHalf."""
+        if isinstance(self._bridge, RecordedBridge) and isinstance(command, CallerBack | TargetListens):
+            target_alone = isinstance(command, TargetListens) and not command.with_caller
+            self._bridge.heard_is(HeardParty.TARGET if target_alone else HeardParty.CALLER)
+        super().command(command)
+
+    def _pause_recording(self, paused: bool) -> bool:
+        if not isinstance(self._bridge, RecordedBridge):
+            return False
+        self._bridge.pause(paused)
+        return True
 
     def _has_unplayed_audio(self) -> bool:
         return self._bridge.playout.queued_units > 0

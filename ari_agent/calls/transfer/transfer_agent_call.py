@@ -116,7 +116,12 @@ class TransferAgentCall(CallSession):
         await self._save()
         spec = replace(self._media_spec(order.agent, order.call), metadata=order.metadata)
         media = self.media = self.voice = MediaSession(
-            spec, rtp=services.rtp, wheel=services.wheel, on_event=self.post, new_agent=services.new_agent_leg
+            spec,
+            rtp=services.rtp,
+            wheel=services.wheel,
+            on_event=self.post,
+            new_agent=services.new_agent_leg,
+            record_to=self._files.open_recording,
         )
         host, port = await media.open()
         media.dial_agent()

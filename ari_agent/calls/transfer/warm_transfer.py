@@ -354,7 +354,7 @@ class WarmTransfer(InviteTransfer):
         self._warm.target_speaks(False)
         if voice := self._voice:
             voice.drop_speech()
-            voice.command(TargetListens())
+            voice.command(TargetListens(with_caller=True))
 
     async def _play_cue(self) -> None:
         if voice := self._voice:

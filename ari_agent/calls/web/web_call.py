@@ -66,7 +66,13 @@ class WebCall(CallSession):
         spec = self._media_spec(agent, call)
         if registration.end_call_after_silence_ms is not None:
             spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
-        media = self.media = WebMedia(spec, self._front, on_event=self.post, new_agent=self._services.new_agent_leg)
+        media = self.media = WebMedia(
+            spec,
+            self._front,
+            on_event=self.post,
+            new_agent=self._services.new_agent_leg,
+            record_to=self._files.open_recording,
+        )
         self._front.begin(media)
         self._begin_conversation(self._web_record, media, max_duration_ms=agent.max_call_duration_ms)
         await self._save()

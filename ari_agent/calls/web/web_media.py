@@ -17,19 +17,24 @@ from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import KeyPressed
-from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
+from ari_agent.calls.web.web_recording import WebRecording, recorded_format
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import SILENCE_DBFS
 from ari_agent.media.bridge import SPEECH_DBFS
 from ari_agent.media.transcoder import Transcoder
+from ari_agent.media.wave_file import WaveFormat
 
 
 class WebMedia(MediaHalf):
-    """The media half of one web call. front: the front end, whose websocket is open."""
+    """The media half of one web call.
+
+    front: the front end, whose websocket is open. record_to: opens the file of a call that is recorded.
+    """
 
     def __init__(
         self,
@@ -38,8 +43,11 @@ class WebMedia(MediaHalf):
         *,
         on_event: Callable[[MediaEvent], None],
         new_agent: NewAgentLeg = AudioAgentLeg,
+        record_to: OpenRecording | None = None,
     ) -> None:
         super().__init__(spec, on_event=on_event, new_agent=new_agent)
+        self._record_to = record_to if spec.recording.sides != "off" else None
+        self._recording: WebRecording | None = None
         self._front = front
         self._user_audio: UserAudio | None = None
         self._to_user: Transcoder | None = None
@@ -63,10 +71,19 @@ class WebMedia(MediaHalf):
         for timer in (self._second_timer, self._mark_timer):
             if timer is not None:
                 timer.cancel()
+        if self._recording is not None:
+            self._recording.close(self._loop.time())
+            self._recording = None
 
     def _mute(self, muted: bool) -> None:
         if not muted:
             self._spoken_s = self._loop.time()
+
+    def _pause_recording(self, paused: bool) -> bool:
+        if self._recording is None:
+            return False
+        self._recording.pause(paused, self._loop.time())
+        return True
 
     def _has_unplayed_audio(self) -> bool:
         return self._position.remaining_s(self._loop.time()) > 0
@@ -99,6 +116,13 @@ class WebMedia(MediaHalf):
             to_encoding=audio.audio_encoding,
             to_hz=audio.sample_rate,
         )
+        if self._record_to is not None:
+            self._recording = WebRecording(
+                self._record_to(WaveFormat(recorded_format(audio))),
+                audio,
+                agent_only=self._spec.recording.sides == "agent_only",
+                start_s=self._loop.time(),
+            )
         for item in self._pre_answer.take():
             if isinstance(item, PreAnswerSound):
                 self.play(item.payload)
@@ -111,6 +135,8 @@ class WebMedia(MediaHalf):
         if audio is None or not payload:
             return
         self._has_received = True
+        if self._recording is not None:
+            self._recording.hear(payload, self._loop.time(), muted=self._is_away)
         for piece in audio.hear(payload, muted=self._is_away):
             self._agent.hear(piece)
         if audio.spoke:
@@ -139,6 +165,8 @@ class WebMedia(MediaHalf):
         if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
             self._overflow_s += lasts_s
             return
+        if self._recording is not None:
+            self._recording.play(sound, now_s + self._position.remaining_s(now_s))
         self._position.send(lasts_s, now_s)
         self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
@@ -165,6 +193,8 @@ class WebMedia(MediaHalf):
         """Drop agent audio that was not heard yet, and return the names of its marks. See CallerOutput."""
         now_s = self._loop.time()
         self._position.clear(now_s)
+        if self._recording is not None:
+            self._recording.clear(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
         early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
         if self._to_user is not None:
@@ -198,4 +228,6 @@ class WebMedia(MediaHalf):
 
     def _each_second(self) -> None:
         self._second_timer = self._loop.call_later(1.0, self._each_second)
+        if self._recording is not None:
+            self._recording.flush(self._loop.time())
         self._look_for_silence(self._loop.time(), spoken_s=self._spoken_s, has_received=self._has_received)

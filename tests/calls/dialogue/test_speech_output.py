@@ -35,6 +35,9 @@ class Ears:
     def tell(self, event: str, message: bytes) -> None:
         raise AssertionError
 
+    def pause_recording(self, paused: bool) -> bool:
+        raise AssertionError
+
 
 def sound(number: int, end_ms: int, *, is_paused: bool = False) -> PlaySound:
     """100 ms, of which every sample names the millisecond that it ends in."""

@@ -37,6 +37,7 @@ class Phone:
     """A caller's side that tells at once, while it is handed a mark, that the one before it was heard."""
 
     shows_updates = True
+    is_recorded = True
 
     def __init__(self) -> None:
         self.played = 0
@@ -62,6 +63,10 @@ class Phone:
 
     def tell(self, event: str, message: bytes) -> None:
         self.told.append(event)
+
+    def pause_recording(self, paused: bool) -> bool:
+        self.told.append("pause" if paused else "resume")
+        return self.is_recorded
 
 
 def spec(engine: Any, **more: Any) -> MediaSpec:
@@ -113,6 +118,20 @@ async def test_an_agent_speaks_to_a_phone_that_answers_while_it_is_spoken_to(spe
     await call.leg.close()
     last = [event for event in call.told if isinstance(event, TranscriptTold)][-1]
     assert [utterance.content for utterance in last.update.transcript] == ["Hello there."]
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_an_agents_server_pauses_the_recording(
+    speech: Speech, llms: LlmServer, caplog: pytest.LogCaptureFixture, is_recorded: bool
+) -> None:
+    actions = [{"response_type": "recording", "action": action} for action in ("pause", "resume")]
+    call = Call(speech, llms.agent(opening=(*actions, OPENING)))
+    call.phone.is_recorded = is_recorded
+    call.leg.dial()
+    await until(lambda: "resume" in call.phone.told)
+    assert [told for told in call.phone.told if told in ("pause", "resume")] == ["pause", "resume"]
+    assert ("the call is not recorded" in caplog.text) is not is_recorded
+    await call.leg.close()
 
 
 async def test_a_defect_ends_the_call_and_does_not_leave_the_caller_in_silence(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ari_agent.calls.media.announcement import SPEECH_HZ, connected_cue, duration_s, in_encoding
+from ari_agent.calls.media.announcement import SPEECH_HZ, connected_cue, duration_s, in_encoding, recording_beep
+from ari_agent.media.audio import LINEAR_16K, ULAW, SampleFormat
 from tests.fakes.sound import strongest_tone, tone, ulaw_decode
 
 
@@ -20,6 +21,16 @@ def test_speech_sounds_the_same_in_every_encoding(encoding: str, rate_hz: int) -
     heard = strongest_tone(pcm[: rate_hz // 2], rate_hz=rate_hz)
     assert heard.frequency_hz == pytest.approx(700, abs=1)
     assert heard.share > 0.99
+
+
+@pytest.mark.parametrize("of", [ULAW, LINEAR_16K])
+def test_the_tone_of_a_recording_is_of_1400_hz_and_200_ms(of: SampleFormat) -> None:
+    frames = recording_beep(of)
+    assert [len(frame) for frame in frames] == [160 * of.unit_bytes] * 10
+    heard = np.frombuffer(of.to_linear(b"".join(frames)), "<i2").astype(np.int16)
+    assert strongest_tone(heard, rate_hz=of.rate_hz).frequency_hz == pytest.approx(1400, abs=5)
+    assert abs(int(heard[0])) < 50
+    assert abs(int(heard[-1])) < 50
 
 
 def test_the_cue_is_two_short_notes_that_begin_and_end_softly() -> None:

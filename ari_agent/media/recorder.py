@@ -1,0 +1,125 @@
+"""The recording of one call: two sides on one time axis, as stereo audio about once a second. Pure, without a clock.
+
+    caller's audio, as the agent gets it ──▶ left  ─┐
+                                                    ├─▶ write(stereo), 50 frames at a time
+    agent's frames, as the caller gets them ▶ right ┘
+
+Each side is a bytearray that a frame is appended to; whoever calls says now and then where on the axis each of them
+ends, and what is complete on both sides is given away. The axis begins with the answer; a unit is 1/8000 s.
+
+While a transfer's target is on the line in the caller's place, its audio is mixed into the agent's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ari_agent.media.audio import ULAW, SampleFormat, mix
+
+_ROUNDING_UNITS: Final = 8  # ends are times in seconds: less than this is no gap
+
+
+class HeardParty(Enum):
+    """Whose audio comes in from the line."""
+
+    CALLER = "caller"
+    TARGET = "target"
+
+
+class Recorder:
+    """Records one call.
+
+    hear_caller, hear_agent: take the next piece of either side, of any length, in the format of the line.
+    """
+
+    def __init__(self, write: Callable[[bytes], None], *, of: SampleFormat = ULAW, agent_only: bool = False) -> None:
+        """write: takes stereo audio, the caller left, in samples of `of`; must not wait. of: the format of the line.
+
+        agent_only: the caller's channel is silent, and what a transfer's target says is left out.
+        """
+        self._write, self._of, self._agent_only = write, of, agent_only
+        self._unit_bytes = of.unit_bytes
+        self._narrow, self._wide, self._bits = ("u1", "<u2", 8) if of is ULAW else ("<u2", "<u4", 16)
+        self._caller, self._agent = bytearray(), bytearray()
+        self.hear_caller: Callable[[bytes], None] = self._caller.extend
+        self.hear_agent: Callable[[bytes], None] = self._agent.extend
+        self._written = 0  # units of the axis
+        self._party = HeardParty.CALLER
+        self._paused = False
+
+    @property
+    def agent_end(self) -> int:
+        """Return where the agent's side ends, in units since the answer."""
+        return self._written + len(self._agent) // self._unit_bytes
+
+    @property
+    def paused(self) -> bool:
+        """Return whether silence is recorded in place of both sides."""
+        return self._paused
+
+    def pass_time(self, units: int) -> None:
+        """Note that nothing is sent to the caller for so long."""
+        self._agent += self._of.silence * units
+
+    def flush(self, caller_end: int | None) -> None:
+        """Give away what is complete on both sides.
+
+        caller_end: where the caller's side ends, in units since the answer: what is missing there came before all that
+        was heard since the last flush. None: the caller is silent up to where the agent's side ends.
+        """
+        end = self.agent_end if caller_end is None else caller_end
+        missing = end - self._written - len(self._caller) // self._unit_bytes
+        if missing >= _ROUNDING_UNITS:
+            self._caller[:0] = self._of.silence * missing
+        self._give(min(len(self._caller), len(self._agent)))
+
+    def close(self, caller_end: int | None) -> None:
+        """Give away all that there is: the shorter side is silent at its end."""
+        self.flush(caller_end)
+        for side, other in ((self._caller, self._agent), (self._agent, self._caller)):
+            side.extend(self._of.silence * (max(0, len(other) - len(side)) // self._unit_bytes))
+        self._give(len(self._agent))
+
+    def pause(self, paused: bool) -> None:
+        """Record silence from the last flush on, or end that. What waits counts as silence either way."""
+        self._paused = True
+        self._silence_waiting()
+        self._paused = paused
+
+    def heard_is(self, party: HeardParty) -> None:
+        """Take what comes in from the last flush on for this party's."""
+        self._party = party
+
+    def _silence_waiting(self) -> None:
+        for side in (self._caller, self._agent):
+            side[:] = self._of.silence * (len(side) // self._unit_bytes)
+
+    def _give(self, size: int) -> None:
+        size -= size % self._unit_bytes
+        if not size:
+            return
+        left, right = bytes(self._caller[:size]), bytes(self._agent[:size])
+        # In place: the bound methods above stay those of these two.
+        del self._caller[:size]
+        del self._agent[:size]
+        self._written += size // self._unit_bytes
+        silence = self._of.silence * (size // self._unit_bytes)
+        if self._paused:
+            left = right = silence
+        elif self._agent_only:
+            left = silence
+        elif self._party is HeardParty.TARGET:
+            left, right = silence, mix(left, right, self._of)
+        self._write(self._interleaved(left, right))
+
+    def _interleaved(self, left: bytes, right: bytes) -> bytes:
+        """Return both sides sample by sample, each pair as one number of twice the width: five times as fast."""
+        pairs: npt.NDArray[np.unsignedinteger] = np.frombuffer(right, self._narrow).astype(self._wide)
+        pairs <<= self._bits
+        pairs |= np.frombuffer(left, self._narrow)
+        return pairs.tobytes()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
+from ari_agent.calls.call_files import CallFiles, links_of_abandoned
+from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, finish_recording
+from ari_agent.contract.call import Call
+from ari_agent.errors import ArtefactError
+from ari_agent.media.audio import ULAW
+from ari_agent.media.wave_file import HEADER_BYTES, WaveFormat
+
+FIELDS = {"recording_url": MIXED_FILE, "recording_multi_channel_url": STEREO_FILE}
+
+
+def a_call(**fields: Any) -> Call:
+    numbers = {"direction": "inbound", "from_number": "1", "to_number": "2"}
+    return Call.model_validate({"call_id": "call_1", "agent_id": "a", "call_status": "ongoing", **numbers, **fields})
+
+
+@contextlib.asynccontextmanager
+async def kept(folder: Path) -> AsyncIterator[Artefacts]:
+    """The artefacts of one run of the controller."""
+    store = ArtefactStore(str(folder / "store"))
+    spool = Spool(folder / "spool", store, finishers={STEREO_FILE: finish_recording})
+    left = await spool.start()
+    moving = asyncio.create_task(spool.run())
+    try:
+        yield Artefacts(spool, store, Links("http://pbx", b"key", 60), left)
+        for _ in range(1000):
+            if spool.waiting:
+                await asyncio.sleep(0.01)
+    finally:
+        moving.cancel()
+        await spool.close()
+
+
+def linked(links: Any) -> dict[str, str]:
+    """The file that each field leads to."""
+    return {name: url.partition("?")[0].rpartition("/")[2] for name, url in links.items()}
+
+
+@pytest.mark.parametrize("expires", [False, True])
+async def test_a_recording_is_linked_in_its_two_fields(tmp_path: Path, expires: bool) -> None:
+    async with kept(tmp_path) as artefacts:
+        files = CallFiles("call_1", artefacts)
+        append = files.open_recording(WaveFormat(ULAW))
+        append(b"\x12" * 16000)
+        links = await files.finish(a_call(opt_in_signed_url=expires), 1_000)
+        append(b"too late")
+        assert await files.finish(a_call(), 1_000) == {}
+    assert linked(links) == FIELDS
+    assert all(("expires=" in url) is expires for url in links.values())
+    sizes = {file.name: file.stat().st_size for file in (tmp_path / "store" / "call_1").iterdir()}
+    assert sizes == {STEREO_FILE: HEADER_BYTES + 16000, MIXED_FILE: HEADER_BYTES + 8000}
+    assert not list((tmp_path / "spool").glob("call_*"))
+
+
+async def test_a_call_without_a_recording_has_no_link(tmp_path: Path) -> None:
+    async with kept(tmp_path) as artefacts:
+        assert await CallFiles("call_1", artefacts).finish(a_call(), 1_000) == {}
+
+
+async def test_where_nothing_is_kept_audio_goes_nowhere() -> None:
+    files = CallFiles("call_1", None)
+    files.open_recording(WaveFormat(ULAW))(b"audio")
+    assert await files.finish(a_call(), 1_000) == {}
+
+
+async def test_what_a_crash_has_left_is_linked_at_the_next_start(tmp_path: Path) -> None:
+    async with kept(tmp_path) as artefacts:
+        CallFiles("call_1", artefacts).open_recording(WaveFormat(ULAW))(b"\x12" * 16000)
+        await artefacts.spool.run_in_order(lambda: None)
+    async with kept(tmp_path) as next_run:
+        assert linked(await links_of_abandoned(next_run, a_call(), 1_000)) == FIELDS
+    async with kept(tmp_path) as third:  # all is in the store by now
+        assert linked(await links_of_abandoned(third, a_call(), 1_000)) == FIELDS
+        assert await links_of_abandoned(third, a_call(call_id="call_2"), 1_000) == {}
+
+
+async def test_a_store_out_of_reach_does_not_keep_a_record_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def names(_: object, call_id: str) -> list[ArtefactName]:
+        raise ArtefactError(f"no answer about {call_id}")
+
+    monkeypatch.setattr(ArtefactStore, "names", names)
+    async with kept(tmp_path) as artefacts:
+        assert await links_of_abandoned(artefacts, a_call(), 1_000) == {}
+    assert "no answer about call_1" in caplog.text
