@@ -12,7 +12,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -42,7 +41,6 @@ from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.scrubbed_recording import FINISHERS
 from ari_agent.calls.session_dependencies import SessionDependencies
-from ari_agent.calls.stored_content import stored_content
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -62,7 +60,7 @@ from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.pii.personal_data import FindMore
-from ari_agent.pii.presidio import NEEDS_PRESIDIO, LazyPresidio
+from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
@@ -326,8 +324,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,
-            needs_presidio=() if shared.find_more else NEEDS_PRESIDIO,
-            stored_content=partial(stored_content, find_more=shared.find_more),
+            find_more=shared.find_more,
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,

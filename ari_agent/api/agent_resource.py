@@ -22,6 +22,7 @@ from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.agent import AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgentCreate, ChatAgentUpdate
 from ari_agent.contract.paging import MAX_PAGE
+from ari_agent.pii.presidio import NEEDS_PRESIDIO
 from ari_agent.store.agents import Agents, NewAgent
 
 
@@ -107,4 +108,4 @@ class AgentResource:
 
 
 def _needs_presidio(request: web.Request) -> Collection[str]:
-    return request.app[DEPENDENCIES].needs_presidio
+    return () if request.app[DEPENDENCIES].find_more else NEEDS_PRESIDIO

@@ -14,6 +14,7 @@ from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.route import delete, patch, post, put
 from ari_agent.calls.call_retention import forget_call
+from ari_agent.calls.stored_content import stored_content
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import (
     CallUpdate,
@@ -63,7 +64,7 @@ async def _scrubbed(dependencies: ApiDependencies, call_id: str, wanted: CallUpd
     if stored is None or not requires_scrubbing(stored.call, wanted):
         return {}
     call = Call.model_validate({**stored.call.as_json(), **_changes(stored.call, wanted)})
-    content = await asyncio.to_thread(dependencies.stored_content, call, stored.recovery.pii_categories)
+    content = await asyncio.to_thread(stored_content, call, stored.recovery.pii_categories, dependencies.find_more)
     changed = call.model_copy(update=dict(content.changes)).as_json()
     return {key: changed[key] for key in content.changes}
 

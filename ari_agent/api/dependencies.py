@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -11,10 +11,8 @@ from aiohttp import web
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.stored_content import StoredContent, stored_content
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms
-from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
@@ -22,7 +20,7 @@ from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.contract.trunk_status import TrunkStatus
-from ari_agent.pii.presidio import NEEDS_PRESIDIO
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -161,8 +159,7 @@ class ApiDependencies:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
     voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
-    logs of calls. needs_presidio: the categories of personal
-    data that are not recognised for want of it. stored_content: as in calls/stored_content.py; it may take seconds.
+    logs of calls. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -182,8 +179,7 @@ class ApiDependencies:
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None
     artefacts: Artefacts | None = None
-    needs_presidio: Collection[PiiCategory] = NEEDS_PRESIDIO
-    stored_content: Callable[[Call, frozenset[PiiCategory] | None], StoredContent] = stored_content
+    find_more: FindMore | None = None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

@@ -204,7 +204,7 @@ class Spool:
             for name in names:
                 self._waiting.pop(name, None)
             try:
-                await self.run_in_order(lambda: [self.path_of(name).unlink(missing_ok=True) for name in names])
+                await self.run_in_order(lambda: _unlink(map(self.path_of, names)))
             except OSError as error:
                 raise ArtefactError(f"files of the spool were not removed: {error.strerror}") from None
 
@@ -326,6 +326,11 @@ def _say_once(complaint: str, last: str) -> str:
     if complaint != last:
         log.error("%s", complaint)
     return complaint
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import threading
 from collections.abc import Sequence
@@ -58,11 +59,11 @@ def test_some_categories_are_recognised_with_presidio_alone() -> None:
 
 
 def test_without_the_package_or_the_model_nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(presidio.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'ari-agent\[presidio\]'"):
         LazyPresidio("en_core_web_sm")
     found: dict[str, object] = {"presidio_analyzer": object()}
-    monkeypatch.setattr(presidio.importlib.util, "find_spec", found.get)
+    monkeypatch.setattr(importlib.util, "find_spec", found.get)
     with pytest.raises(ConfigurationError, match="python -m spacy download en_core_web_sm"):
         LazyPresidio("en_core_web_sm")
 
@@ -74,7 +75,7 @@ def test_the_model_is_loaded_when_it_is_first_asked_and_once(monkeypatch: pytest
         loaded.append(model)
         return Analyzer()
 
-    monkeypatch.setattr(presidio.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(presidio, "_analyzer", load)
     lazy = LazyPresidio("en_core_web_sm")
     assert loaded == []
