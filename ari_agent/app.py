@@ -31,7 +31,7 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
-from ari_agent.calls.call_retention import CallRetention, RetentionDays
+from ari_agent.calls.call_retention import CallRetention
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
@@ -130,8 +130,7 @@ async def controller(
         store = await stack.enter_async_context(_opened_store(settings))
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
-        kept = RetentionDays(*settings.retention_days)
-        beside("retention of calls", CallRetention(store, artefacts, kept, now_ms=now_ms).run())
+        beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
@@ -139,16 +138,15 @@ async def controller(
         beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
-        find_more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
-        webhook_url = settings.webhook_url
-        records = RecordWriter(store, account_webhook_url=webhook_url, artefacts=artefacts, find_more=find_more)
+        more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
+        records = RecordWriter(store, account_webhook_url=settings.webhook_url, artefacts=artefacts, find_more=more)
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
 
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, find_more)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard, more)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)

@@ -25,6 +25,7 @@ from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.contract.recording import Recording
+from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -310,10 +311,10 @@ class Settings(BaseSettings):
         return Path(url.partition(":///")[2].partition("?")[0]).absolute().parent
 
     @property
-    def retention_days(self) -> tuple[int, int, int, int]:
-        """How long records, transcripts, recordings and logs are kept, in days; 0 = for ever."""
+    def retention_days(self) -> RetentionDays:
+        """How long calls, and parts of them, are kept."""
         recordings, logs = self.recording_retention_days, self.log_retention_days
-        return self.record_retention_days, self.transcript_retention_days, recordings, logs
+        return RetentionDays(self.record_retention_days, self.transcript_retention_days, recordings, logs)
 
     @property
     def database_is_default(self) -> bool:

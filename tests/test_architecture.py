@@ -128,6 +128,7 @@ PURE: Final = (
     "calls.web.pre_answer_audio",
     "calls.web.rate_estimate",
     "calls.web.user_audio",
+    "store.call_parts",
     "pii.cards",
     "pii.emails",
     "pii.national_ids",

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.scrubbed_recording import UNSCRUBBED
+from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ArtefactError, StoreError
 from ari_agent.store.call_parts import EXTENSIONS, CallPart
 from ari_agent.store.call_records import DAY_MS
@@ -36,28 +36,6 @@ class Finder(Protocol):
     """Finds some calls or chats whose time is up, at most `limit`."""
 
     async def __call__(self, *, limit: int) -> Sequence[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionDays:
-    """How long something of calls is kept, in days from when they began; 0: for ever, or as long as the call.
-
-    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter.
-    """
-
-    records: int = 0
-    transcripts: int = 0
-    recordings: int = 0
-    logs: int = 0
-
-    def before_ms(self, now_ms: int) -> int | None:
-        """Return when calls began whose time is up; None: no time of ours is."""
-        return now_ms - self.records * DAY_MS if self.records else None
-
-    def parts_before_ms(self, now_ms: int) -> Mapping[CallPart, int]:
-        """Return the parts that go before their calls do, and when calls began whose part is to go."""
-        parts = zip(CallPart, (self.transcripts, self.recordings, self.logs), strict=True)
-        return {part: now_ms - days * DAY_MS for part, days in parts if days}
 
 
 async def forget_call(store: Store, artefacts: Artefacts | None, call_id: str) -> bool:
@@ -108,14 +86,15 @@ class CallRetention:
             ArtefactError: the store of recordings and logs failed; some of it may be left.
         """
         now_ms = self._now_ms()
-        before_ms = self._days.before_ms(now_ms)
+        before_ms = now_ms - self._days.records * DAY_MS if self._days.records else None
         calls, chats = self._store.calls, self._store.chats
         forgotten = {
             "calls": await self._each(partial(calls.expired, now_ms, began_before_ms=before_ms), self._forget_call),
             "chats": await self._each(partial(chats.expired, now_ms, began_before_ms=before_ms), chats.delete),
         }
-        for part, part_before_ms in self._days.parts_before_ms(now_ms).items():
-            find = partial(calls.remembered, part, began_before_ms=part_before_ms)
+        parts = zip(CallPart, (self._days.transcripts, self._days.recordings, self._days.logs), strict=True)
+        for part, days in [each for each in parts if each[1]]:
+            find = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
             forgotten[f"{part.name}s".lower()] = await self._each(find, partial(self._forget_part, part))
         forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
         if any(forgotten.values()):

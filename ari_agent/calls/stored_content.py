@@ -34,8 +34,9 @@ STRUCTURED: Final = (
 )
 """The keys that clients and callers fill, and in which personal data may be."""
 _SCRUBBED: Final[Mapping[str, str]] = {
-    f"{kind}transcript_with_tool_calls": f"scrubbed_{kind}transcript_with_tool_calls"
-    for kind in ("", "pre_session_", "post_session_")
+    "transcript_with_tool_calls": "scrubbed_transcript_with_tool_calls",
+    "pre_session_transcript_with_tool_calls": "scrubbed_pre_session_transcript_with_tool_calls",
+    "post_session_transcript_with_tool_calls": "scrubbed_post_session_transcript_with_tool_calls",
 }
 """Transcripts, and the keys that hold them without personal data."""
 

@@ -16,9 +16,10 @@ from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
-from ari_agent.calls.call_retention import CallRetention, RetentionDays, forget_call
+from ari_agent.calls.call_retention import CallRetention, forget_call
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.chat import Chat
+from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import ArtefactError
 from ari_agent.store.call_records import DAY_MS
@@ -237,6 +238,23 @@ async def test_files_without_a_record_go_when_they_are_a_day_old(place: Place) -
     place.add_file("call_new", "recording.wav", written_ms=after(1.5))
     await place.retention(after(2)).sweep()
     assert place.files() == [*(f"call_1/{file}" for file in sorted(FILES)), "call_new/recording.wav"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "left"),
+    [
+        ("everything", FILES),
+        ("everything_except_pii", ("log.jsonl", "scrubbed_recording.wav")),
+        ("basic_attributes_only", ()),
+    ],
+)
+async def test_files_go_that_their_calls_setting_excludes(place: Place, setting: str, left: tuple[str, ...]) -> None:
+    await place.put("call_1")
+    await place.store.calls.update_fields("call_1", {"data_storage_setting": setting})
+    if setting != "everything":
+        place.add_file("call_1", "scrubbed_recording.wav")
+    await place.retention(after(2)).sweep()
+    assert place.files() == [f"call_1/{file}" for file in sorted(left)]
 
 
 async def test_of_very_many_files_each_is_looked_at(place: Place) -> None:
