@@ -171,14 +171,15 @@ class Calls:
         Raises:
             pydantic.ValidationError: the result would be no valid call object; nothing is changed.
         """
-        return await self._database.write(lambda connection: self._change(connection, call_id, fields))
+        return await self._database.write(lambda connection: self.change(connection, call_id, fields))
 
-    def _change(
+    def change(
         self,
         connection: Connection,
         call_id: str,
         fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]],
     ) -> Call | None:
+        """Do what `update_fields` does, inside somebody's transaction."""
         chosen = select(calls).where(calls.c.call_id == call_id).with_for_update()
         row = connection.execute(chosen).one_or_none()
         if row is None:
@@ -241,7 +242,7 @@ class Calls:
         """Remove the keys of this part from the call object, and note that. Its files are to be removed before."""
 
         def change(connection: Connection) -> None:
-            self._change(connection, call_id, dict.fromkeys(KEYS[part]))
+            self.change(connection, call_id, dict.fromkeys(KEYS[part]))
             if part is CallPart.TRANSCRIPT:
                 self._outbox.forget(connection, call_id)
             bits = calls.c.forgotten.bitwise_or(int(part))
