@@ -68,6 +68,7 @@ class CallRetention:
         self._store, self._artefacts, self._days = store, artefacts, days
         self._now_ms = now_ms
         self._interval_s, self._pause_s = interval_s, pause_s
+        self._orphans_due_ms = 0  # once a day: all files are listed
 
     async def run(self) -> None:
         """Forget what is old at the start and then every `interval_s`, until cancelled; a failure is logged."""
@@ -96,7 +97,9 @@ class CallRetention:
         for part, days in [each for each in parts if each[1]]:
             find = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
             forgotten[f"{part.name}s".lower()] = await self._each(find, partial(self._forget_part, part))
-        forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
+        if now_ms >= self._orphans_due_ms:
+            forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
+            self._orphans_due_ms = now_ms + DAY_MS
         if any(forgotten.values()):
             log.info("old calls forgotten", extra=forgotten)
 
@@ -126,6 +129,8 @@ class CallRetention:
 
     async def _remove_orphans(self, now_ms: int) -> int:
         """Remove the files of calls without a record; returns how many. Nothing where there are no calls at all."""
+        if not (await self._store.calls.list_items(limit=1)).calls:
+            return 0  # a database that is empty says nothing of what was recorded
         old: list[ArtefactName] = []
         removed = 0
         async for stored in self._artefacts.store.all():
@@ -137,8 +142,6 @@ class CallRetention:
         return removed + await self._remove_if_orphaned(old)
 
     async def _remove_if_orphaned(self, names: Sequence[ArtefactName]) -> int:
-        if not names or not await self._store.calls.count():
-            return 0  # a database that is empty says nothing of what was recorded
         settings = await self._store.calls.settings({name.call_id for name in names})
         orphans = [name for name in names if not _may_stay(name, settings)]
         if orphans:

@@ -84,7 +84,10 @@ class RecordWriter:
         """
         content, categories = record.content, record.recovery.pii_categories
         try:
-            stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
+            if content.data_storage_setting == "everything_except_pii" or categories:
+                stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
+            else:
+                stored = stored_content(content, None)
         except Exception:  # whatever is wrong with it: what was not scrubbed must not be stored
             log.exception("personal data was not found", extra={"call_id": record.call.call_id})
             record.fault("Personal data could not be looked for, and what was to be stored without it is not stored")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.transcript import (
@@ -25,7 +25,6 @@ from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
 
 _FEWEST_KEYS: Final = 6
 _KEYS_END: Final = "*#"
-_Text = TypeVar("_Text", ToolCallInvocation, ToolCallResult, Injected, Sms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,14 +99,20 @@ def stored_call_of(row: Row[Any]) -> StoredCall:
 
 
 def recovery_columns(recovery: CallRecovery, listed_ms: int) -> dict[str, Any]:
-    """The columns that hold the recovery of a call that began, or was made, at that time."""
+    """The columns that hold the recovery of a call that began, or was made, at that time.
+
+    What its agent said of personal data and retention stays where the recovery says nothing of it.
+    """
     plan, categories, days = recovery.webhook_plan, recovery.pii_categories, recovery.retention_days
-    return {
+    columns: dict[str, Any] = {
         "webhook_plan": dump(plan.as_record()) if plan else None,
         "diverted": recovery.diverted,
-        "pii_categories": None if categories is None else " ".join(sorted(categories)),
-        "expires_ms": None if days is None else listed_ms + days * DAY_MS,
     }
+    if categories is not None:
+        columns["pii_categories"] = " ".join(sorted(categories))
+    if days is not None:
+        columns["expires_ms"] = listed_ms + days * DAY_MS
+    return columns
 
 
 def item_of(row: Row[Any]) -> str:

@@ -206,6 +206,13 @@ async def test_the_agents_days_survive_whoever_stores_the_record_again(place: Pl
     assert again.recovery == recovery
 
 
+async def test_the_agents_days_stay_where_the_last_record_comes_without_them(place: Place) -> None:
+    await place.put("call_1", days=7)
+    await place.store.calls.save(a_call("call_1", call_status="ended"))  # as of a registered call that nobody joined
+    await place.retention(after(7.1)).sweep()
+    assert await place.call_ids() == []
+
+
 async def test_transcripts_recordings_and_logs_go_before_their_calls(place: Place) -> None:
     await place.put("call_1")
     days = {"transcripts": 10, "recordings": 20, "logs": 30}
