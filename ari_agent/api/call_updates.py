@@ -21,11 +21,13 @@ from ari_agent.contract.call_update import (
     LiveCallUpdate,
     Success,
     TakeOver,
+    becomes_stricter,
     changes_to_ended_call,
     requires_scrubbing,
 )
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.errors import ApiError, UnknownCall
+from ari_agent.store.call_records import StoredCall
 
 _NOT_OVER = frozenset({CallStatus.REGISTERED, CallStatus.ONGOING})
 _LIVE_CHANGE: Final = "PATCH /v2/update-live-call changes it"
@@ -36,13 +38,14 @@ async def update_call(request: web.Request) -> web.Response:
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, CallUpdate)
     dependencies = request.app[DEPENDENCIES]
-    scrubbed = await _scrubbed(dependencies, call_id, wanted)
+    stored = await dependencies.store.calls.get_stored(call_id)
+    scrubbed = await _scrubbed(dependencies, stored, wanted) if stored else {}
 
     def change(call: Call) -> dict[str, Any]:
         return {**_changes(call, wanted), **scrubbed}
 
     call = await dependencies.store.calls.update_fields(call_id, change)
-    if call and dependencies.artefacts and wanted.data_storage_setting not in {None, "everything"}:
+    if stored and call and dependencies.artefacts and becomes_stricter(stored.call, wanted):
         await dependencies.artefacts.delete(call_id)
     if call is None:
         _require_over(await call_record(request, call_id), _LIVE_CHANGE)
@@ -58,10 +61,9 @@ def _changes(call: Call, wanted: CallUpdate) -> dict[str, Any]:
         raise ApiError(400, str(error)) from None
 
 
-async def _scrubbed(dependencies: ApiDependencies, call_id: str, wanted: CallUpdate) -> dict[str, Any]:
+async def _scrubbed(dependencies: ApiDependencies, stored: StoredCall, wanted: CallUpdate) -> dict[str, Any]:
     """What of the call changes because personal data is not to be in it; looked for before the record is locked."""
-    stored = await dependencies.store.calls.get_stored(call_id)
-    if stored is None or not requires_scrubbing(stored.call, wanted):
+    if not requires_scrubbing(stored.call, wanted):
         return {}
     call = Call.model_validate({**stored.call.as_json(), **_changes(stored.call, wanted)})
     content = await asyncio.to_thread(stored_content, call, stored.recovery.pii_categories, dependencies.find_more)

@@ -417,7 +417,7 @@ class CallSession(ABC):
                 record.measured(self.media.latency if self.media else None)
                 await self._services.records.prepare_end(record, ended_ms)
                 record.ended(teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            if teardown.reason or links:
+            if teardown.reason or (links and record.call.data_storage_setting in {None, "everything"}):
                 await self._services.records.save_for_certain(record)
 
     @abstractmethod

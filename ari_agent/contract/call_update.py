@@ -138,6 +138,11 @@ def _stored_as(setting: DataStorageSetting, present: DataStorageSetting | None) 
     return {"data_storage_setting": setting, **dict.fromkeys(gone[setting])}
 
 
+def becomes_stricter(call: Call, update: CallUpdate) -> bool:
+    """Whether less of an ended call may be kept than before once this update is made."""
+    return update.data_storage_setting not in {None, call.data_storage_setting or _STRICTER[0]}
+
+
 def requires_scrubbing(call: Call, update: CallUpdate) -> bool:
     """Whether what is stored of an ended call is to be without personal data once this update is made."""
     return (update.data_storage_setting or call.data_storage_setting) == "everything_except_pii"
