@@ -31,15 +31,17 @@ from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
+from ari_agent.calls.call_retention import CallRetention
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
-from ari_agent.calls.media.recording_file import STEREO_FILE, finish_recording
 from ari_agent.calls.originator import Originator
-from ari_agent.calls.public_logs import FINISHERS, PublicLogs
+from ari_agent.calls.public_logs import FINISHERS as LOG_FINISHERS
+from ari_agent.calls.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
+from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -62,6 +64,8 @@ from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.otlp import started_traces
+from ari_agent.pii.personal_data import FindMore
+from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
@@ -131,6 +135,7 @@ async def controller(
         store = await stack.enter_async_context(_opened_store(settings))
         artefacts = await stack.enter_async_context(_opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
+        beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
         http = await stack.enter_async_context(http_client())
         trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
         delivery = _delivery(store, http, settings, trace)
@@ -138,18 +143,21 @@ async def controller(
         stack.push_async_callback(public_logs.close)
         delivery.on_attempt = public_logs.webhook_tried
         beside("webhook delivery", delivery.run())
-        beside("webhook retention", _retention(store, settings).run())
+        days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
+        beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
         analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
         stack.push_async_callback(analyses.close)
         beside("analyses", analyses.runner.run())
         ari = _ari(settings)
         stack.push_async_callback(ari.close)
+        more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
         records = RecordWriter(
             store,
             account_webhook_url=settings.webhook_url,
             prices=settings.prices,
             analyses=analyses.by_model,
             artefacts=artefacts,
+            find_more=more,
         )
         await records.close_abandoned(now_ms())
         speech = await stack.enter_async_context(started_speech(settings, http))
@@ -157,7 +165,7 @@ async def controller(
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
         shared = _Shared(
-            settings, store, artefacts, public_logs, database, http, ari, speech, dial_guard, trace, analyses
+            settings, store, artefacts, public_logs, database, http, ari, speech, dial_guard, trace, analyses, more
         )
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
@@ -196,6 +204,7 @@ class _Shared:
     dial_guard: DialGuard
     trace: Trace | None
     analyses: ConversationAnalyses
+    find_more: FindMore | None
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -343,6 +352,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,
+            find_more=shared.find_more,
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,
@@ -379,7 +389,7 @@ async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         store = ArtefactStore(settings.artefacts_place)
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store, finishers={STEREO_FILE: finish_recording, **FINISHERS})
+    spool = Spool(settings.spool_folder, store, finishers={**RECORDING_FINISHERS, **LOG_FINISHERS})
     try:
         left = await spool.start()
     except ConfigurationError as error:
@@ -432,11 +442,6 @@ def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, tra
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery
-
-
-def _retention(store: Store, settings: Settings) -> Retention:
-    days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
-    return Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms)
 
 
 def _ari(settings: Settings) -> Ari:

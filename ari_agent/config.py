@@ -27,6 +27,7 @@ from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
+from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -235,6 +236,24 @@ class Settings(BaseSettings):
     webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
     webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
+    presidio_model: str = Field(
+        "", max_length=100, description="spaCy model for Presidio, which finds names and addresses; empty = not asked"
+    )
+    record_retention_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days after which calls and chats are deleted; 0 = never, but for agents that say so",
+    )
+    transcript_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which what was said is removed from calls; 0 = with the call"
+    )
+    recording_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which recordings are deleted; 0 = with the call"
+    )
+    log_retention_days: int = Field(
+        0, ge=0, le=3650, description="days after which public logs are deleted; 0 = with the call"
+    )
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
     reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, slots kept for inbound calls")
     calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")
@@ -351,6 +370,12 @@ class Settings(BaseSettings):
         """The folder of the SQLite file; where the database is a server, that of the default one."""
         url = self.database_url if self.database_url.startswith("sqlite") else default_database_url()
         return Path(url.partition(":///")[2].partition("?")[0]).absolute().parent
+
+    @property
+    def retention_days(self) -> RetentionDays:
+        """How long calls, and parts of them, are kept."""
+        recordings, logs = self.recording_retention_days, self.log_retention_days
+        return RetentionDays(self.record_retention_days, self.transcript_retention_days, recordings, logs)
 
     @property
     def database_is_default(self) -> bool:

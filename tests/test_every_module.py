@@ -99,6 +99,9 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "contract/call_filters": ("store/test_call_filters", "what a filter means is told by the calls that it finds"),
     "conversation_analyses": ("calls/test_call_analysis", "what it puts together is run there, and for chats"),
     "demo/warm_call": ("demo/test_run", "a script whose steps are seen on a real Asterisk"),
+    "pii/cards": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),
+    "pii/emails": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),
+    "pii/national_ids": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),
     "self_check": (
         "integration/test_check",
         "what it brings together is run there, in this process and in one of its own",

@@ -6,7 +6,7 @@ unknown as an agent that is not there (Retell, Agent and Chat Agent, 2026-08).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.agent import AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgentCreate, ChatAgentUpdate
 from ari_agent.contract.paging import MAX_PAGE
+from ari_agent.pii.presidio import NEEDS_PRESIDIO
 from ari_agent.store.agents import Agents, NewAgent
 
 
@@ -50,7 +51,7 @@ class AgentResource:
             refuse_unknown_voice(request, wanted)
         # A union of what makes each kind is no single maker for the type checker.
         new_agent: NewAgent[Any] = wanted
-        return answer_saved(await agents_of(request).create(new_agent), wanted, status=201)
+        return answer_saved(await agents_of(request).create(new_agent), wanted, _needs_presidio(request), 201)
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer one agent, in its latest version or in the one that is asked for."""
@@ -72,7 +73,8 @@ class AgentResource:
         if isinstance(changes, AgentUpdate):
             refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
         agent = await agents_of(request).update(agent_id, changes, version)
-        return answer_saved(agent or await refuse_missing(request, self.noun, agent_id, version), changes)
+        agent = agent or await refuse_missing(request, self.noun, agent_id, version)
+        return answer_saved(agent, changes, _needs_presidio(request))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete an agent in all its versions. Calls and chats in progress keep theirs."""
@@ -103,3 +105,7 @@ class AgentResource:
             delete(f"/delete-{path}/{{agent_id}}", self.delete, 204),
             get(f"/list-{path}s", self.list, lists=self.kind),
         )
+
+
+def _needs_presidio(request: web.Request) -> Collection[str]:
+    return () if request.app[DEPENDENCIES].find_more else NEEDS_PRESIDIO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,12 +11,23 @@ from ari_agent.api.answer import answer, answer_nothing
 from ari_agent.api.body import path_id, read_body
 from ari_agent.api.call_links import shown_call
 from ari_agent.api.call_record import call_record, not_live
-from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.route import delete, patch, post, put
+from ari_agent.calls.call_retention import forget_call
+from ari_agent.calls.stored_content import stored_content
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_update import CallUpdate, LiveCallUpdate, Success, TakeOver, changes_to_ended_call
+from ari_agent.contract.call_update import (
+    CallUpdate,
+    LiveCallUpdate,
+    Success,
+    TakeOver,
+    becomes_stricter,
+    changes_to_ended_call,
+    requires_scrubbing,
+)
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.errors import ApiError, UnknownCall
+from ari_agent.store.call_records import StoredCall
 
 _NOT_OVER = frozenset({CallStatus.REGISTERED, CallStatus.ONGOING})
 _LIVE_CHANGE: Final = "PATCH /v2/update-live-call changes it"
@@ -25,19 +37,38 @@ async def update_call(request: web.Request) -> web.Response:
     """Change metadata, custom attributes or the storage setting of a call that is over."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, CallUpdate)
+    dependencies = request.app[DEPENDENCIES]
+    stored = await dependencies.store.calls.get_stored(call_id)
+    scrubbed = await _scrubbed(dependencies, stored, wanted) if stored else {}
 
     def change(call: Call) -> dict[str, Any]:
-        _require_over(call, _LIVE_CHANGE)
-        try:
-            return changes_to_ended_call(call, wanted)
-        except ValueError as error:
-            raise ApiError(400, str(error)) from None
+        return {**_changes(call, wanted), **scrubbed}
 
-    call = await request.app[DEPENDENCIES].store.calls.update_fields(call_id, change)
+    call = await dependencies.store.calls.update_fields(call_id, change)
+    if stored and call and dependencies.artefacts and becomes_stricter(stored.call, wanted):
+        await dependencies.artefacts.delete(call_id)
     if call is None:
         _require_over(await call_record(request, call_id), _LIVE_CHANGE)
         raise UnknownCall(call_id)
     return web.json_response(shown_call(request, call))
+
+
+def _changes(call: Call, wanted: CallUpdate) -> dict[str, Any]:
+    _require_over(call, _LIVE_CHANGE)
+    try:
+        return changes_to_ended_call(call, wanted)
+    except ValueError as error:
+        raise ApiError(400, str(error)) from None
+
+
+async def _scrubbed(dependencies: ApiDependencies, stored: StoredCall, wanted: CallUpdate) -> dict[str, Any]:
+    """What of the call changes because personal data is not to be in it; looked for before the record is locked."""
+    if not requires_scrubbing(stored.call, wanted):
+        return {}
+    call = Call.model_validate({**stored.call.as_json(), **_changes(stored.call, wanted)})
+    content = await asyncio.to_thread(stored_content, call, stored.recovery.pii_categories, dependencies.find_more)
+    changed = call.model_copy(update=dict(content.changes)).as_json()
+    return {key: changed[key] for key in content.changes}
 
 
 async def update_live_call(request: web.Request) -> web.Response:
@@ -54,10 +85,11 @@ async def update_live_call(request: web.Request) -> web.Response:
 
 
 async def delete_call(request: web.Request) -> web.Response:
-    """Delete the record of a call that is over. Webhooks that are still owed are sent."""
+    """Delete all of a call that is over, with its recordings and logs. Webhooks that are still owed are sent."""
     call_id = path_id(request, "call_id", "call")
     _require_over(await call_record(request, call_id), "POST /v2/stop-call ends it")
-    if not await request.app[DEPENDENCIES].store.calls.delete(call_id):
+    dependencies = request.app[DEPENDENCIES]
+    if not await forget_call(dependencies.store, dependencies.artefacts, call_id):
         raise UnknownCall(call_id)
     return answer_nothing()
 

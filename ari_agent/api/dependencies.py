@@ -21,6 +21,7 @@ from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.contract.trunk_status import TrunkStatus
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -160,7 +161,7 @@ class ApiDependencies:
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
     voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
     logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
-    stays as it is.
+    stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -182,6 +183,7 @@ class ApiDependencies:
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
     artefacts: Artefacts | None = None
+    find_more: FindMore | None = None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -25,10 +25,18 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 
 def answer_saved(
-    agent: AnyAgent, given: AgentCreate | AgentUpdate | ChatAgentCreate | ChatAgentUpdate, status: int = 200
+    agent: AnyAgent,
+    given: AgentCreate | AgentUpdate | ChatAgentCreate | ChatAgentUpdate,
+    needs_presidio: Collection[str],
+    status: int = 200,
 ) -> web.Response:
-    """The agent as it is saved now. given: the request that said so."""
-    found = without_effect(given, kind_of_agent(agent))
+    """The agent as it is saved now. given: the request that said so.
+
+    needs_presidio: the categories of personal data that are not recognised for want of Presidio.
+    """
+    found = dict(without_effect(given, kind_of_agent(agent)))
+    if given.pii_config and (lacking := [each for each in given.pii_config.categories if each in needs_presidio]):
+        found.setdefault("pii_config.categories", f"{', '.join(lacking)} need ARI_AGENT_PRESIDIO_MODEL")
     return name_without_effect(answer(agent, status), found, agent_id=agent.agent_id)
 
 

@@ -71,6 +71,11 @@ class Artefacts:
             if name.file in fields
         }
 
+    async def remove(self, names: Sequence[ArtefactName]) -> None:
+        """Remove some complete artefacts, wherever they are. Raises ArtefactError if that fails."""
+        await self.spool.remove(names)
+        await self.store.delete(names)
+
     async def delete(self, call_id: str) -> None:
         """Remove all artefacts of a call that is over, wherever they are. Raises ArtefactError if that fails."""
         await self.spool.delete(call_id)

@@ -198,6 +198,16 @@ class Spool:
         """Whether a file of this call is not complete yet."""
         return any(name.call_id == call_id for name in self._growing)
 
+    async def remove(self, names: Sequence[ArtefactName]) -> None:
+        """Remove some complete files, where they are here. Raises ArtefactError if the disk does not let it."""
+        async with self._moving:  # as in `delete`
+            for name in names:
+                self._waiting.pop(name, None)
+            try:
+                await self.run_in_order(lambda: _unlink(map(self.path_of, names)))
+            except OSError as error:
+                raise ArtefactError(f"files of the spool were not removed: {error.strerror}") from None
+
     async def delete(self, call_id: str) -> None:
         """Remove all files of a call that is over. Raises ArtefactError if the disk does not let it."""
         async with self._moving:  # what is on its way into the store arrives first, to be deleted there
@@ -318,6 +328,11 @@ def _say_once(complaint: str, last: str) -> str:
     if complaint != last:
         log.error("%s", complaint)
     return complaint
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

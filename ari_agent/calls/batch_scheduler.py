@@ -167,9 +167,8 @@ class BatchScheduler:
             why,
             extra={"batch_call_id": batch.batch_call_id, "call_id": record.call.call_id},
         )
-        await self._store.batches.refuse(
-            batch.batch_call_id, pending.position, record.call, tuple(record.owed), why=why
-        )
+        refused = (batch.batch_call_id, pending.position, record.call, tuple(record.owed))
+        await self._store.batches.refuse(*refused, why=why, recovery=record.recovery)
 
     async def _wait_for_slot(self) -> None:
         try:

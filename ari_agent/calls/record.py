@@ -9,7 +9,8 @@ Source: Retell, "Get Call" and "Retell webhooks overview" (2026-08): `call_start
           └────────────▶ transfer_cancelled                    refused, not answered, or the call ended meanwhile
 
 Of what was said: `transcript_updated` when a transcript with a new turn is written down, and once more, complete, when
-a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told.
+a call that connected ends. A call of which basic attributes alone are stored has no transcript, and none is told; one
+that is stored without personal data has it, and tells it, when it has ended.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
 from ari_agent.calls.log_events import EVENTS, LogEvent
 from ari_agent.calls.public_log import NO_LOG, PublicLog
 from ari_agent.calls.sip_timeline import hangup_for
+from ari_agent.calls.stored_content import StoredContent, stored_content
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.analysis_plan import AnalysisPlan
 from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import Call, CallAnalysis, CallDirection, Latency, TelephonyIdentifier
 from ari_agent.contract.call_control import TransferRequest
+from ari_agent.contract.call_list import TRANSCRIPTS
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.call_update import LiveFields, changes_to_live_call
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
@@ -79,6 +82,7 @@ class CallRecord:
         self._transcript = CallTranscript()
         self._prices, self._usage = prices, SpeechUsage()
         self._targets: list[DialledTarget] = []
+        self._stored: StoredContent | None = None
 
     def variables(self, now_ms: int | None) -> Mapping[str, str]:
         """Return what `{{name}}` stands for in this call: its own dynamic variables, then those of the system."""
@@ -172,8 +176,18 @@ class CallRecord:
 
     @property
     def has_news(self) -> bool:
-        """Whether something was said that `write_transcript` has not written into the call object yet."""
-        return self._transcript.is_stale and self._keeps_transcript
+        """Whether something was said that `write_transcript` has not written into the call object yet, and may."""
+        # Half a card number is not recognised as one: until the call is over, nothing can be told without it.
+        return self._transcript.is_stale and self.call.data_storage_setting in {None, "everything"}
+
+    @property
+    def content(self) -> Call:
+        """The call object with all that was said, whatever of it may be stored."""
+        return self.call if self._transcript.is_empty else self.call.model_copy(update=self._transcript.fields())
+
+    def keep(self, stored: StoredContent) -> None:
+        """Take what is stored of the content when the call ends; without it, `ended` finds that out itself."""
+        self._stored = stored
 
     @property
     def _keeps_transcript(self) -> bool:
@@ -198,7 +212,7 @@ class CallRecord:
         if quality:
             self._change(media_quality=quality)
 
-    def left_behind(self, links: Mapping[str, str]) -> None:
+    def left_behind(self, links: Mapping[str, str | None]) -> None:
         """Note the links to files of this call, by the field of the call object."""
         self._change(**links)
 
@@ -247,8 +261,7 @@ class CallRecord:
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
-        if self.has_news:
-            self._change(**self._transcript.fields())
+        self._change(**self._content_to_store())
         hangup = self.call.hangup or hangup_for(reason, now_ms, who=who, why=why)
         self._change(
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times
@@ -267,6 +280,12 @@ class CallRecord:
         """Note the analysis of a call that is over; owes call_analyzed. report: None where no model was asked."""
         self._change(call_analysis=analysis, analysis_report=report)
         self._owe(WebhookEventName.CALL_ANALYZED)
+
+    def _content_to_store(self) -> Mapping[str, Any]:
+        content = self.content
+        stored = self._stored or stored_content(content, self.recovery.pii_categories)
+        wanted = {**{key: getattr(content, key) for key in TRANSCRIPTS}, **stored.changes}
+        return {key: value for key, value in wanted.items() if value is not getattr(self.call, key)}
 
     def _change(self, **changes: Any) -> None:
         self.call = self.call.model_copy(update=changes)

@@ -12,12 +12,15 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ch
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_files import links_of_abandoned
 from ari_agent.calls.record import CallRecord, is_bridged
+from ari_agent.calls.scrubbed_recording import kept_recordings
+from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.sip_timeline import HangupParty
 from ari_agent.errors import StoreError
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,8 @@ class Analyses(Protocol):
 
 class RecordWriter:
     """Stores the records of all calls. account_webhook_url: for agents without a URL of their own. artefacts:
-    the files of calls, to which records of an earlier run have no links yet.
+    the files of calls, to which records of an earlier run have no links yet. find_more: finds personal data that is
+    not recognised by rules.
 
     prices: what calls that died with an earlier run have cost by; None where that is not known. analyses: None where no
     model is set up. left_bridged: records of an earlier run whose caller and transfer target may still talk with each
@@ -53,9 +57,11 @@ class RecordWriter:
         prices: PriceTable | None = None,
         analyses: Analyses | None = None,
         artefacts: Artefacts | None = None,
+        find_more: FindMore | None = None,
     ) -> None:
         self._store, self._artefacts = store, artefacts
         self._account_webhook_url, self._prices, self._analyses = account_webhook_url, prices, analyses
+        self._find_more = find_more
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
         self.left_bridged: list[CallRecord] = []
@@ -94,13 +100,35 @@ class RecordWriter:
         *,
         why: str | None = None,
         who: HangupParty | None = None,
+        heard_to_its_end: bool = True,
     ) -> None:
-        """End the record, as `CallRecord.ended` does, and store it, as `save_for_certain` does."""
+        """End the record, as `CallRecord.ended` does, with what may be stored, and store it as `save_for_certain` does.
+
+        heard_to_its_end: False where the end of what was said died with an earlier run.
+        """
+        await self._prepare_end(record, now_ms, heard_to_its_end=heard_to_its_end)
         due_ms = self._analyses.deadline_ms() if self._analyses else None
         record.ended(reason, now_ms, why=why, who=who, analysis_due_ms=due_ms)
         await self.save_for_certain(record)
         if self._analyses and record.recovery.analysis_due_ms is not None:
             self._analyses.wake()
+
+    async def _prepare_end(self, record: CallRecord, now_ms: int, *, heard_to_its_end: bool) -> None:
+        """Find out what may be stored of what was said, and of the recording."""
+        content, categories = record.content, record.recovery.pii_categories
+        try:
+            if content.data_storage_setting == "everything_except_pii" or categories:
+                stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
+            else:
+                stored = stored_content(content, None)
+        except Exception:  # whatever is wrong with it: what was not scrubbed must not be stored
+            log.exception("personal data was not found", extra={"call_id": record.call.call_id})
+            record.fault("Personal data could not be looked for, and what was to be stored without it is not stored")
+            stored = no_content(content)
+        record.keep(stored)
+        if self._artefacts:
+            heard = stored.heard if heard_to_its_end else None
+            record.left_behind(await kept_recordings(self._artefacts, content, categories, heard, now_ms=now_ms))
 
     async def save_for_certain(self, record: CallRecord) -> None:
         """Store the last state of a record, trying for about a minute."""
@@ -134,7 +162,8 @@ class RecordWriter:
                 continue
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
-            await self.end(record, no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL, now_ms)
+            reason = no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL
+            await self.end(record, reason, now_ms, heard_to_its_end=False)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
         return len(abandoned) - len(self.left_bridged)
 

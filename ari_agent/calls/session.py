@@ -414,7 +414,7 @@ class CallSession(ABC):
                 if self.media:
                     record.measured(self.media.latency, self.media.usage)
                 await records.end(record, teardown.reason, ended_ms, why=teardown.why, who=teardown.who)
-            elif links:
+            elif links and record.call.data_storage_setting in {None, "everything"}:
                 await records.save_for_certain(record)
         awaits = self._record is not None and self._record.will_tell(WebhookEventName.CALL_ANALYZED)
         self._services.public_logs.call_ended(self.call_id, awaits_analysis=awaits and teardown.reason is not None)

@@ -84,6 +84,11 @@ class CallTranscript:
         self.is_stale = True
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said, pressed or injected."""
+        return not (self._said or self._woven or self._between)
+
+    @property
     def text(self) -> str:
         """What was said so far, a line an utterance."""
         return as_text(self._said)

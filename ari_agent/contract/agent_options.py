@@ -102,28 +102,30 @@ class CustomSttConfig(ContractModel):
         return self
 
 
+PiiCategory = Literal[
+    "person_name",
+    "address",
+    "email",
+    "phone_number",
+    "ssn",
+    "passport",
+    "driver_license",
+    "credit_card",
+    "bank_account",
+    "password",
+    "pin",
+    "medical_id",
+    "date_of_birth",
+    "customer_account_number",
+]
+"""A kind of personal data, by Retell's names."""
+
+
 class PiiConfig(ContractModel):
     """Which personal data is removed from transcripts and recordings; with no categories nothing is removed."""
 
     mode: Literal["post_call"]
-    categories: Many[
-        Literal[
-            "person_name",
-            "address",
-            "email",
-            "phone_number",
-            "ssn",
-            "passport",
-            "driver_license",
-            "credit_card",
-            "bank_account",
-            "password",
-            "pin",
-            "medical_id",
-            "date_of_birth",
-            "customer_account_number",
-        ]
-    ]
+    categories: Many[PiiCategory]
 
 
 class GuardrailConfig(ContractModel):

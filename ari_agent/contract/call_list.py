@@ -16,6 +16,8 @@ from ari_agent.contract.parsing.model import AgentVersionNumber, Flag, JsonObjec
 
 TRANSCRIPTS: Final = frozenset(name for name in Call.model_fields if "transcript" in name)
 """The keys of a call that hold what was said in it."""
+ARTEFACT_URLS: Final = frozenset(name for name in Call.model_fields if name.endswith("_url"))
+"""The keys of a call that lead to a recording or a log of it."""
 NOT_LISTED: Final = TRANSCRIPTS | {"sip", "hangup", "media_quality", "analysis_report"}
 """The keys of a call that list-calls v3 leaves out of its items."""
 

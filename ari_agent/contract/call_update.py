@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, get_args
 from pydantic import ConfigDict, Field
 
 from ari_agent.contract.call import Call, CustomAttributes
-from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_list import ARTEFACT_URLS, TRANSCRIPTS
 from ari_agent.contract.parsing.model import (
     MAX_METADATA_BYTES,
     SMALL,
@@ -100,7 +100,9 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
     if (setting := fields.data_storage_setting) is not None:
         if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
-        changes |= _stored_as(setting)
+        changes |= _stored_as(setting, call.data_storage_setting)
+        if setting != (call.data_storage_setting or "everything"):
+            changes |= dict.fromkeys(TRANSCRIPTS)  # scrubbed, it is stored when the call is over
     if "override_dynamic_variables" in fields.model_fields_set:
         delta = fields.override_dynamic_variables
         present = call.retell_llm_dynamic_variables or {}
@@ -120,7 +122,7 @@ def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
     if (setting := update.data_storage_setting) and not _keeps_no_more(setting, call.data_storage_setting):
         raise ValueError(_not_looser(setting, call.data_storage_setting))
     if setting:
-        changes |= _stored_as(setting)
+        changes |= _stored_as(setting, call.data_storage_setting)
     if setting == "basic_attributes_only" and call.call_analysis:
         changes |= {"call_analysis": call.call_analysis.without_words().as_json(), "analysis_report": None}
     if update.custom_attributes is not None:
@@ -128,9 +130,24 @@ def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
     return changes
 
 
-def _stored_as(setting: DataStorageSetting) -> dict[str, Any]:
-    """The change to this setting; with basic attributes only, all transcripts are removed."""
-    return {"data_storage_setting": setting, **dict.fromkeys(TRANSCRIPTS if setting == "basic_attributes_only" else ())}
+def _stored_as(setting: DataStorageSetting, present: DataStorageSetting | None) -> dict[str, Any]:
+    """The change to this setting. Recordings and logs go with a stricter one, and with the strictest what was said."""
+    gone = {
+        "everything_except_pii": ARTEFACT_URLS,
+        "basic_attributes_only": ARTEFACT_URLS | TRANSCRIPTS | {"collected_dynamic_variables"},
+        present or "everything": frozenset(),
+    }
+    return {"data_storage_setting": setting, **dict.fromkeys(gone[setting])}
+
+
+def becomes_stricter(call: Call, update: CallUpdate) -> bool:
+    """Whether less of an ended call may be kept than before once this update is made."""
+    return update.data_storage_setting not in {None, call.data_storage_setting or _STRICTER[0]}
+
+
+def requires_scrubbing(call: Call, update: CallUpdate) -> bool:
+    """Whether what is stored of an ended call is to be without personal data once this update is made."""
+    return (update.data_storage_setting or call.data_storage_setting) == "everything_except_pii"
 
 
 def _not_looser(wanted: str, present: str | None) -> str:

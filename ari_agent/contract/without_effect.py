@@ -44,6 +44,9 @@ class WithoutEffect:
     values: frozenset[str] | None = None
 
 
+UNRECOGNISED: Final = frozenset({"password", "pin", "date_of_birth", "customer_account_number"})
+"""The categories of a pii_config that nothing finds."""
+_NO_SCRUBBED_CHATS: Final = "personal data is not removed from chats"
 _NO_SPEECH_CHANGES: Final = "what the agent says is not changed on its way to the caller"
 _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
 _NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
@@ -66,17 +69,13 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
     WithoutEffect(
         "data_storage_setting",
-        "personal data is not recognised: all of it is stored",
-        values=frozenset({"everything_except_pii"}),
-    ),
-    WithoutEffect(
-        "data_storage_setting",
         "the texts of chats are stored until the chat is deleted",
         kinds=_CHAT,
-        values=frozenset({"basic_attributes_only"}),
+        values=frozenset({"everything_except_pii", "basic_attributes_only"}),
     ),
-    WithoutEffect("data_storage_retention_days", "records are kept until they are deleted"),
-    WithoutEffect("pii_config", "personal data is not recognised"),
+    WithoutEffect("pii_config.mode", _NO_SCRUBBED_CHATS, kinds=_CHAT),
+    WithoutEffect("pii_config.categories", _NO_SCRUBBED_CHATS, kinds=_CHAT),
+    WithoutEffect("pii_config.categories", "personal data of these categories is not recognised", values=UNRECOGNISED),
     WithoutEffect("opt_in_signed_url", _NO_SIGNED_URLS),
     WithoutEffect("signed_url_expiration_ms", _NO_SIGNED_URLS),
     WithoutEffect("guardrail_config", "topics are not checked"),
@@ -153,7 +152,7 @@ def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, 
         entry.name: entry.why
         for entry in WITHOUT_EFFECT
         if entry.kinds.issuperset(_EVERY_KIND if kind is None else {kind})
-        and any(entry.values is None or value in entry.values for value in _given(settings, entry.name.split(".")))
+        and any(_is_one_of(entry.values, value) for value in _given(settings, entry.name.split(".")))
     }
 
 
@@ -176,6 +175,11 @@ def in_words(found: Mapping[str, str]) -> str:
 
 def _kind_of_engine(engine: ResponseEngine) -> AgentKind:
     return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
+
+
+def _is_one_of(values: frozenset[str] | None, value: Any) -> bool:
+    """Whether it is one of these, or holds one of them. values: None stands for any."""
+    return values is None or not values.isdisjoint(value if isinstance(value, tuple) else (value,))
 
 
 def _given(settings: BaseModel, path: list[str]) -> Iterator[Any]:

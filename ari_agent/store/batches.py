@@ -85,13 +85,20 @@ class Batches:
         return await self._finish(batch_call_id, position, call, recovery, state="placed")
 
     async def refuse(
-        self, batch_call_id: str, position: int, call: Call, events: Sequence[WebhookEvent], *, why: str
+        self,
+        batch_call_id: str,
+        position: int,
+        call: Call,
+        events: Sequence[WebhookEvent],
+        *,
+        why: str,
+        recovery: CallRecovery = NO_RECOVERY,
     ) -> bool:
         """A task that cannot be placed is over, with the record of its call and what is to be told about it.
 
-        False: the task was over already, and nothing is stored.
+        recovery: of the call. False: the task was over already, and nothing is stored.
         """
-        return await self._finish(batch_call_id, position, call, NO_RECOVERY, events, state="refused", why=why)
+        return await self._finish(batch_call_id, position, call, recovery, events, state="refused", why=why)
 
     async def _finish(
         self,

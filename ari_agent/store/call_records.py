@@ -34,8 +34,12 @@ STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (
     calls.c.diverted,
     calls.c.analysis_plan,
     calls.c.analysis_due_ms,
+    calls.c.pii_categories,
+    calls.c.listed_ms,
+    calls.c.expires_ms,
 )
 """The columns that `stored_call_of` reads."""
+DAY_MS: Final = 86_400_000
 _NO_ITEM: Final = calls.c.list_item.is_(None)
 ITEM: Final[Sequence[ColumnElement[Any]]] = (
     calls.c.call_id,
@@ -91,7 +95,9 @@ def stored_call_of(row: Row[Any]) -> StoredCall:
     call = call_of(row)
     webhooks = _plan(WebhookPlan, row.webhook_plan, f"the webhook plan of call {row.call_id}")
     analysis = _plan(AnalysisPlan, row.analysis_plan, f"the analysis plan of call {row.call_id}")
-    return StoredCall(call, CallRecovery(webhooks, row.diverted, analysis, row.analysis_due_ms))
+    categories = None if row.pii_categories is None else frozenset(row.pii_categories.split())
+    days = None if row.expires_ms is None else (row.expires_ms - row.listed_ms) // DAY_MS
+    return StoredCall(call, CallRecovery(webhooks, row.diverted, analysis, row.analysis_due_ms, categories, days))
 
 
 def _plan(model: type[Plan], stored: str | None, what: str) -> Plan | None:
@@ -99,6 +105,24 @@ def _plan(model: type[Plan], stored: str | None, what: str) -> Plan | None:
         return None if stored is None else model.model_validate_json(stored)
     except ValidationError as error:
         raise UnreadableRecord(what, error) from None
+
+
+def recovery_columns(recovery: CallRecovery, listed_ms: int) -> dict[str, Any]:
+    """The columns that hold the recovery of a call that began, or was made, at that time.
+
+    What its agent said of personal data and retention stays where the recovery says nothing of it.
+    """
+    plan, categories, days = recovery.webhook_plan, recovery.pii_categories, recovery.retention_days
+    columns: dict[str, Any] = {
+        "webhook_plan": dump(plan.as_record()) if plan else None,
+        "diverted": recovery.diverted,
+        "analysis_plan": dump(recovery.analysis_plan.as_record()) if recovery.analysis_plan else None,
+    }
+    if categories is not None:
+        columns["pii_categories"] = " ".join(sorted(categories))
+    if days is not None:
+        columns["expires_ms"] = listed_ms + days * DAY_MS
+    return columns
 
 
 def item_of(row: Row[Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,12 +21,13 @@ from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
-from ari_agent.store.call_records import StoredCall, call_of, list_item
-from ari_agent.store.database import Database, dump, insert_into
+from ari_agent.store.call_parts import KEYS, CallPart
+from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
+from ari_agent.store.database import Database, among, dump, insert_into
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
 from ari_agent.store.record_rows import readable
-from ari_agent.store.tables import call_attributes, call_tool_calls, calls, storable
+from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls, calls, registrations, storable
 
 _STORED: Final = select(*call_records.STORED_CALL)
 Shown = TypeVar("Shown")
@@ -81,9 +82,7 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
-            "webhook_plan": dump(recovery.webhook_plan.as_record()) if recovery.webhook_plan else None,
-            "diverted": recovery.diverted,
-            "analysis_plan": dump(recovery.analysis_plan.as_record()) if recovery.analysis_plan else None,
+            **recovery_columns(recovery, listed_ms),
         }
         if row is None or row.call_status in UNFINISHED:  # repeated, the end of a call makes it wait no second time
             values["analysis_due_ms"] = recovery.analysis_due_ms
@@ -174,7 +173,6 @@ class Calls:
         Raises:
             pydantic.ValidationError: the result would be no valid call object; nothing is changed.
         """
-
         return await self._database.write(lambda connection: self.change(connection, call_id, fields))
 
     def change(
@@ -203,14 +201,56 @@ class Calls:
 
     async def delete(self, call_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such call."""
+        return await self._database.write(lambda connection: self._drop(connection, call_id))
 
-        def drop(connection: Connection) -> bool:
-            self._outbox.forget(connection, call_id)
-            for table in (call_attributes, call_tool_calls):
-                connection.execute(delete(table).where(table.c.call_id == call_id))
-            return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
+    def _drop(self, connection: Connection, call_id: str) -> bool:
+        self._outbox.forget(connection, call_id)
+        for table in (call_attributes, call_tool_calls, registrations):
+            connection.execute(delete(table).where(table.c.call_id == call_id))
+        # The batch goes on counting its task, of which only that is left.
+        batch_call_id = connection.execute(select(calls.c.batch_call_id).where(calls.c.call_id == call_id)).scalar()
+        if batch_call_id is not None:
+            task = (batch_tasks.c.batch_call_id == batch_call_id) & (batch_tasks.c.call_id == call_id)
+            connection.execute(update(batch_tasks).where(task).values(document="{}", why=None))
+        return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
 
-        return await self._database.write(drop)
+    async def expired(self, now_ms: int, *, began_before_ms: int | None, limit: int) -> Sequence[str]:
+        """Return some calls that are over and whose time is up by their agents, or that began before that time."""
+        is_up = calls.c.expires_ms <= now_ms
+        return await self._over(
+            is_up if began_before_ms is None else is_up | (calls.c.listed_ms < began_before_ms), limit
+        )
+
+    async def remembered(self, part: CallPart, *, began_before_ms: int, limit: int) -> Sequence[str]:
+        """Return some calls that are over, began before that time, and of which this part was not forgotten yet."""
+        lacking = [bits for bits in range(2 * max(CallPart)) if not bits & part]
+        return await self._over(calls.c.forgotten.in_(lacking) & (calls.c.listed_ms < began_before_ms), limit)
+
+    async def _over(self, condition: ColumnElement[bool], limit: int) -> Sequence[str]:
+        statement = select(calls.c.call_id).where(condition, calls.c.call_status.not_in(UNFINISHED)).limit(limit)
+        return [row.call_id for row in await self._database.rows(statement)]
+
+    async def settings(self, call_ids: Collection[str]) -> Mapping[str, str | None]:
+        """Return the data_storage_setting of those of these ids that are of calls with a record."""
+
+        def find(connection: Connection) -> Mapping[str, str | None]:
+            wanted = among(connection, calls.c.call_id, list(call_ids))
+            chosen = select(calls.c.call_id, calls.c.data_storage_setting).where(wanted)
+            return {row.call_id: row.data_storage_setting for row in connection.execute(chosen)}
+
+        return await self._database.read(find)
+
+    async def forget(self, call_id: str, part: CallPart) -> None:
+        """Remove the keys of this part from the call object, and note that. Its files are to be removed before."""
+
+        def change(connection: Connection) -> None:
+            self.change(connection, call_id, dict.fromkeys(KEYS[part]))
+            if part is CallPart.TRANSCRIPT:
+                self._outbox.forget(connection, call_id)
+            bits = calls.c.forgotten.bitwise_or(int(part))
+            connection.execute(update(calls).where(calls.c.call_id == call_id).values(forgotten=bits))
+
+        await self._database.write(change)
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

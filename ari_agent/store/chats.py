@@ -15,6 +15,7 @@ from ari_agent.contract.chat_list import ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownAsset
 from ari_agent.store.call_filter import FilterOp
+from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.filter_conditions import compare
 from ari_agent.store.outbox import Outbox
@@ -82,7 +83,9 @@ class Chats:
 
     def put(self, connection: Connection, chat: Chat, goes_on: GoesOn | None = None) -> None:
         """Write the record inside somebody's transaction, as `save` does."""
-        values = self._values(chat) | (self._kept(goes_on) if goes_on else {})
+        values = self._values(chat)
+        if goes_on:
+            values |= self._kept(goes_on, values["start_timestamp"])
         statement = insert_into(connection, chats).values(**{"silent_until_ms": self._now_ms() + SILENCE_MS, **values})
         if "analysis_due_ms" in values:
             # Repeated, the end of a chat makes it wait no second time.
@@ -117,8 +120,10 @@ class Chats:
 
         return await self._database.write(write)
 
-    def _kept(self, goes_on: GoesOn) -> dict[str, Any]:
+    def _kept(self, goes_on: GoesOn, start_ms: int) -> dict[str, Any]:
+        days = goes_on.agent.data_storage_retention_days
         return {
+            "expires_ms": None if days is None else start_ms + days * DAY_MS,
             "agent": dump(goes_on.agent.as_record()),
             "answer_to": None if goes_on.answer_to is None else dump(goes_on.answer_to),
             "is_awaited": goes_on.is_awaited,
@@ -218,6 +223,14 @@ class Chats:
         """Return how many chats fulfil every filter."""
         statement = select(func.count()).select_from(chats).where(*_conditions(filters))
         return await self._database.scalar(statement) or 0
+
+    async def expired(self, now_ms: int, *, began_before_ms: int | None, limit: int) -> Sequence[str]:
+        """Return some chats that are over and whose time is up by their agents, or that began before that time."""
+        is_up = chats.c.expires_ms <= now_ms
+        old = is_up if began_before_ms is None else is_up | (chats.c.start_timestamp < began_before_ms)
+        is_over = chats.c.chat_status != ChatStatus.ONGOING.value
+        rows = await self._database.rows(select(chats.c.chat_id).where(old, is_over).limit(limit))
+        return [row.chat_id for row in rows]
 
     async def delete(self, chat_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""

@@ -159,15 +159,23 @@ class Outbox:
         not_reached: the receiver said nothing at all; later events of the call wait until this one is tried again.
         """
         dead = next_attempt_ms is None
-        await self._set(
-            outbox_id,
-            state=DEAD if dead else PENDING,
-            settled_ms=self._now_ms() if dead else None,
-            next_attempt_ms=0 if next_attempt_ms is None else next_attempt_ms,
-            attempts=outbox.c.attempts + 1,
-            why=(_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
-            where_state=PENDING,
-        )
+        values = {
+            "state": DEAD if dead else PENDING,
+            "settled_ms": self._now_ms() if dead else None,
+            "next_attempt_ms": 0 if next_attempt_ms is None else next_attempt_ms,
+            "attempts": outbox.c.attempts + 1,
+            "why": (_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
+        }
+        this_event = outbox.c.outbox_id == outbox_id
+        of_call, of_chat = calls.c.call_id == outbox.c.call_id, chats.c.chat_id == outbox.c.call_id
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(outbox).where(this_event, outbox.c.state == PENDING).values(**values))
+            if dead:  # of what was deleted meanwhile nothing is kept, for later neither
+                is_gone = ~exists().where(of_call) & ~exists().where(of_chat)
+                connection.execute(delete(outbox).where(this_event, outbox.c.state == DEAD, is_gone))
+
+        await self._database.write(write)
 
     async def depth(self) -> int:
         """Return how many events are pending."""

@@ -106,6 +106,9 @@ calls: Final = Table(
     Column("analysis_plan", Text, comment="what its agent, as overridden for it, asks about it"),
     Column("analysis_due_ms", BigInteger, comment="it is over, and call_analyzed is still owed, by then at the latest"),
     _partial_index("ix_calls_analysis_due", "analysis_due_ms", where="analysis_due_ms IS NOT NULL"),
+    Column("pii_categories", Text, comment="the personal data that is removed from it, as its agent says"),
+    Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
+    Column("forgotten", Integer, nullable=False, server_default="0", comment="which parts the retention has removed"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_from_number", "from_number", *_IN_ORDER, *_FREQUENT),
@@ -113,6 +116,8 @@ calls: Final = Table(
     Index("ix_calls_batch_call", "batch_call_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_status", "call_status", *_IN_ORDER, "direction"),
     Index("ix_calls_direction", "direction", *_IN_ORDER, "call_status"),
+    _partial_index("ix_calls_expires", "expires_ms", where="expires_ms IS NOT NULL"),
+    Index("ix_calls_forgotten", "forgotten", "listed_ms"),
     # What no other index finds is looked for here: the rows, with their transcripts, are ten times as large.
     Index("ix_calls_listed", "listed_ms", *FilterField),
 )
@@ -242,6 +247,7 @@ chats: Final = Table(
     Column("is_awaited", Boolean, comment="the user waits for an answer"),
     Column("analysis_due_ms", BigInteger, comment="it is over, and chat_analyzed is still owed, by then at the latest"),
     Column("silent_until_ms", BigInteger, nullable=False, comment="when it ends if nobody writes"),
+    Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
     Column("start_timestamp", BigInteger, nullable=False),
     Column("end_timestamp", BigInteger),
     Column("duration_ms", BigInteger),
@@ -259,6 +265,7 @@ chats: Final = Table(
     Index("ix_chats_agent", "agent_id", "start_timestamp", "chat_id"),
     Index("ix_chats_agent_number", "agent_number", "start_timestamp", "chat_id"),
     Index("ix_chats_user_number", "user_number", "start_timestamp", "chat_id"),
+    _partial_index("ix_chats_expires", "expires_ms", where="expires_ms IS NOT NULL"),
     _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
     _partial_index("ix_chats_analysis_due", "analysis_due_ms", where="analysis_due_ms IS NOT NULL"),
 )

@@ -158,3 +158,41 @@ async def test_every_answer_of_a_call_has_links_that_are_good(
     ]
     for answer in answers:
         assert answer["recording_url"] == artefacts.links.url(NAME, expires=expires, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("DELETE", "/v2/delete-call/call_1", None, 204),
+        ("PATCH", "/v2/update-call/call_1", {"data_storage_setting": "everything_except_pii"}, 200),
+        ("PATCH", "/v2/update-call/call_1", {"data_storage_setting": "basic_attributes_only"}, 200),
+    ],
+)
+async def test_a_call_that_is_deleted_or_kept_more_strictly_has_no_files(
+    start_api: StartApi, store: Store, url: str, artefacts: Artefacts, method: str, path: str, body: Any, status: int
+) -> None:
+    api = await start_api(artefacts=artefacts)
+    call = Call(
+        call_id="call_1",
+        call_type="web_call",
+        agent_id="a",
+        call_status=CallStatus.ENDED,
+        disconnection_reason=DisconnectionReason.USER_HANGUP,
+    )
+    await store.calls.save(call)
+    assert (await api.get(url)).status == 200
+    assert (await api.request(method, path, json=body)).status == status
+    await refused(await api.get(url), 404)
+    assert await artefacts.store.names("call_1") == []
+
+
+async def test_a_setting_that_stays_as_it_is_leaves_the_files(
+    start_api: StartApi, store: Store, url: str, artefacts: Artefacts
+) -> None:
+    api = await start_api(artefacts=artefacts)
+    ended = {"call_type": "web_call", "call_status": "ended", "agent_id": "a"}
+    strict = {"data_storage_setting": "everything_except_pii"}
+    await store.calls.save(Call.model_validate({"call_id": "call_1", **ended, **strict}))
+    for body in (strict, {"metadata": {"a": 1}}):
+        assert (await api.patch("/v2/update-call/call_1", json=body)).status == 200
+    assert (await api.get(url)).status == 200

@@ -7,6 +7,7 @@ import pytest
 from ari_agent.analysis.analyst import AnalysisFailed
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.contract.call import Call, CallAnalysis
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatAnalysis
 from ari_agent.errors import CallNotOngoing
@@ -60,6 +61,19 @@ async def test_of_basic_attributes_nothing_that_was_said_is_shown(api: Api, stor
     changed = await patch(api, PATH, {"data_storage_setting": "basic_attributes_only"})
     for call in (changed, await (await api.get(f"/v2/get-call/{OVER.call_id}")).json()):
         assert not any("transcript" in key for key in call)
+
+
+async def test_a_call_that_is_to_be_without_personal_data_is_scrubbed(api: Api, store: Store) -> None:
+    content = "Card 4111 1111 1111 1111, mail bob@example.com."
+    said = {"transcript": f"User: {content}\n", "transcript_object": [{"role": "user", "content": content}]}
+    call = a_call(1, **said, recording_url="http://127.0.0.1/r.wav", metadata={"card": "4111111111111111"})
+    await store.calls.save(call, (), CallRecovery(pii_categories=frozenset({"credit_card"})))
+    changed = await patch(api, PATH, {"data_storage_setting": "everything_except_pii"})
+    assert changed["transcript"] == "User: Card [credit_card], mail bob@example.com.\n"
+    assert changed["metadata"] == {"card": "[credit_card]"}
+    assert "recording_url" not in changed
+    again = await patch(api, PATH, {"metadata": {"note": "5105105105105100"}})
+    assert again["metadata"] == {"note": "[credit_card]"}
 
 
 async def test_the_storage_setting_goes_towards_stricter_alone(api: Api, store: Store) -> None:

@@ -95,3 +95,17 @@ async def test_keys_of_a_query_that_nobody_reads_are_named(api: Api) -> None:
     assert (await api.get("/v2/list-phone-numbers?page=2&limit=5")).headers[HEADER] == "page"
     both = await api.post("/v2/list-agents?page=2", json={"colour": 1})
     assert set(both.headers[HEADER].split(", ")) == {"page", "colour"}
+
+
+async def test_personal_data_that_is_found_with_presidio_alone_is_named_without_it(
+    start_api: StartApi, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = {"mode": "post_call", "categories": ["email", "person_name", "address"]}
+    body = {"response_engine": AUDIO, "pii_config": wanted}
+    assert (await api.post("/create-agent", json=body)).headers[HEADER] == "pii_config.categories"
+    assert "person_name, address need ARI_AGENT_PRESIDIO_MODEL" in caplog.text
+    with_presidio = await start_api(find_more=lambda texts: [[] for _ in texts])
+    assert HEADER not in (await with_presidio.post("/create-agent", json=body)).headers
+    agent_id = (await make_agent(api))["agent_id"]
+    changed = await api.patch(f"/update-agent/{agent_id}", json={"pii_config": {**wanted, "categories": ["pin"]}})
+    assert changed.headers[HEADER] == "pii_config.categories"

@@ -17,6 +17,8 @@ import pytest
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Finisher, Spool
 from ari_agent.errors import ArtefactError, ConfigurationError
 
@@ -305,3 +307,32 @@ async def test_a_crash_leaves_what_was_written_and_the_next_start_finishes_it(tm
     await spool.close()
     assert files_of(tmp_path / "store") == ["call_1/a.wav", "call_1/b.wav"]
     assert files_of(tmp_path / "spool") == [".lock"]
+
+
+async def test_single_files_are_removed_wherever_they_are(tmp_path: Path, store: Store) -> None:
+    other = ArtefactName("call_1", "b.wav")
+    store.is_away = True
+    async with running(tmp_path / "spool", store) as spool:
+        for name in (NAME, other):
+            file = spool.open(name.call_id, name.file)
+            file.append(b"audio")
+            await file.finish()
+        artefacts = Artefacts(spool, store, Links("", b"key", 60))
+        await artefacts.remove([NAME, ArtefactName("call_1", "never.wav")])
+        assert spool.waiting == 1
+        store.is_away = False
+    assert await store.names("call_1") == [other]
+    await artefacts.store.delete([other])
+
+
+async def test_a_disk_that_lets_nothing_go_is_told(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    async with running(tmp_path / "spool", store) as spool:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", refuse)
+            with pytest.raises(ArtefactError, match="Permission denied"):
+                await spool.remove([NAME])

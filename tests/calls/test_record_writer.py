@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent
 from ari_agent.store.store import Store
 from tests.calls.test_record import agent
@@ -243,3 +244,20 @@ async def test_what_is_owed_is_stored_once_also_where_whoever_waited_has_gone() 
     (await store.begun.get()).set_result(None)
     assert await again
     assert store.saved == [("ongoing", 1), ("ongoing", 0)]
+
+
+@pytest.mark.parametrize(("setting", "left"), [("everything_except_pii", None), ("everything", "User: My secret.\n")])
+async def test_what_cannot_be_scrubbed_is_not_stored(store: Store, setting: str, left: str | None) -> None:
+    def fail(_: Sequence[str]) -> NoReturn:
+        raise RuntimeError("the model is broken")
+
+    pii_config = {"mode": "post_call", "categories": ["person_name"]}
+    one = a_record(agent(data_storage_setting=setting, pii_config=pii_config))
+    one.answered(1_000)
+    said = [{"role": "user", "content": "My secret."}]
+    one.said(TranscriptUpdate.model_validate({"transcript": said, "turntaking": "user_turn"}))
+    writer = RecordWriter(store, account_webhook_url=None, find_more=fail)
+    await writer.end(one, DisconnectionReason.USER_HANGUP, 2_000)
+    assert one.call.transcript == left
+    assert one.call.scrubbed_transcript_with_tool_calls is None
+    assert "Personal data could not be looked for" in str(one.call.faults)

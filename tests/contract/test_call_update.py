@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ari_agent.contract.call import Call, CallAnalysis
-from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_list import ARTEFACT_URLS, TRANSCRIPTS
 from ari_agent.contract.call_update import (
     CallControl,
     CallUpdate,
@@ -84,7 +84,8 @@ def test_custom_attributes_may_not_grow_without_end() -> None:
 @pytest.mark.parametrize("change", [live, ended])
 def test_basic_attributes_only_takes_all_transcripts_away(change: Any) -> None:
     changes = change(data_storage_setting="basic_attributes_only")
-    assert changes == {"data_storage_setting": "basic_attributes_only", **dict.fromkeys(TRANSCRIPTS)}
+    gone = TRANSCRIPTS | ARTEFACT_URLS | {"collected_dynamic_variables"}
+    assert changes == {"data_storage_setting": "basic_attributes_only", **dict.fromkeys(gone)}
 
 
 @pytest.mark.parametrize("change", [live, ended])

@@ -27,8 +27,8 @@ def filler_of(recording: WaveFormat) -> bytes:
 _FORMAT_OF_FILLER: Final = {filler_of(found) * HEADER_BYTES: found for found in map(WaveFormat, (ULAW, LINEAR_16K))}
 
 
-def finish_recording(path: Path) -> Sequence[str]:
-    """Write the length of a recording into its header, and MIXED_FILE beside it; return the name of that.
+def finish_recording(path: Path, *, mixed_file: str = MIXED_FILE) -> Sequence[str]:
+    """Write the length of a recording into its header, and the mix beside it; return the name of that.
 
     path: a file of which the whole header may be missing, where the disk did not take it: filler is in its place.
 
@@ -44,7 +44,7 @@ def finish_recording(path: Path) -> Sequence[str]:
         stereo.seek(0)
         stereo.write(recording.header(audio_bytes))
         stereo.flush()
-        into = path.with_name(MIXED_FILE)
+        into = path.with_name(mixed_file)
         try:
             with into.open("wb") as mono:
                 _write_mix(stereo, mono, recording, audio_bytes)
@@ -52,7 +52,7 @@ def finish_recording(path: Path) -> Sequence[str]:
             with contextlib.suppress(OSError):
                 into.unlink()
             raise
-    return [MIXED_FILE]
+    return [mixed_file]
 
 
 def _write_mix(stereo: BinaryIO, mono: BinaryIO, recording: WaveFormat, audio_bytes: int) -> None:

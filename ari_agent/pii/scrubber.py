@@ -1,0 +1,209 @@
+"""Replaces personal data by the name of its category, `[credit_card]`, in transcripts and JSON; says when it was heard.
+
+Pure. Retell documents that there are scrubbed transcripts and recordings, and not what stands in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.transcript import (
+    Dtmf,
+    Injected,
+    Sms,
+    ToolCallInvocation,
+    ToolCallResult,
+    TranscriptItem,
+    Utterance,
+    Word,
+)
+from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
+
+_FEWEST_KEYS: Final = 6
+_KEYS_END: Final = "*#"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A part of a call, in seconds since it began."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubbedSpeech:
+    """What was said without personal data. heard: when it was, in order; None where the agent did not tell that."""
+
+    utterances: Sequence[Utterance]
+    heard: Sequence[TimeSpan] | None
+
+
+class Scrubber:
+    """Replaces what a recognizer finds."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+
+    def speech(self, utterances: Sequence[Utterance]) -> ScrubbedSpeech:
+        """Scrub what several people said to one another."""
+        found = self._recognizer.find([Said(each.content, each.role) for each in utterances])
+        heard: list[TimeSpan] = []
+        is_known = True
+        scrubbed = []
+        for utterance, data in zip(utterances, found, strict=True):
+            if not data:
+                scrubbed.append(utterance)
+                continue
+            words, spans = _words(utterance, data)
+            is_known = is_known and bool(spans)
+            heard += spans
+            scrubbed.append(
+                utterance.model_copy(update={"content": replaced(utterance.content, data), "words": tuple(words)})
+            )
+        return ScrubbedSpeech(scrubbed, sorted(heard, key=lambda span: span.start_s) if is_known else None)
+
+    def items(self, items: Sequence[TranscriptItem]) -> Sequence[TranscriptItem]:
+        """Scrub a transcript with its tools, keys and injected context."""
+        spoken = iter(self.speech([item for item in items if isinstance(item, Utterance)]).utterances)
+        scrubbed: list[TranscriptItem] = []
+        for item in self._keys(items):
+            match item:
+                case Utterance():
+                    scrubbed.append(next(spoken))
+                case ToolCallInvocation():
+                    scrubbed.append(item.model_copy(update={"arguments": self.json_text(item.arguments)}))
+                case ToolCallResult():
+                    scrubbed.append(item.model_copy(update={"content": self.json_text(item.content)}))
+                case Injected() | Sms():
+                    scrubbed.append(item.model_copy(update={"content": self.text(item.content)}))
+                case _:
+                    scrubbed.append(item)
+        return scrubbed
+
+    def text(self, text: str, *, context: str = "") -> str:
+        """Scrub one text. context: what says what it is, such as the name of a field."""
+        return replaced(text, self._recognizer.find([Said(context, "context"), Said(text)])[1])
+
+    def json_text(self, text: str) -> str:
+        """Scrub JSON inside its strings and numbers, so that it stays JSON; anything else as a text."""
+        try:
+            value = json.loads(text)
+            scrubbed = self.json_value(value)
+        except (ValueError, RecursionError):
+            return self.text(text)
+        return text if scrubbed == value else compact_json(scrubbed).decode()
+
+    def json_value(self, value: Any, *, context: str = "") -> Any:
+        """Scrub a JSON value; a number that is personal data becomes a text. Raises RecursionError where too deep."""
+        match value:
+            case str():
+                return self.text(value, context=context)
+            case bool() | None:
+                return value
+            case int() | float():
+                written = str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+                scrubbed = self.text(written, context=context)
+                return value if scrubbed == written else scrubbed
+            case Mapping():
+                return {
+                    self.text(str(key)): self.json_value(each, context=_words_of(str(key)))
+                    for key, each in value.items()
+                }
+            case list() | tuple():
+                return [self.json_value(each, context=context) for each in value]
+        return value
+
+    def _keys(self, items: Sequence[TranscriptItem]) -> Iterator[TranscriptItem]:
+        """The same items, of the keys that make up a number only the first, which holds the category."""
+        digits_of = {place: item.digit for place, item in enumerate(items) if isinstance(item, Dtmf)}
+        keys: list[int] = []
+        said: dict[int, Sequence[int]] = {}
+        dropped: set[int] = set()
+        for place, digit in digits_of.items():
+            if len(digit) != 1 or digit in _KEYS_END:
+                keys = []
+            else:
+                keys.append(place)
+                said[keys[0]] = keys
+        named: dict[int, str] = {}
+        for places in said.values():
+            digits = "".join(digits_of[place] for place in places)
+            if len(digits) >= _FEWEST_KEYS:
+                context = next(
+                    (each.content for each in reversed(items[: places[0]]) if isinstance(each, Utterance)), ""
+                )
+                for data in self._recognizer.find([Said(context, "context"), Said(" ".join(digits))])[1]:
+                    first, *others = places[data.start // 2 : (data.end + 1) // 2]
+                    named[first] = f"[{data.category}]"
+                    dropped.update(others)
+        for place, item in enumerate(items):
+            if place in named:
+                yield Dtmf(role="dtmf", digit=named[place])
+            elif place not in dropped:
+                yield item
+
+
+def replaced(text: str, found: Sequence[PersonalData]) -> str:
+    """Return the text with the name of its category in place of each that was found."""
+    pieces = []
+    behind = 0
+    for data in found:
+        pieces += [text[behind : data.start], f"[{data.category}]"]
+        behind = data.end
+    return "".join([*pieces, text[behind:]])
+
+
+def _words_of(key: str) -> str:
+    return key.replace("_", " ").replace("-", " ")
+
+
+def _words(utterance: Utterance, found: Sequence[PersonalData]) -> tuple[Sequence[Word], Sequence[TimeSpan]]:
+    """The words of an utterance with its personal data replaced, and when that was said.
+
+    Where the words are not those of the text, nobody knows which of them it is: all of them are replaced.
+    """
+    places = _places(utterance)
+    if places is None:
+        found, places = [PersonalData(found[0].category, 0, 1)], [(0, 1)] * len(utterance.words)
+    words: list[Word] = []
+    spans: list[TimeSpan] = []
+    told: set[PersonalData] = set()
+    is_known = bool(utterance.words)
+    for word, (start, end) in zip(utterance.words, places, strict=True):
+        data = next((each for each in found if each.start < end and start < each.end), None)
+        if data is None:
+            words.append(word)
+            continue
+        if word.start is None or word.end is None:
+            is_known = False
+        elif data in told and spans:
+            spans[-1] = TimeSpan(spans[-1].start_s, max(spans[-1].end_s, word.end))  # with the pause between the words
+        else:
+            spans.append(TimeSpan(word.start, word.end))
+        if data in told:
+            words[-1] = words[-1].model_copy(update={"end": word.end})
+        else:
+            told.add(data)
+            words.append(word.model_copy(update={"word": f"[{data.category}]"}))
+    is_known = is_known and len(told) == len(found)
+    return words, spans if is_known else ()
+
+
+def _places(utterance: Utterance) -> Sequence[tuple[int, int]] | None:
+    """Where in the text of an utterance each of its words is; None where they are not the words of the text."""
+    places = []
+    behind = 0
+    text = utterance.content.casefold()
+    for word in utterance.words:
+        written = (word.word or "").strip().casefold()
+        start = text.find(written, behind)
+        if not written or start < 0 or text[behind:start].strip():
+            return None
+        behind = start + len(written)
+        places.append((start, behind))
+    return places if len(text) == len(utterance.content) and not text[behind:].strip() else None

@@ -1,0 +1,185 @@
+"""What one person said, with spoken digits as digits, and the way back to the words that they were. Pure.
+
+    "my card is four one one one, um, double one eleven"  ->  "my card is 41111111"
+
+A recognizer of speech writes digits in figures or in words, with commas where the speaker paused, and an agent may send
+half of a number in one utterance and the rest in the next. What recognises numbers reads this text instead. English
+words are read as people say digits (`oh`, `double five`, `eight hundred`, `forty-one`); of German and Spanish the ten
+digits. `twenty twenty` is 2020, and no sum is ever made: `two thousand` is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+_UNITS: Final[Mapping[str, str]] = {
+    word: str(digit)
+    for several in (
+        "zero one two three four five six seven eight nine",
+        "null eins zwei drei vier fünf sechs sieben acht neun",
+        "cero uno dos tres cuatro cinco seis siete ocho nueve",
+    )
+    for digit, word in enumerate(several.split())
+} | {"nought": "0", "zwo": "2"}
+_ZEROS: Final = tuple(word for word, digit in _UNITS.items() if digit == "0")
+_TEENS: Final[Mapping[str, str]] = {
+    word: str(number)
+    for number, word in enumerate(
+        ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
+        start=10,
+    )
+}
+_TENS: Final[Mapping[str, str]] = {
+    word: str(number)
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
+}
+_TIMES: Final[Mapping[str, int]] = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "doble": 2}
+MAX_FILLERS: Final = 3
+_FILLER: Final = r"\b(?:um|uh|er|erm|hm|hmm|and|then|dash|hyphen|space|pause|next|okay|ok|yes|yeah|und|y)\b"
+_GAP: Final = re.compile(rf"(?:[\s,.;:\-\u2013\u2014\u2026]|{_FILLER})*", re.IGNORECASE)
+"""What may stand between two digits of one number: marks of a pause, and at most MAX_FILLERS words."""
+_FILLERS: Final = re.compile(_FILLER, re.IGNORECASE)
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(words)})"
+
+
+_UNIT: Final = _one_of(_UNITS)
+_NUMBER: Final = re.compile(
+    r"(?P<written>\d+)"
+    rf"|\b(?:(?P<plus>plus)(?=[\s-](?:\d|{_UNIT}\b))"
+    rf"|(?P<times>{_one_of(_TIMES)})[\s-](?P<timed>{_UNIT}|oh?|\d)"
+    rf"|(?P<tens>{_one_of(_TENS)})(?:[\s-](?!{_one_of(_ZEROS)}\b)(?P<ones>{_UNIT}))?"
+    rf"|(?P<hundreds>{_UNIT})[\s-]hundred"
+    rf"|(?P<unit>{_UNIT})|(?P<teen>{_one_of(_TEENS)})|(?P<oh>oh?))\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was said. place: of the utterance in the sequence; start, end: in its characters."""
+
+    place: int
+    start: int
+    end: int
+
+
+class ReadText:
+    """A text with digits in figures, and where each part of it was said. text: what to look into."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._pieces: list[str] = []
+        self._starts: list[int] = []
+        self._said: list[tuple[Source | None, bool]] = []  # and whether its characters stand for themselves
+        self._length = 0
+
+    def add(self, text: str, source: Source | None, *, one_by_one: bool) -> None:
+        """Append what was said there. one_by_one: each character stands for itself, and not for the whole of it."""
+        self._pieces.append(text)
+        self._starts.append(self._length)
+        self._said.append((source, one_by_one))
+        self._length += len(text)
+
+    def close(self) -> ReadText:
+        """Make `text` of all that was added."""
+        self.text = "".join(self._pieces)
+        self._pieces.clear()
+        return self
+
+    def begins(self, offset: int) -> bool:
+        """Whether a word or a number that was said begins there, or the text ends: where a number may be cut."""
+        at = bisect_left(self._starts, offset)
+        return offset == self._length or (at < len(self._starts) and self._starts[at] == offset)
+
+    def spans(self, start: int, end: int) -> Iterator[Source]:
+        """Where the characters from `start` to `end` were said: one span for each utterance that has some of them."""
+        found: dict[int, Source] = {}
+        for at in range(bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)):
+            source, one_by_one = self._said[at]
+            if source is not None:
+                begin = source.start + (max(0, start - self._starts[at]) if one_by_one else 0)
+                stop = min(source.end, source.start + end - self._starts[at]) if one_by_one else source.end
+                first = found.get(source.place)
+                found[source.place] = Source(source.place, first.start if first else begin, stop)
+        yield from found.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Digits as somebody said or wrote them. is_spoken: in words."""
+
+    digits: str
+    is_spoken: bool
+    start: int
+    end: int
+
+
+def read_digits(utterances: Sequence[tuple[int, str]]) -> ReadText:
+    """Read what one person said, as places and texts of utterances that may go on with one another's numbers."""
+    read = ReadText()
+    before: _Number | None = None  # a number that may go on
+    gap: list[tuple[str, Source | None]] = []  # what was said behind it
+    for place, text in utterances:
+        if gap or before:
+            gap.append(("\n", None))
+        behind = 0
+        for number in _numbers(text):
+            gap.append((text[behind : number.start], Source(place, behind, number.start)))
+            for said, source in _between(before, gap, number):
+                read.add(said, source, one_by_one=True)
+            source = Source(place, number.start, number.end)
+            read.add(number.digits, source, one_by_one=not number.is_spoken)
+            before, gap, behind = number, [], number.end
+        gap.append((text[behind:], Source(place, behind, len(text))))
+    for said, source in gap:
+        read.add(said, source, one_by_one=True)
+    return read.close()
+
+
+def _between(
+    before: _Number | None, gap: Sequence[tuple[str, Source | None]], number: _Number
+) -> Sequence[tuple[str, Source | None]]:
+    """What stands between two numbers: nothing where both are spoken and one goes on with the other, else a space."""
+    if before is None or not all(_GAP.fullmatch(said) for said, _ in gap):
+        return gap
+    fillers = sum(len(_FILLERS.findall(said)) for said, _ in gap)
+    if fillers > MAX_FILLERS:
+        return gap
+    if before.is_spoken and number.is_spoken:
+        return ()
+    return [(" ", None)] if fillers or len(gap) > 1 else gap
+
+
+def _numbers(text: str) -> Iterator[_Number]:
+    found = list(_NUMBER.finditer(text))
+    for place, number in enumerate(found):
+        digits = _digits(number)
+        neighbours = (
+            text[before.end() : behind.start()] for before, behind in pairwise(found[max(0, place - 1) : place + 2])
+        )
+        if number["oh"] is None or any(_GAP.fullmatch(between) for between in neighbours):
+            yield _Number(digits, number["written"] is None, *number.span())
+
+
+def _digits(number: re.Match[str]) -> str:
+    said = {name: words.casefold() for name, words in number.groupdict().items() if words}
+    match said:
+        case {"written": written}:
+            return "".join(str(int(figure)) for figure in written)  # figures of other scripts are digits too
+        case {"times": times, "timed": timed}:
+            return _UNITS.get(timed, timed.replace("oh", "0").replace("o", "0")) * _TIMES[times]
+        case {"tens": tens}:
+            return _TENS[tens] + _UNITS.get(said.get("ones", ""), "0")
+        case {"hundreds": hundreds}:
+            return _UNITS[hundreds] + "00"
+    return "+" if "plus" in said else _UNITS.get(said.get("unit", "")) or _TEENS.get(said.get("teen", ""), "0")
