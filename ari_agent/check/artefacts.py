@@ -16,13 +16,14 @@ _LITTLE_BYTES: Final = 2 * 1024**3
 """Some 35 hours of recorded calls."""
 
 
-async def check_artefacts(around: Surroundings) -> list[Finding]:
-    """Tell whether recordings and logs can be written, and whether there is room for them. Makes no folder."""
-    settings = around.settings
-    return [
-        *await try_store(settings.artefacts_place),
-        *try_folder("ARI_AGENT_SPOOL_DIR", settings.spool_folder, holds="recordings and logs grow"),
-    ]
+async def check_store(around: Surroundings) -> list[Finding]:
+    """Tell whether recordings and logs can be kept, and whether there is room for them. Makes no folder."""
+    return await try_store(around.settings.artefacts_place)
+
+
+async def check_spool(around: Surroundings) -> list[Finding]:
+    """Tell whether recordings and logs can grow on this machine while calls go on. Makes no folder."""
+    return try_folder("ARI_AGENT_SPOOL_DIR", around.settings.spool_folder, holds="recordings and logs grow")
 
 
 async def try_store(place: str) -> list[Finding]:
