@@ -54,6 +54,11 @@ class SpoolFile:
         self._descriptor: int | None = None
         self._size = self._owed_bytes = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the disk has taken so far."""
+        return self._size
+
     def append(self, data: bytes) -> None:
         """Write this behind all that was appended before, soon. Never waits and never raises."""
         self._spool.queue(self, data)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.spool import SpoolFile
 from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, filler_of
@@ -21,6 +23,8 @@ FIELDS: Final[Mapping[str, str]] = {
     STEREO_FILE: "recording_multi_channel_url",
 }
 """The field of the call object that holds the link to a file, by the name of the file."""
+STORE_ANSWERS_S: Final = 5.0
+"""How long the store may take to tell which files of a call it has, at a start."""
 
 
 class CallNotRecorded(CallError):
@@ -35,43 +39,65 @@ class CallFiles:
 
     def __init__(self, call_id: str, artefacts: Artefacts | None) -> None:
         self._call_id, self._artefacts = call_id, artefacts
-        self._files: list[SpoolFile] = []
+        self._recording: SpoolFile | None = None
+        self._is_finished = artefacts is None
 
     def open_recording(self, recording: WaveFormat) -> Callable[[bytes], None]:
-        """Open the recording, and return what appends audio to it. See OpenRecording."""
-        if self._artefacts is None:
-            return _to_nowhere
-        file = self._artefacts.spool.open(self._call_id, STEREO_FILE, filler=filler_of(recording))
-        file.append(recording.header())
-        self._files.append(file)
+        """Return what appends audio to the recording, which is made with its first audio. See OpenRecording."""
 
         def append(audio: bytes) -> None:
-            if file in self._files:  # a media half may be closed late, where Asterisk stalls
-                file.append(audio)
+            if self._is_finished or self._artefacts is None:
+                return  # a media half may be closed late, where Asterisk stalls
+            if self._recording is None:
+                filler = filler_of(recording)
+                self._recording = self._artefacts.spool.open(self._call_id, STEREO_FILE, filler=filler)
+                self._recording.append(recording.header())
+            self._recording.append(audio)
 
         return append
 
     async def finish(self, call: Call, now_ms: int) -> Mapping[str, str]:
         """Complete all files; return the links to them, by the field of the call object. Bounded by the spool's time.
 
-        now_ms: milliseconds since 1970, from which on links are good.
+        now_ms: milliseconds since 1970, from which on links are good. Where the disk takes longer than that, the links
+        lead to files that are completed later.
         """
-        files, self._files = self._files, []
-        if self._artefacts is None or not files:
+        self._is_finished, file, self._recording = True, self._recording, None
+        if self._artefacts is None or file is None:
             return {}
-        names = [name for file in files for name in await file.finish()]
+        names = await file.finish()
+        if not names and file.size_bytes:
+            names = (file.name, ArtefactName(self._call_id, MIXED_FILE))
         return self._artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
 
 
-async def links_of_abandoned(artefacts: Artefacts, call: Call, now_ms: int) -> Mapping[str, str]:
-    """Return the links to what a call of an earlier run has left, as CallFiles.finish does."""
-    names = set(artefacts.left.get(call.call_id, ()))
-    try:  # some or all of it may have been moved there just before the end
-        names |= set(await artefacts.store.names(call.call_id))
-    except ArtefactError as error:
-        log.error("files of a call not found: %s", error, extra={"call_id": call.call_id})
-    return artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
+class AbandonedFiles:
+    """Finds what calls of an earlier run have left. artefacts: None where nothing is kept."""
 
+    def __init__(self, artefacts: Artefacts | None) -> None:
+        self._artefacts = artefacts
+        self._store_answers = True
 
-def _to_nowhere(_: bytes) -> None:
-    """Drop a piece of audio, because no artefacts are kept."""
+    async def links(self, call: Call, now_ms: int) -> Mapping[str, str]:
+        """Return the links to the files of a call, as CallFiles.finish does.
+
+        Some or all of them were completed, and moved into the store, just before the end. A store that does not answer
+        within STORE_ANSWERS_S is not asked again: a start waits for no more than that.
+        """
+        if self._artefacts is None:
+            return {}
+        names = set(self._artefacts.left.get(call.call_id, ()))
+        if call.start_timestamp is not None:
+            names |= set(await self._stored(self._artefacts, call.call_id))
+        return self._artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
+
+    async def _stored(self, artefacts: Artefacts, call_id: str) -> Sequence[ArtefactName]:
+        if not self._store_answers:
+            return ()
+        try:
+            async with asyncio.timeout(STORE_ANSWERS_S):
+                return await artefacts.store.names(call_id)
+        except (ArtefactError, TimeoutError) as error:
+            self._store_answers = False
+            log.error("files of an earlier run not looked for: %s", error or "no answer", extra={"call_id": call_id})
+            return ()

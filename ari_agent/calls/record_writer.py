@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_chain, wait_fixed
 
 from ari_agent.artefacts.artefacts import Artefacts
-from ari_agent.calls.call_files import links_of_abandoned
+from ari_agent.calls.call_files import AbandonedFiles
 from ari_agent.calls.record import CallRecord, is_bridged
 from ari_agent.calls.scrubbed_recording import kept_recordings
 from ari_agent.calls.stored_content import no_content, stored_content
@@ -148,6 +148,7 @@ class RecordWriter:
         """
         waiting = await self._store.registrations.waiting()
         abandoned = [each for each in await self._store.calls.unfinished() if each.call.call_id not in waiting]
+        files = AbandonedFiles(self._artefacts)
         for stored in abandoned:
             call, recovery = stored.call, stored.recovery
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
@@ -155,8 +156,7 @@ class RecordWriter:
             record = CallRecord(
                 call, agent=agent, account_webhook_url=account_url, recovery=recovery, prices=self._prices
             )
-            if self._artefacts:
-                record.left_behind(await links_of_abandoned(self._artefacts, call, now_ms))
+            record.left_behind(await files.links(call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
                 continue

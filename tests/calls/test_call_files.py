@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
-from ari_agent.artefacts.spool import Spool
-from ari_agent.calls.call_files import CallFiles, links_of_abandoned
+from ari_agent.artefacts.spool import Spool, SpoolFile
+from ari_agent.calls.call_files import AbandonedFiles, CallFiles
 from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, finish_recording
 from ari_agent.contract.call import Call
 from ari_agent.errors import ArtefactError
@@ -77,18 +78,48 @@ async def test_where_nothing_is_kept_audio_goes_nowhere() -> None:
     assert await files.finish(a_call(), 1_000) == {}
 
 
+async def test_a_call_that_nobody_answered_leaves_no_file(tmp_path: Path) -> None:
+    async with kept(tmp_path) as artefacts:
+        files = CallFiles("call_1", artefacts)
+        files.open_recording(WaveFormat(ULAW))
+        assert await files.finish(a_call(), 1_000) == {}
+        assert not artefacts.spool.growing
+
+
+async def test_a_disk_that_is_slow_to_complete_a_recording_costs_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, busy = SpoolFile.finish, threading.Event()
+    monkeypatch.setattr(SpoolFile, "finish", lambda file: finish(file, timeout_s=0.05))
+    async with kept(tmp_path) as artefacts:
+        files = CallFiles("call_1", artefacts)
+        files.open_recording(WaveFormat(ULAW))(b"\x12" * 16000)
+        await artefacts.spool.run_in_order(lambda: None)
+        waiting = artefacts.spool.run_in_order(lambda: busy.wait(5))
+        links = await files.finish(a_call(), 1_000)
+        busy.set()
+        await waiting
+        await artefacts.spool.run_in_order(lambda: None)
+    assert linked(links) == FIELDS
+    assert {file.name for file in (tmp_path / "store" / "call_1").iterdir()} == set(FIELDS.values())
+
+
 async def test_what_a_crash_has_left_is_linked_at_the_next_start(tmp_path: Path) -> None:
+    answered = a_call(start_timestamp=1)
     async with kept(tmp_path) as artefacts:
         CallFiles("call_1", artefacts).open_recording(WaveFormat(ULAW))(b"\x12" * 16000)
         await artefacts.spool.run_in_order(lambda: None)
     async with kept(tmp_path) as next_run:
-        assert linked(await links_of_abandoned(next_run, a_call(), 1_000)) == FIELDS
+        assert linked(await AbandonedFiles(next_run).links(answered, 1_000)) == FIELDS
     async with kept(tmp_path) as third:  # all is in the store by now
-        assert linked(await links_of_abandoned(third, a_call(), 1_000)) == FIELDS
-        assert await links_of_abandoned(third, a_call(call_id="call_2"), 1_000) == {}
+        files = AbandonedFiles(third)
+        assert linked(await files.links(answered, 1_000)) == FIELDS
+        assert await files.links(a_call(call_id="call_2", start_timestamp=1), 1_000) == {}
+        assert await files.links(a_call(), 1_000) == {}, "of a call that was never answered"
+    assert await AbandonedFiles(None).links(answered, 1_000) == {}
 
 
-async def test_a_store_out_of_reach_does_not_keep_a_record_open(
+async def test_a_store_out_of_reach_is_asked_once_and_keeps_no_record_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def names(_: object, call_id: str) -> list[ArtefactName]:
@@ -96,5 +127,8 @@ async def test_a_store_out_of_reach_does_not_keep_a_record_open(
 
     monkeypatch.setattr(ArtefactStore, "names", names)
     async with kept(tmp_path) as artefacts:
-        assert await links_of_abandoned(artefacts, a_call(), 1_000) == {}
+        files = AbandonedFiles(artefacts)
+        for call_id in ("call_1", "call_2"):
+            assert await files.links(a_call(call_id=call_id, start_timestamp=1), 1_000) == {}
     assert "no answer about call_1" in caplog.text
+    assert "call_2" not in caplog.text

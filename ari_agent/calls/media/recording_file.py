@@ -6,6 +6,7 @@ The same is done with what a crash has left: all that a recording needs is in it
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,13 +47,17 @@ def finish_recording(path: Path, *, mixed_file: str = MIXED_FILE) -> Sequence[st
         stereo.flush()
         into = path.with_name(mixed_file)
         try:
-            with into.open("wb") as mono:
+            with open(into, "wb", opener=_for_us_alone) as mono:
                 _write_mix(stereo, mono, recording, audio_bytes)
         except OSError:
             with contextlib.suppress(OSError):
                 into.unlink()
             raise
     return [mixed_file]
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _write_mix(stereo: BinaryIO, mono: BinaryIO, recording: WaveFormat, audio_bytes: int) -> None:

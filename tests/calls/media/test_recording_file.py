@@ -22,6 +22,7 @@ def test_a_recording_gets_its_length_and_its_mix(tmp_path: Path, recording: Wave
     assert stereo.read_bytes() == recording.header(len(audio)) + audio
     mono = (tmp_path / MIXED_FILE).read_bytes()
     assert mono == recording.mono().header(len(audio) // 2) + mixed(audio, recording.samples)
+    assert (tmp_path / MIXED_FILE).stat().st_mode & 0o777 == 0o600
     assert finish_recording(stereo) == [MIXED_FILE], "as after a crash in the middle of it"
     assert (tmp_path / MIXED_FILE).read_bytes() == mono
 
