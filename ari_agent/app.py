@@ -31,6 +31,7 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
@@ -184,6 +185,7 @@ class _Calls:
     switchboard: Switchboard
     originator: Originator
     batches: BatchScheduler
+    latencies: LatencyHistograms
 
 
 def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> _Calls:
@@ -198,7 +200,8 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         account_webhook_url=settings.webhook_url,
         has_speech=shared.speech is not None,
     )
-    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks)
+    latencies = LatencyHistograms()
+    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks, latencies=latencies)
     originator = Originator(
         store=store,
         slots=slots,
@@ -219,11 +222,18 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         new_batch_id=new_batch_id,
         now_ms=now_ms,
     )
-    return _Calls(slots, wheel, trunks, registrar, switchboard, originator, batches)
+    return _Calls(slots, wheel, trunks, registrar, switchboard, originator, batches, latencies)
 
 
 def _switchboard(
-    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
+    shared: _Shared,
+    records: RecordWriter,
+    slots: Slots,
+    wheel: Wheel,
+    registrar: Registrar,
+    *,
+    trunks: TrunkSync,
+    latencies: LatencyHistograms,
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
@@ -243,6 +253,7 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
+        latencies=latencies,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -300,6 +311,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
+                calls.latencies.collect,
             ),
             now_ms=now_ms,
             outbound=calls.originator,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from aiohttp import web
+from prometheus_client.core import Metric
 
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
@@ -127,7 +128,10 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-MetricsSource = Callable[[], Iterable[Sample] | Awaitable[Iterable[Sample]]]
+Measured = Sample | Metric
+"""One value, or a family of them, such as a histogram, under its full name."""
+
+MetricsSource = Callable[[], Iterable[Measured] | Awaitable[Iterable[Measured]]]
 """Asked once a scrape; nothing is counted for it anywhere else."""
 
 Probe = Callable[[], Awaitable[str | None]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import CallerTransfers
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
@@ -40,6 +41,7 @@ class SessionDependencies:
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    latencies: observe how long the turns of all calls take.
     """
 
     ari: Ari
@@ -58,9 +60,10 @@ class SessionDependencies:
     trunks: TrunkSync | None = None
     caller_transfers: CallerTransfers = "refuse"
     no_audio_after_s: float = NO_AUDIO_AFTER_S
+    latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
         if self.speech and isinstance(spec.engine, CustomLlmEngine):
-            return self.speech.new_leg(spec, output, on_event)
-        return AudioAgentLeg(spec, output, on_event)
+            return self.speech.new_leg(spec, output, self.latencies.observing("text", on_event))
+        return AudioAgentLeg(spec, output, self.latencies.observing("audio", on_event))

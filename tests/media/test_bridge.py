@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ari_agent.media import rtp
 from ari_agent.media.audio import SILENCE_DBFS, ULAW_SILENCE_FRAME, linear_to_ulaw, ulaw_to_linear
-from ari_agent.media.bridge import AgentEncoding, Bridge, is_speech
+from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Line
+from ari_agent.media.speech_edges import is_speech
 
 TONE_HZ = 400
 

@@ -22,10 +22,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, assert_never
+from typing import Any, Final, assert_never
 
 import aiohttp
-from pydantic import ValidationError
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm import (
@@ -44,7 +43,7 @@ from ari_agent.agents.llm_connection import (
     LlmReconnected,
     ReconnectPolicy,
 )
-from ari_agent.calls.dialogue import events
+from ari_agent.calls.dialogue import call_requests, events
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.caller_hearing import CallerHearing
@@ -72,6 +71,7 @@ from ari_agent.calls.media.call_media import (
     AgentHungUp,
     AgentReady,
     DtmfAsked,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     TranscriptTold,
@@ -91,9 +91,8 @@ from ari_agent.calls.media.commands import (
     Voicemail,
 )
 from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import CustomLlmEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
@@ -150,19 +149,24 @@ class TextAgentLeg:
         refusal = speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ())))
         if refusal is not None:
             raise UnknownVoice(refusal)
-        self._output, self._on_event = output, on_event
-        self._call = spec.call
+        self._output, self._on_event, self._call = output, on_event, spec.call
         self._loop = asyncio.get_running_loop()
-        self.ignored = self.messages_in = self.messages_out = 0
-        self.audio_dropped = 0
+        self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
         try:
             url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
         except ValueError as error:
             raise AgentUnreachable("the agent's URL", str(error)) from None
         self._line = LlmConnection(
-            speech.http, url, speech.habits, details=self._details, on_event=self._line_tells, now_ms=speech.now_ms
+            speech.http,
+            url,
+            speech.habits,
+            details=self._details,
+            on_event=self._line_tells,
+            now_ms=speech.now_ms,
+            on_round_trip=lambda took_ms: self._dialogue.latency.took("llm_websocket_network_rtt", took_ms),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
+        self._dialogue.latency.tell = lambda part, took_ms: on_event(LatencyMeasured(part, took_ms))
         self._voice = AgentVoice(
             speech.synthesizer,
             voice(self._agent, fallback=speech.voices.fallback),
@@ -201,10 +205,10 @@ class TextAgentLeg:
     @property
     def latency(self) -> Latency | None:
         """How long the agent's turns took, for the call's record; None where nothing was measured."""
-        for round_trip_ms in self._line.round_trips_ms:
-            self._dialogue.latency.took("llm_websocket_network_rtt", round_trip_ms)
-        self._line.round_trips_ms.clear()
         return self._dialogue.latency.report()
+
+    def turn_took(self, waited_ms: float) -> None:
+        """Do nothing, because the dialogue knows better when a turn ends. See AgentLeg."""
 
     # commands: see AgentLeg
 
@@ -344,9 +348,9 @@ class TextAgentLeg:
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
             case Transfer(number, shows_caller):
-                self._transfer(number, "sip_invite" if shows_caller else "sip_refer")
+                self._ask_call(call_requests.transfer_to(number, shows_caller=shows_caller))
             case Press(digits):
-                self._press(digits)
+                self._ask_call(call_requests.press(digits))
 
     # orders to the agent's server
 
@@ -380,22 +384,11 @@ class TextAgentLeg:
 
     # orders to the call
 
-    def _transfer(self, number: str, mode: Literal["sip_invite", "sip_refer"]) -> None:
-        try:
-            request = TransferRequest(to=number, mode=mode, show_transferee_as_caller=mode == "sip_invite")
-        except ValidationError as error:
-            why = explain(error, {"to": number}, root="transfer_number")
-            self._feed(events.TransferEnded(TransferOutcome(status="failed", message=why)))
+    def _ask_call(self, asked: TransferAsked | DtmfAsked | events.TransferEnded | events.DigitsRefused) -> None:
+        if isinstance(asked, TransferAsked | DtmfAsked):
+            self._on_event(asked)
         else:
-            self._on_event(TransferAsked(request))
-
-    def _press(self, digits: str) -> None:
-        try:
-            request = DtmfRequest(digits=digits)
-        except ValidationError as error:
-            self._feed(events.DigitsRefused(explain(error, {"digits": digits}, root="digit_to_press")))
-        else:
-            self._on_event(DtmfAsked(request))
+            self._feed(asked)
 
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""

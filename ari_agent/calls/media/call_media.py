@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ari_agent.calls.media.call_latency import Stretch
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -151,6 +152,14 @@ class GreetingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyMeasured:
+    """One part of a turn, or a round trip to the agent, took so many milliseconds."""
+
+    stretch: Stretch
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
     """The front end of a web call sent what its protocol does not allow.
 
@@ -176,6 +185,7 @@ MediaEvent: TypeAlias = (
     | AudioFromElsewhere
     | AudioAgain
     | GreetingHeard
+    | LatencyMeasured
     | FrontEndCorrupt
 )
 

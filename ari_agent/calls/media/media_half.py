@@ -26,12 +26,14 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
-from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
+from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, KeyPressed, TargetListens, Voicemail
 from ari_agent.calls.media.silence_watch import SilenceWatch
+from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.contract.call import Latency
 
 _DRAIN_POLL_S: Final = 0.02
@@ -48,6 +50,7 @@ class MediaHalf(CallerOutput):
         self._loop = asyncio.get_running_loop()
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
+        self._turns = TurnClock()
         self._started_s: float | None = None
         self._is_away = False
         self._closing: asyncio.Task[None] | None = None
@@ -100,7 +103,18 @@ class MediaHalf(CallerOutput):
         if isinstance(command, CallerAway | CallerBack | TargetListens):
             self._is_away = isinstance(command, CallerAway)
             self._mute(self._is_away)
+        self._tell_turns(command)
         self._agent.command(command)
+
+    def _tell_turns(self, command: Command) -> None:
+        """Have no turn measured but between the agent and its caller."""
+        match command:
+            case CallerAway() | TargetListens() | Voicemail():
+                self._turns.pause(self._loop.time())
+            case CallerBack():
+                self._turns.resume(self._loop.time())
+            case KeyPressed():
+                self._turns.key_pressed(self._loop.time())
 
     async def close(self, *, drain: bool = False) -> None:
         """End it all: the agent is told, and every socket, task and timer of ours is gone within 1 s.
@@ -120,6 +134,7 @@ class MediaHalf(CallerOutput):
         if self._started_s is not None:
             await self._wait_while(self._has_unplayed_audio)
         self._stop_audio()
+        self._settle_turns(inf)
 
     async def hear_out(self) -> None:
         """Wait until the caller has heard what the agent has said so far, or that was cleared.
@@ -147,6 +162,11 @@ class MediaHalf(CallerOutput):
             return
         for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
             self._on_event(event)
+
+    def _settle_turns(self, now_s: float) -> None:
+        """Tell the agent's side of turns whose measurement is complete; to be called about once a second."""
+        for waited_s in self._turns.settle(now_s):
+            self._agent.turn_took(waited_s * 1000)
 
     # What differs with the way of the caller's audio.
 

@@ -68,6 +68,8 @@ class MediaSession(MediaHalf):
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
         )
+        self._bridge.tell_edges(caller=self._caller_edge, agent=self._agent_edge)
+        self._seconds = 0
         self._arrivals = ArrivalWatch()
         self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._socket: RtpSocket | None = None
@@ -222,12 +224,28 @@ class MediaSession(MediaHalf):
 
     # what the bridge tells
 
+    def _caller_edge(self, speaks: bool, at_s: float) -> None:
+        self._turns.caller(speaks, at_s)
+        self._look_closely()
+
+    def _agent_edge(self, speaks: bool, at_s: float) -> None:
+        self._turns.agent(speaks, at_s)
+        self._look_closely()
+
+    def _look_closely(self) -> None:
+        """Have every frame looked at while the caller waits for an answer."""
+        self._bridge.look_closely(self._turns.is_open)
+
     def _catch_up(self, now_s: float) -> None:
         if self._socket is not None:
             self._socket.read_waiting()
         self._bridge.late(now_s)
 
     def _each_second(self, now_s: float) -> None:
+        self._settle_turns(now_s)
+        self._seconds += 1
+        if self._seconds % 2:
+            self._bridge.measure_levels()
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
         if stopped := self._stops.look(now_s, received=received, is_away=self._is_away):

@@ -23,8 +23,8 @@ from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPositio
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
 from ari_agent.contract.registered_call import AudioFormat
-from ari_agent.media.audio import SILENCE_DBFS
-from ari_agent.media.bridge import SPEECH_DBFS
+from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
+from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
 from ari_agent.media.transcoder import Transcoder
 
 
@@ -44,6 +44,9 @@ class WebMedia(MediaHalf):
         self._user_audio: UserAudio | None = None
         self._to_user: Transcoder | None = None
         self._encoding, self._bytes_per_s = "mulaw", 8000
+        self._agent_speech = SpeechEdges(is_linear=False, rate_hz=8000)
+        self._agent_latest = b""  # 20 ms at most of what it said last
+        self._seconds = 0
         # What the agent says before the front end's format is known.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
         self._pre_answer = PreAnswerAudio(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
@@ -93,6 +96,9 @@ class WebMedia(MediaHalf):
         self._user_audio = UserAudio(
             audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS
         )
+        self._user_audio.speech.on_edge = self._user_edge
+        self._agent_speech = SpeechEdges(is_linear=audio.audio_encoding != "mulaw", rate_hz=audio.sample_rate)
+        self._agent_speech.on_edge = self._agent_edge
         self._to_user = Transcoder(
             from_encoding=agent.encoding,
             from_hz=agent.rate_hz,
@@ -111,7 +117,7 @@ class WebMedia(MediaHalf):
         if audio is None or not payload:
             return
         self._has_received = True
-        for piece in audio.hear(payload, muted=self._is_away):
+        for piece in audio.hear(payload, muted=self._is_away, now_s=self._loop.time()):
             self._agent.hear(piece)
         if audio.spoke:
             self._spoken_s = max(self._spoken_s, self._loop.time())
@@ -139,6 +145,7 @@ class WebMedia(MediaHalf):
         if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
             self._overflow_s += lasts_s
             return
+        self._listen_to_agent(sound, now_s)
         self._position.send(lasts_s, now_s)
         self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
@@ -164,7 +171,9 @@ class WebMedia(MediaHalf):
     def clear(self) -> list[str]:
         """Drop agent audio that was not heard yet, and return the names of its marks. See CallerOutput."""
         now_s = self._loop.time()
+        self._agent_speech.fall_silent(min(now_s, self._position.until_s))
         self._position.clear(now_s)
+        self._turns.agent_cleared(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
         early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
         if self._to_user is not None:
@@ -184,6 +193,38 @@ class WebMedia(MediaHalf):
         """Whether the front end asked for transcripts."""
         return self._front.options.updates
 
+    # who speaks
+
+    def _listen_to_agent(self, sound: bytes, now_s: float) -> None:
+        """Find where the agent begins and stops to speak, by when the user will hear it."""
+        self._note_end_of_sound(now_s)
+        speech, size = self._agent_speech, self._bytes_per_s * FRAME_MS // 1000
+        ended_s = max(self._position.until_s, now_s)
+        for start in range(0, len(sound), size):
+            piece = self._agent_latest = sound[start : start + size]
+            speech.frames.append(piece)
+            ended_s += len(piece) / self._bytes_per_s
+            if len(speech.frames) == LOOKED_AT or start + size >= len(sound):
+                speech.look(ended_s)
+
+    def _note_end_of_sound(self, now_s: float) -> None:
+        if self._position.until_s < now_s and self._agent_speech.sounds:
+            self._agent_speech.fall_silent(self._position.until_s)
+
+    def _user_edge(self, speaks: bool, at_s: float) -> None:
+        self._turns.caller(speaks, at_s)
+        self._look_closely()
+
+    def _agent_edge(self, speaks: bool, at_s: float) -> None:
+        self._turns.agent(speaks, at_s)
+        self._look_closely()
+
+    def _look_closely(self) -> None:
+        """Have every piece looked at while the user waits for an answer."""
+        self._agent_speech.look_closely(self._turns.is_open)
+        if self._user_audio is not None:
+            self._user_audio.speech.look_closely(self._turns.is_open)
+
     def _wait_for_mark(self) -> None:
         """Set the timer to the first mark that is due, which after `clear` is sooner than it was."""
         if self._mark_timer is not None:
@@ -198,4 +239,12 @@ class WebMedia(MediaHalf):
 
     def _each_second(self) -> None:
         self._second_timer = self._loop.call_later(1.0, self._each_second)
-        self._look_for_silence(self._loop.time(), spoken_s=self._spoken_s, has_received=self._has_received)
+        now_s = self._loop.time()
+        self._note_end_of_sound(now_s)
+        self._settle_turns(now_s)
+        self._seconds += 1
+        if self._seconds % 2:
+            self._agent_speech.measure(self._agent_latest)
+            if self._user_audio is not None:
+                self._user_audio.measure_level()
+        self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)

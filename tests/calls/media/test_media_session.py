@@ -19,6 +19,7 @@ from ari_agent.calls.media.call_media import (
     CallerInactive,
     DtmfAsked,
     GreetingHeard,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     NoAudioReceived,
@@ -99,6 +100,7 @@ class Conversation:
 
     def __init__(self, engine: dict[str, Any], **spec: Any) -> None:
         self.events: list[MediaEvent] = []
+        self.measured: list[LatencyMeasured] = []
         self.caller = Caller()
         self.wheel = Wheel()
         defaults: dict[str, Any] = {
@@ -116,8 +118,14 @@ class Conversation:
             copied(MediaSpec(**defaults | spec)),
             rtp=RtpPorts("127.0.0.1"),
             wheel=self.wheel,
-            on_event=lambda event: self.events.append(copied(event)),
+            on_event=lambda event: self._told(copied(event)),
         )
+
+    def _told(self, event: MediaEvent) -> None:
+        if isinstance(event, LatencyMeasured):
+            self.measured.append(event)
+        else:
+            self.events.append(event)
 
     def command(self, command: Command) -> None:
         self.session.command(copied(command))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ari_agent.calls.dialogue.call_latency import MOST_VALUES, CallLatency
+from ari_agent.calls.media.call_latency import MOST_VALUES, CallLatency
 
 
 def test_a_turn_is_measured_from_the_users_voice_to_the_agents() -> None:
