@@ -238,7 +238,7 @@ class Bridge:
         self._agent_speech.look_closely(closely)
 
     def measure_levels(self) -> None:
-        """Let each side's level of speech follow its noise; to be called about once in two seconds."""
+        """Let each side's level of speech follow its noise; to be called once in a second or two."""
         self._caller_speech.measure(self._last_caller)
         self._agent_speech.measure(self._last_agent)
 

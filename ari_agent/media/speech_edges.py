@@ -8,7 +8,9 @@ Between two edges a look costs what it always did. While somebody waits for an a
 at, so that a short sound between two looks is found, too.
 
 What is loud: 2 samples of 20 above SPEECH_DBFS. On a noisy line that is raised to 15 dB above the quietest frame of the
-last half minute, but not above 12 dB below the loudest, which is the voice. One frame in two seconds is measured.
+last half minute, but not above 6 dB below the loudest, which is the voice; three frames of one level are all noise.
+One frame in a second or two is measured. What was taken for speech before that was known is unsaid: it ends where it
+began.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ _SAMPLE_STEP: Final = 8
 _LOUD_SAMPLES: Final = 2  # of the 20 looked at in 20 ms
 _REMEMBERED: Final = 15  # levels: half a minute
 _ABOVE_NOISE_DB: Final = 15.0
-_BELOW_VOICE_DB: Final = 12.0
-_TELL_APART_DB: Final = 15.0  # less between the quietest and the loudest frame, and nobody knows which is the voice
+_BELOW_VOICE_DB: Final = 6.0
+_VOICE_DB: Final = 15.0  # between the quietest and the loudest frame where one of them is voice
+_NOISE_DB: Final = 6.0  # between them where all are noise
+_NOISE_FRAMES: Final = 3
 
 
 @cache
@@ -87,6 +91,8 @@ class SpeechEdges:
 
     __slots__ = (
         "_above",
+        "_above_dbfs",
+        "_began_s",
         "_bytes_per_s",
         "_closely",
         "_is_linear",
@@ -105,8 +111,10 @@ class SpeechEdges:
         self.is_loud = is_linear_speech if is_linear else is_speech
         self.usual: bool | None = False
         self._is_speaking = self._closely = False
+        self._began_s = 0.0  # of what is said, or not said, now
         self._is_linear = is_linear
-        self._above: Callable[[bytes], bool] | None = None  # what is loud, on a noisy line
+        self._above_dbfs = int(SPEECH_DBFS)
+        self._above: Callable[[bytes], bool] | None = None  # that level, where it was raised
         self._bytes_per_s = rate_hz * (2 if is_linear else 1)
         self._levels: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -136,16 +144,26 @@ class SpeechEdges:
         self.measure(b"")
 
     def measure(self, frame: bytes) -> None:
-        """Set anew what is loud, by the level of a frame; to be called about once in two seconds."""
+        """Set anew what is loud, by the level of a frame; to be called once in a second or two."""
         levels = self._levels
         levels.append(level_dbfs(frame if self._is_linear else ulaw_to_linear(frame[::_SAMPLE_STEP])))
-        noise_dbfs, voice_dbfs = min(levels), max(levels)
-        self._above = None
-        if voice_dbfs - noise_dbfs >= _TELL_APART_DB:
-            above_dbfs = ceil(min(noise_dbfs + _ABOVE_NOISE_DB, voice_dbfs - _BELOW_VOICE_DB))
-            if above_dbfs > SPEECH_DBFS:
-                self._above = (_linear_above if self._is_linear else _ulaw_above)(above_dbfs)
+        above_dbfs = self._above_noise_dbfs(min(levels), max(levels))
+        was_raised = self._above is not None
+        self._above_dbfs, self._above = above_dbfs, None
+        if above_dbfs > SPEECH_DBFS:
+            self._above = (_linear_above if self._is_linear else _ulaw_above)(above_dbfs)
+            if self._is_speaking and not was_raised:
+                self._turn(self._began_s)
         self._set_usual()
+
+    def _above_noise_dbfs(self, noise_dbfs: float, voice_dbfs: float) -> int:
+        """Return what is loud, in whole dBFS; what it was while nobody knows which frames are noise."""
+        spread_db = voice_dbfs - noise_dbfs
+        if spread_db >= _VOICE_DB:
+            return ceil(min(noise_dbfs + _ABOVE_NOISE_DB, voice_dbfs - _BELOW_VOICE_DB))
+        if spread_db <= _NOISE_DB and len(self._levels) >= _NOISE_FRAMES:
+            return ceil(noise_dbfs + _ABOVE_NOISE_DB)
+        return self._above_dbfs
 
     def _search(self, ended_s: float) -> None:
         is_loud = self._above or self.is_loud
@@ -157,6 +175,7 @@ class SpeechEdges:
 
     def _turn(self, at_s: float) -> None:
         self._is_speaking = not self._is_speaking
+        self._began_s = at_s
         self._set_usual()
         self.on_edge(self._is_speaking, at_s)
 

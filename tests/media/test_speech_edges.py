@@ -108,11 +108,21 @@ def test_noise_is_no_speech_once_it_was_told_apart_from_the_voice(is_linear: boo
     assert line.edges == [(True, 4), (False, 12), (True, 16), (False, 24)]
 
 
-def test_one_level_is_nobodys_noise() -> None:
-    """Who speaks for half a minute without a pause is not made inaudible by their own level."""
+def test_what_keeps_one_level_is_noise_and_was_no_speech() -> None:
     line = Line()
-    for _ in range(30):
-        line.speech.measure(frame(-20.0))
+    line.hear("." * 8, quiet_dbfs=-36.0)
+    assert line.edges == [(True, 0)], "it may be a voice"
+    for _ in range(3):
+        line.speech.measure(frame(-36.0))
+    assert line.edges == [(True, 0), (False, 0)]
+    line.hear("....####....", quiet_dbfs=-36.0, loud_dbfs=-12.0)
+    assert line.edges[2:] == [(True, 12), (False, 16)]
+
+
+def test_a_voice_that_is_not_told_apart_from_noise_yet_is_heard() -> None:
+    line = Line()
+    for dbfs in (-20.0, -30.0, -24.0, -31.0):
+        line.speech.measure(frame(dbfs))
     line.hear("....####....")
     assert line.edges == [(True, 4), (False, 8)]
 

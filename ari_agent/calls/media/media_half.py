@@ -36,6 +36,8 @@ from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.contract.call import Latency
 
+FIRST_SECONDS: Final = 5
+"""So long the noise of a line is measured each second, and then in each other one."""
 _DRAIN_POLL_S: Final = 0.02
 
 

@@ -21,7 +21,7 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.greeting_tap import GreetingTap
-from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.media_half import FIRST_SECONDS, MediaHalf
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import line_for
@@ -244,7 +244,7 @@ class MediaSession(MediaHalf):
     def _each_second(self, now_s: float) -> None:
         self._settle_turns(now_s)
         self._seconds += 1
-        if self._seconds % 2:
+        if self._seconds <= FIRST_SECONDS or self._seconds % 2:
             self._bridge.measure_levels()
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)

@@ -47,7 +47,7 @@ class UserAudio:
         )
 
     def measure_level(self) -> None:
-        """Let the level of speech follow the noise; to be called about once in two seconds."""
+        """Let the level of speech follow the noise; to be called once in a second or two."""
         self.speech.measure(self._latest)
 
     def hear(self, payload: bytes, *, muted: bool = False, now_s: float = 0.0) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import KeyPressed
-from ari_agent.calls.media.media_half import MediaHalf
+from ari_agent.calls.media.media_half import FIRST_SECONDS, MediaHalf
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
@@ -243,7 +243,7 @@ class WebMedia(MediaHalf):
         self._note_end_of_sound(now_s)
         self._settle_turns(now_s)
         self._seconds += 1
-        if self._seconds % 2:
+        if self._seconds <= FIRST_SECONDS or self._seconds % 2:
             self._agent_speech.measure(self._agent_latest)
             if self._user_audio is not None:
                 self._user_audio.measure_level()
