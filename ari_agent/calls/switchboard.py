@@ -88,7 +88,7 @@ class Switchboard:
         self._reconciliation = Reconciliation(services.ari, self, announced_within_s=announced_within_s)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._ended_media_totals: Counter[str] = Counter()
+        self._ended_media_totals = Counter(_counters(MediaStats()))
         self.ended_calls = 0
 
     def media_totals(self) -> Mapping[str, int]:
