@@ -102,13 +102,15 @@ class AudioSocket:
         ping_idle_s: float = 10.0,
         budget: TokenBucket | None = None,
         on_round_trip: Callable[[float], None] = _to_nobody,
+        ping_every_s: float = PING_EVERY_S,
         log: logging.Logger | logging.LoggerAdapter[Any] = log,
     ) -> None:
         """Take the protocol that turns values into messages, and the owner that is told what happens.
 
         ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
         budget: of the bytes that the agent may send; BURST_BYTES and BYTES_PER_S when left out.
-        on_round_trip: is told how many seconds the agent took to answer a ping, one in PING_EVERY_S.
+        on_round_trip: is told how many seconds the agent took to answer a ping, one in ping_every_s, the first of which
+        comes within FIRST_PING_S.
         log: for what goes wrong; an adapter names the call.
         """
         self._log = log
@@ -119,6 +121,7 @@ class AudioSocket:
         self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
         self._rest: asyncio.TimerHandle | None = None
         self._on_round_trip = on_round_trip
+        self._ping_every_s = ping_every_s
         self._round_trips = RoundTrips()
         self._next_ping: asyncio.TimerHandle | None = None
         self._protocol = protocol
@@ -294,7 +297,7 @@ class AudioSocket:
         for message in self._protocol.opening():
             self.send(message)
         self._events.on_agent_ready()
-        self._ping_in(FIRST_PING_S)
+        self._ping_in(min(FIRST_PING_S, self._ping_every_s))
 
     def _ping_in(self, delay_s: float) -> None:
         self._next_ping = asyncio.get_running_loop().call_later(delay_s, self._ping)
@@ -304,7 +307,7 @@ class AudioSocket:
             return
         if not self._congested:  # it would measure how long the agent does not read
             self._transport.send_ping(self._round_trips.ping(asyncio.get_running_loop().time()))
-        self._ping_in(PING_EVERY_S)
+        self._ping_in(self._ping_every_s)
 
     def pong(self, payload: bytes) -> None:
         """Tell the owner how long the agent took to answer, if this answers the latest ping."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from ari_agent.agents.message import Mark
 from ari_agent.calls.media.agent_leg import NewAgentLeg
@@ -26,6 +27,9 @@ from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
 from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
 from ari_agent.media.transcoder import Transcoder
+
+_PUSH_TO_TALK_S: Final = 0.25
+"""A front end from which nothing has come for so long sends no audio while its user is silent."""
 
 
 class WebMedia(MediaHalf):
@@ -47,6 +51,7 @@ class WebMedia(MediaHalf):
         self._agent_speech = SpeechEdges(is_linear=False, rate_hz=8000)
         self._agent_latest = b""  # 20 ms at most of what it said last
         self._seconds = 0
+        self._heard_s = 0.0  # when the user's audio came last
         # What the agent says before the front end's format is known.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
         self._pre_answer = PreAnswerAudio(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
@@ -117,7 +122,8 @@ class WebMedia(MediaHalf):
         if audio is None or not payload:
             return
         self._has_received = True
-        for piece in audio.hear(payload, muted=self._is_away, now_s=self._loop.time()):
+        now_s = self._heard_s = self._loop.time()
+        for piece in audio.hear(payload, muted=self._is_away, now_s=now_s):
             self._agent.hear(piece)
         if audio.spoke:
             self._spoken_s = max(self._spoken_s, self._loop.time())
@@ -197,7 +203,7 @@ class WebMedia(MediaHalf):
 
     def _listen_to_agent(self, sound: bytes, now_s: float) -> None:
         """Find where the agent begins and stops to speak, by when the user will hear it."""
-        self._note_end_of_sound(now_s)
+        self._note_silence(now_s)
         speech, size = self._agent_speech, self._bytes_per_s * FRAME_MS // 1000
         ended_s = max(self._position.until_s, now_s)
         for start in range(0, len(sound), size):
@@ -207,7 +213,11 @@ class WebMedia(MediaHalf):
             if len(speech.frames) == LOOKED_AT or start + size >= len(sound):
                 speech.look(ended_s)
 
-    def _note_end_of_sound(self, now_s: float) -> None:
+    def _note_silence(self, now_s: float) -> None:
+        """Take note of a side from which nothing comes any more."""
+        user = self._user_audio
+        if user is not None and user.speech.sounds and now_s - self._heard_s > _PUSH_TO_TALK_S:
+            user.speech.fall_silent(self._heard_s)
         if self._position.until_s < now_s and self._agent_speech.sounds:
             self._agent_speech.fall_silent(self._position.until_s)
 
@@ -240,7 +250,7 @@ class WebMedia(MediaHalf):
     def _each_second(self) -> None:
         self._second_timer = self._loop.call_later(1.0, self._each_second)
         now_s = self._loop.time()
-        self._note_end_of_sound(now_s)
+        self._note_silence(now_s)
         self._settle_turns(now_s)
         self._seconds += 1
         if self._seconds <= FIRST_SECONDS or self._seconds % 2:
