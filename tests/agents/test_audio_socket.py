@@ -326,7 +326,7 @@ async def test_a_ping_is_timed_from_its_sending_to_its_pong(agent: RawAgent, pin
 
 async def test_an_agent_that_answers_no_ping_for_its_round_trip_is_left_alone(agent: RawAgent) -> None:
     async with talking(agent, WebClient(FACTS), ping_every_s=0.01) as (socket, ear, connection):
-        pings = set()
+        pings: set[bytes] = set()
         while len(pings) < 5:
             kind, payload = await connection.read_frame()
             if kind == PING:
