@@ -22,6 +22,10 @@ from ari_agent.api.connection_limits import ConnectionLimits, connections_beside
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
@@ -31,7 +35,6 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
-from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
@@ -120,6 +123,8 @@ async def controller(
             run_beside(stack, part, work, part_failed)
 
         store = await stack.enter_async_context(_opened_store(settings))
+        artefacts = await stack.enter_async_context(_opened_artefacts(settings))
+        beside("spool", artefacts.spool.run())
         http = await stack.enter_async_context(http_client())
         delivery = _delivery(store, http, settings)
         beside("webhook delivery", delivery.run())
@@ -133,7 +138,7 @@ async def controller(
         database = DatabaseWatch(store.probe)
         beside("database watch", database.run())
         dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms)
-        shared = _Shared(settings, store, database, http, ari, speech, dial_guard)
+        shared = _Shared(settings, store, artefacts, database, http, ari, speech, dial_guard)
         calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
         await _listen(stack, _api(shared, calls, chats, delivery), settings)
@@ -162,6 +167,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    artefacts: Artefacts
     database: DatabaseWatch
     http: aiohttp.ClientSession
     ari: Ari
@@ -185,7 +191,6 @@ class _Calls:
     switchboard: Switchboard
     originator: Originator
     batches: BatchScheduler
-    latencies: LatencyHistograms
 
 
 def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> _Calls:
@@ -200,8 +205,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         account_webhook_url=settings.webhook_url,
         has_speech=shared.speech is not None,
     )
-    latencies = LatencyHistograms()
-    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks, latencies=latencies)
+    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks)
     originator = Originator(
         store=store,
         slots=slots,
@@ -222,18 +226,11 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         new_batch_id=new_batch_id,
         now_ms=now_ms,
     )
-    return _Calls(slots, wheel, trunks, registrar, switchboard, originator, batches, latencies)
+    return _Calls(slots, wheel, trunks, registrar, switchboard, originator, batches)
 
 
 def _switchboard(
-    shared: _Shared,
-    records: RecordWriter,
-    slots: Slots,
-    wheel: Wheel,
-    registrar: Registrar,
-    *,
-    trunks: TrunkSync,
-    latencies: LatencyHistograms,
+    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
@@ -253,7 +250,6 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
-        latencies=latencies,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -310,10 +306,12 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
                 lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
-                calls.latencies.collect,
+                calls.switchboard.latencies.collect,
             ),
             now_ms=now_ms,
+            artefacts=shared.artefacts,
             outbound=calls.originator,
             batches=calls.batches,
             registrar=calls.registrar,
@@ -340,6 +338,24 @@ async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
+    try:
+        store = ArtefactStore(settings.artefacts_place)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
+    spool = Spool(settings.spool_folder, store)
+    try:
+        left = await spool.start()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
+    links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
+    try:
+        yield Artefacts(spool, store, links, left)
+    finally:
+        await spool.close()
 
 
 @asynccontextmanager

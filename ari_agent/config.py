@@ -146,6 +146,7 @@ def _context(value: str) -> str:
 
 
 _Context = Annotated[str, AfterValidator(_context)]
+_PublicUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class Settings(BaseSettings):
@@ -167,6 +168,19 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
+    )
+    artefacts_url: str = Field(
+        "",
+        description="where recordings and logs are kept: a folder, or s3://, gs://, az://; empty: beside the database",
+    )
+    spool_dir: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
+        None, description="local folder where recordings and logs grow; empty: `spool` beside the database"
+    )
+    public_url: Annotated[_PublicUrl | None, BeforeValidator(_unset_if_empty)] = Field(
+        None, description="what the world reaches the API under, for links to recordings and logs; empty: http://BIND"
+    )
+    link_lifetime_s: int = Field(
+        86_400, ge=60, le=604_800, description="how long links are good that expire, in seconds (opt_in_signed_url)"
     )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(
@@ -247,6 +261,28 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="the least severe log lines that are written"
     )
+
+    @property
+    def artefacts_place(self) -> str:
+        """The store of recordings and logs: `artefacts_url`, or the folder `artefacts` beside the database."""
+        return self.artefacts_url or str(self._beside_database / "artefacts")
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder where recordings and logs grow: `spool_dir`, or `spool` beside the database."""
+        return self.spool_dir or self._beside_database / "spool"
+
+    @property
+    def link_base_url(self) -> str:
+        """What links to recordings and logs begin with, without a slash at its end."""
+        host = f"[{self.bind.host}]" if ":" in self.bind.host else self.bind.host
+        return self.public_url or f"http://{host}:{self.bind.port}"
+
+    @property
+    def _beside_database(self) -> Path:
+        """The folder of the SQLite file; where the database is a server, that of the default one."""
+        url = self.database_url if self.database_url.startswith("sqlite") else default_database_url()
+        return Path(url.partition(":///")[2].partition("?")[0]).absolute().parent
 
     @property
     def database_is_default(self) -> bool:

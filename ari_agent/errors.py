@@ -48,6 +48,7 @@
     │   ├── UnreadableRecord            what is stored does not have the form it should have
     │   ├── AlreadyStored               400: a record with this key exists
     │   └── FallbackChain               400: a fallback number would itself have a fallback
+    ├── ArtefactError                   the store of recordings and logs: 503
     └── ApiError                        an HTTP answer: status and message
 
 An error carries its facts as attributes and is translated once, at the edge: into a disconnection_reason by the call,
@@ -240,7 +241,6 @@ class VersionUnknown(AgentVersionError):
 
     def __init__(self, agent_id: str, version: object) -> None:
         super().__init__(f"agent {agent_id} has no version {version}; GET /list-agent-versions/{agent_id} lists them")
-        self.agent_id, self.version = agent_id, version
 
 
 class VersionFrozen(AgentVersionError):
@@ -248,7 +248,6 @@ class VersionFrozen(AgentVersionError):
 
     def __init__(self, agent_id: str, version: int) -> None:
         super().__init__(f"version {version} of agent {agent_id} is published and never changes; name a draft")
-        self.agent_id, self.version = agent_id, version
 
 
 class VersionInUse(AgentVersionError):
@@ -256,7 +255,6 @@ class VersionInUse(AgentVersionError):
 
     def __init__(self, agent_id: str, version: int) -> None:
         super().__init__(f"version {version} is the only one of agent {agent_id}: delete the agent instead")
-        self.agent_id, self.version = agent_id, version
 
 
 class CallError(AriAgentError):
@@ -430,6 +428,10 @@ class AlreadyStored(StoreError):
 
 class FallbackChain(StoreError):
     """Raised when a fallback_number would lead in a circle or to a number that has a fallback of its own: 400."""
+
+
+class ArtefactError(AriAgentError):
+    """Raised when the store of recordings and logs cannot be reached, or does not do what it should: 503."""
 
 
 class ApiError(AriAgentError):

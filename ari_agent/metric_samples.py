@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ari_agent.api.dependencies import Sample
+from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.rest import RequestTotals
 from ari_agent.calls.concurrency_slots import Slots
@@ -57,6 +58,14 @@ def of_dial_policy(rules: DialRules) -> Iterator[Sample]:
     for rule in DialRule:
         count, labels = rules.refusals[rule], {"rule": rule.value}
         yield Sample("dials_refused_total", "What the dial policy did not let be dialled.", count, "counter", labels)
+
+
+def of_spool(spool: Spool) -> Iterator[Sample]:
+    """The recordings and logs that are written, that wait for the store, and what a full or slow disk has lost."""
+    yield Sample("spool_files_growing", "Recordings and logs of calls in progress.", spool.growing)
+    yield Sample("spool_files_waiting", "Complete recordings and logs that the store does not have yet.", spool.waiting)
+    lost = "Bytes of recordings and logs that the disk has not taken, or not in time."
+    yield Sample("spool_lost_bytes_total", lost, spool.lost_bytes, "counter")
 
 
 def of_delivery(delivery: Delivery) -> Iterator[Sample]:

@@ -40,6 +40,8 @@ PURE: Final = (
     "asterisk.sip_headers",
     "asterisk.target",
     "asterisk.untold_steps",
+    "artefacts.artefact_name",
+    "artefacts.links",
     "media.audio",
     "media.concealment",
     "media.g722",
@@ -163,6 +165,9 @@ The docstring of each says "Pure". A star stands for every module of a folder, w
 WAITING: Final = (
     "__main__",
     "app",
+    "artefacts.artefact_store",
+    "artefacts.artefacts",
+    "artefacts.spool",
     "background",
     "clock",
     "config",
@@ -289,6 +294,7 @@ WAITING: Final = (
     "chats.live_chats",
     "chats.sender",
     "chats.session",
+    "check.artefacts",
     "check.asterisk",
     "check.audio",
     "check.contexts",
@@ -365,6 +371,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     # Neighbours, which do not know one another: calls and chats bring them together.
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
+    "artefacts": frozenset({"artefacts", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
@@ -379,6 +386,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "media",
             "agents",
             "speech",
+            "artefacts",
             "webhooks",
             "store",
             "gather",
@@ -393,6 +401,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "agents.llm",
             "agents.twilio_signature",
             "api.connection_limits",
+            "artefacts",
             "asterisk",
             "calls.dial_guard",
             "calls.transfer.machine_detector",
@@ -424,7 +433,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "api": frozenset({"api", "clock", "calls", "chats", "store", "contract", "errors"}),
+    "api": frozenset({"api", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.
 

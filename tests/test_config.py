@@ -29,6 +29,41 @@ def test_the_defaults() -> None:
     assert found.concurrency_limit == 20
 
 
+@pytest.mark.parametrize(
+    ("given", "artefacts", "spool"),
+    [
+        ({}, "/db/artefacts", "/db/spool"),
+        ({"ARTEFACTS_URL": "s3://calls/x"}, "s3://calls/x", "/db/spool"),
+        ({"ARTEFACTS_URL": "/disk", "SPOOL_DIR": "/fast"}, "/disk", "/fast"),
+        ({"DATABASE_URL": "postgresql+asyncpg://u:p@h/d"}, "/state/ari-agent/artefacts", "/state/ari-agent/spool"),
+    ],
+)
+def test_recordings_and_logs_are_beside_the_database(
+    given: dict[str, str], artefacts: str, spool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    for name, value in {"DATABASE_URL": "sqlite+aiosqlite:////db/file.db?timeout=5", **given}.items():
+        monkeypatch.setenv(f"ARI_AGENT_{name}", value)
+    found = load()
+    assert (found.artefacts_place, str(found.spool_folder)) == (artefacts, spool)
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"BIND": "[::1]:80"}, "http://[::1]:80"),
+        ({"PUBLIC_URL": "https://pbx.example.com/voice/"}, "https://pbx.example.com/voice"),
+    ],
+)
+def test_links_begin_with_what_the_world_reaches(
+    given: dict[str, str], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"ARI_AGENT_{name}", value)
+    assert load().link_base_url == base
+
+
 def test_environment_beats_dotenv_beats_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toml = tmp_path / "ari-agent.toml"
     ports = 'rtp_ports = "30000-30999"\n[dial_policy]\ncalls_per_day = 5\n'

@@ -13,6 +13,7 @@ TESTS: Final = Path(__file__).parent
 LINES: Final = 60
 
 ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
+    "artefacts/artefacts": ("api/test_artefacts", "spool, store and links together, as HTTP shows them"),
     "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
     "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),

@@ -184,7 +184,7 @@ def parse_llm_message(text: str | bytes) -> LlmMessage:
         AgentCorruptPayload: no JSON object, of no known kind, or with a field of the wrong type; to be dropped.
     """
     try:
-        given: Any = from_json(text, allow_inf_nan=False)
+        given: Any = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         raise AgentCorruptPayload(f"no JSON: {error}") from None
     if not isinstance(given, dict):

@@ -31,7 +31,12 @@ def answer(thing: ContractModel, status: int = 200) -> web.Response:
 
 async def answer_list(things: Sequence[ContractModel]) -> web.Response:
     """Return an answer that holds a bare JSON array, as the older list paths have it."""
-    return web.Response(body=await json_array([thing.as_json for thing in things]), content_type="application/json")
+    return await answer_array([thing.as_json for thing in things])
+
+
+async def answer_array(items: Sequence[Callable[[], object]]) -> web.Response:
+    """Return an answer that holds a bare JSON array, made by `json_array`."""
+    return web.Response(body=await json_array(items), content_type="application/json")
 
 
 async def answer_page(

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from ari_agent.api.answer import answer, answer_nothing
 from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_links import shown_call
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, patch, post, put
@@ -36,7 +37,7 @@ async def update_call(request: web.Request) -> web.Response:
     if call is None:
         _require_over(await call_record(request, call_id), _LIVE_CHANGE)
         raise UnknownCall(call_id)
-    return answer(call)
+    return web.json_response(shown_call(request, call))
 
 
 async def update_live_call(request: web.Request) -> web.Response:
@@ -65,7 +66,7 @@ async def rerun_call_analysis(request: web.Request) -> web.Response:
     """Answer the call with its analysis. That is made of how the call went, so it is the same each time."""
     call = await call_record(request, path_id(request, "call_id", "call"))
     _require_over(call, "it is analysed when it ends")
-    return answer(call)
+    return web.json_response(shown_call(request, call))
 
 
 async def listen_live(request: web.Request) -> web.Response:

@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
-from ari_agent.api.answer import answer_items, answer_list, answer_nothing
+from ari_agent.api.answer import answer_array, answer_items, answer_nothing
 from ari_agent.api.body import path_id, read_body
+from ari_agent.api.call_links import shown_call, shown_calls, shown_items
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
@@ -27,7 +28,8 @@ Shown = TypeVar("Shown")
 
 async def get_call(request: web.Request) -> web.Response:
     """Answer the call object as far as it is known now; a call in progress has one too."""
-    return web.json_response((await call_record(request, path_id(request, "call_id", "call"))).as_json())
+    call = await call_record(request, path_id(request, "call_id", "call"))
+    return web.json_response(shown_call(request, call))
 
 
 async def list_calls(request: web.Request) -> web.Response:
@@ -36,14 +38,14 @@ async def list_calls(request: web.Request) -> web.Response:
     listing = request.app[DEPENDENCIES].store.calls.list_items
     filters = select_v3(wanted.filter_criteria)
     page = await _page(listing, filters, wanted, skip=wanted.skip, with_total=wanted.include_total)
-    return answer_items(page.calls, next_key=page.next_key, total=page.total)
+    return answer_items(shown_items(request, page.calls), next_key=page.next_key, total=page.total)
 
 
 async def list_calls_v2(request: web.Request) -> web.Response:
     """Answer a page of whole calls, as a bare array; the next page begins after the last call_id of this one."""
     wanted = await read_body(request, OlderCallListRequest, optional=True)
     page = await _page(request.app[DEPENDENCIES].store.calls.list, select_v2(wanted.filter_criteria), wanted)
-    return await answer_list(page.calls)
+    return await answer_array(shown_calls(request, page.calls))
 
 
 async def list_calls_v1(request: web.Request) -> web.Response:
@@ -54,7 +56,7 @@ async def list_calls_v1(request: web.Request) -> web.Response:
     except ValidationError as error:
         raise ApiError(400, explain(error, given, root="query")) from None
     page = await _page(request.app[DEPENDENCIES].store.calls.list, select_v2(wanted.filter_criteria), wanted)
-    return await answer_list(page.calls)
+    return await answer_array(shown_calls(request, page.calls))
 
 
 async def stop_call(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 from aiohttp import web
 from prometheus_client.core import Metric
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -157,7 +158,8 @@ class ApiDependencies:
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
-    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of.
+    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    logs of calls.
     """
 
     store: Store
@@ -176,6 +178,7 @@ class ApiDependencies:
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     slots: Slots | None = None
+    artefacts: Artefacts | None = None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", ApiDependencies)

@@ -12,7 +12,7 @@
 | AsteriskRefused                            | 502                                                                |
 | AsteriskUnreachable                        | 503                                                                |
 | AlreadyStored, FallbackChain               | 400                                                                |
-| StoreError                                 | 503                                                                |
+| StoreError, ArtefactError                  | 503                                                                |
 | aiohttp's own (404, 405, 413, ...)         | theirs                                                             |
 | anything else                              | 500, logged once with its traceback, of which the answer says nothing |
 """
@@ -34,6 +34,7 @@ from ari_agent.errors import (
     AgentVersionError,
     AlreadyStored,
     ApiError,
+    ArtefactError,
     AsteriskRefused,
     AsteriskUnreachable,
     CallError,
@@ -49,6 +50,7 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 # Retell's SDKs repeat what failed with 500 and above; digits, transfers and what a user wrote must not come twice.
 _NOT_AGAIN: Final = {"x-should-retry": "false"}
 _NEVER_AGAIN: Final = frozenset({501, 504})
+_KEPT_HEADERS: Final = frozenset({"Allow", "Content-Range"})
 
 
 @web.middleware
@@ -81,6 +83,11 @@ def _refused(error: AsteriskRefused) -> web.Response:
     return answer_error(502, f"Asterisk refused: {error.message}", _NOT_AGAIN)
 
 
+def _without_artefacts(error: ArtefactError) -> web.Response:
+    log.error("the store of recordings and logs failed a request of the API: %s", error)
+    return answer_error(503, "the store of recordings and logs is not reachable; the server's log says why")
+
+
 def _without_database(error: StoreError) -> web.Response:
     log.error("the database failed a request of the API: %s", error)
     return answer_error(503, "the database is not reachable; GET /readyz tells when it is")
@@ -99,14 +106,16 @@ _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], web.Respons
     (AlreadyStored, lambda error: answer_error(400, str(error))),
     (FallbackChain, lambda error: answer_error(400, str(error))),
     (StoreError, _without_database),
+    (ArtefactError, _without_artefacts),
 )
 
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
     messages = {
         404: f"no such path: {request.method} {request.path}; GET /openapi.json lists what is served",
+        416: "the file has no such range of bytes; the header Content-Range tells how long it is",
         405: f"{request.method} is not possible for {request.path}; it answers {error.headers.get('Allow', '')}",
         413: f"the body is larger than {MAX_BODY_BYTES} bytes",
     }
-    kept = {name: value for name, value in error.headers.items() if name == "Allow"}
+    kept = {name: value for name, value in error.headers.items() if name in _KEPT_HEADERS}
     return answer_error(error.status, messages.get(error.status, error.reason), kept)

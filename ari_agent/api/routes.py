@@ -12,6 +12,7 @@ from typing import Final
 from ari_agent.api import (
     agent_versions,
     agents,
+    artefacts,
     audio_websocket,
     batch_calls,
     call_updates,
@@ -49,7 +50,7 @@ RESOURCES: Final[Mapping[str, Sequence[Route]]] = {
 
 ROUTES: Final[Sequence[Route]] = tuple(route for routes in RESOURCES.values() for route in routes)
 PUBLIC_PATHS: Final = frozenset(
-    {"/openapi.json", audio_websocket.PATH} | {route.path for route in ROUTES if route.public}
+    {"/openapi.json", audio_websocket.PATH, artefacts.PATH} | {route.path for route in ROUTES if route.public}
 )
 """Open to whoever reaches the port: by default that is this machine alone (BIND is loopback). Health, metrics and the
 description of the API hold no secret and nothing about a single call; where the port is public and they shall not be,

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
-from ari_agent.api import audio_websocket
+from ari_agent.api import artefacts, audio_websocket
 from ari_agent.api.auth import require_api_key
 from ari_agent.api.body import UNKNOWN_KEYS, refuse_packed
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
@@ -40,6 +40,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     app.router.add_get(
         audio_websocket.PATH, audio_websocket.audio_websocket, allow_head=False
     )  # OpenAPI has no words for websockets
+    app.router.add_get(artefacts.PATH, artefacts.show_artefact)  # a link of a call object, not a path to be composed
     app.on_response_prepare.append(_add_headers)
     return app
 

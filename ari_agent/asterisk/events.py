@@ -374,7 +374,8 @@ def parse_event(text: str | bytes) -> AriEvent | None:
     Raises MalformedEvent when it is no JSON object with a type, or lacks what its type promises.
     """
     try:
-        message: Any = from_json(text)
+        # Its cache keeps strings for ever, and those of a call do not come again.
+        message: Any = from_json(text, cache_strings="keys")
     except ValueError as error:
         raise MalformedEvent(f"no JSON: {error}") from None
     kind = message.get("type") if isinstance(message, dict) else None

@@ -27,6 +27,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
@@ -98,6 +99,11 @@ class Switchboard:
             if session.media:
                 totals.update(_counters(session.media.stats))
         return totals
+
+    @property
+    def latencies(self) -> LatencyHistograms:
+        """How long the turns of this process's calls took."""
+        return self._services.latencies
 
     def live(self) -> Sequence[CallSession]:
         """Return the calls that have not ended, in the order of their arrival."""

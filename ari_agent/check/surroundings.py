@@ -27,6 +27,14 @@ class CheckedSettings(Protocol):
         """Host and port of the HTTP API."""
 
     @property
+    def artefacts_place(self) -> str:
+        """The store of recordings and logs: a folder, or the URL of a bucket."""
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder where recordings and logs grow."""
+
+    @property
     def rtp_host(self) -> str:
         """Address of this machine that audio comes to."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ari_agent.check.artefacts import check_spool, check_store
 from ari_agent.check.asterisk import (
     check_application,
     check_ari,
@@ -34,6 +35,8 @@ _TRUNKS, _SERVERS = "Trunks", "Agents and webhooks"
 
 CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_MACHINE, "database", check_database),
+    Check(_MACHINE, "artefact store", check_store),
+    Check(_MACHINE, "spool", check_spool),
     Check(_MACHINE, "secrets", check_secrets),
     Check(_MACHINE, "api", check_api),
     Check(_MACHINE, "limits", check_limits),

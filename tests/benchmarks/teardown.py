@@ -3,14 +3,16 @@
     python -m tests.benchmarks.teardown [--calls 2000] [--each 13] [--cache-kib 500]
 
 Rounds of so many calls in each of the ways of tests/integration/endings.py, all ways at once. Prints a line after each
-round, when Asterisk has no channel left: what Asterisk and the controller hold, and the memory of the controller. The
-tasks are those of its event loop, counted at SIGUSR1. --cache-kib: as for the benchmark memory.py.
+round, when Asterisk has no channel left: what Asterisk and the controller hold, and the memory of the controller. What
+is told of its inside is counted at SIGUSR1, after a collection of garbage: tasks of its event loop, blocks of Python's
+allocator in use, and megabytes that malloc has given out. --cache-kib: as for the benchmark memory.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import os
 import re
@@ -53,20 +55,35 @@ async def measure(folder: Path, *, calls: int, each: int) -> None:
 async def _told(stage: Stage, number: int) -> str:
     os.kill(stage.controller.pid, signal.SIGUSR1)
     for _ in range(100):
-        tasks = re.findall(r"= (\d+) tasks =", stage.controller.log_text())
-        if len(tasks) >= number:
+        inside = re.findall(r"= (tasks .*) =", stage.controller.log_text())
+        if len(inside) >= number:
             break
         await asyncio.sleep(0.1)
     counts = "  ".join(f"{name} {value}" for name, value in asdict(await left(stage)).items())
-    return f"{counts}  tasks {tasks[-1]}"
+    return f"{counts}  {inside[-1]}"
+
+
+class _MallocInfo(ctypes.Structure):
+    """glibc's struct mallinfo2 (mallinfo(3)): ten sizes in bytes."""
+
+    _fields_ = [
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
+        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")),
+    ]
+    hblkhd: int
+    uordblks: int
 
 
 def serve(cache_kib: int) -> int:
-    """`ari-agent serve` that tells at SIGUSR1 how many tasks its event loop has."""
+    """`ari-agent serve` that tells at SIGUSR1 what it holds."""
+    malloc = ctypes.CDLL(None).mallinfo2
+    malloc.restype = _MallocInfo
 
     def look(*_: object) -> None:
         gc.collect()
-        print(f"= {len(asyncio.all_tasks())} tasks =", flush=True)
+        given = malloc()
+        held = f"blocks {sys.getallocatedblocks()}  malloc {(given.uordblks + given.hblkhd) / 1e6:.2f} MB"
+        print(f"= tasks {len(asyncio.all_tasks())}  {held} =", flush=True)
 
     use_caches(cache_kib)
     signal.signal(signal.SIGUSR1, look)

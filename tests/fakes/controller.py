@@ -175,8 +175,10 @@ class Controller:
 
     def udp_sockets(self) -> int:
         """UDP sockets of the running process: RTP, one for each call."""
-        links = (str(path.readlink()) for path in Path(f"/proc/{self.pid}/fd").iterdir())
-        own = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
+        own = set()
+        for path in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                own.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
         table = Path(f"/proc/{self.pid}/net/udp").read_text().splitlines()[1:]
         return sum(line.split()[9] in own for line in table)
 

@@ -29,7 +29,8 @@ def parse_json(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise MalformedJson(f"not valid UTF-8: byte {error.start} is 0x{raw[error.start]:02x}") from None
     try:
-        return from_json(raw, allow_inf_nan=False)
+        # What a client wrote is not kept in the cache for strings, which forgets nothing.
+        return from_json(raw, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         raise MalformedJson(f"not valid JSON: {error}") from None
 

@@ -1,0 +1,86 @@
+"""All artefacts of one controller: the spool that they grow in, the store that keeps them, and the links to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO
+
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefact_store import CHUNK_BYTES, ArtefactStore
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArtefact:
+    """An artefact that can be read: the bytes from start to before end, in pieces, by `read(start, end)`.
+
+    size_bytes: its length now, if it grows. modified_s: when it was last written, in seconds since 1970.
+    """
+
+    size_bytes: int
+    modified_s: float
+    read: Callable[[int, int], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Artefacts:
+    """Where the files of calls are written, kept, found and removed. left: what a crash has left, by call id."""
+
+    spool: Spool
+    store: ArtefactStore
+    links: Links
+    left: Mapping[str, Sequence[ArtefactName]] = field(default_factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def opened(self, name: ArtefactName) -> AsyncIterator[OpenArtefact | None]:
+        """Open an artefact to be read, wherever it is; None where there is none of this name.
+
+        Raises:
+            ArtefactError: the store cannot be reached.
+        """
+        # The spool first: what leaves it is in the store by then. What is open can be read to its end all the same.
+        try:
+            file = await asyncio.to_thread(self.spool.path_of(name).open, "rb")
+        except OSError:
+            stored = await self.store.find(name)
+            if stored is None:
+                yield None
+            else:
+                yield OpenArtefact(stored.size_bytes, stored.modified_s, partial(self.store.read, name))
+            return
+        with file:
+            status = os.fstat(file.fileno())
+            yield OpenArtefact(status.st_size, status.st_mtime, partial(_pieces, file))
+
+    def urls(
+        self, names: Iterable[ArtefactName], fields: Mapping[str, str], *, expires: bool, now_ms: int
+    ) -> dict[str, str]:
+        """Return the links to artefacts under the fields of a call object that hold them.
+
+        fields: the name of the field, by the file name of the artefact; one that is in no field is left out.
+        """
+        return {
+            fields[name.file]: self.links.url(name, expires=expires, now_ms=now_ms)
+            for name in names
+            if name.file in fields
+        }
+
+    async def delete(self, call_id: str) -> None:
+        """Remove all artefacts of a call that is over, wherever they are. Raises ArtefactError if that fails."""
+        await self.spool.delete(call_id)
+        await self.store.delete(await self.store.names(call_id))
+
+
+async def _pieces(file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:
+    while start < end:
+        piece = await asyncio.to_thread(os.pread, file.fileno(), min(CHUNK_BYTES, end - start), start)
+        if not piece:
+            return
+        yield piece
+        start += len(piece)
