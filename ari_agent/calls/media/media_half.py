@@ -36,8 +36,7 @@ from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.contract.call import Latency
 
-FIRST_SECONDS: Final = 5
-"""So long the noise of a line is measured each second, and then in each other one."""
+_FIRST_SECONDS: Final = 5  # so long the noise of a line is measured each second, and then in each other one
 _DRAIN_POLL_S: Final = 0.02
 
 
@@ -53,6 +52,7 @@ class MediaHalf(CallerOutput):
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
         self._turns = TurnClock()
+        self._seconds = 0  # of the call so far
         self._started_s: float | None = None
         self._is_away = False
         self._closing: asyncio.Task[None] | None = None
@@ -165,8 +165,26 @@ class MediaHalf(CallerOutput):
         for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
             self._on_event(event)
 
+    # who speaks
+
+    def _caller_edge(self, speaks: bool, at_s: float) -> None:
+        """Take note that the caller begins or stops speaking."""
+        self._turns.caller(speaks, at_s)
+        self._look_closely(self._turns.is_open)
+
+    def _agent_edge(self, speaks: bool, at_s: float) -> None:
+        """Take note that the agent's sound begins or stops at the caller."""
+        self._turns.agent(speaks, at_s)
+        self._look_closely(self._turns.is_open)
+
+    def _follow_turns(self, now_s: float) -> None:
+        """Tell the agent's side of complete turns, and measure the noise; to be called about once a second."""
+        self._settle_turns(now_s)
+        self._seconds += 1
+        if self._seconds <= _FIRST_SECONDS or self._seconds % 2:
+            self._measure_levels()
+
     def _settle_turns(self, now_s: float) -> None:
-        """Tell the agent's side of turns whose measurement is complete; to be called about once a second."""
         for waited_s in self._turns.settle(now_s):
             self._agent.turn_took(waited_s * 1000)
 
@@ -183,6 +201,14 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _mute(self, muted: bool) -> None:
         """Let the agent hear silence if muted, otherwise the caller again."""
+
+    @abstractmethod
+    def _look_closely(self, closely: bool) -> None:
+        """Look at every frame of both sides, because the caller waits for an answer, or no longer. See SpeechEdges."""
+
+    @abstractmethod
+    def _measure_levels(self) -> None:
+        """Let what counts as speech follow each side's noise. See SpeechEdges.measure."""
 
     @abstractmethod
     def _has_unplayed_audio(self) -> bool:

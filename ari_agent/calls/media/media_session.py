@@ -21,7 +21,7 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.greeting_tap import GreetingTap
-from ari_agent.calls.media.media_half import FIRST_SECONDS, MediaHalf
+from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import line_for
@@ -69,7 +69,6 @@ class MediaSession(MediaHalf):
             on_second=self._each_second,
         )
         self._bridge.tell_edges(caller=self._caller_edge, agent=self._agent_edge)
-        self._seconds = 0
         self._arrivals = ArrivalWatch()
         self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._socket: RtpSocket | None = None
@@ -224,17 +223,11 @@ class MediaSession(MediaHalf):
 
     # what the bridge tells
 
-    def _caller_edge(self, speaks: bool, at_s: float) -> None:
-        self._turns.caller(speaks, at_s)
-        self._look_closely()
+    def _look_closely(self, closely: bool) -> None:
+        self._bridge.look_closely(closely)
 
-    def _agent_edge(self, speaks: bool, at_s: float) -> None:
-        self._turns.agent(speaks, at_s)
-        self._look_closely()
-
-    def _look_closely(self) -> None:
-        """Have every frame looked at while the caller waits for an answer."""
-        self._bridge.look_closely(self._turns.is_open)
+    def _measure_levels(self) -> None:
+        self._bridge.measure_levels()
 
     def _catch_up(self, now_s: float) -> None:
         if self._socket is not None:
@@ -242,10 +235,7 @@ class MediaSession(MediaHalf):
         self._bridge.late(now_s)
 
     def _each_second(self, now_s: float) -> None:
-        self._settle_turns(now_s)
-        self._seconds += 1
-        if self._seconds <= FIRST_SECONDS or self._seconds % 2:
-            self._bridge.measure_levels()
+        self._follow_turns(now_s)
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
         if stopped := self._stops.look(now_s, received=received, is_away=self._is_away):

@@ -18,7 +18,7 @@ from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import KeyPressed
-from ari_agent.calls.media.media_half import FIRST_SECONDS, MediaHalf
+from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
@@ -50,7 +50,6 @@ class WebMedia(MediaHalf):
         self._encoding, self._bytes_per_s = "mulaw", 8000
         self._agent_speech = SpeechEdges(is_linear=False, rate_hz=8000)
         self._agent_latest = b""  # 20 ms at most of what it said last
-        self._seconds = 0
         self._heard_s = 0.0  # when the user's audio came last
         # What the agent says before the front end's format is known.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
@@ -101,7 +100,7 @@ class WebMedia(MediaHalf):
         self._user_audio = UserAudio(
             audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS
         )
-        self._user_audio.speech.on_edge = self._user_edge
+        self._user_audio.speech.on_edge = self._caller_edge
         self._agent_speech = SpeechEdges(is_linear=audio.audio_encoding != "mulaw", rate_hz=audio.sample_rate)
         self._agent_speech.on_edge = self._agent_edge
         self._to_user = Transcoder(
@@ -221,19 +220,15 @@ class WebMedia(MediaHalf):
         if self._position.until_s < now_s and self._agent_speech.sounds:
             self._agent_speech.fall_silent(self._position.until_s)
 
-    def _user_edge(self, speaks: bool, at_s: float) -> None:
-        self._turns.caller(speaks, at_s)
-        self._look_closely()
-
-    def _agent_edge(self, speaks: bool, at_s: float) -> None:
-        self._turns.agent(speaks, at_s)
-        self._look_closely()
-
-    def _look_closely(self) -> None:
-        """Have every piece looked at while the user waits for an answer."""
-        self._agent_speech.look_closely(self._turns.is_open)
+    def _look_closely(self, closely: bool) -> None:
+        self._agent_speech.look_closely(closely)
         if self._user_audio is not None:
-            self._user_audio.speech.look_closely(self._turns.is_open)
+            self._user_audio.speech.look_closely(closely)
+
+    def _measure_levels(self) -> None:
+        self._agent_speech.measure(self._agent_latest)
+        if self._user_audio is not None:
+            self._user_audio.measure_level()
 
     def _wait_for_mark(self) -> None:
         """Set the timer to the first mark that is due, which after `clear` is sooner than it was."""
@@ -251,10 +246,5 @@ class WebMedia(MediaHalf):
         self._second_timer = self._loop.call_later(1.0, self._each_second)
         now_s = self._loop.time()
         self._note_silence(now_s)
-        self._settle_turns(now_s)
-        self._seconds += 1
-        if self._seconds <= FIRST_SECONDS or self._seconds % 2:
-            self._agent_speech.measure(self._agent_latest)
-            if self._user_audio is not None:
-                self._user_audio.measure_level()
+        self._follow_turns(now_s)
         self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)
