@@ -349,6 +349,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_analyses(shared.analyses.runner),
                 lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
+                calls.switchboard.latencies.collect,
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,

@@ -10,6 +10,7 @@ from ari_agent.analysis.runner import AnalysisRunner, Outcome
 from ari_agent.api.dependencies import Sample
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.rest import RequestTotals
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.wheel import Wheel
@@ -51,7 +52,8 @@ def of_ari(ari: Ari) -> Iterator[Sample]:
     """The connection to Asterisk: requests by operation and outcome, and events by type."""
     yield Sample("asterisk_connected", "1 while the event websocket is open.", int(ari.connected))
     yield Sample("asterisk_reconnects_total", "Times the event websocket was opened again.", ari.reconnects, "counter")
-    for (operation, outcome), totals in ari.rest_seconds.items():
+    rest = ari.rest_seconds or {("", "unreachable"): RequestTotals()}  # a metric without a sample is none
+    for (operation, outcome), totals in rest.items():
         labels = {"operation": operation, "outcome": outcome}
         yield Sample("ari_requests_total", "Requests to Asterisk.", totals.count, "counter", labels)
         yield Sample("ari_request_seconds_total", "Time these requests took.", totals.seconds, "counter", labels)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from picows import WSCloseCode, WSError, WSInvalidStatusError, WSMsgType, WSTransport, ws_connect
@@ -31,6 +31,7 @@ from ari_agent.agents.frame_listener import SKIPPED_BYTES, FrameListener
 from ari_agent.agents.intake import Intake
 from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.round_trips import FIRST_PING_S, PING_EVERY_S, RoundTrips
 from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
 from ari_agent.agents.twilio_signature import SIGNATURE_HEADER, signature
@@ -82,6 +83,10 @@ class AgentEvents(Protocol):
         """The websocket is gone, and we did not close it. error: None when the agent closed it normally."""
 
 
+def _to_nobody(_round_trip_s: float) -> None:
+    """Drop a round trip, because nobody asked for it."""
+
+
 class AudioSocket:
     """The websocket of one audio agent, from dialling to the end.
 
@@ -96,12 +101,16 @@ class AudioSocket:
         *,
         ping_idle_s: float = 10.0,
         budget: TokenBucket | None = None,
+        on_round_trip: Callable[[float], None] = _to_nobody,
+        ping_every_s: float = PING_EVERY_S,
         log: logging.Logger | logging.LoggerAdapter[Any] = log,
     ) -> None:
         """Take the protocol that turns values into messages, and the owner that is told what happens.
 
         ping_idle_s: silence from the agent after which it is pinged; it has as long again to answer.
         budget: of the bytes that the agent may send; BURST_BYTES and BYTES_PER_S when left out.
+        on_round_trip: is told how many seconds the agent took to answer a ping, one in ping_every_s, the first of which
+        comes within FIRST_PING_S.
         log: for what goes wrong; an adapter names the call.
         """
         self._log = log
@@ -111,6 +120,10 @@ class AudioSocket:
         self._paused = False
         self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
         self._rest: asyncio.TimerHandle | None = None
+        self._on_round_trip = on_round_trip
+        self._ping_every_s = ping_every_s
+        self._round_trips = RoundTrips()
+        self._next_ping: asyncio.TimerHandle | None = None
         self._protocol = protocol
         self._events = events
         self._ping_idle_s = ping_idle_s
@@ -284,6 +297,23 @@ class AudioSocket:
         for message in self._protocol.opening():
             self.send(message)
         self._events.on_agent_ready()
+        self._ping_in(min(FIRST_PING_S, self._ping_every_s))
+
+    def _ping_in(self, delay_s: float) -> None:
+        self._next_ping = asyncio.get_running_loop().call_later(delay_s, self._ping)
+
+    def _ping(self) -> None:
+        if self._transport is None or self._closing:
+            return
+        if not self._congested:  # it would measure how long the agent does not read
+            self._transport.send_ping(self._round_trips.ping(asyncio.get_running_loop().time()))
+        self._ping_in(self._ping_every_s)
+
+    def pong(self, payload: bytes) -> None:
+        """Tell the owner how long the agent took to answer, if this answers the latest ping."""
+        round_trip_s = self._round_trips.pong(payload, asyncio.get_running_loop().time())
+        if round_trip_s is not None and not self._closing:
+            self._on_round_trip(round_trip_s)
 
     def text(self, text: bytes) -> None:
         """Pass on what the protocol reads from a whole text message. Raises: AgentCorruptPayload."""
@@ -332,8 +362,9 @@ class AudioSocket:
 
         code: the agent's; 1005 when it gave none, 1006 when it just vanished.
         """
-        if self._rest is not None:
-            self._rest.cancel()
+        for timer in (self._rest, self._next_ping):
+            if timer is not None:
+                timer.cancel()
         if self._closing:
             return
         self._transport = None  # nothing can be sent any more

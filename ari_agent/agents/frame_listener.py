@@ -48,6 +48,9 @@ class FrameOwner(Protocol):
     def broken(self, error: AgentCorruptPayload, code: int) -> None:
         """Close the websocket with this code, because no sense can be made of what comes."""
 
+    def pong(self, payload: bytes) -> None:
+        """Take note of an answer to a ping, or of a pong that nobody asked for."""
+
     def congested(self, now: bool) -> None:
         """Hold messages back because the agent reads too slowly, or send them again."""
 
@@ -118,6 +121,12 @@ class FrameListener(WSListener):
         except AgentCorruptPayload as error:
             self._owner.bad(error)
 
+    def is_user_specific_pong(self, frame: WSFrame) -> bool:
+        if frame.msg_type != WSMsgType.PONG:
+            return False
+        self._owner.pong(frame.get_payload_as_bytes())  # while picows waits for a sign of life, it keeps pongs
+        return True
+
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         self._owner.closed(self._code, self._reason)
 
@@ -139,6 +148,8 @@ class FrameListener(WSListener):
         elif kind == WSMsgType.PING:
             if not self._congested:  # answers to an agent that reads none would be kept for it without an end
                 transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.PONG:
+            self._owner.pong(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY) and frame.fin and self._fragments is None:
             self._require_size(frame.payload_size)
             self._whole(kind, frame.get_payload_as_bytes())

@@ -78,6 +78,10 @@ class LlmReconnected:
 LlmEvent: TypeAlias = LlmMessage | LlmReconnected | LlmDisconnected
 
 
+def _to_nobody(_round_trip_ms: float) -> None:
+    """Drop a round trip, because nobody asked for it."""
+
+
 class LlmConnection:
     """One call's or chat's connection to its text agent, which outlives a lost websocket.
 
@@ -86,7 +90,8 @@ class LlmConnection:
     on_event: called from the event loop with every message but config and ping_pong, with LlmReconnected, and, once for
     each `open`, with LlmDisconnected.
     now_ms: the time that pings carry, in ms. tell: is told of every message, both ways, pings and config included.
-    config: of the websocket there is, or was. round_trips_ms: how long the server took to answer each ping.
+    on_round_trip: is told how many milliseconds the server took to answer each ping.
+    config: of the websocket there is, or was.
     """
 
     def __init__(
@@ -99,9 +104,10 @@ class LlmConnection:
         on_event: Callable[[LlmEvent], None],
         now_ms: Callable[[], int],
         tell: TellMessage | None = None,
+        on_round_trip: Callable[[float], None] = _to_nobody,
     ) -> None:
         self.config = LlmConfig()
-        self.round_trips_ms: list[float] = []
+        self._on_round_trip = on_round_trip
         self._http, self._url, self._policy = http, url, policy
         self._details, self._on_event, self._now_ms, self._tell = details, on_event, now_ms, tell
         self._connection: _OpenConnection | None = None
@@ -157,7 +163,7 @@ class LlmConnection:
 
     def _take_up(self, socket: LlmSocket) -> _OpenConnection:
         self.config = LlmConfig()
-        self._connection = _OpenConnection(socket, self._policy, self.round_trips_ms, self._now_ms)
+        self._connection = _OpenConnection(socket, self._policy, self._on_round_trip, self._now_ms)
         return self._connection
 
     async def _live(self, connection: _OpenConnection) -> None:
@@ -221,10 +227,14 @@ class _OpenConnection:
     """One websocket of a connection: all that is sent goes through one queue, so that it stays in order."""
 
     def __init__(
-        self, socket: LlmSocket, policy: ReconnectPolicy, round_trips_ms: list[float], now_ms: Callable[[], int]
+        self,
+        socket: LlmSocket,
+        policy: ReconnectPolicy,
+        on_round_trip: Callable[[float], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self.socket = socket
-        self._policy, self._round_trips_ms, self._now_ms = policy, round_trips_ms, now_ms
+        self._policy, self._on_round_trip, self._now_ms = policy, on_round_trip, now_ms
         self._loop = asyncio.get_running_loop()
         self._unsent: asyncio.Queue[str] = asyncio.Queue(_MOST_UNSENT)
         self._tasks = [asyncio.create_task(self._send())]
@@ -241,7 +251,7 @@ class _OpenConnection:
 
     def pong(self) -> None:
         if self._pinged_s is not None:
-            self._round_trips_ms.append((self._loop.time() - self._pinged_s) * 1000)
+            self._on_round_trip((self._loop.time() - self._pinged_s) * 1000)
             self._pinged_s = None
 
     def configure(self, config: LlmConfig, details: Callable[[], Mapping[str, object]]) -> None:

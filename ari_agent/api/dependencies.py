@@ -133,8 +133,11 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-MetricsSource = Callable[[], Iterable[Sample | Metric] | Awaitable[Iterable[Sample]]]
-"""Asked once a scrape. A Metric is shown as it is, whole and under its own name, as histograms are."""
+Measured = Sample | Metric
+"""One value, or a family of them, such as a histogram, under its full name."""
+
+MetricsSource = Callable[[], Iterable[Measured] | Awaitable[Iterable[Measured]]]
+"""Asked once a scrape; nothing is counted for it anywhere else."""
 
 Probe = Callable[[], Awaitable[str | None]]
 """None when all is well, else what is missing, in a few words that an administrator understands."""

@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies, Handler, MetricsSource, Sample
+from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies, Handler, Measured, MetricsSource, Sample
 from ari_agent.api.route import get
 
 PREFIX: Final = "ari_agent_"
@@ -69,7 +69,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     )
     asked = await asyncio.gather(*(_ask(source) for source in (*own, *dependencies.metrics)))
     failed = sum(1 for samples in asked if samples is None)
-    samples: list[Sample | Metric] = [
+    samples: list[Measured] = [
         Sample("info", "Version of the controller.", 1, "gauge", {"version": version("ari-agent")})
     ]
     samples += [sample for answer in asked if answer is not None for sample in answer]
@@ -79,7 +79,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-async def _ask(source: MetricsSource) -> Iterable[Sample | Metric] | None:
+async def _ask(source: MetricsSource) -> Iterable[Measured] | None:
     try:
         async with asyncio.timeout(SOURCE_TIMEOUT_S):
             answer = source()
@@ -107,9 +107,9 @@ async def _about_the_outbox(dependencies: ApiDependencies) -> Iterable[Sample]:
 
 
 class _Collector(Collector):
-    """Return the samples in families, as the text format groups them, and metrics as they are."""
+    """Return the samples in families, as the text format groups them, and whole families as they are."""
 
-    def __init__(self, samples: Iterable[Sample | Metric]) -> None:
+    def __init__(self, samples: Iterable[Measured]) -> None:
         self._samples = samples
 
     def collect(self) -> Iterator[Metric]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
@@ -11,6 +11,7 @@ from ari_agent.asterisk.caller_refer import CallerTransfers
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
@@ -51,6 +52,7 @@ class SessionDependencies:
     prices: what calls cost by; None where that is not known.
     artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
     public_logs: opens and ends the log of each call.
+    latencies: observe how long the turns of all calls take.
     """
 
     ari: Ari
@@ -75,6 +77,7 @@ class SessionDependencies:
     artefacts: Artefacts | None = None
     recording: RecordingPlan = NOT_RECORDED
     public_logs: PublicLogs = NO_LOGS
+    latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
@@ -85,5 +88,5 @@ class SessionDependencies:
         if speech and isinstance(spec.engine, CustomLlmEngine):
             if headers:
                 speech = replace(speech, habits=replace(speech.habits, headers=headers))
-            return speech.new_leg(spec, output, on_event)
-        return AudioAgentLeg(spec, output, on_event, headers=headers)
+            return speech.new_leg(spec, output, self.latencies.observing("text", on_event))
+        return AudioAgentLeg(spec, output, self.latencies.observing("audio", on_event), headers=headers)

@@ -28,6 +28,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
@@ -92,7 +93,7 @@ class Switchboard:
         self._reconciliation = Reconciliation(services.ari, self, announced_within_s=announced_within_s)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._ended_media_totals: Counter[str] = Counter()
+        self._ended_media_totals = Counter(_counters(MediaStats()))
         self.ended_calls = 0
         self.quality = QualityHistograms()
 
@@ -103,6 +104,11 @@ class Switchboard:
             if session.media:
                 totals.update(_counters(session.media.stats))
         return totals
+
+    @property
+    def latencies(self) -> LatencyHistograms:
+        """How long the turns of this process's calls took."""
+        return self._services.latencies
 
     def live(self) -> Sequence[CallSession]:
         """Return the calls that have not ended, in the order of their arrival."""

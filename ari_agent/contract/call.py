@@ -53,7 +53,10 @@ class LatencySeries(ContractModel):
 
 
 class Latency(ContractModel):
-    """The latencies of a call, by part. e2e: from the end of the user's speech to the beginning of the agent's."""
+    """The latencies of a call, by part. e2e: from the end of the user's speech to the beginning of the agent's.
+
+    queue: how long an answer that was there waited to be heard, apart from `tts`.
+    """
 
     e2e: LatencySeries | None = None
     asr: LatencySeries | None = None
@@ -62,6 +65,8 @@ class Latency(ContractModel):
     tts: LatencySeries | None = None
     knowledge_base: LatencySeries | None = None
     s2s: LatencySeries | None = None
+    # no part of Retell's call object
+    queue: LatencySeries | None = None
 
 
 class CallAnalysis(ContractModel):

@@ -19,37 +19,17 @@ from typing import Final
 
 from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
-from ari_agent.media.audio import FRAME_UNITS, ULAW, SampleFormat, level_dbfs, rms, ulaw_to_linear
+from ari_agent.media.audio import FRAME_MS, FRAME_UNITS, ULAW, SampleFormat, level_dbfs, ulaw_to_linear
 from ari_agent.media.jitter_buffer import PATIENCE_LEAST_S, JitterBuffer
 from ari_agent.media.line import NARROWBAND, Line
 from ari_agent.media.playout import Playout
 from ari_agent.media.resampler import Resampler
+from ari_agent.media.speech_edges import LOOKED_AT, SpeechEdges
 
-SPEECH_DBFS: Final = -40.0
-"""A level above this counts as somebody speaking; line noise and the hiss of a codec stay below."""
-
+_FRAME_S: Final = FRAME_MS / 1000
 _FIRST_FRAME_S: Final = 0.0125
 _DEFERRAL_S: Final = 0.040  # how long after a stall an agent that was speaking may take to go on
 _TICKS_PER_S: Final = 50
-_SAMPLED_FRAMES: Final = 4  # one frame in four is looked at for speech, and of that every eighth sample
-_SAMPLE_STEP: Final = 8
-_LOUD_SAMPLES: Final = 2  # of the 20 looked at in 20 ms
-_SPEECH_AMPLITUDE: Final = int(32768 * 10 ** (SPEECH_DBFS / 20))
-_QUIET_CODES: Final = bytes(
-    code
-    for code in range(256)
-    if abs(int.from_bytes(ulaw_to_linear(bytes([code])), "little", signed=True)) <= _SPEECH_AMPLITUDE
-)
-
-
-def is_speech(ulaw: bytes) -> bool:
-    """Return whether a mu-law frame is loud enough to be somebody speaking; a cheap guess from every eighth sample."""
-    return len(ulaw[::_SAMPLE_STEP].translate(None, _QUIET_CODES)) >= _LOUD_SAMPLES
-
-
-def is_linear_speech(pcm: bytes) -> bool:
-    """Return whether a frame of s16le is loud enough to be somebody speaking."""
-    return rms(pcm) > _SPEECH_AMPLITUDE
 
 
 class AgentEncoding:
@@ -120,19 +100,21 @@ class Bridge:
     """
 
     __slots__ = (
+        "_agent_frames",
         "_agent_hears",
+        "_agent_speech",
         "_ahead",
         "_call_at",
+        "_caller_frames",
+        "_caller_speech",
         "_clock",
         "_deferred_ticks",
         "_deferring_until_s",
         "_encode",
         "_encoding",
         "_frame_bytes",
-        "_frames_in",
-        "_frames_out",
         "_frames_sent",
-        "_is_speech",
+        "_is_loud",
         "_last_agent",
         "_last_caller",
         "_marker",
@@ -189,16 +171,19 @@ class Bridge:
         self.jitter = JitterBuffer(line)
         self.playout = Playout(line.audio)
         self._encode = line.new_encoder() if line.new_encoder else None
-        self._is_speech = is_speech if line.audio is ULAW else is_linear_speech
         self._to_linear = line.audio.to_linear
         self._silence = line.audio.silence * FRAME_UNITS
         self._frame_bytes = len(self._silence)
+        is_linear, rate_hz = line.audio is not ULAW, line.audio.rate_hz
+        self._caller_speech = SpeechEdges(is_linear=is_linear, rate_hz=rate_hz)
+        self._agent_speech = SpeechEdges(is_linear=is_linear, rate_hz=rate_hz)
+        self._caller_frames, self._agent_frames = self._caller_speech.frames, self._agent_speech.frames
+        self._is_loud = self._caller_speech.is_loud
         self.heard_s = 0.0
         self.malformed = 0
         self.packets_out = 0
         self._started = self._muted = False
         self._marker = True  # on the first packet of a stream (RFC 3551 section 4.1)
-        self._frames_in = self._frames_out = 0
         self._frames_sent = 0
         self._deferred_ticks = 0  # ticks after a stall that wait for the agent's audio
         self._deferring_until_s = -inf
@@ -237,6 +222,25 @@ class Bridge:
             hear(audio)
 
         self._send_agent = send_to_both
+
+    # who speaks
+
+    def tell_edges(self, *, caller: Callable[[bool, float], None], agent: Callable[[bool, float], None]) -> None:
+        """Tell of each side whether it begins or stops speaking, and when: see SpeechEdges.
+
+        By the clock, as the caller's packets come and the agent's leave for the caller; up to 80 ms later.
+        """
+        self._caller_speech.on_edge, self._agent_speech.on_edge = caller, agent
+
+    def look_closely(self, closely: bool) -> None:
+        """Find also the edges between two looks. See SpeechEdges."""
+        self._caller_speech.look_closely(closely)
+        self._agent_speech.look_closely(closely)
+
+    def measure_levels(self) -> None:
+        """Let each side's level of speech follow its noise; to be called once in a second or two."""
+        self._caller_speech.measure(self._last_caller)
+        self._agent_speech.measure(self._last_agent)
 
     @property
     def caller_dbfs(self) -> float:
@@ -285,11 +289,17 @@ class Bridge:
             self._hear_caller(payload)
 
     def _hear_caller(self, audio: bytes) -> None:
-        self._frames_in += 1
-        if self._frames_in % _SAMPLED_FRAMES == 0:
+        frames = self._caller_frames
+        frames.append(audio)
+        if len(frames) == LOOKED_AT:
             self._last_caller = audio
-            if self._is_speech(audio):
+            is_loud = self._is_loud(audio)
+            if is_loud:
                 self.heard_s = self._clock()
+            if is_loud is self._caller_speech.usual:
+                frames.clear()
+            else:
+                self._caller_speech.look(self._clock())
         if self._muted:
             audio = (self._silence * -(-len(audio) // self._frame_bytes))[: len(audio)]
         if len(audio) != self._frame_bytes or self._partial:
@@ -361,13 +371,22 @@ class Bridge:
         frame = playout.next_frame()
         if frame is None:
             frame = self._silence
+            if self._agent_speech.sounds:
+                self._agent_speech.fall_silent(now_s)
             if self._ahead >= FRAME_UNITS:  # ticks moved forward have sent one frame too many by now
                 self._ahead -= FRAME_UNITS
                 return
         else:
-            self._frames_out += 1
-            if self._frames_out % _SAMPLED_FRAMES == 0 and self._is_speech(frame):
-                self.heard_s = now_s
+            frames = self._agent_frames
+            frames.append(frame)
+            if len(frames) == LOOKED_AT:
+                is_loud = self._is_loud(frame)
+                if is_loud:
+                    self.heard_s = now_s
+                if is_loud is self._agent_speech.usual:
+                    frames.clear()
+                else:
+                    self._agent_speech.look(now_s + _FRAME_S)
         if playout.has_played_marks:
             self._on_marks(playout.take_played_marks())
         self._last_agent = frame

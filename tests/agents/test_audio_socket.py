@@ -40,6 +40,7 @@ class Ear:
         self.audio_before: list[int] = []
         """Of each message: how many pieces of audio came before it."""
         self.closed: list[AgentError | None] = []
+        self.round_trips_s: list[float] = []
         self.news = asyncio.Event()
 
     def on_agent_ready(self) -> None:
@@ -57,6 +58,10 @@ class Ear:
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         self.closed.append(error)
+        self.news.set()
+
+    def on_round_trip(self, took_s: float) -> None:
+        self.round_trips_s.append(took_s)
         self.news.set()
 
     async def until(self, look: Callable[[], bool]) -> None:
@@ -82,12 +87,20 @@ async def talking(
     protocol: TwilioClient | WebClient | None = None,
     *,
     ping_idle_s: float = 10.0,
+    ping_every_s: float = 10.0,
     also: bytes = b"",
     budget: TokenBucket | None = None,
 ) -> AsyncIterator[tuple[AudioSocket, Ear, RawConnection]]:
     """A socket and its agent, both open."""
     ear = Ear()
-    socket = AudioSocket(protocol or twilio(), ear, ping_idle_s=ping_idle_s, budget=budget)
+    socket = AudioSocket(
+        protocol or twilio(),
+        ear,
+        ping_idle_s=ping_idle_s,
+        ping_every_s=ping_every_s,
+        budget=budget,
+        on_round_trip=ear.on_round_trip,
+    )
     dialling = asyncio.create_task(socket.connect(agent.url))
     connection = await agent.connection()
     await connection.accept(also=also)
@@ -294,6 +307,49 @@ async def test_an_agent_that_answers_no_ping_is_lost(agent: RawAgent) -> None:
     async with talking(agent, ping_idle_s=0.1) as (_, ear, _connection):
         await ear.until(lambda: bool(ear.closed))
         assert isinstance(ear.closed[0], AgentLost)
+
+
+async def test_a_ping_is_timed_from_its_sending_to_its_pong(agent: RawAgent) -> None:
+    async with talking(agent, ping_every_s=0.05) as (socket, ear, connection):
+        connection.frame(PONG, b"that nobody asked for")
+        while len(ear.round_trips_s) < 3:
+            kind, payload = await connection.read_frame()
+            if kind == PING:
+                await asyncio.sleep(0.02)
+                connection.frame(PONG, payload)
+                await asyncio.sleep(0.01)
+        assert all(took_s >= 0.018 for took_s in ear.round_trips_s), "uvloop counts whole milliseconds"
+        assert socket.is_open
+        assert socket.messages_in == 0, "control frames are no messages"
+
+
+async def test_a_ping_is_timed_while_a_sign_of_life_is_waited_for(agent: RawAgent) -> None:
+    """The websocket's own ping, after 0.7 s of silence, is not answered before the one that is timed, after 1 s."""
+    async with talking(agent, ping_idle_s=0.7) as (socket, ear, connection):
+        pings: list[bytes] = []
+        while not ear.round_trips_s:
+            kind, payload = await connection.read_frame()
+            if kind == PING:
+                pings.append(payload)
+            if len(pings) == 2:
+                connection.frame(PONG, payload)
+                await ear.until(lambda: bool(ear.round_trips_s))
+        assert pings[0] == b""
+        assert socket.is_open
+
+
+async def test_an_agent_that_answers_no_ping_for_its_round_trip_is_left_alone(agent: RawAgent) -> None:
+    async with talking(agent, WebClient(FACTS), ping_every_s=0.01) as (socket, ear, connection):
+        pings: set[bytes] = set()
+        while len(pings) < 5:
+            kind, payload = await connection.read_frame()
+            if kind == PING:
+                pings.add(payload)
+        connection.frame(PONG, min(pings))  # far too late
+        connection.frame(BINARY, b"\x01\x02")
+        await ear.until(lambda: socket.messages_in == 1)
+        assert ear.round_trips_s == []
+        assert socket.is_open
 
 
 async def test_an_agent_that_answers_pings_stays(agent: RawAgent) -> None:

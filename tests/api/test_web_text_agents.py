@@ -175,6 +175,14 @@ async def test_a_conversation(store: Store, llms: LlmServer, protocol: str) -> N
     assert [utterance["content"] for utterance in asked["transcript"]] == [GREETING, "yes"]
     assert record["disconnection_reason"] == "agent_hangup"
     assert record["transcript"] == f"Agent: {GREETING}\nUser: yes\nAgent: Goodbye!\n"
+    latency = {part: series["values"] for part, series in record["latency"].items()}
+    assert {part: len(latency[part]) for part in ("e2e", "asr", "llm", "queue")} == {
+        "e2e": 1,
+        "asr": 1,
+        "llm": 1,
+        "queue": 1,
+    }
+    assert latency["e2e"][0] >= latency["llm"][0] + latency["queue"][0] + latency["tts"][-1] - 1
     if protocol == "web":
         kinds = {message["event_type"] for message in front.messages}
         assert kinds == {"update", "metadata"}

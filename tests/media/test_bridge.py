@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ari_agent.media import rtp
 from ari_agent.media.audio import SILENCE_DBFS, ULAW_SILENCE_FRAME, linear_to_ulaw, ulaw_to_linear
-from ari_agent.media.bridge import AgentEncoding, Bridge, is_speech
+from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Line
+from ari_agent.media.speech_edges import is_speech
 
 TONE_HZ = 400
 
@@ -375,3 +376,73 @@ def test_seconds_are_told_by_the_wheel() -> None:
     rig.bridge.start()
     rig.tick(150)
     assert rig.seconds == pytest.approx([101, 102, 103])
+
+
+def edges(rig: Rig) -> list[tuple[str, bool, int]]:
+    """Of both sides from now on, in milliseconds from now."""
+    found: list[tuple[str, bool, int]] = []
+    began_s = rig.now_s
+    rig.bridge.tell_edges(
+        caller=lambda speaks, at_s: found.append(("caller", speaks, round((at_s - began_s) * 1000))),
+        agent=lambda speaks, at_s: found.append(("agent", speaks, round((at_s - began_s) * 1000))),
+    )
+    return found
+
+
+def test_the_caller_speaks_until_the_last_loud_packet_has_come() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    found = edges(rig)
+    for index in range(40):
+        rig.tick()
+        rig.caller_says(ulaw_tone() if 10 <= index < 25 else ULAW_SILENCE_FRAME)
+    # Packet 25 came at 500 ms, and was recorded in the 20 ms before; packet 11 at 220 ms.
+    assert found == [("caller", True, 200), ("caller", False, 500)]
+
+
+def test_the_agent_speaks_from_when_its_first_loud_packet_leaves() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    found = edges(rig)
+    rig.tick(5)
+    rig.bridge.play(ULAW_SILENCE_FRAME * 3 + ulaw_tone(0.1) + ULAW_SILENCE_FRAME * 3)
+    sent = len(rig.to_caller)
+    rig.tick(20)
+    loud = [index for index, packet in enumerate(rig.to_caller[sent:]) if is_speech(packet.payload)]
+    first_ms = 120 + loud[0] * 20  # the tick after the fifth
+    assert found == [("agent", True, first_ms), ("agent", False, first_ms + 100)]
+
+
+def test_an_agent_whose_audio_ends_loud_has_stopped_with_it() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    found = edges(rig)
+    rig.bridge.play(ulaw_tone(0.06))
+    rig.tick(10)
+    assert found == [("agent", True, 20), ("agent", False, 80)]
+
+
+def test_a_short_sound_between_two_looks_is_found_when_looked_closely() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    found = edges(rig)
+    rig.bridge.look_closely(True)
+    for index in range(12):
+        rig.tick()
+        rig.caller_says(ulaw_tone() if index == 5 else ULAW_SILENCE_FRAME)
+    assert found == [("caller", True, 100), ("caller", False, 120)]
+
+
+def test_a_noisy_line_is_measured_on_both_sides() -> None:
+    rig = Rig()
+    rig.bridge.start()
+    found = edges(rig)
+    for _ in range(3):
+        for _ in range(8):
+            rig.tick()
+            rig.caller_says(ulaw_tone(dbfs=-35.0))
+            rig.bridge.play(ulaw_tone(dbfs=-36.0))
+        rig.bridge.measure_levels()
+    began, ended = ([(side, at_ms) for side, speaks, at_ms in found if speaks is begins] for begins in (True, False))
+    assert began == ended, "neither was speech"
+    assert [side for side, _ in ended] == ["caller", "agent"]

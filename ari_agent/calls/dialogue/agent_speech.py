@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ari_agent.calls.dialogue.agent_turn import AgentTurn
-from ari_agent.calls.dialogue.call_latency import CallLatency
 from ari_agent.calls.dialogue.events import SoundMade
 from ari_agent.calls.dialogue.orders import ClearSpeech, Order, PauseSpeech, PlaySound, ResumeSpeech, Speak
 from ari_agent.calls.dialogue.phases import HAS_TURN, AgentPhase, Move, moved
 from ari_agent.calls.dialogue.playback_tracker import PlaybackTracker
 from ari_agent.calls.dialogue.spoken_sentence import SpokenSentence
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
+from ari_agent.calls.media.call_latency import CallLatency
 from ari_agent.speech.sentences import Sentence
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 

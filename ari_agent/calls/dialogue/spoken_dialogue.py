@@ -28,7 +28,6 @@ from ari_agent.calls.dialogue.agent_actions import AgentActions
 from ari_agent.calls.dialogue.agent_settings import DialogueSettings
 from ari_agent.calls.dialogue.agent_speech import AgentSpeech
 from ari_agent.calls.dialogue.agent_turn import AgentTurn
-from ari_agent.calls.dialogue.call_latency import CallLatency
 from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.dialogue.keypad import Keypad
 from ari_agent.calls.dialogue.orders import Ask, Fail, HangUp, Order
@@ -47,6 +46,7 @@ from ari_agent.calls.dialogue.phases import (
 )
 from ari_agent.calls.dialogue.spoken_transcript import PRESSED, SpokenTranscript
 from ari_agent.calls.dialogue.transcript_updates import TranscriptUpdates
+from ari_agent.calls.media.call_latency import CallLatency
 from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
 from ari_agent.speech.turns import Decision, Duck, EndOfTurn, Interrupt, Remind, Turns, Unduck
 

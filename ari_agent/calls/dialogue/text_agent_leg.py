@@ -74,6 +74,7 @@ from ari_agent.calls.media.call_media import (
     AgentHungUp,
     AgentReady,
     DtmfAsked,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     TranscriptTold,
@@ -168,8 +169,10 @@ class TextAgentLeg:
             on_event=self._line_tells,
             now_ms=speech.now_ms,
             tell=message_teller(spec, on_event),
+            on_round_trip=lambda took_ms: self._dialogue.latency.took("llm_websocket_network_rtt", took_ms),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
+        self._dialogue.latency.tell = lambda part, took_ms: on_event(LatencyMeasured(part, took_ms))
         self._voice = AgentVoice(
             speech.synthesizer,
             voice(self._agent, fallback=speech.voices.fallback),
@@ -210,10 +213,10 @@ class TextAgentLeg:
     @property
     def latency(self) -> Latency | None:
         """How long the agent's turns took, for the call's record; None where nothing was measured."""
-        for round_trip_ms in self._line.round_trips_ms:
-            self._dialogue.latency.took("llm_websocket_network_rtt", round_trip_ms)
-        self._line.round_trips_ms.clear()
         return self._dialogue.latency.report()
+
+    def turn_took(self, waited_ms: float) -> None:
+        """Do nothing, because the dialogue knows better when a turn ends. See AgentLeg."""
 
     # commands: see AgentLeg
 

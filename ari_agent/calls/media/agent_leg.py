@@ -80,6 +80,9 @@ class AgentLeg(Protocol):
     def latency(self) -> Latency | None:
         """How long the agent's turns took; None where that is not known."""
 
+    def turn_took(self, waited_ms: float) -> None:
+        """Take note that the caller waited so long for the agent's first sound, as the caller's side has measured."""
+
     def dial(self) -> None:
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""
 

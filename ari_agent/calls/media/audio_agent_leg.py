@@ -39,12 +39,14 @@ from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
+from ari_agent.calls.media.call_latency import CallLatency
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
     DtmfAsked,
     KeyForwarded,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     TranscriptTold,
@@ -74,8 +76,6 @@ from ari_agent.errors import AgentCorruptPayload, AgentError
 log = logging.getLogger(__name__)
 
 NORMAL_CLEARING: Final = 16  # Q.850
-
-log = logging.getLogger(__name__)
 
 
 class AudioAgentLeg:
@@ -121,7 +121,13 @@ class AudioAgentLeg:
             protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
         tell = message_teller(spec, on_event)
         self._protocol = watch(NotedProtocol(protocol, tell) if tell else protocol)
-        self._socket = AudioSocket(self._protocol, self, log=logging.LoggerAdapter(log, {"call_id": spec.call_id}))
+        self._latency = latency = CallLatency(lambda part, took_ms: on_event(LatencyMeasured(part, took_ms)))
+        self._socket = AudioSocket(
+            self._protocol,
+            self,
+            on_round_trip=lambda took_s: latency.took("llm_websocket_network_rtt", took_s * 1000),
+            log=logging.LoggerAdapter(log, {"call_id": spec.call_id}),
+        )
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._headers = headers or {}
         self._talking: asyncio.Task[None] | None = None
@@ -158,8 +164,12 @@ class AudioAgentLeg:
 
     @property
     def latency(self) -> Latency | None:
-        """Return None, because an audio agent decides itself when to speak and nothing is known of its turns."""
-        return None
+        """How long the caller waited for the agent's answers, and a ping for its pong; None where nothing is known."""
+        return self._latency.report()
+
+    def turn_took(self, waited_ms: float) -> None:
+        """Count a turn, because nobody else knows of an audio agent's. See AgentLeg."""
+        self._latency.took("e2e", waited_ms)
 
     def dial(self) -> None:
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from ari_agent.calls.media.call_latency import Stretch
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
@@ -189,6 +190,14 @@ class TurnStep:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyMeasured:
+    """One part of a turn, or a round trip to the agent, took so many milliseconds."""
+
+    stretch: Stretch
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEndCorrupt:
     """The front end of a web call sent what its protocol does not allow.
 
@@ -217,6 +226,7 @@ MediaEvent: TypeAlias = (
     | RecordingPaused
     | MessagePassed
     | TurnStep
+    | LatencyMeasured
     | FrontEndCorrupt
 )
 

@@ -27,13 +27,15 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats, RecordingPaused
-from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, TargetListens
+from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, KeyPressed, TargetListens, Voicemail
 from ari_agent.calls.media.silence_watch import SilenceWatch
+from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.contract.call import Latency
 from ari_agent.media.wave_file import WaveFormat
 
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 OpenRecording: TypeAlias = Callable[[WaveFormat], Callable[[bytes], None]]
 """Opens the recording of one call, with its header, and returns what appends audio to it without waiting."""
 
+_FIRST_SECONDS: Final = 5  # so long the noise of a line is measured each second, and then in each other one
 _DRAIN_POLL_S: Final = 0.02
 
 
@@ -56,6 +59,8 @@ class MediaHalf(CallerOutput):
         self._loop = asyncio.get_running_loop()
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
+        self._turns = TurnClock()
+        self._seconds = 0  # of the call so far
         self._started_s: float | None = None
         self._is_away = self._is_recording_paused = False
         self._closing: asyncio.Task[None] | None = None
@@ -127,7 +132,18 @@ class MediaHalf(CallerOutput):
         if isinstance(command, CallerAway | CallerBack | TargetListens):
             self._is_away = isinstance(command, CallerAway)
             self._mute(self._is_away)
+        self._tell_turns(command)
         self._agent.command(command)
+
+    def _tell_turns(self, command: Command) -> None:
+        """Have no turn measured but between the agent and its caller."""
+        match command:
+            case CallerAway() | TargetListens() | Voicemail():
+                self._turns.pause(self._loop.time())
+            case CallerBack():
+                self._turns.resume(self._loop.time())
+            case KeyPressed():
+                self._turns.key_pressed(self._loop.time())
 
     async def close(self, *, drain: bool = False) -> None:
         """End it all: the agent is told, and every socket, task and timer of ours is gone within 1 s.
@@ -147,6 +163,7 @@ class MediaHalf(CallerOutput):
         if self._started_s is not None:
             await self._wait_while(self._has_unplayed_audio)
         self._stop_audio()
+        self._settle_turns(inf)
 
     async def hear_out(self) -> None:
         """Wait until the caller has heard what the agent has said so far, or that was cleared.
@@ -175,6 +192,29 @@ class MediaHalf(CallerOutput):
         for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
             self._on_event(event)
 
+    # who speaks
+
+    def _caller_edge(self, speaks: bool, at_s: float) -> None:
+        """Take note that the caller begins or stops speaking."""
+        self._turns.caller(speaks, at_s)
+        self._look_closely(self._turns.is_open)
+
+    def _agent_edge(self, speaks: bool, at_s: float) -> None:
+        """Take note that the agent's sound begins or stops at the caller."""
+        self._turns.agent(speaks, at_s)
+        self._look_closely(self._turns.is_open)
+
+    def _follow_turns(self, now_s: float) -> None:
+        """Tell the agent's side of complete turns, and measure the noise; to be called about once a second."""
+        self._settle_turns(now_s)
+        self._seconds += 1
+        if self._seconds <= _FIRST_SECONDS or self._seconds % 2:
+            self._measure_levels()
+
+    def _settle_turns(self, now_s: float) -> None:
+        for waited_s in self._turns.settle(now_s):
+            self._agent.turn_took(waited_s * 1000)
+
     # What differs with the way of the caller's audio.
 
     @abstractmethod
@@ -192,6 +232,14 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _pause_recording(self, paused: bool) -> bool:
         """Record silence from now on, or end that. False: the call is not recorded."""
+
+    @abstractmethod
+    def _look_closely(self, closely: bool) -> None:
+        """Look at every frame of both sides, because the caller waits for an answer, or no longer. See SpeechEdges."""
+
+    @abstractmethod
+    def _measure_levels(self) -> None:
+        """Let what counts as speech follow each side's noise. See SpeechEdges.measure."""
 
     @abstractmethod
     def _has_unplayed_audio(self) -> bool:

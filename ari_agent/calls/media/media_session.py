@@ -76,6 +76,7 @@ class MediaSession(MediaHalf):
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
         )
+        self._bridge.tell_edges(caller=self._caller_edge, agent=self._agent_edge)
         self._arrivals = ArrivalWatch()
         self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._socket: RtpSocket | None = None
@@ -252,12 +253,19 @@ class MediaSession(MediaHalf):
 
     # what the bridge tells
 
+    def _look_closely(self, closely: bool) -> None:
+        self._bridge.look_closely(closely)
+
+    def _measure_levels(self) -> None:
+        self._bridge.measure_levels()
+
     def _catch_up(self, now_s: float) -> None:
         if self._socket is not None:
             self._socket.read_waiting()
         self._bridge.late(now_s)
 
     def _each_second(self, now_s: float) -> None:
+        self._follow_turns(now_s)
         received = self._bridge.jitter.counters.received
         self._look_for_silence(now_s, spoken_s=self._bridge.heard_s, has_received=received > 0)
         if stopped := self._stops.look(now_s, received=received, is_away=self._is_away):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from ari_agent.agents.message import Mark
 from ari_agent.calls.media.agent_leg import NewAgentLeg
@@ -24,10 +25,13 @@ from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
 from ari_agent.calls.web.web_recording import WebRecording, recorded_format
 from ari_agent.contract.registered_call import AudioFormat
-from ari_agent.media.audio import SILENCE_DBFS
-from ari_agent.media.bridge import SPEECH_DBFS
+from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
+from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
 from ari_agent.media.transcoder import Transcoder
 from ari_agent.media.wave_file import WaveFormat
+
+_PUSH_TO_TALK_S: Final = 0.25
+"""A front end from which nothing has come for so long sends no audio while its user is silent."""
 
 
 class WebMedia(MediaHalf):
@@ -52,6 +56,9 @@ class WebMedia(MediaHalf):
         self._user_audio: UserAudio | None = None
         self._to_user: Transcoder | None = None
         self._encoding, self._bytes_per_s = "mulaw", 8000
+        self._agent_speech = SpeechEdges(is_linear=False, rate_hz=8000)
+        self._agent_latest = b""  # 20 ms at most of what it said last
+        self._heard_s = 0.0  # when the user's audio came last
         # What the agent says before the front end's format is known.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
         self._pre_answer = PreAnswerAudio(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
@@ -110,6 +117,9 @@ class WebMedia(MediaHalf):
         self._user_audio = UserAudio(
             audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS
         )
+        self._user_audio.speech.on_edge = self._caller_edge
+        self._agent_speech = SpeechEdges(is_linear=audio.audio_encoding != "mulaw", rate_hz=audio.sample_rate)
+        self._agent_speech.on_edge = self._agent_edge
         self._to_user = Transcoder(
             from_encoding=agent.encoding,
             from_hz=agent.rate_hz,
@@ -135,9 +145,10 @@ class WebMedia(MediaHalf):
         if audio is None or not payload:
             return
         self._has_received = True
+        now_s = self._heard_s = self._loop.time()
         if self._recording is not None:
-            self._recording.hear(payload, self._loop.time(), muted=self._is_away)
-        for piece in audio.hear(payload, muted=self._is_away):
+            self._recording.hear(payload, now_s, muted=self._is_away)
+        for piece in audio.hear(payload, muted=self._is_away, now_s=now_s):
             self._agent.hear(piece)
         if audio.spoke:
             self._spoken_s = max(self._spoken_s, self._loop.time())
@@ -167,6 +178,7 @@ class WebMedia(MediaHalf):
             return
         if self._recording is not None:
             self._recording.play(sound, now_s + self._position.remaining_s(now_s))
+        self._listen_to_agent(sound, now_s)
         self._position.send(lasts_s, now_s)
         self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
@@ -192,9 +204,11 @@ class WebMedia(MediaHalf):
     def clear(self) -> list[str]:
         """Drop agent audio that was not heard yet, and return the names of its marks. See CallerOutput."""
         now_s = self._loop.time()
+        self._agent_speech.fall_silent(min(now_s, self._position.until_s))
         self._position.clear(now_s)
         if self._recording is not None:
             self._recording.clear(now_s)
+        self._turns.agent_cleared(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
         early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
         if self._to_user is not None:
@@ -214,6 +228,38 @@ class WebMedia(MediaHalf):
         """Whether the front end asked for transcripts."""
         return self._front.options.updates
 
+    # who speaks
+
+    def _listen_to_agent(self, sound: bytes, now_s: float) -> None:
+        """Find where the agent begins and stops to speak, by when the user will hear it."""
+        self._note_silence(now_s)
+        speech, size = self._agent_speech, self._bytes_per_s * FRAME_MS // 1000
+        ended_s = max(self._position.until_s, now_s)
+        for start in range(0, len(sound), size):
+            piece = self._agent_latest = sound[start : start + size]
+            speech.frames.append(piece)
+            ended_s += len(piece) / self._bytes_per_s
+            if len(speech.frames) == LOOKED_AT or start + size >= len(sound):
+                speech.look(ended_s)
+
+    def _note_silence(self, now_s: float) -> None:
+        """Take note of a side from which nothing comes any more."""
+        user = self._user_audio
+        if user is not None and user.speech.sounds and now_s - self._heard_s > _PUSH_TO_TALK_S:
+            user.speech.fall_silent(self._heard_s)
+        if self._position.until_s < now_s and self._agent_speech.sounds:
+            self._agent_speech.fall_silent(self._position.until_s)
+
+    def _look_closely(self, closely: bool) -> None:
+        self._agent_speech.look_closely(closely)
+        if self._user_audio is not None:
+            self._user_audio.speech.look_closely(closely)
+
+    def _measure_levels(self) -> None:
+        self._agent_speech.measure(self._agent_latest)
+        if self._user_audio is not None:
+            self._user_audio.measure_level()
+
     def _wait_for_mark(self) -> None:
         """Set the timer to the first mark that is due, which after `clear` is sooner than it was."""
         if self._mark_timer is not None:
@@ -228,6 +274,9 @@ class WebMedia(MediaHalf):
 
     def _each_second(self) -> None:
         self._second_timer = self._loop.call_later(1.0, self._each_second)
+        now_s = self._loop.time()
         if self._recording is not None:
-            self._recording.flush(self._loop.time())
-        self._look_for_silence(self._loop.time(), spoken_s=self._spoken_s, has_received=self._has_received)
+            self._recording.flush(now_s)
+        self._note_silence(now_s)
+        self._follow_turns(now_s)
+        self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)

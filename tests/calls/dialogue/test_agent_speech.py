@@ -6,11 +6,11 @@ import pytest
 
 from ari_agent.calls.dialogue.agent_speech import AgentSpeech
 from ari_agent.calls.dialogue.agent_turn import AgentTurn
-from ari_agent.calls.dialogue.call_latency import CallLatency
 from ari_agent.calls.dialogue.events import SoundMade
 from ari_agent.calls.dialogue.orders import ClearSpeech, Order, PauseSpeech, PlaySound, ResumeSpeech, Speak
 from ari_agent.calls.dialogue.phases import AgentPhase, IllegalMove, Move
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
+from ari_agent.calls.media.call_latency import CallLatency
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 
 SOUND = bytes(100 * BYTES_PER_MS)

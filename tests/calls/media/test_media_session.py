@@ -19,6 +19,7 @@ from ari_agent.calls.media.call_media import (
     CallerInactive,
     DtmfAsked,
     GreetingHeard,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     NoAudioReceived,
@@ -31,13 +32,15 @@ from ari_agent.calls.media.commands import (
     Command,
     ControlFailed,
     KeyPressed,
+    TargetListens,
     TransferGoesOn,
     TransferResult,
+    Voicemail,
 )
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
-from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
@@ -99,6 +102,7 @@ class Conversation:
 
     def __init__(self, engine: dict[str, Any], **spec: Any) -> None:
         self.events: list[MediaEvent] = []
+        self.measured: list[LatencyMeasured] = []
         self.caller = Caller()
         self.wheel = Wheel()
         defaults: dict[str, Any] = {
@@ -116,8 +120,14 @@ class Conversation:
             copied(MediaSpec(**defaults | spec)),
             rtp=RtpPorts("127.0.0.1"),
             wheel=self.wheel,
-            on_event=lambda event: self.events.append(copied(event)),
+            on_event=lambda event: self._told(copied(event)),
         )
+
+    def _told(self, event: MediaEvent) -> None:
+        if isinstance(event, LatencyMeasured):
+            self.measured.append(event)
+        else:
+            self.events.append(event)
 
     def command(self, command: Command) -> None:
         self.session.command(copied(command))
@@ -725,3 +735,32 @@ async def test_foreign_and_malformed_packets_are_counted_and_never_heard(server:
         assert talk.session.stats.packets_foreign == 1
         await talk.until(lambda: len(call.sound()) >= 1600)
         assert not call.sound().any()
+
+
+NOBODY_IS_THERE: tuple[Command, ...] = (
+    CallerAway(),
+    TargetListens(),
+    Voicemail(VoicemailNotice(status="greeting", action="prompt")),
+    KeyPressed("1", 100),
+)
+
+
+@pytest.mark.parametrize("command", [None, *NOBODY_IS_THERE], ids=lambda command: type(command).__name__)
+async def test_only_what_answers_the_callers_words_is_a_turn(server: AgentServer, command: Command | None) -> None:
+    agent = server.agent()
+    async with conversation(agent.engine) as talk:
+        call = await agent.call()
+        for payload in (*([SPEECH] * 12), *([ULAW_SILENCE_FRAME] * 8)):
+            talk.caller.say(payload)
+            await asyncio.sleep(0.02)
+        if command:
+            talk.command(command)
+        await call.say(tone(440, 0.2))
+        await talk.until(lambda: len(talk.caller.loud()) >= 8)
+    waited_ms = [event.duration_ms for event in talk.measured if event.stretch == "e2e"]
+    if command:
+        assert waited_ms == []
+    else:
+        assert len(waited_ms) == 1
+        assert waited_ms[0] >= 100
+    assert (talk.session.latency is None or talk.session.latency.e2e is None) is (command is not None)

@@ -46,3 +46,28 @@ def test_a_muted_user_is_silent_to_the_agent(audio: AudioFormat, said: bytes) ->
     assert heard == bytes(len(heard))
     assert len(heard) == len(SPEECH)
     assert voice.spoke
+
+
+@pytest.mark.parametrize("chunk", [160, 320, 2560])
+def test_speech_is_timed_by_where_it_is_in_a_message(chunk: int) -> None:
+    """now_s is when the last sample of a message was spoken."""
+    voice = UserAudio(WEB, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
+    edges: list[tuple[bool, int]] = []
+    voice.speech.on_edge = lambda speaks, at_s: edges.append((speaks, round(at_s * 1000)))
+    said = silence(0.08).tobytes() + SPEECH + silence(0.16).tobytes()
+    for start in range(0, len(said), chunk):
+        list(voice.hear(said[start : start + chunk], now_s=(start + chunk) / 16000))
+    assert edges == [(True, 80), (False, 160)]
+
+
+def test_the_limit_of_speech_follows_the_users_noise() -> None:
+    voice = UserAudio(WEB, agent_encoding="s16le", agent_hz=8000, speech_dbfs=-50.0)
+    for _ in range(3):
+        list(voice.hear(tone(440, 0.08, level_dbfs=-30.0).astype("<i2").tobytes()))
+        voice.measure_level()
+    edges: list[bool] = []
+    voice.speech.on_edge = lambda speaks, _at_s: edges.append(speaks)
+    list(voice.hear(tone(440, 0.08, level_dbfs=-30.0).astype("<i2").tobytes()))
+    assert edges == []
+    list(voice.hear(tone(440, 0.08, level_dbfs=-5.0).astype("<i2").tobytes()))
+    assert edges == [True]

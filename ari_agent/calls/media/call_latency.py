@@ -2,32 +2,44 @@
 
 Source: Retell, "Get Call" (2026-08): percentiles over the turns in which the agent spoke, in milliseconds.
 
-    the user stops ──asr──▶ text ──▶ request ──llm──▶ first sentence ──tts──▶ first sound
-         └──────────────────────────── e2e ──────────────────────────────────────┘
+    the user stops ──asr──▶ text ──▶ request ──llm──▶ first sentence ──queue, tts──▶ first sound
+         └──────────────────────────── e2e ─────────────────────────────────────────────┘
+
+Of an audio agent, whose parts are its own, e2e is known (turn_clock.py) and the round trip to it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
 from ari_agent.contract.call import Latency, LatencySeries
 
-Stretch: TypeAlias = Literal["e2e", "asr", "llm", "llm_websocket_network_rtt", "tts"]
+Stretch: TypeAlias = Literal["e2e", "asr", "llm", "llm_websocket_network_rtt", "tts", "queue"]
 
 MOST_VALUES: Final = 2_000
 """The most values that are kept of each kind in one call, enough for a turn every two seconds for an hour."""
 
 
-class CallLatency:
-    """Measures how long the turns of one call take. Every time is in milliseconds of the same clock."""
+def _to_nobody(_stretch: Stretch, _duration_ms: float) -> None:
+    """Drop a measurement, because nobody asked for each."""
 
-    def __init__(self) -> None:
+
+class CallLatency:
+    """Measures how long the turns of one call take. Every time is in milliseconds of the same clock.
+
+    tell: gets each measurement in milliseconds, also those above MOST_VALUES.
+    """
+
+    def __init__(self, tell: Callable[[Stretch, float], None] = _to_nobody) -> None:
+        self.tell = tell
         self._values: dict[Stretch, list[float]] = {}
         self._voice_ended_ms: float | None = None  # and its text has not come
         self._turn_ended_ms: float | None = None  # and nothing of the answer was heard
         self._asked_ms: float | None = None  # and not a sentence of the answer has come
+        self._answer_came_ms: float | None = None  # and nothing of it was heard
+        self._first_sound_ms: float | None = None  # that the synthesizer took for it
 
     def voice_ended(self, ended_ms: float) -> None:
         """Note that the user's voice ended at ended_ms: `asr` is measured from then on."""
@@ -46,24 +58,34 @@ class CallLatency:
     def asked(self, now_ms: float) -> None:
         """Note that the agent's server was asked for an answer: `llm` is measured from now_ms on."""
         self._asked_ms = now_ms
+        self._answer_came_ms = self._first_sound_ms = None
 
     def answer_came(self, now_ms: float) -> None:
         """Note that a sentence of an answer has come; the first one ends the measurement of `llm`."""
         if self._asked_ms is not None:
             self.took("llm", now_ms - self._asked_ms)
             self._asked_ms = None
+            self._answer_came_ms = now_ms
 
     def answer_heard(self, now_ms: float) -> None:
-        """Note that the caller begins to hear an answer, which ends the measurement of `e2e`."""
-        if self._turn_ended_ms is not None:
-            self.took("e2e", now_ms - self._turn_ended_ms)
-            self._turn_ended_ms = None
+        """Note that the caller begins to hear an answer, which ends the measurement of `e2e` and `queue`."""
+        if self._turn_ended_ms is None:
+            return
+        self.took("e2e", now_ms - self._turn_ended_ms)
+        self._turn_ended_ms = None
+        if self._answer_came_ms is not None:
+            self.took("queue", now_ms - self._answer_came_ms - (self._first_sound_ms or 0.0))
+            self._answer_came_ms = None
 
     def took(self, stretch: Stretch, duration_ms: float) -> None:
         """Count one stretch of one turn; a negative duration, from clocks that disagree by a frame, counts as 0."""
+        took_ms = round(max(0.0, duration_ms), 1)
+        if stretch == "tts" and self._first_sound_ms is None:
+            self._first_sound_ms = took_ms
         values = self._values.setdefault(stretch, [])
         if len(values) < MOST_VALUES:
-            values.append(round(max(0.0, duration_ms), 1))
+            values.append(took_ms)
+        self.tell(stretch, took_ms)
 
     def report(self) -> Latency | None:
         """Return the percentiles and values for the call's record; None where nothing was measured."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ari_agent.calls.dialogue.call_latency import MOST_VALUES, CallLatency
+from ari_agent.calls.media.call_latency import MOST_VALUES, CallLatency
 
 
 def test_a_turn_is_measured_from_the_users_voice_to_the_agents() -> None:
@@ -48,3 +48,40 @@ def test_percentiles_are_by_nearest_rank_and_the_values_are_bounded() -> None:
     assert report.asr is not None
     assert (report.tts.num, report.tts.p50, report.tts.p99, report.tts.max) == (MOST_VALUES, 1000, 1980, MOST_VALUES)
     assert report.asr.min == 0
+
+
+def test_an_answer_that_waits_here_is_counted_without_the_synthesizers_time() -> None:
+    told: list[tuple[str, float]] = []
+    latency = CallLatency(lambda part, took_ms: told.append((part, took_ms)))
+    latency.turn_ended(1000)
+    latency.asked(1300)
+    latency.answer_came(1600)
+    latency.took("tts", 120)
+    latency.answer_came(1650)
+    latency.took("tts", 900)  # of the second sentence, made meanwhile
+    latency.answer_heard(2000)
+    assert told == [("llm", 300.0), ("tts", 120.0), ("tts", 900.0), ("e2e", 1000.0), ("queue", 280.0)]
+
+
+def test_an_answer_that_was_replaced_does_not_count_as_waiting() -> None:
+    latency = CallLatency()
+    latency.turn_ended(1000)
+    latency.asked(1300)
+    latency.answer_came(1600)
+    latency.took("tts", 100)
+    latency.asked(3000)  # the caller went on
+    latency.answer_came(3200)
+    latency.answer_heard(3250)
+    report = latency.report()
+    assert report is not None
+    assert report.queue is not None
+    assert report.queue.values == (50.0,)
+
+
+def test_sound_without_a_sentence_has_waited_for_nothing() -> None:
+    latency = CallLatency()
+    latency.turn_ended(1000)
+    latency.answer_heard(1500)
+    report = latency.report()
+    assert report is not None
+    assert (report.e2e is not None, report.queue) == (True, None)
