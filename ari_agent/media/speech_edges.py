@@ -180,4 +180,6 @@ class SpeechEdges:
         self.on_edge(self._is_speaking, at_s)
 
     def _set_usual(self) -> None:
-        self.usual = None if self._closely or self._above else self._is_speaking
+        # What is not loud is no speech on a noisy line either; what is loud may be its noise.
+        may_be_noise = self._above is not None and self._is_speaking
+        self.usual = None if self._closely or may_be_noise else self._is_speaking
