@@ -6,9 +6,13 @@ for whoever changes a parser or a table.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
+import sys
+import zlib
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,11 +62,40 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect as cheaply as workers can that all collect the same."""
+    with _behind_the_first(session.config), _garbage_left():
+        return (yield)
+
+
+@contextmanager
+def _behind_the_first(config: pytest.Config) -> Iterator[None]:
+    """In a fresh clone, let one worker rewrite the assertions of all tests, and the others read what it wrote.
+
+    A file says that it has been done; later runs collect at once. It is not done where Python keeps no compiled code.
+    """
+    if sys.dont_write_bytecode or not hasattr(config, "workerinput"):
+        yield
+        return
+    cache = Path(__file__).parent / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    which = zlib.crc32(repr(config.args).encode())
+    with (cache / f"collected-{which:08x}").open("ab") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        is_first = os.fstat(turn.fileno()).st_size == 0
+        if not is_first:
+            fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
+        if is_first:
+            turn.write(b"done\n")
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
     """Thousands of tests stay until the end: no collection of garbage walks over them, now or later."""
     gc.disable()
     try:
-        return (yield)
+        yield
     finally:
         gc.freeze()
         gc.enable()
