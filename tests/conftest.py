@@ -52,9 +52,14 @@ LONGEST_FIRST = (
 """The files whose tests wait longest: begun last, one of them would keep every other worker waiting."""
 
 
+ALL_ON_ASTERISK = Path(__file__).parent / "integration"
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Whether a file is not even read, because its mark leaves it out as a whole: every worker would import it."""
     left_out = [mark for mark in ("asterisk", "slow") if f"not {mark}" in config.option.markexpr]
+    if "asterisk" in left_out and collection_path == ALL_ON_ASTERISK:
+        return True
     if not left_out or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text()
