@@ -85,7 +85,7 @@ def _behind_the_first(config: pytest.Config) -> Iterator[None]:
     cache = Path(__file__).parent / "__pycache__"
     cache.mkdir(exist_ok=True)
     which = zlib.crc32(repr(config.args).encode())
-    with (cache / f"collected-{which:08x}").open("ab") as turn:
+    with (cache / f"collected-{which:08x}.{sys.implementation.cache_tag}").open("ab") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         is_first = os.fstat(turn.fileno()).st_size == 0
         if not is_first:
