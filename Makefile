@@ -30,8 +30,8 @@ FIGURE := -m tests.coverage_of_pure
 SLOW := $(addprefix --ignore=tests/,conformance demo docker field integration store)
 # Fewer examples of each property, no second attempts.
 QUICK := -n $(shell nproc) -m 'not asterisk and not slow' --hypothesis-profile quick $(SLOW)
-# Where such tests are: workers need not read the others.
-WITH_ASTERISK := $(sort $(dir $(shell grep -rlE 'mark\.asterisk' --include='*.py' tests)))
+# Where such tests are, files and the folders whose conftest.py marks them: workers need not read the others.
+WITH_ASTERISK := $(sort $(patsubst %/conftest.py,%,$(shell grep -rlE 'mark\.asterisk' --include='*.py' tests)))
 # Tests on a real Asterisk mostly wait. Each worker has an Asterisk of its own; sound that a stall of the machine spoilt
 # is judged anew by the tests themselves, whatever else a stall spoilt by running the test once more.
 ON_ASTERISK := -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 --timeout 180 -m asterisk \

@@ -18,13 +18,11 @@ from typing import Any
 import uvloop
 
 from ari_agent import logs
-from ari_agent.app import serve
 from ari_agent.check.dial import Question, add_dial, check_dial, verdicts_as_json
 from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import load
 from ari_agent.errors import AriAgentError, ConfigurationError
-from ari_agent.self_check import check
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
 
 FAILED, WRONG_SETTING = 1, 2
@@ -94,13 +92,18 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 def _serve(options: argparse.Namespace) -> None:
     settings = load(options.config)
     logs.set_up(settings.log_format, settings.log_level)
+    from ari_agent.app import serve  # noqa: PLC0415 -- nothing else need wait a second for all of a controller
+
     _run(serve(settings))
 
 
 def _check(options: argparse.Namespace) -> int:
     if options.dial:
         return _check_dial(options)
-    found = _run(check(load(options.config), config_file=options.config, deep=options.deep))
+    settings = load(options.config)
+    from ari_agent.self_check import check  # noqa: PLC0415 -- likewise: a wrong setting is told at once
+
+    found = _run(check(settings, config_file=options.config, deep=options.deep))
     print(as_json(found) if options.json else as_text(found))
     return FAILED if has_failed(found) else 0
 

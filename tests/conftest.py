@@ -6,8 +6,13 @@ for whoever changes a parser or a table.
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
-from collections.abc import Iterator
+import sys
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,13 +52,58 @@ LONGEST_FIRST = (
 """The files whose tests wait longest: begun last, one of them would keep every other worker waiting."""
 
 
+ALL_ON_ASTERISK = Path(__file__).parent / "integration"
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Whether a file is not even read, because its mark leaves it out as a whole: every worker would import it."""
     left_out = [mark for mark in ("asterisk", "slow") if f"not {mark}" in config.option.markexpr]
+    if "asterisk" in left_out and collection_path == ALL_ON_ASTERISK:
+        return True
     if not left_out or collection_path.suffix != ".py":
         return None
     text = collection_path.read_text()
     return any(f"\npytestmark = pytest.mark.{mark}\n" in text for mark in left_out) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect as cheaply as workers can that all collect the same."""
+    with _behind_the_first(session.config), _garbage_left():
+        return (yield)
+
+
+@contextmanager
+def _behind_the_first(config: pytest.Config) -> Iterator[None]:
+    """In a fresh clone, let one worker rewrite the assertions of all tests, and the others read what it wrote.
+
+    A file says that it has been done; later runs collect at once. It is not done where Python keeps no compiled code.
+    """
+    if sys.dont_write_bytecode or not hasattr(config, "workerinput"):
+        yield
+        return
+    cache = Path(__file__).parent / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    which = zlib.crc32(repr(config.args).encode())
+    with (cache / f"collected-{which:08x}.{sys.implementation.cache_tag}").open("ab") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        is_first = os.fstat(turn.fileno()).st_size == 0
+        if not is_first:
+            fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
+        if is_first:
+            turn.write(b"done\n")
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Thousands of tests stay until the end: no collection of garbage walks over them, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -500,13 +501,59 @@ Those of CONSTRUCTS are absent: they know all.
 CONSTRUCTS: Final = frozenset({"__main__", "app", "conversation_analyses", "demo", "metric_samples", "self_check"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
-    """One file: its name inside the package, the full names that it imports, and whether its docstring says "Pure"."""
+    """One file, read when something is first asked of it: this file is collected by every process that runs tests."""
 
-    name: str
-    imports: frozenset[str]
-    says_pure: bool
+    path: Path
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Its name inside the package."""
+        parts = self.path.relative_to(PACKAGE).with_suffix("").parts
+        return ".".join(part for part in parts if part != "__init__")
+
+    @functools.cached_property
+    def text(self) -> str:
+        """All of it."""
+        return self.path.read_text(encoding="utf-8")
+
+    def tree(self) -> ast.Module:
+        """Its syntax tree, made anew: all of them together would fill the memory of the process."""
+        return ast.parse(self.text)
+
+    @property
+    def says_pure(self) -> bool:
+        """Whether its docstring says "Pure"."""
+        return self._facts[0]
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """The full names that it imports."""
+        return self._facts[1]
+
+    @property
+    def functions(self) -> Mapping[str, int]:
+        """Name and first line of each function -> how many lines it has."""
+        return self._facts[2]
+
+    @functools.cached_property
+    def _facts(self) -> tuple[bool, frozenset[str], Mapping[str, int]]:
+        tree = self.tree()
+        imports: set[str] = set()
+        functions: dict[str, int] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                imports.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0 and node.module, f"{self.path}: relative import"
+                imports.add(node.module)
+                # `from ari_agent.media import audio` names a module too
+                imports.update(f"{node.module}.{a.name}" for a in node.names if _is_module(node.module, a.name))
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions[f"{node.name}, line {node.lineno}"] = (node.end_lineno or 0) - node.lineno + 1
+        says_pure = re.search(r"\bPure\b", ast.get_docstring(tree) or "") is not None
+        return says_pure, frozenset(imports), functions
 
     @property
     def folder(self) -> str:
@@ -520,30 +567,14 @@ class Module:
                 yield name.removeprefix("ari_agent.")
 
 
-def _module(path: Path) -> Module:
-    relative = path.relative_to(PACKAGE).with_suffix("")
-    parts = [part for part in relative.parts if part != "__init__"]
-    imports: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module, f"{path}: relative import"
-            imports.add(node.module)
-            # `from ari_agent.media import audio` names a module too
-            imports.update(f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name))
-    says_pure = re.search(r"\bPure\b", ast.get_docstring(tree) or "") is not None
-    return Module(".".join(parts), frozenset(imports), says_pure)
-
-
+@functools.cache
 def _is_module(package: str, name: str) -> bool:
     folder = PACKAGE.parent.joinpath(*package.split("."))
     return (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
 
 
-MODULES: Final = {module.name: module for path in sorted(PACKAGE.rglob("*.py")) if (module := _module(path)).name}
-
+FILES: Final = [Module(path) for path in sorted(PACKAGE.rglob("*.py"))]
+MODULES: Final = {module.name: module for module in FILES if module.name}
 
 PACKAGES: Final = {name.rpartition(".")[0] for name in MODULES}
 """Folders: they hold no code of their own, or what brings a database up to date."""
@@ -578,16 +609,20 @@ def test_the_docstrings_of_pure_modules_say_so_and_no_others_do() -> None:
     assert (silent, wrong) == (set(), set()), "pure but not saying so, and saying so but not in PURE"
 
 
-@pytest.mark.parametrize("name", PURE_MODULES)
-def test_a_pure_module_imports_nothing_that_waits(name: str) -> None:
-    waiting = {found for found in MODULES[name].imports if any(_covers(what, found) for what in WAITING_LIBRARIES)}
-    assert not waiting
+def test_a_pure_module_imports_nothing_that_waits() -> None:
+    waiting = {
+        (name, found)
+        for name in PURE_MODULES
+        for found in MODULES[name].imports
+        if any(_covers(what, found) for what in WAITING_LIBRARIES)
+    }
+    assert waiting == set()
 
 
-@pytest.mark.parametrize("name", PURE_MODULES)
-def test_a_pure_module_imports_only_pure_ones_of_the_package(name: str) -> None:
-    impure = {found for found in MODULES[name].own_imports() if found not in PACKAGES and found not in PURE_MODULES}
-    assert not impure
+def test_a_pure_module_imports_only_pure_ones_of_the_package() -> None:
+    harmless = PACKAGES | set(PURE_MODULES)
+    impure = {(name, found) for name in PURE_MODULES for found in MODULES[name].own_imports() if found not in harmless}
+    assert impure == set()
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -605,16 +640,20 @@ def test_every_module_has_a_line_in_the_table_of_imports_or_constructs() -> None
     }
 
 
-@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if module.folder in MAY_IMPORT])
-def test_a_folder_imports_only_what_it_may_know(name: str) -> None:
-    module = MODULES[name]
-    allowed = MAY_IMPORT[max((folder for folder in MAY_IMPORT if _covers(folder, name)), key=len)]
+def test_a_folder_imports_only_what_it_may_know() -> None:
     strange = {
-        found
+        (name, found)
+        for name, module in MODULES.items()
+        if module.folder in MAY_IMPORT
         for found in module.own_imports()
-        if not any(_covers(what, found) or _covers(found, what) for what in allowed)
+        if not any(_covers(what, found) or _covers(found, what) for what in _may_import(name))
     }
-    assert not strange
+    assert strange == set()
+
+
+@functools.cache
+def _may_import(name: str) -> frozenset[str]:
+    return MAY_IMPORT[max((folder for folder in MAY_IMPORT if _covers(folder, name)), key=len)]
 
 
 def test_only_those_who_construct_read_the_configuration() -> None:
@@ -667,11 +706,9 @@ def _private_names(tree: ast.AST, package: str) -> Iterator[str]:
 
 def test_nothing_private_of_aiohttp_is_used() -> None:
     """Private names change without notice."""
-    paths = sorted(PACKAGE.rglob("*.py"))
-    trees = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
-    users = {name: tree for name, tree in trees.items() if _roots(tree, "aiohttp")}
-    assert "api/http_server.py" in users, "the walk sees who imports it"
-    assert {name: found for name, tree in users.items() if (found := set(_private_names(tree, "aiohttp")))} == {}
+    users = [module for module in FILES if any(_covers("aiohttp", found) for found in module.imports)]
+    assert "api.http_server" in {module.name for module in users}, "the walk sees who imports it"
+    assert {module.name: found for module in users if (found := set(_private_names(module.tree(), "aiohttp")))} == {}
 
 
 @pytest.mark.parametrize(
@@ -688,18 +725,15 @@ def test_what_is_private_is_found_however_it_is_used(text: str) -> None:
 
 MOST_LINES_OF_A_FILE: Final = 450
 MOST_LINES_OF_A_FUNCTION: Final = 60
-SOURCES: Final = [path for path in sorted(PACKAGE.rglob("*.py")) if "versions" not in path.parts]
+SOURCES: Final = [module for module in FILES if "versions" not in module.path.parts]
 """All but the scripts of released migrations, which are never edited."""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_file_and_no_function_is_longer_than_the_house_allows(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MOST_LINES_OF_A_FILE
-    long = {
-        node.name: (node.end_lineno or 0) - node.lineno + 1
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
-    }
-    assert long == {}
+def test_no_file_is_longer_than_the_house_allows() -> None:
+    lines = {module.name: len(module.text.splitlines()) for module in SOURCES}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FILE} == {}
+
+
+def test_no_function_is_longer_than_the_house_allows() -> None:
+    lengths = {(module.name, name): length for module in SOURCES for name, length in module.functions.items()}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION} == {}

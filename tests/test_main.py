@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ari_agent import __main__ as command_line
 from ari_agent import logs
 from ari_agent.__main__ import main
 from ari_agent.errors import ControllerFailed
@@ -130,7 +129,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
     async def fails(_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(command_line, "serve", fails)
+    monkeypatch.setattr("ari_agent.app.serve", fails)
     monkeypatch.setattr(logs, "set_up", lambda *_: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from retell import NotFoundError, Retell, UnprocessableEntityError
-from retell.types import ChatAgentResponse
 
 from tests.api.conftest import CUSTOM_LLM, Api, make_agent, refused
 from tests.api.test_retell_sdk import base_url, client
+
+if TYPE_CHECKING:
+    from retell import Retell
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +20,8 @@ ENGINE: Any = CUSTOM_LLM
 
 
 def test_a_chat_agent_is_made_read_changed_and_deleted(client: Retell) -> None:
+    from retell import UnprocessableEntityError
+
     made = client.chat_agent.create(
         response_engine=ENGINE,
         agent_name="Ada",
@@ -42,6 +45,9 @@ def test_a_chat_agent_is_made_read_changed_and_deleted(client: Retell) -> None:
 
 
 def test_versions_of_a_chat_agent(client: Retell) -> None:
+    from retell import NotFoundError
+    from retell.types import ChatAgentResponse
+
     agent_id = client.chat_agent.create(response_engine=ENGINE).agent_id
     client.chat_agent.publish(agent_id, version=0, version_title="First")
     draft = client.chat_agent.update(agent_id, agent_name="Second")

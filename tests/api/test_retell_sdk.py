@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from retell import APIResponseValidationError, AuthenticationError, BadRequestError, Retell, UnprocessableEntityError
-from retell.types import AgentResponse, PhoneCallResponse, PhoneNumberResponse
 
 from tests.api.conftest import API_KEY
 from tests.api.served import ENDED, LIVE, NUMBER, served
+
+if TYPE_CHECKING:
+    from retell import Retell
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +24,15 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(base_url: str) -> Iterator[Retell]:
+    from retell import Retell
+
     with Retell(api_key=API_KEY, base_url=base_url, max_retries=0, _strict_response_validation=True) as made:
         yield made
 
 
 def test_agents(client: Retell) -> None:
+    from retell import UnprocessableEntityError
+
     made = client.agent.create(
         response_engine={"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/{{branch}}"},
         voice_id="11labs-Adrian",
@@ -58,6 +63,8 @@ def test_agents(client: Retell) -> None:
 
 
 def test_phone_numbers(client: Retell) -> None:
+    from retell import UnprocessableEntityError
+
     engine: Any = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
     agent = client.agent.create(response_engine=engine, voice_id="v")
     imported = client.phone_number.import_(
@@ -86,6 +93,8 @@ def test_phone_numbers(client: Retell) -> None:
 
 
 def test_calls(client: Retell) -> None:
+    from retell import BadRequestError
+
     call = client.call.retrieve(ENDED.call_id)
     assert call.call_type == "phone_call"
     assert call.disconnection_reason == "user_hangup"
@@ -108,6 +117,8 @@ def test_calls(client: Retell) -> None:
 
 def test_the_client_really_reads_strictly(client: Retell, base_url: str) -> None:
     """An agent type that the vendor does not have cannot pass; without strictness the client takes it as it is."""
+    from retell import APIResponseValidationError, Retell
+
     engine: Any = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example.com"}
     with pytest.raises(APIResponseValidationError):
         client.agent.create(response_engine=engine, voice_id="v")
@@ -117,6 +128,8 @@ def test_the_client_really_reads_strictly(client: Retell, base_url: str) -> None
 
 
 def test_errors_are_the_clients_own_kinds(client: Retell, base_url: str) -> None:
+    from retell import AuthenticationError, BadRequestError, Retell, UnprocessableEntityError
+
     with pytest.raises(BadRequestError) as refused:
         client.agent.create(response_engine={"type": "custom-llm", "llm_websocket_url": "wss://a"}, voice_id="")
     assert refused.value.body == {
@@ -135,6 +148,8 @@ def test_errors_are_the_clients_own_kinds(client: Retell, base_url: str) -> None
 
 def test_older_paths_answer_what_the_newest_client_knows(client: Retell) -> None:
     """It does not call them itself any more; what they answer are the same objects, read as strictly."""
+    from retell.types import AgentResponse, PhoneCallResponse, PhoneNumberResponse
+
     agent = client.agent.create(response_engine={"type": "retell-llm", "llm_id": "llm_1"}, voice_id="v")
     created = client.agent.create_version(agent.agent_id, base_version=0)
     versions = client.get(f"/get-agent-versions/{agent.agent_id}", cast_to=list[AgentResponse])

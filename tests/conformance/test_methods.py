@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from retell import Retell
 
-from tests.conformance import newest_python
 from tests.conformance.clients import Unavailable, old_python, run_node
 from tests.conformance.methods import BEYOND, METHODS, Client, Method, all_of, renew
 from tests.fakes.llm_server import LlmServer
@@ -24,6 +22,8 @@ Outcomes = dict[str, tuple[str, str]]
 
 
 async def _newest(world: Mapping[str, str]) -> Outcomes:
+    from tests.conformance import newest_python
+
     return await asyncio.to_thread(newest_python.play, world)
 
 
@@ -100,6 +100,10 @@ async def test_a_method_does_what_the_table_says(stage: Stage, client: Client, m
 
 
 def _newest_refusals(world: Mapping[str, str]) -> dict[str, str]:
+    from retell import Retell
+
+    from tests.conformance import newest_python
+
     with Retell(api_key=world["key"], base_url=world["url"], max_retries=0) as client:
         found = newest_python.methods(client)
         return {name: newest_python.outcome(found[name]) if _is_beyond(name) else "" for name in found}
