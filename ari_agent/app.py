@@ -22,10 +22,7 @@ from ari_agent.api.connection_limits import ConnectionLimits, connections_beside
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
-from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.artefacts.artefacts import Artefacts
-from ari_agent.artefacts.links import Links
-from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
@@ -37,11 +34,9 @@ from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
-from ari_agent.calls.public_logs import FINISHERS as LOG_FINISHERS
 from ari_agent.calls.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -56,7 +51,7 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
-from ari_agent.errors import ConfigurationError, ControllerFailed, StoreError
+from ari_agent.errors import ConfigurationError, ControllerFailed
 from ari_agent.file_limit import file_limit, raise_file_limit
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
@@ -67,12 +62,9 @@ from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.routing.dial_policy import DialRules
-from ari_agent.speech import providers
-from ari_agent.speech.providers import SpeechSettings
-from ari_agent.speech.silero import SileroDetector
+from ari_agent.services import ari_of, opened_artefacts, opened_store, started_speech, webhook_delivery
 from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
-from ari_agent.store.database import make_folder
 from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
@@ -132,13 +124,13 @@ async def controller(
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
             run_beside(stack, part, work, part_failed)
 
-        store = await stack.enter_async_context(_opened_store(settings))
-        artefacts = await stack.enter_async_context(_opened_artefacts(settings))
+        store = await stack.enter_async_context(opened_store(settings))
+        artefacts = await stack.enter_async_context(opened_artefacts(settings))
         beside("spool", artefacts.spool.run())
         beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
         http = await stack.enter_async_context(http_client())
         trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
-        delivery = _delivery(store, http, settings, trace)
+        delivery = webhook_delivery(store, http, settings, trace)
         public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
         stack.push_async_callback(public_logs.close)
         delivery.on_attempt = public_logs.webhook_tried
@@ -148,7 +140,7 @@ async def controller(
         analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
         stack.push_async_callback(analyses.close)
         beside("analyses", analyses.runner.run())
-        ari = _ari(settings)
+        ari = ari_of(settings)
         stack.push_async_callback(ari.close)
         more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
         records = RecordWriter(
@@ -365,92 +357,6 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )
-    )
-
-
-@asynccontextmanager
-async def _opened_store(settings: Settings) -> AsyncIterator[Store]:
-    try:
-        if settings.database_is_default:
-            make_folder(settings.database_url)
-        store = Store(settings.database_url, now_ms=now_ms)
-        await store.open()
-    except StoreError as error:
-        raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
-    log.info("database opened", extra={"url": store.shown_url})
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def _opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
-    try:
-        store = ArtefactStore(settings.artefacts_place)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
-    spool = Spool(settings.spool_folder, store, finishers={**RECORDING_FINISHERS, **LOG_FINISHERS})
-    try:
-        left = await spool.start()
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
-    links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
-    try:
-        yield Artefacts(spool, store, links, left)
-    finally:
-        await spool.close()
-
-
-@asynccontextmanager
-async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
-    """Start the speech to text and text to speech of text agents; None where they are not set.
-
-    Raises:
-        SpeechUnavailable: a provider lacks what it needs.
-    """
-    given = SpeechSettings(
-        speech_to_text=settings.speech_to_text,
-        text_to_speech=settings.text_to_speech,
-        openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
-        openai_stt_model=settings.openai_stt_model,
-        openai_tts_model=settings.openai_tts_model,
-        deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
-        deepgram_url=settings.deepgram_url,
-        deepgram_model=settings.deepgram_model,
-        elevenlabs_api_key=settings.elevenlabs_api_key.get_secret_value(),
-        elevenlabs_url=settings.elevenlabs_url,
-        elevenlabs_model=settings.elevenlabs_model,
-        flite=settings.flite,
-        fallback_voice=settings.fallback_voice,
-        grammar=settings.grammar,
-    )
-    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
-    if recognizer is None or synthesizer is None:
-        yield None
-        return
-    try:
-        await recognizer.start()
-        await synthesizer.start()
-        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms, voices=voices)
-    finally:
-        await gather(recognizer.close(), synthesizer.close())
-
-
-def _delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
-    api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
-    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
-    store.outbox.on_added = delivery.wake
-    return delivery
-
-
-def _ari(settings: Settings) -> Ari:
-    return Ari(
-        url=settings.ari_url,
-        username=settings.ari_username,
-        password=settings.ari_password.get_secret_value(),
-        app=settings.app,
     )
 
 

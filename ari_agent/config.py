@@ -7,28 +7,39 @@ a variable of the environment whose name is nearly that of a setting.
 from __future__ import annotations
 
 import difflib
-import json
 import logging
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ari_agent.contract.dial_policy import DialPolicy
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.url import WebhookUrl
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
 from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ConfigurationError
+from ari_agent.setting_values import (
+    Address,
+    ContextName,
+    HttpUrl,
+    PortRange,
+    lower,
+    read_address,
+    read_app_name,
+    read_dial_policy,
+    read_http_url,
+    read_numeric_address,
+    read_port_range,
+    read_prices,
+    unset_if_empty,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,131 +78,18 @@ def default_database_url() -> str:
     return f"sqlite+aiosqlite:///{Path(state).absolute() / 'ari-agent' / DATABASE_FILE}"
 
 
-class Address(NamedTuple):
-    """A host name or address, and a TCP port from 0 to 65535; with 0 the system chooses the port."""
-
-    host: str
-    port: int
-
-
-class PortRange(NamedTuple):
-    """A range of UDP ports, both ends included; with 0-0 the system chooses each port."""
-
-    first: int
-    last: int
-
-
-def _address(value: object) -> Address:
-    if isinstance(value, Address):
-        return value
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})", str(value).strip())
-    if not match or int(match[2]) > 65535:
-        raise ValueError("expected HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
-    return Address(match[1].strip("[]"), int(match[2]))
-
-
-def _port_range(value: object) -> PortRange:
-    if isinstance(value, PortRange):
-        return value
-    text = str(value).strip()
-    if text == "0":
-        return PortRange(0, 0)
-    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
-    if not match or not 1024 <= int(match[1]) <= int(match[2]) <= 65535:
-        raise ValueError("expected 0 (chosen by the system) or FIRST-LAST within 1024-65535, for example 30000-30999")
-    return PortRange(int(match[1]), int(match[2]))
-
-
-def _address_or_empty(value: str) -> str:
-    try:
-        return value and str(ip_address(value))
-    except ValueError:
-        raise ValueError("expected a numeric address without a port, for example 192.0.2.5") from None
-
-
-def _http_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
-        raise ValueError("expected a URL that begins with http:// or https://")
-    return value.rstrip("/")
-
-
-def _unset_if_empty(value: object) -> object:
-    return value or None
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _app_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
-        raise ValueError("expected 1 to 64 letters, digits, '_', '.' or '-', as in Stasis(ari_agent)")
-    return value
-
-
-_PRICES_EXAMPLE: Final = (
-    'expected a price table such as {"telephony": [{"prefix": "+1", "cents_per_minute": 0.85, "increment_s": 6}]}'
-)
-
-
-def _dial_policy(value: object) -> DialPolicy:
-    if isinstance(value, DialPolicy):
-        return value
-    example = 'expected a JSON object such as {"countries": ["US", "CA"], "calls_per_day": 200}'
-    try:
-        given = json.loads(value) if isinstance(value, str) and value else value or {}
-    except ValueError as error:
-        raise ValueError(f"{example}: {error}") from None
-    try:
-        return DialPolicy.model_validate(given)
-    except ValidationError as error:
-        raise ValueError(f"{example}: {explain(error, given, root='the policy')}") from None
-
-
-def _prices(value: object) -> PriceTable | None:
-    """Read the price table from JSON, from a file of JSON or, if its name ends in .toml, TOML, or from a TOML table."""
-    if isinstance(value, PriceTable):
-        return value
-    if value is None or value == "":
-        return None
-    given: object = value
-    try:
-        if isinstance(value, str):
-            is_json = value.lstrip().startswith("{")
-            text = value if is_json else Path(value).read_text(encoding="utf-8")
-            read = tomllib.loads if not is_json and value.endswith(".toml") else json.loads
-            given = read(text, parse_float=Decimal)
-        return PriceTable.model_validate(given)
-    except OSError as error:
-        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {error.strerror}") from None
-    except ValidationError as error:
-        raise ValueError(f"{_PRICES_EXAMPLE}: {explain(error, given, root='the price table')}") from None
-    except ValueError as error:
-        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {error}") from None
-
-
-def _context(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,79}", value):
-        raise ValueError("expected the name of a dialplan context: 1 to 79 letters, digits, '_', '.' or '-'")
-    return value
-
-
-_Context = Annotated[str, AfterValidator(_context)]
-_PublicUrl = Annotated[str, AfterValidator(_http_url)]
-
-
 class Settings(BaseSettings):
     """All settings of the controller, which `ari-agent serve` reads once at its start with `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    ari_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    ari_url: Annotated[str, AfterValidator(read_http_url)] = Field(
         "http://127.0.0.1:8088/ari", description="Asterisk's REST interface, up to and including /ari"
     )
     ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
     ari_password: SecretStr = Field(SecretStr(""), description="the password of this user of ari.conf; required")
-    app: Annotated[str, AfterValidator(_app_name)] = Field("ari_agent", description="name as in Stasis(ari_agent)")
-    bind: Annotated[Address, NoDecode, BeforeValidator(_address)] = Field(
+    app: Annotated[str, AfterValidator(read_app_name)] = Field("ari_agent", description="name as in Stasis(ari_agent)")
+    bind: Annotated[Address, NoDecode, BeforeValidator(read_address)] = Field(
         Address("127.0.0.1", 8080), description="where the HTTP API listens"
     )
     api_key: SecretStr = Field(
@@ -204,16 +102,16 @@ class Settings(BaseSettings):
         "",
         description="where recordings and logs are kept: a folder, or s3://, gs://, az://; empty: beside the database",
     )
-    spool_dir: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
+    spool_dir: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="local folder where recordings and logs grow; empty: `spool` beside the database"
     )
-    public_url: Annotated[_PublicUrl | None, BeforeValidator(_unset_if_empty)] = Field(
+    public_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="what the world reaches the API under, for links to recordings and logs; empty: http://BIND"
     )
     link_lifetime_s: int = Field(
         86_400, ge=60, le=604_800, description="how long links are good that expire, in seconds (opt_in_signed_url)"
     )
-    recording: Annotated[Recording, BeforeValidator(_lower)] = Field(
+    recording: Annotated[Recording, BeforeValidator(lower)] = Field(
         "off", description="what is recorded of calls whose number and agent do not say: off, on, agent_only"
     )
     recording_beep_s: int = Field(
@@ -221,16 +119,16 @@ class Settings(BaseSettings):
     )
     public_logs: bool = Field(True, description="a log of each call that its owner may read: public_log_url")
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
-    rtp_announced_host: Annotated[str, AfterValidator(_address_or_empty)] = Field(
+    rtp_announced_host: Annotated[str, AfterValidator(read_numeric_address)] = Field(
         "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"
     )
-    rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(_port_range)] = Field(
+    rtp_ports: Annotated[PortRange, NoDecode, BeforeValidator(read_port_range)] = Field(
         PortRange(0, 0), description="0 = chosen by the system, or FIRST-LAST"
     )
     no_audio_after_s: float = Field(
         30, ge=0, le=86_400, description="how long a caller may send neither audio nor a sign of life; 0 = for ever"
     )
-    webhook_url: Annotated[WebhookUrl | None, BeforeValidator(_unset_if_empty)] = Field(
+    webhook_url: Annotated[WebhookUrl | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )
     webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
@@ -274,7 +172,7 @@ class Settings(BaseSettings):
         "none", description="text-to-speech provider of text agents"
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="key of OpenAI, or of a server that has the same API")
-    openai_base_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    openai_base_url: Annotated[str, AfterValidator(read_http_url)] = Field(
         "https://api.openai.com/v1", description="URL of the API of OpenAI or a like server, up to and including /v1"
     )
     openai_stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="OpenAI model for speech to text")
@@ -289,13 +187,13 @@ class Settings(BaseSettings):
     fallback_voice: str = Field(
         "", max_length=256, description="voice that speaks for a text agent whose own voices are from elsewhere"
     )
-    grammar: Annotated[Path | None, BeforeValidator(_unset_if_empty)] = Field(
+    grammar: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
     analysis_model: str = Field(
         "", max_length=256, description="model that analyses calls and chats; empty = none does"
     )
-    analysis_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    analysis_url: Annotated[str, AfterValidator(read_http_url)] = Field(
         "https://api.openai.com/v1", description="URL of the chat completions API of OpenAI or a like server"
     )
     analysis_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
@@ -311,19 +209,19 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         0, ge=0, le=86_400, description="how long SIGTERM lets calls go on before it ends them; new ones are refused"
     )
-    extensions_context: Annotated[_Context | None, BeforeValidator(_unset_if_empty)] = Field(
+    extensions_context: Annotated[ContextName | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="dialplan context of the PBX's extensions, for transfers to them; empty = there are none"
     )
-    dial_policy: Annotated[DialPolicy, NoDecode, BeforeValidator(_dial_policy)] = Field(
+    dial_policy: Annotated[DialPolicy, NoDecode, BeforeValidator(read_dial_policy)] = Field(
         DialPolicy(), description="who may be dialled, how often, and with which headers"
     )
-    prices: Annotated[PriceTable | None, NoDecode, BeforeValidator(_prices)] = Field(
+    prices: Annotated[PriceTable | None, NoDecode, BeforeValidator(read_prices)] = Field(
         None, description="what calls cost, by product: a price table, or a file of it; none = costs are not known"
     )
-    caller_transfers: Annotated[Literal["refuse", "allow"], BeforeValidator(_lower)] = Field(
+    caller_transfers: Annotated[Literal["refuse", "allow"], BeforeValidator(lower)] = Field(
         "refuse", description="whether the phone of a caller may send the agent on to a number or extension by REFER"
     )
-    trunk_context: _Context = Field(
+    trunk_context: ContextName = Field(
         "from-trunk", description="dialplan context where the calls of trunks come in that are made to take calls"
     )
     show_withheld_numbers: bool = Field(
@@ -332,14 +230,14 @@ class Settings(BaseSettings):
     connections_per_address: int = Field(
         500, ge=0, le=1_000_000, description="HTTP connections of one address at the same time; 0 = any number"
     )
-    traces: Annotated[Literal["off", "on"], BeforeValidator(_lower)] = Field(
+    traces: Annotated[Literal["off", "on"], BeforeValidator(lower)] = Field(
         "off", description="a trace of each call, to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names"
     )
-    trace_numbers: Annotated[Literal["none", "masked", "full"], BeforeValidator(_lower)] = Field(
+    trace_numbers: Annotated[Literal["none", "masked", "full"], BeforeValidator(lower)] = Field(
         "none", description="whether traces tell the numbers of calls; masked: their last two digits"
     )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
         "info", description="the least severe log lines that are written"
     )
 

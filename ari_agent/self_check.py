@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ari_agent.app import started_speech
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.machine import is_serving
 from ari_agent.check.report import Entry
@@ -18,6 +17,7 @@ from ari_agent.check.table import CHECKS
 from ari_agent.config import SERVICE_ENVIRONMENT, Settings
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
+from ari_agent.services import started_speech
 
 
 async def check(settings: Settings, *, config_file: Path | None = None, deep: bool = False) -> list[Entry]:

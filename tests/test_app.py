@@ -7,9 +7,10 @@ from pydantic import SecretStr
 
 from ari_agent.app import controller
 from ari_agent.check.finding import Status
-from ari_agent.config import Address, Settings
+from ari_agent.config import Settings
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.self_check import check
+from ari_agent.setting_values import Address
 
 
 @pytest.mark.parametrize("kept", [True, False])

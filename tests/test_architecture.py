@@ -106,6 +106,7 @@ PURE: Final = (
     "webhooks.signature",
     "calls.call_cost",
     "calls.call_window",
+    "calls.caller_gone",
     "calls.transfer.handoff",
     "calls.transfer.handoff_plan",
     "calls.hold",
@@ -214,6 +215,8 @@ WAITING: Final = (
     "name_resolver",
     "reach",
     "self_check",
+    "services",
+    "setting_values",
     "stop_signals",
     "asterisk.agent_variables",
     "asterisk.ari",
@@ -417,7 +420,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "stop_signals": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
     "errors": frozenset({"contract"}),
-    "config": frozenset({"contract", "errors"}),
+    "config": frozenset({"setting_values", "contract", "errors"}),
+    "setting_values": frozenset({"contract"}),
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
@@ -498,7 +502,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 Those of CONSTRUCTS are absent: they know all.
 """
 
-CONSTRUCTS: Final = frozenset({"__main__", "app", "conversation_analyses", "demo", "metric_samples", "self_check"})
+CONSTRUCTS: Final = frozenset(
+    {"__main__", "app", "conversation_analyses", "demo", "metric_samples", "self_check", "services"}
+)
 
 
 @dataclass(frozen=True)
@@ -662,6 +668,7 @@ def test_only_those_who_construct_read_the_configuration() -> None:
         "app",
         "conversation_analyses",
         "self_check",
+        "services",
         "__main__",
     }
 

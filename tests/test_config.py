@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ari_agent import config
-from ari_agent.config import Address, PortRange, load
+from ari_agent.config import load
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.demo.settings import PORTS
 from ari_agent.errors import ConfigurationError
+from ari_agent.setting_values import Address, PortRange
 
 
 @pytest.fixture(autouse=True)

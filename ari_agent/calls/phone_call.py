@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from ari_agent.asterisk.causes import is_dead_far_end, q850_cause, reason_for_hangup
+from ari_agent.asterisk.causes import q850_cause
 from ari_agent.asterisk.codecs import is_wideband
 from ari_agent.asterisk.events import (
     AriEvent,
@@ -26,6 +26,7 @@ from ari_agent.asterisk.events import (
 from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
+from ari_agent.calls.caller_gone import said_bye, teardown_of
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
@@ -57,8 +58,6 @@ from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.variables import render
-
-_DEAD_FAR_END: Final = "the far end answers no SIP request any more (408)"
 
 
 class PhoneCall(CallSession):
@@ -126,16 +125,9 @@ class PhoneCall(CallSession):
     # What Asterisk tells.
 
     async def _caller_gone(self, event: AriEvent | CallerGone) -> None:
-        is_dead = isinstance(event, ChannelHangupRequest | ChannelDestroyed) and is_dead_far_end(event.tech_cause)
-        said_bye = isinstance(event, ChannelHangupRequest) and not event.soft and not is_dead
-        if await self._transfers.caller_left(said_bye=said_bye):
+        if await self._transfers.caller_left(said_bye=said_bye(event)):
             return
-        if isinstance(event, ChannelHangupRequest | ChannelDestroyed):
-            soft = isinstance(event, ChannelHangupRequest) and event.soft
-            reason = reason_for_hangup(event.cause, event.tech_cause, soft=soft)
-            await self._end(Teardown(reason, why=_DEAD_FAR_END if is_dead else None))
-        else:
-            await self._end(Teardown(DisconnectionReason.USER_HANGUP))
+        await self._end(teardown_of(event))
 
     async def _left_stasis(self, event: StasisEnd) -> None:
         if self.state is not CallState.TRANSFERRING:  # there it is our own doing

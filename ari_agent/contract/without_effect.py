@@ -52,7 +52,6 @@ _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
 _NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
 _NO_DENOISING: Final = "the caller's audio is passed on as it is"
 _NO_EXPRESSION: Final = "no expressive mode is asked of the voice"
-_NO_SIGNED_URLS: Final = "there are no recordings and logs to sign a URL for"
 _NO_SESSION_TOOLS: Final = "nothing runs before or after a conversation"
 _NO_SPEECH: Final = "there is no speech here that it could apply to"
 _OWN_SPEECH: Final = "an audio agent listens and speaks itself"
@@ -76,8 +75,8 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("pii_config.mode", _NO_SCRUBBED_CHATS, kinds=_CHAT),
     WithoutEffect("pii_config.categories", _NO_SCRUBBED_CHATS, kinds=_CHAT),
     WithoutEffect("pii_config.categories", "personal data of these categories is not recognised", values=UNRECOGNISED),
-    WithoutEffect("opt_in_signed_url", _NO_SIGNED_URLS),
-    WithoutEffect("signed_url_expiration_ms", _NO_SIGNED_URLS),
+    WithoutEffect("opt_in_signed_url", "chats leave no recordings and logs", kinds=_CHAT),
+    WithoutEffect("signed_url_expiration_ms", "ARI_AGENT_LINK_LIFETIME_S holds for the links of all agents"),
     WithoutEffect("guardrail_config", "topics are not checked"),
     WithoutEffect("handbook_config", "the agent's own server decides how it behaves"),
     WithoutEffect("contact_memory_config", "there are no contacts"),

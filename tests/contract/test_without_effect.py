@@ -44,6 +44,7 @@ EFFECTIVE: Final = frozenset(
         "data_storage_setting",
         "dial_policy.calls_per_day",
         "dial_policy.calls_per_minute",
+        "dial_policy.cost_per_day_cents",
         "dial_policy.countries",
         "dial_policy.extensions",
         "dial_policy.headers",
@@ -62,8 +63,11 @@ EFFECTIVE: Final = frozenset(
         "post_call_analysis_model",
         "post_chat_analysis_data",
         "post_chat_analysis_model",
+        "opt_in_signed_url",
         "pii_config.categories",
         "pii_config.mode",
+        "recording",
+        "recording_beep_s",
         "reminder_max_count",
         "reminder_trigger_ms",
         "response_engine.audio_encoding",
@@ -150,7 +154,6 @@ def test_the_table_names_only_settings_that_there_are() -> None:
 
 
 READERS: Final = {
-    "opt_in_signed_url": {"calls/record.py"},  # the record of a call shows it
     "is_transfer_agent": {"contract/agent.py", "contract/agent_list.py"},  # the list of agents can be filtered by it
 }
 """Files that read a setting which changes no call and no chat all the same."""

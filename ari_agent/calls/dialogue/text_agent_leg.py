@@ -401,10 +401,6 @@ class TextAgentLeg:
         else:
             self._feed(asked)
 
-    def _pause_recording(self, action: str) -> None:
-        if not self._output.pause_recording(action == PAUSE):
-            log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra={"call_id": self._spec.call_id})
-
     def _end(self, event: AgentHungUp | AgentFailed) -> None:
         """Tell the call that the agent is gone, so that it closes; no more is said or heard until it does."""
         self._hearing.stop()
@@ -436,7 +432,9 @@ class TextAgentLeg:
             case LlmMetadata(metadata=metadata):
                 self._output.tell("metadata", compact_json({"event_type": "metadata", "metadata": metadata}))
             case LlmRecording(action=action):
-                self._pause_recording(action)
+                if not self._output.pause_recording(action == PAUSE):
+                    told = {"call_id": self._spec.call_id}
+                    log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra=told)
             case LlmReconnected():
                 self._feed(events.AgentReconnected())
             case LlmDisconnected(error=None):

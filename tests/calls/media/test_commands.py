@@ -20,6 +20,7 @@ from ari_agent.calls.media.call_media import (
     FrontEndCorrupt,
     GreetingHeard,
     KeyForwarded,
+    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     MediaStats,
@@ -113,6 +114,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     MessagePassed: MessagePassed("received", b'{"event":"clear"}', "no streamSid"),
     TurnStep: TurnStep("agent_asked", 3, "Hello."),
     RecordingPaused: RecordingPaused(paused=True, asked_by="api"),
+    LatencyMeasured: LatencyMeasured("e2e", 812.5),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }
 

@@ -1,0 +1,129 @@
+"""What calls, chats and API are built upon, opened from the settings: database, artefacts, speech, webhooks, ARI."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
+from ari_agent.asterisk.ari import Ari
+from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.public_logs import FINISHERS as LOG_FINISHERS
+from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
+from ari_agent.clock import now_ms
+from ari_agent.config import PREFIX, Settings
+from ari_agent.contract.trace import Trace
+from ari_agent.errors import ConfigurationError, StoreError
+from ari_agent.gather import gather
+from ari_agent.speech import providers
+from ari_agent.speech.providers import SpeechSettings
+from ari_agent.speech.silero import SileroDetector
+from ari_agent.store.database import make_folder
+from ari_agent.store.store import Store
+from ari_agent.webhooks.delivery import Delivery
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the database, making what is missing.
+
+    Raises:
+        ConfigurationError: it cannot be used as set.
+    """
+    try:
+        if settings.database_is_default:
+            make_folder(settings.database_url)
+        store = Store(settings.database_url, now_ms=now_ms)
+        await store.open()
+    except StoreError as error:
+        raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
+    log.info("database opened", extra={"url": store.shown_url})
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
+    """Open the store and the spool of recordings and logs; what a crash has left there is completed.
+
+    Raises:
+        ConfigurationError: one of them cannot be used as set.
+    """
+    try:
+        store = ArtefactStore(settings.artefacts_place)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}ARTEFACTS_URL: {error}") from None
+    spool = Spool(settings.spool_folder, store, finishers={**RECORDING_FINISHERS, **LOG_FINISHERS})
+    try:
+        left = await spool.start()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
+    links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
+    try:
+        yield Artefacts(spool, store, links, left)
+    finally:
+        await spool.close()
+
+
+@asynccontextmanager
+async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
+    """Start the speech to text and text to speech of text agents; None where they are not set.
+
+    Raises:
+        SpeechUnavailable: a provider lacks what it needs.
+    """
+    given = SpeechSettings(
+        speech_to_text=settings.speech_to_text,
+        text_to_speech=settings.text_to_speech,
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+        openai_stt_model=settings.openai_stt_model,
+        openai_tts_model=settings.openai_tts_model,
+        deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
+        deepgram_url=settings.deepgram_url,
+        deepgram_model=settings.deepgram_model,
+        elevenlabs_api_key=settings.elevenlabs_api_key.get_secret_value(),
+        elevenlabs_url=settings.elevenlabs_url,
+        elevenlabs_model=settings.elevenlabs_model,
+        flite=settings.flite,
+        fallback_voice=settings.fallback_voice,
+        grammar=settings.grammar,
+    )
+    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
+    if recognizer is None or synthesizer is None:
+        yield None
+        return
+    try:
+        await recognizer.start()
+        await synthesizer.start()
+        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms, voices=voices)
+    finally:
+        await gather(recognizer.close(), synthesizer.close())
+
+
+def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
+    """Return what delivers the webhooks of the store's outbox, and is woken by it."""
+    api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
+    store.outbox.on_added = delivery.wake
+    return delivery
+
+
+def ari_of(settings: Settings) -> Ari:
+    """Return Asterisk's REST interface, which is not connected yet."""
+    return Ari(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password.get_secret_value(),
+        app=settings.app,
+    )
