@@ -124,44 +124,10 @@ async def controller(
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
             run_beside(stack, part, work, part_failed)
 
-        store = await stack.enter_async_context(opened_store(settings))
-        artefacts = await stack.enter_async_context(opened_artefacts(settings))
-        beside("spool", artefacts.spool.run())
-        beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
-        http = await stack.enter_async_context(http_client())
-        trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
-        delivery = webhook_delivery(store, http, settings, trace)
-        public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
-        stack.push_async_callback(public_logs.close)
-        delivery.on_attempt = public_logs.webhook_tried
-        beside("webhook delivery", delivery.run())
-        days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
-        beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
-        analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
-        stack.push_async_callback(analyses.close)
-        beside("analyses", analyses.runner.run())
-        ari = ari_of(settings)
-        stack.push_async_callback(ari.close)
-        more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
-        records = RecordWriter(
-            store,
-            account_webhook_url=settings.webhook_url,
-            prices=settings.prices,
-            analyses=analyses.by_model,
-            artefacts=artefacts,
-            find_more=more,
-        )
-        await records.close_abandoned(now_ms())
-        speech = await stack.enter_async_context(started_speech(settings, http))
-        database = DatabaseWatch(store.probe)
-        beside("database watch", database.run())
-        dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
-        shared = _Shared(
-            settings, store, artefacts, public_logs, database, http, ari, speech, dial_guard, trace, analyses, more
-        )
-        calls = _calls(shared, records, inbound_wait_s=inbound_wait_s)
+        shared = await _shared(stack, settings, beside)
+        calls = _calls(shared, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
-        await _listen(stack, _api(shared, calls, chats, delivery), settings)
+        await _listen(stack, _api(shared, calls, chats), settings)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
@@ -173,7 +139,7 @@ async def controller(
             chats.on_event(event)
 
         stack.push_async_callback(chats.close)
-        beside("connection to Asterisk", ari.run(heard, connected))
+        beside("connection to Asterisk", shared.ari.run(heard, connected))
         beside("watch over calls", calls.switchboard.watch())
         beside("chats", chats.run())
         beside("batch calls", calls.batches.run())
@@ -197,11 +163,68 @@ class _Shared:
     trace: Trace | None
     analyses: ConversationAnalyses
     find_more: FindMore | None
+    delivery: Delivery
+    records: RecordWriter
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
         """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
         return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms, trace=self.trace)
+
+
+async def _shared(
+    stack: AsyncExitStack, settings: Settings, beside: Callable[[str, Coroutine[Any, Any, None]], None]
+) -> _Shared:
+    """Open and start it all. beside: runs a part, by its name, until the stack is unwound."""
+    store = await stack.enter_async_context(opened_store(settings))
+    artefacts = await stack.enter_async_context(opened_artefacts(settings))
+    beside("spool", artefacts.spool.run())
+    beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
+    http = await stack.enter_async_context(http_client())
+    trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
+    delivery = webhook_delivery(store, http, settings, trace)
+    public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
+    stack.push_async_callback(public_logs.close)
+    delivery.on_attempt = public_logs.webhook_tried
+    beside("webhook delivery", delivery.run())
+    days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
+    beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
+    analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
+    stack.push_async_callback(analyses.close)
+    beside("analyses", analyses.runner.run())
+    ari = ari_of(settings)
+    stack.push_async_callback(ari.close)
+    more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
+    records = RecordWriter(
+        store,
+        account_webhook_url=settings.webhook_url,
+        prices=settings.prices,
+        analyses=analyses.by_model,
+        artefacts=artefacts,
+        find_more=more,
+    )
+    await records.close_abandoned(now_ms())
+    speech = await stack.enter_async_context(started_speech(settings, http))
+
+    database = DatabaseWatch(store.probe)
+    beside("database watch", database.run())
+    dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
+    return _Shared(
+        settings=settings,
+        store=store,
+        artefacts=artefacts,
+        public_logs=public_logs,
+        database=database,
+        http=http,
+        ari=ari,
+        speech=speech,
+        dial_guard=dial_guard,
+        trace=trace,
+        analyses=analyses,
+        find_more=more,
+        delivery=delivery,
+        records=records,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +240,7 @@ class _Calls:
     batches: BatchScheduler
 
 
-def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> _Calls:
+def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
     settings, store = shared.settings, shared.store
     slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
     wheel = Wheel()
@@ -229,7 +252,7 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
         account_webhook_url=settings.webhook_url,
         has_speech=shared.speech is not None,
     )
-    switchboard = _switchboard(shared, records, slots, wheel, registrar, trunks=trunks)
+    switchboard = _switchboard(shared, slots, wheel, registrar, trunks=trunks)
     originator = Originator(
         store=store,
         slots=slots,
@@ -254,13 +277,13 @@ def _calls(shared: _Shared, records: RecordWriter, *, inbound_wait_s: float) -> 
 
 
 def _switchboard(
-    shared: _Shared, records: RecordWriter, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
+    shared: _Shared, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
         ari=shared.ari,
         app=settings.app,
-        records=records,
+        records=shared.records,
         slots=slots,
         rtp=RtpPorts(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
         wheel=wheel,
@@ -323,7 +346,7 @@ def _chats(shared: _Shared) -> ChatService:
     )
 
 
-def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery) -> web.Application:
+def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
     return build_api(
         ApiDependencies(
             store=shared.store,
@@ -337,7 +360,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService, delivery: Delivery)
                 lambda: metric_samples.of_slots(calls.slots),
                 lambda: metric_samples.of_wheel(calls.wheel),
                 lambda: metric_samples.of_ari(shared.ari),
-                lambda: metric_samples.of_delivery(delivery),
+                lambda: metric_samples.of_delivery(shared.delivery),
                 lambda: metric_samples.of_analyses(shared.analyses.runner),
                 lambda: metric_samples.of_spool(shared.artefacts.spool),
                 lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),

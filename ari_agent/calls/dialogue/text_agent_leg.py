@@ -154,9 +154,8 @@ class TextAgentLeg:
         if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
             raise UnknownVoice(refusal)
         self._output, self._on_event, self._call = output, on_event, spec.call
-        self._loop = asyncio.get_running_loop()
+        self._loop, self.usage = asyncio.get_running_loop(), SpeechUsage()
         self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
-        self.usage = SpeechUsage()
         try:
             url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
         except ValueError as error:
@@ -184,11 +183,10 @@ class TextAgentLeg:
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
             waits=lambda: not self._dialogue.is_speaking and self._hearing.may_begin_to_speak,
         )
-        echo = Echo()
         self._hearing = CallerHearing(
             speech.detector,
             silence_ms=self._dialogue.silence_ms,
-            echo=echo,
+            echo=(echo := Echo()),
             usage=self.usage,
             now_ms=lambda: self._now_ms,
             on_event=self._feed,
