@@ -14,6 +14,7 @@ from ari_agent.chats.chat_analysis import ChatAnalyses
 from ari_agent.config import Settings
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.store.store import Store
 
 
@@ -23,7 +24,7 @@ class AnalysisSettings:
 
     model: which one does; None: none. account_webhook_url: for agents without a URL of their own. at_once: analyses at
     the same time. most_characters: of a conversation that are read. wait_s: how long an analysis may take in all, in
-    seconds.
+    seconds. prices: by which the model is a part of what a call has cost.
     """
 
     model: ModelSettings | None
@@ -31,6 +32,7 @@ class AnalysisSettings:
     at_once: int = 4
     most_characters: int = 60_000
     wait_s: float = 60.0
+    prices: PriceTable | None = None
 
 
 def analysis_settings(settings: Settings) -> AnalysisSettings:
@@ -48,6 +50,7 @@ def analysis_settings(settings: Settings) -> AnalysisSettings:
         at_once=settings.analysis_concurrency,
         most_characters=settings.analysis_max_characters,
         wait_s=settings.analysis_wait_s,
+        prices=settings.prices,
     )
 
 
@@ -79,8 +82,9 @@ class ConversationAnalyses:
             else None
         )
         self.runner = AnalysisRunner(wait_ms=round(settings.wait_s * 1000), now_ms=now_ms)
-        self.calls = CallAnalyses(store, analyst, account_webhook_url=settings.account_webhook_url, now_ms=now_ms)
-        self.chats = ChatAnalyses(store, analyst, account_webhook_url=settings.account_webhook_url, now_ms=now_ms)
+        url = settings.account_webhook_url
+        self.calls = CallAnalyses(store, analyst, account_webhook_url=url, now_ms=now_ms, prices=settings.prices)
+        self.chats = ChatAnalyses(store, analyst, account_webhook_url=url, now_ms=now_ms)
         self.runner.add(self.calls)
         self.runner.add(self.chats)
 

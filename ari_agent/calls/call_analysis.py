@@ -9,10 +9,12 @@ from typing import Any
 from ari_agent.analysis.analyst import NO_MODEL, AnalysisFailed, Analyst, Matter, Reading
 from ari_agent.analysis.questions import IN_VOICEMAIL, OF_CALLS, questions
 from ari_agent.analysis.runner import Concluded, Outcome, outcome_of
+from ari_agent.calls.call_cost import cost_with_analysis
 from ari_agent.calls.record import CallRecord, is_worth_reading, known_analysis
 from ari_agent.contract.analysis_plan import AnalysisPlan
 from ari_agent.contract.analysis_report import AnalysisReport
-from ari_agent.contract.call import Call, CallAnalysis, CallDirection
+from ari_agent.contract.call import Call, CallAnalysis, CallCost, CallDirection
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownCall
 from ari_agent.store.call_records import StoredCall
@@ -23,7 +25,7 @@ class CallAnalyses:
     """Analyses calls that are over. See `analysis.runner.Waiting`.
 
     analyst: None where no model is set up; calls of an earlier run may wait all the same. now_ms: milliseconds since
-    1970.
+    1970. prices: by which the model is added to what a call has cost.
     """
 
     def __init__(
@@ -33,8 +35,9 @@ class CallAnalyses:
         *,
         account_webhook_url: str | None,
         now_ms: Callable[[], int],
+        prices: PriceTable | None = None,
     ) -> None:
-        self._store = store
+        self._store, self._prices = store, prices
         self._analyst = analyst
         self._account_webhook_url = account_webhook_url
         self._now_ms = now_ms
@@ -57,9 +60,11 @@ class CallAnalyses:
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
             analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
             url = self._account_webhook_url
-            record = CallRecord(now.call, agent=None, account_webhook_url=url, recovery=now.recovery)
+            cost = cost_with_analysis(self._prices, now.call, report)
+            call = now.call.model_copy(update={"call_cost": cost})
+            record = CallRecord(call, agent=None, account_webhook_url=url, recovery=now.recovery)
             record.analysed(analysis, report)
-            return _fields(analysis, report), record.owed
+            return _fields(analysis, report, cost), record.owed
 
         call = await self._store.analyses.conclude_call(call_id, conclude)
         if call is None:
@@ -88,7 +93,8 @@ class CallAnalyses:
             raise AnalysisFailed(call_id, reading.report.failure)
 
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
-            return _fields(*_result(now.call, plan, reading)), ()
+            analysis, report = _result(now.call, plan, reading)
+            return _fields(analysis, report, cost_with_analysis(self._prices, now.call, report)), ()
 
         call = await self._store.analyses.conclude_call(call_id, conclude, again=True)
         if call is None:
@@ -141,5 +147,6 @@ def _result(call: Call, plan: AnalysisPlan | None, reading: Reading) -> tuple[Ca
     return known.model_copy(update=dict(reading.fields(success="call_successful"))), reading.report
 
 
-def _fields(analysis: CallAnalysis, report: AnalysisReport | None) -> Mapping[str, object]:
-    return {"call_analysis": analysis.as_json(), "analysis_report": report.as_json() if report else None}
+def _fields(analysis: CallAnalysis, report: AnalysisReport | None, cost: CallCost | None) -> Mapping[str, object]:
+    fields = {"call_analysis": analysis.as_json(), "analysis_report": report.as_json() if report else None}
+    return {**fields, "call_cost": cost.as_json()} if cost else fields

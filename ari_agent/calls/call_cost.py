@@ -20,6 +20,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import Call, CallCost, CallDirection, ProductCost
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.price_table import Direction, MinutePrice, PriceTable
@@ -84,6 +85,21 @@ def model_cost(prices: PriceTable | None, model: str, *, input_tokens: int, outp
     if price is None:
         return None
     return ProductCost(product=model, cost=float(price.cost(input_tokens=input_tokens, output_tokens=output_tokens)))
+
+
+def cost_with_analysis(prices: PriceTable | None, call: Call, report: AnalysisReport | None) -> CallCost | None:
+    """Return what the call has cost, with the model that has analysed it as one more product.
+
+    report: of that analysis; None where no model was asked. The cost stays as it is where the model has no price.
+    """
+    if report is None or report.model is None:
+        return call.call_cost
+    usage = report.usage
+    product = model_cost(prices, report.model, input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens)
+    if product is None:
+        return call.call_cost
+    before = call.call_cost or _summed((), seconds=whole_seconds(call.duration_ms or 0))
+    return with_product(before, product)
 
 
 def whole_seconds(duration_ms: float) -> int:

@@ -18,6 +18,7 @@ from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.contract.agent import Agent, AgentUpdate
 from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.conversation_analyses import AnalysisSettings, ConversationAnalyses
 from ari_agent.errors import UnknownCall
@@ -97,6 +98,20 @@ async def test_a_call_waits_for_the_model_and_is_told_with_what_it_finds(desk: D
     assert record["analysis_report"] == {"model": "large", "usage": usage} == analyzed["call"]["analysis_report"]
     assert await desk.analyses.due(10, ()) == []
     assert await desk.analyses.conclude(call_id, deadline_ms) == Concluded(Outcome.GONE)
+
+
+async def test_what_the_model_has_cost_is_in_the_record_and_in_the_webhook(desk: Desk, store: Store) -> None:
+    a_million = {"cents_per_million_input_tokens": 15, "cents_per_million_output_tokens": 60}
+    prices = PriceTable.model_validate({"models": {"small": a_million}})
+    settings = AnalysisSettings(ModelSettings("small", url=desk.models.url, attempts=1), ACCOUNT, prices=prices)
+    together = ConversationAnalyses(store, settings, now_ms=lambda: NOW_MS)
+    desk.models.always = Says(FOUND)
+    await desk.over()
+    await together.calls.conclude("call_1", SOON_MS)
+    await together.close()
+    cost = (await desk.record())["call_cost"]
+    assert (cost["combined_cost"], cost["product_costs"][0]["product"]) == (0.0027, "small")
+    assert (await desk.told())[-1]["call"]["call_cost"] == cost
 
 
 async def test_what_is_said_in_a_call_changes_nothing_but_what_the_model_answers(desk: Desk) -> None:

@@ -13,11 +13,13 @@ from ari_agent.calls.call_cost import (
     DialledTarget,
     SpeechUsage,
     call_cost,
+    cost_with_analysis,
     dialled_number,
     model_cost,
     whole_seconds,
     with_product,
 )
+from ari_agent.contract.analysis_report import AnalysisReport, AnalysisUsage
 from ari_agent.contract.call import Call, CallCost
 from ari_agent.contract.price_table import PriceTable
 
@@ -153,6 +155,20 @@ def test_a_model_is_added_to_the_cost_of_a_call_afterwards() -> None:
     assert with_product(cost, model).total_duration_seconds == 65
     assert model_cost(TABLE, "another", input_tokens=1, output_tokens=1) is None
     assert model_cost(None, "m", input_tokens=1, output_tokens=1) is None
+
+
+def test_the_model_that_has_analysed_a_call_is_a_part_of_its_cost() -> None:
+    known = call()
+    known = known.model_copy(update={"call_cost": call_cost(TABLE, known)})
+    usage = AnalysisUsage(requests=1, prompt_tokens=2_000, completion_tokens=100)
+    cost = cost_with_analysis(TABLE, known, AnalysisReport(model="m", usage=usage))
+    assert cost and cost.combined_cost == 0.971
+    assert cost_with_analysis(TABLE, known, None) is known.call_cost
+    assert cost_with_analysis(TABLE, known, AnalysisReport(failure="no answer")) is known.call_cost
+    assert cost_with_analysis(None, known, AnalysisReport(model="m", usage=usage)) is known.call_cost
+    free = known.model_copy(update={"call_cost": None})
+    alone = cost_with_analysis(TABLE, free, AnalysisReport(model="m", usage=usage))
+    assert alone and alone.combined_cost == 0.036
 
 
 @pytest.mark.parametrize(
