@@ -31,6 +31,7 @@ from ari_agent.calls.media.call_media import (
     CallerInactive,
     DtmfAsked,
     GreetingHeard,
+    LatencyMeasured,
     MessagePassed,
     NoAudioReceived,
     RecordingPaused,
@@ -40,7 +41,7 @@ from ari_agent.calls.media.call_media import (
 )
 from ari_agent.calls.media.commands import ControlFailed, TransferGoesOn, Voicemail
 from ari_agent.calls.public_log import PublicLog
-from ari_agent.calls.session_events import MaxDurationReached
+from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.sip_timeline import SipEvent
@@ -115,6 +116,10 @@ def _json(model: BaseModel) -> dict[str, Any]:
 LINES: Final[Mapping[type, Line]] = {
     MessagePassed: Line("agent_message", _message),
     TurnStep: Line("turn", lambda step: ({"what": step.what, "response_id": step.response_id}, step.text)),
+    LatencyMeasured: Line(
+        "latency", lambda event: ({"part": event.stretch, "took_ms": round(event.duration_ms)}, None)
+    ),
+    MediaMeasured: Line("media_quality", lambda event: (_json(event.quality), None)),
     AgentReady: Line("agent_connected"),
     AgentFailed: Line("agent_failed", lambda event: ({"reason": event.reason.value}, event.message)),
     AgentHungUp: Line("agent_hung_up", lambda event: ({"q850_cause": event.q850_cause}, None)),

@@ -19,6 +19,7 @@ from ari_agent.calls.media.call_media import (
     AudioStopped,
     DtmfAsked,
     GreetingHeard,
+    LatencyMeasured,
     MessagePassed,
     RecordingPaused,
     TransferAsked,
@@ -28,9 +29,11 @@ from ari_agent.calls.media.call_media import (
 from ari_agent.calls.media.commands import CallerAway, ControlFailed, TransferGoesOn, Voicemail
 from ari_agent.calls.media.greeting_listener import Heard
 from ari_agent.calls.public_log import LINES_PER_S, NO_LOG, PublicLog
+from ari_agent.calls.session_events import MediaMeasured
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest, VoicemailNotice
 from ari_agent.contract.call_update import CallControl, LiveCallUpdate
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.media_quality import MediaQuality, StreamQuality
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.sip_timeline import SipEvent
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
@@ -85,6 +88,22 @@ def future() -> Any:
         ),
         (TurnStep("agent_asked", 3), {"event": "turn", "what": "agent_asked", "response_id": 3}),
         (TurnStep("user_heard", text="yes"), {"event": "turn", "what": "user_heard", "content": "yes"}),
+        (LatencyMeasured("e2e", 812.4), {"event": "latency", "part": "e2e", "took_ms": 812}),
+        (
+            MediaMeasured(
+                MediaQuality(
+                    codec="ulaw",
+                    caller_to_agent=StreamQuality(packets=500, lost=3),
+                    agent_to_caller=StreamQuality(packets=499),
+                )
+            ),
+            {
+                "event": "media_quality",
+                "codec": "ulaw",
+                "caller_to_agent": {"packets": 500, "lost": 3},
+                "agent_to_caller": {"packets": 499},
+            },
+        ),
         (AgentReady(), {"event": "agent_connected"}),
         (
             AgentFailed(DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN, "answered 500"),
