@@ -34,7 +34,7 @@ from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
-from ari_agent.calls.public_logs import PublicLogs
+from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies

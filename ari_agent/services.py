@@ -14,7 +14,7 @@ from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.public_logs import FINISHERS as LOG_FINISHERS
+from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings

@@ -61,7 +61,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "calls/media/test_media_session",
         "the base class of both media halves; web calls test it as well",
     ),
-    "calls/log_events": ("documentation/test_public_log_page", "a table, held against the one for people"),
+    "calls/public_log/log_events": ("documentation/test_public_log_page", "a table, held against the one for people"),
     "calls/originator": ("api/test_phone_calls", "takes or refuses what the API asks for"),
     "calls/outbound_call": ("integration/test_outbound", "dials, which Asterisk does"),
     "calls/reconciliation": ("calls/test_switchboard", "what is compared are the calls of a switchboard"),

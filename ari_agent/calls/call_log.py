@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ari_agent.calls.public_log import NO_LOG, PublicLog
+from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):

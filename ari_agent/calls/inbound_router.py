@@ -18,10 +18,10 @@ from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.asterisk.trunk_destinations import number_of_trunk
 from ari_agent.asterisk.trunk_objects import registered_user
 from ari_agent.calls.caller_identity import identify_caller
-from ari_agent.calls.public_log import NO_LOG, PublicLog
+from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog
+from ari_agent.calls.public_log.routing_log import RoutingLog
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
-from ari_agent.calls.routing_log import RoutingLog
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest

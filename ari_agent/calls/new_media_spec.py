@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ari_agent.calls.log_lines import add_agent
 from ari_agent.calls.media.call_media import MediaSpec
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.log_lines import add_agent
+from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection

@@ -32,11 +32,11 @@ from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
 from ari_agent.calls.hold import Hold, HoldReason
 from ari_agent.calls.key_presses import KeyPresses
-from ari_agent.calls.log_lines import note
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
+from ari_agent.calls.public_log.log_lines import note
 from ari_agent.calls.quality_watch import QualityWatch
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies

@@ -20,8 +20,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
-from ari_agent.calls.log_events import EVENTS, LogEvent
-from ari_agent.calls.public_log import NO_LOG, PublicLog
+from ari_agent.calls.public_log.log_events import EVENTS, LogEvent
+from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog
 from ari_agent.calls.sip_timeline import hangup_for
 from ari_agent.calls.stored_content import StoredContent, stored_content
 from ari_agent.calls.transcript import CallTranscript

@@ -36,7 +36,6 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
-from ari_agent.calls.log_lines import note
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -53,9 +52,10 @@ from ari_agent.calls.media.call_media import (
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.media_log import log_media
 from ari_agent.calls.new_media_spec import new_media_spec
 from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
+from ari_agent.calls.public_log.log_lines import note
+from ari_agent.calls.public_log.media_log import log_media
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue

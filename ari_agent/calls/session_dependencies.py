@@ -15,7 +15,7 @@ from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
-from ari_agent.calls.public_logs import NO_LOGS, PublicLogs
+from ari_agent.calls.public_log.public_logs import NO_LOGS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.trace_steps import NumbersTold
 from ari_agent.calls.traced_agent import AGENT, traced_agent

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from ari_agent.calls.call_log import CallLog
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.public_log import PublicLog
 
 
 def test_a_line_names_the_call_and_a_fault_stands_in_the_public_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.record import CallRecord
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from ari_agent.calls.log_events import ENDS, EVENTS, HAS_CONTENT, LogEvent
-from ari_agent.calls.public_log import BYTES_PER_S, LINES_PER_S, MAX_FILE_BYTES, MAX_LINE_BYTES
-from ari_agent.calls.public_logs import LINGER_S
+from ari_agent.calls.public_log.log_events import ENDS, EVENTS, HAS_CONTENT, LogEvent
+from ari_agent.calls.public_log.public_log import BYTES_PER_S, LINES_PER_S, MAX_FILE_BYTES, MAX_LINE_BYTES
+from ari_agent.calls.public_log.public_logs import LINGER_S
 from tests.documentation.pages import ROOT
 
 PAGE = (ROOT / "docs" / "public-log.md").read_text()

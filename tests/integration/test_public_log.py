@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from ari_agent.calls.log_events import EVENTS, HAS_CONTENT
-from ari_agent.calls.log_file import CRASHED
+from ari_agent.calls.public_log.log_events import EVENTS, HAS_CONTENT
+from ari_agent.calls.public_log.log_file import CRASHED
 from tests.api.web_house import WEB
 from tests.fakes.agent_server import echo
 from tests.fakes.flite import program as flite

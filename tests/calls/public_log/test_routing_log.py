@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.public_log import PublicLog
-from ari_agent.calls.routing_log import RoutingLog
+from ari_agent.calls.public_log.public_log import PublicLog
+from ari_agent.calls.public_log.routing_log import RoutingLog
 from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.inbound_answer import ReadAnswer
 from ari_agent.contract.phone_number import AgentWeight, PhoneNumber

@@ -21,8 +21,6 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
-from ari_agent.calls.log_events import LogEvent
-from ari_agent.calls.log_messages import message_facts
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -40,7 +38,9 @@ from ari_agent.calls.media.call_media import (
     TurnStep,
 )
 from ari_agent.calls.media.commands import ControlFailed, TransferGoesOn, Voicemail
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.log_events import LogEvent
+from ari_agent.calls.public_log.log_messages import message_facts
+from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine

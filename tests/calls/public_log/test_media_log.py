@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.media_log import log_media
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.media_log import log_media
+from ari_agent.calls.public_log.public_log import PublicLog
 
 
 class Media:

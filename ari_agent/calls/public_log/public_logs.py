@@ -15,9 +15,9 @@ from typing import Final
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.spool import SpoolFile
-from ari_agent.calls.log_file import FILE_NAME, complete_log
-from ari_agent.calls.log_redaction import Redaction
-from ari_agent.calls.public_log import NO_LOG, PublicLog, Write
+from ari_agent.calls.public_log.log_file import FILE_NAME, complete_log
+from ari_agent.calls.public_log.log_redaction import Redaction
+from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog, Write
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.webhooks.delivery import DeliveryAttempt
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.log_file import CRASHED, FILE_NAME, complete_log
+from ari_agent.calls.public_log.log_file import CRASHED, FILE_NAME, complete_log
 
 TALKING = b'{"ms":5,"event":"state","state":"talking"}\n'
 KEY = b'{"ms":7,"event":"key","content":"5"}\n'

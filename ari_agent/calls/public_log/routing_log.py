@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.contract.inbound import InboundWebhookRequest
 from ari_agent.contract.inbound_answer import ReadAnswer
 from ari_agent.contract.parsing.redacted_url import shown_url

@@ -10,7 +10,7 @@ from typing import Final
 
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.media.media_half import MediaHalf
-from ari_agent.calls.public_log import PublicLog
+from ari_agent.calls.public_log.public_log import PublicLog
 
 SECONDS: Final = 10
 _LEVELS: Final = frozenset({"caller_dbfs", "agent_dbfs", "queued_ms"})

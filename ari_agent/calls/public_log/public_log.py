@@ -20,8 +20,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ari_agent.calls.log_events import ENDS, EVENTS, LogEvent
-from ari_agent.calls.log_redaction import MARK, Redaction
+from ari_agent.calls.public_log.log_events import ENDS, EVENTS, LogEvent
+from ari_agent.calls.public_log.log_redaction import MARK, Redaction
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls.log_redaction import DEEPEST, MARK, SHORTEST_SECRET, Redaction
+from ari_agent.calls.public_log.log_redaction import DEEPEST, MARK, SHORTEST_SECRET, Redaction
 
 SECRETS = st.text(min_size=SHORTEST_SECRET, max_size=24)
 TEXTS = st.text(max_size=20)

@@ -15,8 +15,8 @@ from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
-from ari_agent.calls.log_file import FILE_NAME, complete_log
-from ari_agent.calls.public_logs import MAX_LINGERING, NO_LOGS, PublicLogs
+from ari_agent.calls.public_log.log_file import FILE_NAME, complete_log
+from ari_agent.calls.public_log.public_logs import MAX_LINGERING, NO_LOGS, PublicLogs
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.webhooks.delivery import DeliveryAttempt
 

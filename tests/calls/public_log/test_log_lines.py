@@ -10,8 +10,6 @@ import pytest
 
 from ari_agent.asterisk.events import Channel, ChannelDtmfReceived, ChannelHold, ChannelUnhold, StasisEnd
 from ari_agent.calls.call_requests import DtmfRequested, ShuttingDown, StopRequested, TransferRequested, UpdateRequested
-from ari_agent.calls.log_events import EVENTS, HAS_CONTENT
-from ari_agent.calls.log_lines import LINES, add_agent, note
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -28,7 +26,9 @@ from ari_agent.calls.media.call_media import (
 )
 from ari_agent.calls.media.commands import CallerAway, ControlFailed, TransferGoesOn, Voicemail
 from ari_agent.calls.media.greeting_listener import Heard
-from ari_agent.calls.public_log import LINES_PER_S, NO_LOG, PublicLog
+from ari_agent.calls.public_log.log_events import EVENTS, HAS_CONTENT
+from ari_agent.calls.public_log.log_lines import LINES, add_agent, note
+from ari_agent.calls.public_log.public_log import LINES_PER_S, NO_LOG, PublicLog
 from ari_agent.calls.session_events import MediaMeasured
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest, VoicemailNotice
 from ari_agent.contract.call_update import CallControl, LiveCallUpdate

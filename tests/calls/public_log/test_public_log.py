@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls.log_redaction import Redaction
-from ari_agent.calls.public_log import (
+from ari_agent.calls.public_log.log_redaction import Redaction
+from ari_agent.calls.public_log.public_log import (
     BYTES_PER_S,
     LINES_PER_S,
     MAX_FILE_BYTES,

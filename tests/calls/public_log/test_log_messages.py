@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.calls.log_messages import MAX_READ_BYTES, message_facts
+from ari_agent.calls.public_log.log_messages import MAX_READ_BYTES, message_facts
 
 WORDS = [{"word": "yes", "start": 0.1, "end": 0.4}]
 
