@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -216,16 +215,6 @@ async def test_a_call_does_not_wait_for_ever_for_a_slow_disk(
         opened.set()
         await until_stored(spool)
     assert files_of(tmp_path / "store") == ["call_1/a.wav"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=False).returncode:
-        pytest.skip("no right to mount")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 async def test_a_full_disk_leaves_silence_and_what_comes_later_stands_at_its_time(
