@@ -144,6 +144,7 @@ class Spool:
         self._wake, self._moving = asyncio.Event(), asyncio.Lock()
         self._disk_complaint = self._store_complaint = ""
         self._lock: int | None = None
+        self._move_under_way: asyncio.Task[bool] | None = None
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -174,11 +175,15 @@ class Spool:
                 async with asyncio.timeout(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else None):
                     await self._wake.wait()
             self._wake.clear()
-            failures = 0 if await self._move_all() else failures + 1
+            # Whoever cancels this does not stop a move half way: `close` waits for it.
+            moving = self._move_under_way = asyncio.create_task(self._move_all())
+            failures = 0 if await asyncio.shield(moving) else failures + 1
 
     async def close(self) -> None:
         """Write what is queued, and offer the store once more what is complete; what stays is for the next start."""
         await self.run_in_order(lambda: None)
+        if self._move_under_way:
+            await self._move_under_way
         await self._move_all()
         self._thread.shutdown()
         if self._lock is not None:

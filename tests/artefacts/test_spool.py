@@ -25,13 +25,18 @@ NAME = ArtefactName("call_1", "a.wav")
 
 
 class Store(ArtefactStore):
-    """The real one, which can be out of reach."""
+    """The real one, which can be out of reach. answers: set while it is not slow; kept: how many files came."""
 
     def __init__(self, place: Path) -> None:
         super().__init__(str(place))
         self.is_away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.kept = 0
 
     async def keep(self, name: ArtefactName, file: Path) -> None:
+        self.kept += 1
+        await self.answers.wait()
         if self.is_away:
             raise ArtefactError(f"{name.path} was not stored: out of reach")
         await super().keep(name, file)
@@ -142,6 +147,25 @@ async def test_what_the_store_did_not_take_is_offered_at_the_next_start(tmp_path
     async with running(tmp_path / "spool", store) as spool:
         await until_stored(spool)
     assert files_of(tmp_path / "store") == ["call_1/a.wav"]
+
+
+async def test_a_stop_waits_for_a_file_that_is_on_its_way_into_the_store(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.answers.clear()
+    async with running(tmp_path / "spool", store) as spool:
+        for call_id in ("call_1", "call_2"):
+            file = spool.open(call_id, "a.wav")
+            file.append(b"12")
+            await file.finish()
+        for _ in range(1000):
+            if store.kept:
+                break
+            await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(0.1, store.answers.set)
+    assert store.kept == 2
+    assert files_of(tmp_path / "store") == ["call_1/a.wav", "call_2/a.wav"]
+    assert "not stored" not in caplog.text
 
 
 async def test_two_controllers_do_not_share_a_spool(tmp_path: Path, store: Store) -> None:
