@@ -260,8 +260,10 @@ class Settings(BaseSettings):
     @property
     def link_base_url(self) -> str:
         """What links to recordings and logs begin with, without a slash at its end."""
-        host = f"[{self.bind.host}]" if ":" in self.bind.host else self.bind.host
-        return self.public_url or f"http://{host}:{self.bind.port}"
+        # Nobody reaches "every address of this machine"; from it, its own loopback leads to the API all the same.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind.host, self.bind.host)  # noqa: S104 -- is not bound
+        shown = f"[{host}]" if ":" in host else host
+        return self.public_url or f"http://{shown}:{self.bind.port}"
 
     @property
     def _beside_database(self) -> Path:

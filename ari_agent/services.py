@@ -68,6 +68,10 @@ async def opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         left = await spool.start()
     except ConfigurationError as error:
         raise ConfigurationError(f"{PREFIX}SPOOL_DIR: {error}") from None
+    if settings.public_url is None:
+        # A link that leads the customer to his own machine is hard to tell from one that has expired.
+        where = {"url": settings.link_base_url}
+        log.info("links to recordings and logs are for this machine: ARI_AGENT_PUBLIC_URL is not set", extra=where)
     links = Links(settings.link_base_url, Links.key_of(settings.api_key.get_secret_value()), settings.link_lifetime_s)
     try:
         yield Artefacts(spool, store, links, left)

@@ -56,6 +56,8 @@ def test_recordings_and_logs_are_beside_the_database(
     [
         ({}, "http://127.0.0.1:8080"),
         ({"BIND": "[::1]:80"}, "http://[::1]:80"),
+        ({"BIND": "0.0.0.0:80"}, "http://127.0.0.1:80"),
+        ({"BIND": "[::]:80"}, "http://[::1]:80"),
         ({"PUBLIC_URL": "https://pbx.example.com/voice/"}, "https://pbx.example.com/voice"),
     ],
 )
