@@ -26,11 +26,10 @@ async def measure(folder: Path, *, calls: int, kills: int, at_once: int) -> None
         listed = (await controller.post("/v2/list-calls", {"limit": 1000}, expect=200)).json
         stray = [call["call_id"] for call in listed]
         await controller.stop()
-    lacks = sorted(
-        each.played.lasted_s - each.recorded_s for each in left if each.played.cut and each.recorded_s is not None
-    )
+    lacks = sorted(each.played.lasted_s - (each.recorded_s or 0.0) for each in left if each.played.cut)
     print(f"{len(left)} calls, {sum(each.played.cut for each in left)} of them cut by {kills} kills")
-    print(f"without a recording: {sum(each.recorded_s is None for each in left)}")
+    without = [each.played.lasted_s for each in left if each.recorded_s is None]
+    print(f"without a recording: {len(without)}, the longest of them lasted {max(without, default=0.0):.2f} s")
     if lacks:
         print(f"seconds that those lack that were cut: p50 {lacks[len(lacks) // 2]:.2f}, most {lacks[-1]:.2f}")
     print(f"files of no call: {orphans(folder, [*known, *stray])}")

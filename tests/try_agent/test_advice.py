@@ -47,7 +47,7 @@ def test_why_an_agent_is_not_reached_is_said_in_plain_words(url: str, message: s
         ("more marks are waiting than any audio could need", "mark", "at the end"),
         ("a binary message of 4 bytes; Twilio media is base64 in JSON text", None, '"payload"'),
         ("media.payload is not base64: odd", "media", '"payload"'),
-        ("unknown", "log", "known are media, clear, mark, transfer, hangup, dtmf, update"),
+        ("unknown", "log", "known are media, clear, mark, transfer, hangup, dtmf, recording, update"),
         ("a mark needs mark.name", "mark", '{"event": "mark", "mark": {"name": "greeting"}}'),
         ("a message has no event", None, "one JSON object with event, which is one of media"),
     ],

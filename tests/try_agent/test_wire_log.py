@@ -62,7 +62,7 @@ def test_what_is_understood_and_not_as_documented_is_a_remark(text: str, remark:
 def test_an_unknown_message_is_a_remark_that_names_the_known_ones() -> None:
     wire = Wire("twilio")
     wire.log.unknown(b'{"event":"claer"}', "claer")
-    assert wire.only().right == "known are media, clear, mark, transfer, hangup, dtmf, update"
+    assert wire.only().right == "known are media, clear, mark, transfer, hangup, dtmf, recording, update"
     assert wire.only().example == '{"event":"claer"}'
     assert wire.findings.ok
 

@@ -19,8 +19,7 @@ async def test_every_record_has_its_recording_up_to_the_crash_and_no_file_is_nob
         await controller.stop()
     assert len(left) == 24
     assert any(each.played.cut for each in left)
-    assert [each for each in left if each.recorded_s is None] == []
-    # The last second may not have been written yet, and a stalled machine may be later still.
-    missing = [each.played.lasted_s - each.recorded_s for each in left if each.recorded_s is not None]
-    assert max(missing) < 3.0
+    # The last second may not have been written yet, and a stalled machine may be later still. A call that was cut off
+    # sooner than that has no recording.
+    assert [each for each in left if each.played.lasted_s - (each.recorded_s or 0.0) > 2.5] == []
     assert orphans(tmp_path, [call["call_id"] for call in listed]) == []
