@@ -204,8 +204,8 @@ async def _bound(
     trunk: Mapping[str, str] = NO_TRUNK,
 ) -> AsyncIterator[None]:
     """Have an agent with these settings, and the number that it answers, for as long as the context is open."""
-    named = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events"}
-    agent = await api.ask("POST", "/create-agent", {**settings, **named})
+    common = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events", "recording": "on"}
+    agent = await api.ask("POST", "/create-agent", {**settings, **common})
     path = f"/delete-phone-number/{quote(number)}"
     try:
         with suppress(ControllerUnavailable):  # what a demo that was killed has left in a database that lives on
