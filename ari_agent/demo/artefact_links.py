@@ -42,7 +42,6 @@ async def check_artefacts(
 
     call: the call object, after its end. number: what was dialled. customer_name: what the inbound webhook answered.
     """
-    tell_links(report, call)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         try:

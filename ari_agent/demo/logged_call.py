@@ -1,4 +1,4 @@
-"""Whether the public log of the scripted call tells every step of it, in order. Pure."""
+"""Whether the public log of the scripted call tells every step of it, in order."""
 
 from __future__ import annotations
 

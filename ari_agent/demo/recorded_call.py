@@ -1,4 +1,4 @@
-"""Whether a recording holds what was said in the scripted call: each voice on its side, each at its moment. Pure."""
+"""Whether a recording holds what was said in the scripted call: each voice on its side, each at its moment."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ari_agent.demo.artefact_links import tell_links
 from ari_agent.demo.caller import Softphone
 from ari_agent.demo.controller import ControllerApi
 from ari_agent.demo.report import Report, StepFailed
@@ -44,7 +43,6 @@ async def text_call(phone: Softphone, talk: TextAgentLog, api: ControllerApi, re
                 raise StepFailed(f"disconnection_reason is {reason}, expected {_REASON}")
             count = len(record.get("transcript_object") or ())
             seen(f"{call_id}: {count} utterances are on record; the agent hung up after goodbye")
-        tell_links(report, record)
     except StepFailed as error:
         report.say(f"the second script ends here: {error}")
     finally:

@@ -15,7 +15,6 @@ import secrets
 from typing import Final
 
 from ari_agent.demo.agent_log import AgentCall
-from ari_agent.demo.artefact_links import tell_links
 from ari_agent.demo.caller import SoftphoneCall
 from ari_agent.demo.measure import NOT_HEARD, find_in_pieces, level_dbfs
 from ari_agent.demo.report import StepFailed
@@ -103,7 +102,6 @@ async def _hand_over(
             raise StepFailed(f"the record has {ended[0]} to {ended[1]}, expected was call_transfer to {target}")
         await each_event_once(participants.receiver, call_id, EVENTS)
         seen(f"BYE when the caller hung up; {call_id}: call_transfer to {target}; {', '.join(EVENTS[1:4])}, once each")
-    tell_links(participants.report, record)
 
 
 def _was_heard(sound: Samples, recording: Samples) -> bool:
