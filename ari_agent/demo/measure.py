@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from ari_agent.demo.sounds import Samples
 
 SILENCE_DBFS = -96.0
+SAME_SOUND: Final = 0.85
+"""Correlation from which a sound counts as the same.
+
+The same sound is at 1.00, with a frame lost each half second at 0.9, with its second half missing at 0.75, backwards at
+0.2.
+"""
+NOT_HEARD: Final = 0.5
+"""Correlation up to which a sound was not heard."""
+GAIN_LIMIT_DB: Final = 3.0
+"""How much louder or fainter the same sound may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,11 @@ class Match:
     correlation: float
     offset: int
     gain_db: float
+
+    @property
+    def is_same_sound(self) -> bool:
+        """Return whether the sound was found, whole and about as loud as it was."""
+        return self.correlation >= SAME_SOUND and abs(self.gain_db) <= GAIN_LIMIT_DB
 
 
 def level_dbfs(samples: Samples) -> float:

@@ -24,6 +24,9 @@ STEPS: Final[Mapping[str, str]] = {
     "hang_up": "both ends are told that it is over",
     "record": "the call is on record",
     "webhooks": "the call's webhooks arrive, signed",
+    "links": "recording and public log are fetched by their links",
+    "recording": "both voices are in the recording, in time",
+    "public_log": "the public log tells every step",
     "conversation": "a text agent is talked to in a second call",
     "consultation": "in a third call, the agent talks to a second phone first",
     "handover": "the caller and the second phone are left alone",
@@ -59,7 +62,8 @@ class Report:
 
     def say(self, text: str) -> None:
         """Print a line beside the steps."""
-        self._console.print(f"[dim]  {escape(text)}[/dim]", highlight=False)
+        # Not broken into lines: a link must remain one.
+        self._console.print(f"[dim]  {escape(text)}[/dim]", highlight=False, soft_wrap=True)
 
     @asynccontextmanager
     async def step(self, name: str, *, timeout_s: float) -> AsyncIterator[Callable[[str], None]]:

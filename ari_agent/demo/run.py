@@ -30,6 +30,7 @@ from ari_agent.config import PREFIX
 from ari_agent.demo.agent import serve_agent
 from ari_agent.demo.agent_log import AgentLog
 from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded, TransferStep
+from ari_agent.demo.artefact_links import tell_links
 from ari_agent.demo.caller import Softphone
 from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_tail
 from ari_agent.demo.local_speech import VOICE_ID
@@ -204,8 +205,8 @@ async def _bound(
     trunk: Mapping[str, str] = NO_TRUNK,
 ) -> AsyncIterator[None]:
     """Have an agent with these settings, and the number that it answers, for as long as the context is open."""
-    named = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events"}
-    agent = await api.ask("POST", "/create-agent", {**settings, **named})
+    common = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events", "recording": "on"}
+    agent = await api.ask("POST", "/create-agent", {**settings, **common})
     path = f"/delete-phone-number/{quote(number)}"
     try:
         with suppress(ControllerUnavailable):  # what a demo that was killed has left in a database that lives on
@@ -231,6 +232,8 @@ def _tell_webhook(report: Report, received: Received) -> None:
     call = received.call
     reason = call.get("disconnection_reason")
     report.say(f"webhook: {received.event} {call.get('call_id', '')}{f' {reason}' if reason else ''}")
+    if received.event == "call_ended":
+        tell_links(report, call)
 
 
 def _tell_agent(report: Report, call_id: str, event: AgentEvent) -> None:
@@ -268,6 +271,7 @@ def _invitation(pbx: System, *, has_second_phone: bool) -> Panel:
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
         *(second_phone if has_second_phone else ()),
         *text_agent,
+        ("recorded", "your calls, too; the links are printed when they end"),
         ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),
     ):

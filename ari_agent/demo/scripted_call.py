@@ -4,7 +4,7 @@ caller     hears ringing, the agent's greeting, its own question one second late
            takes a REFER, dials the operator, is told by BYE that the first call is over
 agent      is dialled with the call's variables, hears the question, gets the keys
 receiver   gets the inbound webhook while the caller rings, and the call's events
-API        shows the record
+API        shows the record; its links lead to a recording and a log that hold the call
 """
 
 from __future__ import annotations
@@ -20,25 +20,18 @@ import numpy as np
 
 from ari_agent.demo import agent
 from ari_agent.demo.agent_log import AgentCall, AgentLog
+from ari_agent.demo.artefact_links import check_artefacts
 from ari_agent.demo.caller import CallFailed, Softphone, SoftphoneCall
 from ari_agent.demo.controller import ControllerApi, ControllerUnavailable
 from ari_agent.demo.measure import Match, find_in_pieces, level_dbfs, tone_dbfs
 from ari_agent.demo.receiver import Receiver
+from ari_agent.demo.recorded_call import Dialogue
 from ari_agent.demo.report import Report, StepFailed
 from ari_agent.demo.sip import uri_of, user_of
 from ari_agent.demo.sounds import Samples, chirp, melody, speech
 
 RATE_HZ: Final = 8000
 OPERATOR_RATE_HZ: Final = 16000
-# The same sound is at 1.00, with a frame lost each half second at 0.9, with its second half missing at 0.75, backwards
-# at 0.2.
-SAME_SOUND: Final = 0.85
-"""Correlation from which a sound counts as heard.
-
-The same sound is at 1.00, with a frame lost each half second at 0.9, with its second half missing at 0.75, backwards at
-0.2.
-"""
-GAIN_LIMIT_DB: Final = 3.0
 HEARD_TIMEOUT_S: Final = 12.0
 CALL_EVENTS: Final = ("call_started", "call_ended", "call_analyzed")
 
@@ -71,13 +64,14 @@ async def scripted_call(participants: Participants) -> dict[str, Any]:
     call = await participants.phone.dial(participants.number, headers=[("X-Caller", token)])
     try:
         agent_call = await _begin(participants, call, token)
-        await _talk(participants.report, call, agent_call)
+        dialogue = await _talk(participants.report, call, agent_call)
         await _press_keys(participants, call, agent_call)
         operator_call = await _transfer(participants, call)
         await _hang_up(participants, call, operator_call)
         call_id = agent_call.started.call_id
         record = await read_record(participants, call_id, token)
         await count_webhooks(participants, call_id)
+        await check_artefacts(participants.report, record, dialogue, number=participants.number, customer_name=token)
     except StepFailed as error:
         participants.report.say(f"the script ends here: {error}")
     finally:
@@ -118,11 +112,12 @@ async def _begin(participants: Participants, call: SoftphoneCall, token: str) ->
     return agent_call
 
 
-async def _talk(report: Report, call: SoftphoneCall, agent_call: AgentCall) -> None:
+async def _talk(report: Report, call: SoftphoneCall, agent_call: AgentCall) -> Dialogue:
     greeting = np.concatenate([melody(agent.GREETING_NOTES_HZ, 120, RATE_HZ), np.zeros(800, np.int16)])
     greeting = np.concatenate([greeting, speech("greeting")])
     async with report.step("audio_to_caller", timeout_s=20) as seen:
-        seen(_described("the greeting", await until_heard(greeting, lambda: call.audio.heard), greeting))
+        greeted = await until_heard(greeting, lambda: call.audio.heard)
+        seen(_described("the greeting", greeted, greeting))
     question = speech("caller_question")
     async with report.step("audio_to_agent", timeout_s=20) as seen:
         began_at = await call.audio.say(question)
@@ -133,6 +128,7 @@ async def _talk(report: Report, call: SoftphoneCall, agent_call: AgentCall) -> N
         if not 950 <= delay_ms <= 2000:
             raise StepFailed(f"it came back after {delay_ms:.0f} ms, the agent waits 1000 ms")
         seen(f"the question came back after {delay_ms:.0f} ms, correlation {match.correlation:.3f}")
+    return Dialogue(greeting, question, greeted.offset, began_at, began_at + match.offset)
 
 
 async def _press_keys(participants: Participants, call: SoftphoneCall, agent_call: AgentCall) -> None:
@@ -268,7 +264,7 @@ async def until_heard(sound: Samples, recording: Callable[[], Samples]) -> Match
     while loop.time() < deadline_s:
         # In a thread: meanwhile the caller and the agent of this process go on sending every 20 ms.
         match = await asyncio.to_thread(find_in_pieces, sound, recording())
-        if match.correlation >= SAME_SOUND and abs(match.gain_db) <= GAIN_LIMIT_DB:
+        if match.is_same_sound:
             return match
         best = max(best, match, key=lambda one: one.correlation)
         await asyncio.sleep(0.25)

@@ -6,6 +6,7 @@ a demo that shares the product's tables could not notice that they are wrong.
 
 from __future__ import annotations
 
+import struct
 import tempfile
 import wave
 from collections.abc import Iterable
@@ -90,6 +91,38 @@ def recording(package: str, name: str, rate_hz: int = SPEECH_RATE_HZ) -> Samples
     with files(package).joinpath(f"{name}.wav").open("rb") as file, wave.open(file) as wav:
         samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.int16)
         return at_rate(samples, wav.getframerate(), rate_hz)
+
+
+def channels_of_wav(data: bytes) -> tuple[int, list[Samples]]:
+    """Return the sample rate of a WAV file in Hz, and the samples of each of its channels.
+
+    Read by hand, because Python's module `wave` knows no mu-law (format 7); 16-bit PCM (format 1) is read, too.
+
+    Raises:
+        ValueError: the bytes are no such file, or not the whole of one.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        raise ValueError(f"no WAV file: it begins with {data[:12]!r}")
+    chunks, start = {}, 12
+    while start + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, start)
+        chunks[name] = data[start + 8 : start + 8 + size]
+        start += 8 + size + size % 2
+        if len(chunks[name]) != size:
+            raise ValueError(f"the chunk {name!r} has {len(chunks[name])} bytes, {size} were announced")
+    if len(chunks.get(b"fmt ", b"")) < 16 or b"data" not in chunks:
+        raise ValueError(f"a WAV file has the chunks fmt and data; this one has {[*chunks]}")
+    kind, count, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunks[b"fmt "])
+    match kind, bits:
+        case 7, 8:
+            samples = from_ulaw(chunks[b"data"])
+        case 1, 16:
+            samples = np.frombuffer(chunks[b"data"], "<i2").astype(np.int16)
+        case _:
+            raise ValueError(f"format {kind} of {bits} bits, expected was mu-law (7) of 8 or PCM (1) of 16")
+    if not count or len(samples) % count:
+        raise ValueError(f"{len(samples)} samples are not the same number for each of {count} channels")
+    return rate_hz, [samples[channel::count] for channel in range(count)]
 
 
 def keep(samples: Samples, path: Path | None, *, prefix: str) -> Path:

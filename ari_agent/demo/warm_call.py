@@ -16,7 +16,7 @@ from typing import Final
 
 from ari_agent.demo.agent_log import AgentCall
 from ari_agent.demo.caller import SoftphoneCall
-from ari_agent.demo.measure import find_in_pieces, level_dbfs
+from ari_agent.demo.measure import NOT_HEARD, find_in_pieces, level_dbfs
 from ari_agent.demo.report import StepFailed
 from ari_agent.demo.scripted_call import Participants, answered, each_event_once, record_of, until_heard
 from ari_agent.demo.second_phone import IncomingCall, SecondPhone
@@ -32,8 +32,6 @@ EVENTS: Final = (
     "call_ended",
     "call_analyzed",
 )
-_NOT_HEARD: Final = 0.5
-"""Correlation up to which a sound was not heard; see SAME_SOUND."""
 _MUSIC_DBFS: Final = -50.0
 
 
@@ -107,4 +105,4 @@ async def _hand_over(
 
 
 def _was_heard(sound: Samples, recording: Samples) -> bool:
-    return find_in_pieces(sound, recording).correlation > _NOT_HEARD
+    return find_in_pieces(sound, recording).correlation > NOT_HEARD

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import get_args
 
+from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.public_log.log_events import ENDS, EVENTS, HAS_CONTENT, LogEvent
+from ari_agent.calls.public_log.media_log import LEVELS
 from ari_agent.calls.public_log.public_log import BYTES_PER_S, LINES_PER_S, MAX_FILE_BYTES, MAX_LINE_BYTES
 from ari_agent.calls.public_log.public_logs import LINGER_S
 from tests.documentation.pages import ROOT
@@ -25,6 +28,12 @@ def test_every_event_and_each_of_its_facts_is_in_the_table() -> None:
 def test_there_are_no_other_events_than_the_code_can_write() -> None:
     assert set(get_args(LogEvent)) == EVENTS.keys()
     assert EVENTS.keys() >= ENDS
+
+
+def test_every_counter_of_media_is_explained() -> None:
+    counters = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [^|]+ \|$", PAGE, flags=re.MULTILINE)
+    explained = sorted(name for names in counters for name in re.findall(r"\w+", names))
+    assert explained == sorted({field.name for field in fields(MediaStats)} - LEVELS)
 
 
 def test_the_table_says_which_events_have_content() -> None:

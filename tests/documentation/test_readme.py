@@ -11,6 +11,8 @@ import sys
 from websockets.asyncio.client import connect
 
 from ari_agent.demo.ports import free_port
+from ari_agent.demo.recorded_call import TOLERANCE_MS
+from ari_agent.demo.report import STEPS
 from tests.documentation.pages import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -56,3 +58,8 @@ def test_it_is_short() -> None:
 def test_it_names_the_two_commands() -> None:
     assert "    make demo " in README
     assert "    make test " in README
+
+
+def test_it_tells_how_much_of_a_call_the_demo_looks_at() -> None:
+    assert f"happens in {len(STEPS)} steps," in README
+    assert f"within {TOLERANCE_MS:.0f} ms of when they spoke" in README

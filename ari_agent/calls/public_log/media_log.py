@@ -13,7 +13,8 @@ from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.public_log.public_log import PublicLog
 
 SECONDS: Final = 10
-_LEVELS: Final = frozenset({"caller_dbfs", "agent_dbfs", "queued_ms"})
+LEVELS: Final = frozenset({"caller_dbfs", "agent_dbfs", "queued_ms"})
+"""Fields of MediaStats that are told as they are, and not by how much they have grown."""
 
 
 async def log_media(log: PublicLog, media: MediaHalf, *, each_s: float = 1.0) -> None:
@@ -58,7 +59,7 @@ def _write(log: PublicLog, stats: MediaStats, before: MediaStats, audio: _AudioM
     if any(map(any, audio_messages.values())):
         log.add("agent_audio", **audio_messages)
     earlier = asdict(before)
-    counts = {name: value for name, value in asdict(stats).items() if isinstance(value, int) and name not in _LEVELS}
+    counts = {name: value for name, value in asdict(stats).items() if isinstance(value, int) and name not in LEVELS}
     counters = {name: value - earlier[name] for name, value in counts.items() if value != earlier[name]}
     if not counters:
         return stats  # caller and target talk without us, for hours perhaps
