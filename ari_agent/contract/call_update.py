@@ -101,6 +101,7 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
         if not _keeps_no_more(setting, call.data_storage_setting):
             raise ValueError(_not_looser(setting, call.data_storage_setting))
         changes |= _stored_as(setting, call.data_storage_setting)
+        changes.pop("public_log_url", None)  # the log that is being written takes out by itself what it may not hold
         if setting != (call.data_storage_setting or "everything"):
             changes |= dict.fromkeys(TRANSCRIPTS)  # scrubbed, it is stored when the call is over
     if "override_dynamic_variables" in fields.model_fields_set:

@@ -81,7 +81,7 @@ async def test_without_the_times_of_words_there_is_no_recording_rather_than_a_wr
     over = (await stage.events.event("call_ended", call_id=call.call_id)).call
     assert over["transcript"] == "User: It is [credit_card]\n"
     assert not [key for key in over if "recording" in key]
-    assert not list(stage.controller.folder.rglob(f"{call.call_id}/*"))
+    assert not list(stage.controller.folder.rglob(f"{call.call_id}/*.wav"))
 
 
 async def test_of_a_deleted_call_no_file_is_left(stage: Stage) -> None:

@@ -59,28 +59,29 @@ async def recording(folder: Path) -> AsyncIterator[tuple[Controller, str]]:
 async def play(
     controller: Controller, agent_id: str, *, calls: int, kills: int, at_once: int, seconds: float
 ) -> Sequence[Played]:
-    """Make the calls, each of so many seconds, and kill the controller so often meanwhile; returns those that began."""
+    """Make the calls, of so many seconds on average, and kill the controller so often; returns those that began."""
     played: list[Played] = []
     running, up = asyncio.Semaphore(at_once), asyncio.Event()
     up.set()
 
-    async def call() -> None:
+    async def call(number: int) -> None:
+        length_s = seconds * (0.5 + number % 5 / 4)  # of the same length, all would end at once
         async with running:
             while True:
                 await up.wait()
                 try:
                     made = await controller.post("/register-call", {"agent_id": agent_id, **AUDIO}, expect=201)
-                    if found := await _talk(controller, made.json["call_id"], seconds):
+                    if found := await _talk(controller, made.json["call_id"], length_s):
                         played.append(found)
                         return
                 except (aiohttp.ClientError, OSError, WebSocketException, AssertionError):
                     await asyncio.sleep(0.1)  # it is being killed
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(calls):
-            group.create_task(call())
-        for number in range(1, kills + 1):
-            await _until(partial(_has, played, number * calls // (kills + 1)))
+        for number in range(calls):
+            group.create_task(call(number))
+        for kill in range(1, kills + 1):
+            await _until(partial(_has, played, kill * calls // (kills + 1)))
             up.clear()
             await controller.kill()
             await controller.start(ready=False)
