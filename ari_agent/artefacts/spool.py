@@ -43,6 +43,8 @@ RETRY_S: Final = (1.0, 5.0, 15.0, 60.0, 300.0)
 """Waits before artefacts are offered again to a store that was out of reach; the last one from then on."""
 
 _FILLER_BYTES: Final = 1024 * 1024
+_TOGETHER_S: Final = 0.2
+"""What comes within so long goes to the thread as one: to wake it for each piece costs more than to write that."""
 
 
 class SpoolFile:
@@ -137,6 +139,7 @@ class Spool:
         self._folder, self._store, self._finishers = folder, store, dict(finishers or {})
         self._queue_bytes = queue_bytes
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._pieces: list[tuple[SpoolFile, bytes]] = []  # that go to the thread next
         self._queued_bytes = self._refused_bytes = 0  # counted by the event loop's thread
         self._written_bytes = self._failed_bytes = 0  # counted by the spool's thread
         self._growing: set[ArtefactName] = set()
@@ -247,13 +250,23 @@ class Spool:
 
     def queue(self, file: SpoolFile, data: bytes) -> None:
         """Have the thread write this; where too much waits already, it is left out, and owed."""
-        with contextlib.suppress(RuntimeError):  # closed meanwhile
-            if self._queued_bytes - self._written_bytes + len(data) > self._queue_bytes:
-                self._refused_bytes += len(data)
+        if self._queued_bytes - self._written_bytes + len(data) > self._queue_bytes:
+            self._refused_bytes += len(data)
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._hand_over()
                 self._thread.submit(file.owe, len(data))
-                return
-            self._thread.submit(self._write, file, data)
-            self._queued_bytes += len(data)
+            return
+        self._queued_bytes += len(data)
+        self._pieces.append((file, data))
+        if len(self._pieces) == 1:
+            asyncio.get_running_loop().call_later(_TOGETHER_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Have the thread write all that was queued so far."""
+        if pieces := self._pieces:
+            self._pieces = []
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._thread.submit(self._write, pieces)
 
     def finish(self, file: SpoolFile) -> asyncio.Future[Sequence[ArtefactName]]:
         """Have the thread complete a file, behind all that was queued before."""
@@ -269,6 +282,7 @@ class Spool:
 
     def run_in_order(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Run this in the thread, behind all that was queued before."""
+        self._hand_over()
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _completed(self, names: Iterable[ArtefactName]) -> None:
@@ -294,17 +308,18 @@ class Spool:
 
     # ---- in the thread ------------------------------------------------------------------------------------------
 
-    def _write(self, file: SpoolFile, data: bytes) -> None:
-        try:
-            file.write(data)
-        except OSError as error:
-            self._failed_bytes += len(data)
-            what = f"recordings and logs have gaps: {self._folder} cannot be written: {error.strerror}"
-            self._disk_complaint = _say_once(what, self._disk_complaint)
-        else:
-            self._disk_complaint = ""
-        finally:
-            self._written_bytes += len(data)
+    def _write(self, pieces: Iterable[tuple[SpoolFile, bytes]]) -> None:
+        for file, data in pieces:
+            try:
+                file.write(data)
+            except OSError as error:
+                self._failed_bytes += len(data)
+                what = f"recordings and logs have gaps: {self._folder} cannot be written: {error.strerror}"
+                self._disk_complaint = _say_once(what, self._disk_complaint)
+            else:
+                self._disk_complaint = ""
+            finally:
+                self._written_bytes += len(data)
 
     def _complete(self, name: ArtefactName) -> Sequence[ArtefactName]:
         if not self.path_of(name).exists():

@@ -11,6 +11,7 @@ silence while muted), the agent's frames in front of the codec. Where on the tim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from math import inf
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.recorder import HeardParty, Recorder
 
+_TURNS: Final = count()
+_FLUSHES_PER_S: Final = 50
+"""Calls that began together give their audio away at different moments of each second, in so many turns."""
 _LONGEST_LEAP: Final = 60 * rtp.CLOCK_HZ  # a machine that stood still for longer leaves no more silence than this
 
 
@@ -67,8 +71,10 @@ class RecordedBridge(Bridge):
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
         """
 
+        turn_s = next(_TURNS) % _FLUSHES_PER_S / _FLUSHES_PER_S
+
         def each_second(now_s: float) -> None:
-            self._flush()
+            self._call_at(now_s + turn_s, self._flush)
             self._beep_if_due()
             on_second(now_s)
 

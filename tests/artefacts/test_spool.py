@@ -220,7 +220,7 @@ async def test_a_slow_disk_holds_nobody_up_and_silence_takes_the_place_of_what_i
         assert spool.lost_bytes == 80
         opened.set()
         await finishing
-        await asyncio.sleep(0)
+        await spool.run_in_order(lambda: None)
         file.append(b"e" * 40)
         await file.finish()
         await until_stored(spool)
