@@ -12,8 +12,8 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-FILES_PER_CALL: Final = 5
-"""Audio, agent, speech to text, text to speech, public log."""
+FILES_PER_CALL: Final = 6
+"""Audio, agent, speech to text, text to speech, public log, recording."""
 OWN_FILES: Final = 100
 """Database, Asterisk, webhooks, logs and libraries."""
 _WARN_EVERY_S: Final = 60.0

@@ -119,7 +119,7 @@ def test_files_with_secrets_that_everybody_can_read_are_named(
         (30000, 30199, 1000, []),
         (30000, 30198, 1000, []),
         (30001, 30198, 1000, ["has room for 99 calls"]),
-        (0, 0, 599, ["100 calls may need 600 open files, and 599 are allowed"]),
+        (0, 0, 599, ["100 calls may need 700 open files, and 599 are allowed"]),
         (30000, 30001, 10, ["has room for 1 calls", "and 10 are allowed"]),
     ],
 )
