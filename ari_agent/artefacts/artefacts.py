@@ -46,7 +46,7 @@ class Artefacts:
         """
         # The spool first: what leaves it is in the store by then. What is open can be read to its end all the same.
         try:
-            file = await asyncio.to_thread(self.spool.path_of(name).open, "rb")
+            file = await self.spool.open_to_read(name)
         except OSError:
             stored = await self.store.find(name)
             if stored is None:

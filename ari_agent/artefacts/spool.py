@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
@@ -207,9 +207,12 @@ class Spool:
         """Return where a file of the spool is, or would be."""
         return self._folder / name.path
 
-    def is_growing(self, call_id: str) -> bool:
-        """Whether a file of this call is not complete yet."""
-        return any(name.call_id == call_id for name in self._growing)
+    async def open_to_read(self, name: ArtefactName) -> BinaryIO:
+        """Open a file that is here, with all that was appended to it so far. Raises OSError where there is none."""
+        path = self.path_of(name)
+        if name in self._growing:
+            return await self.run_in_order(lambda: path.open("rb"))
+        return await asyncio.to_thread(path.open, "rb")
 
     async def remove(self, names: Sequence[ArtefactName]) -> None:
         """Remove some complete files, where they are here. Raises ArtefactError if the disk does not let it."""

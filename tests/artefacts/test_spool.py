@@ -77,13 +77,31 @@ async def test_what_is_appended_is_in_the_store_when_the_call_is_over(tmp_path: 
         for index in range(100):
             file.append(bytes([index]) * 10)
         assert spool.growing == 1
-        assert spool.is_growing("call_1")
         assert await file.finish() == (NAME,)
         assert spool.growing == 0
         await until_stored(spool)
     assert (tmp_path / "store/call_1/a.wav").read_bytes() == b"".join(bytes([index]) * 10 for index in range(100))
     assert files_of(tmp_path / "spool") == [".lock"]
     assert not (tmp_path / "spool/call_1").exists()
+
+
+async def test_who_opens_a_file_that_grows_reads_all_that_was_appended(tmp_path: Path, store: Store) -> None:
+    async with running(tmp_path / "spool", store) as spool:
+        file = spool.open("call_1", "a.wav")
+        for count in range(1, 4):
+            file.append(b"12")
+            with await spool.open_to_read(NAME) as opened:
+                assert opened.read() == b"12" * count
+        await file.finish()
+
+
+async def test_what_is_not_here_is_not_opened(tmp_path: Path, store: Store) -> None:
+    async with running(tmp_path / "spool", store) as spool:
+        with pytest.raises(FileNotFoundError):
+            await spool.open_to_read(NAME)
+        spool.open("call_1", "a.wav")
+        with pytest.raises(FileNotFoundError):
+            await spool.open_to_read(NAME)
 
 
 async def test_a_call_that_leaves_nothing_leaves_no_file(tmp_path: Path, store: Store) -> None:
