@@ -211,6 +211,7 @@ WAITING: Final = (
     "ids",
     "logs",
     "otlp",
+    "provider_api",
     "metric_samples",
     "name_resolver",
     "reach",
@@ -419,20 +420,23 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "background": frozenset(),
     "stop_signals": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
+    "provider_api": frozenset({"endpoint"}),
     "errors": frozenset({"contract"}),
     "config": frozenset({"setting_values", "contract", "errors"}),
     "setting_values": frozenset({"contract"}),
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
-    "analysis": frozenset({"analysis", "endpoint", "contract", "errors"}),
+    "analysis": frozenset({"analysis", "endpoint", "provider_api", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "artefacts": frozenset({"artefacts", "contract", "errors"}),
     "pii": frozenset({"pii", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
-    "speech": frozenset({"speech", "endpoint", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
+    "speech": frozenset(
+        {"speech", "endpoint", "provider_api", "http_client", "media.audio", "media.resampler", "contract", "errors"}
+    ),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.

@@ -11,26 +11,25 @@ the server's Retry-After says. A model that the server does not know (404) gives
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from ari_agent.analysis.prompt import Message
 from ari_agent.contract.analysis_report import AnalysisUsage
 from ari_agent.contract.parsing.json_text import MalformedJson, compact_json, parse_json
 from ari_agent.contract.parsing.model import SAFE_INTEGER
 from ari_agent.contract.parsing.retry_after import parse_retry_after
-from ari_agent.endpoint import Endpoint, http_session, may_pass, reason, refuses_key
+from ari_agent.endpoint import Endpoint, http_session
 from ari_agent.errors import ConfigurationError
+from ari_agent.provider_api import ProviderApi, RequestFailed, failure_of, is_passing
 
 log = logging.getLogger(__name__)
 
 DEFAULT_URL: Final = "https://api.openai.com/v1"
-MAX_ANSWER_BYTES: Final = 1024 * 1024
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 20.0
 LONGEST_RETRY_AFTER_S: Final = 600.0
@@ -49,6 +48,8 @@ _FORMATS: Final[Sequence[Callable[[Schema], dict[str, Any]]]] = (
     lambda _: {},
 )
 """What a request holds to have its answer in JSON, the strictest first."""
+_FORM_REFUSED: Final = frozenset({400, 422})
+_UNKNOWN_MODEL: Final = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ class ChatCompletions:
 
     def __init__(self, settings: ModelSettings, *, now_ms: Callable[[], int], dice: Callable[[], float]) -> None:
         self._settings = settings
-        self._endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_ANALYSIS_URL")
-        if self._endpoint.is_of("openai.com") and not settings.api_key:
+        endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_ANALYSIS_URL")
+        self._api = ProviderApi(endpoint, settings.api_key, "ARI_AGENT_ANALYSIS_API_KEY")
+        if endpoint.is_of("openai.com") and not settings.api_key:
             raise ConfigurationError("ARI_AGENT_ANALYSIS_API_KEY: not set; analysis by OpenAI needs a key")
         self._now_ms = now_ms
         self._dice = dice
@@ -127,32 +129,41 @@ class ChatCompletions:
         """
         wanted = model or self._settings.model
         try:
+            return await self._ask_model_or_own(messages, schema, wanted, tally)
+        except RequestFailed as failure:
+            raise CompletionFailed(str(failure)) from None
+
+    async def _ask_model_or_own(self, messages: Sequence[Message], schema: Schema, wanted: str, tally: Tally) -> str:
+        own = self._settings.model
+        try:
             return await self._ask_model(messages, schema, wanted, tally)
-        except _UnknownModel:
-            if wanted == self._settings.model:
+        except RequestFailed as failure:
+            if failure.status != _UNKNOWN_MODEL or wanted == own:
                 raise
-            log.warning("the analysis server does not know the model %r: %s is asked", wanted, self._settings.model)
-        return await self._ask_model(messages, schema, self._settings.model, tally)
+        log.warning("the analysis server does not know the model %r: %s is asked", wanted, own)
+        return await self._ask_model(messages, schema, own, tally)
 
     async def _ask_model(self, messages: Sequence[Message], schema: Schema, model: str, tally: Tally) -> str:
-        refusal: _FormatRefused | None = None
+        refusal: RequestFailed | None = None
         for place in range(self._first_format.get(model, 0), len(_FORMATS)):
             body = compact_json({"model": model, "messages": messages, "stream": False, **_FORMATS[place](schema)})
             try:
                 text = await self._patiently(body, model, tally)
-            except _FormatRefused as error:
-                refusal = refusal or error
+            except RequestFailed as failure:
+                if failure.status not in _FORM_REFUSED:
+                    raise
+                refusal = refusal or failure
             else:
                 self._first_format[model] = place
                 return text
-        raise refusal or CompletionFailed("no form of answer is left to ask for")
+        raise refusal or RequestFailed("no form of answer is left to ask for", may_pass=False)
 
     async def _patiently(self, body: bytes, model: str, tally: Tally) -> str:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception(is_passing),
             wait=self._pause_s,
-            before_sleep=lambda state: log.info("the model is asked again: %s", _trouble(state)),
+            before_sleep=lambda state: log.info("the model is asked again: %s", failure_of(state)),
             reraise=True,
         )
         text: str = await retrying(self._request, body, model, tally)
@@ -160,47 +171,27 @@ class ChatCompletions:
 
     def _pause_s(self, state: RetryCallState) -> float:
         grown_s = grown_pause_s(self._settings.first_pause_s, state.attempt_number, self._dice())
-        return max(grown_s, _trouble(state).retry_after_s)
+        return max(grown_s, self._wanted_pause_s(failure_of(state)))
+
+    def _wanted_pause_s(self, failure: RequestFailed) -> float:
+        return parse_retry_after(failure.retry_after, self._now_ms()) or 0.0
 
     async def _request(self, body: bytes, model: str, tally: Tally) -> str:
         tally.asked(model)
         timeout_s = self._settings.request_timeout_s
         try:
-            async with self._session().post(
-                self._endpoint.url("/chat/completions"),
-                data=body,
-                headers={"Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-                allow_redirects=False,
-            ) as response:
-                answer = await _bounded(response)
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
-        except TimeoutError:
-            raise _Passing(f"{self._endpoint.host} gave no answer within {timeout_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise _Passing(f"the connection to {self._endpoint.host} failed: {type(error).__name__}") from None
-        if status != 200:
-            raise self._refusal(status, answer, retry_after)
+            answer = await self._api.post(self._session(), "/chat/completions", body, timeout_s=timeout_s)
+        except RequestFailed as failure:
+            if failure.may_pass and self._wanted_pause_s(failure) > LONGEST_RETRY_AFTER_S:
+                why = f"{failure}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s"
+                raise RequestFailed(why, may_pass=False, status=failure.status) from None
+            raise
         return _text(answer, tally)
-
-    def _refusal(self, status: int, body: bytes, retry_after: str) -> CompletionFailed:
-        host = self._endpoint.host
-        if refuses_key(status):
-            return CompletionFailed(f"{host} refuses the key ({status}): check ARI_AGENT_ANALYSIS_API_KEY")
-        said = reason(body, secret=self._settings.api_key)
-        told = f"{host} answered {status}{f': {said}' if said else ''}"
-        if may_pass(status):
-            pause_s = parse_retry_after(retry_after, self._now_ms()) or 0.0
-            if pause_s > LONGEST_RETRY_AFTER_S or math.isinf(pause_s):
-                return CompletionFailed(f"{told}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s")
-            return _Passing(told, pause_s)
-        kinds = {404: _UnknownModel, 400: _FormatRefused, 422: _FormatRefused}
-        return kinds.get(status, CompletionFailed)(told)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             key = self._settings.api_key
-            self._http = http_session(self._endpoint.headers({"Authorization": f"Bearer {key}"} if key else {}))
+            self._http = http_session(self._api.endpoint.headers({"Authorization": f"Bearer {key}"} if key else {}))
         return self._http
 
 
@@ -212,42 +203,21 @@ def grown_pause_s(first_s: float, failed: int, drawn: float) -> float:
     return min(first_s * 2.0 ** (failed - 1), LONGEST_PAUSE_S) * (1 - _JITTER + 2 * _JITTER * drawn)
 
 
-class _Passing(CompletionFailed):
-    """A request failed in a way that may be gone with the next one, retry_after_s seconds later."""
-
-    def __init__(self, why: str, retry_after_s: float = 0.0) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
-
-
-class _FormatRefused(CompletionFailed):
-    """The server does not take the request, maybe for the form of answer that it asks for."""
-
-
-class _UnknownModel(CompletionFailed):
-    """The server has no such model."""
-
-
-def _trouble(state: RetryCallState) -> _Passing:
-    error = state.outcome.exception() if state.outcome else None
-    return error if isinstance(error, _Passing) else _Passing("no answer")
-
-
 def _text(body: bytes, tally: Tally) -> str:
     """Return the text of an answer, and count its tokens. What is no answer at all may be one the next time."""
     try:
         answer = parse_json(body)
     except MalformedJson as error:
-        raise _Passing(f"the server's answer is {error}") from None
+        raise RequestFailed(f"the server's answer is {error}", may_pass=True) from None
     if not isinstance(answer, dict):
-        raise _Passing("the server's answer is no JSON object")
+        raise RequestFailed("the server's answer is no JSON object", may_pass=True)
     tally.answered(answer.get("usage"))
     choices = answer.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     message = first.get("message") if isinstance(first, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, str):
-        raise _Passing("the server's answer has no text at choices[0].message.content")
+        raise RequestFailed("the server's answer has no text at choices[0].message.content", may_pass=True)
     return content
 
 
@@ -255,12 +225,3 @@ def _tokens(usage: object, name: str) -> int:
     count = usage.get(name) if isinstance(usage, dict) else None
     known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= SAFE_INTEGER // 1000
     return count if known and isinstance(count, int) else 0
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise CompletionFailed(f"the server's answer has more than {MAX_ANSWER_BYTES} bytes")
-    return bytes(body)

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from ari_agent.endpoint import Endpoint, may_pass, reason, refuses_key
+from ari_agent.endpoint import Endpoint
 from ari_agent.errors import SpeechFailed, SpeechUnavailable
+from ari_agent.provider_api import ProviderApi, RequestFailed, failure_of, is_passing
 from ari_agent.speech.network_recognizer import NetworkRecognizer, Provider
 from ari_agent.speech.recognizer import (
     BYTES_PER_MS,
@@ -39,7 +40,6 @@ log = logging.getLogger(__name__)
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 DEFAULT_MODEL: Final = "gpt-4o-mini-transcribe"
 REQUEST_TIMEOUT_S: Final = 10.0
-MAX_ANSWER_BYTES: Final = 1024 * 1024
 MAX_PART_MS: Final = 30_000
 """The most audio that is sent in one request: Whisper cuts longer audio without looking for a pause."""
 MIN_VOICE_MS: Final = 200
@@ -51,6 +51,7 @@ _MAX_PARTS: Final = 40  # twenty minutes: nobody; a voice activity that is stuck
 _START_TIMEOUT_S: Final = 5.0
 _RETRY_AFTER_S: Final = 0.25
 _LONGEST_RETRY_AFTER_S: Final = 4.0
+_REQUEST_REFUSED: Final = frozenset({400, 422})
 _NO_SPEECH: Final = 0.6  # Whisper's own threshold, with the next one
 _UNLIKELY: Final = -1.0
 
@@ -78,9 +79,9 @@ class OpenAiRecognizer(NetworkRecognizer):
 
     def __init__(self, settings: OpenAiListening) -> None:
         endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
-        super().__init__(
-            endpoint, Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
-        )
+        provider = Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
+        super().__init__(endpoint, provider)
+        self._api = ProviderApi(endpoint, provider.key, provider.key_setting)
         self._settings = settings
         self.word_times = "whisper" in settings.model.lower()
         """Only Whispers tell them; off once a server has refused to."""
@@ -93,17 +94,17 @@ class OpenAiRecognizer(NetworkRecognizer):
         """
         retrying = AsyncRetrying(
             stop=stop_after_attempt(2),
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception(is_passing),
             wait=_wait_s,
             before_sleep=lambda state: log.info(
-                "speech to text is asked again: %s", _trouble(state), extra={"call_id": options.call_id}
+                "speech to text is asked again: %s", failure_of(state), extra={"call_id": options.call_id}
             ),
             reraise=True,
         )
         try:
             return await retrying(self._ask, pcm, options)
-        except _Passing as trouble:
-            raise SpeechFailed(str(trouble)) from None
+        except RequestFailed as failure:
+            raise SpeechFailed(str(failure)) from None
 
     def _recognition(self, call: ListeningCall) -> _OpenAiRecognition:
         return _OpenAiRecognition(self, call, self._settings.final_timeout_s)
@@ -116,32 +117,17 @@ class OpenAiRecognizer(NetworkRecognizer):
 
     async def _ask(self, pcm: bytes, options: ListeningOptions) -> Transcription:
         verbose = self.word_times
+        form, timeout_s = self._form(pcm, options, verbose=verbose), self._settings.request_timeout_s
         try:
-            async with self._session().post(
-                self.endpoint.url("/audio/transcriptions"),
-                data=self._form(pcm, options, verbose=verbose),
-                timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout_s),
-                allow_redirects=False,
-            ) as response:
-                body = await _bounded(response)
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
-        except TimeoutError:
-            raise _Passing(f"the server gave no answer within {self._settings.request_timeout_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise _Passing(f"the server's connection failed: {type(error).__name__}") from None
-        if status == 200:
-            return _transcription(body)
-        why = self._why(body)
-        if status == 429:
-            raise _Passing(f"the server answered 429, too many requests{why}", _seconds(retry_after))
-        if may_pass(status):
-            raise _Passing(f"the server answered {status}{why}")
-        if refuses_key(status):
-            raise SpeechFailed(f"the server refuses the key ({status}): check ARI_AGENT_OPENAI_API_KEY")
-        if verbose and status in {400, 422}:
+            return _transcription(
+                await self._api.post(self._session(), "/audio/transcriptions", form, timeout_s=timeout_s)
+            )
+        except RequestFailed as failure:
+            if not (verbose and failure.status in _REQUEST_REFUSED):
+                raise
             self.word_times = False
-            raise _Passing(f"the server answered {status}{why}: it may know no word times", 0.0)
-        raise SpeechFailed(f"the server answered {status}{why}")
+            why = f"{failure}: it may know no word times"
+            raise RequestFailed(why, may_pass=True, status=failure.status) from None
 
     def _form(self, pcm: bytes, options: ListeningOptions, *, verbose: bool) -> aiohttp.FormData:
         form = aiohttp.FormData()
@@ -157,11 +143,6 @@ class OpenAiRecognizer(NetworkRecognizer):
         if options.keywords:
             form.add_field("prompt", ", ".join(options.keywords)[:MAX_PROMPT_CHARACTERS])
         return form
-
-    def _why(self, body: bytes) -> str:
-        """Return what the server says about its error, without the key, which some servers repeat."""
-        said = reason(body, secret=self._settings.api_key)
-        return f": {said}" if said else ""
 
 
 class _OpenAiRecognition(Utterances):
@@ -215,22 +196,11 @@ class Transcription:
     words: tuple[tuple[str, float, float], ...] = ()
 
 
-class _Passing(Exception):
-    """A request failed in a way that may be gone with the next one."""
-
-    def __init__(self, why: str, retry_after_s: float = _RETRY_AFTER_S) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
-
-
-def _trouble(state: RetryCallState) -> _Passing:
-    """Return why the last attempt at a request failed."""
-    error = state.outcome.exception() if state.outcome else None
-    return error if isinstance(error, _Passing) else _Passing("no answer")
-
-
 def _wait_s(state: RetryCallState) -> float:
-    return _trouble(state).retry_after_s
+    failure = failure_of(state)
+    if failure.status == 429:
+        return _seconds(failure.retry_after)
+    return 0.0 if failure.status in _REQUEST_REFUSED else _RETRY_AFTER_S
 
 
 def _transcription(body: bytes) -> Transcription:
@@ -238,9 +208,9 @@ def _transcription(body: bytes) -> Transcription:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise _Passing("the server's answer is no JSON") from None
+        raise RequestFailed("the server's answer is no JSON", may_pass=True) from None
     if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
-        raise _Passing("the server's answer has no text")
+        raise RequestFailed("the server's answer has no text", may_pass=True)
     silent = [
         (segment["start"], segment["end"])
         for segment in _dicts(answer.get("segments"))
@@ -278,15 +248,6 @@ def _times(item: dict[str, Any]) -> bool:
 def _seconds(retry_after: str) -> float:
     """Retry-After in seconds (RFC 9110 section 10.2.3); its date form, and what no caller waits for, are as none."""
     return min(float(retry_after), _LONGEST_RETRY_AFTER_S) if retry_after.isascii() and retry_after.isdigit() else 1.0
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise SpeechFailed(f"the server's answer has more than {MAX_ANSWER_BYTES} bytes")
-    return bytes(body)
 
 
 def _wav(pcm: bytes) -> bytes:

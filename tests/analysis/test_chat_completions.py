@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ari_agent.analysis.chat_completions import (
-    MAX_ANSWER_BYTES,
     ChatCompletions,
     CompletionFailed,
     ModelSettings,
@@ -18,6 +17,7 @@ from ari_agent.analysis.chat_completions import (
 )
 from ari_agent.analysis.questions import OF_CALLS, Questions
 from ari_agent.errors import ConfigurationError
+from ari_agent.provider_api import MAX_ANSWER_BYTES
 from tests.analysis.conftest import MakeCompletions
 from tests.fakes.model_server import TRUTH, ModelServer, Says
 

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ari_agent.speech.openai_recognizer import MAX_ANSWER_BYTES, OpenAiListening, OpenAiRecognizer
+from ari_agent.provider_api import MAX_ANSWER_BYTES
+from ari_agent.speech.openai_recognizer import OpenAiListening, OpenAiRecognizer
 from ari_agent.speech.recognizer import ListeningOptions
 from tests.fakes.speech_server import KEY, SpeechServer, Trouble, speech_server
 from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, Ear, feed, say, speech
