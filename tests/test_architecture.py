@@ -219,6 +219,7 @@ WAITING: Final = (
     "services",
     "setting_values",
     "stop_signals",
+    "timed_wait",
     "asterisk.agent_variables",
     "asterisk.ari",
     "asterisk.channel_variables",
@@ -419,6 +420,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "otlp": frozenset({"contract", "errors"}),
     "background": frozenset(),
     "stop_signals": frozenset(),
+    "timed_wait": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
     "provider_api": frozenset({"endpoint"}),
     "errors": frozenset({"contract"}),
@@ -427,17 +429,17 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "contract": frozenset({"contract", "errors"}),
     "routing": frozenset({"routing", "contract", "errors"}),
     # Neighbours, which do not know one another: calls and chats bring them together.
-    "analysis": frozenset({"analysis", "endpoint", "provider_api", "contract", "errors"}),
-    "asterisk": frozenset({"asterisk", "http_client", "reach", "contract", "errors"}),
+    "analysis": frozenset({"analysis", "endpoint", "provider_api", "timed_wait", "contract", "errors"}),
+    "asterisk": frozenset({"asterisk", "http_client", "reach", "timed_wait", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
     "artefacts": frozenset({"artefacts", "contract", "errors"}),
     "pii": frozenset({"pii", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset(
-        {"speech", "endpoint", "provider_api", "http_client", "media.audio", "media.resampler", "contract", "errors"}
+        {"speech", "endpoint", "provider_api", "timed_wait", "media.audio", "media.resampler", "contract", "errors"}
     ),
-    "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
+    "webhooks": frozenset({"webhooks", "clock", "timed_wait", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.
     "calls": frozenset(
@@ -454,6 +456,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "webhooks",
             "store",
             "gather",
+            "timed_wait",
             "contract",
             "errors",
         }

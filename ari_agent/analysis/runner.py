@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.errors import StoreError, UnreadableRecord
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class AnalysisRunner:
                 except StoreError as error:
                     log.error("what waits for its analysis cannot be read: %s", error)
                     wait_s = self._store_retry_s
-                await self._wait_for_change(wait_s)
+                await is_set_within(self._changed, wait_s)
         finally:
             await self._stop()
 
@@ -151,13 +152,6 @@ class AnalysisRunner:
             del self._under_way[subject_id]
             self._of_kind[kind] -= 1
             self._changed.set()
-
-    async def _wait_for_change(self, timeout_s: float) -> None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            pass  # time to look again
 
     async def _stop(self) -> None:
         tasks = list(self._under_way.values())

@@ -7,7 +7,6 @@ checked in a test against the JSON description that Asterisk ships.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -361,9 +361,7 @@ class Ari:
                         raise
                 else:
                     return
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause_s):
-                        await entered.wait()
+                await is_set_within(entered, pause_s)
                 pause_s = min(2 * pause_s, _LAST_ADD_RETRY_S)
 
     async def remove_from_bridge(self, bridge_id: str, *channel_ids: str) -> None:

@@ -21,6 +21,7 @@ from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, Conc
 from ari_agent.routing.dial_policy import DialLimitReached
 from ari_agent.store.batches import PendingTask
 from ari_agent.store.store import Store
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -179,8 +180,4 @@ class BatchScheduler:
 
     async def _sleep(self, wait_s: float) -> None:
         """Sleep for wait_s seconds, at most _LONGEST_SLEEP_S, or until a batch is taken."""
-        try:
-            async with asyncio.timeout(min(wait_s, _LONGEST_SLEEP_S)):
-                await self._news.wait()
-        except TimeoutError:
-            return
+        await is_set_within(self._news, min(wait_s, _LONGEST_SLEEP_S))

@@ -38,6 +38,7 @@ from ari_agent.speech.recognizer import (
 )
 from ari_agent.speech.utterance import Utterance
 from ari_agent.speech.utterances import ListeningCall, Utterances, words_at
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -212,10 +213,7 @@ class _DeepgramRecognition(Utterances):
 
     async def _speak(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._settings.keep_alive_s):
-                    await self._wake.wait()
-            except TimeoutError:
+            if not await is_set_within(self._wake, self._settings.keep_alive_s):
                 await self._send(socket.send_str(KEEP_ALIVE))
                 continue
             self._wake.clear()

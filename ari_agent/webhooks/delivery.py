@@ -34,6 +34,7 @@ from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.trace import Trace
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEventName
 from ari_agent.errors import StoreError
+from ari_agent.timed_wait import is_set_within
 from ari_agent.webhooks.data_copy import with_data_copy
 from ari_agent.webhooks.signed_post import PostFailed, SignedPost
 from ari_agent.webhooks.traced_post import traced_post
@@ -165,7 +166,7 @@ class Delivery:
             while True:
                 self._changed.clear()
                 wait_s = await self._start_what_is_due()
-                await self._wait_for_change(wait_s)
+                await is_set_within(self._changed, wait_s)
         except asyncio.CancelledError:
             await self._start_what_is_due()
             if self._in_flight:
@@ -205,13 +206,6 @@ class Delivery:
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
         self._changed.set()
-
-    async def _wait_for_change(self, timeout_s: float) -> None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            pass  # an event became due
 
     async def _cancel_in_flight(self) -> None:
         tasks = list(self._in_flight)

@@ -38,6 +38,7 @@ from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.contract.call import Latency
 from ari_agent.media.wave_file import WaveFormat
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -180,10 +181,7 @@ class MediaHalf(CallerOutput):
         """Wait until this is over, or the media half closes. limit_s: None is the specification's drain_limit_s."""
         deadline_s = self._loop.time() + (self._spec.drain_limit_s if limit_s is None else limit_s)
         while not self._cut_short.is_set() and self._loop.time() < deadline_s and unheard():
-            try:
-                await asyncio.wait_for(self._cut_short.wait(), _DRAIN_POLL_S)
-            except TimeoutError:
-                continue
+            await is_set_within(self._cut_short, _DRAIN_POLL_S)
 
     def _look_for_silence(self, now_s: float, *, spoken_s: float, has_received: bool) -> None:
         """Report silence that ends the call; to be called about once a second. See SilenceWatch.look."""

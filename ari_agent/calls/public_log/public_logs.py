@@ -19,6 +19,7 @@ from ari_agent.calls.public_log.log_file import FILE_NAME, complete_log
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog, Write
 from ari_agent.contract.webhook_event import WebhookEventName
+from ari_agent.timed_wait import is_set_within
 from ari_agent.webhooks.delivery import DeliveryAttempt
 
 FINISHERS: Final = {FILE_NAME: complete_log}
@@ -120,10 +121,7 @@ class PublicLogs:
         await asyncio.gather(*self._lingering.values())
 
     async def _end(self, call_id: str, entry: _Open) -> None:
-        try:
-            async with asyncio.timeout(self._linger_s):
-                await entry.may_end.wait()
-        except TimeoutError:
+        if not await is_set_within(entry.may_end, self._linger_s):
             entry.end(f"call_analyzed was not delivered within {self._linger_s:g} s of the call's end")
         del self._open[call_id]
         try:
