@@ -192,6 +192,7 @@ The docstring of each says "Pure". A star stands for every module of a folder, w
 """
 
 WAITING: Final = (
+    "analysis.analysed_kind",
     "analysis.analyst",
     "analysis.chat_completions",
     "analysis.runner",

@@ -11,6 +11,7 @@ TESTS: Final = Path(__file__).parent
 LINES: Final = 60
 
 ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
+    "analysis/analysed_kind": ("calls/test_call_analysis", "calls are one of two kinds; chats/test_chat_analysis"),
     "artefacts/artefacts": ("api/test_artefacts", "spool, store and links together, as HTTP shows them"),
     "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
     "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),

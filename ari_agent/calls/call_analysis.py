@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ari_agent.analysis.analyst import NO_MODEL, AnalysisFailed, Analyst, Matter, Reading
+from ari_agent.analysis.analysed_kind import AnalysedKind
+from ari_agent.analysis.analyst import Analyst, Matter, Reading
 from ari_agent.analysis.questions import IN_VOICEMAIL, OF_CALLS, questions
-from ari_agent.analysis.runner import Concluded, Outcome, outcome_of
 from ari_agent.calls.call_cost import cost_with_analysis
 from ari_agent.calls.record import CallRecord, is_worth_reading, known_analysis
 from ari_agent.contract.analysis_plan import AnalysisPlan
@@ -21,11 +21,11 @@ from ari_agent.store.call_records import StoredCall
 from ari_agent.store.store import Store
 
 
-class CallAnalyses:
+class CallAnalyses(AnalysedKind[StoredCall, AnalysisPlan | None, Call]):
     """Analyses calls that are over. See `analysis.runner.Waiting`.
 
-    analyst: None where no model is set up; calls of an earlier run may wait all the same. now_ms: milliseconds since
-    1970. prices: by which the model is added to what a call has cost.
+    account_webhook_url: for agents without a URL of their own. prices: by which the model is added to what a call has
+    cost.
     """
 
     def __init__(
@@ -37,71 +37,24 @@ class CallAnalyses:
         now_ms: Callable[[], int],
         prices: PriceTable | None = None,
     ) -> None:
+        super().__init__(analyst, now_ms=now_ms)
         self._store, self._prices = store, prices
-        self._analyst = analyst
         self._account_webhook_url = account_webhook_url
-        self._now_ms = now_ms
 
     async def due(self, limit: int, except_ids: Collection[str]) -> Sequence[tuple[str, int]]:
         """Return call_id and deadline of calls that wait. Raises: StoreError."""
         return await self._store.analyses.waiting_calls(limit, except_ids=except_ids)
 
-    async def conclude(self, call_id: str, deadline_ms: int) -> Concluded:
-        """Have a call analysed by the deadline, and store the result with its call_analyzed.
+    async def _find(self, subject_id: str) -> StoredCall | None:
+        return await self._store.calls.get_stored(subject_id)
 
-        Raises:
-            StoreError: it is not stored, and the call goes on to wait.
-        """
-        stored = await self._store.calls.get_stored(call_id)
-        if stored is None:
-            return Concluded(Outcome.GONE)
-        reading = await self._read(stored.call, stored.recovery.analysis_plan, deadline_ms)
+    def _record(self, stored: StoredCall) -> Call:
+        return stored.call
 
-        def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
-            analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
-            url = self._account_webhook_url
-            cost = cost_with_analysis(self._prices, now.call, report)
-            call = now.call.model_copy(update={"call_cost": cost})
-            record = CallRecord(call, agent=None, account_webhook_url=url, recovery=now.recovery)
-            record.analysed(analysis, report)
-            return _fields(analysis, report, cost), record.owed
+    def _own_wishes(self, stored: StoredCall) -> AnalysisPlan | None:
+        return stored.recovery.analysis_plan
 
-        call = await self._store.analyses.conclude_call(call_id, conclude)
-        if call is None:
-            return Concluded(Outcome.GONE)
-        return Concluded(outcome_of(reading.report), max(0, self._now_ms() - (call.end_timestamp or self._now_ms())))
-
-    async def rerun(self, call_id: str, deadline_ms: int) -> Call:
-        """Analyse a call again, with what the latest version of its agent asks for, and return it.
-
-        The model has time until the deadline. Where there is none, or nothing to read, the call stays as it is. No
-        webhook is sent.
-
-        Raises:
-            UnknownCall: there is no such call.
-            AnalysisFailed: the model has not answered; the analysis stays as it was.
-            StoreError: the database failed.
-        """
-        stored = await self._store.calls.get_stored(call_id)
-        if stored is None:
-            raise UnknownCall(call_id)
-        if self._analyst is None or not is_worth_reading(stored.call):
-            return stored.call
-        plan = await self._latest_plan(stored)
-        reading = await self._read(stored.call, plan, deadline_ms)
-        if reading.report.failure:
-            raise AnalysisFailed(call_id, reading.report.failure)
-
-        def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
-            analysis, report = _result(now.call, plan, reading)
-            return _fields(analysis, report, cost_with_analysis(self._prices, now.call, report)), ()
-
-        call = await self._store.analyses.conclude_call(call_id, conclude, again=True)
-        if call is None:
-            raise UnknownCall(call_id)
-        return call
-
-    async def _latest_plan(self, stored: StoredCall) -> AnalysisPlan | None:
+    async def _latest_wishes(self, stored: StoredCall) -> AnalysisPlan | None:
         """Return what the agent asks for now, whatever version of it took the call (Retell, "Rerun Post-Call/Chat
         Analysis").
         """
@@ -112,26 +65,47 @@ class CallAnalyses:
         plan = AnalysisPlan.of(agent) or AnalysisPlan()
         return plan.model_copy(update={"in_voicemail": own.in_voicemail}) if own else plan
 
-    async def _read(self, call: Call, plan: AnalysisPlan | None, deadline_ms: int) -> Reading:
-        if self._analyst is None:
-            return NO_MODEL
+    def _is_worth_reading(self, record: Call) -> bool:
+        return is_worth_reading(record)
+
+    async def _store_first(self, subject_id: str, reading: Reading) -> Call | None:
+        def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
+            analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
+            url = self._account_webhook_url
+            cost = cost_with_analysis(self._prices, now.call, report)
+            call = now.call.model_copy(update={"call_cost": cost})
+            record = CallRecord(call, agent=None, account_webhook_url=url, recovery=now.recovery)
+            record.analysed(analysis, report)
+            return _fields(analysis, report, cost), record.owed
+
+        return await self._store.analyses.conclude_call(subject_id, conclude)
+
+    async def _store_again(self, subject_id: str, reading: Reading) -> Call | None:
+        def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
+            analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
+            return _fields(analysis, report, cost_with_analysis(self._prices, now.call, report)), ()
+
+        return await self._store.analyses.conclude_call(subject_id, conclude, again=True)
+
+    def _unknown(self, subject_id: str) -> UnknownCall:
+        return UnknownCall(subject_id)
+
+    async def _matter(self, record: Call, wishes: AnalysisPlan | None) -> Matter:
         built_in = list(OF_CALLS)
-        if call.direction is CallDirection.OUTBOUND and not known_analysis(call, plan).in_voicemail:
+        if record.direction is CallDirection.OUTBOUND and not known_analysis(record, wishes).in_voicemail:
             built_in.append(IN_VOICEMAIL)
-        items = await asyncio.to_thread(_items, call)  # an hour of words takes milliseconds, which all calls would hear
-        matter = Matter(
-            call.call_id,
-            questions(built_in, plan.items if plan else ()),
-            items,
+        return Matter(
+            record.call_id,
+            questions(built_in, wishes.items if wishes else ()),
+            await asyncio.to_thread(_items, record),  # an hour of words takes milliseconds, which all calls would hear
             facts={
-                "kind": call.call_type,
-                "direction": call.direction,
-                "duration_ms": call.duration_ms,
-                "disconnection_reason": call.disconnection_reason,
+                "kind": record.call_type,
+                "direction": record.direction,
+                "duration_ms": record.duration_ms,
+                "disconnection_reason": record.disconnection_reason,
             },
-            model=plan.model if plan else None,
+            model=wishes.model if wishes else None,
         )
-        return await self._analyst.analyse(matter, deadline_ms=deadline_ms)
 
 
 def _items(call: Call) -> Sequence[Mapping[str, Any]]:

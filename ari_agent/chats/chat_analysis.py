@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ari_agent.analysis.analyst import NO_MODEL, AnalysisFailed, Analyst, Matter, Reading
+from ari_agent.analysis.analysed_kind import AnalysedKind
+from ari_agent.analysis.analyst import Analyst, Matter, Reading
 from ari_agent.analysis.questions import OF_CHATS, questions
-from ari_agent.analysis.runner import Concluded, Outcome, outcome_of
 from ari_agent.chats.record import ChatRecord, is_worth_reading, known_analysis
 from ari_agent.contract.agent_options import PostCallAnalysis, PresetAnalysis
 from ari_agent.contract.analysis_report import AnalysisReport
@@ -18,8 +18,11 @@ from ari_agent.store.chats import StoredChat
 from ari_agent.store.store import Store
 
 
-class ChatAnalyses:
-    """Analyses chats that are over. See `analysis.runner.Waiting`, and CallAnalyses for the rest."""
+class ChatAnalyses(AnalysedKind[StoredChat, AnyAgent | None, Chat]):
+    """Analyses chats that are over. See `analysis.runner.Waiting`.
+
+    account_webhook_url: for agents without a URL of their own.
+    """
 
     def __init__(
         self,
@@ -29,78 +32,56 @@ class ChatAnalyses:
         account_webhook_url: str | None,
         now_ms: Callable[[], int],
     ) -> None:
+        super().__init__(analyst, now_ms=now_ms)
         self._store = store
-        self._analyst = analyst
         self._account_webhook_url = account_webhook_url
-        self._now_ms = now_ms
 
     async def due(self, limit: int, except_ids: Collection[str]) -> Sequence[tuple[str, int]]:
         """Return chat_id and deadline of chats that wait. Raises: StoreError."""
         return await self._store.analyses.waiting_chats(limit, except_ids=except_ids)
 
-    async def conclude(self, chat_id: str, deadline_ms: int) -> Concluded:
-        """Have a chat analysed by the deadline, and store the result with its chat_analyzed.
+    async def _find(self, subject_id: str) -> StoredChat | None:
+        chat, goes_on = await self._store.chats.get(subject_id), await self._store.chats.goes_on(subject_id)
+        return StoredChat(chat, goes_on.agent if goes_on else None) if chat else None
 
-        Raises:
-            StoreError: it is not stored, and the chat goes on to wait.
-        """
-        chat, goes_on = await self._store.chats.get(chat_id), await self._store.chats.goes_on(chat_id)
-        if chat is None:
-            return Concluded(Outcome.GONE)
-        reading = await self._read(chat, goes_on.agent if goes_on else None, deadline_ms)
+    def _record(self, stored: StoredChat) -> Chat:
+        return stored.chat
 
+    def _own_wishes(self, stored: StoredChat) -> AnyAgent | None:
+        return stored.agent
+
+    async def _latest_wishes(self, stored: StoredChat) -> AnyAgent | None:
+        return await self._store.agents.any(stored.chat.agent_id)
+
+    def _is_worth_reading(self, record: Chat) -> bool:
+        return is_worth_reading(record)
+
+    async def _store_first(self, subject_id: str, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             record = ChatRecord(now.chat, agent=now.agent, account_webhook_url=self._account_webhook_url)
             record.analysed(*_result(now.chat, reading))
             return record.chat, record.owed
 
-        concluded = await self._store.analyses.conclude_chat(chat_id, conclude)
-        if concluded is None:
-            return Concluded(Outcome.GONE)
-        after_ms = self._now_ms() - (concluded.end_timestamp or self._now_ms())
-        return Concluded(outcome_of(reading.report), max(0, after_ms))
+        return await self._store.analyses.conclude_chat(subject_id, conclude)
 
-    async def rerun(self, chat_id: str, deadline_ms: int) -> Chat:
-        """Analyse a chat again, with what the latest version of its agent asks for, and return it.
-
-        The model has time until the deadline. Where there is none, or nothing to read, the chat stays as it is. No
-        webhook is sent.
-
-        Raises:
-            UnknownAsset: there is no such chat.
-            AnalysisFailed: the model has not answered; the analysis stays as it was.
-            StoreError: the database failed.
-        """
-        chat = await self._store.chats.get(chat_id)
-        if chat is None:
-            raise UnknownAsset("chat", chat_id)
-        if self._analyst is None or not is_worth_reading(chat):
-            return chat
-        reading = await self._read(chat, await self._store.agents.any(chat.agent_id), deadline_ms)
-        if reading.report.failure:
-            raise AnalysisFailed(chat_id, reading.report.failure)
-
+    async def _store_again(self, subject_id: str, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             analysis, report = _result(now.chat, reading)
             return now.chat.model_copy(update={"chat_analysis": analysis, "analysis_report": report}), ()
 
-        concluded = await self._store.analyses.conclude_chat(chat_id, conclude, again=True)
-        if concluded is None:
-            raise UnknownAsset("chat", chat_id)
-        return concluded
+        return await self._store.analyses.conclude_chat(subject_id, conclude, again=True)
 
-    async def _read(self, chat: Chat, agent: AnyAgent | None, deadline_ms: int) -> Reading:
-        if self._analyst is None:
-            return NO_MODEL
-        items = [item.as_json() for item in chat.message_with_tool_calls or ()]
-        matter = Matter(
-            chat.chat_id,
-            questions(OF_CHATS, _items(agent)),
-            items,
-            facts={"kind": chat.chat_type, "direction": chat.direction, "chat_status": chat.chat_status},
-            model=_model(agent),
+    def _unknown(self, subject_id: str) -> UnknownAsset:
+        return UnknownAsset("chat", subject_id)
+
+    async def _matter(self, record: Chat, wishes: AnyAgent | None) -> Matter:
+        return Matter(
+            record.chat_id,
+            questions(OF_CHATS, _items(wishes)),
+            [item.as_json() for item in record.message_with_tool_calls or ()],
+            facts={"kind": record.chat_type, "direction": record.direction, "chat_status": record.chat_status},
+            model=_model(wishes),
         )
-        return await self._analyst.analyse(matter, deadline_ms=deadline_ms)
 
 
 def _items(agent: AnyAgent | None) -> Iterable[PostCallAnalysis | PostChatAnalysis]:
