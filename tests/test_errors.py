@@ -21,7 +21,6 @@ from ari_agent.errors import (
     AgentLost,
     AgentRefused,
     AgentUnreachable,
-    AgentVersionError,
     AlreadyStored,
     ApiError,
     AriAgentError,
@@ -40,15 +39,11 @@ from ari_agent.errors import (
     NoPhoneLine,
     NoRtpPort,
     SpeechFailed,
-    StaleDraft,
     TransferNotSetUp,
     UnknownAsset,
     UnknownCall,
     UnreadableRecord,
     UnservedAgent,
-    VersionFrozen,
-    VersionInUse,
-    VersionUnknown,
 )
 
 
@@ -102,10 +97,6 @@ def test_every_error_says_when_it_is_raised(error: type[Exception]) -> None:
         (AgentLost(1006), "the agent's websocket was lost: close code 1006"),
         (AgentLost(1011, "bug"), "the agent's websocket was lost: close code 1011 (bug)"),
         (AgentCorruptPayload("no JSON"), "the agent sent a corrupt message: no JSON"),
-        (VersionUnknown("agent_1", 3), "agent agent_1 has no version 3; GET /list-agent-versions/agent_1 lists them"),
-        (VersionFrozen("agent_1", 3), "version 3 of agent agent_1 is published and never changes; name a draft"),
-        (VersionInUse("agent_1", 0), "version 0 is the only one of agent agent_1: delete the agent instead"),
-        (StaleDraft("agent_1", 2, 3), "version 2 of agent agent_1 is stale: update version 3, the latest"),
         (UnknownCall("call_1"), "call call_1 not found"),
         (UnknownAsset("agent", "agent_1"), "agent agent_1 not found"),
         (ChatNotOngoing("chat_1", "ended"), "chat chat_1 is not ongoing: its chat_status is ended"),
@@ -161,11 +152,6 @@ def test_speech_that_fails_ends_the_call_with_retells_reason_for_each_direction(
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (AgentVersionError, 400),
-        (StaleDraft, 412),
-        (VersionUnknown, 404),
-        (VersionFrozen, 400),
-        (VersionInUse, 400),
         (CallError, 400),
         (UnknownCall, 422),
         (UnknownAsset, 422),
@@ -173,9 +159,7 @@ def test_speech_that_fails_ends_the_call_with_retells_reason_for_each_direction(
         (CallNotOngoing, 400),
     ],
 )
-def test_a_request_that_cannot_be_fulfilled_has_its_http_status(
-    error: type[AgentVersionError | CallError], status: int
-) -> None:
+def test_a_request_that_cannot_be_fulfilled_has_its_http_status(error: type[CallError], status: int) -> None:
     assert error.http_status == status
 
 

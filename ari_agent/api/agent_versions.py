@@ -15,6 +15,7 @@ from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, read_query, unknown
 from ari_agent.api.missing_agent import refuse_missing_version
 from ari_agent.api.route import delete, get, post
+from ari_agent.contract.agent_version_errors import VersionFrozen
 from ari_agent.contract.agent_versions import (
     LatestPublish,
     TagAssign,
@@ -25,7 +26,7 @@ from ari_agent.contract.agent_versions import (
 )
 from ari_agent.contract.chat_agent import EitherAgent
 from ari_agent.contract.paging import MAX_PAGE, PageQuery
-from ari_agent.errors import ApiError, VersionFrozen
+from ari_agent.errors import ApiError
 from ari_agent.store.agents import AgentPage
 
 _NAMES: Final = frozenset({"latest", "latest_published"})

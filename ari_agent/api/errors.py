@@ -28,10 +28,10 @@ from pydantic import ValidationError
 
 from ari_agent.api.answer import answer_error
 from ari_agent.api.dependencies import Handler
+from ari_agent.contract.agent_version_errors import AgentVersionError
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.parsing.json_text import MalformedJson
 from ari_agent.errors import (
-    AgentVersionError,
     AlreadyStored,
     ApiError,
     ArtefactError,

@@ -14,8 +14,9 @@ from aiohttp import web
 from ari_agent.api.body import unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent_version_errors import VersionUnknown
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
-from ari_agent.errors import ApiError, VersionUnknown
+from ari_agent.errors import ApiError
 
 Noun = Literal["agent", "chat agent"]
 

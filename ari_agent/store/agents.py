@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeVar, overload
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from ari_agent.contract.agent import Agent, AgentUpdate
+from ari_agent.contract.agent_version_errors import StaleDraft, VersionInUse
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatAgentUpdate, agent_of
-from ari_agent.errors import StaleDraft, VersionInUse
 from ari_agent.store.agent_rows import choose, read, values
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.tables import agent_tags, agents
