@@ -231,7 +231,7 @@ build_root() { # DIRECTORY; the caller holds the lock
     say "making $root with Asterisk from Debian $suite: about 30 s, once"
     debootstrapped "$suite" "$partial" \
         --include="$(IFS=,; printf '%s' "${asterisk_packages[*]},${caller_packages[*]}")" 9>&-
-    # Where a running Asterisk has its own files bound: see ari_agent/demo/pbx.py.
+    # Where a running Asterisk has its own files bound: see ari_agent/demo/enclosure.py.
     mkdir -p "$partial"/{etc,run,var/lib,var/log,var/spool}/asterisk "$partial/mnt"
     touch "$partial/etc/resolv.conf" "$partial/etc/hosts"
     chroot "$partial" /usr/sbin/asterisk -V >&2

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Final
 
-from ari_agent.demo.pbx import cache_folder, run_install
+from ari_agent.demo.installer import cache_folder, run_install
 from ari_agent.demo.pbx_errors import PbxError
 
 VOICE_ID: Final = "flite-slt"

@@ -22,7 +22,6 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
@@ -30,70 +29,16 @@ from typing import Final, Self
 import aiohttp
 
 from ari_agent.contract.parsing.redacted_url import basic_authorization
+from ari_agent.demo.enclosure import Done, Enclosure
+from ari_agent.demo.installer import cache_folder, run_install
 from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 from ari_agent.demo.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
 
-INSTALL: Final = Path(__file__).parents[2] / "docker" / "install.sh"
-
-# Runs as process 1 of new mount and process namespaces. $1 root, $2 run directory; the rest is the command, started
-# in the shared work directory. The root is mounted read-only; what this Asterisk writes is bound over it.
-# Process 1 stays root and waits: a change of user would clear the signal that lets it die with its parent.
-ENTER: Final = """
-set -e
-root=$1 run=$2
-shift 2
-mount --bind "$root" "$root"
-cd "$root"
-mount -o remount,bind,ro "$root"
-mount -t proc proc proc
-mount --rbind /dev dev
-mount -t tmpfs tmpfs tmp
-mount --bind "$run/etc" etc/asterisk
-for folder in lib log spool; do mount --bind "$run/$folder" var/$folder/asterisk; done
-mount --bind "$run/run" run/asterisk
-mount --bind "$run/work" mnt
-mount --bind "$run/hosts" etc/hosts
-mount --bind "$run/resolv.conf" etc/resolv.conf
-chroot . /usr/bin/env -C /mnt HOME=/mnt TERM=dumb LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
-"""
-
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a program ended. output: what it wrote to both standard streams."""
-
-    returncode: int
-    output: str
-
-
-async def run_install(*arguments: str, cache: Path, **settings: str) -> str:
-    """Run docker/install.sh and return its output; its progress goes to this process's standard error, as it comes.
-
-    Raises:
-        PbxError: it failed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        str(INSTALL),
-        *arguments,
-        env={**_without_product_settings(), "ARI_AGENT_CACHE": str(cache), **settings},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise PbxError(f"docker/install.sh {arguments[0]} failed: see above")
-    return output.decode()
 
 
 class Pbx:
@@ -274,31 +219,13 @@ class Pbx:
         The program lives in namespaces of its own, not Asterisk's, so it survives `kill`. End it with `.kill()`:
         other signals do not reach it.
         """
-        return await self._spawn(command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        return await self._enclosure.spawn(command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
 
     # ---- how --------------------------------------------------------------------------------------------------
 
-    async def _spawn(
-        self, command: Sequence[str], *, stdin: int, stdout: int | Path, env: Mapping[str, str] | None = None
-    ) -> asyncio.subprocess.Process:
-        enter = ["/bin/sh", "-c", ENTER, "sh", str(self.root), str(self._run), *command]
-        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", *enter]
-        network = ["nsenter", f"--net=/run/netns/{self.network_namespace}"] if self.network_namespace else []
-        with contextlib.ExitStack() as stack:
-            out = stack.enter_context(stdout.open("ab")) if isinstance(stdout, Path) else stdout
-            return await asyncio.create_subprocess_exec(
-                "setpriv",
-                "--pdeathsig",
-                "KILL",
-                *network,
-                *unshare,
-                stdin=stdin,
-                stdout=out,
-                stderr=asyncio.subprocess.STDOUT,
-                env=env,
-                # Ctrl-C goes to this process alone, which then ends the others in order.
-                start_new_session=True,
-            )
+    @property
+    def _enclosure(self) -> Enclosure:
+        return Enclosure(self.root, self._run, self.network_namespace)
 
     async def _install(self, *arguments: str, **settings: str) -> str:
         return await run_install(*arguments, cache=self._cache, **settings)
@@ -342,7 +269,7 @@ class Pbx:
     async def _launch(self) -> None:
         console = self._run / "log" / "console.log"
         command = ["asterisk", "-f", "-n", "-U", "asterisk", "-G", "asterisk"]
-        self._asterisk = await self._spawn(command, stdin=asyncio.subprocess.DEVNULL, stdout=console)
+        self._asterisk = await self._enclosure.spawn(command, stdin=asyncio.subprocess.DEVNULL, stdout=console)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 if not self.network_namespace:
@@ -392,14 +319,6 @@ def _children(process: int) -> list[int]:
     return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
 
 
-def cache_folder() -> Path:
-    """Return ARI_AGENT_CACHE, else XDG_CACHE_HOME/ari-agent, else ~/.cache/ari-agent, as docker/install.sh does."""
-    if cache := os.environ.get("ARI_AGENT_CACHE"):
-        return Path(cache).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(base) / "ari-agent").absolute()
-
-
 def _caller_endpoint(networks: Sequence[str]) -> str:
     if not networks:
         return ""
@@ -438,12 +357,6 @@ def _asterisk_user(root: Path) -> tuple[int, int]:
         if name == "asterisk":
             return int(uid), int(gid)
     raise PbxError(f"{root} has no user asterisk: remove it, it is made again")
-
-
-def _without_product_settings() -> dict[str, str]:
-    """Return this process's environment, without what would change the configuration behind the Pbx's back."""
-    kept = ("ARI_AGENT_DEBIAN_MIRROR",)
-    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith("ARI_AGENT_")}
 
 
 def _tail(log: Path, lines: int = 15) -> str:

@@ -12,8 +12,9 @@ from typing import Final
 
 from ari_agent.config import PREFIX
 from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
+from ari_agent.demo.installer import INSTALL
 from ari_agent.demo.local_speech import NoLocalSpeech, local_speech
-from ari_agent.demo.pbx import INSTALL, Pbx
+from ari_agent.demo.pbx import Pbx
 from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import free_port
 from ari_agent.demo.report import Report

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from ari_agent.demo.pbx import cache_folder
+from ari_agent.demo.installer import cache_folder
 
 OLD_PYTHON_SDK: Final = ("retell-sdk==3.14.0", "httpx==0.28.1")
 NPM_PACKAGES: Final = ("retell-sdk@5.66.1", "retell-client-js-sdk@1.3.3")

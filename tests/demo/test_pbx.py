@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ari_agent.demo.pbx import Pbx, cache_folder
+from ari_agent.demo.installer import cache_folder
+from ari_agent.demo.pbx import Pbx
 from ari_agent.demo.pbx_errors import PbxError, PortBusy
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 

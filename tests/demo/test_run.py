@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ari_agent.demo.pbx import cache_folder
+from ari_agent.demo.installer import cache_folder
 from ari_agent.demo.report import STEPS
 
 PORTS = ("SIP_PORT", "SIP_TLS_PORT", "ARI_PORT", "DEMO_AGENT_PORT", "DEMO_WEBHOOK_PORT")
