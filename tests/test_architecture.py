@@ -141,6 +141,7 @@ PURE: Final = (
     "calls.dialogue.spoken_dialogue",
     "calls.dialogue.spoken_sentence",
     "calls.dialogue.spoken_transcript",
+    "calls.dialogue.told_events",
     "calls.dialogue.transcript_updates",
     "calls.web.playback_position",
     "calls.web.pre_answer_audio",

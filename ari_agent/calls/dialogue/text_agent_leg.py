@@ -21,20 +21,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import aiohttp
 
 from ari_agent.agents import llm
-from ari_agent.agents.llm import (
-    LlmAgentConfig,
-    LlmInterrupt,
-    LlmMetadata,
-    LlmRecording,
-    LlmResponse,
-    LlmToolInvocation,
-    LlmToolResult,
-)
+from ari_agent.agents.llm import LlmMetadata, LlmRecording
 from ari_agent.agents.llm_connection import (
     CALL_POLICY,
     LlmConnection,
@@ -67,6 +59,7 @@ from ari_agent.calls.dialogue.orders import (
 from ari_agent.calls.dialogue.phases import IllegalMove
 from ari_agent.calls.dialogue.speech_output import SpeechOutput
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
+from ari_agent.calls.dialogue.told_events import event_of_command, event_of_message
 from ari_agent.calls.dialogue.turn_steps import turn_steps
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
 from ari_agent.calls.media.call_media import (
@@ -80,21 +73,8 @@ from ari_agent.calls.media.call_media import (
     TranscriptTold,
     TransferAsked,
 )
-from ari_agent.calls.media.commands import (
-    ApiControl,
-    CallDetails,
-    CallerAway,
-    CallerBack,
-    Command,
-    ControlFailed,
-    KeyPressed,
-    TargetListens,
-    TransferGoesOn,
-    TransferResult,
-    Voicemail,
-)
+from ari_agent.calls.media.commands import CallDetails, Command, KeyPressed
 from ari_agent.contract.call import Latency
-from ari_agent.contract.call_control import TransferOutcome
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -233,31 +213,12 @@ class TextAgentLeg:
 
     def command(self, command: Command) -> None:
         """Obey a command by feeding the dialogue the event that it stands for. See AgentLeg."""
-        match command:
-            case KeyPressed(digit):
-                # What was pressed stands in the transcript, in the agent's too.
-                if self._spec.allow_user_dtmf:
-                    self._feed(events.KeyPressed(digit))
-            case CallerAway():
-                self._feed(events.CallerLeft())
-            case CallerBack():
-                self._feed(events.CallerReturned())
-            case ApiControl(control):
-                self._feed(events.ApiControlled(control))
-            case TransferResult(outcome):
-                self._feed(events.TransferEnded(outcome))
-            case Voicemail(notice):
-                self._feed(events.GreetingBegan() if notice.status == "greeting" else events.RecordingBegan(notice))
-            case ControlFailed("dtmf", message):
-                self._feed(events.DigitsRefused(message))
-            case ControlFailed("transfer", message):
-                self._feed(events.TransferEnded(TransferOutcome(status="failed", message=message)))
-            case ControlFailed() | TransferGoesOn() | TargetListens():
-                pass  # a text agent asks for nothing else that could fail; of a transfer it is told the end alone
-            case CallDetails(call):
-                self._call = call
-            case _:
-                assert_never(command)
+        if isinstance(command, CallDetails):
+            self._call = command.call
+        elif isinstance(command, KeyPressed) and not self._spec.allow_user_dtmf:
+            return  # what was pressed stands in the transcript, in the agent's too
+        elif event := event_of_command(command):
+            self._feed(event)
 
     def marks_played(self, names: Sequence[str]) -> None:
         """Take note that the caller has heard the sound before these marks."""
@@ -421,12 +382,6 @@ class TextAgentLeg:
             return
         self.messages_in += 1
         match event:
-            case LlmResponse() | LlmInterrupt():
-                self._feed(events.AgentSaid(event))
-            case LlmToolInvocation() | LlmToolResult():
-                self._feed(events.AgentUsedTool(event))
-            case LlmAgentConfig():
-                self._feed(events.AgentConfigured(event))
             case LlmMetadata(metadata=metadata):
                 self._output.tell("metadata", compact_json({"event_type": "metadata", "metadata": metadata}))
             case LlmRecording(action=action):
@@ -435,10 +390,10 @@ class TextAgentLeg:
                     log.warning("the agent's recording is refused: %s", NOTHING_TO_PAUSE, extra=told)
             case LlmReconnected():
                 self._feed(events.AgentReconnected())
-            case LlmDisconnected(error=None):
-                self._feed(events.AgentClosed())
-            case LlmDisconnected(error=AgentError() as error):
-                self._feed(events.Failed(error.disconnection_reason, str(error)))
+            case LlmDisconnected(error=error):
+                self._feed(events.Failed(error.disconnection_reason, str(error)) if error else events.AgentClosed())
+            case _ if happened := event_of_message(event):
+                self._feed(happened)
             case _:
                 self.ignored += 1
 
