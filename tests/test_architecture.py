@@ -143,6 +143,7 @@ PURE: Final = (
     "calls.dialogue.spoken_transcript",
     "calls.dialogue.told_events",
     "calls.dialogue.transcript_updates",
+    "calls.dialogue.user_words",
     "calls.web.playback_position",
     "calls.web.pre_answer_audio",
     "calls.web.rate_estimate",

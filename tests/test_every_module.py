@@ -48,6 +48,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),
+    "calls/dialogue/user_words": (
+        "calls/dialogue/test_spoken_dialogue",
+        "its words are part of a conversation",
+    ),
     "calls/transfer/warm_transfer": ("integration/test_warm_transfer", "who hears whom is Asterisk's doing"),
     "calls/transfer/hold_music": ("integration/test_invite_transfer", "what is heard is made by Asterisk"),
     "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),

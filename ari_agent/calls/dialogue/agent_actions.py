@@ -1,6 +1,6 @@
-"""What the agent has the platform do once it has spoken: hang up, transfer, press keys. Pure.
+"""What the agent has the platform do once it has spoken, hang up, transfer, press keys, and its own tools. Pure.
 
-Each stands in the transcript like a tool: an invocation, and where the outcome is known a result.
+Each action stands in the transcript like a tool: an invocation, and where the outcome is known a result.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from ari_agent.agents.llm import Action, EndCall, TransferTo
+from ari_agent.agents.llm import Action, EndCall, LlmToolInvocation, LlmToolResult, TransferTo
 from ari_agent.calls.dialogue.orders import HangUp, Order, Press, Transfer
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
@@ -51,6 +51,13 @@ class AgentActions:
             return False
         self._retries += 1
         return self._retries <= MOST_RETRIES
+
+    def used_tool(self, used: LlmToolInvocation | LlmToolResult) -> bool:
+        """Note that the agent's server used a tool of its own, or its answer; return False where there is no room."""
+        given = used.model_dump(exclude_none=True)
+        if isinstance(used, LlmToolInvocation):
+            return self._transcript.tool(ToolCallInvocation(role="tool_call_invocation", **given))
+        return self._transcript.tool(ToolCallResult(role="tool_call_result", **given))
 
     def user_spoke(self) -> None:
         """Note that the user said something or pressed a key, so that the retries are counted from 0 again."""

@@ -81,6 +81,15 @@ class AgentSpeech:
             )
             self._orders.append(Speak(self._last_number, sentence.text, sentence.pause_ms))
 
+    def tick(self, now_ms: float) -> int | None:
+        """Have the rest of the turn synthesized where its text has stalled; return its number if that completes it."""
+        turn = self.turn
+        if turn is None:
+            return None
+        was_complete = turn.is_complete
+        self.speak(turn, turn.stalled(now_ms), now_ms)
+        return turn.number if turn.is_complete and not was_complete else None
+
     def cut(self, now_ms: float) -> None:
         """Drop for good what the agent was saying or was asked for."""
         self._drop(now_ms)

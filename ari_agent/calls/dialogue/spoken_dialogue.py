@@ -3,6 +3,7 @@
     events ──▶ feed ──▶ orders            events.py, orders.py: everything that goes in and out
                  │
                  ├── phases.py            what mode the conversation is in, as tables
+                 ├── user_words.py        what the user says and presses, for the transcript
                  ├── speech/turns.py      when the user's turn is over, and when a voice is a barge-in
                  ├── playback_tracker.py  how much of the agent's sentences was heard
                  └── llm_requests.py      what the agent was asked, and which of its pieces are still wanted
@@ -21,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from ari_agent.agents.llm import UNINTELLIGIBLE, EndCall, LlmToolInvocation, TransferTo
+from ari_agent.agents.llm import EndCall, TransferTo
 from ari_agent.agents.llm_requests import OPENING, Requests
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_actions import AgentActions
@@ -29,7 +30,6 @@ from ari_agent.calls.dialogue.agent_settings import DialogueSettings
 from ari_agent.calls.dialogue.agent_speech import AgentSpeech
 from ari_agent.calls.dialogue.agent_turn import AgentTurn
 from ari_agent.calls.dialogue.events import Event
-from ari_agent.calls.dialogue.keypad import Keypad
 from ari_agent.calls.dialogue.orders import Ask, Fail, HangUp, Order
 from ari_agent.calls.dialogue.phases import (
     CALLERS,
@@ -44,10 +44,10 @@ from ari_agent.calls.dialogue.phases import (
     Move,
     Stage,
 )
-from ari_agent.calls.dialogue.spoken_transcript import PRESSED, SpokenTranscript
+from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 from ari_agent.calls.dialogue.transcript_updates import TranscriptUpdates
+from ari_agent.calls.dialogue.user_words import UserWords
 from ari_agent.calls.media.call_latency import CallLatency
-from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
 from ari_agent.speech.turns import Decision, Duck, EndOfTurn, Interrupt, Remind, Turns, Unduck
 
 MESSAGE_TURN: Final = 10**9
@@ -57,7 +57,7 @@ MESSAGE_TURN: Final = 10**9
 class SpokenDialogue:
     """Decides the conversation of one call. Its mode is in the three values of phases.py; all else is data.
 
-    stage, caller: see phases.py; the third value is `speech.phase`.
+    stage, caller: see phases.py; the third value is `speech.phase`. speech: what the agent says. turns: of the user.
     """
 
     def __init__(self, settings: DialogueSettings) -> None:
@@ -68,11 +68,13 @@ class SpokenDialogue:
         self.latency = CallLatency()
         self._orders: list[Order] = []
         self.speech = AgentSpeech(self.transcript, self.latency, self._orders)
-        self._turns = Turns(settings.turns)
-        self._keypad = Keypad(settings.dtmf)
+        self.turns = Turns(settings.turns)
         self._keys_barge_in = settings.allow_dtmf_interruption
         self._updates = TranscriptUpdates(self.transcript, self._orders)
         self._actions = AgentActions(self.transcript)
+        self._words = UserWords(
+            self.transcript, self._updates, self._actions, self.speech.playback, self.latency, dtmf=settings.dtmf
+        )
         self._ending: HangUp | Fail = HangUp()  # how the call ends, once it ends with the agent's turn
 
     def __repr__(self) -> str:
@@ -100,11 +102,6 @@ class SpokenDialogue:
         return self.stage is Stage.OVER
 
     @property
-    def user_has_floor(self) -> bool:
-        """Whether the agent must not begin to speak, because the user does or may not be done."""
-        return self._turns.user_has_floor
-
-    @property
     def is_speaking(self) -> bool:
         """Whether the agent has the turn: something of it was played, or could have been."""
         return self.speech.has_turn
@@ -117,7 +114,7 @@ class SpokenDialogue:
             return False
         if phase is not AgentPhase.PREPARING:
             return phase is AgentPhase.SPEAKING
-        return not self._turns.user_has_floor and (self._turns.may_begin or turn.response_id != OPENING)
+        return not self.turns.user_has_floor and (self.turns.may_begin or turn.response_id != OPENING)
 
     @property
     def next_tick_ms(self) -> float | None:
@@ -126,35 +123,22 @@ class SpokenDialogue:
             return None
         turn = self.speech.turn
         due = (
-            self._turns.next_tick_ms,
-            self._keypad.due_ms,
+            self.turns.next_tick_ms,
+            self._words.due_ms,
             self.speech.playback.overdue_ms,
             self._updates.due_ms,
             turn.stalls_ms if turn else None,
         )
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
 
-    @property
-    def silence_ms(self) -> int:
-        """How many milliseconds of silence end the user's voice, for voice activity."""
-        return self._turns.settings.silence_ms
-
-    @property
-    def unheard_ms(self) -> float:
-        """How many milliseconds of the agent's sound the caller has not heard yet."""
-        return self.speech.playback.unheard_ms
-
     # the clock
 
     def _time_passed(self, event: events.TimePassed, now_ms: float) -> None:
-        self._decide(self._turns.tick(now_ms, voice_until_ms=event.voice_until_ms), now_ms)
-        self._take_keys(self._keypad.tick(now_ms), now_ms)
-        if turn := self.speech.turn:
-            was_complete = turn.is_complete
-            self.speech.speak(turn, turn.stalled(now_ms), now_ms)
-            if turn.is_complete and not was_complete:
-                self.requests.complete(turn.number)
-                self._end_turn_if_heard(now_ms)
+        self._decide(self.turns.tick(now_ms, voice_until_ms=event.voice_until_ms), now_ms)
+        self._keys_entered(self._words.tick(now_ms), now_ms)
+        if (ended := self.speech.tick(now_ms)) is not None:
+            self.requests.complete(ended)
+            self._end_turn_if_heard(now_ms)
         if self.speech.playback.tick(now_ms):
             self._after_playback(now_ms)
         self._updates.tick(now_ms)
@@ -162,63 +146,45 @@ class SpokenDialogue:
     # the caller
 
     def _caller_joined(self, _: events.CallerJoined, now_ms: float) -> None:
-        self._decide(self._turns.begin(now_ms), now_ms)
+        self._decide(self.turns.begin(now_ms), now_ms)
 
     def _caller_left(self, _: events.CallerLeft, now_ms: float) -> None:
-        self._decide(self._turns.pause(now_ms), now_ms)
+        self._decide(self.turns.pause(now_ms), now_ms)
 
     def _caller_returned(self, _: events.CallerReturned, now_ms: float) -> None:
         if self.stage in HAS_TURNS:
-            self._decide(self._turns.resume(now_ms), now_ms)
+            self._decide(self.turns.resume(now_ms), now_ms)
 
     def _voice_started(self, event: events.UserVoiceStarted, now_ms: float) -> None:
-        self._decide(self._turns.voice_started(now_ms, since_ms=event.since_ms), now_ms)
-        if self._turns.user_has_floor:
+        self._decide(self.turns.voice_started(now_ms, since_ms=event.since_ms), now_ms)
+        if self.turns.user_has_floor:
             self._updates.turn_goes_to("user_turn", now_ms)
 
     def _voice_stopped(self, event: events.UserVoiceStopped, now_ms: float) -> None:
         self.latency.voice_ended(event.since_ms)
-        self._decide(self._turns.voice_stopped(now_ms, since_ms=event.since_ms), now_ms)
+        self._decide(self.turns.voice_stopped(now_ms, since_ms=event.since_ms), now_ms)
 
     def _user_heard(self, event: events.UserHeard, now_ms: float) -> None:
-        heard = event.heard
-        text = heard.text.strip()
-        if text:
-            self._actions.user_spoke()
-        if heard.final:
-            self.latency.text_came(now_ms)
-            if text:
-                self.speech.playback.keep_heard(now_ms)  # it was heard before this was said
-            self.transcript.user_said(text, event.words)
-            if text:
-                self._updates.send(now_ms)
-        elif self.transcript.user_is_saying(text):
-            self._updates.send_soon(now_ms)
-        decisions = self._turns.heard(text, final=heard.final, end_of_turn=heard.end_of_turn, now_ms=now_ms)
-        self._decide(decisions, now_ms)
+        self._words.heard(event, now_ms)
+        text, final, end_of_turn = event.heard.text.strip(), event.heard.final, event.heard.end_of_turn
+        self._decide(self.turns.heard(text, final=final, end_of_turn=end_of_turn, now_ms=now_ms), now_ms)
 
     def _key_pressed(self, event: events.KeyPressed, now_ms: float) -> None:
-        self.transcript.press(event.digit)
-        self._updates.send(now_ms)
-        self._actions.user_spoke()
+        self._words.pressed(event.digit, now_ms)
         if self._keys_barge_in and self.is_speaking and self.stage in HAS_TURNS:
             self._barge_in(now_ms)
-            self._decide(self._turns.agent_finished(now_ms), now_ms)
-        self._take_keys(self._keypad.press(event.digit, now_ms), now_ms)
+            self._decide(self.turns.agent_finished(now_ms), now_ms)
+        self._keys_entered(self._words.entered(event.digit, now_ms), now_ms)
 
-    def _take_keys(self, entered: str | None, now_ms: float) -> None:
-        if entered is None:
-            return
-        self.transcript.user_said(PRESSED + entered)
-        self._updates.send(now_ms)
-        if self.stage is Stage.CONVERSATION:
+    def _keys_entered(self, is_entry: bool, now_ms: float) -> None:
+        if is_entry and self.stage is Stage.CONVERSATION:
             self._ask_or_later(now_ms)
 
     def _machine_answered(self, _: Event, now_ms: float) -> None:
         """Cut the agent off and pause the turns, because what a machine says is nobody's turn."""
         self._cut(now_ms)
-        self._turns.pause(now_ms)
-        self._turns.agent_finished(now_ms)
+        self.turns.pause(now_ms)
+        self.turns.agent_finished(now_ms)
 
     def _recording_began(self, event: events.RecordingBegan, now_ms: float) -> None:
         self._machine_answered(event, now_ms)
@@ -252,30 +218,22 @@ class SpokenDialogue:
         self._end_turn_if_heard(now_ms)
 
     def _agent_used_tool(self, event: events.AgentUsedTool, now_ms: float) -> None:
-        given = event.item.model_dump(exclude_none=True)
-        if isinstance(event.item, LlmToolInvocation):
-            kept = self.transcript.tool(ToolCallInvocation(role="tool_call_invocation", **given))
-        else:
-            kept = self.transcript.tool(ToolCallResult(role="tool_call_result", **given))
-        if kept:
+        if self._actions.used_tool(event.item):
             self._updates.send(now_ms)
 
     def _agent_configured(self, event: events.AgentConfigured, now_ms: float) -> None:
-        settings = replace(self._turns.settings, **event.config.model_dump(exclude_none=True))
-        self._decide(self._turns.update(settings, now_ms), now_ms)
+        settings = replace(self.turns.settings, **event.config.model_dump(exclude_none=True))
+        self._decide(self.turns.update(settings, now_ms), now_ms)
 
-    def _agent_reconnected(self, _: events.AgentReconnected, now_ms: float) -> None:
+    def _agent_reconnected(self, event: events.AgentReconnected, now_ms: float) -> None:
         if not self.requests.is_open or self.requests.open_id == OPENING:
             return
         if self.is_speaking:
-            self._complete_turn(now_ms)
+            self._text_ended(event, now_ms)
         else:
             self._ask(now_ms)
 
-    def _agent_closed(self, _: events.AgentClosed, now_ms: float) -> None:
-        self._complete_turn(now_ms)
-
-    def _complete_turn(self, now_ms: float) -> None:
+    def _text_ended(self, _: Event, now_ms: float) -> None:
         """Speak the rest of what the agent is saying, because no more text of it comes."""
         self.requests.cut()
         if turn := self.speech.turn:
@@ -352,8 +310,7 @@ class SpokenDialogue:
                     self.speech.release(now_ms)
                 case EndOfTurn(text, ended_ms):
                     if not text:
-                        self.transcript.user_said(UNINTELLIGIBLE)
-                        self._updates.send(now_ms)
+                        self._words.not_understood(now_ms)
                     self.latency.turn_ended(ended_ms)
                     self._ask_or_later(now_ms)
                 case Remind() if self.speech.phase is AgentPhase.SILENT:
@@ -388,7 +345,7 @@ class SpokenDialogue:
     def _agent_has_turn(self, now_ms: float, *, protected: bool, cuts_in: bool = False) -> None:
         """Give the agent the turn, as it begins to speak or goes on with another sentence."""
         self._updates.turn_goes_to("agent_turn", now_ms)
-        self._decide(self._turns.agent_began(now_ms, no_interruption=protected, cuts_in=cuts_in), now_ms)
+        self._decide(self.turns.agent_began(now_ms, no_interruption=protected, cuts_in=cuts_in), now_ms)
 
     def _end_turn_if_heard(self, now_ms: float) -> None:
         """End the agent's turn if all of it was heard, and do what follows upon it."""
@@ -398,7 +355,7 @@ class SpokenDialogue:
         if turn is None or not self.speech.is_heard or self.is_over:
             return
         self.speech.finish(now_ms)
-        decisions = self._turns.agent_finished(now_ms)
+        decisions = self.turns.agent_finished(now_ms)
         action = self.requests.spoken(turn.number)
         if self.stage in ENDS_WITH_TURN:
             action = EndCall()
@@ -434,7 +391,7 @@ class SpokenDialogue:
         events.AgentUsedTool: _agent_used_tool,
         events.AgentConfigured: _agent_configured,
         events.AgentReconnected: _agent_reconnected,
-        events.AgentClosed: _agent_closed,
+        events.AgentClosed: _text_ended,
         events.SoundMade: _sound_made,
         events.SoundEnded: _sound_ended,
         events.SoundPlayed: _sound_played,

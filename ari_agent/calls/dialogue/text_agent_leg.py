@@ -159,13 +159,13 @@ class TextAgentLeg:
             on_sound=self._sound_made,
             on_whole=lambda number: self._feed(events.SoundEnded(number)),
             on_failed=self._voice_failed,
-            unheard_ms=lambda: self._dialogue.unheard_ms,
+            unheard_ms=lambda: self._dialogue.speech.playback.unheard_ms,
             took_ms=lambda duration_ms: self._dialogue.latency.took("tts", duration_ms),
             waits=lambda: not self._dialogue.is_speaking and self._hearing.may_begin_to_speak,
         )
         self._hearing = CallerHearing(
             speech.detector,
-            silence_ms=self._dialogue.silence_ms,
+            silence_ms=self._dialogue.turns.settings.silence_ms,
             echo=(echo := Echo()),
             usage=self.usage,
             now_ms=lambda: self._now_ms,
@@ -279,7 +279,7 @@ class TextAgentLeg:
         self._voice.let(dialogue.may_speak)
         self._voice.heard()
         self._speech_output.forget(dialogue.speech.playback.heard_so_far)
-        self._hearing.set_silence(dialogue.silence_ms)
+        self._hearing.set_silence(dialogue.turns.settings.silence_ms)
         due_ms = [at_ms for at_ms in (dialogue.next_tick_ms, self._hearing.due_ms) if at_ms is not None]
         if self._timer:
             self._timer.cancel()

@@ -208,7 +208,7 @@ class Rehearsal:
 
     def _synthesize(self) -> None:
         """As AgentVoice: a piece after the other, while the gate is open and there is room."""
-        while self._made and self.dialogue.may_speak and self.dialogue.unheard_ms < 2_000:
+        while self._made and self.dialogue.may_speak and self.dialogue.speech.playback.unheard_ms < 2_000:
             made = self._made[0]
             number, length_ms, handed_ms = int(made[0]), made[1], made[2]
             piece_ms = min(PIECE_MS, length_ms - handed_ms)

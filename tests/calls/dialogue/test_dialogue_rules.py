@@ -162,7 +162,7 @@ def rehearsed(
 def check_nobody_is_stranded(call: Rehearsal) -> None:
     """It is quiet, and has been for long: somebody is waited for who can go on, or the call has ended."""
     dialogue = call.dialogue
-    assert not dialogue.user_has_floor or dialogue.is_over
+    assert not dialogue.turns.user_has_floor or dialogue.is_over
     match dialogue.stage, dialogue.speech.phase:
         case (Stage.OVER, _):
             assert call.has_closed or call.of(HangUp) or call.of(Fail)

@@ -210,7 +210,7 @@ def test_who_interrupts_is_heard_and_only_what_was_heard_of_the_agent_is_kept() 
     assert user == "user: wait"
     assert agent.removeprefix("agent: ") in "One two three four five."
     assert agent != "agent: One two three four five."
-    assert talk.dialogue.unheard_ms == 0
+    assert talk.dialogue.speech.playback.unheard_ms == 0
     talk.answer("more", number=0).wait(1000)
     assert len(talk.of(Speak)) == 2  # nobody wants what was cut off
 
@@ -407,9 +407,9 @@ def test_a_caller_who_is_away_is_neither_heard_nor_reminded() -> None:
 
 def test_settings_change_in_the_middle_of_a_call() -> None:
     talk = Talk().start()
-    assert talk.dialogue.silence_ms == 300
+    assert talk.dialogue.turns.settings.silence_ms == 300
     talk.feed(events.AgentConfigured(LlmAgentConfig(responsiveness=0.0, interruption_sensitivity=0.0)))
-    assert talk.dialogue.silence_ms == 1000
+    assert talk.dialogue.turns.settings.silence_ms == 1000
     talk.answer("One two three four five.").wait(200)
     talk.voice(500, "wait").wait(300)
     assert talk.wishes() == []
@@ -589,7 +589,7 @@ def test_whatever_happens(steps: list[tuple[Any, ...]], keys_interrupt: bool, se
     rest = iter(spoken)
     assert all(word in rest for word in heard)  # in order, and nothing that was not to be spoken
     talk.feed(events.CallerReturned()).wait(40_000)
-    assert dialogue.unheard_ms == 0 or dialogue.requests.is_open or not dialogue.may_speak
+    assert dialogue.speech.playback.unheard_ms == 0 or dialogue.requests.is_open or not dialogue.may_speak
 
 
 def test_the_caller_hears_an_answer_before_anybody_is_told_of_it() -> None:
