@@ -1,4 +1,6 @@
-"""Audio as bytes: G.711 in both laws, byte order, levels, fades. Pure.
+"""Audio as bytes: mu-law, byte order, levels, fades. Pure.
+
+A-law is nowhere here: Asterisk converts it, and every other codec of a phone, to the codec of our line.
 
 Linear audio is mono, signed 16 bit, little-endian ("s16le") unless a name says otherwise.
 `audioop` (in C, part of Python until 3.12, the package audioop-lts after it) is three to thirteen times as fast
@@ -24,7 +26,6 @@ FRAME_MS: Final = 20
 FRAME_UNITS: Final = 160
 """One frame in units of 1/8000 s; in G.711 also its samples and its bytes."""
 ULAW_SILENCE: Final = 0xFF  # positive zero, ITU-T G.711 table 2
-ALAW_SILENCE: Final = 0xD5  # the smallest positive step: A-law has no zero
 ULAW_SILENCE_FRAME: Final = bytes([ULAW_SILENCE]) * FRAME_UNITS
 SILENCE_DBFS: Final = -96.0  # what `level_dbfs` calls digital silence; below one step of 16 bits
 
@@ -37,16 +38,6 @@ def ulaw_to_linear(ulaw: bytes) -> bytes:
 def linear_to_ulaw(pcm: bytes) -> bytes:
     """Encode s16le as mu-law, one byte a sample. ValueError when `pcm` is not a whole number of samples."""
     return audioop.lin2ulaw(_whole(pcm), 2)
-
-
-def alaw_to_linear(alaw: bytes) -> bytes:
-    """Decode A-law (ITU-T G.711) to s16le: two bytes of output for each byte."""
-    return audioop.alaw2lin(alaw, 2)
-
-
-def linear_to_alaw(pcm: bytes) -> bytes:
-    """Encode s16le as A-law, one byte a sample. ValueError when `pcm` is not a whole number of samples."""
-    return audioop.lin2alaw(_whole(pcm), 2)
 
 
 def swap_bytes(pcm: bytes) -> bytes:
@@ -94,7 +85,7 @@ def amplify(pcm: bytes, factor: float) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SampleFormat:
-    """How the audio of a line is kept between its wire and the agent: G.711 in one of its laws, or linear.
+    """How the audio of a line is kept between its wire and the agent: mu-law, or linear.
 
     A unit is 1/8000 s, that of RTP's timestamps for G.711 and G.722. to_linear, from_linear: conversions to and from
     s16le. is_quiet: whether nobody misses a piece of this audio when it is left out. silence: one unit of an idle line.
@@ -119,9 +110,6 @@ class SampleFormat:
 
 
 ULAW: Final = SampleFormat(ulaw_to_linear, linear_to_ulaw, is_quiet_ulaw, bytes([ULAW_SILENCE]))
-ALAW: Final = SampleFormat(
-    alaw_to_linear, linear_to_alaw, lambda alaw: is_quiet_linear(alaw_to_linear(alaw)), bytes([ALAW_SILENCE])
-)
 LINEAR_16K: Final = SampleFormat(bytes, bytes, is_quiet_linear, bytes(4), samples_per_unit=2)
 """s16le at 16 kHz."""
 

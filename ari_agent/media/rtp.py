@@ -12,7 +12,6 @@ from typing import Final
 from ari_agent.errors import MalformedPacket
 
 PCMU: Final = 0  # RFC 3551 table 4
-PCMA: Final = 8
 G722: Final = 9
 COMFORT_NOISE: Final = 13  # RFC 3389
 CLOCK_HZ: Final = 8000  # the RTP clock of G.711, one tick a sample, and of G.722: in both, one tick a byte

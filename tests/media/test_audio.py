@@ -24,14 +24,6 @@ def itu_ulaw(code: int) -> int:
     return -4 * magnitude if inverted & 0x80 else 4 * magnitude
 
 
-def itu_alaw(code: int) -> int:
-    """ITU-T G.711 table 1, in 16 bits: 13-bit values times 8."""
-    even = code ^ 0x55
-    step, segment = even & 0x0F, even >> 4 & 0x07
-    magnitude = step * 2 + 1 if segment == 0 else (step * 2 + 33) << (segment - 1)
-    return 8 * magnitude if even & 0x80 else -8 * magnitude
-
-
 def samples(pcm: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(pcm) // 2}h", pcm)
 
@@ -40,15 +32,10 @@ def test_mu_law_is_that_of_the_itu() -> None:
     assert samples(audio.ulaw_to_linear(EVERY_CODE)) == tuple(itu_ulaw(code) for code in EVERY_CODE)
 
 
-def test_a_law_is_that_of_the_itu() -> None:
-    assert samples(audio.alaw_to_linear(EVERY_CODE)) == tuple(itu_alaw(code) for code in EVERY_CODE)
-
-
 def test_every_code_survives_the_way_through_linear() -> None:
     negative_zero = 0x7F  # the same sample as positive zero, 0xFF
     back = audio.linear_to_ulaw(audio.ulaw_to_linear(EVERY_CODE))
     assert back == EVERY_CODE.replace(bytes([negative_zero]), b"\xff")
-    assert audio.linear_to_alaw(audio.alaw_to_linear(EVERY_CODE)) == EVERY_CODE
 
 
 @given(st.lists(st.integers(-32768, 32767), max_size=50))
@@ -62,7 +49,6 @@ def test_mu_law_is_never_further_off_than_half_its_step_and_14_bits(values: list
 def test_silence_is_silent() -> None:
     assert not any(samples(audio.ulaw_to_linear(audio.ULAW_SILENCE_FRAME)))
     assert len(audio.ULAW_SILENCE_FRAME) == audio.FRAME_UNITS
-    assert samples(audio.alaw_to_linear(bytes([audio.ALAW_SILENCE]))) == (8,)
 
 
 @given(st.binary(max_size=40).map(lambda pcm: pcm * 2))
@@ -74,7 +60,7 @@ def test_swapped_samples_are_big_endian() -> None:
     assert audio.swap_bytes(struct.pack("<2h", 258, -2)) == struct.pack(">2h", 258, -2)
 
 
-@pytest.mark.parametrize("convert", [audio.linear_to_ulaw, audio.linear_to_alaw, audio.swap_bytes, audio.level_dbfs])
+@pytest.mark.parametrize("convert", [audio.linear_to_ulaw, audio.swap_bytes, audio.level_dbfs])
 def test_half_a_sample_is_refused(convert: object) -> None:
     assert callable(convert)
     with pytest.raises(ValueError, match="3 bytes are not a whole number of 16-bit samples"):
@@ -97,12 +83,11 @@ def test_quiet_is_below_what_is_heard() -> None:
     assert not audio.is_quiet_ulaw(audio.linear_to_ulaw(voice))
 
 
-@pytest.mark.parametrize("law", [audio.ULAW, audio.ALAW])
-def test_a_fade_keeps_the_beginning_and_ends_in_silence(law: audio.SampleFormat) -> None:
-    loud = law.from_linear(struct.pack("<100h", *[8000] * 100))
-    faded = samples(law.to_linear(audio.fade_out(loud, law)))
+def test_a_fade_keeps_the_beginning_and_ends_in_silence() -> None:
+    loud = audio.linear_to_ulaw(struct.pack("<100h", *[8000] * 100))
+    faded = samples(audio.ulaw_to_linear(audio.fade_out(loud)))
     assert len(faded) == 100
-    assert faded[:60] == samples(law.to_linear(loud))[:60]
+    assert faded[:60] == samples(audio.ulaw_to_linear(loud))[:60]
     assert all(later <= earlier for earlier, later in pairwise(faded[59:]))
     assert faded[-1] < 400
 

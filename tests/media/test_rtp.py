@@ -12,6 +12,7 @@ from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
 
 CASES = Path(__file__).parent.parent / "data" / "rtp"
+PCMA = 8  # RFC 3551 table 4
 AUDIO = bytes((number * 7) & 0xFF for number in range(160))
 
 packets = st.builds(
@@ -45,7 +46,7 @@ def test_the_marker_is_not_part_of_the_payload_type() -> None:
 
 def test_a_packet_may_be_longer_than_a_frame() -> None:
     packet = parse_case("pcma_60ms_good")
-    assert packet.payload_type == rtp.PCMA
+    assert packet.payload_type == PCMA
     assert len(packet.payload) == 480
 
 
@@ -129,8 +130,8 @@ def test_time_without_packets_moves_the_timestamp_only() -> None:
 
 
 def test_a_stream_is_built_byte_for_byte_like_its_packet() -> None:
-    stream = rtp.RtpStream(ssrc=9, sequence=3, timestamp=4, payload_type=rtp.PCMA)
-    assert stream.packet(AUDIO, True) == rtp.build(rtp.Packet(rtp.PCMA, True, 3, 4, 9, AUDIO))
+    stream = rtp.RtpStream(ssrc=9, sequence=3, timestamp=4, payload_type=PCMA)
+    assert stream.packet(AUDIO, True) == rtp.build(rtp.Packet(PCMA, True, 3, 4, 9, AUDIO))
 
 
 @given(st.integers(0, 0xFFFF), st.integers(-0x8000, 0x7FFF))
