@@ -25,9 +25,9 @@ from typing import Final
 from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.destination import is_extension
+from ari_agent.contract.parsing.sip_uri import SipUri
 from ari_agent.errors import InvalidTransferTarget
 
-_URI: Final = re.compile(r"sips?:(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
 _SHOWN: Final = re.compile(r"\+?[0-9A-Za-z._*#-]{1,64}", re.ASCII)
 """What may stand as a user in From: callers write theirs as they like."""
 _CALL_ID: Final = "ARI_AGENT_CALL_ID"
@@ -123,15 +123,16 @@ def target(
 
 def _endpoint(to: str, own: TrunkEndpoint, through: TrunkEndpoint) -> str:
     """Return what is dialled: a user at the trunk's own host goes where its calls go, over its transport."""
-    uri = _URI.fullmatch(to)
-    if uri and uri["user"] and uri["host"].lower() == _host(own.contact):
-        return f"PJSIP/{uri['user']}@{through.id}"
-    return f"PJSIP/{through.id}/{to}" if _URI.match(to) else f"PJSIP/{to}@{through.id}"
+    uri = SipUri.of(to)
+    if uri is None:
+        return f"PJSIP/{to}@{through.id}"
+    is_plain = uri.user and not uri.more and uri.host == _host(own.contact)
+    return f"PJSIP/{uri.user}@{through.id}" if is_plain else f"PJSIP/{through.id}/{to}"
 
 
 def _host(uri: str) -> str:
-    found = _URI.match(uri)
-    return found["host"].lower() if found else ""
+    found = SipUri.of(uri)
+    return found.host if found else ""
 
 
 def _through(own: TrunkEndpoint, *, shows_caller: bool, is_foreign: bool) -> TrunkEndpoint:

@@ -7,7 +7,6 @@ another refuses. The rules are asked in the order of DialRule, each of every pol
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.dial_policy import DialPolicy, NumberType, extension_regex
+from ari_agent.contract.parsing.sip_uri import SipUri
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import CallError
 from ari_agent.routing.dial_target import DialTarget, home_of, read_target
@@ -25,7 +25,6 @@ WORKSPACE_SETTING: Final = "ARI_AGENT_DIAL_POLICY"
 NO_POLICY: Final = DialPolicy()
 _MOST_SHOWN: Final = 12
 """How many entries of a list a refusal shows."""
-_TRUNK_HOST: Final = re.compile(r"(?:sips?:)?(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:;]*)", re.IGNORECASE)
 _WORDS: Final[Mapping[NumberType, str]] = {
     NumberType.SATELLITE: "a number of a satellite or of another network of no country",
     NumberType.EMERGENCY: "an emergency number",
@@ -376,8 +375,9 @@ def _fits(name: str, header: str) -> bool:
 
 def _own_host(number: PhoneNumber | None) -> str | None:
     config = number.sip_outbound_trunk_config if number else None
-    trunk = _TRUNK_HOST.match((config and config.termination_uri) or "")
-    return (trunk["host"].lower().rstrip(".") or None) if trunk else None
+    trunk = (config and config.termination_uri) or ""
+    uri = SipUri.of(trunk) or SipUri.of(f"sip:{trunk}")
+    return (uri and uri.host) or None
 
 
 def _listed(entries: Sequence[str]) -> str:

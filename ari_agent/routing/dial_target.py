@@ -25,8 +25,8 @@ from phonenumbers import PhoneNumberType, ShortNumberCost, shortnumberinfo
 
 from ari_agent.contract.dial_policy import NumberType
 from ari_agent.contract.parsing.e164 import is_e164
+from ari_agent.contract.parsing.sip_uri import SipUri
 
-_SIP_URI: Final = re.compile(r"sips?:(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;?]*).*", re.IGNORECASE | re.DOTALL)
 _MEANINGLESS: Final = re.compile(r"[^0-9A-Za-z+*#]")
 """Visual separators (RFC 3966 section 5.1.1), and what else no gateway dials."""
 _MOST_SHORT_DIGITS: Final = 6
@@ -95,9 +95,9 @@ class DialTarget:
 
 def read_target(destination: str, *, home: str | None) -> DialTarget:
     """Read a number, an extension or name, or a SIP URI. home: the country of the number that dials, if it has one."""
-    uri = _SIP_URI.fullmatch(destination)
-    host = uri["host"].lower().rstrip(".") if uri else None
-    user = unquote(uri["user"] or "") if uri else destination.strip()
+    uri = SipUri.of(destination)
+    host = uri.host if uri else None
+    user = unquote(uri.user) if uri else destination.strip()
     dialled = _as_dialled(user)
     digits = sum(character.isdigit() for character in dialled)
     if re.search(r"[*#]|.\+", dialled) or _POST_DIAL.fullmatch(dialled):
