@@ -35,6 +35,9 @@ _TICKS_PER_S: Final = 50
 class AgentEncoding:
     """Converts between the format of the line and the agent's encoding; each direction is a stream with its own state.
 
+    This is for phone calls, whose line has a format of its own, and whose audio to the agent is whole frames already.
+    A web call has no line: there a `media.transcoder.Transcoder` converts each direction between two encodings.
+
     encoding: `mulaw` (rate_hz is then 8000, and the line's format mu-law) or `s16le` (8000..48000 Hz).
     passes: whether both are the same, so that nothing is converted.
     """
