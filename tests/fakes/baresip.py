@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ari_agent.demo.pbx import Pbx
+from tests.fakes.agent_server import Agent, AgentCall
 from tests.fakes.sound import write_wav
 
 _CONFIG = """\
@@ -79,6 +80,16 @@ class Baresip:
 
     def _said(self) -> str:
         return self.output.decode(errors="replace")[-1500:]
+
+    async def talk_with(self, agent: Agent) -> AgentCall:
+        """Until each has heard the other for a second; then this phone hangs up. The agent's call, which is over."""
+        call = await agent.call()
+        await self.until(b"established")
+        await call.hears(seconds=1.3)
+        await asyncio.sleep(1.0)
+        await self.hang_up()
+        await call.gone()
+        return call
 
     async def hang_up(self) -> None:
         """`b` on its keyboard."""

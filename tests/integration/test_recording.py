@@ -265,12 +265,7 @@ async def test_a_wideband_call_is_recorded_in_wideband(stage: Stage) -> None:
     number = await stage.import_number(await stage.create_agent(agent, **RECORDED))
     words = np.concatenate([silence(1.0, rate_hz=16_000), tone(ABOVE_NARROWBAND_HZ, 2.0, rate_hz=16_000)])
     async with calling(stage.pbx, number, np.concatenate([words, silence(10, rate_hz=16_000)]), codec=G722) as phone:
-        call = await agent.call()
-        await phone.until(b"established")
-        await call.hears(seconds=1.3)
-        await asyncio.sleep(1.0)
-        await phone.hang_up()
-        await call.gone()
+        call = await phone.talk_with(agent)
     over = await ended(stage, str(call.about["call_id"]))
     with wave.open(io.BytesIO(await fetched(over["recording_multi_channel_url"]))) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 16_000)

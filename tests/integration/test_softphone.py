@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 
 import numpy as np
@@ -21,12 +20,7 @@ async def test_a_softphone_hears_itself_through_the_agent(stage: Stage, secure: 
     number = await stage.import_number(await stage.create_agent(agent))
     words = np.concatenate([silence(1.0), said, silence(10.0)])
     async with calling(stage.pbx, number, words, secure=secure) as phone:
-        call = await agent.call()
-        await phone.until(b"established")
-        await call.hears(seconds=1.3)
-        await asyncio.sleep(1.0)
-        await phone.hang_up()
-        await call.gone()
+        call = await phone.talk_with(agent)
         record = await stage.controller.ended_call(call.about["call_id"])
         heard = phone.heard()
     assert record["disconnection_reason"] == "user_hangup"

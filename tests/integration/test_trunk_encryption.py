@@ -113,12 +113,7 @@ async def test_a_carrier_calls_over_tls_with_srtp_and_is_refused_with_plain_rtp(
         assert (await plain.refused()).status == 488
     words = np.concatenate([silence(1.0), said, silence(10.0)])
     async with calling(stage.pbx, number, words, secure=True, user="+14155550100") as phone:
-        call = await agent.call()
-        await phone.until(b"established")
-        await call.hears(seconds=1.3)
-        await asyncio.sleep(1.0)
-        await phone.hang_up()
-        await call.gone()
+        call = await phone.talk_with(agent)
         record = await stage.controller.ended_call(call.about["call_id"])
         heard = phone.heard()
     assert (record["from_number"], record["to_number"]) == ("+14155550100", number)
@@ -142,11 +137,7 @@ async def test_a_call_out_over_tls_has_srtp_both_ways(tls_stage: Stage) -> None:
         await phone.until(b"ready")
         body = {"from_number": number, "to_number": TO_NUMBER}
         placed = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json
-        call = await agent.call()
-        await phone.until(b"established")
-        await call.hears(seconds=1.3)
-        await asyncio.sleep(1.0)
-        await phone.hang_up()
+        call = await phone.talk_with(agent)
         record = await stage.controller.ended_call(placed["call_id"])
         heard = phone.heard()
     assert record["disconnection_reason"] == "user_hangup"

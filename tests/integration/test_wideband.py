@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -22,12 +20,7 @@ async def tones_heard(stage: Stage, codec: Codec, encoding: str, agent_hz: int, 
     pause, end = (silence(seconds, rate_hz=codec.rate_hz) for seconds in (1.0, 10.0))
     words = np.concatenate([pause, tone(said_hz, 2.0, rate_hz=codec.rate_hz), end])
     async with calling(stage.pbx, number, words, codec=codec) as phone:
-        call = await agent.call()
-        await phone.until(b"established")
-        await call.hears(seconds=1.3)
-        await asyncio.sleep(1.0)
-        await phone.hang_up()
-        await call.gone()
+        call = await phone.talk_with(agent)
         heard = phone.heard()
     return (
         strongest_tone(call.sound(), rate_hz=agent_hz).frequency_hz,
