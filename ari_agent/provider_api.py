@@ -1,4 +1,4 @@
-"""One POST to the HTTP API of a provider: its time, its size, and one line without a secret about what went wrong."""
+"""A request to the HTTP API of a provider: its time, its size, and one line without a secret about what went wrong."""
 
 from __future__ import annotations
 
@@ -53,18 +53,25 @@ class ProviderApi:
     key: str = field(repr=False)
     key_setting: str
 
-    async def post(
-        self, http: aiohttp.ClientSession, path: str, body: bytes | aiohttp.FormData, *, timeout_s: float
+    async def request(
+        self,
+        http: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        body: bytes | aiohttp.FormData | None = None,
+        *,
+        timeout_s: float,
     ) -> bytes:
-        """Send a body and return that of the answer, which has the status 200 and at most MAX_ANSWER_BYTES.
+        """Send a request and return the body of its answer, which has the status 200 and at most MAX_ANSWER_BYTES.
 
-        body: bytes are JSON. timeout_s: from the look-up of the host's name to the last byte of the answer.
+        method: GET or POST. path: of the endpoint's resource, with a slash in front. body: bytes are JSON; None for
+        none. timeout_s: from the look-up of the host's name to the last byte of the answer.
 
         Raises:
             RequestFailed: no connection, no end in time, another status, or more bytes than that.
         """
         answer = bytearray()
-        async with self.answer(http, path, body, timeout_s=timeout_s) as response:
+        async with self.answer(http, method, path, body, timeout_s=timeout_s) as response:
             async for chunk in response.content.iter_any():
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
@@ -74,19 +81,25 @@ class ProviderApi:
 
     @asynccontextmanager
     async def answer(
-        self, http: aiohttp.ClientSession, path: str, body: bytes | aiohttp.FormData, *, timeout_s: float
+        self,
+        http: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        body: bytes | aiohttp.FormData | None = None,
+        *,
+        timeout_s: float,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a body and give the answer with the status 200, of which as much is read as the caller wants.
+        """Send a request, see `request`, and give its answer with the status 200, to be read as far as one wants.
 
-        Redirects are not followed: they would carry the key to where nobody configured it to go. body, timeout_s: see
-        `post`.
+        Redirects are not followed: they would carry the key to where nobody configured it to go.
 
         Raises:
-            RequestFailed: as `post`, and where the answer breaks off or runs out of time while it is read.
+            RequestFailed: as `request` does, and where the answer breaks off or runs out of time while it is read.
         """
         host = self.endpoint.host
         try:
-            async with http.post(
+            async with http.request(
+                method,
                 self.endpoint.url(path),
                 data=body,
                 headers=_JSON if isinstance(body, bytes) else None,

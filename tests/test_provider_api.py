@@ -1,4 +1,4 @@
-"""One POST to a provider: what comes back, and what is said where nothing does."""
+"""A request to a provider: what comes back, and what is said where nothing does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def api_of(server: ModelServer) -> ProviderApi:
 
 async def test_an_answer_comes_back_as_it_is_up_to_a_size(server: ModelServer, http: aiohttp.ClientSession) -> None:
     server.key, server.always = KEY, Says(body=b" " * MAX_ANSWER_BYTES)
-    assert await api_of(server).post(http, PATH, BODY, timeout_s=30) == b" " * MAX_ANSWER_BYTES
+    assert await api_of(server).request(http, "POST", PATH, BODY, timeout_s=30) == b" " * MAX_ANSWER_BYTES
     assert server.asked == [{"model": "small", "messages": []}]
 
 
@@ -59,11 +59,17 @@ async def test_what_fails_is_one_line_without_the_key(
 ) -> None:
     server.always = says
     with pytest.raises(RequestFailed) as failed:
-        await api_of(server).post(http, PATH, BODY, timeout_s=1 if says.delay_s else 30)
+        await api_of(server).request(http, "POST", PATH, BODY, timeout_s=1 if says.delay_s else 30)
     assert (str(failed.value), failed.value.may_pass) == (told, passes)
     assert is_passing(failed.value) is passes
     assert failed.value.status == (says.status if says.status != 200 else None)
     assert len(server.asked) == 1
+
+
+async def test_a_request_may_have_no_body(server: ModelServer, http: aiohttp.ClientSession) -> None:
+    with pytest.raises(RequestFailed, match=r"127\.0\.0\.1 answered 405") as failed:
+        await api_of(server).request(http, "GET", PATH, timeout_s=30)
+    assert failed.value.status == 405
 
 
 async def test_it_says_what_the_server_wants_before_the_next_request(
@@ -71,16 +77,16 @@ async def test_it_says_what_the_server_wants_before_the_next_request(
 ) -> None:
     server.always = Says(status=429, headers={"Retry-After": "7"})
     with pytest.raises(RequestFailed) as failed:
-        await api_of(server).post(http, PATH, BODY, timeout_s=30)
+        await api_of(server).request(http, "POST", PATH, BODY, timeout_s=30)
     assert (failed.value.status, failed.value.retry_after) == (429, "7")
 
 
 async def test_an_answer_is_read_while_it_comes(server: ModelServer, http: aiohttp.ClientSession) -> None:
     server.always = Says(body=b"data: 1\n\ndata: 2\n\n")
-    async with api_of(server).answer(http, PATH, BODY, timeout_s=30) as response:
+    async with api_of(server).answer(http, "POST", PATH, BODY, timeout_s=30) as response:
         assert await response.content.readline() == b"data: 1\n"
     with pytest.raises(RequestFailed, match=r"127\.0\.0\.1 gave no answer within 0\.5 s"):
-        async with api_of(server).answer(http, PATH, BODY, timeout_s=0.5):
+        async with api_of(server).answer(http, "POST", PATH, BODY, timeout_s=0.5):
             raise TimeoutError  # as aiohttp does where the rest does not come in time
 
 

@@ -180,7 +180,7 @@ class ChatCompletions:
         tally.asked(model)
         timeout_s = self._settings.request_timeout_s
         try:
-            answer = await self._api.post(self._session(), "/chat/completions", body, timeout_s=timeout_s)
+            answer = await self._api.request(self._session(), "POST", "/chat/completions", body, timeout_s=timeout_s)
         except RequestFailed as failure:
             if failure.may_pass and self._wanted_pause_s(failure) > LONGEST_RETRY_AFTER_S:
                 why = f"{failure}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s"

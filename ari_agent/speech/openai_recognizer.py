@@ -120,7 +120,7 @@ class OpenAiRecognizer(NetworkRecognizer):
         form, timeout_s = self._form(pcm, options, verbose=verbose), self._settings.request_timeout_s
         try:
             return _transcription(
-                await self._api.post(self._session(), "/audio/transcriptions", form, timeout_s=timeout_s)
+                await self._api.request(self._session(), "POST", "/audio/transcriptions", form, timeout_s=timeout_s)
             )
         except RequestFailed as failure:
             if not (verbose and failure.status in _REQUEST_REFUSED):
