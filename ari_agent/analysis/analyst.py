@@ -23,10 +23,10 @@ _TRANSCRIPT: Final = "transcript"
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What is to be analysed.
+    """One conversation that is to be analysed, and what is asked about it.
 
-    subject: its id, for the log. items: of its transcript with tool calls, as JSON. facts: what is known of the
-    conversation. model: that its agent wants; None: the one of the settings.
+    subject: its call_id or chat_id, for the log. items: of its transcript with tool calls, as JSON. facts: what else is
+    known of it, by name. model: the one that its agent wants; None: the one of the settings.
     """
 
     subject: str
@@ -38,10 +38,11 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model has found.
+    """What a model has found in one conversation.
 
-    values: built-in results, by name. custom: the agent's own fields; None where it has none, or nothing was answered.
-    lacks_required: the model was asked, and a field of the agent's that is required is missing.
+    report: what was asked of which model, and what failed. values: built-in results, by name. custom: the agent's own
+    fields; None where it has none, or nothing was answered. lacks_required: the model was asked, and has not given a
+    field that the agent requires.
     """
 
     report: AnalysisReport
@@ -73,10 +74,10 @@ class AnalysisFailed(CallError):
 
 
 class Analyst:
-    """Analyses conversations.
+    """Has a model analyse conversations.
 
-    at_once: so many at the same time; the others wait, within their own time. most_characters: of a conversation that
-    are read. now_ms: milliseconds since 1970.
+    at_once: how many at the same time; the others wait, which counts to the time that they have. most_characters: how
+    many of a conversation are read. now_ms: returns milliseconds since 1970.
     """
 
     def __init__(
@@ -88,7 +89,10 @@ class Analyst:
         self._room = asyncio.Semaphore(at_once)
 
     async def analyse(self, matter: Matter, *, deadline_ms: int) -> Reading:
-        """Return what the model finds by then, in milliseconds since 1970. The report says what failed, and why."""
+        """Return what the model finds until the deadline, in milliseconds since 1970. Never raises.
+
+        What failed, and why, says the report of the result.
+        """
         left_s = max(0.0, (deadline_ms - self._now_ms()) / 1000)
         read = Conversation("")
         tally = Tally()

@@ -28,7 +28,7 @@ _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What could be used of an answer.
+    """What could be used of a model's answer.
 
     built_in, custom: values by the name of their question. problems: why others are missing; those of custom fields
     begin with `custom_analysis_data.`.

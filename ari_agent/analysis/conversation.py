@@ -53,7 +53,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Mapping[str, Any]], _Entry]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation as text. left_out: how many of its lines are missing in the middle, since it is too long."""
+    """A conversation as a text of lines. left_out: how many lines in its middle are missing, because it is too long."""
 
     text: str
     left_out: int = 0

@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One value that the model is asked for.
+    """One value that a model is asked for.
 
     name: its key. asks: what is asked, for the model. choices: of an enum. required: null is no answer.
     """
@@ -103,7 +103,10 @@ OF_CHATS: Final[Sequence[Question]] = (
 
 
 def questions(built_in: Sequence[Question], items: Iterable[PostCallAnalysis | PostChatAnalysis]) -> Questions:
-    """Return what is asked of a conversation. items: of its agent; of those with one name the first counts."""
+    """Return all that a model is asked about a conversation.
+
+    items: what its agent wants to know; of several with one name the first counts.
+    """
     asked = {question.name: question for question in built_in}
     custom: dict[str, Question] = {}
     left_out: dict[str, str] = {}

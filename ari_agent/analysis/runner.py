@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """An analysis that is stored. after_end_ms: from the end of the call or chat until then."""
+    """An analysis that is stored. after_end_ms: milliseconds from the end of the call or chat until then."""
 
     outcome: Outcome
     after_end_ms: int = 0
@@ -63,10 +63,12 @@ class Waiting(Protocol):
 
 
 class AnalysisRunner:
-    """Runs analyses until it is cancelled.
+    """Starts the analyses of all conversations that wait for one, the most urgent first.
 
-    outcomes, after_end_s: how many analyses ended how, and the seconds from end to webhook, in all. wait_ms: how long
-    a call or chat waits for its analysis at most. now_ms: milliseconds since 1970.
+    outcomes: how many analyses ended in which way. after_end_s: the seconds from the end of a conversation to its
+    webhook, all of them together. wait_ms: how long a conversation waits for its analysis at most. now_ms: returns
+    milliseconds since 1970. at_once: how many of each kind are under way at the same time. poll_s, store_retry_s: see
+    POLL_S, and how long to wait after the database failed, in seconds.
     """
 
     def __init__(
@@ -91,24 +93,24 @@ class AnalysisRunner:
         self._left: set[str] = set()
 
     def add(self, kind: Waiting) -> None:
-        """Look after this kind of conversation too."""
+        """Look after another kind of conversation from now on."""
         self._kinds.append(kind)
 
     @property
     def under_way(self) -> int:
-        """How many analyses are in progress."""
+        """Return how many analyses are in progress."""
         return len(self._under_way)
 
     def deadline_ms(self) -> int:
-        """Return by when a call or chat that ends now has its analysis, in milliseconds since 1970."""
+        """Return until when a call or chat that ends now may wait for its analysis, in milliseconds since 1970."""
         return self._now_ms() + self._wait_ms
 
     def wake(self) -> None:
-        """Look at once, since a call or chat has ended."""
+        """Look at once for what waits, because a call or chat has ended."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Analyse until cancelled. What is under way then is left to the next run."""
+        """Start analyses until cancelled; the next run begins those anew that are under way then."""
         try:
             while True:
                 self._changed.clear()

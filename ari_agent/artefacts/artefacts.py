@@ -30,7 +30,10 @@ class OpenArtefact:
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """Where the files of calls are written, kept, found and removed. left: what a crash has left, by call id."""
+    """All that there is of the files of calls, whether they are in the spool or in the store.
+
+    links: makes what leads to them. left: the files that a crash has left, by the id of their call.
+    """
 
     spool: Spool
     store: ArtefactStore
@@ -39,7 +42,7 @@ class Artefacts:
 
     @contextlib.asynccontextmanager
     async def opened(self, name: ArtefactName) -> AsyncIterator[OpenArtefact | None]:
-        """Open an artefact to be read, wherever it is; None where there is none of this name.
+        """Give an artefact that is open to be read, from the spool or the store; None where neither has this name.
 
         Raises:
             ArtefactError: the store cannot be reached.
@@ -61,9 +64,10 @@ class Artefacts:
     def urls(
         self, names: Iterable[ArtefactName], fields: Mapping[str, str], *, expires: bool, now_ms: int
     ) -> dict[str, str]:
-        """Return the links to artefacts under the fields of a call object that hold them.
+        """Return the links to artefacts, by the fields of a call object that hold them.
 
-        fields: the name of the field, by the file name of the artefact; one that is in no field is left out.
+        fields: the name of the field, by the file name of the artefact; what is in no field is left out. expires:
+        whether the links are good for a time alone, which begins at now_ms, in milliseconds since 1970.
         """
         return {
             fields[name.file]: self.links.url(name, expires=expires, now_ms=now_ms)
@@ -72,12 +76,20 @@ class Artefacts:
         }
 
     async def remove(self, names: Sequence[ArtefactName]) -> None:
-        """Remove some complete artefacts, wherever they are. Raises ArtefactError if that fails."""
+        """Remove complete artefacts from spool and store; those that neither has are no failure.
+
+        Raises:
+            ArtefactError: one of them cannot be removed now.
+        """
         await self.spool.remove(names)
         await self.store.delete(names)
 
     async def delete(self, call_id: str) -> None:
-        """Remove all artefacts of a call that is over, wherever they are. Raises ArtefactError if that fails."""
+        """Remove all artefacts of a call that is over from spool and store.
+
+        Raises:
+            ArtefactError: one of them cannot be removed now.
+        """
         await self.spool.delete(call_id)
         await self.store.delete(await self.store.names(call_id))
 

@@ -34,7 +34,7 @@ _PURPOSE: Final = b"ari-agent links to artefacts"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes and checks the links of all artefacts.
+    """Makes the links to artefacts, and checks those that come back.
 
     base_url: what the world reaches the API under, without a slash at its end. key: secret; see `key_of`.
     lifetime_s: how long a link that expires is good, in seconds.

@@ -48,7 +48,7 @@ _TOGETHER_S: Final = 0.2
 
 
 class SpoolFile:
-    """A file of the spool, while it grows: see Spool.open."""
+    """A file of a call that grows in the spool until `finish`; made by Spool.open, and closed by the spool's thread."""
 
     def __init__(self, spool: Spool, name: ArtefactName, path: Path, filler: bytes) -> None:
         self.name, self.path = name, path
@@ -58,18 +58,19 @@ class SpoolFile:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes the disk has taken so far."""
+        """Return how many bytes of this file the disk has taken so far."""
         return self._size
 
     def append(self, data: bytes) -> None:
-        """Write this behind all that was appended before, soon. Never waits and never raises."""
+        """Have the spool write these bytes soon, behind all that was appended before. Never waits, never raises."""
         self._spool.queue(self, data)
 
     async def finish(self, *, timeout_s: float = FINISH_S) -> Sequence[ArtefactName]:
         """Complete the file, and return the names of what there is now: itself, and what its finisher made of it.
 
-        They can be fetched at once; the store has them a little later. Empty where nothing was appended or the disk
-        has taken nothing, or not within timeout_s: the file is completed all the same then, later.
+        What is named can be read at once, and is in the store a little later. Nothing is named where no byte was
+        appended or taken by the disk, or where the disk needs longer than timeout_s seconds: the file is then
+        completed later.
         """
         finishing = self._spool.finish(self)
         try:
@@ -82,7 +83,11 @@ class SpoolFile:
     # ---- in the spool's thread ----------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Write this, behind what is owed. Raises OSError; as much as that would have been is owed then."""
+        """Write these bytes to the disk, behind the filler that is owed.
+
+        Raises:
+            OSError: the disk does not take them; filler of their length is owed from then on.
+        """
         try:
             while self._owed_bytes:
                 owed = min(self._owed_bytes, _FILLER_BYTES)
@@ -94,12 +99,12 @@ class SpoolFile:
             raise
 
     def owe(self, count: int) -> None:
-        """Note that so many bytes are missing; filler takes their place."""
+        """Note that so many bytes are missing from the file, so that filler is written in their place."""
         if self._filler:
             self._owed_bytes += count
 
     def close(self) -> bool:
-        """Write what is owed, if the disk takes it, and close the file; returns whether there is one."""
+        """Write the filler that is owed, if the disk takes it, close the file, and return whether it was ever made."""
         if self._descriptor is None:
             return False
         with contextlib.suppress(OSError):
@@ -123,9 +128,10 @@ class SpoolFile:
 
 
 class Spool:
-    """The spool of one controller. folder: on a local disk; store: where its files go when they are complete.
+    """The spool of one controller, which no other controller may share.
 
-    finishers: by the name of the file, for those that need one. queue_bytes: what may wait to be written.
+    folder: on a local disk. store: where files go once they are complete. finishers: by the name of the file, for those
+    that need one. queue_bytes: how much of all files together may wait to be written.
     """
 
     def __init__(
@@ -152,7 +158,7 @@ class Spool:
     # ---- life -------------------------------------------------------------------------------------------------
 
     async def start(self) -> Mapping[str, Sequence[ArtefactName]]:
-        """Make the folder if it is missing, complete what a crash has left, and return that by the id of its call.
+        """Make the folder if it is missing, complete the files that a crash has left, and return them by call id.
 
         Raises:
             ConfigurationError: the folder cannot be used, or another controller uses it.
@@ -171,7 +177,7 @@ class Spool:
         return left
 
     async def run(self) -> None:
-        """Move complete files into the store, for ever; those that it does not take again, at growing intervals."""
+        """Move complete files into the store until cancelled. A store that takes none is asked again, see RETRY_S."""
         failures = 0
         while True:
             with contextlib.suppress(TimeoutError):
@@ -183,7 +189,7 @@ class Spool:
             failures = 0 if await asyncio.shield(moving) else failures + 1
 
     async def close(self) -> None:
-        """Write what is queued, and offer the store once more what is complete; what stays is for the next start."""
+        """Write what is queued, and offer complete files to the store once more; the next start moves what is left."""
         await self.run_in_order(lambda: None)
         if self._move_under_way:
             await self._move_under_way
@@ -195,27 +201,35 @@ class Spool:
     # ---- what one does with it ---------------------------------------------------------------------------------
 
     def open(self, call_id: str, file: str, *, filler: bytes = b"") -> SpoolFile:
-        """Return a new file of a call, which is made with the first bytes.
+        """Return a new file of a call; the disk has it from the first bytes on that are appended.
 
-        filler: one byte, which takes the place of each that the disk does not take; without one, those are left out.
+        filler: one byte, which is written in place of each that the disk has not taken; b"" leaves those out.
         """
         name = ArtefactName(call_id, file)
         self._growing.add(name)
         return SpoolFile(self, name, self._folder / name.path, filler)
 
     def path_of(self, name: ArtefactName) -> Path:
-        """Return where a file of the spool is, or would be."""
+        """Return the path that a file of this name has in the spool, whether it is there or not."""
         return self._folder / name.path
 
     async def open_to_read(self, name: ArtefactName) -> BinaryIO:
-        """Open a file that is here, with all that was appended to it so far. Raises OSError where there is none."""
+        """Open a file of the spool to be read, with all that was appended to it so far.
+
+        Raises:
+            OSError: the spool has no such file, or not any more.
+        """
         path = self.path_of(name)
         if name in self._growing:
             return await self.run_in_order(lambda: path.open("rb"))
         return await asyncio.to_thread(path.open, "rb")
 
     async def remove(self, names: Sequence[ArtefactName]) -> None:
-        """Remove some complete files, where they are here. Raises ArtefactError if the disk does not let it."""
+        """Remove complete files from the spool; those that it does not have are no failure.
+
+        Raises:
+            ArtefactError: the disk does not let go of one.
+        """
         async with self._moving:  # as in `delete`
             for name in names:
                 self._waiting.pop(name, None)
@@ -225,7 +239,11 @@ class Spool:
                 raise ArtefactError(f"files of the spool were not removed: {error.strerror}") from None
 
     async def delete(self, call_id: str) -> None:
-        """Remove all files of a call that is over. Raises ArtefactError if the disk does not let it."""
+        """Remove all files of a call that is over from the spool.
+
+        Raises:
+            ArtefactError: the disk does not let go of one.
+        """
         async with self._moving:  # what is on its way into the store arrives first, to be deleted there
             for name in [name for name in self._waiting if name.call_id == call_id]:
                 del self._waiting[name]
@@ -236,23 +254,23 @@ class Spool:
 
     @property
     def growing(self) -> int:
-        """How many files grow."""
+        """Return how many files are growing now."""
         return len(self._growing)
 
     @property
     def waiting(self) -> int:
-        """How many complete files the store does not have yet."""
+        """Return how many complete files the store does not have yet."""
         return len(self._waiting)
 
     @property
     def lost_bytes(self) -> int:
-        """How many bytes the disk has not taken, or not in time."""
+        """Return how many bytes were lost since the start, because the disk took them too late or not at all."""
         return self._refused_bytes + self._failed_bytes
 
     # ---- for its files ------------------------------------------------------------------------------------------
 
     def queue(self, file: SpoolFile, data: bytes) -> None:
-        """Have the thread write this; where too much waits already, it is left out, and owed."""
+        """Have the thread write bytes of a file; where more than queue_bytes would wait, they are lost, and owed."""
         if self._queued_bytes - self._written_bytes + len(data) > self._queue_bytes:
             self._refused_bytes += len(data)
             with contextlib.suppress(RuntimeError):  # closed meanwhile
@@ -272,7 +290,7 @@ class Spool:
                 self._thread.submit(self._write, pieces)
 
     def finish(self, file: SpoolFile) -> asyncio.Future[Sequence[ArtefactName]]:
-        """Have the thread complete a file, behind all that was queued before."""
+        """Have the thread complete a file, behind all that was queued before. Its result: see SpoolFile.finish."""
 
         def completed(finishing: asyncio.Future[Sequence[ArtefactName]]) -> None:
             self._growing.discard(file.name)
@@ -284,7 +302,7 @@ class Spool:
         return finishing
 
     def run_in_order(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Run this in the thread, behind all that was queued before."""
+        """Have the thread call this function behind all that was queued before, and return its future result."""
         self._hand_over()
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 

@@ -35,7 +35,7 @@ class CallNotRecorded(CallError):
 
 
 class CallFiles:
-    """The files of one call. artefacts: where they are kept; None where nothing is."""
+    """The files that one call leaves behind. artefacts: where they are kept; None where nothing is kept."""
 
     def __init__(self, call_id: str, artefacts: Artefacts | None) -> None:
         self._call_id, self._artefacts = call_id, artefacts
@@ -43,7 +43,10 @@ class CallFiles:
         self._is_finished = artefacts is None
 
     def open_recording(self, recording: WaveFormat) -> Callable[[bytes], None]:
-        """Return what appends audio to the recording, which is made with its first audio. See OpenRecording."""
+        """Return the function that appends audio to the call's recording, whose file is made with the first audio.
+
+        recording: the format of that audio. See OpenRecording.
+        """
 
         def append(audio: bytes) -> None:
             if self._is_finished or self._artefacts is None:
@@ -57,10 +60,10 @@ class CallFiles:
         return append
 
     async def finish(self, call: Call, now_ms: int) -> Mapping[str, str]:
-        """Complete all files; return the links to them, by the field of the call object. Bounded by the spool's time.
+        """Complete all files, and return the links to them, by the field of the call object.
 
-        now_ms: milliseconds since 1970, from which on links are good. Where the disk takes longer than that, the links
-        lead to files that are completed later.
+        This takes FINISH_S of the spool at most: where the disk needs longer, the links lead to files that are complete
+        a little later. now_ms: milliseconds since 1970, from which on links are good.
         """
         self._is_finished, file, self._recording = True, self._recording, None
         if self._artefacts is None or file is None:
@@ -72,7 +75,7 @@ class CallFiles:
 
 
 class AbandonedFiles:
-    """Finds what calls of an earlier run have left. artefacts: None where nothing is kept."""
+    """Finds the files that calls of an earlier run have left. artefacts: where they are; None where nothing is kept."""
 
     def __init__(self, artefacts: Artefacts | None) -> None:
         self._artefacts = artefacts

@@ -39,7 +39,7 @@ class Finder(Protocol):
 
 
 async def forget_call(store: Store, artefacts: Artefacts | None, call_id: str) -> bool:
-    """Remove all of a call that is over: its files, then its record. Returns whether there was a record.
+    """Remove the files of a call that is over, then its record, and return whether there was a record.
 
     Webhooks that are still owed are sent.
 

@@ -21,7 +21,7 @@ from ari_agent.media.e_model import CODECS, G711, CodecQuality, mos, rating
 
 
 class QualityMeter:
-    """Keeps what Asterisk has told of the audio of one call. line: the codec between Asterisk and us."""
+    """Keeps the counters that Asterisk has told of the audio of one call. line: the codec between Asterisk and us."""
 
     def __init__(self, line: str) -> None:
         self.codec: str | None = None
@@ -39,7 +39,7 @@ class QualityMeter:
         self._max_to_phone_s = max(self._max_to_phone_s, statistics.rxjitter, statistics.remote_maxjitter)
 
     def quality(self, stats: MediaStats) -> MediaQuality:
-        """Return the quality so far. stats: our own counters of the same call."""
+        """Return how good the audio has been so far. stats: what our own media half has counted of the same call."""
         return MediaQuality(
             codec=self.codec,
             round_trip_ms=_ms(self._latest.rtt) if self._latest.rtt else None,

@@ -31,9 +31,9 @@ _UNMASKED: Final = 2
 
 
 def steps_of(call: Call, *, began_ms: int, ended_ms: int, numbers: NumbersTold) -> Iterator[Step]:
-    """Return the steps of a call that is over, the root first; none of one that goes on without us.
+    """Yield the steps of a call that is over, the root first; nothing for one that goes on without us.
 
-    began_ms, ended_ms: of our work for it.
+    began_ms, ended_ms: when our work for the call began and ended, in milliseconds since 1970.
     """
     if call.end_timestamp is None:
         return

@@ -62,7 +62,11 @@ _MAX_TOKENS: Final = 24
 
 
 def find_emails(read: ReadText) -> Iterator[tuple[int, int]]:
-    """Where in the text e-mail addresses are. Of a spoken local part, one word is found, or what is joined or spelt."""
+    """Yield where in a text e-mail addresses are, as first character and the one behind the last.
+
+    Of the spoken words before an "at", the last one is taken for part of the address, and others if they are joined to
+    it ("dot", "underscore") or spelt letter by letter.
+    """
     yield from (found.span() for found in _WRITTEN.finditer(read.text))
     lower = read.text.casefold()
     if not any(at in lower for at in _AT):

@@ -118,7 +118,7 @@ _SEPARATORS: Final = re.compile(r"[ .\-/]")
 
 
 def find_national_ids(read: ReadText, context: Callable[[int], str]) -> Iterator[tuple[PiiCategory, int, int]]:
-    """Where in the text such numbers are, with their category.
+    """Yield the numbers of people and accounts in a text: category, first character and the one behind the last.
 
     context: returns, in lower case, what was said up to a place of the text and shortly before.
     """

@@ -50,10 +50,10 @@ FindMore = Callable[[Sequence[str]], Sequence[Sequence[PersonalData]]]
 
 @dataclass(frozen=True, slots=True)
 class Recognizer:
-    """Finds personal data.
+    """Finds the personal data of some categories in what was said.
 
-    categories: only these. regions: the countries (ISO 3166) whose telephone numbers may stand without their country
-    code. find_more: asked as well, for what is not built in.
+    categories: those that are looked for. regions: the countries (ISO 3166) whose telephone numbers may stand without
+    their country code. find_more: finds what is not built in, if that is wanted.
     """
 
     categories: frozenset[PiiCategory] = BUILT_IN
@@ -61,7 +61,7 @@ class Recognizer:
     find_more: FindMore | None = None
 
     def find(self, said: Sequence[Said]) -> Sequence[Sequence[PersonalData]]:
-        """What is found in each utterance, in order, none of it overlapping."""
+        """Return the personal data in each utterance, in the order of its text and without overlaps."""
         found: list[list[PersonalData]] = [[] for _ in said]
         for passage in _passages(said):
             read = read_digits(passage)

@@ -26,7 +26,7 @@ _MAX_TRIES: Final = 10
 
 
 def find_phone_numbers(read: ReadText, regions: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Where in the text telephone numbers are.
+    """Yield where in a text telephone numbers are, as first character and the one behind the last.
 
     regions: the countries (ISO 3166, `US`) whose numbers may stand without their country code.
     """
@@ -42,7 +42,7 @@ def find_phone_numbers(read: ReadText, regions: Collection[str]) -> Iterator[tup
 
 
 def regions_of(numbers: Iterable[str | None]) -> Sequence[str]:
-    """The countries (ISO 3166) of these numbers in E.164; the United States where none says one."""
+    """Return the countries (ISO 3166) of numbers in E.164, each once; the United States where none tells any."""
     found: dict[str, None] = {}
     for number in numbers:
         with suppress(NumberParseException):

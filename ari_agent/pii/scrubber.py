@@ -44,7 +44,7 @@ class ScrubbedSpeech:
 
 
 class Scrubber:
-    """Replaces what a recognizer finds."""
+    """Replaces the personal data that a recognizer finds by the name of its category, such as `[credit_card]`."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer

@@ -66,7 +66,10 @@ _NUMBER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something was said. place: of the utterance in the sequence; start, end: in its characters."""
+    """Where something was said.
+
+    place: of the utterance among all of them. start, end: its first character there, and the one behind the last.
+    """
 
     place: int
     start: int
@@ -74,7 +77,10 @@ class Source:
 
 
 class ReadText:
-    """A text with digits in figures, and where each part of it was said. text: what to look into."""
+    """A text in which spoken digits are figures, and that knows where each part of it was said.
+
+    text: complete after `close`.
+    """
 
     def __init__(self) -> None:
         self.text = ""
@@ -84,25 +90,28 @@ class ReadText:
         self._length = 0
 
     def add(self, text: str, source: Source | None, *, one_by_one: bool) -> None:
-        """Append what was said there. one_by_one: each character stands for itself, and not for the whole of it."""
+        """Append a piece of text, and where it was said; None: nowhere.
+
+        one_by_one: each character stands for one that was said, and not the piece as a whole for all of it.
+        """
         self._pieces.append(text)
         self._starts.append(self._length)
         self._said.append((source, one_by_one))
         self._length += len(text)
 
     def close(self) -> ReadText:
-        """Make `text` of all that was added."""
+        """Join all that was added to `text`, and return this object."""
         self.text = "".join(self._pieces)
         self._pieces.clear()
         return self
 
     def begins(self, offset: int) -> bool:
-        """Whether a word or a number that was said begins there, or the text ends: where a number may be cut."""
+        """Return whether a number may be cut before this character: a word or number begins there, or all ends."""
         at = bisect_left(self._starts, offset)
         return offset == self._length or (at < len(self._starts) and self._starts[at] == offset)
 
     def spans(self, start: int, end: int) -> Iterator[Source]:
-        """Where the characters from `start` to `end` were said: one span for each utterance that has some of them."""
+        """Yield where the characters from `start` to before `end` were said, one place for each utterance."""
         found: dict[int, Source] = {}
         for at in range(bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)):
             source, one_by_one = self._said[at]

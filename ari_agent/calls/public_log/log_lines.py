@@ -48,7 +48,7 @@ from ari_agent.contract.sip_timeline import SipEvent
 
 
 class Line(NamedTuple):
-    """How a line is made. read: returns the facts and the content of what has happened."""
+    """How the line of an event is made. read: returns the facts and the content of what has happened."""
 
     event: LogEvent
     read: Callable[[Any], tuple[Mapping[str, object], object]] = lambda _: ({}, None)

@@ -61,7 +61,7 @@ class Redaction:
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Look for these secrets, too, as they are, in JSON text and in URLs."""
+        """Look for these secrets as well from now on: as they are, as JSON text writes them, and as URLs do."""
         new = {spelt for secret in secrets for spelt in _spellings(secret) if len(spelt) >= SHORTEST_SECRET}
         if new <= self._secrets:
             return

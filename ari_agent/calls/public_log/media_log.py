@@ -18,7 +18,10 @@ LEVELS: Final = frozenset({"caller_dbfs", "agent_dbfs", "queued_ms"})
 
 
 async def log_media(log: PublicLog, media: MediaHalf, *, each_s: float = 1.0) -> None:
-    """Write until cancelled; what has not been written then is written last. each_s: between two looks, in seconds."""
+    """Write the counters of a call's media until cancelled, and once more then.
+
+    each_s: how often the agent's messages with audio are counted, in seconds; every tenth time a line is written.
+    """
     before = MediaStats()
     audio = _AudioMessages(log, media)
     try:

@@ -44,12 +44,13 @@ Write = Callable[[bytes], None]
 
 
 class PublicLog:
-    """The public log of one call.
+    """The public log of one call: holds back its lines until `open`, then writes each at once.
 
-    start: makes the file and returns what writes to it; asked once, by `open`. clock: seconds, monotonic. redaction:
-    knows the secrets of this call. url: returns the link to the log; its argument says whether that expires. is_on:
-    False is a log of which nothing is kept, whatever is added. keeps_content: see the module; None until `open`.
-    messages: how many messages that are not audio have been `received` from the agent and `sent` to it.
+    start: makes the file and returns what writes to it; asked once, by `open`. clock: returns seconds that never run
+    backwards. redaction: takes the secrets of this call out of every line. url: returns the link to the log; its
+    argument says whether that expires. is_on: False for a log of which nothing is kept, whatever is added.
+    keeps_content: see the module; None until `open`. messages: how many messages that are not audio have been
+    `received` from the agent and `sent` to it.
     """
 
     def __init__(
@@ -75,7 +76,11 @@ class PublicLog:
         self._left_out: Counter[str] = Counter()
 
     def add(self, event: LogEvent, content: object = None, /, **facts: object) -> None:
-        """Write a line; facts that are None, and those that the event does not have, are left out. Never raises."""
+        """Add a line about an event that happens now. Never raises.
+
+        content: what was said or sent, which some calls do not keep. facts: of the event, as log_events.py lists them;
+        those that are None, and those that are not listed, are left out.
+        """
         if not self.is_on:
             return
         ms = max(0, round((self._clock() - self._began_s) * 1000))
@@ -87,13 +92,14 @@ class PublicLog:
             self._left_out[event] += 1
 
     def url(self, *, expires: bool) -> str | None:
-        """Return the link to the log, which is good from `open` on; None where nothing is kept."""
+        """Return the link to the log, which works from `open` on; None where no log is kept."""
         return self._url(expires) if self._url and self.is_on else None
 
     def takes(self, event: LogEvent, size_bytes: int = 0) -> bool:
-        """Return whether there is room for one more line of this second; counts the line that is left out if not.
+        """Return whether one more line may be written in this second; if not, the line counts as left out.
 
-        To be asked before a line is made of what strangers send as fast as they can. size_bytes: what there is to read.
+        To be asked before a line is made of what strangers send as fast as they can. size_bytes: of what would have to
+        be read to make the line.
         """
         if not self.is_on:
             return False
@@ -109,7 +115,10 @@ class PublicLog:
         return False
 
     def open(self, *, keeps_content: bool) -> None:
-        """Write what has waited, and from now on every line at once. Another call of this changes nothing."""
+        """Write the lines that were held back, and from now on each at once. A second time changes nothing.
+
+        keeps_content: whether lines hold what was said and sent, or only how long it was.
+        """
         if self._write or not self.is_on:
             return
         self._write, self.keeps_content = self._start(), keeps_content
@@ -124,7 +133,10 @@ class PublicLog:
             self.add("content_withdrawn")
 
     def close(self, why: str | None = None) -> None:
-        """Write the last line, which counts what was left out; nothing is written after it. why: it ends early."""
+        """Write the last line, which counts the lines that were left out, and nothing after it.
+
+        why: the log ends before the last of the call was told; None: it is complete.
+        """
         if self._write:
             self.add("log_ended", lines=self._lines, left_out=dict(self._left_out) or None, why=why)
         self.is_on, self._write = False, None

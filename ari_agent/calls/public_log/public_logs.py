@@ -41,17 +41,17 @@ class _Open:
     why: str | None = None
 
     def end(self, why: str | None = None) -> None:
-        """Let it end; once more changes nothing."""
+        """Let the log end now. why: it ends before call_analyzed was delivered. A second time changes nothing."""
         if not self.may_end.is_set():
             self.why = why
             self.may_end.set()
 
 
 class PublicLogs:
-    """Opens and ends the logs of calls.
+    """Opens the public log of each call, and ends it when nothing more of the call can come.
 
-    artefacts: where they are written; None where no logs are kept. now_ms: milliseconds since the epoch. clock:
-    seconds, monotonic. secrets: of the settings, never to be told. linger_s: see LINGER_S.
+    artefacts: where logs are written; None where none are kept. now_ms: returns milliseconds since 1970. clock: returns
+    seconds that never run backwards. secrets: of the settings, which no log may tell. linger_s: see LINGER_S.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PublicLogs:
         self._lingering: dict[str, asyncio.Task[None]] = {}
 
     def new(self, call_id: str) -> PublicLog:
-        """Return the log of a call that begins. Its file is made when the call gets a record."""
+        """Return the log of a call that begins; its file is made by PublicLog.open, once the call has a record."""
         artefacts = self._artefacts
         if artefacts is None:
             return NO_LOG
@@ -86,7 +86,7 @@ class PublicLogs:
         return log
 
     def webhook_tried(self, tried: DeliveryAttempt) -> None:
-        """Write what became of an attempt to deliver a webhook, if the log of its call is open still."""
+        """Write into the log of its call, if that is still open, what became of an attempt to deliver a webhook."""
         entry = self._open.get(tried.call_id)
         if entry is None:
             return
@@ -102,7 +102,10 @@ class PublicLogs:
             entry.end()
 
     def call_ended(self, call_id: str, *, awaits_analysis: bool) -> None:
-        """End the log of a call that is over, once call_analyzed is delivered. awaits_analysis: there will be one."""
+        """End the log of a call that is over, at the latest `linger_s` seconds from now.
+
+        awaits_analysis: whether a call_analyzed is still to come, with whose delivery the log ends.
+        """
         entry = self._open.get(call_id)
         if entry is None or call_id in self._lingering:
             return
@@ -114,7 +117,7 @@ class PublicLogs:
         self._lingering[call_id] = asyncio.create_task(self._end(call_id, entry), name=f"public log of {call_id}")
 
     async def close(self) -> None:
-        """End all logs now, because the controller stops."""
+        """End all logs that are open, because the controller stops, and wait until their files are complete."""
         for call_id, entry in tuple(self._open.items()):
             entry.end("the controller has stopped")
             self.call_ended(call_id, awaits_analysis=False)

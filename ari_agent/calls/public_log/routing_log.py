@@ -15,17 +15,21 @@ from ari_agent.routing.stasis_arguments import StasisArguments
 
 
 class RoutingLog:
-    """The lines of one inbound call's routing."""
+    """Writes the lines of one inbound call's routing into its public log."""
 
     def __init__(self, log: PublicLog) -> None:
         self._log = log
 
     def number(self, candidates: Sequence[str], number: PhoneNumber | None) -> None:
-        """Tell what may have been dialled, and which stored number that is; None: none of them."""
+        """Write what may have been dialled, the likeliest first, and which stored number it is; None: it is none."""
         self._log.add("number", candidates=list(candidates), number=number.phone_number if number else None)
 
     def draw(self, number: PhoneNumber, dice: float, drawn: AgentChoice | None, *, is_sticky: bool) -> None:
-        """Tell which of a number's agents was drawn. is_sticky: the caller decides the draw (`agent_draw=caller`)."""
+        """Write which of a number's agents was drawn, and with which weights.
+
+        dice: the draw, in [0, 1). drawn: None: there was none to draw. is_sticky: the caller's number decides the
+        draw (`agent_draw=caller`), and not chance.
+        """
         agents = number.inbound_agents or ()
         self._log.add(
             "draw",
@@ -37,11 +41,14 @@ class RoutingLog:
         )
 
     def asked(self, url: str, question: InboundWebhookRequest) -> None:
-        """Tell what the inbound webhook is asked."""
+        """Write what the inbound webhook is asked. url: of the webhook, of which secrets are not told."""
         self._log.add("inbound_webhook_asked", question.as_json(), url=shown_url(url))
 
     def attempt(self, number: int, came: ReadAnswer | str) -> None:
-        """Tell what an attempt to ask has brought: an answer, or why there is none."""
+        """Write what an attempt to ask the webhook has brought: its answer, or in words why there is none.
+
+        number: of the attempt, from 1.
+        """
         if isinstance(came, str):
             self._log.add("inbound_webhook_failed", came, attempt=number)
             return
@@ -49,11 +56,11 @@ class RoutingLog:
         self._log.add("inbound_webhook_answered", answer, attempt=number, ignored=len(came.left_out) or None)
 
     def ignored(self, why: str) -> None:
-        """Tell what of the webhook's answer this call cannot have."""
+        """Write what of the webhook's answer this call cannot have, and why."""
         self._log.add("fault", why, level="warning", what="something of the inbound webhook's answer cannot be had")
 
     def connected(self, decision: Connect, own: AgentChoice | None, stasis: StasisArguments) -> None:
-        """Tell which agent takes the call, and by which rule. own: the agent where the webhook names none."""
+        """Write which agent takes the call, and by which rule. own: the agent if the webhook had named none."""
         if decision.agent != own:
             rule = "the inbound webhook's override_agent_id or override_agent_version"
         else:
@@ -61,7 +68,7 @@ class RoutingLog:
         self._routed(rule, decision.agent.agent_id, decision.agent.version)
 
     def registered(self, agent_id: str, version: int) -> None:
-        """Tell that the call was registered over the API, with this agent."""
+        """Write that the call was registered over the API beforehand, for this agent."""
         self._routed("the registered call that was dialled by its id", agent_id, version)
 
     def _routed(self, rule: str, agent_id: str, version: int | str | None) -> None:
