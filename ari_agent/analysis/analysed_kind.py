@@ -43,7 +43,7 @@ class AnalysedKind(ABC, Generic[StoredT, WishesT, RecordT]):
         if stored is None:
             return Concluded(Outcome.GONE)
         reading = await self._read(self._record(stored), self._own_wishes(stored), deadline_ms)
-        record = await self._store_first(subject_id, reading)
+        record = await self._store_first(stored, reading)
         if record is None:
             return Concluded(Outcome.GONE)
         now_ms = self._now_ms()
@@ -69,7 +69,7 @@ class AnalysedKind(ABC, Generic[StoredT, WishesT, RecordT]):
         reading = await self._read(record, await self._latest_wishes(stored), deadline_ms)
         if reading.report.failure:
             raise AnalysisFailed(subject_id, reading.report.failure)
-        again = await self._store_again(subject_id, reading)
+        again = await self._store_again(stored, reading)
         if again is None:
             raise self._unknown(subject_id)
         return again
@@ -104,12 +104,18 @@ class AnalysedKind(ABC, Generic[StoredT, WishesT, RecordT]):
         """Return what a model is asked."""
 
     @abstractmethod
-    async def _store_first(self, subject_id: str, reading: Reading) -> RecordT | None:
-        """Store what was found, with its webhook; None: it waits for nothing, or is deleted. Raises: StoreError."""
+    async def _store_first(self, read: StoredT, reading: Reading) -> RecordT | None:
+        """Store what was found, with its webhook, and return the record; None: it waits for nothing, or is deleted.
+
+        read: the conversation as it was when it was read; it may have changed since.
+
+        Raises:
+            StoreError: it is not stored.
+        """
 
     @abstractmethod
-    async def _store_again(self, subject_id: str, reading: Reading) -> RecordT | None:
-        """Store what was found at a later reading, without a webhook; None: it is deleted. Raises: StoreError."""
+    async def _store_again(self, read: StoredT, reading: Reading) -> RecordT | None:
+        """Store what a later reading has found, as `_store_first` does, but without a webhook; None: it is deleted."""
 
     @abstractmethod
     def _unknown(self, subject_id: str) -> CallError:

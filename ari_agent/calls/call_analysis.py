@@ -68,7 +68,7 @@ class CallAnalyses(AnalysedKind[StoredCall, AnalysisPlan | None, Call]):
     def _is_worth_reading(self, record: Call) -> bool:
         return is_worth_reading(record)
 
-    async def _store_first(self, subject_id: str, reading: Reading) -> Call | None:
+    async def _store_first(self, read: StoredCall, reading: Reading) -> Call | None:
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
             analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
             url = self._account_webhook_url
@@ -78,14 +78,14 @@ class CallAnalyses(AnalysedKind[StoredCall, AnalysisPlan | None, Call]):
             record.analysed(analysis, report)
             return _fields(analysis, report, cost), record.owed
 
-        return await self._store.analyses.conclude_call(subject_id, conclude)
+        return await self._store.analyses.conclude_call(read.call.call_id, conclude)
 
-    async def _store_again(self, subject_id: str, reading: Reading) -> Call | None:
+    async def _store_again(self, read: StoredCall, reading: Reading) -> Call | None:
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
             analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
             return _fields(analysis, report, cost_with_analysis(self._prices, now.call, report)), ()
 
-        return await self._store.analyses.conclude_call(subject_id, conclude, again=True)
+        return await self._store.analyses.conclude_call(read.call.call_id, conclude, again=True)
 
     def _unknown(self, subject_id: str) -> UnknownCall:
         return UnknownCall(subject_id)

@@ -56,20 +56,20 @@ class ChatAnalyses(AnalysedKind[StoredChat, AnyAgent | None, Chat]):
     def _is_worth_reading(self, record: Chat) -> bool:
         return is_worth_reading(record)
 
-    async def _store_first(self, subject_id: str, reading: Reading) -> Chat | None:
+    async def _store_first(self, read: StoredChat, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             record = ChatRecord(now.chat, agent=now.agent, account_webhook_url=self._account_webhook_url)
             record.analysed(*_result(now.chat, reading))
             return record.chat, record.owed
 
-        return await self._store.analyses.conclude_chat(subject_id, conclude)
+        return await self._store.analyses.conclude_chat(read.chat.chat_id, conclude)
 
-    async def _store_again(self, subject_id: str, reading: Reading) -> Chat | None:
+    async def _store_again(self, read: StoredChat, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             analysis, report = _result(now.chat, reading)
             return now.chat.model_copy(update={"chat_analysis": analysis, "analysis_report": report}), ()
 
-        return await self._store.analyses.conclude_chat(subject_id, conclude, again=True)
+        return await self._store.analyses.conclude_chat(read.chat.chat_id, conclude, again=True)
 
     def _unknown(self, subject_id: str) -> UnknownAsset:
         return UnknownAsset("chat", subject_id)
