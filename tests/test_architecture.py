@@ -302,6 +302,7 @@ WAITING: Final = (
     "calls.public_log.public_logs",
     "calls.orphan_sweep",
     "calls.outbound_call",
+    "calls.outright_ends",
     "calls.pending_answers",
     "calls.phone_call",
     "calls.quality_histograms",

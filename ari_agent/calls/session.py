@@ -31,8 +31,6 @@ from ari_agent.calls.call_requests import (
     AnsweredRequest,
     CallerGone,
     DtmfRequested,
-    ShuttingDown,
-    StopRequested,
     TransferRequested,
     UpdateRequested,
 )
@@ -40,12 +38,10 @@ from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     AgentReady,
-    CallerInactive,
     DtmfAsked,
     KeyForwarded,
     MediaSpec,
     MessagePassed,
-    NoAudioReceived,
     TranscriptTold,
     TransferAsked,
     TurnStep,
@@ -53,6 +49,7 @@ from ari_agent.calls.media.call_media import (
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.new_media_spec import new_media_spec
+from ari_agent.calls.outright_ends import OUTRIGHT_ENDS
 from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
 from ari_agent.calls.public_log.log_lines import note
 from ari_agent.calls.public_log.media_log import log_media
@@ -241,8 +238,8 @@ class CallSession(ABC):
         self._teardown = teardown
         self._advance(Ended(teardown.reason))
 
-    async def _caller_gone(self, _: CallerGone) -> None:
-        await self._end(Teardown(DisconnectionReason.USER_HANGUP))
+    async def _ended_outright(self, event: SessionEvent) -> None:
+        await self._end(OUTRIGHT_ENDS[type(event)](event))
 
     async def _agent_is_ready(self, _: AgentReady) -> None:
         self._agent_ready.set()
@@ -280,21 +277,6 @@ class CallSession(ABC):
             self._deferred_teardown = teardown
         else:
             await self._end(teardown)
-
-    async def _no_audio_received(self, _: NoAudioReceived) -> None:
-        await self._end(Teardown(DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, continues_in_dialplan=True))
-
-    async def _caller_inactive(self, _: CallerInactive) -> None:
-        await self._end(Teardown(DisconnectionReason.INACTIVITY, NORMAL_CLEARING))
-
-    async def _max_duration_reached(self, _: MaxDurationReached) -> None:
-        await self._end(Teardown(DisconnectionReason.MAX_DURATION_REACHED, NORMAL_CLEARING))
-
-    async def _stopped(self, event: StopRequested) -> None:
-        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, event.request.q850_cause))
-
-    async def _shutting_down(self, _: ShuttingDown) -> None:
-        await self._end(Teardown(DisconnectionReason.MANUAL_STOPPED, continues_in_dialplan=True, who="system"))
 
     # What the agent and the API ask for.
 
@@ -428,8 +410,8 @@ class CallSession(ABC):
         """Give back what the caller's side holds: the media half does not use it any more."""
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **dict.fromkeys(OUTRIGHT_ENDS, _ended_outright),
         Teardown: _end,
-        CallerGone: _caller_gone,
         AgentReady: _agent_is_ready,
         AgentFailed: _agent_failed,
         AgentHungUp: _agent_hung_up,
@@ -438,12 +420,7 @@ class CallSession(ABC):
         TranscriptTold: _transcript_told,
         KeyForwarded: _key_forwarded,
         TranscriptDue: _transcript_due,
-        CallerInactive: _caller_inactive,
-        NoAudioReceived: _no_audio_received,
-        StopRequested: _stopped,
         TransferRequested: _api_transfers,
         DtmfRequested: _api_sends_dtmf,
         UpdateRequested: _api_updates,
-        ShuttingDown: _shutting_down,
-        MaxDurationReached: _max_duration_reached,
     }

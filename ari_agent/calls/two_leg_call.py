@@ -164,7 +164,7 @@ class TwoLegCall(PhoneCall):
         if self.state is CallState.BRIDGED:
             await super()._end(Teardown(None, goes_on_without_us=True))
         else:
-            await super()._shutting_down(event)
+            await self._ended_outright(event)
 
     @property
     def _is_being_transferred(self) -> bool:
