@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import aiohttp
 from tenacity import RetryCallState
 
 from ari_agent.endpoint import Endpoint, may_pass, reason, refuses_key
 
+Body: TypeAlias = bytes | aiohttp.FormData | None
+"""What a request holds: JSON as bytes, a form, or nothing."""
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _REASON_BYTES: Final = 64 * 1024
 """How much of the body of an error is read; one of more bytes is no reason that anybody wrote."""
@@ -45,33 +47,26 @@ def failure_of(state: RetryCallState) -> RequestFailed:
 class ProviderApi:
     """The API of a provider, and the key to it.
 
-    key: "" for a server that asks for none. key_setting: the setting that holds it, for whoever has to mend it. The
-    session that a request is sent by belongs to the caller, and carries the key already.
+    key: "" for a server that asks for none. key_setting: the setting that holds it, for whoever has to mend it.
+    session: returns what requests are sent by, which is the caller's, and carries the key already.
     """
 
     endpoint: Endpoint
     key: str = field(repr=False)
     key_setting: str
+    session: Callable[[], aiohttp.ClientSession] = field(repr=False)
 
-    async def request(
-        self,
-        http: aiohttp.ClientSession,
-        method: str,
-        path: str,
-        body: bytes | aiohttp.FormData | None = None,
-        *,
-        timeout_s: float,
-    ) -> bytes:
+    async def request(self, method: str, path: str, body: Body = None, *, timeout_s: float) -> bytes:
         """Send a request and return the body of its answer, which has the status 200 and at most MAX_ANSWER_BYTES.
 
-        method: GET or POST. path: of the endpoint's resource, with a slash in front. body: bytes are JSON; None for
-        none. timeout_s: from the look-up of the host's name to the last byte of the answer.
+        method: GET or POST. path: of the endpoint's resource, with a slash in front. timeout_s: from the look-up of the
+        host's name to the last byte of the answer.
 
         Raises:
             RequestFailed: no connection, no end in time, another status, or more bytes than that.
         """
         answer = bytearray()
-        async with self.answer(http, method, path, body, timeout_s=timeout_s) as response:
+        async with self.answer(method, path, body, timeout_s=timeout_s) as response:
             async for chunk in response.content.iter_any():
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
@@ -81,13 +76,7 @@ class ProviderApi:
 
     @asynccontextmanager
     async def answer(
-        self,
-        http: aiohttp.ClientSession,
-        method: str,
-        path: str,
-        body: bytes | aiohttp.FormData | None = None,
-        *,
-        timeout_s: float,
+        self, method: str, path: str, body: Body = None, *, timeout_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, see `request`, and give its answer with the status 200, to be read as far as one wants.
 
@@ -98,7 +87,7 @@ class ProviderApi:
         """
         host = self.endpoint.host
         try:
-            async with http.request(
+            async with self.session().request(
                 method,
                 self.endpoint.url(path),
                 data=body,

@@ -108,7 +108,7 @@ class ChatCompletions:
     def __init__(self, settings: ModelSettings, *, now_ms: Callable[[], int], dice: Callable[[], float]) -> None:
         self._settings = settings
         endpoint = Endpoint.of(settings.url, setting="ARI_AGENT_ANALYSIS_URL")
-        self._api = ProviderApi(endpoint, settings.api_key, "ARI_AGENT_ANALYSIS_API_KEY")
+        self._api = ProviderApi(endpoint, settings.api_key, "ARI_AGENT_ANALYSIS_API_KEY", self._session)
         if endpoint.is_of("openai.com") and not settings.api_key:
             raise ConfigurationError("ARI_AGENT_ANALYSIS_API_KEY: not set; analysis by OpenAI needs a key")
         self._now_ms = now_ms
@@ -180,7 +180,7 @@ class ChatCompletions:
         tally.asked(model)
         timeout_s = self._settings.request_timeout_s
         try:
-            answer = await self._api.request(self._session(), "POST", "/chat/completions", body, timeout_s=timeout_s)
+            answer = await self._api.request("POST", "/chat/completions", body, timeout_s=timeout_s)
         except RequestFailed as failure:
             if failure.may_pass and self._wanted_pause_s(failure) > LONGEST_RETRY_AFTER_S:
                 why = f"{failure}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s"

@@ -81,7 +81,7 @@ class OpenAiRecognizer(NetworkRecognizer):
         endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
         provider = Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
         super().__init__(endpoint, provider)
-        self._api = ProviderApi(endpoint, provider.key, provider.key_setting)
+        self._api = ProviderApi(endpoint, provider.key, provider.key_setting, self._session)
         self._settings = settings
         self.word_times = "whisper" in settings.model.lower()
         """Only Whispers tell them; off once a server has refused to."""
@@ -119,9 +119,7 @@ class OpenAiRecognizer(NetworkRecognizer):
         verbose = self.word_times
         form, timeout_s = self._form(pcm, options, verbose=verbose), self._settings.request_timeout_s
         try:
-            return _transcription(
-                await self._api.request(self._session(), "POST", "/audio/transcriptions", form, timeout_s=timeout_s)
-            )
+            return _transcription(await self._api.request("POST", "/audio/transcriptions", form, timeout_s=timeout_s))
         except RequestFailed as failure:
             if not (verbose and failure.status in _REQUEST_REFUSED):
                 raise
