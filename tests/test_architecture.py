@@ -436,9 +436,9 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "analysis": frozenset({"analysis", "endpoint", "provider_api", "timed_wait", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "timed_wait", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
-    "artefacts": frozenset({"artefacts", "contract", "errors"}),
+    "artefacts": frozenset({"artefacts", "timed_wait", "contract", "errors"}),
     "pii": frozenset({"pii", "contract", "errors"}),
-    "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
+    "agents": frozenset({"agents", "name_resolver", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset(
         {"speech", "endpoint", "provider_api", "timed_wait", "media.audio", "media.resampler", "contract", "errors"}

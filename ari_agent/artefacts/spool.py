@@ -25,6 +25,7 @@ from typing import BinaryIO, Final, TypeVar
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.errors import ArtefactError, ConfigurationError
+from ari_agent.timed_wait import is_set_within
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -180,9 +181,7 @@ class Spool:
         """Move complete files into the store until cancelled. A store that takes none is asked again, see RETRY_S."""
         failures = 0
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else None):
-                    await self._wake.wait()
+            await is_set_within(self._wake, RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else None)
             self._wake.clear()
             # Whoever cancels this does not stop a move half way: `close` waits for it.
             moving = self._move_under_way = asyncio.create_task(self._move_all())
