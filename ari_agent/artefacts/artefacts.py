@@ -64,10 +64,9 @@ class Artefacts:
     def urls(
         self, names: Iterable[ArtefactName], fields: Mapping[str, str], *, expires: bool, now_ms: int
     ) -> dict[str, str]:
-        """Return the links to artefacts, by the fields of a call object that hold them.
+        """Return the links to artefacts under the fields of a call object that hold them.
 
-        fields: the name of the field, by the file name of the artefact; what is in no field is left out. expires:
-        whether the links are good for a time alone, which begins at now_ms, in milliseconds since 1970.
+        fields: the name of the field, by the file name of the artefact; one that is in no field is left out.
         """
         return {
             fields[name.file]: self.links.url(name, expires=expires, now_ms=now_ms)

@@ -32,10 +32,7 @@ _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def find_cards(read: ReadText) -> Iterator[tuple[int, int]]:
-    """Yield where in a text card numbers are, as first character and the one behind the last.
-
-    Two that touch are told apart as far as their lengths and check digits allow.
-    """
+    """Where in the text card numbers are. Two that touch are told apart as far as their lengths and checks allow."""
     for run in _RUN.finditer(read.text):
         yield from _in_run(read, run.start(), run.group())
 

@@ -46,11 +46,10 @@ Write = Callable[[bytes], None]
 class PublicLog:
     """The public log of one call: holds back its lines until `open`, then writes each at once.
 
-    start: makes the file and returns what writes to it; asked once, by `open`. clock: returns seconds that never run
-    backwards. redaction: takes the secrets of this call out of every line. url: returns the link to the log; its
-    argument says whether that expires. is_on: False for a log of which nothing is kept, whatever is added.
-    keeps_content: see the module; None until `open`. messages: how many messages that are not audio have been
-    `received` from the agent and `sent` to it.
+    start: makes the file and returns what writes to it; asked once, by `open`. clock: seconds, monotonic. redaction:
+    knows the secrets of this call. url: returns the link to the log; its argument says whether that expires. is_on:
+    False is a log of which nothing is kept, whatever is added. keeps_content: see the module; None until `open`.
+    messages: how many messages that are not audio have been `received` from the agent and `sent` to it.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class PublicLog:
             self._left_out[event] += 1
 
     def url(self, *, expires: bool) -> str | None:
-        """Return the link to the log, which works from `open` on; None where no log is kept."""
+        """Return the link to the log, which is good from `open` on; None where nothing is kept."""
         return self._url(expires) if self._url and self.is_on else None
 
     def takes(self, event: LogEvent, size_bytes: int = 0) -> bool:
