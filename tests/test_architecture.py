@@ -276,6 +276,7 @@ WAITING: Final = (
     "calls.call_retention",
     "calls.call_files",
     "calls.call_requests",
+    "calls.caller_hold",
     "calls.caller_identity",
     "calls.caller_leg",
     "calls.transfer.caller_transfer",

@@ -27,10 +27,11 @@ from ari_agent.asterisk.header_reader import SipHeaders
 from ari_agent.asterisk.names import media_channel_id
 from ari_agent.calls.call_requests import CallerGone, EventsMissed
 from ari_agent.calls.caller_gone import said_bye, teardown_of
+from ari_agent.calls.caller_hold import CallerHold
 from ari_agent.calls.caller_identity import CallerIdentity, identify_caller
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.digits import Digits
-from ari_agent.calls.hold import Hold, HoldReason
+from ari_agent.calls.hold import HoldReason
 from ari_agent.calls.key_presses import KeyPresses
 from ari_agent.calls.media.call_media import AudioAgain, AudioFromElsewhere, AudioStopped, MediaSpec, NoAudioReceived
 from ari_agent.calls.media.commands import ControlFailed, KeyPressed
@@ -72,7 +73,7 @@ class PhoneCall(CallSession):
         self._agent_of_call: Agent | None = None
         self._transferee: CallerIdentity | None = None
         self._digits = Digits(self._leg.send_dtmf)
-        self._hold = Hold()
+        self._hold = CallerHold(self._leg, self._command, self._log)
         self._keys = KeyPresses()
         self._signs_of_life = SignsOfLife()
         self._transfers = Transfers(self, self._log)
@@ -154,7 +155,7 @@ class PhoneCall(CallSession):
         self._log.public.add("caller_replaced")
         self._log.learn(channel_id=channel_id)
         self._leg.replace_channel(channel_id)
-        self._caller_returns(HoldReason.PHONE)  # of the phone that has left
+        self._hold.end(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
 
     async def _handle_refers(self) -> None:
@@ -192,26 +193,17 @@ class PhoneCall(CallSession):
 
     async def _held(self, _: ChannelHold) -> None:
         self._signs_of_life.caller_acted()
-        self._caller_leaves(HoldReason.PHONE)
+        self._hold.begin(HoldReason.PHONE)
 
     async def _unheld(self, _: ChannelUnhold) -> None:
         self._signs_of_life.caller_acted()
-        self._caller_returns(HoldReason.PHONE)
+        self._hold.end(HoldReason.PHONE)
 
     async def _events_missed(self, _: EventsMissed) -> None:
-        """Ask Asterisk whether the caller's phone holds the call; where it cannot tell, all stays as it is."""
-        held = await self._leg.is_held()
-        if held is not None and held != self._hold.by_phone:
-            self._log.warning(
-                "the caller's phone %s the call: an event was missed", "holds" if held else "no longer holds"
-            )
-            (self._caller_leaves if held else self._caller_returns)(HoldReason.PHONE)
+        await self._hold.events_missed()
 
     async def _audio_again(self, _: AudioAgain) -> None:
-        """End the hold, unless Asterisk knows that the phone holds the call: then it is the phone's own music."""
-        if self._hold.by_phone and not await self._leg.is_held():
-            self._log.warning("the caller's audio comes again: the hold is over, an event was missed")
-            self._caller_returns(HoldReason.PHONE)
+        await self._hold.audio_again()
 
     async def _audio_from_elsewhere(self, event: AudioFromElsewhere) -> None:
         self._log.warning(
@@ -234,14 +226,6 @@ class PhoneCall(CallSession):
             self._log.warning("audio has stopped: %s", fault)
             reason = DisconnectionReason.ERROR_NO_AUDIO_RECEIVED
             await self._end(Teardown(reason, q850_cause(reason), why=fault))
-
-    def _caller_leaves(self, reason: HoldReason) -> None:
-        if command := self._hold.begin(reason):
-            self._command(command)
-
-    def _caller_returns(self, reason: HoldReason) -> None:
-        if command := self._hold.end(reason):
-            self._command(command)
 
     # What the agent and the API ask for.
 
@@ -317,7 +301,7 @@ class PhoneCall(CallSession):
         self._digits.clear()
         await self._leg.leave_for_refer(variables)
         self._advance(TransferBegun())
-        self._caller_leaves(HoldReason.TRANSFER)
+        self._hold.begin(HoldReason.TRANSFER)
         if self._record:
             self._record.transfer_started(request)
             await self._save()
@@ -362,7 +346,7 @@ class PhoneCall(CallSession):
         except AsteriskError as error:
             await self._not_joined(error)
             return
-        self._caller_returns(HoldReason.TRANSFER)
+        self._hold.end(HoldReason.TRANSFER)
 
     async def _not_joined(self, error: AsteriskError) -> None:
         """End the call of a caller who is back from a transfer, and cannot be brought together with the agent."""

@@ -80,7 +80,7 @@ class ReferableCall(TwoLegCall):
         self.on_new_caller(leg.channel_id)
         self.has_channel = True
         self._go_on_with(leg.channel_id, replaced_channel_id=phone_id)
-        self._caller_returns(HoldReason.TRANSFER)
+        self._hold.end(HoldReason.TRANSFER)
         self.run_beside(self._part_from(phone_id))
         if self._record:
             self._record.transferee(number=destination, name="")
@@ -98,7 +98,7 @@ class ReferableCall(TwoLegCall):
     def caller_is_away(self) -> None:
         """Have the agent hear silence. See ReplacingCall."""
         self.has_channel = False
-        self._caller_leaves(HoldReason.TRANSFER)
+        self._hold.begin(HoldReason.TRANSFER)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         """Hang up a target that has become the caller, because there is no dialplan behind its channel.

@@ -263,7 +263,7 @@ class TwoLegCall(PhoneCall):
         """Go to CONSULTING. See ConsultingCall."""
         self._digits.clear()
         self._advance(TargetDialled())
-        self._caller_leaves(HoldReason.TRANSFER)
+        self._hold.begin(HoldReason.TRANSFER)
         if self._record:
             self._record.transfer_started(request)
             self.run_beside(self._save())
@@ -279,7 +279,7 @@ class TwoLegCall(PhoneCall):
         except AsteriskError as error:
             await self._not_joined(error)
             return
-        self._caller_returns(HoldReason.TRANSFER)
+        self._hold.end(HoldReason.TRANSFER)
 
     async def left_alone(self, destination: str) -> None:
         """Go to BRIDGED. See ConsultingCall."""

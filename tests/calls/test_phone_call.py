@@ -53,7 +53,7 @@ class AnsweredCall(TwoLegCall):
     def leave(self, state: CallState) -> None:
         """Have the caller be away in a transfer, or wait."""
         self.state = state
-        self._caller_leaves(HoldReason.TRANSFER)
+        self._hold.begin(HoldReason.TRANSFER)
 
 
 def cannot_join(noted: Noted) -> tuple[int, Any] | None:
