@@ -101,7 +101,7 @@ class ProviderApi:
         except TimeoutError:
             raise RequestFailed(f"{host} gave no answer within {timeout_s:g} s", may_pass=True) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise RequestFailed(f"{host}: the connection failed: {type(error).__name__}", may_pass=True) from None
+            raise RequestFailed(f"the connection to {host} failed: {type(error).__name__}", may_pass=True) from None
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> RequestFailed:
         status, host = response.status, self.endpoint.host

@@ -42,7 +42,7 @@ async def test_an_answer_comes_back_as_it_is_up_to_a_size(server: ModelServer, h
 @pytest.mark.parametrize(
     ("says", "told", "passes"),
     [
-        (Says(drop=True), "127.0.0.1: the connection failed: ServerDisconnectedError", True),
+        (Says(drop=True), "the connection to 127.0.0.1 failed: ServerDisconnectedError", True),
         (Says(status=500), "127.0.0.1 answered 500: not now", True),
         (Says(status=418, body=b'{"error": {"message": "no s3cret"}}'), "127.0.0.1 answered 418: no ***", False),
         (Says(status=404, body=b"<html>"), "127.0.0.1 answered 404", False),
