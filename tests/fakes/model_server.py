@@ -36,6 +36,7 @@ class Says:
 class ModelServer:
     """Made by `model_server`. says: the next answers, in order; then it always says what is in `always`.
 
+    about: in place of both, the answers to a request in which these words stand, the last of them again and again.
     formats: the response formats that it takes. models: those it has; None: any. key: that it wants; None: none.
     """
 
@@ -43,6 +44,7 @@ class ModelServer:
         self.url = ""
         self.says: deque[Says] = deque()
         self.always: Says = Says(TRUTH)
+        self.about: dict[str, deque[Says]] = {}
         self.formats: tuple[str, ...] = FORMATS
         self.models: tuple[str, ...] | None = None
         self.key: str | None = None
@@ -80,7 +82,7 @@ class ModelServer:
         self._news.set()
         if complaint := self._complaint(body):
             return complaint
-        says = self.says.popleft() if self.says else self.always
+        says = self._next(self.prompts[-1])
         await asyncio.sleep(says.delay_s)
         if says.drop:
             assert request.transport
@@ -104,6 +106,12 @@ class ModelServer:
                 "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
             }
         )
+
+    def _next(self, prompt: str) -> Says:
+        for words, answers in self.about.items():
+            if words in prompt:
+                return answers.popleft() if len(answers) > 1 else answers[0]
+        return self.says.popleft() if self.says else self.always
 
     def _complaint(self, body: dict[str, Any]) -> web.Response | None:
         if self.models is not None and body["model"] not in self.models:
