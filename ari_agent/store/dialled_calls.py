@@ -2,7 +2,7 @@
 
 Counted are the records of calls themselves, so that nothing is lost when the process dies, and all controllers on one
 database count together: see `call_index.dialled`, which writes what is summed here. A call that is deleted goes on to
-count until its day is over, by rows that do not lead back to it: else whoever may delete calls could dial without limit.
+count until its day is over, by rows that do not lead back to it: else whoever may delete calls could dial on and on.
 """
 
 from __future__ import annotations

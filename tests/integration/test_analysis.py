@@ -123,17 +123,17 @@ def spoken(text: str) -> dict[str, Any]:
 async def analysed(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Analysed]:
     """All cases at once, so that they wait for their servers together."""
     async with model_server() as models, model_server() as elsewhere:
-        settings = {
-            "ANALYSIS_MODEL": "small",
-            "ANALYSIS_URL": models.url,
-            "ANALYSIS_TIMEOUT_S": "1.5",
-            "ANALYSIS_ATTEMPTS": "2",
-            "ANALYSIS_CONCURRENCY": "100",
-            "PRICES": json.dumps({"models": {"small": MODEL}}),
-        }
         models.always = Says(WHOLE)
         models.about = {f"case {name}.": deque(case.says) for name, case in cases(elsewhere.url).items()}
-        async with staged(tmp_path_factory.mktemp("analysed"), **settings) as stage:
+        async with staged(
+            tmp_path_factory.mktemp("analysed"),
+            ANALYSIS_MODEL="small",
+            ANALYSIS_URL=models.url,
+            ANALYSIS_TIMEOUT_S="1.5",
+            ANALYSIS_ATTEMPTS="2",
+            ANALYSIS_CONCURRENCY="100",
+            PRICES=json.dumps({"models": {"small": MODEL}}),
+        ) as stage:
 
             async def analyzed(name: str) -> dict[str, Any]:
                 call_id = await ended_call(stage, spoken(f"case {name}."))
