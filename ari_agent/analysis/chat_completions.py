@@ -22,7 +22,6 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from ari_agent.analysis.prompt import Message
 from ari_agent.contract.analysis_report import AnalysisUsage
 from ari_agent.contract.parsing.json_text import MalformedJson, compact_json, parse_json
-from ari_agent.contract.parsing.model import SAFE_INTEGER
 from ari_agent.contract.parsing.retry_after import parse_retry_after
 from ari_agent.endpoint import Endpoint, http_session, may_pass, reason, refuses_key
 from ari_agent.errors import ConfigurationError
@@ -36,6 +35,8 @@ LONGEST_PAUSE_S: Final = 20.0
 LONGEST_RETRY_AFTER_S: Final = 600.0
 """A server that wants to be left alone for longer than this is not asked again."""
 _JITTER: Final = 0.2
+_MOST_TOKENS: Final = 10_000_000
+"""What a server counts beyond that, for one request, is none of it: costs and their limits depend on the count."""
 
 Schema = Mapping[str, Any]
 _FORMATS: Final[Sequence[Callable[[Schema], dict[str, Any]]]] = (
@@ -134,6 +135,23 @@ class ChatCompletions:
             log.warning("the analysis server does not know the model %r: %s is asked", wanted, self._settings.model)
         return await self._ask_model(messages, schema, self._settings.model, tally)
 
+    async def models(self) -> Sequence[str] | None:
+        """Return the names of the models that the server has (GET {url}/models); None where it does not tell.
+
+        Raises:
+            CompletionFailed: it is out of reach, refuses the key, or fails.
+        """
+        status, body, _ = await self._answer("GET", "/models")
+        if refuses_key(status) or may_pass(status):
+            raise self._refusal(status, body, "")
+        try:
+            answer = parse_json(body) if status == 200 else None
+        except MalformedJson:
+            return None
+        listed = answer.get("data") if isinstance(answer, dict) else None
+        named = [each.get("id") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        return [name for name in named if isinstance(name, str)] or None
+
     async def _ask_model(self, messages: Sequence[Message], schema: Schema, model: str, tally: Tally) -> str:
         refusal: _FormatRefused | None = None
         for place in range(self._first_format.get(model, 0), len(_FORMATS)):
@@ -164,24 +182,28 @@ class ChatCompletions:
 
     async def _request(self, body: bytes, model: str, tally: Tally) -> str:
         tally.asked(model)
+        status, answer, retry_after = await self._answer("POST", "/chat/completions", body)
+        if status != 200:
+            raise self._refusal(status, answer, retry_after)
+        return _text(answer, tally)
+
+    async def _answer(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
+        """Return status, body and Retry-After of the server's answer to one request."""
         timeout_s = self._settings.request_timeout_s
         try:
-            async with self._session().post(
-                self._endpoint.url("/chat/completions"),
+            async with self._session().request(
+                method,
+                self._endpoint.url(path),
                 data=body,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json"} if body else None,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
                 allow_redirects=False,
             ) as response:
-                answer = await _bounded(response)
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
+                return response.status, await _bounded(response), response.headers.get("Retry-After", "")
         except TimeoutError:
             raise _Passing(f"{self._endpoint.host} gave no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise _Passing(f"the connection to {self._endpoint.host} failed: {type(error).__name__}") from None
-        if status != 200:
-            raise self._refusal(status, answer, retry_after)
-        return _text(answer, tally)
 
     def _refusal(self, status: int, body: bytes, retry_after: str) -> CompletionFailed:
         host = self._endpoint.host
@@ -253,7 +275,7 @@ def _text(body: bytes, tally: Tally) -> str:
 
 def _tokens(usage: object, name: str) -> int:
     count = usage.get(name) if isinstance(usage, dict) else None
-    known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= SAFE_INTEGER // 1000
+    known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS
     return count if known and isinstance(count, int) else 0
 
 

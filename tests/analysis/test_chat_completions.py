@@ -152,7 +152,7 @@ async def test_a_model_that_the_server_has_not_gives_way_to_the_set_up_one(
 
 
 @pytest.mark.parametrize(
-    "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": True}, {"prompt_tokens": 10**30}, {"x": 1}]
+    "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": True}, {"prompt_tokens": 10_000_001}, {"x": 1}]
 )
 def test_what_a_server_does_not_count_counts_nothing(usage: object) -> None:
     tally = Tally()
@@ -177,3 +177,23 @@ async def test_what_cannot_work_is_told_at_the_start(settings: ModelSettings, wh
 )
 def test_pauses_grow_and_vary_up_to_a_limit(failed: int, drawn: float, pause_s: float) -> None:
     assert grown_pause_s(0.5, failed, drawn) == pytest.approx(pause_s)
+
+
+@pytest.mark.parametrize(
+    ("listing", "names"),
+    [
+        (b'{"data": [{"id": "small"}, {"id": 5}, {}, null]}', ["small"]),
+        (b'{"data": []}', None),
+        (b'{"data": "small"}', None),
+        (b"[]", None),
+        (b"<html>", None),
+    ],
+)
+async def test_what_a_server_tells_of_its_models_is_read_as_far_as_it_can_be(
+    models: ModelServer, completions: MakeCompletions, listing: bytes, names: list[str] | None
+) -> None:
+    models.listing = listing
+    assert await completions().models() == names
+    models.listing = b" " * (1024 * 1024 + 1)
+    with pytest.raises(CompletionFailed, match="more than 1048576 bytes"):
+        await completions().models()
