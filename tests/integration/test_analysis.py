@@ -216,7 +216,9 @@ async def test_an_analysis_is_repeated_twice_at_once_and_never_of_a_call_that_go
     assert {told["call_analysis"]["call_summary"] for _, told in both} == {"Answer 0.", "Answer 1."}
     record = await stage.controller.call(call_id)
     assert record["call_analysis"]["call_summary"] in {"Answer 0.", "Answer 1."}
-    assert [each["cost"] for each in record["call_cost"]["product_costs"]] == [ASKED_CENTS] * 3
+    assert [(each["product"], each["cost"]) for each in record["call_cost"]["product_costs"]] == [
+        ("small", 3 * ASKED_CENTS)
+    ]
     models.about["Again, please."] = deque([Says(WHOLE, delay_s=0.5)])
     before = len(models.asked)
     late = asyncio.create_task(rerun(call_id))
