@@ -62,7 +62,7 @@ async def listed_models(model: ModelSettings, *, timeout_s: float) -> Sequence[s
 
     Raises:
         ConfigurationError: the model cannot be used as set.
-        CompletionFailed: the server is out of reach, refuses the key, or fails.
+        CompletionFailed: the server is out of reach, refuses the key, or is none of models.
     """
     patience = replace(model, request_timeout_s=timeout_s)
     completions = ChatCompletions(patience, now_ms=now_ms, dice=random.SystemRandom().random)

@@ -139,13 +139,13 @@ class ChatCompletions:
         """Return the names of the models that the server has (GET {url}/models); None where it does not tell.
 
         Raises:
-            CompletionFailed: it is out of reach, refuses the key, or fails.
+            CompletionFailed: it is out of reach, refuses the key, or is no such server.
         """
         status, body, _ = await self._answer("GET", "/models")
-        if refuses_key(status) or may_pass(status):
+        if status != 200:
             raise self._refusal(status, body, "")
         try:
-            answer = parse_json(body) if status == 200 else None
+            answer = parse_json(body)
         except MalformedJson:
             return None
         listed = answer.get("data") if isinstance(answer, dict) else None
@@ -216,7 +216,9 @@ class ChatCompletions:
             if pause_s > LONGEST_RETRY_AFTER_S or math.isinf(pause_s):
                 return CompletionFailed(f"{told}, and wants to be left alone for more than {LONGEST_RETRY_AFTER_S:g} s")
             return _Passing(told, pause_s)
-        kinds = {404: _UnknownModel, 400: _FormatRefused, 422: _FormatRefused}
+        if status == 404:
+            return _UnknownModel(f"{told}: it has no such model, or ARI_AGENT_ANALYSIS_URL does not end with its /v1")
+        kinds = {400: _FormatRefused, 422: _FormatRefused}
         return kinds.get(status, CompletionFailed)(told)
 
     def _session(self) -> aiohttp.ClientSession:

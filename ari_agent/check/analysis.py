@@ -23,7 +23,7 @@ async def check_analysis(around: Surroundings) -> list[Finding]:
     except (CompletionFailed, ConfigurationError) as error:
         return warning(
             f"no model will analyse calls: {one_line(str(error))}",
-            "check ARI_AGENT_ANALYSIS_URL, which ends with /v1, and ARI_AGENT_ANALYSIS_API_KEY",
+            "check ARI_AGENT_ANALYSIS_URL, up to and including /v1, and ARI_AGENT_ANALYSIS_API_KEY",
         )
     if names is None:
         return ok(f"the server of the model {model} answers, and does not tell which models it has")

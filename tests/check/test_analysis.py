@@ -32,7 +32,11 @@ async def found(models: ModelServer | None = None, **settings: Any) -> Finding:
     [
         (("small", "large"), Status.OK, "the server of the model small has it"),
         (("small:latest",), Status.OK, "the server of the model small has it"),
-        (None, Status.OK, "answers, and does not tell which models it has"),
+        (
+            None,
+            Status.WARNING,
+            "answered 404: no such page: it has no such model, or ARI_AGENT_ANALYSIS_URL does",
+        ),
         ((), Status.OK, "answers, and does not tell which models it has"),
         (
             ("large", "no\x1b[31m"),
