@@ -122,6 +122,6 @@ def overload(load: float, cores: int) -> str | None:
     if load <= cores:
         return None
     return (
-        f"This machine has too much to do: in the last minute {load:.1f} programs at a time wanted its {cores} cores, and "
-        "audio is late then. Try again when it has less to do."
+        f"This machine has too much to do: {load:.1f} programs at a time wanted one of its cores ({cores}) in the last "
+        "minute, and audio is late then. Try again when it has less to do."
     )
