@@ -5,7 +5,8 @@ the answer is asked for in three ways, the strictest first: a JSON Schema (`json
 nothing. A server that answers 400 or 422 to one is asked in the next way, and from then on in the one that it took.
 
 What may pass, a refused connection, no answer in time, 408, 429 and 5xx, is tried again after a growing pause, or when
-the server's Retry-After says. A model that the server does not know (404) gives way to the one of the settings.
+the server's Retry-After says. A model that the server does not know gives way to the one of the settings: the answer is
+404 (OpenAI, Ollama, vLLM), or 400 in whatever form it is asked (LiteLLM, "Invalid model name").
 """
 
 from __future__ import annotations
@@ -129,10 +130,10 @@ class ChatCompletions:
         wanted = model or self._settings.model
         try:
             return await self._ask_model(messages, schema, wanted, tally)
-        except _UnknownModel:
+        except (_UnknownModel, _FormatRefused) as error:
             if wanted == self._settings.model:
                 raise
-            log.warning("the analysis server does not know the model %r: %s is asked", wanted, self._settings.model)
+            log.warning("the model %r is not to be had, and %s is asked: %s", wanted, self._settings.model, error)
         return await self._ask_model(messages, schema, self._settings.model, tally)
 
     async def models(self) -> Sequence[str] | None:

@@ -151,6 +151,16 @@ async def test_a_model_that_the_server_has_not_gives_way_to_the_set_up_one(
         await ask(completions(model="none"))
 
 
+async def test_a_model_that_is_refused_in_every_form_gives_way_too(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    models.models, models.unknown = ("small",), 400
+    assert await ask(completions(), model="gpt-9") == TRUTH
+    assert [body["model"] for body in models.asked] == ["gpt-9", "gpt-9", "gpt-9", "small"]
+    with pytest.raises(CompletionFailed, match="400: The model `none` does not exist"):
+        await ask(completions(model="none"))
+
+
 @pytest.mark.parametrize(
     "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": True}, {"prompt_tokens": 10_000_001}, {"x": 1}]
 )

@@ -37,8 +37,8 @@ class ModelServer:
     """Made by `model_server`. says: the next answers, in order; then it always says what is in `always`.
 
     about: in place of both, the answers to a request in which these words stand, the last of them again and again.
-    formats: the response formats that it takes. models: those it has; None: any, and it does not list them. listing: in
-    place of that list. key: that it wants; None: none.
+    formats: the response formats that it takes. models: those it has; None: any, and it does not list them. unknown:
+    the status of its answer about others. listing: in place of that list. key: that it wants; None: none.
     """
 
     def __init__(self) -> None:
@@ -48,6 +48,7 @@ class ModelServer:
         self.about: dict[str, deque[Says]] = {}
         self.formats: tuple[str, ...] = FORMATS
         self.models: tuple[str, ...] | None = None
+        self.unknown = 404
         self.listing: bytes | None = None
         self.key: str | None = None
         self.asked: list[dict[str, Any]] = []
@@ -133,7 +134,7 @@ class ModelServer:
 
     def _complaint(self, body: dict[str, Any]) -> web.Response | None:
         if self.models is not None and body["model"] not in self.models:
-            return _error(404, f"The model `{body['model']}` does not exist")
+            return _error(self.unknown, f"The model `{body['model']}` does not exist")
         if body.get("stream"):
             return _error(400, "Streaming is not supported")
         wanted = body.get("response_format", {"type": "text"})
