@@ -74,16 +74,25 @@ class CompletionFailed(Exception):
 
 
 class Tally:
-    """Counts what the requests of one analysis use, and keeps the model that was asked last."""
+    """Counts what the requests of one analysis use, and keeps the model that was asked last, and its last failure.
+
+    model: None while none was asked. trouble: why a request is tried again; None where none was.
+    """
 
     def __init__(self) -> None:
         self.model: str | None = None
+        self.trouble: str | None = None
         self._requests = self._prompt_tokens = self._completion_tokens = 0
 
     def asked(self, model: str) -> None:
         """Count a request that is sent."""
         self.model = model
         self._requests += 1
+
+    def failed(self, why: str) -> None:
+        """Take note of a request that is tried again in a while."""
+        self.trouble = why
+        log.info("the model is asked again: %s", why)
 
     def answered(self, usage: object) -> None:
         """Count the tokens of an answer, as far as its `usage` tells them."""
@@ -171,7 +180,7 @@ class ChatCompletions:
             stop=stop_after_attempt(self._settings.attempts),
             retry=retry_if_exception_type(_Passing),
             wait=self._pause_s,
-            before_sleep=lambda state: log.info("the model is asked again: %s", _trouble(state)),
+            before_sleep=lambda state: tally.failed(str(_trouble(state))),
             reraise=True,
         )
         text: str = await retrying(self._request, body, model, tally)
