@@ -67,6 +67,16 @@ async def test_what_a_server_refuses_in_every_form_is_told_in_its_words(
     assert len(models.asked) == 3
 
 
+async def test_an_answer_in_parts_is_read_without_the_thoughts(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "text": "Hm."}
+    halves = [{"type": "text", "text": text} for text in ('{"a":', ' "b"}')]
+    body = json.dumps({"choices": [{"message": {"content": [thought, *halves, {"type": "text", "text": 5}, None]}}]})
+    models.always = Says(body=body.encode())
+    assert await ask(completions()) == {"a": "b"}
+
+
 @pytest.mark.parametrize("trouble", [Says(status=429), Says(status=503), Says(drop=True), Says(body=b"<html>")])
 async def test_what_may_pass_is_tried_again(models: ModelServer, completions: MakeCompletions, trouble: Says) -> None:
     models.says.extend([trouble, trouble])
@@ -84,6 +94,7 @@ async def test_what_may_pass_is_tried_again(models: ModelServer, completions: Ma
         (Says(body=b"[]"), "no JSON object"),
         (Says(body=b'{"choices": []}'), "no text at choices"),
         (Says(body=b'{"choices": [{"message": {"content": null}}]}'), "no text at choices"),
+        (Says(body=b'{"choices": [{"message": {"content": [5, {"type": "thinking"}]}}]}'), "no text at choices"),
     ],
 )
 async def test_after_its_attempts_a_request_has_failed(
