@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from ari_agent.analysis.analyst import Analyst
 from ari_agent.analysis.chat_completions import ChatCompletions, ModelSettings
 from ari_agent.analysis.runner import AnalysisRunner
 from ari_agent.calls.call_analysis import CallAnalyses
 from ari_agent.chats.chat_analysis import ChatAnalyses
+from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
@@ -52,6 +53,23 @@ def analysis_settings(settings: Settings) -> AnalysisSettings:
         wait_s=settings.analysis_wait_s,
         prices=settings.prices,
     )
+
+
+async def listed_models(model: ModelSettings, *, timeout_s: float) -> Sequence[str] | None:
+    """Return the names of the models that the server of this one has; None where it does not tell.
+
+    timeout_s: how long it has for that, in seconds.
+
+    Raises:
+        ConfigurationError: the model cannot be used as set.
+        CompletionFailed: the server is out of reach, refuses the key, or is none of models.
+    """
+    patience = replace(model, request_timeout_s=timeout_s)
+    completions = ChatCompletions(patience, now_ms=now_ms, dice=random.SystemRandom().random)
+    try:
+        return await completions.models()
+    finally:
+        await completions.close()
 
 
 class ConversationAnalyses:

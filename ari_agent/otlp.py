@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.trace import Step, Trace, trace_id
 from ari_agent.errors import ConfigurationError
 
@@ -26,6 +29,9 @@ log = logging.getLogger(__name__)
 _STOP_S: Final = 2.0
 """How long the stop of the controller waits for what is queued."""
 _NS_PER_MS: Final = 1_000_000
+_ENDPOINT, _TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+_STATUS: Final = re.compile(r"code: (\d{3})")
+"""Finds the collector's answer in what the SDK logs of a batch that was refused."""
 
 
 class OtlpTraces:
@@ -42,9 +48,8 @@ class OtlpTraces:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult  # noqa: PLC0415
         except ImportError as error:
             raise ConfigurationError(f"ARI_AGENT_TRACES needs `pip install ari-agent[traces]`: {error}") from None
-        for name in ("opentelemetry.exporter", "opentelemetry.sdk"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # each batch again; ours says it once
-        report = _Report()
+        logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)  # each batch again; ours says it once
+        self._report = report = _Report(_collector_url())
 
         class ToldOnce(SpanExporter):
             """Passes batches on, and reports when that begins to fail, and when it works again."""
@@ -66,6 +71,7 @@ class OtlpTraces:
             unnamed = str(named.attributes["service.name"]).startswith("unknown_service")
             self._resource = named.merge(Resource({"service.name": "ari-agent"})) if unnamed else named
         except ValueError as error:
+            report.close()
             raise ConfigurationError(f"a variable of OpenTelemetry (OTEL_...) is wrong: {error}") from None
 
     def __call__(self, step: Step) -> None:
@@ -109,6 +115,8 @@ class OtlpTraces:
                 await done.wait()
         except TimeoutError:
             log.info("the last traces were not sent in time")
+        finally:
+            self._report.close()
 
 
 @asynccontextmanager
@@ -126,17 +134,56 @@ async def started_traces(*, is_on: bool) -> AsyncIterator[Trace | None]:
             await traces.stop()
 
 
-class _Report:
-    """Logs the first failure of a row, and its end."""
+def _collector_url() -> str:
+    """Return where traces are sent, as a log may show it.
 
-    def __init__(self) -> None:
+    Raises:
+        ConfigurationError: it is no URL, of which the SDK says nothing.
+    """
+    name = _TRACES_ENDPOINT if os.environ.get(_TRACES_ENDPOINT) else _ENDPOINT
+    given = os.environ.get(name) or "http://localhost:4318"
+    shown = shown_url(given)
+    if not shown.startswith(("http://", "https://")):
+        raise ConfigurationError(f"{name} must be a URL like http://127.0.0.1:4318, where OTLP is taken over HTTP")
+    return shown if name == _TRACES_ENDPOINT else f"{shown.rstrip('/')}/v1/traces"
+
+
+class _Report(logging.Handler):
+    """Logs the first failure of a row, and its end.
+
+    It reads the log of the SDK's exporter, which nobody else sees: a collector's own words may hold the key that it was
+    sent, so that only its status is told.
+    """
+
+    def __init__(self, collector_url: str) -> None:
+        super().__init__()
+        self._collector_url = collector_url
         self._fails = False
+        self._status: str | None = None
+        self._exporter_log = logging.getLogger("opentelemetry.exporter")
+        self._exporter_log.setLevel(logging.ERROR)
+        self._exporter_log.propagate = False
+        self._exporter_log.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take the status out of a line about a batch that was refused."""
+        found = _STATUS.search(record.getMessage())
+        self._status = found[1] if found else None
+
+    def close(self) -> None:
+        """Read the log no more. A thread that is left over is not heard either."""
+        self._exporter_log.removeHandler(self)
+        self._exporter_log.setLevel(logging.CRITICAL)
+        self._exporter_log.propagate = True
+        super().close()
 
     def exported(self, succeeded: bool) -> None:
+        """Take note of how a batch fared."""
         if succeeded is not self._fails:
             return
         self._fails = not succeeded
         if succeeded:
             log.info("traces are sent again")
         else:
-            log.warning("traces cannot be sent, and are dropped: see OTEL_EXPORTER_OTLP_ENDPOINT and the collector")
+            answer = f"answered {self._status}" if self._status else "gave no answer"
+            log.warning("traces cannot be sent, and are dropped: %s %s; see %s", self._collector_url, answer, _ENDPOINT)

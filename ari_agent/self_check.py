@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.machine import is_serving
@@ -15,9 +17,12 @@ from ari_agent.check.runner import WHOLE_S, run_checks
 from ari_agent.check.surroundings import Surroundings, look_into_database
 from ari_agent.check.table import CHECKS
 from ari_agent.config import SERVICE_ENVIRONMENT, Settings
+from ari_agent.conversation_analyses import analysis_settings, listed_models
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
 from ari_agent.services import started_speech
+
+_ANSWER_S: Final = 3.0
 
 
 async def check(settings: Settings, *, config_file: Path | None = None, deep: bool = False) -> list[Entry]:
@@ -38,6 +43,7 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         password=settings.ari_password.get_secret_value(),
         app=settings.app,
     )
+    model = analysis_settings(settings).model
     around = Surroundings(
         settings=settings,
         inspection=inspection,
@@ -48,6 +54,7 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         start_speech=lambda: _speech(settings),
         now_s=time.time,
         deep=deep,
+        list_models=partial(listed_models, model, timeout_s=_ANSWER_S) if model else None,
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
@@ -106,6 +108,15 @@ def read_dial_policy(value: object) -> DialPolicy:
         raise ValueError(f"{example}: {explain(error, given, root='the policy')}") from None
 
 
+def _once_each(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
+    """Refuse a JSON object that has a key twice, as TOML does: of a list of prices, nobody would miss the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice[:60]!a} is there twice in one object")
+    return found
+
+
 def read_prices(value: object) -> PriceTable | None:
     """Read the price table from JSON, from a file of JSON or, if its name ends in .toml, TOML, or from a TOML table."""
     if isinstance(value, PriceTable):
@@ -116,12 +127,17 @@ def read_prices(value: object) -> PriceTable | None:
     try:
         if isinstance(value, str):
             is_json = value.lstrip().startswith("{")
-            text = value if is_json else Path(value).read_text(encoding="utf-8")
-            read = tomllib.loads if not is_json and value.endswith(".toml") else json.loads
-            given = read(text, parse_float=Decimal)
+            text = value if is_json else Path(value).read_text(encoding="utf-8-sig")  # Windows writes a mark before it
+            if not is_json and value.endswith(".toml"):
+                given = tomllib.loads(text, parse_float=Decimal)
+            else:
+                given = json.loads(text, parse_float=Decimal, object_pairs_hook=_once_each)
         return PriceTable.model_validate(given)
     except OSError as error:
-        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {error.strerror}") from None
+        path = str(Path(str(value)).absolute())
+        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: {path[:200]!a}: {error.strerror}") from None
+    except RecursionError:
+        raise ValueError(f"{_PRICES_EXAMPLE}, or a file of it: it is nested too deeply") from None
     except ValidationError as error:
         raise ValueError(f"{_PRICES_EXAMPLE}: {explain(error, given, root='the price table')}") from None
     except ValueError as error:

@@ -96,9 +96,10 @@ def test_the_price_table_is_json_a_file_or_a_table_in_toml(tmp_path: Path, monke
     as_json = '{"telephony": [{"prefix": "+1", "cents_per_minute": 0.1}]}'
     as_toml = '[[telephony]]\nprefix = "+1"\ncents_per_minute = 0.1\n'
     (tmp_path / "prices.json").write_text(as_json)
+    (tmp_path / "windows.json").write_text(as_json, encoding="utf-8-sig")
     (tmp_path / "prices.toml").write_text(as_toml)
     assert load().prices is None
-    for value in (as_json, "prices.json", str(tmp_path / "prices.toml")):
+    for value in (as_json, "prices.json", "windows.json", str(tmp_path / "prices.toml")):
         monkeypatch.setenv("ARI_AGENT_PRICES", value)
         assert load().prices == table
     monkeypatch.setenv("ARI_AGENT_PRICES", "")
@@ -137,7 +138,9 @@ def test_a_wrong_price_file_is_told(given: str | bytes, tmp_path: Path, monkeypa
         ("DIAL_POLICY", '{"countries": ["usa"]}', "countries.0.: must have at most 2 characters"),
         ("DIAL_POLICY", '{"calls_per_day": -1}', "calls_per_day: must be greater than or equal to 0"),
         ("DIAL_POLICY", '{"cost_per_day_cents": 5}', "what calls cost is not known: set ARI_AGENT_PRICES"),
-        ("PRICES", "prices.json", "or a file of it: No such file or directory"),
+        ("PRICES", "prices.json", "or a file of it: '/[^ ]*/prices.json': No such file or directory"),
+        ("PRICES", '{"telephony": [], "telephony": []}', "'telephony' is there twice in one object"),
+        ("PRICES", '{"a":' * 5_000, "it is nested too deeply"),
         ("PRICES", "{", "expected a price table such as"),
         ("PRICES", '{"telephony": [{"prefix": "1"}]}', "telephony.0..prefix: must match"),
         ("PRICES", '{"telephone": []}', "the price table: has no telephone; its keys are telephony"),

@@ -107,3 +107,41 @@ async def test_where_the_extra_is_missing_the_error_says_how_to_get_it(monkeypat
     with pytest.raises(ConfigurationError, match=r"pip install ari-agent\[traces\]"):
         async with started_traces(is_on=True):
             pass
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "127.0.0.1:4318", "somebody:secret@collector:4318", "grpc://collector:4317"]
+)
+async def test_a_collector_whose_address_is_no_url_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a URL like http://") as refused:
+        async with started_traces(is_on=True):
+            pass
+    assert "secret" not in str(refused.value)
+
+
+async def test_the_log_says_what_a_collector_answered_and_none_of_its_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Collector(refusals=1, refusal="no such key: k-secret") as collector:
+        url = collector.url.replace("http://", "http://somebody:secret@")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{url}/")
+        async with started_traces(is_on=True) as trace:
+            assert trace
+            trace(ROOT)
+    assert f"dropped: {collector.url}/v1/traces answered 400; see OTEL_EXPORTER_OTLP_ENDPOINT" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_collector_that_is_away_gave_no_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://127.0.0.1:{unused_tcp_port}/here")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    async with started_traces(is_on=True) as trace:
+        assert trace
+        trace(ROOT)
+    assert f"http://127.0.0.1:{unused_tcp_port}/here gave no answer" in caplog.text

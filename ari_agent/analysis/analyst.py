@@ -105,7 +105,7 @@ class Analyst:
             async with asyncio.timeout(left_s), self._room:
                 await self._ask(matter, read, answers, tally)
         except TimeoutError:
-            failure = f"the model has not answered within the {left_s:.0f} s that were left"
+            failure = _late(left_s, tally)
         except CompletionFailed as error:
             failure = str(error)
         except Exception:  # whatever it is, what is known must be told all the same
@@ -125,6 +125,16 @@ class Analyst:
             asked = corrected(asked, text, problems)
             text = await self._completions.ask(asked, schema, model=matter.model, tally=tally)
             answers[0] = answers[0].completed_by(read_answer(text, matter.questions))
+
+
+def _late(left_s: float, tally: Tally) -> str:
+    if tally.model is None:
+        return (
+            f"other analyses took all of the {left_s:.0f} s that were left for this one: ask for more at the same time "
+            "by ARI_AGENT_ANALYSIS_CONCURRENCY, or wait longer by ARI_AGENT_ANALYSIS_WAIT_S"
+        )
+    why = f": {tally.trouble}" if tally.trouble else ""
+    return f"the model has not answered within the {left_s:.0f} s that were left{why}"
 
 
 def _reading(

@@ -5,7 +5,8 @@ the answer is asked for in three ways, the strictest first: a JSON Schema (`json
 nothing. A server that answers 400 or 422 to one is asked in the next way, and from then on in the one that it took.
 
 What may pass, a refused connection, no answer in time, 408, 429 and 5xx, is tried again after a growing pause, or when
-the server's Retry-After says. A model that the server does not know (404) gives way to the one of the settings.
+the server's Retry-After says. A model that the server does not know gives way to the one of the settings: the answer is
+404 (OpenAI, Ollama, vLLM), or 400 in whatever form it is asked (LiteLLM, "Invalid model name").
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from ari_agent.analysis.prompt import Message
 from ari_agent.contract.analysis_report import AnalysisUsage
 from ari_agent.contract.parsing.json_text import MalformedJson, compact_json, parse_json
-from ari_agent.contract.parsing.model import SAFE_INTEGER
 from ari_agent.contract.parsing.retry_after import parse_retry_after
 from ari_agent.endpoint import Endpoint, http_session
 from ari_agent.errors import ConfigurationError
@@ -35,6 +35,8 @@ LONGEST_PAUSE_S: Final = 20.0
 LONGEST_RETRY_AFTER_S: Final = 600.0
 """A server that wants to be left alone for longer than this is not asked again."""
 _JITTER: Final = 0.2
+_MOST_TOKENS: Final = 10_000_000
+"""What a server counts beyond that, for one request, is none of it: costs and their limits depend on the count."""
 
 Schema = Mapping[str, Any]
 _FORMATS: Final[Sequence[Callable[[Schema], dict[str, Any]]]] = (
@@ -73,16 +75,25 @@ class CompletionFailed(Exception):
 
 
 class Tally:
-    """Counts what the requests of one analysis use, and keeps the model that was asked last."""
+    """Counts what the requests of one analysis use, and keeps the model that was asked last, and its last failure.
+
+    model: None while none was asked. trouble: why a request is tried again; None where none was.
+    """
 
     def __init__(self) -> None:
         self.model: str | None = None
+        self.trouble: str | None = None
         self._requests = self._prompt_tokens = self._completion_tokens = 0
 
     def asked(self, model: str) -> None:
         """Count a request that is sent."""
         self.model = model
         self._requests += 1
+
+    def failed(self, why: str) -> None:
+        """Take note of a request that is tried again in a while."""
+        self.trouble = why
+        log.info("the model is asked again: %s", why)
 
     def answered(self, usage: object) -> None:
         """Count the tokens of an answer, as far as its `usage` tells them."""
@@ -131,16 +142,34 @@ class ChatCompletions:
         try:
             return await self._ask_model_or_own(messages, schema, wanted, tally)
         except RequestFailed as failure:
-            raise CompletionFailed(str(failure)) from None
+            raise _told(failure) from None
+
+    async def models(self) -> Sequence[str] | None:
+        """Return the names of the models that the server has (GET {url}/models); None where it does not tell.
+
+        Raises:
+            CompletionFailed: it is out of reach, refuses the key, or is no such server.
+        """
+        try:
+            body = await self._api.request("GET", "/models", timeout_s=self._settings.request_timeout_s)
+        except RequestFailed as failure:
+            raise _told(failure) from None
+        try:
+            answer = parse_json(body)
+        except MalformedJson:
+            return None
+        listed = answer.get("data") if isinstance(answer, dict) else None
+        named = [each.get("id") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        return [name for name in named if isinstance(name, str)] or None
 
     async def _ask_model_or_own(self, messages: Sequence[Message], schema: Schema, wanted: str, tally: Tally) -> str:
         own = self._settings.model
         try:
             return await self._ask_model(messages, schema, wanted, tally)
         except RequestFailed as failure:
-            if failure.status != _UNKNOWN_MODEL or wanted == own:
+            if failure.status not in {_UNKNOWN_MODEL, *_FORM_REFUSED} or wanted == own:
                 raise
-        log.warning("the analysis server does not know the model %r: %s is asked", wanted, own)
+            log.warning("the model %r is not to be had, and %s is asked: %s", wanted, own, failure)
         return await self._ask_model(messages, schema, own, tally)
 
     async def _ask_model(self, messages: Sequence[Message], schema: Schema, model: str, tally: Tally) -> str:
@@ -163,7 +192,7 @@ class ChatCompletions:
             stop=stop_after_attempt(self._settings.attempts),
             retry=retry_if_exception(is_passing),
             wait=self._pause_s,
-            before_sleep=lambda state: log.info("the model is asked again: %s", failure_of(state)),
+            before_sleep=lambda state: tally.failed(str(failure_of(state))),
             reraise=True,
         )
         text: str = await retrying(self._request, body, model, tally)
@@ -203,6 +232,13 @@ def grown_pause_s(first_s: float, failed: int, drawn: float) -> float:
     return min(first_s * 2.0 ** (failed - 1), LONGEST_PAUSE_S) * (1 - _JITTER + 2 * _JITTER * drawn)
 
 
+def _told(failure: RequestFailed) -> CompletionFailed:
+    """Return what is told of a request that has failed for good."""
+    is_unknown = failure.status == _UNKNOWN_MODEL
+    hint = ": it has no such model, or ARI_AGENT_ANALYSIS_URL does not end with its /v1" if is_unknown else ""
+    return CompletionFailed(f"{failure}{hint}")
+
+
 def _text(body: bytes, tally: Tally) -> str:
     """Return the text of an answer, and count its tokens. What is no answer at all may be one the next time."""
     try:
@@ -223,5 +259,5 @@ def _text(body: bytes, tally: Tally) -> str:
 
 def _tokens(usage: object, name: str) -> int:
     count = usage.get(name) if isinstance(usage, dict) else None
-    known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= SAFE_INTEGER // 1000
+    known = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS
     return count if known and isinstance(count, int) else 0

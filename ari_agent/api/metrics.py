@@ -107,7 +107,10 @@ async def _about_the_outbox(dependencies: ApiDependencies) -> Iterable[Sample]:
 
 
 class _Collector(Collector):
-    """Return the samples in families, as the text format groups them, and whole families as they are."""
+    """Return the samples in families, as the text format groups them, and whole families.
+
+    Of these, the times at which they were made (`_created`) are left out: they are metrics of their own to Prometheus.
+    """
 
     def __init__(self, samples: Iterable[Measured]) -> None:
         self._samples = samples
@@ -116,6 +119,7 @@ class _Collector(Collector):
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for sample in self._samples:
             if isinstance(sample, Metric):
+                sample.samples = [each for each in sample.samples if not each.name.endswith("_created")]
                 yield sample
                 continue
             family = families.get(sample.name)

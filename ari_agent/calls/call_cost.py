@@ -75,8 +75,15 @@ def call_cost(
 
 
 def with_product(cost: CallCost, product: ProductCost) -> CallCost:
-    """Return the cost of a call with one more product, such as the model that has analysed it."""
-    return _summed((*cost.product_costs, product), seconds=int(cost.total_duration_seconds))
+    """Return the cost of a call with one more product, such as the model that has analysed it.
+
+    What the product has cost before is added, so that a call that is analysed again and again has it once.
+    """
+    others = [each for each in cost.product_costs if each.product != product.product]
+    before = (Decimal(str(each.cost)) for each in cost.product_costs if each.product == product.product)
+    total = float(sum(before, Decimal(str(product.cost))))
+    added = product.model_copy(update={"cost": total})
+    return _summed((*others, added), seconds=int(cost.total_duration_seconds))
 
 
 def model_cost(prices: PriceTable | None, model: str, *, input_tokens: int, output_tokens: int) -> ProductCost | None:

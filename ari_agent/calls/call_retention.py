@@ -100,6 +100,7 @@ class CallRetention:
         if now_ms >= self._orphans_due_ms:
             forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
             self._orphans_due_ms = now_ms + DAY_MS
+        await self._store.dialled.forget_deleted(now_ms)
         if any(forgotten.values()):
             log.info("old calls forgotten", extra=forgotten)
 

@@ -71,7 +71,5 @@ class LatencyHistograms:
         return observe
 
     def collect(self) -> Iterator[Metric]:
-        """Return the histograms as they are now, without the times at which they were made."""
-        for metric in self._registry.collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
+        """Return the histograms as they are now."""
+        yield from self._registry.collect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,9 @@ from ari_agent.store.store import Store
 _PAGE = 500
 _MOST = 2000
 """Of agents, and of numbers: what is behind is not looked at, so that a check ends in time."""
+
+
+ListModels = Callable[[], Awaitable[Sequence[str] | None]]
 
 
 class CheckedSettings(Protocol):
@@ -70,6 +73,10 @@ class CheckedSettings(Protocol):
     def webhook_url(self) -> str | None:
         """The account's webhook."""
 
+    @property
+    def analysis_model(self) -> str:
+        """The model that analyses conversations; `""` for none."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
@@ -90,7 +97,9 @@ class Surroundings:
 
     stored: what the database holds. serving: a controller listens at ARI_AGENT_BIND already. secret_files: those that
     may hold passwords and keys.
-    start_speech: starts the providers of speech as `serve` does, and ends them. deep: ask agents for a websocket, too.
+    start_speech: starts the providers of speech as `serve` does, and ends them. list_models: returns the names of the
+    models that the server of `analysis_model` has, None where it does not tell, or raises CompletionFailed or
+    ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970.
     """
 
@@ -103,6 +112,7 @@ class Surroundings:
     start_speech: Callable[[], AbstractAsyncContextManager[object]]
     now_s: Callable[[], float]
     deep: bool = False
+    list_models: ListModels | None = None
 
 
 async def look_into_database(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ari_agent.check.analysis import check_analysis
 from ari_agent.check.artefacts import check_spool, check_store
 from ari_agent.check.asterisk import (
     check_application,
@@ -59,4 +60,5 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_SERVERS, "agent", check_agents, needs=("database",)),
     Check(_SERVERS, "webhook", check_webhooks, needs=("database",)),
     Check(_SERVERS, "speech", check_speech),
+    Check(_SERVERS, "analysis", check_analysis),
 )

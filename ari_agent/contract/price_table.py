@@ -154,6 +154,12 @@ class PriceTable(ClosedModel):
                         )
         return self
 
+    @model_validator(mode="after")
+    def _refuse_models_named_as_products(self) -> Self:
+        if taken := self.models.keys() & (type(self).model_fields.keys() - {"models"}):
+            raise ValueError(f"models has {min(taken)}, which is a product of its own in what a call costs")
+        return self
+
     def of_call(self, dialled: str | None, *, direction: Direction, ours: str) -> TelephonyPrice | None:
         """Return the price of a call; None where the table has none.
 

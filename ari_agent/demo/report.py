@@ -112,3 +112,16 @@ class Report:
             "seen": {name: self._verdict(name)[1] for name in self._wanted},
             "call": dict(call),
         }
+
+
+def overload(load: float, cores: int) -> str | None:
+    """Return what to do where the machine had more to do than it can, for which audio is late; None where it had not.
+
+    load: how many programs wanted a core on average, over a minute.
+    """
+    if load <= cores:
+        return None
+    return (
+        f"This machine has too much to do: {load:.1f} programs at a time wanted one of its cores ({cores}) in the last "
+        "minute, and audio is late then. Try again when it has less to do."
+    )

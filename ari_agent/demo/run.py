@@ -36,7 +36,7 @@ from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_
 from ari_agent.demo.local_speech import VOICE_ID
 from ari_agent.demo.ports import free_port
 from ari_agent.demo.receiver import Received, Receiver
-from ari_agent.demo.report import Report
+from ari_agent.demo.report import Report, overload
 from ari_agent.demo.scripted_call import OPERATOR_RATE_HZ, Participants, scripted_call
 from ari_agent.demo.second_phone import SecondPhone
 from ari_agent.demo.settings import DemoSettings, address_towards
@@ -152,6 +152,8 @@ async def _demonstrate(
         if not report.ok:
             for who, log in pbx.logs.items():
                 console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)
+            if remedy := overload(os.getloadavg()[0], len(os.sched_getaffinity(0))):
+                console.print(remedy, markup=False, highlight=False)
         if once:
             return
         console.print(_invitation(pbx, has_second_phone=second_phone is not None))

@@ -24,6 +24,7 @@ from ari_agent.store.call_index import attributes, columns, dialled, spent, tool
 from ari_agent.store.call_parts import KEYS, CallPart
 from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
 from ari_agent.store.database import Database, among, dump, insert_into
+from ari_agent.store.dialled_calls import outlive
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
 from ari_agent.store.record_rows import readable
@@ -200,11 +201,15 @@ class Calls:
         return call
 
     async def delete(self, call_id: str) -> bool:
-        """Delete the record and what was told about it; what is still to be told is told. False: no such call."""
+        """Delete the record and what was told about it; what is still to be told is told. False: no such call.
+
+        For limits of the dial policy it goes on to count until its day is over: see `dialled_calls`.
+        """
         return await self._database.write(lambda connection: self._drop(connection, call_id))
 
     def _drop(self, connection: Connection, call_id: str) -> bool:
         self._outbox.forget(connection, call_id)
+        outlive(connection, call_id, now_ms=self._now_ms())
         for table in (call_attributes, call_tool_calls, registrations):
             connection.execute(delete(table).where(table.c.call_id == call_id))
         # The batch goes on counting its task, of which only that is left.

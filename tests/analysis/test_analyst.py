@@ -122,3 +122,27 @@ async def test_so_many_at_once_and_no_more(models: ModelServer, completions: Mak
     analyst = Analyst(completions(), at_once=2, most_characters=1_000, now_ms=now_ms)
     await asyncio.gather(*(analyst.analyse(a_matter(), deadline_ms=now_ms() + 60_000) for _ in range(6)))
     assert models.most_at_once == 2 and len(models.asked) == 6
+
+
+async def test_a_server_that_wants_more_time_than_is_left_is_named_in_the_failure(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    models.always = Says(status=429, headers={"Retry-After": "300"})
+    found = await analyse(completions, a_matter(), left_ms=500)
+    failure = found.report.failure or ""
+    assert failure.startswith("the model has not answered within the ")
+    assert failure.endswith(" that were left: 127.0.0.1 answered 429: not now")
+
+
+async def test_an_analysis_that_others_leave_no_room_for_says_so(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    models.always = Says(TRUTH, delay_s=3600)
+    analyst = Analyst(completions(), at_once=1, most_characters=1_000, now_ms=now_ms)
+    first = asyncio.create_task(analyst.analyse(a_matter(), deadline_ms=now_ms() + 60_000))
+    await models.asked_times(1)
+    found = await analyst.analyse(a_matter(), deadline_ms=now_ms() + 200)
+    first.cancel()
+    assert "ARI_AGENT_ANALYSIS_CONCURRENCY" in (found.report.failure or "")
+    assert found.report.usage.requests == 0
+    assert len(models.asked) == 1

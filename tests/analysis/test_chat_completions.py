@@ -67,6 +67,16 @@ async def test_what_a_server_refuses_in_every_form_is_told_in_its_words(
     assert len(models.asked) == 3
 
 
+async def test_an_answer_in_parts_is_read_without_the_thoughts(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "text": "Hm."}
+    halves = [{"type": "text", "text": text} for text in ('{"a":', ' "b"}')]
+    body = json.dumps({"choices": [{"message": {"content": [thought, *halves, {"type": "text", "text": 5}, None]}}]})
+    models.always = Says(body=body.encode())
+    assert await ask(completions()) == {"a": "b"}
+
+
 @pytest.mark.parametrize("trouble", [Says(status=429), Says(status=503), Says(drop=True), Says(body=b"<html>")])
 async def test_what_may_pass_is_tried_again(models: ModelServer, completions: MakeCompletions, trouble: Says) -> None:
     models.says.extend([trouble, trouble])
@@ -84,6 +94,7 @@ async def test_what_may_pass_is_tried_again(models: ModelServer, completions: Ma
         (Says(body=b"[]"), "no JSON object"),
         (Says(body=b'{"choices": []}'), "no text at choices"),
         (Says(body=b'{"choices": [{"message": {"content": null}}]}'), "no text at choices"),
+        (Says(body=b'{"choices": [{"message": {"content": [5, {"type": "thinking"}]}}]}'), "no text at choices"),
     ],
 )
 async def test_after_its_attempts_a_request_has_failed(
@@ -151,8 +162,18 @@ async def test_a_model_that_the_server_has_not_gives_way_to_the_set_up_one(
         await ask(completions(model="none"))
 
 
+async def test_a_model_that_is_refused_in_every_form_gives_way_too(
+    models: ModelServer, completions: MakeCompletions
+) -> None:
+    models.models, models.unknown = ("small",), 400
+    assert await ask(completions(), model="gpt-9") == TRUTH
+    assert [body["model"] for body in models.asked] == ["gpt-9", "gpt-9", "gpt-9", "small"]
+    with pytest.raises(CompletionFailed, match="400: The model `none` does not exist"):
+        await ask(completions(model="none"))
+
+
 @pytest.mark.parametrize(
-    "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": True}, {"prompt_tokens": 10**30}, {"x": 1}]
+    "usage", [None, [], {}, {"prompt_tokens": -1}, {"prompt_tokens": True}, {"prompt_tokens": 10_000_001}, {"x": 1}]
 )
 def test_what_a_server_does_not_count_counts_nothing(usage: object) -> None:
     tally = Tally()
@@ -177,3 +198,23 @@ async def test_what_cannot_work_is_told_at_the_start(settings: ModelSettings, wh
 )
 def test_pauses_grow_and_vary_up_to_a_limit(failed: int, drawn: float, pause_s: float) -> None:
     assert grown_pause_s(0.5, failed, drawn) == pytest.approx(pause_s)
+
+
+@pytest.mark.parametrize(
+    ("listing", "names"),
+    [
+        (b'{"data": [{"id": "small"}, {"id": 5}, {}, null]}', ["small"]),
+        (b'{"data": []}', None),
+        (b'{"data": "small"}', None),
+        (b"[]", None),
+        (b"<html>", None),
+    ],
+)
+async def test_what_a_server_tells_of_its_models_is_read_as_far_as_it_can_be(
+    models: ModelServer, completions: MakeCompletions, listing: bytes, names: list[str] | None
+) -> None:
+    models.listing = listing
+    assert await completions().models() == names
+    models.listing = b" " * (1024 * 1024 + 1)
+    with pytest.raises(CompletionFailed, match="more than 1048576 bytes"):
+        await completions().models()

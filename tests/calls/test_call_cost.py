@@ -153,6 +153,9 @@ def test_a_model_is_added_to_the_cost_of_a_call_afterwards() -> None:
     assert cost and model and model.cost == 0.036
     assert with_product(cost, model).combined_cost == 0.971
     assert with_product(cost, model).total_duration_seconds == 65
+    again = with_product(with_product(cost, model), model)
+    assert again.product_costs == (*cost.product_costs, model.model_copy(update={"cost": 2 * model.cost}))
+    assert again.combined_cost == 1.007
     assert model_cost(TABLE, "another", input_tokens=1, output_tokens=1) is None
     assert model_cost(None, "m", input_tokens=1, output_tokens=1) is None
 

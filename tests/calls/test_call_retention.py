@@ -139,6 +139,16 @@ async def test_of_a_deleted_call_no_row_and_no_file_is_left(place: Place) -> Non
     assert not await forget_call(place.store, None, "call_1")
 
 
+async def test_what_limits_count_of_a_deleted_call_goes_with_its_day(place: Place) -> None:
+    await place.store.calls.save(a_call(call_status="ended", direction="outbound", from_number="+12137771235"))
+    await forget_call(place.store, place.artefacts, "call_1")
+    assert await place.rows() == {"call_attributes": 3}
+    await place.retention(after(0.9)).sweep()
+    assert await place.store.dialled.count("number", "+12137771235", since_ms=START_MS) == 1
+    await place.retention(after(1.1)).sweep()
+    assert await place.rows() == {}
+
+
 async def test_what_is_owed_of_a_deleted_call_is_sent_and_then_forgotten(place: Place) -> None:
     ended, analyzed = WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED
     await place.store.calls.save(a_call(call_status="ended"), [an_event(event=ended), an_event(event=analyzed)])

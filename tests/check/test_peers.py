@@ -11,7 +11,7 @@ from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.finding import Finding, Status
 from ari_agent.check.peers import check_agents, check_webhooks
 from ari_agent.check.stored import Stored, StoredAgent
-from ari_agent.check.surroundings import DatabaseFacts, Surroundings
+from ari_agent.check.surroundings import DatabaseFacts, ListModels, Surroundings
 from ari_agent.config import Settings
 from ari_agent.contract.agent import Agent
 from tests.fakes.agent_server import Agent as FakeAgent
@@ -36,17 +36,25 @@ def stored(engine: Mapping[str, Any], *, bound: bool = True) -> Stored:
     return Stored([StoredAgent(agent, bound)])
 
 
-def around(given: Stored, *, deep: bool = False, now_s: Callable[[], float] = lambda: 0.0) -> Surroundings:
+def around(
+    given: Stored | None = None,
+    *,
+    settings: Settings | None = None,
+    deep: bool = False,
+    now_s: Callable[[], float] = lambda: 0.0,
+    list_models: ListModels | None = None,
+) -> Surroundings:
     return Surroundings(
-        settings=Settings(),
+        settings=settings or Settings(),
         inspection=Inspection(url="http://127.0.0.1:9/ari", username="u", password="p", app="a"),
         database=DatabaseFacts("sqlite:///calls.db"),
-        stored=given,
+        stored=given or Stored(),
         serving=False,
         secret_files=(),
         start_speech=nullcontext,
         now_s=now_s,
         deep=deep,
+        list_models=list_models,
     )
 
 

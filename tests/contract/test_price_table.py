@@ -51,6 +51,14 @@ TABLE = {
         ),
         ({"transfer_leg": [{"cents_per_minute": 1}, {"cents_per_minute": 1}]}, "transfer_leg[1] has the prefix (none)"),
         ({"speech_to_text": {"cents_per_minutes": 1}}, "speech_to_text: has no cents_per_minutes; its keys are"),
+        (
+            {
+                "models": {
+                    "recording": {"cents_per_million_input_tokens": 1, "cents_per_million_output_tokens": 1},
+                }
+            },
+            "models has recording, which is a product of its own",
+        ),
         ({"models": {"m": {}}}, "models.m.cents_per_million_input_tokens: required"),
         ([], "must be an object"),
     ],

@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from ari_agent.demo.report import STEPS, Report, StepFailed
+from ari_agent.demo.report import STEPS, Report, StepFailed, overload
 
 
 @pytest.fixture
@@ -87,3 +87,9 @@ async def test_each_step_is_printed_once() -> None:
     await _see(report, *STEPS)
     assert [out.getvalue().count(title) for title in STEPS.values()] == [1] * len(STEPS)
     assert report.summary() == f"{len(STEPS)} of {len(STEPS)} steps were seen."
+
+
+def test_a_machine_that_has_too_much_to_do_is_told_of() -> None:
+    assert overload(2.0, 2) is None
+    told = overload(9.44, 2)
+    assert told and "9.4 programs at a time wanted one of its cores (2)" in told

@@ -36,15 +36,20 @@ class Says:
 class ModelServer:
     """Made by `model_server`. says: the next answers, in order; then it always says what is in `always`.
 
-    formats: the response formats that it takes. models: those it has; None: any. key: that it wants; None: none.
+    about: in place of both, the answers to a request in which these words stand, the last of them again and again.
+    formats: the response formats that it takes. models: those it has; None: any, and it does not list them. unknown:
+    the status of its answer about others. listing: in place of that list. key: that it wants; None: none.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.says: deque[Says] = deque()
         self.always: Says = Says(TRUTH)
+        self.about: dict[str, deque[Says]] = {}
         self.formats: tuple[str, ...] = FORMATS
         self.models: tuple[str, ...] | None = None
+        self.unknown = 404
+        self.listing: bytes | None = None
         self.key: str | None = None
         self.asked: list[dict[str, Any]] = []
         self.most_at_once = self._now = 0
@@ -62,6 +67,17 @@ class ModelServer:
                 self._news.clear()
                 await self._news.wait()
 
+    async def list_models(self, request: web.Request) -> web.StreamResponse:
+        """GET /v1/models."""
+        if refusal := self._refusal(request):
+            return refusal
+        if self.listing is not None:
+            return web.Response(body=self.listing, content_type="application/json")
+        if self.models is None:
+            return _error(404, "no such page")
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "us"} for name in self.models]
+        return web.json_response({"object": "list", "data": listed})
+
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
         self._now += 1
@@ -72,15 +88,14 @@ class ModelServer:
             self._now -= 1
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
-        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            return _error(401, f"Incorrect API key provided: {given}")
+        if refusal := self._refusal(request):
+            return refusal
         body = await request.json()
         self.asked.append(body)
         self._news.set()
         if complaint := self._complaint(body):
             return complaint
-        says = self.says.popleft() if self.says else self.always
+        says = self._next(self.prompts[-1])
         await asyncio.sleep(says.delay_s)
         if says.drop:
             assert request.transport
@@ -105,9 +120,21 @@ class ModelServer:
             }
         )
 
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
+            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            return _error(401, f"Incorrect API key provided: {given}")
+        return None
+
+    def _next(self, prompt: str) -> Says:
+        for words, answers in self.about.items():
+            if words in prompt:
+                return answers.popleft() if len(answers) > 1 else answers[0]
+        return self.says.popleft() if self.says else self.always
+
     def _complaint(self, body: dict[str, Any]) -> web.Response | None:
         if self.models is not None and body["model"] not in self.models:
-            return _error(404, f"The model `{body['model']}` does not exist")
+            return _error(self.unknown, f"The model `{body['model']}` does not exist")
         if body.get("stream"):
             return _error(400, "Streaming is not supported")
         wanted = body.get("response_format", {"type": "text"})
@@ -148,6 +175,7 @@ async def model_server() -> AsyncIterator[ModelServer]:
     server = ModelServer()
     app = web.Application(client_max_size=32 * 1024 * 1024)
     app.router.add_post("/v1/chat/completions", server.complete)
+    app.router.add_get("/v1/models", server.list_models)
     runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True)
     await runner.setup()
     try:

@@ -42,11 +42,14 @@ class Span:
 
 @dataclass
 class Collector:
-    """Use as `async with`. spans: in order of arrival. refusals: how many requests are answered 400 first."""
+    """Use as `async with`. spans: in order of arrival. refusals: how many requests are answered 400 first,
+    with the text `refusal`.
+    """
 
     spans: list[Span] = field(default_factory=list)
     url: str = ""
     refusals: int = 0
+    refusal: str = ""
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -69,7 +72,7 @@ class Collector:
         body = await request.read()
         if self.refusals:
             self.refusals -= 1
-            return web.Response(status=400)
+            return web.Response(status=400, text=self.refusal)
         if body[:2] == b"\x1f\x8b":
             body = gzip.decompress(body)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:

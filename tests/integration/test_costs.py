@@ -110,3 +110,5 @@ async def test_a_limit_of_cost_refuses_the_next_call_while_one_goes_on_and_after
     summary = (await priced.controller.get(f"/v2/cost-summary?{days}")).json
     [of_number] = [group for group in summary["groups"] if group["number"] == line.number]
     assert (of_number["calls"], of_number["combined_cost"]) == (1, 100.0)
+    assert (await priced.controller.request("DELETE", f"/v2/delete-call/{call_id}")).status == 204
+    assert await refused(429) == why

@@ -81,6 +81,27 @@ async def test_a_trace_tells_who_called_only_as_far_as_it_may_and_nothing_of_url
     assert spans["inbound webhook"].attributes["server.address"] == "127.0.0.1"
 
 
+async def test_no_header_of_a_caller_has_a_say_in_the_trace(traced: Traced) -> None:
+    stage = traced.stage
+    theirs = "a" * 32
+    headers = [(name, f"00-{theirs}-{'b' * 16}-00") for name in ("traceparent", "X-Traceparent", "Trace-Id")]
+    hook = stage.webhooks.hook(Answer.inbound())
+    async with stage.connected(
+        number={"inbound_webhook_url": hook.url}, headers=[*headers, ("tracestate", "x=1")]
+    ) as call:
+        await call.caller.hang_up()
+    spans = await traced.trace_of(call.call_id, "end", "agent", "inbound webhook", "webhook call_ended")
+    ended = await stage.events.event("call_ended", call_id=call.call_id)
+    for told, name in (
+        (call.agent.headers, "agent"),
+        (hook.deliveries[0].headers, "inbound webhook"),
+        (ended.headers, "webhook call_ended"),
+    ):
+        assert told["traceparent"] == spans[name].traceparent
+        assert "tracestate" not in told
+    assert theirs not in str(spans)
+
+
 async def test_a_transfer_that_the_target_refuses_is_a_step_that_failed(traced: Traced) -> None:
     async with connected_with_target(traced.stage) as (call, target):
         await call.agent.transfer(TO, mode="sip_invite")

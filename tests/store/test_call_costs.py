@@ -12,7 +12,9 @@ from ari_agent.store import call_costs
 from ari_agent.store.call_costs import TooManyGroups
 from ari_agent.store.call_filter import AttributeKind
 from ari_agent.store.call_index import SPENT
+from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.store import Store
+from ari_agent.store.tables import call_attributes
 from tests.store.samples import START_MS, a_call
 
 OURS = "+12137771235"
@@ -49,8 +51,32 @@ async def test_a_cost_that_is_reckoned_again_counts_once(store: Store) -> None:
     cost = priced("call_1", 3).call_cost
     await store.calls.update_fields("call_1", {"call_cost": cost.as_json()})
     assert await spent(store) == [3, 3, 3]
-    await store.calls.delete("call_1")
-    assert await spent(store) == [0, 0, 0]
+
+
+async def test_a_deleted_call_counts_for_its_day_and_leads_to_nobody(database_url: str) -> None:
+    clock = [START_MS]
+    store = Store(database_url, now_ms=lambda: clock[0])
+    await store.open()
+    try:
+        await store.calls.save(priced("call_1", 3, direction="outbound", from_number=OURS, to_number="+4930123456"))
+        await store.calls.save(priced("call_2", 4))
+        assert await store.calls.delete("call_1") and await store.calls.delete("call_2")
+        assert await spent(store) == [7, 7, 7]
+        assert await store.dialled.count("number", OURS, since_ms=START_MS) == 1
+        rows = await store._database.rows(call_attributes.select())
+        assert len(rows) == 9
+        assert "call_" not in str(rows) and "+4930123456" not in str(rows)
+        assert (await store.costs.summary([ALL], ("agent",))).total.calls == 0
+        await store.dialled.forget_deleted(START_MS + DAY_MS)
+        assert await spent(store) == [7, 7, 7]
+        await store.dialled.forget_deleted(START_MS + DAY_MS + 1)
+        assert await store._database.rows(call_attributes.select()) == []
+        await store.calls.save(priced("call_3", 5))
+        clock[0] = START_MS + DAY_MS + 1
+        await store.calls.delete("call_3")
+        assert await store._database.rows(call_attributes.select()) == []
+    finally:
+        await store.close()
 
 
 async def test_an_index_alone_tells_what_was_spent(store: Store) -> None:
