@@ -86,11 +86,35 @@ async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> Asy
     Raises:
         SpeechUnavailable: a provider lacks what it needs.
     """
-    given = SpeechSettings(
+    given = providers.chosen(_speech_settings(settings))
+    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
+    if recognizer is None or synthesizer is None:
+        yield None
+        return
+    try:
+        await recognizer.start()
+        await synthesizer.start()
+        log.info("text agents: %s listens, %s speaks", given.speech_to_text, given.text_to_speech)
+        yield Speech(
+            recognizer,
+            synthesizer,
+            SileroDetector(),
+            http,
+            now_ms,
+            voices=voices,
+            providers=(given.speech_to_text, given.text_to_speech),
+        )
+    finally:
+        await gather(recognizer.close(), synthesizer.close())
+
+
+def _speech_settings(settings: Settings) -> SpeechSettings:
+    return SpeechSettings(
         speech_to_text=settings.speech_to_text,
         text_to_speech=settings.text_to_speech,
         openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
+        openai_stt_url=settings.openai_stt_url or settings.openai_base_url,
+        openai_tts_url=settings.openai_tts_url or settings.openai_base_url,
         openai_stt_model=settings.openai_stt_model,
         openai_tts_model=settings.openai_tts_model,
         deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
@@ -102,17 +126,8 @@ async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> Asy
         flite=settings.flite,
         fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,
+        moonshine_model=settings.moonshine_model,
     )
-    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
-    if recognizer is None or synthesizer is None:
-        yield None
-        return
-    try:
-        await recognizer.start()
-        await synthesizer.start()
-        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms, voices=voices)
-    finally:
-        await gather(recognizer.close(), synthesizer.close())
 
 
 def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:

@@ -90,7 +90,8 @@ class Surroundings:
 
     stored: what the database holds. serving: a controller listens at ARI_AGENT_BIND already. secret_files: those that
     may hold passwords and keys.
-    start_speech: starts the providers of speech as `serve` does, and ends them. deep: ask agents for a websocket, too.
+    start_speech: starts who listens and who speaks as `serve` does, tells their names, and ends them. deep: ask agents
+    for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970.
     """
 
@@ -100,7 +101,7 @@ class Surroundings:
     stored: Stored
     serving: bool
     secret_files: Sequence[Path]
-    start_speech: Callable[[], AbstractAsyncContextManager[object]]
+    start_speech: Callable[[], AbstractAsyncContextManager[tuple[str, str] | None]]
     now_s: Callable[[], float]
     deep: bool = False
 

@@ -77,7 +77,7 @@ class OpenAiRecognizer(NetworkRecognizer):
     """
 
     def __init__(self, settings: OpenAiListening) -> None:
-        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
+        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_STT_URL", error=SpeechUnavailable)
         super().__init__(
             endpoint, Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
         )

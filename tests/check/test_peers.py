@@ -44,7 +44,7 @@ def around(given: Stored, *, deep: bool = False, now_s: Callable[[], float] = la
         stored=given,
         serving=False,
         secret_files=(),
-        start_speech=nullcontext,
+        start_speech=lambda: nullcontext(None),
         now_s=now_s,
         deep=deep,
     )

@@ -117,7 +117,7 @@ _CLOSE_S: Final = 0.9
 class Speech:
     """What the text agents of all calls share.
 
-    now_ms: tells the milliseconds since the epoch. voices: those of the synthesizer.
+    now_ms: tells the milliseconds since 1970. voices: the synthesizer's. providers: who listens, and who speaks.
     """
 
     recognizer: Recognizer
@@ -127,6 +127,7 @@ class Speech:
     now_ms: Callable[[], int]
     habits: ReconnectPolicy = CALL_POLICY
     voices: Voices = field(default_factory=Voices)
+    providers: tuple[str, str] = ("", "")
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """Make the text agent's side of one call, as TextAgentLeg says; nothing is dialled yet."""
