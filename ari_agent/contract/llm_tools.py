@@ -75,7 +75,7 @@ class TransferCallTool(_Tool):
 
     type: Literal["transfer_call"]
     transfer_destination: JsonObject
-    transfer_option: JsonObject = Field(default_factory=lambda: {"type": "cold_transfer"})
+    transfer_option: JsonObject = Field(default={"type": "cold_transfer"})
     custom_sip_headers: StringMap | None = None
     ignore_e164_validation: Flag | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
 
@@ -123,10 +124,10 @@ def _one(connection: Connection, llm_id: str, version: int | None) -> RetellLlm 
     if version is not None:
         statement = statement.where(retell_llms.c.version == (version if 0 <= version <= LARGEST_VERSION else -1))
     row = connection.execute(statement).one_or_none()
-    return row and _read(row)
+    return None if row is None else _read(row)
 
 
-def _read(row: Row[tuple[object, ...]]) -> RetellLlm:
+def _read(row: Row[Any]) -> RetellLlm:
     return parsed(RetellLlm.model_validate, row.document, f"the record of prompt {row.llm_id}")
 
 
