@@ -198,6 +198,15 @@ class Settings(BaseSettings):
     moonshine_model: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="folder with a Moonshine model; without one, the tiny English one of moonshine-voice"
     )
+    llm_model: str = Field(
+        "",
+        max_length=256,
+        description="model of agents with a prompt that name none; empty = no such agents",
+    )
+    llm_url: HttpUrl = Field(
+        "https://api.openai.com/v1", description="URL of its chat completions API, of OpenAI or a like server"
+    )
+    llm_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
     analysis_model: str = Field(
         "", max_length=256, description="model that analyses calls and chats; empty = none does"
     )

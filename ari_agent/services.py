@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,9 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, StoreError
 from ari_agent.gather import gather
+from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
+from ari_agent.prompt_agents.custom_function import CustomFunctions
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -80,8 +84,33 @@ async def opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
 
 
 @asynccontextmanager
-async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
+async def opened_prompts(
+    settings: Settings, store: Store, http: aiohttp.ClientSession
+) -> AsyncIterator[PromptAgents | None]:
+    """Open what agents with a prompt need; None where no model is set.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or what is needed is not installed.
+    """
+    if not settings.llm_model:
+        yield None
+        return
+    server = ModelServer(settings.llm_model, settings.llm_url, settings.llm_api_key.get_secret_value())
+    model = await asyncio.to_thread(ChatModel, server)  # its client takes a second to import
+    functions = CustomFunctions(http, settings.api_key.get_secret_value(), now_ms)
+    try:
+        yield PromptAgents(model, functions, store.retell_llms.get)
+    finally:
+        await model.close()
+
+
+@asynccontextmanager
+async def started_speech(
+    settings: Settings, http: aiohttp.ClientSession, prompts: PromptAgents | None = None
+) -> AsyncIterator[Speech | None]:
     """Start the speech to text and text to speech of text agents; None where they are not set.
+
+    prompts: for the text agents that answer by a prompt.
 
     Raises:
         SpeechUnavailable: a provider lacks what it needs.
@@ -103,6 +132,7 @@ async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> Asy
             now_ms,
             voices=voices,
             providers=(given.speech_to_text, given.text_to_speech),
+            prompts=prompts,
         )
     finally:
         await gather(recognizer.close(), synthesizer.close())

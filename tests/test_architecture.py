@@ -81,6 +81,7 @@ PURE: Final = (
     "agents.twilio",
     "agents.twilio_signature",
     "agents.wav_header",
+    "agents.text_agent",
     "agents.web",
     "speech.alignment",
     "speech.barge_in",

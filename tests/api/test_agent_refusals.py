@@ -10,6 +10,7 @@ import pytest
 
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.contract.phone_call import PhoneCallCreate
+from ari_agent.routing.agent_choice import TEXT_AGENTS
 from ari_agent.store.store import Store
 from tests.api import lines, pens
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, Json, StartApi, make_agent, refused
@@ -205,7 +206,7 @@ async def test_a_batch_is_refused_for_any_of_its_tasks(desk: Desk) -> None:
 
 async def test_where_there_is_speech_a_text_agent_takes_calls(desk: Desk) -> None:
     request = PhoneCallCreate(from_number=FROM, to_number=TO, override_agent_id=await desk.agent(CUSTOM_LLM))
-    hearing = lines.originator(desk.store, desk.lines, desk.slots, now_ms=NOW_MS, has_speech=True)
+    hearing = lines.originator(desk.store, desk.lines, desk.slots, now_ms=NOW_MS, serves=TEXT_AGENTS)
     assert (await hearing.place(request)).agent_id == request.override_agent_id
     (order,) = desk.lines.orders
     assert order.agent.response_engine.type == "custom-llm"
