@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ari_agent.endpoint import Endpoint, may_pass, printable
+from ari_agent.endpoint import Endpoint, may_pass, printable, reason
 from ari_agent.errors import ConfigurationError, ModelFailed
 from ari_agent.prompt_agents.model import ModelRequest, Piece, Text, TokensUsed, ToolCallParts
 
@@ -197,7 +197,7 @@ class ChatModel:
 
     def _refused(self, error: Any, model: str, asked: dict[str, Any]) -> Exception:
         """Return the exception that an error status means."""
-        said = self._shown(error.message)
+        said = reason(error.response.content, secret=self._server.api_key or None)
         if error.status_code in {400, 422}:
             for name in _MAY_BE_LEFT_OUT:
                 if name in asked and name.rstrip("s") in error.message:

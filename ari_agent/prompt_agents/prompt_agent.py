@@ -146,7 +146,7 @@ class PromptAgent:
             try:
                 llm = LlmUpdate.model_validate(changes).apply(llm, now_ms=llm.last_modification_timestamp)
             except ValidationError as error:
-                why = explain(error, dict(changes), root="agent_override.retell_llm")
+                why = f"agent_override.retell_llm: {explain(error, dict(changes), root='settings')}"
                 raise AgentUnreachable(f"retell-llm {llm.llm_id}", why) from None
         state = self._state = PromptState(llm, self._about.variables(), is_spoken=self._about.is_spoken)
         begin_message = state.begin_message
