@@ -402,6 +402,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             chats=chats,
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
+            has_prompts=shared.prompts is not None,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,

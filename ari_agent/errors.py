@@ -19,8 +19,8 @@
     │   │   ├── AgentCutOff             without a close frame
     │   │   ├── AgentClosed             with a close code other than 1000
     │   │   └── AgentClosedWithoutCode  with a close frame that has no code
-    │   ├── AgentCorruptPayload         a message that the protocol does not know
-    │   └── ModelFailed                 the model of a prompt does not answer
+    │   ├── ModelFailed                 the model of a prompt does not answer
+    │   └── AgentCorruptPayload         a message that the protocol does not know
     ├── SpeechFailed                    speech failed in a call; knows its disconnection_reason
     ├── AgentVersionError               a request that an agent's versions cannot fulfil; knows its HTTP status
     │   ├── StaleDraft                  412: an update of a version that is not the latest

@@ -104,6 +104,10 @@ PURE: Final = (
     "speech.voice_name",
     "speech.voices",
     "speech.worker_wire",
+    "prompt_agents.chat_messages",
+    "prompt_agents.model",
+    "prompt_agents.prompt_state",
+    "prompt_agents.tool_specs",
     "webhooks.data_copy",
     "webhooks.signature",
     "calls.call_cost",
@@ -264,6 +268,9 @@ WAITING: Final = (
     "speech.speech_cache",
     "speech.utterances",
     "speech.worker_recognizer",
+    "prompt_agents.chat_model",
+    "prompt_agents.custom_function",
+    "prompt_agents.prompt_agent",
     "webhooks.delivery",
     "webhooks.inbound",
     "webhooks.retention",
@@ -319,6 +326,7 @@ WAITING: Final = (
     "calls.registrar",
     "calls.scrubbed_recording",
     "calls.session",
+    "calls.dialogue.agent_line",
     "calls.session_dependencies",
     "calls.session_events",
     "calls.switchboard",
@@ -438,6 +446,10 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "agents": frozenset({"agents", "name_resolver", "media.audio", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
     "speech": frozenset({"speech", "endpoint", "http_client", "media.audio", "media.resampler", "contract", "errors"}),
+    # Prompts are agents like those behind websockets, and their functions are signed as webhooks are.
+    "prompt_agents": frozenset(
+        {"prompt_agents", "agents", "routing", "endpoint", "webhooks.signature", "contract", "errors"}
+    ),
     "webhooks": frozenset({"webhooks", "clock", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.
@@ -449,6 +461,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "asterisk",
             "media",
             "agents",
+            "prompt_agents",
             "speech",
             "artefacts",
             "pii",
@@ -460,7 +473,18 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset(
-        {"chats", "routing", "analysis", "asterisk", "agents", "webhooks", "store", "contract", "errors"}
+        {
+            "chats",
+            "routing",
+            "analysis",
+            "asterisk",
+            "agents",
+            "prompt_agents",
+            "webhooks",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
     "check": frozenset(
         {

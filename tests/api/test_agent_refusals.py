@@ -122,10 +122,9 @@ async def test_an_override_that_does_not_fit(desk: Desk, entry: str) -> None:
 @pytest.mark.parametrize("entry", CALLS)
 async def test_an_agent_that_takes_no_calls(desk: Desk, entry: str, engine: Json) -> None:
     agent_id = await desk.agent(engine)
-    speech = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or " if engine is CUSTOM_LLM else ""
     assert await refused(await desk.ask(entry, agent_id=agent_id), 400) == (
         f"agent {agent_id} has a response_engine of type {engine['type']}, "
-        f"which takes no calls; {speech}use audio-websocket"
+        "which takes no calls; set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"
     )
     await desk.check_nothing_is_left()
 

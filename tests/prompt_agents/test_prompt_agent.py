@@ -98,7 +98,7 @@ async def talk(
 
 
 async def test_the_begin_message_is_said_and_a_question_is_answered_as_it_comes() -> None:
-    begin = {"begin_message": "Hi {{name}}.", "general_prompt": "You serve {{name}} at {{place}}."}
+    begin: dict[str, Any] = {"begin_message": "Hi {{name}}.", "general_prompt": "You serve {{name}} at {{place}}."}
     async with talk(
         Reply(["Good", " day."]), variables={"name": "Ada"}, default_dynamic_variables={"place": "home"}, **begin
     ) as one:

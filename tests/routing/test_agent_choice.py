@@ -162,9 +162,12 @@ def test_only_text_agents_write(make: Any, engine: dict[str, Any]) -> None:
         prepare_for_text(make(engine), ASKED)
     assert isinstance(refused.value, CallError)
     kind = engine["type"]
+    model = "set ARI_AGENT_LLM_MODEL, or " if engine is RETELL else ""
     assert str(refused.value) == (
-        f"agent agent_a has a response_engine of type {kind}, which writes no text; use custom-llm"
+        f"agent agent_a has a response_engine of type {kind}, which writes no text; {model}use custom-llm"
     )
+    if engine is RETELL:
+        assert prepare_for_text(make(engine), ASKED, serves=PROMPT_AGENTS) == make(engine)
 
 
 @pytest.mark.parametrize(
