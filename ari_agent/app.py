@@ -61,8 +61,17 @@ from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
-from ari_agent.services import ari_of, opened_artefacts, opened_store, started_speech, webhook_delivery
+from ari_agent.services import (
+    ari_of,
+    opened_artefacts,
+    opened_prompts,
+    opened_store,
+    started_speech,
+    webhook_delivery,
+)
 from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database_watch import DatabaseWatch
@@ -149,7 +158,11 @@ async def controller(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What calls, chats and API are built upon. speech: ears and voice of text agents, where they are set."""
+    """What calls, chats and API are built upon.
+
+    speech: ears and voice of text agents, where they are set. prompts: what agents with a prompt share, where a model
+    is set.
+    """
 
     settings: Settings
     store: Store
@@ -159,12 +172,20 @@ class _Shared:
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
+    prompts: PromptAgents | None
     dial_guard: DialGuard
     trace: Trace | None
     analyses: ConversationAnalyses
     find_more: FindMore | None
     delivery: Delivery
     records: RecordWriter
+
+    @property
+    def serves(self) -> Serves:
+        """Return which kinds of agents can take calls."""
+        if self.speech is None:
+            return AUDIO_AGENTS
+        return PROMPT_AGENTS if self.prompts else TEXT_AGENTS
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -204,7 +225,8 @@ async def _shared(
         find_more=more,
     )
     await records.close_abandoned(now_ms())
-    speech = await stack.enter_async_context(started_speech(settings, http))
+    prompts = await stack.enter_async_context(opened_prompts(settings, store, http))
+    speech = await stack.enter_async_context(started_speech(settings, http, prompts))
 
     database = DatabaseWatch(store.probe)
     beside("database watch", database.run())
@@ -218,6 +240,7 @@ async def _shared(
         http=http,
         ari=ari,
         speech=speech,
+        prompts=prompts,
         dial_guard=dial_guard,
         trace=trace,
         analyses=analyses,
@@ -250,7 +273,7 @@ def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
         new_call_id=new_call_id,
         now_ms=now_ms,
         account_webhook_url=settings.webhook_url,
-        has_speech=shared.speech is not None,
+        serves=shared.serves,
     )
     switchboard = _switchboard(shared, slots, wheel, registrar, trunks=trunks)
     originator = Originator(
@@ -263,7 +286,7 @@ def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
         new_call_id=new_call_id,
         now_ms=now_ms,
         account_webhook_url=settings.webhook_url,
-        has_speech=shared.speech is not None,
+        serves=shared.serves,
     )
     batches = BatchScheduler(
         store=store,
@@ -291,6 +314,7 @@ def _switchboard(
         now_ms=now_ms,
         dial_guard=shared.dial_guard,
         speech=shared.speech,
+        serves=shared.serves,
         find_agent=shared.store.agents.get,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
@@ -311,7 +335,7 @@ def _switchboard(
         registrar=registrar,
         dice=random.SystemRandom().random,
         now_ms=now_ms,
-        has_speech=shared.speech is not None,
+        serves=shared.serves,
         show_withheld_numbers=shared.settings.show_withheld_numbers,
     )
     return Switchboard(dependencies, router, new_call_id=new_call_id)
@@ -320,6 +344,7 @@ def _switchboard(
 def _chats(shared: _Shared) -> ChatService:
     settings, ari = shared.settings, shared.ari
     dependencies = ChatDependencies(
+        prompts=shared.prompts,
         store=shared.store,
         http=shared.http,
         send=ari.send_message,
@@ -335,6 +360,7 @@ def _chats(shared: _Shared) -> ChatService:
         inbound_webhook=shared.inbound_webhook,
         dice=random.SystemRandom().random,
         now_ms=now_ms,
+        serves=dependencies.serves,
     )
     return ChatService(
         dependencies,
@@ -376,6 +402,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             chats=chats,
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
+            has_prompts=shared.prompts is not None,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,

@@ -34,7 +34,6 @@ from ari_agent.setting_values import (
     read_address,
     read_app_name,
     read_dial_policy,
-    read_http_url,
     read_numeric_address,
     read_port_range,
     read_prices,
@@ -83,7 +82,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    ari_url: Annotated[str, AfterValidator(read_http_url)] = Field(
+    ari_url: HttpUrl = Field(
         "http://127.0.0.1:8088/ari", description="Asterisk's REST interface, up to and including /ari"
     )
     ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
@@ -165,15 +164,21 @@ class Settings(BaseSettings):
         max_length=1000,
         description="what is written to a user whose text was longer than Asterisk takes; empty = nothing",
     )
-    speech_to_text: Literal["none", "openai", "deepgram", "grammar"] = Field(
-        "none", description="speech-to-text provider of text agents"
+    speech_to_text: Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"] = Field(
+        "auto", description="speech-to-text provider of text agents; auto = what is installed on this machine"
     )
-    text_to_speech: Literal["none", "openai", "elevenlabs", "flite"] = Field(
-        "none", description="text-to-speech provider of text agents"
+    text_to_speech: Literal["auto", "none", "openai", "elevenlabs", "flite"] = Field(
+        "auto", description="text-to-speech provider of text agents; auto = what is installed on this machine"
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="key of OpenAI, or of a server that has the same API")
-    openai_base_url: Annotated[str, AfterValidator(read_http_url)] = Field(
+    openai_base_url: HttpUrl = Field(
         "https://api.openai.com/v1", description="URL of the API of OpenAI or a like server, up to and including /v1"
+    )
+    openai_stt_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="the same of a server that only listens; without one, OPENAI_BASE_URL"
+    )
+    openai_tts_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="the same of a server that only speaks; without one, OPENAI_BASE_URL"
     )
     openai_stt_model: str = Field("gpt-4o-mini-transcribe", min_length=1, description="OpenAI model for speech to text")
     openai_tts_model: str = Field("gpt-4o-mini-tts", min_length=1, description="OpenAI model for text to speech")
@@ -190,10 +195,22 @@ class Settings(BaseSettings):
     grammar: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="file with a JSGF grammar or a list of phrases; without one, a few built-in intents"
     )
+    moonshine_model: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="folder with a Moonshine model; without one, the tiny English one of moonshine-voice"
+    )
+    llm_model: str = Field(
+        "",
+        max_length=256,
+        description="model of agents with a prompt that name none; empty = no such agents",
+    )
+    llm_url: HttpUrl = Field(
+        "https://api.openai.com/v1", description="URL of its chat completions API, of OpenAI or a like server"
+    )
+    llm_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
     analysis_model: str = Field(
         "", max_length=256, description="model that analyses calls and chats; empty = none does"
     )
-    analysis_url: Annotated[str, AfterValidator(read_http_url)] = Field(
+    analysis_url: HttpUrl = Field(
         "https://api.openai.com/v1", description="URL of the chat completions API of OpenAI or a like server"
     )
     analysis_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
@@ -374,7 +391,7 @@ def load(config_file: Path | None = None) -> Settings:
             "leave that key out"
         )
     recognizer, synthesizer = settings.speech_to_text, settings.text_to_speech
-    if (recognizer == "none") != (synthesizer == "none"):
+    if (recognizer == "none") != (synthesizer == "none") and "auto" not in {recognizer, synthesizer}:
         raise ConfigurationError(
             f"{PREFIX}SPEECH_TO_TEXT is {recognizer} and {PREFIX}TEXT_TO_SPEECH is {synthesizer}: set both, or neither"
         )

@@ -63,6 +63,6 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
 
 
 @asynccontextmanager
-async def _speech(settings: Settings) -> AsyncIterator[None]:
-    async with http_client() as http, started_speech(settings, http):
-        yield
+async def _speech(settings: Settings) -> AsyncIterator[tuple[str, str] | None]:
+    async with http_client() as http, started_speech(settings, http) as speech:
+        yield speech.providers if speech else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,9 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, StoreError
 from ari_agent.gather import gather
+from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
+from ari_agent.prompt_agents.custom_function import CustomFunctions
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -80,17 +84,67 @@ async def opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
 
 
 @asynccontextmanager
-async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Speech | None]:
+async def opened_prompts(
+    settings: Settings, store: Store, http: aiohttp.ClientSession
+) -> AsyncIterator[PromptAgents | None]:
+    """Open what agents with a prompt need; None where no model is set.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or what is needed is not installed.
+    """
+    if not settings.llm_model:
+        yield None
+        return
+    server = ModelServer(settings.llm_model, settings.llm_url, settings.llm_api_key.get_secret_value())
+    model = await asyncio.to_thread(ChatModel, server)  # its client takes a second to import
+    functions = CustomFunctions(http, settings.api_key.get_secret_value(), now_ms)
+    try:
+        yield PromptAgents(model, functions, store.retell_llms.get)
+    finally:
+        await model.close()
+
+
+@asynccontextmanager
+async def started_speech(
+    settings: Settings, http: aiohttp.ClientSession, prompts: PromptAgents | None = None
+) -> AsyncIterator[Speech | None]:
     """Start the speech to text and text to speech of text agents; None where they are not set.
+
+    prompts: for the text agents that answer by a prompt.
 
     Raises:
         SpeechUnavailable: a provider lacks what it needs.
     """
-    given = SpeechSettings(
+    given = providers.chosen(_speech_settings(settings))
+    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
+    if recognizer is None or synthesizer is None:
+        yield None
+        return
+    try:
+        await recognizer.start()
+        await synthesizer.start()
+        log.info("text agents: %s listens, %s speaks", given.speech_to_text, given.text_to_speech)
+        yield Speech(
+            recognizer,
+            synthesizer,
+            SileroDetector(),
+            http,
+            now_ms,
+            voices=voices,
+            providers=(given.speech_to_text, given.text_to_speech),
+            prompts=prompts,
+        )
+    finally:
+        await gather(recognizer.close(), synthesizer.close())
+
+
+def _speech_settings(settings: Settings) -> SpeechSettings:
+    return SpeechSettings(
         speech_to_text=settings.speech_to_text,
         text_to_speech=settings.text_to_speech,
         openai_api_key=settings.openai_api_key.get_secret_value(),
-        openai_base_url=settings.openai_base_url,
+        openai_stt_url=settings.openai_stt_url or settings.openai_base_url,
+        openai_tts_url=settings.openai_tts_url or settings.openai_base_url,
         openai_stt_model=settings.openai_stt_model,
         openai_tts_model=settings.openai_tts_model,
         deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
@@ -102,17 +156,8 @@ async def started_speech(settings: Settings, http: aiohttp.ClientSession) -> Asy
         flite=settings.flite,
         fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,
+        moonshine_model=settings.moonshine_model,
     )
-    recognizer, synthesizer, voices = providers.recognizer(given), providers.synthesizer(given), providers.voices(given)
-    if recognizer is None or synthesizer is None:
-        yield None
-        return
-    try:
-        await recognizer.start()
-        await synthesizer.start()
-        yield Speech(recognizer, synthesizer, SileroDetector(), http, now_ms, voices=voices)
-    finally:
-        await gather(recognizer.close(), synthesizer.close())
 
 
 def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:

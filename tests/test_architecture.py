@@ -81,14 +81,15 @@ PURE: Final = (
     "agents.twilio",
     "agents.twilio_signature",
     "agents.wav_header",
+    "agents.text_agent",
     "agents.web",
     "speech.alignment",
     "speech.barge_in",
+    "speech.decoder",
     "speech.deepgram_messages",
     "speech.echo",
     "speech.endpointing",
     "speech.grammar",
-    "speech.grammar_wire",
     "speech.nods",
     "speech.pcm_stream",
     "speech.recognizer",
@@ -102,6 +103,11 @@ PURE: Final = (
     "speech.voice_activity",
     "speech.voice_name",
     "speech.voices",
+    "speech.worker_wire",
+    "prompt_agents.chat_messages",
+    "prompt_agents.model",
+    "prompt_agents.prompt_state",
+    "prompt_agents.tool_specs",
     "webhooks.data_copy",
     "webhooks.signature",
     "calls.call_cost",
@@ -251,19 +257,25 @@ WAITING: Final = (
     "speech.elevenlabs_synthesizer",
     "speech.flite_synthesizer",
     "speech.grammar_decoder",
-    "speech.grammar_pool",
     "speech.grammar_recognizer",
-    "speech.grammar_worker",
+    "speech.moonshine_decoder",
+    "speech.moonshine_recognizer",
     "speech.network_recognizer",
     "speech.network_synthesizer",
     "speech.open_recognitions",
     "speech.openai_recognizer",
     "speech.openai_synthesizer",
     "speech.providers",
+    "speech.recognition_pool",
+    "speech.recognition_worker",
     "speech.request_failures",
     "speech.silero",
     "speech.speech_cache",
     "speech.utterances",
+    "speech.worker_recognizer",
+    "prompt_agents.chat_model",
+    "prompt_agents.custom_function",
+    "prompt_agents.prompt_agent",
     "webhooks.delivery",
     "webhooks.inbound",
     "webhooks.retention",
@@ -321,6 +333,7 @@ WAITING: Final = (
     "calls.registrar",
     "calls.scrubbed_recording",
     "calls.session",
+    "calls.dialogue.agent_line",
     "calls.session_dependencies",
     "calls.session_events",
     "calls.switchboard",
@@ -445,6 +458,10 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "speech": frozenset(
         {"speech", "endpoint", "provider_api", "timed_wait", "media.audio", "media.resampler", "contract", "errors"}
     ),
+    # Prompts are agents like those behind websockets, and their functions are signed as webhooks are.
+    "prompt_agents": frozenset(
+        {"prompt_agents", "agents", "routing", "endpoint", "webhooks.signature", "contract", "errors"}
+    ),
     "webhooks": frozenset({"webhooks", "clock", "timed_wait", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
     # Neighbours as well.
@@ -456,6 +473,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "asterisk",
             "media",
             "agents",
+            "prompt_agents",
             "speech",
             "artefacts",
             "pii",
@@ -468,7 +486,18 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset(
-        {"chats", "routing", "analysis", "asterisk", "agents", "webhooks", "store", "contract", "errors"}
+        {
+            "chats",
+            "routing",
+            "analysis",
+            "asterisk",
+            "agents",
+            "prompt_agents",
+            "webhooks",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
     "check": frozenset(
         {

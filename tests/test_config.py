@@ -150,9 +150,9 @@ def test_a_wrong_price_file_is_told(given: str | bytes, tmp_path: Path, monkeypa
         ("WEBHOOK_DATA_COPY", "maybe", "expected true or false"),
         ("SHOW_WITHHELD_NUMBERS", "2", "expected true or false"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
-        ("SPEECH_TO_TEXT", "siri", "'none', 'openai', 'deepgram' or 'grammar'"),
-        ("SPEECH_TO_TEXT", "grammar", "ARI_AGENT_TEXT_TO_SPEECH is none: set both, or neither"),
+        ("SPEECH_TO_TEXT", "siri", "'auto', 'none', 'openai', 'deepgram', 'moonshine' or 'grammar'"),
         ("OPENAI_BASE_URL", "localhost", "http://"),
+        ("OPENAI_STT_URL", "ws://localhost/v1", "http://"),
         ("RESERVED_INBOUND_CONCURRENCY", "20", "less than ARI_AGENT_CONCURRENCY_LIMIT"),
     ],
 )
@@ -162,6 +162,16 @@ def test_a_wrong_value_names_the_variable_and_what_it_may_be(
     monkeypatch.setenv(f"ARI_AGENT_{name}", value)
     with pytest.raises(ConfigurationError, match=f"ARI_AGENT_{name}.*{expected}"):
         load()
+
+
+def test_one_who_listens_and_nobody_who_speaks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARI_AGENT_SPEECH_TO_TEXT", "grammar")
+    assert load().text_to_speech == "auto"
+    monkeypatch.setenv("ARI_AGENT_TEXT_TO_SPEECH", "none")
+    with pytest.raises(ConfigurationError, match=r"SPEECH_TO_TEXT is grammar and .*TEXT_TO_SPEECH is none: set both"):
+        load()
+    monkeypatch.setenv("ARI_AGENT_SPEECH_TO_TEXT", "auto")
+    assert load().text_to_speech == "none"
 
 
 @pytest.mark.parametrize("name", ["ARI_PASSWORD", "API_KEY"])

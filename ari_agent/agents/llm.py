@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.parsing.lenient import LenientFlag, LenientInteger, LenientText, TextOrNull
 from ari_agent.errors import AgentCorruptPayload
 
@@ -67,13 +68,14 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class TransferTo:
-    """A cold transfer. number: as the agent wrote it.
+    """A transfer: a cold one, unless a request says more. number: as the agent wrote it.
 
     show_transferee_as_caller: whether the callee sees the user's number.
     """
 
     number: str
     show_transferee_as_caller: bool = False
+    request: TransferRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

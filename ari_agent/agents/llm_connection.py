@@ -27,9 +27,10 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from ari_agent.agents import llm
-from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong
+from ari_agent.agents.llm import LlmConfig, LlmMessage, LlmPong, Turntaking
 from ari_agent.agents.llm_socket import CONNECT_TIMEOUT_S, LlmSocket
 from ari_agent.agents.protocol import TellMessage
+from ari_agent.agents.text_agent import Transcript
 from ari_agent.errors import AgentCutOff, AgentError, AgentLost
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,24 @@ class LlmConnection:
         )
         connection = self._take_up(await dialling(self._dial))
         self._living = asyncio.create_task(self._live(connection))
+
+    @property
+    def wants_tool_calls(self) -> bool:
+        """Whether the server's config asks for the transcript with tool calls."""
+        return bool(self.config.transcript_with_tool_calls)
+
+    def ask(
+        self, response_id: int, transcript: Transcript, with_tool_calls: Transcript | None, *, reminds: bool = False
+    ) -> None:
+        """Post a `response_required` or `reminder_required` message; see TextAgent.ask."""
+        request = llm.reminder_required if reminds else llm.response_required
+        self.post(request(response_id, transcript, with_tool_calls))
+
+    def update(
+        self, transcript: Transcript, with_tool_calls: Transcript | None, *, turntaking: Turntaking | None = None
+    ) -> None:
+        """Post an `update_only` message; see TextAgent.update."""
+        self.post(llm.update_only(transcript, with_tool_calls, turntaking=turntaking))
 
     def post(self, text: str) -> None:
         """Queue a message, in order, without waiting; while there is no websocket it is dropped."""

@@ -161,8 +161,9 @@ class ApiDependencies:
     transfer_timeout_s: how long POST /v2/transfer-call waits for an outcome; longer than any call rings.
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
-    before that is answered; returns what does not work with it now, or None. voice_refusal: returns why none of these
-    voices of an agent can speak, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
+    served. voice_refusal: returns why none of these voices of an agent can speak, or None. slots: the pool that GET
+    /get-concurrency tells of. artefacts: recordings and
     logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
     stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
@@ -182,6 +183,7 @@ class ApiDependencies:
     trunks: Trunks | None = None
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
+    has_prompts: bool = False
     slots: Slots | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None

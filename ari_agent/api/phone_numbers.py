@@ -141,11 +141,24 @@ async def _check_agents(
         if agent is None:
             version = "" if weight.agent_version is None else f" version {weight.agent_version}"
             raise unknown("agent", f"{weight.agent_id}{version}")
-        if isinstance(agent.response_engine, RetellLlmEngine | ConversationFlowEngine):
-            remedy = "is not served yet; use custom-llm or audio-websocket"
-            raise UnservedAgent(agent.agent_id, agent.response_engine.type, remedy)
+        await _check_engine(request, agent)
         if speak:
             refuse_unknown_voice(request, agent)
+
+
+async def _check_engine(request: web.Request, agent: AnyAgent) -> None:
+    """Refuse an agent whose engine is not served here, or whose prompt is not there: 400."""
+    engine = agent.response_engine
+    if isinstance(engine, ConversationFlowEngine):
+        raise UnservedAgent(agent.agent_id, engine.type, "is not served yet; use custom-llm or audio-websocket")
+    if not isinstance(engine, RetellLlmEngine):
+        return
+    if not request.app[DEPENDENCIES].has_prompts:
+        remedy = "needs a model: set ARI_AGENT_LLM_MODEL, or use custom-llm or audio-websocket"
+        raise UnservedAgent(agent.agent_id, engine.type, remedy)
+    if await request.app[DEPENDENCIES].store.retell_llms.get(engine.llm_id, engine.version) is None:
+        version = "" if engine.version is None else f" version {engine.version}"
+        raise UnservedAgent(agent.agent_id, engine.type, f"does not exist: there is no {engine.llm_id}{version}")
 
 
 ROUTES: Final = (

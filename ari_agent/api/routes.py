@@ -27,6 +27,7 @@ from ari_agent.api import (
     phone_numbers,
     recordings,
     registered_calls,
+    retell_llms,
     trunks,
     workspace,
 )
@@ -34,6 +35,7 @@ from ari_agent.api.route import Route
 
 RESOURCES: Final[Mapping[str, Sequence[Route]]] = {
     "agent": (*agents.ROUTES, *agent_versions.ROUTES),
+    "retell llm": retell_llms.ROUTES,
     "phone number": (*phone_numbers.ROUTES, *trunks.ROUTES),
     "call": (
         *phone_calls.ROUTES,

@@ -10,7 +10,7 @@ from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent
-from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.contract.response_engine import TextEngine
 
 _CHANGED: Final = frozenset({"voice_id", "fallback_voice_ids", "response_engine"})
 
@@ -21,7 +21,7 @@ def refuse_unknown_voice(request: web.Request, agent: AnyAgent | AgentCreate) ->
     Raises:
         UnknownVoice: 400; says which voices there are.
     """
-    if isinstance(agent, Agent | AgentCreate) and isinstance(agent.response_engine, CustomLlmEngine):
+    if isinstance(agent, Agent | AgentCreate) and isinstance(agent.response_engine, TextEngine):
         why = request.app[DEPENDENCIES].voice_refusal((agent.voice_id, *(agent.fallback_voice_ids or ())))
         if why is not None:
             raise UnknownVoice(why)

@@ -31,7 +31,14 @@ from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed
 from ari_agent.gather import gather
 from ari_agent.routing import variables
 from ari_agent.routing.ab_weights import draw, sticky_dice
-from ari_agent.routing.agent_choice import AgentChoice, agent_tag, apply_override, engine_for_call
+from ari_agent.routing.agent_choice import (
+    AUDIO_AGENTS,
+    AgentChoice,
+    Serves,
+    agent_tag,
+    apply_override,
+    engine_for_call,
+)
 from ari_agent.routing.caller_country import refused_country
 from ari_agent.routing.caller_number import ANONYMOUS
 from ari_agent.routing.dialled_number import (
@@ -84,7 +91,7 @@ class InboundRouter:
     """Decides who takes an inbound call; one object serves the whole controller.
 
     dice: returns a number that is uniform in [0, 1), asked once a call. now_ms: milliseconds since the epoch.
-    has_speech: the controller can listen and speak for text agents. show_withheld_numbers: also those that callers
+    serves: which kinds of agents can take calls here. show_withheld_numbers: also those that callers
     withhold are told.
     """
 
@@ -97,7 +104,7 @@ class InboundRouter:
         registrar: Registrar,
         dice: Callable[[], float],
         now_ms: Callable[[], int],
-        has_speech: bool = False,
+        serves: Serves = AUDIO_AGENTS,
         show_withheld_numbers: bool = False,
     ) -> None:
         self._ari = ari
@@ -106,7 +113,7 @@ class InboundRouter:
         self._registrar = registrar
         self._dice = dice
         self._now_ms = now_ms
-        self._has_speech = has_speech
+        self._serves = serves
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
@@ -225,7 +232,7 @@ class InboundRouter:
     def _arrival(self, call: Call, agent: Agent, *, sip: SipHeaders, number: PhoneNumber | None = None) -> Arrival:
         """Make the arrival. Raises CallRefused, with its record, if the agent is of a kind that takes no calls."""
         try:
-            engine_for_call(agent, has_speech=self._has_speech)
+            engine_for_call(agent, serves=self._serves)
         except UnservedAgent as error:
             raise CallRefused(refused_agent(error), call, agent) from None
         return Arrival(call, agent, sip, number)
@@ -285,7 +292,7 @@ class InboundRouter:
         found = await self._store.agents.get(choice.agent_id, choice.version)
         try:
             agent = apply_override(found, choice, decision.override)
-            engine_for_call(agent, has_speech=self._has_speech)
+            engine_for_call(agent, serves=self._serves)
         except (UnknownAgent, AgentNotUsable) as error:
             if better := next_best(decision, error):
                 log.warning("%s", better[1], extra={"call_id": call.call_id})

@@ -10,6 +10,7 @@ from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
+from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
 
@@ -29,7 +30,7 @@ def new_media_spec(
         UnservedAgent: the agent's kind takes no calls.
         AgentUnreachable: with this call's variables its URL or headers are none.
     """
-    engine = personal_engine(engine_for_call(agent, has_speech=services.speech is not None), variables)
+    engine = personal_engine(engine_for_call(agent, serves=services.serves), variables)
     add_agent(log, engine)
     return MediaSpec(
         call_id=call.call_id,
@@ -46,4 +47,5 @@ def new_media_spec(
         tells_messages=log.is_on,
         agent=agent,
         call=call,
+        variables=dict(variables) if isinstance(engine, RetellLlmEngine) else {},
     )

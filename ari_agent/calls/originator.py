@@ -29,8 +29,10 @@ from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AsteriskUnreachable, CallError, CallNotPlaced, UnknownAsset
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import (
+    AUDIO_AGENTS,
     AgentChoice,
     Outbound,
+    Serves,
     agent_tag,
     apply_override,
     choose_outbound,
@@ -65,7 +67,7 @@ class Originator:
     """Places outbound calls; one object serves the whole controller.
 
     dice: returns a number that is uniform in [0, 1), asked once a call. new_call_id: makes `call_...` ids. now_ms:
-    milliseconds since the epoch. has_speech: the controller can listen and speak for text agents.
+    milliseconds since the epoch. serves: which kinds of agents can take calls here.
     account_webhook_url: for agents without a URL of their own.
     """
 
@@ -80,11 +82,11 @@ class Originator:
         dice: Callable[[], float],
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
-        has_speech: bool = False,
+        serves: Serves = AUDIO_AGENTS,
         account_webhook_url: str | None = None,
     ) -> None:
         self._store = store
-        self._has_speech = has_speech
+        self._serves = serves
         self._slots = slots
         self._dialler = dialler
         self._trunks = trunks
@@ -151,7 +153,7 @@ class Originator:
         number = await self.number(from_number)
         choice = self._choice(number, task)
         found = await self._store.agents.get(choice.agent_id, choice.version)
-        agent = prepare_for_call(found, choice, task.agent_override, has_speech=self._has_speech)
+        agent = prepare_for_call(found, choice, task.agent_override, serves=self._serves)
         dial = Dial(task.to_number, number, agent, task.custom_sip_headers or {}, through_trunk=True)
         async with AsyncExitStack() as exits, self._dial_guard.admitting(dial):
             if not self._dialler.can_dial:
@@ -214,7 +216,7 @@ class Originator:
                     continue
                 if choice not in found:
                     found[choice] = await self._store.agents.get(choice.agent_id, choice.version)
-                prepare_for_call(found[choice], choice, override, has_speech=self._has_speech)
+                prepare_for_call(found[choice], choice, override, serves=self._serves)
                 checked.add((choice, changes))
                 await asyncio.sleep(0)  # a batch may have thousands of overrides, and live calls need the loop
 

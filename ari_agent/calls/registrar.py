@@ -30,7 +30,7 @@ from ari_agent.contract.registered_call import (
     WebCallTicket,
 )
 from ari_agent.errors import StoreError, UnreadableRecord
-from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_call
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, AgentChoice, Serves, agent_tag, prepare_for_call
 from ari_agent.store.registrations import Overdue
 from ari_agent.store.store import Store
 
@@ -66,7 +66,7 @@ class Registrar:
     """Keeps registered calls; one object serves the whole controller.
 
     new_call_id: makes `call_...` ids. now_ms: milliseconds since the epoch. account_webhook_url: for agents without a
-    URL of their own. has_speech: the controller can listen and speak for text agents.
+    URL of their own. serves: which kinds of agents can take calls here.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Registrar:
         new_call_id: Callable[[], str],
         now_ms: Callable[[], int],
         account_webhook_url: str | None = None,
-        has_speech: bool = False,
+        serves: Serves = AUDIO_AGENTS,
     ) -> None:
         self._store = store
-        self._has_speech = has_speech
+        self._serves = serves
         self._new_call_id = new_call_id
         self._now_ms = now_ms
         self._account_webhook_url = account_webhook_url
@@ -278,7 +278,7 @@ class Registrar:
         """Prepare the agent now, when whoever registers reads why it cannot be, and not when the caller is there."""
         choice = AgentChoice(agent_id, version)
         found = await self._store.agents.get(agent_id, version)
-        return prepare_for_call(found, choice, override, has_speech=self._has_speech)
+        return prepare_for_call(found, choice, override, serves=self._serves)
 
     def _phone_call(
         self,

@@ -23,10 +23,11 @@ from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
-from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.contract.response_engine import TextEngine
 from ari_agent.contract.trace import Trace, traceparent
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 
 FindAgent = Callable[[str, int | str | None], Awaitable[Agent | None]]
 """agent_id, version: a number, `latest` (as None), `latest_published` or a tag -> the agent of calls, or None."""
@@ -65,6 +66,7 @@ class SessionDependencies:
     now_ms: Callable[[], int]
     dial_guard: DialGuard
     speech: Speech | None = None
+    serves: Serves = AUDIO_AGENTS
     find_agent: FindAgent = _no_agent
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
@@ -85,7 +87,7 @@ class SessionDependencies:
         if self.trace:
             headers = traceparent(spec.call_id, AGENT)
             on_event = traced_agent(spec.call_id, on_event, trace=self.trace, now_ms=self.now_ms)
-        if speech and isinstance(spec.engine, CustomLlmEngine):
+        if speech and isinstance(spec.engine, TextEngine):
             if headers:
                 speech = replace(speech, habits=replace(speech.habits, headers=headers))
             return speech.new_leg(spec, output, self.latencies.observing("text", on_event))

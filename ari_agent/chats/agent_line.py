@@ -15,11 +15,13 @@ from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmInterrupt, LlmResponse
 from ari_agent.agents.llm_connection import CHAT_POLICY, LlmConnection, LlmEvent
 from ari_agent.agents.llm_requests import OPENING
+from ari_agent.agents.text_agent import TextAgent
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.exchange import AgentText, Exchange
 from ari_agent.chats.record import ChatRecord
-from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine
+from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine, RetellLlmEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
+from ari_agent.prompt_agents.prompt_agent import Conversation
 from ari_agent.routing.variables import render_url
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class AgentLine:
         self._engine = engine
         self._on_event = on_event
         self._exchange = Exchange()
-        self._line: LlmConnection | None = None
+        self._line: TextAgent | None = None
         self._lost_in_a_row = 0
 
     @property
@@ -102,26 +104,39 @@ class AgentLine:
     async def _ask(self) -> None:
         line = await self._dial()
         response_id = self._exchange.requests.ask()
-        tools = self._record.with_tool_calls() if line.config.transcript_with_tool_calls else None
-        line.post(llm.response_required(response_id, self._record.transcript(), tools))
+        tools = self._record.with_tool_calls() if line.wants_tool_calls else None
+        line.ask(response_id, self._record.transcript(), tools)
 
-    async def _dial(self) -> LlmConnection:
+    async def _dial(self) -> TextAgent:
         if self._line is None:
-            self._line = LlmConnection(
-                self._services.http,
-                self._url(),
-                replace(CHAT_POLICY, retry_after_s=self._services.retry_after_s),
-                details=self._details,
-                on_event=self._on_event,
-                now_ms=self._services.now_ms,
-            )
+            self._line = self._agent()
         await self._line.open()
         return self._line
 
-    def _url(self) -> str:
-        engine = self._engine
-        if not isinstance(engine, CustomLlmEngine):
-            raise AgentUnreachable(engine.type, "such an agent writes no text")
+    def _agent(self) -> TextAgent:
+        services, chat = self._services, self._record.chat
+        match self._engine:
+            case CustomLlmEngine() as engine:
+                return LlmConnection(
+                    services.http,
+                    self._url(engine),
+                    replace(CHAT_POLICY, retry_after_s=services.retry_after_s),
+                    details=self._details,
+                    on_event=self._on_event,
+                    now_ms=services.now_ms,
+                )
+            case RetellLlmEngine() as engine if services.prompts:
+                about = Conversation(
+                    chat.chat_id,
+                    variables=lambda: self._record.variables(services.now_ms()),
+                    details=self._details,
+                    is_spoken=False,
+                )
+                return services.prompts.agent(engine, about, self._on_event)
+            case engine:
+                raise AgentUnreachable(engine.type, "such an agent writes no text here")
+
+    def _url(self, engine: CustomLlmEngine) -> str:
         configured = render_url(engine.llm_websocket_url, self._record.variables(self._services.now_ms()))
         try:
             return llm.llm_url(configured, self._record.chat.chat_id)

@@ -19,7 +19,7 @@ from ari_agent.contract.inbound import ChatInbound, InboundChatWebhookRequest, I
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed, UnknownAgent
 from ari_agent.routing.ab_weights import draw
-from ari_agent.routing.agent_choice import AgentChoice, agent_tag, prepare_for_text
+from ari_agent.routing.agent_choice import TEXT_AGENTS, AgentChoice, Serves, agent_tag, prepare_for_text
 from ari_agent.routing.caller_country import refused_country
 from ari_agent.routing.dialled_number import dialled_candidates
 from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, next_best
@@ -48,7 +48,10 @@ class ChatRouter:
         inbound_webhook: InboundWebhook,
         dice: Callable[[], float],
         now_ms: Callable[[], int],
+        serves: Serves = TEXT_AGENTS,
     ) -> None:
+        """serves: which kinds of agents can write texts here."""
+        self._serves = serves
         self._store = store
         self._inbound_webhook = inbound_webhook
         self._dice = dice
@@ -102,7 +105,7 @@ class ChatRouter:
         choice = decision.agent
         found = await self._store.agents.any(choice.agent_id, choice.version)
         try:
-            return prepare_for_text(found, choice, decision.override), decision
+            return prepare_for_text(found, choice, decision.override, serves=self._serves), decision
         except (UnknownAgent, AgentNotUsable) as error:
             better = next_best(decision, error)
             if better is None:

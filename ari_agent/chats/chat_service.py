@@ -244,7 +244,8 @@ class ChatService:
         )
 
     async def _agent(self, choice: AgentChoice) -> AnyAgent:
-        return prepare_for_text(await self._services.store.agents.any(choice.agent_id, choice.version), choice)
+        found = await self._services.store.agents.any(choice.agent_id, choice.version)
+        return prepare_for_text(found, choice, serves=self._services.serves)
 
 
 async def _end(session: ChatSession) -> None:

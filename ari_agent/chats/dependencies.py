@@ -11,6 +11,8 @@ import aiohttp
 from ari_agent.chats.notices import Notices
 from ari_agent.chats.sender import Send
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.store.chats import SILENCE_MS
 from ari_agent.store.store import Store
@@ -32,7 +34,8 @@ class ChatDependencies:
 
     send: hands a SIP MESSAGE to Asterisk. dial_rules: say who may be written to. new_message_id: makes `message_...`
     ids. silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: the pause
-    between attempts to dial an agent. analyses: None where no model is set up.
+    between attempts to dial an agent. analyses: None where no model is set up. prompts: what agents
+    with a prompt share, where a model is set up.
     """
 
     store: Store
@@ -46,6 +49,12 @@ class ChatDependencies:
     silence_ms: int = SILENCE_MS
     retry_after_s: float = 3.0
     analyses: Analyses | None = None
+    prompts: PromptAgents | None = None
+
+    @property
+    def serves(self) -> Serves:
+        """Return which kinds of agents can write texts."""
+        return PROMPT_AGENTS if self.prompts else TEXT_AGENTS
 
     def silence_of(self, agent: AnyAgent) -> int:
         """Return how long a chat of this agent lasts if nobody writes, in milliseconds."""

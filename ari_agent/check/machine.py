@@ -185,13 +185,15 @@ async def check_speech(around: Surroundings) -> list[Finding]:
     agents = around.stored.text_agents()
     if "none" not in (settings.speech_to_text, settings.text_to_speech):
         try:
-            async with around.start_speech():
-                return ok(f"{settings.speech_to_text} listens and {settings.text_to_speech} speaks for text agents")
+            async with around.start_speech() as names:
+                if names:
+                    return ok("{} listens and {} speaks for text agents".format(*names))
         except SpeechUnavailable as error:
             return failed(str(error), "")
     if agents:
         return failed(
             f"{agents[0]} is a text agent, and nothing listens and speaks for it",
-            "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH (docs/text-agents-and-speech.md)",
+            "install what listens and speaks here, or set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH "
+            "(docs/text-agents-and-speech.md)",
         )
     return skipped("no number has a text agent")

@@ -97,9 +97,9 @@ class Surroundings:
 
     stored: what the database holds. serving: a controller listens at ARI_AGENT_BIND already. secret_files: those that
     may hold passwords and keys.
-    start_speech: starts the providers of speech as `serve` does, and ends them. list_models: returns the names of the
-    models that the server of `analysis_model` has, None where it does not tell, or raises CompletionFailed or
-    ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
+    start_speech: starts who listens and who speaks as `serve` does, tells their names, and ends them. list_models:
+    returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
+    CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970.
     """
 
@@ -109,7 +109,7 @@ class Surroundings:
     stored: Stored
     serving: bool
     secret_files: Sequence[Path]
-    start_speech: Callable[[], AbstractAsyncContextManager[object]]
+    start_speech: Callable[[], AbstractAsyncContextManager[tuple[str, str] | None]]
     now_s: Callable[[], float]
     deep: bool = False
     list_models: ListModels | None = None

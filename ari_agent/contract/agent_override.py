@@ -7,9 +7,10 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
                           allow_user_dtmf, voicemail_option, webhook_url, webhook_events, webhook_timeout_ms, timezone,
                           agent_name, data_storage_setting, opt_in_signed_url, recording, recording_beep_s
     of a text agent       voice, speech recognition and turns
+    of a prompt's agent   retell_llm: begin_message, start_speaker, begin_after_user_silence_ms, model,
+                          model_temperature, model_config, backup_model
     checked, no effect    agent: dial_policy, which nobody widens for one call; those of an audio agent, which brings
-                          its own; analysis. retell_llm and conversation_flow: engines that Retell hosts, with their
-                          begin_message and start_speaker
+                          its own; analysis. conversation_flow: there are none here
 
 Nothing of it is handed to the agent's server: what a webhook wants an agent to know are dynamic variables and metadata.
 """
@@ -20,7 +21,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.agent import Agent, AgentUpdate
+from ari_agent.contract.agent import Agent, AgentUpdate, RetellLlmEngine
 from ari_agent.contract.parsing.model import ContractModel, Count, Flag, Identifier, JsonObject, Strings
 
 Temperature = Annotated[float, Field(strict=True, ge=0, le=1)]
@@ -73,7 +74,12 @@ class AgentOverride(ContractModel):
         Raises:
             pydantic.ValidationError: with the override, the settings contradict one another.
         """
-        if self.agent is None:
-            return agent
-        overridden = self.agent.apply(agent, now_ms=agent.last_modification_timestamp)
-        return overridden.model_copy(update={"dial_policy": agent.dial_policy})
+        overridden = agent
+        if self.agent is not None:
+            overridden = self.agent.apply(agent, now_ms=agent.last_modification_timestamp)
+            overridden = overridden.model_copy(update={"dial_policy": agent.dial_policy})
+        engine = overridden.response_engine
+        if self.retell_llm is None or not isinstance(engine, RetellLlmEngine):
+            return overridden
+        changed = engine.model_copy(update={"override": self.retell_llm.changes()})
+        return overridden.model_copy(update={"response_engine": changed})

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Identifier, Many, StringMap
+from ari_agent.contract.parsing.model import INTEGRAL, ContractModel, Count, Identifier, JsonObject, Many, StringMap
 from ari_agent.contract.parsing.url import WebsocketUrl
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -33,11 +33,15 @@ Subprotocol = Annotated[str, Field(pattern=rf"^{_TOKEN.pattern}$", max_length=64
 
 
 class RetellLlmEngine(ContractModel):
-    """A language model that Retell hosts, with one or several prompts."""
+    """A prompt with its model and tools. version: None for its latest.
+
+    override: what one call changes of it, as `agent_override.retell_llm` says; no part of the API.
+    """
 
     type: Literal["retell-llm"]
     llm_id: Identifier
     version: Count | None = None
+    override: JsonObject | None = Field(default=None, exclude=True, repr=False)
 
 
 class CustomLlmEngine(ContractModel):
@@ -106,6 +110,10 @@ ResponseEngine = Annotated[
     RetellLlmEngine | CustomLlmEngine | ConversationFlowEngine | AudioWebsocketEngine, Field(discriminator="type")
 ]
 """What answers for an agent; `type` says which kind it is."""
+TextEngine = CustomLlmEngine | RetellLlmEngine
+"""What answers in text: it is listened and spoken for in calls."""
+ServedEngine = AudioWebsocketEngine | CustomLlmEngine | RetellLlmEngine
+"""What can take a call here."""
 
 
 def with_token(document: dict[str, Any], engine: ResponseEngine | None) -> dict[str, Any]:

@@ -62,8 +62,8 @@ _CHAT: Final = frozenset({AgentKind.CHAT})
 WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect(
         "response_engine.type",
-        "agents that Retell hosts take no calls and no texts here",
-        values=frozenset({"retell-llm", "conversation-flow"}),
+        "conversation flows take no calls and no texts here",
+        values=frozenset({"conversation-flow"}),
     ),
     WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
     WithoutEffect(
@@ -128,7 +128,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
 )
 
 OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
-    "retell_llm": "there is no engine of this type here",
     "conversation_flow": "there is no engine of this type here",
 }
 """The parts of an `agent_override` that are checked and change nothing."""

@@ -20,8 +20,10 @@ create-web-call (registrar.py), create-chat and create-sms-chat (chat_service.py
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
@@ -29,8 +31,16 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.chat_agent import AnyAgent, AnyAgentT, overridden
 from ari_agent.contract.parsing.explain import explain
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, ServedEngine, TextEngine
 from ari_agent.errors import NoAgentBound, OverrideUnfit, UnknownAgent, UnservedAgent
+
+Serves: TypeAlias = Collection[str]
+"""The types of engines that can take a call, by what is set up: speech for text agents, and a model for prompts."""
+AUDIO_AGENTS: Final[Serves] = frozenset({"audio-websocket"})
+TEXT_AGENTS: Final[Serves] = frozenset({*AUDIO_AGENTS, "custom-llm"})
+PROMPT_AGENTS: Final[Serves] = frozenset({*TEXT_AGENTS, "retell-llm"})
+_SPEECH: Final = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or "
+_MODEL: Final = "set ARI_AGENT_LLM_MODEL, or "
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,9 @@ def choose_outbound(
 
 
 def prepare_for_call(
-    found: Agent | None, choice: AgentChoice, override: AgentOverride | None, *, has_speech: bool
+    found: Agent | None, choice: AgentChoice, override: AgentOverride | None, *, serves: Serves
 ) -> Agent:
-    """Make the agent ready for one call. has_speech: see `engine_for_call`.
+    """Make the agent ready for one call. serves: see `engine_for_call`.
 
     found: what the store has under `choice`. override: settings for this call alone.
 
@@ -90,11 +100,17 @@ def prepare_for_call(
         UnservedAgent: it is of a kind that takes no calls.
     """
     agent = apply_override(found, choice, override)
-    engine_for_call(agent, has_speech=has_speech)
+    engine_for_call(agent, serves=serves)
     return agent
 
 
-def prepare_for_text(found: AnyAgent | None, choice: AgentChoice, override: AgentOverride | None = None) -> AnyAgent:
+def prepare_for_text(
+    found: AnyAgent | None,
+    choice: AgentChoice,
+    override: AgentOverride | None = None,
+    *,
+    serves: Serves = TEXT_AGENTS,
+) -> AnyAgent:
     """Make the agent ready for one chat; everything else is as with `prepare_for_call`.
 
     Raises:
@@ -102,9 +118,10 @@ def prepare_for_text(found: AnyAgent | None, choice: AgentChoice, override: Agen
     """
     agent = apply_override(found, choice, override)
     engine = agent.response_engine
-    if not isinstance(engine, CustomLlmEngine):
-        raise UnservedAgent(agent.agent_id, engine.type, "writes no text; use custom-llm")
-    return agent
+    if isinstance(engine, CustomLlmEngine) or (isinstance(engine, RetellLlmEngine) and engine.type in serves):
+        return agent
+    lacks = _MODEL if isinstance(engine, RetellLlmEngine) else ""
+    raise UnservedAgent(agent.agent_id, engine.type, f"writes no text; {lacks}use custom-llm")
 
 
 def apply_override(found: AnyAgentT | None, choice: AgentChoice, override: AgentOverride | None) -> AnyAgentT:
@@ -123,21 +140,19 @@ def apply_override(found: AnyAgentT | None, choice: AgentChoice, override: Agent
         raise OverrideUnfit(found.agent_id, explain(error, root="settings")) from None
 
 
-def engine_for_call(agent: Agent, *, has_speech: bool) -> AudioWebsocketEngine | CustomLlmEngine:
-    """Return the agent's engine, which is of a kind that takes calls.
-
-    has_speech: the controller can listen and speak for a text agent.
+def engine_for_call(agent: Agent, *, serves: Serves) -> ServedEngine:
+    """Return the agent's engine, which is of a kind that takes calls. serves: what is set up here.
 
     Raises:
         UnservedAgent: it is of another kind; says what would be right.
     """
     engine = agent.response_engine
-    if isinstance(engine, AudioWebsocketEngine) or (isinstance(engine, CustomLlmEngine) and has_speech):
+    if isinstance(engine, ServedEngine) and engine.type in serves:
         return engine
-    remedy = "use audio-websocket"
-    if isinstance(engine, CustomLlmEngine):
-        remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
-    raise UnservedAgent(agent.agent_id, engine.type, f"takes no calls; {remedy}")
+    lacks = ""
+    if isinstance(engine, TextEngine):
+        lacks = _SPEECH if "custom-llm" not in serves else _MODEL
+    raise UnservedAgent(agent.agent_id, engine.type, f"takes no calls; {lacks}use audio-websocket")
 
 
 def agent_tag(agent: AnyAgent, chosen: int | str | None) -> str | None:

@@ -40,7 +40,13 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ari_agent.contract.call_control import refuse_unsendable
-from ari_agent.contract.response_engine import AUTH_TOKEN, AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import (
+    AUTH_TOKEN,
+    AudioWebsocketEngine,
+    CustomLlmEngine,
+    RetellLlmEngine,
+    ServedEngine,
+)
 from ari_agent.errors import AgentUnreachable
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
@@ -120,14 +126,16 @@ def personal_headers(headers: Mapping[str, str], variables: Mapping[str, str]) -
 def personal_engine(engine: AudioWebsocketEngine, variables: Mapping[str, str]) -> AudioWebsocketEngine: ...
 @overload
 def personal_engine(engine: CustomLlmEngine, variables: Mapping[str, str]) -> CustomLlmEngine: ...
-def personal_engine(
-    engine: AudioWebsocketEngine | CustomLlmEngine, variables: Mapping[str, str]
-) -> AudioWebsocketEngine | CustomLlmEngine:
-    """Fill in the variables of the agent's URL and handshake headers for one call.
+@overload
+def personal_engine(engine: ServedEngine, variables: Mapping[str, str]) -> ServedEngine: ...
+def personal_engine(engine: ServedEngine, variables: Mapping[str, str]) -> ServedEngine:
+    """Fill in the variables of the agent's URL and handshake headers for one call; a prompt has neither.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
+    if isinstance(engine, RetellLlmEngine):
+        return engine
     settings = engine.model_dump()
     if isinstance(engine, CustomLlmEngine):
         template, settings["llm_websocket_url"] = _personal_url(engine.llm_websocket_url, variables)

@@ -15,6 +15,7 @@ import numpy as np
 import pocketsphinx
 
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.decoder import NOTHING, Decoded
 from ari_agent.speech.grammar import Pronunciations, parse_grammar, pronunciations
 
 DITHER_STEPS: Final = 15.0
@@ -69,7 +70,7 @@ class DecoderFactory:
 
 
 class GrammarDecoder:
-    """A decoder for one utterance after the other; each is one `begin`, any number of `feed`, one `end`."""
+    """A decoder that hears what the grammar foresees: see Decoder."""
 
     def __init__(self, decoder: Any, known: Pronunciations) -> None:
         self._decoder = decoder
@@ -94,11 +95,11 @@ class GrammarDecoder:
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
-    def end(self) -> tuple[tuple[str, int, int], ...]:
-        """End the utterance; return its words with start and end in ms, or none where it was not understood."""
+    def end(self) -> Decoded:
+        """End the utterance; return its words with their times, or none where it was not understood."""
         self._decoder.end_utt()
         if not self._sentences.accept(self.so_far()):
-            return ()  # the beam lost every whole sentence, and what is left breaks off
+            return NOTHING  # the beam lost every whole sentence, and what is left breaks off
         words = []
         for segment in self._decoder.seg():
             word = segment.word.partition("(")[0]
@@ -106,6 +107,10 @@ class GrammarDecoder:
                 continue  # silence and fillers
             start_ms, end_ms = segment.start_frame * _FRAME_MS, (segment.end_frame + 1) * _FRAME_MS
             if end_ms - start_ms > MAX_MS_PER_PHONE * self._known.phones[word]:
-                return ()
+                return NOTHING
             words.append((word, start_ms, end_ms))
-        return tuple(words)
+        return Decoded(" ".join(word for word, _, _ in words), tuple(words))
+
+    def drop(self) -> None:
+        """End the utterance without its words."""
+        self._decoder.end_utt()

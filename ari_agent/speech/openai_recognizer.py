@@ -78,7 +78,7 @@ class OpenAiRecognizer(NetworkRecognizer):
     """
 
     def __init__(self, settings: OpenAiListening) -> None:
-        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
+        endpoint = Endpoint.of(settings.base_url, setting="ARI_AGENT_OPENAI_STT_URL", error=SpeechUnavailable)
         provider = Provider("OpenAI", "openai.com", "Bearer", "ARI_AGENT_OPENAI_API_KEY", settings.api_key)
         super().__init__(endpoint, provider)
         self._api = ProviderApi(endpoint, provider.key, provider.key_setting, self._session)

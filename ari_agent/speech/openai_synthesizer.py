@@ -57,10 +57,10 @@ class OpenAiSynthesizer(NetworkSynthesizer):
         Raises:
             SpeechUnavailable: base_url is no URL, or OpenAI's own and there is no key.
         """
-        endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_BASE_URL", error=SpeechUnavailable)
+        endpoint = Endpoint.of(base_url, setting="ARI_AGENT_OPENAI_TTS_URL", error=SpeechUnavailable)
         if not api_key and endpoint.is_of("openai.com"):
             raise SpeechUnavailable(
-                "ARI_AGENT_OPENAI_API_KEY is missing: set it, or ARI_AGENT_OPENAI_BASE_URL to a server that needs none"
+                "ARI_AGENT_OPENAI_API_KEY is missing: set it, or ARI_AGENT_OPENAI_TTS_URL to a server that needs none"
             )
         super().__init__(endpoint, api_key=api_key, model=model, longest_chars=_LONGEST_CHARS, patience=patience)
 
@@ -121,7 +121,7 @@ class OpenAiSynthesizer(NetworkSynthesizer):
         if status in {400, 404, 422} and "voice" in why.lower():
             return VoiceRefused(f"{shown} has no voice {name!r}{said}")
         if status == 404:
-            said = f"{said}; check ARI_AGENT_OPENAI_BASE_URL and ARI_AGENT_OPENAI_TTS_MODEL"
+            said = f"{said}; check ARI_AGENT_OPENAI_TTS_URL and ARI_AGENT_OPENAI_TTS_MODEL"
         return AttemptFailed(f"{shown} answered {status}{said}", again=may_pass(status))
 
 
@@ -135,6 +135,6 @@ def voice_name(voice_id: str | None) -> str:
     if provider != "openai":
         raise VoiceRefused(
             f"voice {voice_id!r} is not OpenAI's: set the agent's voice_id to one like openai-Alloy, or to a name that "
-            "the server of ARI_AGENT_OPENAI_BASE_URL knows"
+            "the server of ARI_AGENT_OPENAI_TTS_URL knows"
         )
     return name.lower()

@@ -1,9 +1,14 @@
-"""The recognizer and the synthesizer that the settings name. What a provider needs and lacks is said by name."""
+"""The recognizer and the synthesizer that the settings name. What a provider needs and lacks is said by name.
+
+`auto` stands for what is installed on this machine: Moonshine, or else a grammar, listens, and flite speaks.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -19,6 +24,7 @@ from ari_agent.speech.deepgram_recognizer import DeepgramListening, DeepgramReco
 from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer
 from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
+from ari_agent.speech.moonshine_recognizer import MoonshineListening, MoonshineRecognizer, packaged_model
 from ari_agent.speech.openai_recognizer import OpenAiListening, OpenAiRecognizer
 from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
 from ari_agent.speech.recognizer import Recognizer
@@ -26,8 +32,8 @@ from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Synthesizer
 from ari_agent.speech.voices import Voices
 
-SpeechToText = Literal["none", "openai", "deepgram", "grammar"]
-TextToSpeech = Literal["none", "openai", "elevenlabs", "flite"]
+SpeechToText = Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"]
+TextToSpeech = Literal["auto", "none", "openai", "elevenlabs", "flite"]
 
 _Provider = TypeVar("_Provider")
 
@@ -37,12 +43,14 @@ class SpeechSettings:
     """As the configuration has them, each without its prefix ARI_AGENT_. Keys and fallback_voice: "" for none.
 
     grammar: a file, JSGF or a list of phrases; None: a small one of intents that comes with the package.
+    moonshine_model: a folder; None: the tiny English model of the package moonshine-voice.
     """
 
     speech_to_text: SpeechToText = "none"
     text_to_speech: TextToSpeech = "none"
     openai_api_key: str = field(default="", repr=False)
-    openai_base_url: str = openai_synthesizer.DEFAULT_URL
+    openai_stt_url: str = openai_recognizer.DEFAULT_BASE_URL
+    openai_tts_url: str = openai_synthesizer.DEFAULT_URL
     openai_stt_model: str = openai_recognizer.DEFAULT_MODEL
     openai_tts_model: str = openai_synthesizer.DEFAULT_MODEL
     deepgram_api_key: str = field(default="", repr=False)
@@ -54,20 +62,22 @@ class SpeechSettings:
     flite: str = "flite"
     fallback_voice: str = ""
     grammar: Path | None = None
+    moonshine_model: Path | None = None
 
 
 _RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
     "openai": lambda given: OpenAiRecognizer(
-        OpenAiListening(api_key=given.openai_api_key, base_url=given.openai_base_url, model=given.openai_stt_model)
+        OpenAiListening(api_key=given.openai_api_key, base_url=given.openai_stt_url, model=given.openai_stt_model)
     ),
     "deepgram": lambda given: DeepgramRecognizer(
         DeepgramListening(api_key=given.deepgram_api_key, url=given.deepgram_url, model=given.deepgram_model)
     ),
+    "moonshine": lambda given: MoonshineRecognizer(MoonshineListening(model=given.moonshine_model)),
     "grammar": lambda given: GrammarRecognizer(GrammarListening(grammar=given.grammar)),
 }
 _SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {
     "openai": lambda given: OpenAiSynthesizer(
-        api_key=given.openai_api_key, base_url=given.openai_base_url, model=given.openai_tts_model
+        api_key=given.openai_api_key, base_url=given.openai_tts_url, model=given.openai_tts_model
     ),
     "elevenlabs": lambda given: ElevenLabsSynthesizer(
         api_key=given.elevenlabs_api_key, url=given.elevenlabs_url, model=given.elevenlabs_model
@@ -81,6 +91,43 @@ _VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str]]] = {
     "elevenlabs": elevenlabs_synthesizer.voice_name,
     "flite": flite_synthesizer.voice_name,
 }
+
+
+_HERE: Final = "ARI_AGENT_{} is auto, and nothing that is installed here {}: {}"
+
+
+def chosen(settings: SpeechSettings) -> SpeechSettings:
+    """Return the settings with what `auto` stands for: what is installed here, or `none` for both where one is missing.
+
+    Raises:
+        SpeechUnavailable: one of the two is named, and nothing that is installed here can do the other's part.
+    """
+    listens, speaks = settings.speech_to_text, settings.text_to_speech
+    if listens == "auto":
+        listens = _who_listens_here(settings)
+    if speaks == "auto":
+        speaks = "flite" if shutil.which(settings.flite) else "none"
+    for found, named, lack in (
+        (
+            listens,
+            settings.text_to_speech,
+            _HERE.format("SPEECH_TO_TEXT", "listens", "pip install 'ari-agent[speech]'"),
+        ),
+        (speaks, settings.speech_to_text, _HERE.format("TEXT_TO_SPEECH", "speaks", "install Debian's package flite")),
+    ):
+        if found == "none" and named not in {"auto", "none"}:
+            raise SpeechUnavailable(lack)
+    if "none" in {listens, speaks}:
+        listens = speaks = "none"
+    return replace(settings, speech_to_text=listens, text_to_speech=speaks)
+
+
+def _who_listens_here(settings: SpeechSettings) -> SpeechToText:
+    if importlib.util.find_spec("onnxruntime") is None:
+        return "none"  # nor can voice activity be told
+    if settings.moonshine_model or packaged_model():
+        return "moonshine"
+    return "grammar" if importlib.util.find_spec("pocketsphinx") else "none"
 
 
 def recognizer(settings: SpeechSettings) -> Recognizer | None:
@@ -122,5 +169,5 @@ def _made(
     if name == "none":
         return None
     if name not in makers:
-        raise SpeechUnavailable(f"{setting} must be none, {', '.join(makers)}, not {name!r}")
+        raise SpeechUnavailable(f"{setting} must be auto, none, {', '.join(makers)}, not {name!r}")
     return makers[name](settings)

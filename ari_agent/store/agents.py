@@ -8,6 +8,7 @@ its lowest is, so that two updates at once are both kept, and two new drafts get
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from ari_agent.contract.agent import Agent, AgentUpdate
 from ari_agent.contract.agent_version_errors import StaleDraft, VersionInUse
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatAgentUpdate, agent_of
+from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.store.agent_rows import choose, read, values
 from ari_agent.store.database import Database, insert_into
+from ari_agent.store.retell_llms import publish as publish_llm
 from ari_agent.store.tables import agent_tags, agents
 
 T = TypeVar("T")
@@ -118,6 +121,10 @@ class Agents:
             if meant.is_published and not named:
                 return meant
             changes: dict[str, object] = {"is_published": True, "last_modification_timestamp": self._now_ms(), **named}
+            engine = meant.response_engine
+            if isinstance(engine, RetellLlmEngine) and (llm := publish_llm(connection, engine.llm_id, engine.version)):
+                # A published agent answers the same for ever, and so the version of its prompt is that of now.
+                changes["response_engine"] = {**engine.changes(), "version": llm.version}
             return self._rewrite(connection, agent_of({**meant.as_record(), **changes}))
 
         return await self._change(agent_id, change)
@@ -220,6 +227,15 @@ class Agents:
             )
 
         return await self._database.read(ask)
+
+    async def user_of_llm(self, llm_id: str) -> str | None:
+        """Return the id of an agent that answers by this prompt, in whatever version; None: there is none."""
+        statement = select(agents).where(agents.c.document.contains(llm_id, autoescape=True))
+        for row in await self._database.rows(statement):
+            engine = json.loads(row.document).get("response_engine")
+            if isinstance(engine, dict) and engine.get("llm_id") == llm_id:
+                return str(row.agent_id)
+        return None
 
     async def tags(self, agent_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return which version each tag stands for: by agent_id, then by tag."""

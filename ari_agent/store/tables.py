@@ -180,6 +180,17 @@ agents: Final = Table(
     Index("ix_agents_modified", "modified_ms", "agent_id"),
 )
 
+retell_llms: Final = Table(
+    "retell_llms",
+    metadata,
+    Column("llm_id", StorableText, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("is_published", Boolean, nullable=False),
+    Column("modified_ms", BigInteger, nullable=False),
+    Index("ix_retell_llms_modified", "modified_ms", "llm_id"),
+)
+
 agent_tags: Final = Table(
     "agent_tags",
     metadata,

@@ -15,6 +15,7 @@ from ari_agent.calls.originator import Originator
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.dial_policy import DialPolicy
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 from ari_agent.routing.dial_policy import NO_POLICY, DialRules
 from ari_agent.store.store import Store
 
@@ -46,7 +47,7 @@ def originator(
     *,
     now_ms: int,
     dice: float = 0.0,
-    has_speech: bool = False,
+    serves: Serves = AUDIO_AGENTS,
     dial_policy: DialPolicy = NO_POLICY,
 ) -> Originator:
     """An originator that dials on these lines. dial_policy: of the workspace."""
@@ -61,7 +62,7 @@ def originator(
         dice=lambda: dice,
         new_call_id=lambda: f"call_{next(ids)}",
         now_ms=lambda: now_ms,
-        has_speech=has_speech,
+        serves=serves,
     )
 
 

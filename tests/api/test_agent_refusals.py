@@ -10,6 +10,7 @@ import pytest
 
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.contract.phone_call import PhoneCallCreate
+from ari_agent.routing.agent_choice import TEXT_AGENTS
 from ari_agent.store.store import Store
 from tests.api import lines, pens
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, Json, StartApi, make_agent, refused
@@ -121,10 +122,9 @@ async def test_an_override_that_does_not_fit(desk: Desk, entry: str) -> None:
 @pytest.mark.parametrize("entry", CALLS)
 async def test_an_agent_that_takes_no_calls(desk: Desk, entry: str, engine: Json) -> None:
     agent_id = await desk.agent(engine)
-    speech = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or " if engine is CUSTOM_LLM else ""
     assert await refused(await desk.ask(entry, agent_id=agent_id), 400) == (
         f"agent {agent_id} has a response_engine of type {engine['type']}, "
-        f"which takes no calls; {speech}use audio-websocket"
+        "which takes no calls; set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"
     )
     await desk.check_nothing_is_left()
 
@@ -205,7 +205,7 @@ async def test_a_batch_is_refused_for_any_of_its_tasks(desk: Desk) -> None:
 
 async def test_where_there_is_speech_a_text_agent_takes_calls(desk: Desk) -> None:
     request = PhoneCallCreate(from_number=FROM, to_number=TO, override_agent_id=await desk.agent(CUSTOM_LLM))
-    hearing = lines.originator(desk.store, desk.lines, desk.slots, now_ms=NOW_MS, has_speech=True)
+    hearing = lines.originator(desk.store, desk.lines, desk.slots, now_ms=NOW_MS, serves=TEXT_AGENTS)
     assert (await hearing.place(request)).agent_id == request.override_agent_id
     (order,) = desk.lines.orders
     assert order.agent.response_engine.type == "custom-llm"

@@ -213,20 +213,40 @@ async def test_a_number_of_the_pbx_itself_is_created_too(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "engine",
-    [{"type": "retell-llm", "llm_id": "llm_1"}, {"type": "conversation-flow", "conversation_flow_id": "flow_1"}],
+    ("engine", "remedy"),
+    [
+        ({"type": "retell-llm", "llm_id": "llm_1"}, "needs a model: set ARI_AGENT_LLM_MODEL"),
+        (
+            {"type": "conversation-flow", "conversation_flow_id": "flow_1"},
+            "is not served yet; use custom-llm or audio-websocket",
+        ),
+    ],
 )
-async def test_an_agent_that_nobody_serves_here_is_not_bound(api: Api, engine: Json) -> None:
+async def test_an_agent_that_nobody_serves_here_is_not_bound(api: Api, engine: Json, remedy: str) -> None:
     made = await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})
     agents = [{"agent_id": (await made.json())["agent_id"], "weight": 1}]
     body = {"phone_number": NUMBER, "inbound_agents": agents}
     for path, more in (("/create-phone-number", {}), ("/import-phone-number", TRUNK)):
         why = await refused(await api.post(path, json={**body, **more}), 400)
-        assert f"{engine['type']}, which is not served yet; use custom-llm or audio-websocket" in why
+        assert f"{engine['type']}, which {remedy}" in why
     await import_number(api)
     for field in ("inbound_agents", "outbound_agents", "inbound_sms_agents", "outbound_sms_agents"):
         changed = await api.patch(f"/update-phone-number/{NUMBER}", json={field: agents})
-        assert "is not served yet" in await refused(changed, 400)
+        assert remedy in await refused(changed, 400)
+
+
+async def test_an_agent_is_bound_whose_prompt_is_there(start_api: StartApi) -> None:
+    api = await start_api(has_prompts=True)
+    llm = await (await api.post("/create-retell-llm", json={"general_prompt": "Be kind."})).json()
+    for llm_id, version, status in ((llm["llm_id"], 0, 201), (llm["llm_id"], 7, 400), ("llm_2", None, 400)):
+        engine = {"type": "retell-llm", "llm_id": llm_id, "version": version}
+        made = await (await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})).json()
+        body = {"phone_number": NUMBER, "inbound_agents": [{"agent_id": made["agent_id"], "weight": 1}]}
+        created = await api.post("/create-phone-number", json=body)
+        if status == 400:
+            named = llm_id if version is None else f"{llm_id} version {version}"
+            assert f"does not exist: there is no {named}" in await refused(created, 400)
+        assert created.status == status
 
 
 async def test_what_does_not_work_about_a_trunk_is_in_a_header(start_api: StartApi) -> None:

@@ -25,6 +25,7 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, TEXT_AGENTS
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
@@ -109,7 +110,11 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
 
     ari = Ari(url="http://127.0.0.1:9/ari", username="nobody", password="none", app="ari_agent")
     registrar = Registrar(
-        store, new_call_id=new_call_id, now_ms=now_ms, account_webhook_url=HOOK, has_speech=speech is not None
+        store,
+        new_call_id=new_call_id,
+        now_ms=now_ms,
+        account_webhook_url=HOOK,
+        serves=TEXT_AGENTS if speech else AUDIO_AGENTS,
     )
     slots = Slots(20)
     services = SessionDependencies(

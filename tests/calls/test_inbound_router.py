@@ -16,6 +16,7 @@ from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.contract.registered_call import PhoneCallRegister
+from ari_agent.routing.agent_choice import TEXT_AGENTS
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, random_call_id, store
@@ -98,7 +99,7 @@ async def entrance(store: Store, request: pytest.FixtureRequest) -> AsyncIterato
         WebhookServer(api_key="key") as webhooks,
     ):
         ari = Ari(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
-        registrar = Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS, has_speech=True)
+        registrar = Registrar(store, new_call_id=random_call_id, now_ms=lambda: NOW_MS, serves=TEXT_AGENTS)
         router = InboundRouter(
             ari=ari,
             store=store,

@@ -26,7 +26,7 @@ from ari_agent.contract.without_effect import (
 
 AUDIO: Final = {"type": "audio-websocket", "audio_websocket_url": "wss://example.com/audio"}
 TEXT: Final = {"type": "custom-llm", "llm_websocket_url": "wss://example.com/llm"}
-HOSTED: Final = {"type": "retell-llm", "llm_id": "llm_1"}
+HOSTED: Final = {"type": "conversation-flow", "conversation_flow_id": "flow_1"}
 
 EFFECTIVE: Final = frozenset(
     {
@@ -76,9 +76,12 @@ EFFECTIVE: Final = frozenset(
         "response_engine.audio_websocket_auth_token",
         "response_engine.audio_websocket_protocol",
         "response_engine.audio_websocket_url",
+        "response_engine.llm_id",
         "response_engine.llm_websocket_url",
+        "response_engine.override",
         "response_engine.sample_rate",
         "response_engine.type",
+        "response_engine.version",
         "responsiveness",
         "ring_duration_ms",
         "stt_mode",
@@ -150,7 +153,7 @@ def test_every_field_of_an_agent_is_known_to_have_an_effect_or_none() -> None:
 
 def test_the_table_names_only_settings_that_there_are() -> None:
     assert {entry.name for entry in WITHOUT_EFFECT} <= ALL_FIELDS
-    assert set(OVERRIDES_WITHOUT_EFFECT) == set(AgentOverride.model_fields) - {"agent"}
+    assert set(OVERRIDES_WITHOUT_EFFECT) == set(AgentOverride.model_fields) - {"agent", "retell_llm"}
 
 
 READERS: Final = {
@@ -244,9 +247,12 @@ def test_an_older_key_is_named_by_todays() -> None:
 
 def test_an_override_names_its_parts_and_the_settings_in_it() -> None:
     override = AgentOverride.model_validate(
-        {"agent": {"ambient_sound": "call-center", "voice_id": "openai-Alloy"}, "retell_llm": {"begin_message": "Hi"}}
+        {
+            "agent": {"ambient_sound": "call-center", "voice_id": "openai-Alloy"},
+            "conversation_flow": {"begin_message": "Hi"},
+        }
     )
-    assert list(override_without_effect(override)) == ["ambient_sound", "retell_llm"]
+    assert list(override_without_effect(override)) == ["ambient_sound", "conversation_flow"]
     widening = AgentOverride.model_validate({"agent": {"dial_policy": None, "agent_name": "Ada"}})
     assert list(override_without_effect(widening)) == ["dial_policy"]
     assert override_without_effect(None) == override_without_effect(AgentOverride()) == {}

@@ -88,6 +88,8 @@ class Controller:
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'calls.db'}",
             "RTP_HOST": host,
             "CONCURRENCY_LIMIT": "200",
+            "SPEECH_TO_TEXT": "none",  # what is installed here takes a process, where no text agent speaks
+            "TEXT_TO_SPEECH": "none",
             **settings,
         }
 

@@ -55,7 +55,7 @@ def recognise(pcm: bytes) -> list[tuple[str, float, float]]:
     decoder = _IDLE.pop() if _IDLE else _factory().make()
     decoder.begin()
     decoder.feed(pcm)
-    words = [(word, start_ms / 1000, end_ms / 1000) for word, start_ms, end_ms in decoder.end()]
+    words = [(word, start_ms / 1000, end_ms / 1000) for word, start_ms, end_ms in decoder.end().words]
     _IDLE.append(decoder)
     return words
 
@@ -279,7 +279,7 @@ class Stream:
             await self._conclude(speech_final=True)
 
     async def _conclude(self, *, from_finalize: bool = False, speech_final: bool = False) -> None:
-        words = [(word, start_ms / 1000, end_ms / 1000) for word, start_ms, end_ms in self._decoder.end()]
+        words = [(word, start_ms / 1000, end_ms / 1000) for word, start_ms, end_ms in self._decoder.end().words]
         await self._results(words, final=True, speech_final=speech_final, from_finalize=from_finalize)
         self._start_s, self._quiet_s, self._spoken, self._draft = self.heard_s, 0.0, False, ""
         self._decoder.begin()

@@ -61,7 +61,7 @@ async def test_an_agent_that_takes_no_calls_fails_like_one_that_refuses(stage: S
     assert len(set(heard.values())) == 1
     assert (ended.call["disconnection_reason"], ended.call["call_status"]) == ("error_llm_websocket_open", "error")
     assert (ended.call["agent_id"], ended.call["agent_name"]) == (agent_id, "Ada")
-    why = f"agent {agent_id} has a response_engine of type retell-llm, which takes no calls; use audio-websocket"
+    why = f"agent {agent_id} has a response_engine of type retell-llm, which takes no calls; set ARI_AGENT_SPEECH_TO"
     assert f"call refused: {why}" in stage.controller.log_text()
 
 

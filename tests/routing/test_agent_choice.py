@@ -12,8 +12,12 @@ from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatAgentCreate
 from ari_agent.errors import CallError, NoAgentBound, OverrideUnfit, UnknownAgent, UnservedAgent
 from ari_agent.routing.agent_choice import (
+    AUDIO_AGENTS,
+    PROMPT_AGENTS,
+    TEXT_AGENTS,
     AgentChoice,
     Outbound,
+    Serves,
     agent_tag,
     choose,
     choose_outbound,
@@ -90,7 +94,7 @@ def test_a_number_without_agents_begins_nothing(begins: Outbound, words: str) ->
 def test_an_unknown_agent_or_version_is_named_by_everybody(version: int | str | None, words: str) -> None:
     choice = AgentChoice("agent_a", version)
     attempts: list[Callable[[], AnyAgent]] = [
-        lambda: prepare_for_call(None, choice, None, has_speech=True),
+        lambda: prepare_for_call(None, choice, None, serves=TEXT_AGENTS),
         lambda: prepare_for_text(None, choice),
     ]
     for prepare in attempts:
@@ -103,7 +107,7 @@ def test_an_unknown_agent_or_version_is_named_by_everybody(version: int | str | 
 def test_an_override_holds_for_this_call_or_chat() -> None:
     override = AgentOverride.model_validate({"agent": {"agent_name": "Ada", "response_engine": TEXT}})
     agent = an_agent(AUDIO, agent_name="Bob")
-    called = prepare_for_call(agent, ASKED, override, has_speech=True)
+    called = prepare_for_call(agent, ASKED, override, serves=TEXT_AGENTS)
     written: AnyAgent = prepare_for_text(agent, ASKED, override)
     chat = prepare_for_text(a_chat_agent(RETELL), ASKED, override)
     for prepared in (called, written, chat):
@@ -113,7 +117,7 @@ def test_an_override_holds_for_this_call_or_chat() -> None:
 
 def test_an_override_that_does_not_fit_is_refused_before_the_kind_is_looked_at() -> None:
     attempts: list[Callable[[], AnyAgent]] = [
-        lambda: prepare_for_call(an_agent(RETELL), ASKED, UNFIT, has_speech=False),
+        lambda: prepare_for_call(an_agent(RETELL), ASKED, UNFIT, serves=AUDIO_AGENTS),
         lambda: prepare_for_text(an_agent(RETELL), ASKED, UNFIT),
     ]
     for prepare in attempts:
@@ -124,24 +128,26 @@ def test_an_override_that_does_not_fit_is_refused_before_the_kind_is_looked_at()
 
 
 @pytest.mark.parametrize(
-    ("engine", "has_speech", "why"),
+    ("engine", "serves", "why"),
     [
-        (AUDIO, False, None),
-        (AUDIO, True, None),
-        (TEXT, True, None),
-        (TEXT, False, "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"),
-        (RETELL, True, "use audio-websocket"),
-        (FLOW, False, "use audio-websocket"),
+        (AUDIO, AUDIO_AGENTS, None),
+        (AUDIO, TEXT_AGENTS, None),
+        (TEXT, TEXT_AGENTS, None),
+        (RETELL, PROMPT_AGENTS, None),
+        (TEXT, AUDIO_AGENTS, "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"),
+        (RETELL, TEXT_AGENTS, "set ARI_AGENT_LLM_MODEL, or use audio-websocket"),
+        (RETELL, AUDIO_AGENTS, "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"),
+        (FLOW, PROMPT_AGENTS, "use audio-websocket"),
     ],
 )
-def test_which_kinds_take_calls(engine: dict[str, Any], has_speech: bool, why: str | None) -> None:
+def test_which_kinds_take_calls(engine: dict[str, Any], serves: Serves, why: str | None) -> None:
     agent = an_agent(engine)
     if why is None:
-        assert engine_for_call(agent, has_speech=has_speech) == agent.response_engine
-        assert prepare_for_call(agent, ASKED, None, has_speech=has_speech) == agent
+        assert engine_for_call(agent, serves=serves) == agent.response_engine
+        assert prepare_for_call(agent, ASKED, None, serves=serves) == agent
         return
     with pytest.raises(UnservedAgent) as refused:
-        prepare_for_call(agent, ASKED, None, has_speech=has_speech)
+        prepare_for_call(agent, ASKED, None, serves=serves)
     kind = engine["type"]
     assert str(refused.value) == f"agent agent_a has a response_engine of type {kind}, which takes no calls; {why}"
     assert refused.value.http_status == 400
@@ -156,9 +162,12 @@ def test_only_text_agents_write(make: Any, engine: dict[str, Any]) -> None:
         prepare_for_text(make(engine), ASKED)
     assert isinstance(refused.value, CallError)
     kind = engine["type"]
+    model = "set ARI_AGENT_LLM_MODEL, or " if engine is RETELL else ""
     assert str(refused.value) == (
-        f"agent agent_a has a response_engine of type {kind}, which writes no text; use custom-llm"
+        f"agent agent_a has a response_engine of type {kind}, which writes no text; {model}use custom-llm"
     )
+    if engine is RETELL:
+        assert prepare_for_text(make(engine), ASKED, serves=PROMPT_AGENTS) == make(engine)
 
 
 @pytest.mark.parametrize(

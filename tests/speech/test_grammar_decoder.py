@@ -23,7 +23,7 @@ def heard(decoder: GrammarDecoder, pcm: bytes, *, piece_bytes: int = 3200) -> li
     decoder.begin()
     for start in range(0, len(pcm), piece_bytes):
         decoder.feed(pcm[start : start + piece_bytes])
-    return list(decoder.end())
+    return list(decoder.end().words)
 
 
 @pytest.mark.parametrize(("file", "said"), [YES, NO_THANK_YOU, TRANSFER, BARGE])

@@ -63,9 +63,15 @@ async def test_close_leaves_no_process_and_nothing_is_heard_after_it(caplog: pyt
     made = GrammarRecognizer(GrammarListening(workers=2, final_timeout_s=60))
     await made.start()
     assert "for development and IVR only" in caplog.text
-    pids = made.pids
-    assert len(pids) == 2
+    assert len(made.pids) == 1
     ear = Ear()
+    others = [ear.listen(made) for _ in range(3)]
+    for each in others:
+        each.speech_started()
+    await until(lambda: len(made.pids) == 2)  # as many as there may be, and no more
+    pids = made.pids
+    for each in others:
+        await each.close()
     recognition = ear.listen(made)
     await say(recognition, speech(YES[0]))
     await asyncio.gather(recognition.close(), recognition.close())

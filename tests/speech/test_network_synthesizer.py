@@ -124,7 +124,7 @@ async def test_a_failure_before_any_audio_is_not_heard(
     [
         ("openai", [500, 502], "answered 502", 2),
         ("openai", [401], "answered 401: check ARI_AGENT_OPENAI_API_KEY", 1),
-        ("openai", [404], "check ARI_AGENT_OPENAI_BASE_URL", 1),
+        ("openai", [404], "check ARI_AGENT_OPENAI_TTS_URL", 1),
         ("openai", [302], "answered 302", 1),
         ("openai", ["mp3"], "expected audio as pcm or wav", 1),
         ("elevenlabs", ["quota_exceeded"], "quota_exceeded: It is quota_exceeded, with ***.", 1),
@@ -235,5 +235,5 @@ def test_a_service_that_wants_a_key_needs_one_and_a_server_of_ones_own_does_not(
     "url", ["api.openai.com/v1", "https:///v1", "ftp://host/v1", "http://[::1/", "http://host:99999/"]
 )
 def test_a_url_that_is_none_is_refused_by_the_name_of_its_setting(provider: Provider, url: str) -> None:
-    with pytest.raises(SpeechUnavailable, match=f"{provider.prefix}_(BASE_)?URL must be a URL"):
+    with pytest.raises(SpeechUnavailable, match=f"{provider.prefix}_(TTS_)?URL must be a URL"):
         provider.make(url, KEY, PATIENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from ari_agent.errors import ConfigurationError, SpeechUnavailable
 from ari_agent.speech.deepgram_recognizer import DeepgramRecognizer
 from ari_agent.speech.grammar_recognizer import GrammarRecognizer
+from ari_agent.speech.moonshine_recognizer import MoonshineRecognizer
 from ari_agent.speech.openai_recognizer import OpenAiRecognizer
-from ari_agent.speech.providers import SpeechSettings, recognizer, synthesizer
+from ari_agent.speech.providers import SpeechSettings, chosen, recognizer, synthesizer
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
@@ -28,7 +30,13 @@ def test_without_settings_there_is_neither() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("openai", OpenAiRecognizer), ("deepgram", DeepgramRecognizer), ("grammar", GrammarRecognizer)]
+    ("name", "kind"),
+    [
+        ("openai", OpenAiRecognizer),
+        ("deepgram", DeepgramRecognizer),
+        ("moonshine", MoonshineRecognizer),
+        ("grammar", GrammarRecognizer),
+    ],
 )
 def test_each_recognizer_by_its_name(name: str, kind: type[object]) -> None:
     made = recognizer(settings(speech_to_text=name, openai_api_key=KEY, deepgram_api_key=KEY))
@@ -40,8 +48,8 @@ def test_each_recognizer_by_its_name(name: str, kind: type[object]) -> None:
     [
         ({"text_to_speech": "openai"}, "ARI_AGENT_OPENAI_API_KEY is missing"),
         ({"text_to_speech": "elevenlabs"}, "ARI_AGENT_ELEVENLABS_API_KEY is missing"),
-        ({"text_to_speech": "openai", "openai_base_url": "x"}, "ARI_AGENT_OPENAI_BASE_URL must be a URL"),
-        ({"text_to_speech": "festival"}, "ARI_AGENT_TEXT_TO_SPEECH must be none, openai, elevenlabs, flite, not"),
+        ({"text_to_speech": "openai", "openai_tts_url": "x"}, "ARI_AGENT_OPENAI_TTS_URL must be a URL"),
+        ({"text_to_speech": "festival"}, "ARI_AGENT_TEXT_TO_SPEECH must be auto, none, openai, elevenlabs, flite, not"),
     ],
 )
 def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
@@ -51,8 +59,49 @@ def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
 
 
 def test_a_recognizer_that_is_unknown_is_named() -> None:
-    with pytest.raises(SpeechUnavailable, match="ARI_AGENT_SPEECH_TO_TEXT must be none, openai, deepgram, grammar"):
+    with pytest.raises(
+        SpeechUnavailable, match="ARI_AGENT_SPEECH_TO_TEXT must be auto, none, openai, deepgram, moonshine, grammar"
+    ):
         recognizer(settings(speech_to_text="whisper"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "has_flite", "listens", "speaks"),
+    [
+        ((), True, "moonshine", "flite"),
+        (("moonshine_voice",), True, "grammar", "flite"),
+        (("moonshine_voice", "pocketsphinx"), True, "none", "none"),
+        (("onnxruntime",), True, "none", "none"),
+        ((), False, "none", "none"),
+    ],
+)
+def test_auto_is_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], has_flite: bool, listens: str, speaks: str
+) -> None:
+    for package in missing:
+        monkeypatch.setitem(sys.modules, package, None)
+    program = flite.program() if has_flite else "/nowhere/flite"
+    found = chosen(settings(speech_to_text="auto", text_to_speech="auto", flite=program))
+    assert (found.speech_to_text, found.text_to_speech) == (listens, speaks)
+
+
+def test_auto_takes_the_part_that_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = chosen(settings(speech_to_text="auto", text_to_speech="elevenlabs"))
+    assert (found.speech_to_text, found.text_to_speech) == ("moonshine", "elevenlabs")
+    found = chosen(settings(speech_to_text="deepgram", text_to_speech="auto", flite=flite.program()))
+    assert (found.speech_to_text, found.text_to_speech) == ("deepgram", "flite")
+    with pytest.raises(SpeechUnavailable, match="TEXT_TO_SPEECH is auto, and nothing that is installed here speaks"):
+        chosen(settings(speech_to_text="deepgram", text_to_speech="auto", flite="/nowhere/flite"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(SpeechUnavailable, match=r"SPEECH_TO_TEXT is auto, .* listens: pip install 'ari-agent\[speech"):
+        chosen(settings(speech_to_text="auto", text_to_speech="openai"))
+
+
+def test_none_is_none() -> None:
+    for given in ({"speech_to_text": "none"}, {"text_to_speech": "none"}):
+        named = {"speech_to_text": "auto", "text_to_speech": "auto", "flite": flite.program()} | given
+        found = chosen(settings(**named))
+        assert (found.speech_to_text, found.text_to_speech) == ("none", "none")
 
 
 def test_keys_are_not_shown() -> None:
@@ -70,7 +119,7 @@ async def test_flite_speaks_by_its_settings() -> None:
 
 async def test_openai_speaks_by_its_settings_and_is_asked_once_for_a_greeting() -> None:
     async with OpenAiSpeechServer() as server:
-        made = synthesizer(settings(text_to_speech="openai", openai_api_key=KEY, openai_base_url=server.url))
+        made = synthesizer(settings(text_to_speech="openai", openai_api_key=KEY, openai_tts_url=server.url))
         assert made is not None
         await made.start()
         for _ in range(2):

@@ -33,7 +33,7 @@ class AgentActions:
             return HangUp()
         if isinstance(action, TransferTo):
             self._invoke("transfer_call", {"transfer_number": action.number})
-            return Transfer(action.number, action.show_transferee_as_caller)
+            return Transfer(action.number, action.show_transferee_as_caller, action.request)
         self._invoke("press_digit", {"digit": action.digits})
         return Press(action.digits)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ari_agent.agents.llm import Turntaking
+from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 
 
@@ -98,11 +99,13 @@ class Fail:
 class Transfer:
     """Transfer the caller; TransferEnded tells the outcome. number: as the agent wrote it, unchecked.
 
-    shows_caller: the target is to see the caller's number, which takes a call of ours instead of a REFER.
+    shows_caller: the target is to see the caller's number, which takes a call of ours instead of a REFER. request: what
+    is asked for, where that is checked already.
     """
 
     number: str
     shows_caller: bool = False
+    request: TransferRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from ari_agent.agents import llm
 from ari_agent.agents.llm import LlmMetadata, LlmRecording
 from ari_agent.agents.llm_connection import (
     CALL_POLICY,
-    LlmConnection,
     LlmDisconnected,
     LlmEvent,
     LlmReconnected,
@@ -37,6 +35,7 @@ from ari_agent.agents.llm_connection import (
 )
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.dialogue import events
+from ari_agent.calls.dialogue.agent_line import new_text_agent
 from ari_agent.calls.dialogue.agent_settings import UnknownVoice, dialogue_settings, listening_options, voice
 from ari_agent.calls.dialogue.agent_voice import AgentVoice
 from ari_agent.calls.dialogue.asked_of_call import digits_asked, transfer_asked
@@ -79,9 +78,10 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
-from ari_agent.contract.response_engine import CustomLlmEngine
+from ari_agent.contract.response_engine import TextEngine
 from ari_agent.contract.transcript import TranscriptUpdate
-from ari_agent.errors import AgentError, AgentUnreachable, SpeechFailed
+from ari_agent.errors import AgentError, SpeechFailed
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
@@ -97,7 +97,8 @@ _CLOSE_S: Final = 0.9
 class Speech:
     """What the text agents of all calls share.
 
-    now_ms: tells the milliseconds since the epoch. voices: those of the synthesizer.
+    now_ms: tells the milliseconds since 1970. voices: the synthesizer's. providers: who listens, and who speaks.
+    prompts: what agents by a prompt share; None: there are none.
     """
 
     recognizer: Recognizer
@@ -107,6 +108,8 @@ class Speech:
     now_ms: Callable[[], int]
     habits: ReconnectPolicy = CALL_POLICY
     voices: Voices = field(default_factory=Voices)
+    providers: tuple[str, str] = ("", "")
+    prompts: PromptAgents | None = None
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """Make the text agent's side of one call, as TextAgentLeg says; nothing is dialled yet."""
@@ -122,13 +125,13 @@ class TextAgentLeg:
     def __init__(
         self, speech: Speech, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]
     ) -> None:
-        """spec: with a CustomLlmEngine and its agent, otherwise TypeError.
+        """spec: with a text engine and its agent, otherwise TypeError.
 
         Raises:
-            AgentUnreachable: the agent's URL is none.
+            AgentUnreachable: see new_text_agent.
             UnknownVoice: none of the agent's voices is one of the synthesizer's.
         """
-        if not isinstance(spec.engine, CustomLlmEngine) or spec.agent is None:
+        if not isinstance(spec.engine, TextEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
         if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
@@ -136,14 +139,13 @@ class TextAgentLeg:
         self._output, self._on_event, self._call = output, on_event, spec.call
         self._loop, self.usage = asyncio.get_running_loop(), SpeechUsage()
         self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
-        try:
-            url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
-        except ValueError as error:
-            raise AgentUnreachable("the agent's URL", str(error)) from None
-        self._line = LlmConnection(
-            speech.http,
-            url,
-            speech.habits,
+        self._line = new_text_agent(
+            spec,
+            spec.engine,
+            self._agent,
+            http=speech.http,
+            habits=speech.habits,
+            prompts=speech.prompts,
             details=self._details,
             on_event=self._line_tells,
             now_ms=speech.now_ms,
@@ -317,22 +319,24 @@ class TextAgentLeg:
                 self._end(AgentHungUp(NORMAL_CLEARING))
             case Fail(reason, message):
                 self._end(AgentFailed(reason, message))
-            case Transfer(number, shows_caller):
-                self._ask_call(transfer_asked(number, shows_caller=shows_caller))
+            case Transfer(number, shows_caller, request):
+                asked = TransferAsked(request) if request else transfer_asked(number, shows_caller=shows_caller)
+                self._ask_call(asked)
             case Press(digits):
                 self._ask_call(digits_asked(digits))
 
     # orders to the agent's server
 
     def _ask(self, order: Ask) -> None:
-        ask = llm.reminder_required if order.reminds else llm.response_required
         said = self._dialogue.transcript.speech_json() or [{"role": "user", "content": "", "words": []}]
-        self._post(ask(order.response_id, said, self._items_with_tools()))
+        self.messages_out += 1
+        self._line.ask(order.response_id, said, self._items_with_tools(), reminds=order.reminds)
 
     def _send_update(self, order: SendUpdate) -> None:
         transcript = self._dialogue.transcript
         speech = transcript.speech_json()
-        self._post(llm.update_only(speech, self._items_with_tools(), turntaking=order.turntaking))
+        self.messages_out += 1
+        self._line.update(speech, self._items_with_tools(), turntaking=order.turntaking)
         if self._output.shows_updates:
             turn = {"turntaking": order.turntaking} if order.turntaking else {}
             self._output.tell("update", compact_json({"event_type": "update", "transcript": speech, **turn}))
@@ -344,13 +348,9 @@ class TextAgentLeg:
     def _details(self) -> Mapping[str, object]:
         return self._call.as_json() if self._call else {}
 
-    def _post(self, text: str) -> None:
-        self.messages_out += 1
-        self._line.post(text)
-
     def _items_with_tools(self) -> Sequence[Mapping[str, Any]] | None:
-        """Return `transcript_with_tool_calls` for a server that wants it, otherwise None."""
-        return self._dialogue.transcript.items_json() if self._line.config.transcript_with_tool_calls else None
+        """Return `transcript_with_tool_calls` for an agent that wants it, otherwise None."""
+        return self._dialogue.transcript.items_json() if self._line.wants_tool_calls else None
 
     # orders to the call
 

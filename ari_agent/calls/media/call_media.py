@@ -17,7 +17,7 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import ServedEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.media.audio import SILENCE_DBFS
@@ -37,14 +37,14 @@ class MediaSpec:
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
     of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep. recording: what
-    of the call is recorded.
+    of the call is recorded. variables: for the texts of a prompt, with those of the system.
     """
 
     call_id: str
     from_number: str
     to_number: str
     direction: str
-    engine: AudioWebsocketEngine | CustomLlmEngine
+    engine: ServedEngine
     dynamic_variables: Mapping[str, str]
     metadata: object | None
     end_call_after_silence_ms: int
@@ -58,6 +58,7 @@ class MediaSpec:
     agent: Agent | None = None
     call: Call | None = None
     recording: RecordingPlan = NOT_RECORDED
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

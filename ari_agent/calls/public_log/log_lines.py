@@ -43,7 +43,7 @@ from ari_agent.calls.public_log.log_messages import message_facts
 from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, ServedEngine
 from ari_agent.contract.sip_timeline import SipEvent
 
 
@@ -72,12 +72,15 @@ def note(log: PublicLog, happened: object) -> None:
         log.add(line.event, content, **facts)
 
 
-def add_agent(log: PublicLog, engine: AudioWebsocketEngine | CustomLlmEngine) -> None:
+def add_agent(log: PublicLog, engine: ServedEngine) -> None:
     """Write which agent is dialled, and learn its secrets, so that none of them is ever written."""
     if not log.is_on:
         return
     if isinstance(engine, CustomLlmEngine):
         log.add("agent_dialled", protocol=engine.type, url=shown_url(engine.llm_websocket_url))
+        return
+    if isinstance(engine, RetellLlmEngine):
+        log.add("agent_dialled", protocol=engine.type, url=engine.llm_id)
         return
     log.redaction.learn(filter(None, (engine.audio_websocket_auth_token, *engine.handshake_headers().values())))
     log.add("agent_dialled", protocol=engine.audio_websocket_protocol, url=shown_url(engine.audio_websocket_url))

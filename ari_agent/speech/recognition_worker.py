@@ -1,9 +1,9 @@
-"""A process that recognises speech by a grammar: `python -m ari_agent.speech.grammar_worker`.
+"""A process that recognises speech: `python -m ari_agent.speech.recognition_worker`.
 
-pocketsphinx holds the GIL while it decodes: in the controller it would stop the audio of every call. Started and spoken
-to by grammar_pool.py. It ends at the end of its stdin, so also when the controller is killed; it does not end by SIGINT
-and SIGTERM, which a terminal and a service manager send to all processes at once, while the controller lets its calls
-finish.
+Recognising takes the CPU, and an engine may hold the GIL meanwhile: in the controller it would stop the audio of every
+call. Started and spoken to by recognition_pool.py; whatever else the machine has to do goes before it. It ends at the
+end of its stdin, so also when the controller is killed; it does not end by SIGINT and SIGTERM, which a terminal and a
+service manager send to all processes at once, while the controller lets its calls finish.
 """
 
 from __future__ import annotations
@@ -13,34 +13,56 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from ari_agent.errors import SpeechUnavailable
-from ari_agent.speech.grammar_decoder import DecoderFactory, GrammarDecoder
-from ari_agent.speech.grammar_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Report, pack
+from ari_agent.speech.decoder import NOTHING, Decoded, Decoder, DecoderMaker
+from ari_agent.speech.worker_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Report, pack
 
 MAX_UTTERANCES: Final = 64
 """The most utterances of one worker at the same time: three times what a core decodes in real time."""
 
 _PIECE_BYTES: Final = 3200  # 100 ms: what is told does not depend on what came together
+_NICE: Final = 10
+
+
+def _grammar(spec: Mapping[str, str]) -> DecoderMaker:
+    from ari_agent.speech.grammar_decoder import DecoderFactory  # noqa: PLC0415 - each engine needs its own library
+
+    return DecoderFactory(spec["grammar"]).make
+
+
+def _moonshine(spec: Mapping[str, str]) -> DecoderMaker:
+    from ari_agent.speech.moonshine_decoder import MoonshineModel  # noqa: PLC0415
+
+    return MoonshineModel(Path(spec["model"])).make
+
+
+ENGINES: Final[Mapping[str, Callable[[Mapping[str, str]], DecoderMaker]]] = {
+    "grammar": _grammar,
+    "moonshine": _moonshine,
+}
+"""How speech is recognised, by name. Each loads what its decoders share, or raises SpeechUnavailable."""
 
 
 @dataclass(slots=True)
 class _Listening:
-    decoder: GrammarDecoder
+    decoder: Decoder
     before: str = ""  # the text at the former piece: one that does not last is not worth telling
     told: str = ""
 
 
-class GrammarWorker:
+class RecognitionWorker:
     """Reads orders from one stream, and writes reports to another."""
 
     def __init__(self, orders: BinaryIO, reports: BinaryIO) -> None:
         self._orders = orders
         self._reports = reports
         self._listening: dict[int, _Listening] = {}
-        self._idle: list[GrammarDecoder] = []
+        self._idle: list[Decoder] = []
 
     def run(self) -> None:
         """Obey the orders of the pool, one after the other, until their stream ends."""
@@ -48,8 +70,9 @@ class GrammarWorker:
         if order is None:
             return
         try:
-            self._factory = DecoderFactory(order[2].decode())
-            self._idle.append(self._factory.make())
+            spec: dict[str, str] = json.loads(order[2])
+            self._make = ENGINES[spec["engine"]](spec)
+            self._idle.append(self._make())
         except SpeechUnavailable as error:
             self._report(Report.UNUSABLE, 0, str(error).encode())
             return
@@ -71,7 +94,7 @@ class GrammarWorker:
         listening = self._listening.get(utterance_id)
         match kind:
             case Order.BEGIN if len(self._listening) < MAX_UTTERANCES and listening is None:
-                decoder = self._idle.pop() if self._idle else self._factory.make()
+                decoder = self._idle.pop() if self._idle else self._make()
                 decoder.begin()
                 self._listening[utterance_id] = _Listening(decoder)
             case Order.AUDIO if listening:
@@ -79,10 +102,13 @@ class GrammarWorker:
                     listening.decoder.feed(payload[start : start + _PIECE_BYTES])
                     self._tell(utterance_id, listening)
             case Order.END:
-                words = self._end(utterance_id)
-                self._report(Report.HEARD, utterance_id, json.dumps(words).encode())
+                heard = self._end(utterance_id)
+                told = {"text": heard.text, "words": heard.words}
+                self._report(Report.HEARD, utterance_id, json.dumps(told).encode())
             case Order.DROP if listening:
-                self._end(utterance_id)
+                del self._listening[utterance_id]
+                listening.decoder.drop()
+                self._idle.append(listening.decoder)
             case _:
                 pass  # of an utterance that found no room
 
@@ -93,12 +119,12 @@ class GrammarWorker:
             self._report(Report.SO_FAR, utterance_id, text.encode())
         listening.before = text
 
-    def _end(self, utterance_id: int) -> tuple[tuple[str, int, int], ...]:
+    def _end(self, utterance_id: int) -> Decoded:
         if not (listening := self._listening.pop(utterance_id, None)):
-            return ()
-        words = listening.decoder.end()
+            return NOTHING
+        heard = listening.decoder.end()
         self._idle.append(listening.decoder)
-        return words
+        return heard
 
     def _report(self, kind: Report, utterance_id: int = 0, payload: bytes = b"") -> None:
         self._reports.write(pack(kind, utterance_id, payload))
@@ -109,10 +135,12 @@ def main() -> None:
     """Run the worker process, which reads its orders from stdin, until that ends."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no report
     with contextlib.suppress(BrokenPipeError):  # the controller is gone
-        GrammarWorker(sys.stdin.buffer, reports).run()
+        RecognitionWorker(sys.stdin.buffer, reports).run()
     os._exit(0)  # nothing is to be saved, and flushing a broken pipe would only complain
 
 

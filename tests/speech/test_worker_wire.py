@@ -1,11 +1,11 @@
-"""Messages between the controller and a grammar worker: what is packed can be read back from a stream."""
+"""What a worker and the controller say to each other: what is packed can be read back from a stream."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.speech.grammar_wire import HEADER, Order, Report, pack
+from ari_agent.speech.worker_wire import HEADER, Order, Report, pack
 
 _KINDS = st.sampled_from([*Order, *Report])
 _MESSAGES = st.tuples(_KINDS, st.integers(0, 2**32 - 1), st.binary(max_size=300))

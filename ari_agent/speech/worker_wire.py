@@ -1,7 +1,7 @@
-"""What the controller and a grammar worker say to each other over the worker's stdin and stdout. Pure.
+"""What the controller and a process that recognises speech say to each other, over its stdin and stdout. Pure.
 
 Each message: kind (1 byte), utterance (4 bytes), length of the payload (4 bytes), payload; numbers in network order.
-The first message to a worker is GRAMMAR, and it answers READY or UNUSABLE. The end of its stdin is its end.
+The first message to a worker is ENGINE, and it answers READY or UNUSABLE. The end of its stdin is its end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 class Order(IntEnum):
     """The kinds of messages that the controller sends to a worker."""
 
-    GRAMMAR = 1
-    """The payload is the text of the grammar's file."""
+    ENGINE = 1
+    """The payload is a JSON object: `engine` names how speech is recognised, the rest is what that engine needs."""
     BEGIN = 2
     AUDIO = 3
     """The payload is audio: signed 16-bit little-endian samples, mono, 16 kHz."""
@@ -33,11 +33,12 @@ class Report(IntEnum):
 
     READY = 1
     UNUSABLE = 2
-    """The payload is a text for people: why the grammar cannot be used."""
+    """The payload is a text for people: why the engine cannot be used."""
     SO_FAR = 3
     """The payload is what was understood of the utterance so far."""
     HEARD = 4
-    """The payload is what was understood of the whole utterance: a JSON list of [word, start in ms, end in ms]."""
+    """The payload is what was understood of the whole utterance: a JSON object with `text`, and `words`: a list of
+    [word, start in ms, end in ms], which is empty where the engine tells no times."""
 
 
 def pack(kind: Order | Report, utterance_id: int = 0, payload: bytes = b"") -> bytes:

@@ -1,0 +1,71 @@
+"""The text agent of a call, by the kind of its engine: a server behind a websocket, or a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+import aiohttp
+
+from ari_agent.agents import llm
+from ari_agent.agents.llm_connection import LlmConnection, LlmEvent, ReconnectPolicy
+from ari_agent.agents.protocol import TellMessage
+from ari_agent.agents.text_agent import TextAgent
+from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, TextEngine
+from ari_agent.errors import AgentUnreachable
+from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgents
+
+
+def new_text_agent(
+    spec: MediaSpec,
+    engine: TextEngine,
+    agent: Agent,
+    *,
+    http: aiohttp.ClientSession,
+    habits: ReconnectPolicy,
+    prompts: PromptAgents | None,
+    details: Callable[[], Mapping[str, object]],
+    on_event: Callable[[LlmEvent], None],
+    now_ms: Callable[[], int],
+    tell: TellMessage | None,
+    on_round_trip: Callable[[float], None],
+) -> TextAgent:
+    """Make a call's text agent, which is not open yet: see TextAgent and LlmConnection.
+
+    prompts: what agents that answer by a prompt share; None: there are none here.
+
+    Raises:
+        AgentUnreachable: the URL of its server is none, or prompts are not served.
+    """
+    match engine:
+        case CustomLlmEngine():
+            try:
+                url = llm.llm_url(engine.llm_websocket_url, spec.call_id)
+            except ValueError as error:
+                raise AgentUnreachable("the agent's URL", str(error)) from None
+            return LlmConnection(
+                http,
+                url,
+                habits,
+                details=details,
+                on_event=on_event,
+                now_ms=now_ms,
+                tell=tell,
+                on_round_trip=on_round_trip,
+            )
+        case RetellLlmEngine():
+            if prompts is None:
+                raise AgentUnreachable(f"retell-llm {engine.llm_id}", "no model is set up here")
+            about = Conversation(
+                spec.call_id,
+                variables=lambda: spec.variables,
+                details=details,
+                is_spoken=True,
+                reminder_trigger_ms=agent.reminder_trigger_ms,
+                reminder_max_count=agent.reminder_max_count,
+            )
+            return prompts.agent(engine, about, on_event)
+        case _:
+            assert_never(engine)

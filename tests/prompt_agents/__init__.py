@@ -1,0 +1,1 @@
+"""Tests of ari_agent/prompt_agents."""

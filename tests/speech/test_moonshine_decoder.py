@@ -1,0 +1,99 @@
+"""What Moonshine makes of speech, of noise and of what goes on for long, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.moonshine_decoder import FILES, MoonshineDecoder, MoonshineModel, repeats_itself
+from ari_agent.speech.moonshine_recognizer import packaged_model
+from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, speech
+
+HALF_A_SECOND = bytes(500 * MS_BYTES)
+
+
+@pytest.fixture(scope="module")
+def model() -> MoonshineModel:
+    folder = packaged_model()
+    assert folder, "pip install 'ari-agent[speech]'"
+    return MoonshineModel(folder)
+
+
+@pytest.fixture
+def decoder(model: MoonshineModel) -> MoonshineDecoder:
+    return model.make()
+
+
+def heard(decoder: MoonshineDecoder, pcm: bytes) -> str:
+    decoder.begin()
+    for start in range(0, len(pcm), 3200):
+        decoder.feed(pcm[start : start + 3200])
+    return decoder.end().text
+
+
+def plain(text: str) -> str:
+    return "".join(each for each in text.lower() if each.isalpha() or each == " ")
+
+
+@pytest.mark.parametrize(("file", "said"), [YES, TRANSFER, BARGE])
+def test_what_is_said_is_understood(decoder: MoonshineDecoder, file: str, said: str) -> None:
+    assert plain(heard(decoder, speech(file))) == said
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 5])
+@pytest.mark.parametrize("loudness", [0, 30, 300, 1000, 3000])
+def test_noise_and_silence_are_nothing(decoder: MoonshineDecoder, loudness: int, seconds: int) -> None:
+    noise = np.random.default_rng(0).standard_normal(seconds * 16000) * loudness
+    assert heard(decoder, noise.astype("<i2").tobytes()) == ""
+
+
+def test_a_click_is_not_asked_about(decoder: MoonshineDecoder) -> None:
+    assert heard(decoder, HALF_A_SECOND + b"\xff\x7f\x00\x80" * 100 + HALF_A_SECOND) == ""
+
+
+def test_nothing_of_an_utterance_is_in_the_next(decoder: MoonshineDecoder) -> None:
+    decoder.begin()
+    decoder.feed(speech(TRANSFER[0]))
+    decoder.drop()
+    assert plain(heard(decoder, speech(YES[0]))) == "yes"
+
+
+def test_long_speech_is_text_before_it_ends(decoder: MoonshineDecoder) -> None:
+    decoder.begin()
+    for _ in range(12):
+        decoder.feed(speech(BARGE[0]))
+    so_far = decoder.so_far()
+    assert plain(so_far).startswith(BARGE[1])
+    whole = decoder.end().text
+    assert whole.startswith(so_far)
+    assert len(whole) > len(so_far)
+    assert plain(whole).count("question") == pytest.approx(12, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "is_loop"),
+    [
+        ([], False),
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], False),
+        ([7] * 8, False),
+        ([1, 2] + [7] * 9, True),
+        ([1, 2, 3] * 3, True),
+        ([9, *([1, 2, 3, 4] * 3)], True),
+        ([1, 2, 3, 4, 1, 2, 3, 4], False),
+        (list(range(10)) * 3, True),
+    ],
+)
+def test_what_repeats_itself_at_its_end(tokens: list[int], is_loop: bool) -> None:
+    assert repeats_itself(tokens) is is_loop
+
+
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SpeechUnavailable, match=r"has no encoder_model\.ort; it needs encoder_model\.ort, decoder"):
+        MoonshineModel(tmp_path)
+    for file in FILES:
+        (tmp_path / file).write_bytes(b"no model")
+    with pytest.raises(SpeechUnavailable, match="is no Moonshine model"):
+        MoonshineModel(tmp_path)
