@@ -251,10 +251,18 @@ def _text(body: bytes, tally: Tally) -> str:
     choices = answer.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     message = first.get("message") if isinstance(first, dict) else None
-    content = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(content, str):
+    content = _joined(message.get("content")) if isinstance(message, dict) else None
+    if content is None:
         raise RequestFailed("the server's answer has no text at choices[0].message.content", may_pass=True)
     return content
+
+
+def _joined(content: object) -> str | None:
+    """Return a message's text, also where it comes in parts, as that of Mistral's models which think first."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    return "".join(part for part in parts if isinstance(part, str)) or None
 
 
 def _tokens(usage: object, name: str) -> int:
