@@ -31,7 +31,8 @@ def event_of_command(command: Command) -> Event | None:
 
 def event_of_message(message: LlmMessage) -> Event | None:
     """Return what the dialogue is to be told of a message of the agent's server; None where it is not told."""
-    event = _OF_MESSAGES.get(type(message))
+    # A prompt's last message is a kind of LlmResponse.
+    event = next((_OF_MESSAGES[kind] for kind in type(message).__mro__ if kind in _OF_MESSAGES), None)
     return event(message) if event else None
 
 
