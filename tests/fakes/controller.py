@@ -126,7 +126,8 @@ class Controller:
     async def _run(self, environment: Mapping[str, str], log: int) -> asyncio.subprocess.Process | PreloadedProcess:
         server = offered()
         if self._is_preloaded and server is not None:
-            return await server.start(*self._program[1:], cwd=self.folder, environment=environment, output=log)
+            arguments = self._program[1:]
+            return await server.start(*arguments, cwd=self.folder, environment=environment, output=log, errors=log)
         stdin = asyncio.subprocess.DEVNULL
         return await asyncio.create_subprocess_exec(
             *self.command(), cwd=self.folder, env=environment, stdout=log, stderr=log, stdin=stdin

@@ -79,9 +79,9 @@ class Preloaded:
         return self._ours
 
     async def start(
-        self, module: str, *arguments: str, cwd: Path, environment: Mapping[str, str], output: int
+        self, module: str, *arguments: str, cwd: Path, environment: Mapping[str, str], output: int, errors: int
     ) -> PreloadedProcess:
-        """Run `python -m MODULE ARGUMENTS`. output: the descriptor of what it prints and logs."""
+        """Run `python -m MODULE ARGUMENTS`. output, errors: descriptors of its standard streams."""
         request = {
             "argv": [module, *arguments],
             "cwd": str(cwd),
@@ -90,7 +90,7 @@ class Preloaded:
         }
         told, tells = os.pipe()
         try:
-            socket.send_fds(self._connected(), [json.dumps(request).encode()], [output, tells])
+            socket.send_fds(self._connected(), [json.dumps(request).encode()], [output, errors, tells])
         finally:
             os.close(tells)
         pid = await asyncio.to_thread(_line, told)  # the first one waits for the imports
@@ -125,6 +125,27 @@ def offering() -> Iterator[None]:
         server.close()
 
 
+async def run_module(module: str, *arguments: str, output: int = 2) -> PreloadedProcess:
+    """Run `python -m MODULE ARGUMENTS` here, as this process is. output: a descriptor instead of the tests' own."""
+    server = offered()
+    assert server is not None
+    return await server.start(module, *arguments, cwd=Path.cwd(), environment=os.environ, output=output, errors=2)
+
+
+async def run_and_read(module: str, *arguments: str) -> tuple[PreloadedProcess, asyncio.StreamReader]:
+    """Run it likewise, and read what it prints."""
+    reads, writes = os.pipe()
+    try:
+        process = await run_module(module, *arguments, output=writes)
+    finally:
+        os.close(writes)
+    printed = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(printed), os.fdopen(reads, "rb")
+    )
+    return process, printed
+
+
 def _line(descriptor: int) -> bytes:
     """A line of at most 16 bytes; read alone, because what follows is another one."""
     line = b""
@@ -142,20 +163,26 @@ def main(requests: socket.socket) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # or the first collection of a forked process copies all of it
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 2)
+        message, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 3)
+        _reap()
         if not message:
             return
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             requests.close()
-            output, tells = descriptors
+            output, errors, tells = descriptors
             _keep(tells)
-            _become(json.loads(message), output)
+            _become(json.loads(message), output, errors)
             return
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _reap() -> None:
+    """Let the keepers go that have told what they had to tell, so that what their processes took is counted."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _keep(tells: int) -> None:
@@ -170,9 +197,9 @@ def _keep(tells: int) -> None:
     os._exit(0)
 
 
-def _become(request: Mapping[str, Any], output: int) -> None:
+def _become(request: Mapping[str, Any], output: int, errors: int) -> None:
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(errors, 2)
     os.closerange(3, max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 1)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, request["nice"])
