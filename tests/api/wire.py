@@ -72,8 +72,8 @@ class Server:
     ) -> Answer:
         """One request; `{agent_id}` and the like in the path are what the server has. raw: the body's very bytes.
 
-        in_one: False for a body in chunks. Written and read by hand: `http.client` takes a quarter as long as the server,
-        twenty thousand times.
+        in_one: False for a body in chunks. Written and read by hand: `http.client` takes a quarter as long as the
+        server, twenty thousand times.
         """
         call_id = LIVE.call_id if "live" in path or "stop" in path or "transfer" in path else ENDED.call_id
         ids = {
