@@ -118,7 +118,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which files are dealt out to workers (with `--no-loadscope-reorder`)."""
 
     def rank(item: pytest.Item) -> int:
-        name = str(item.path.with_suffix(""))
+        name = str(item.path).removesuffix(".py")
         return next((at for at, ending in enumerate(LONGEST_FIRST) if name.endswith(ending)), len(LONGEST_FIRST))
 
     items.sort(key=rank)

@@ -66,19 +66,18 @@ class Controller:
         prefix: Sequence[str] = (),
         process_environment: Mapping[str, str] | None = None,
         program: Sequence[str] = ("-m", "ari_agent", "serve"),
-        preloaded: bool = True,
         **settings: str,
     ) -> None:
         """`prefix`: a command that runs the process somewhere else, such as another network namespace.
 
-        program: Python's arguments. preloaded: what it imports may have been imported before, if nothing else differs.
+        program: Python's arguments. `is_preloaded`: what it imports may have been imported before the start.
         """
         self.folder = folder
         self.api_key = f"key_{secrets.token_hex(16)}"
         self.url = f"http://{host}:{free_tcp_port() if host == '127.0.0.1' else 8080}"
         self.log_path = folder / "controller.log"
         self.process: asyncio.subprocess.Process | PreloadedProcess | None = None
-        self._is_preloaded = preloaded and not prefix and not process_environment and program[0] == "-m"
+        self.is_preloaded = not prefix and not process_environment and program[0] == "-m"
         self._prefix = prefix
         self._program = program
         self._process_environment = dict(process_environment or {})
@@ -125,7 +124,7 @@ class Controller:
 
     async def _run(self, environment: Mapping[str, str], log: int) -> asyncio.subprocess.Process | PreloadedProcess:
         server = offered()
-        if self._is_preloaded and server is not None:
+        if self.is_preloaded and server is not None:
             arguments = self._program[1:]
             return await server.start(*arguments, cwd=self.folder, environment=environment, output=log, errors=log)
         stdin = asyncio.subprocess.DEVNULL
