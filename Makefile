@@ -20,6 +20,9 @@ OTHER_VENV := $(VENV)-other
 VERSION_OF = $$($(1) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
 HAS_OTHER = other="$(call VERSION_OF,$(OTHER_PYTHON))"; [ -n "$$other" ] && [ "$$other" != "$(call VERSION_OF,$(PYTHON_IN))" ]
 
+# pip compiles on one core; we do on each, and not what nothing here imports.
+NEVER_IMPORTED := /(pip|setuptools|mypyc|onnxruntime/(transformers|quantization|tools)|geodata|carrierdata|tzdata|tests)/
+
 # More workers than there are cores: many tests wait. Twice more, where a machine that has too much to do failed one.
 ON_EVERY_CORE := -n $(shell expr $$(nproc) + 2) --reruns 2 -m 'not asterisk'
 # Which branches they take. Measuring doubles the time of what is pure Python, so it is done where properties have few
@@ -115,7 +118,8 @@ root: # the private root with Asterisk, in the cache folder
 
 $(VENV)/installed: pyproject.toml $(INSTALL)
 	PYTHON=$(PYTHON) $(INSTALL) venv $(VENV)
-	$(PYTHON_IN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON_IN) -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
+	-@$(PYTHON_IN) -m compileall -qq -j 0 -x '$(NEVER_IMPORTED)' $(VENV)/lib
 	touch $@
 
 $(VENV)-demo/installed: pyproject.toml $(INSTALL)

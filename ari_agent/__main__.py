@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from ari_agent import logs
-from ari_agent.check.dial import Question, add_dial, check_dial, verdicts_as_json
+from ari_agent.check.dial_question import Question, add_dial
 from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import load
@@ -109,7 +109,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _check_dial(options: argparse.Namespace) -> int:
-    settings, question = load(options.config), Question(options.dial, options.from_number, options.agent)
+    from ari_agent.check.dial import check_dial, verdicts_as_json  # noqa: PLC0415 -- the store: every command would wait
+
+    settings, question = load(options.config), Question.of(options)
     policy, prices = settings.dial_policy, settings.prices
     verdicts = _run(check_dial(question, settings.database_url, policy, now_ms=now_ms(), prices=prices))
     print(verdicts_as_json(verdicts) if options.json else "\n".join(verdict.text for verdict in verdicts))

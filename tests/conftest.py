@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.fakes.preloaded import offering
 from tests.store.databases import bare_database_url, database_url, empty_database, kept_database, postgresql_url
 
 __all__ = ["bare_database_url", "database_url", "empty_database", "kept_database", "postgresql_url"]
@@ -36,6 +37,13 @@ def state_is_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """What a controller without settings writes goes into the tests' folder, not into the developer's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def controllers_are_preloaded() -> Iterator[None]:
+    """Hundreds of controllers are started, and one that is to be tested from its first import says so."""
+    with offering():
         yield
 
 
@@ -110,7 +118,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which files are dealt out to workers (with `--no-loadscope-reorder`)."""
 
     def rank(item: pytest.Item) -> int:
-        name = str(item.path.with_suffix(""))
+        name = str(item.path).removesuffix(".py")
         return next((at for at, ending in enumerate(LONGEST_FIRST) if name.endswith(ending)), len(LONGEST_FIRST))
 
     items.sort(key=rank)

@@ -166,6 +166,7 @@ PURE: Final = (
     "chats.exchange",
     "chats.notices",
     "chats.record",
+    "check.dial_question",
     "check.dialplan",
     "check.finding",
     "check.modules",

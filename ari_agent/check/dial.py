@@ -6,13 +6,13 @@ and what they have cost.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ari_agent.calls.dial_guard import DialGuard
+from ari_agent.check.dial_question import Question
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.destination import MAX_DESTINATION_CHARACTERS, is_extension, read_destination
 from ari_agent.contract.dial_policy import DialPolicy
@@ -32,27 +32,11 @@ class NothingToDialFrom(AriAgentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What `--dial` asks: to: as it would be dialled. from_number, agent_id: by whom; None: any number, no agent."""
-
-    to: str
-    from_number: str | None = None
-    agent_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a number may dial this. text: one line for people, which names the rule that refuses it."""
 
     may: bool
     text: str
-
-
-def add_dial(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `check` that ask who may be dialled."""
-    parser.add_argument("--dial", metavar="TO", help="say whether TO may be dialled, and why not, and no more")
-    parser.add_argument("--from", dest="from_number", metavar="NUMBER", help="with --dial: from this number alone")
-    parser.add_argument("--agent", metavar="ID", help="with --dial: by this agent")
 
 
 def verdicts_as_json(verdicts: Sequence[Verdict]) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ValidationError
 
-from ari_agent.calls.media.call_media import MediaSpec
-from ari_agent.contract.agent import Agent
-from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ari_agent.calls.media.call_media import MediaSpec
 
 TrialProtocol = Literal["twilio", "web", "llm"]
 
@@ -93,6 +93,11 @@ class TrialOptions:
 
     def spec(self, call_id: str, now_ms: int) -> MediaSpec:
         """Return the specification of the call. now_ms: its time, since 1970. Raises: ConfigurationError."""
+        # Every other command would wait for these, because all of them know the arguments of this one.
+        from ari_agent.calls.media.call_media import MediaSpec  # noqa: PLC0415
+        from ari_agent.contract.agent import Agent  # noqa: PLC0415
+        from ari_agent.contract.call import Call  # noqa: PLC0415
+
         engine = self.engine()
         agent = Agent(
             agent_id="agent_trial", response_engine=engine, voice_id=_VOICE_ID, last_modification_timestamp=now_ms

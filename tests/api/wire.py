@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from ari_agent.api.openapi import describe
@@ -45,16 +45,20 @@ BODIES: Final[dict[str, Json]] = {
 
 
 class Server:
-    """The API, over one connection that stays open."""
+    """The API, over one connection that stays open while the server lets it."""
 
     def __init__(self, url: str, agent_id: str) -> None:
         self._agent_id = agent_id
         self.address = urlsplit(url).netloc
-        self._connection = http.client.HTTPConnection(self.address)
+        self._socket: socket.socket | None = None
+        self._answers: BinaryIO | None = None
 
     def close(self) -> None:
         """Hang up."""
-        self._connection.close()
+        if self._socket is not None and self._answers is not None:
+            self._answers.close()
+            self._socket.close()
+            self._socket = None
 
     def send(
         self,
@@ -66,7 +70,11 @@ class Server:
         in_one: bool = True,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request; `{agent_id}` and the like in the path are what the server has. raw: the body's very bytes."""
+        """One request; `{agent_id}` and the like in the path are what the server has. raw: the body's very bytes.
+
+        in_one: False for a body in chunks. Written and read by hand: `http.client` takes a quarter as long as the
+        server, twenty thousand times.
+        """
         call_id = LIVE.call_id if "live" in path or "stop" in path or "transfer" in path else ENDED.call_id
         ids = {
             "agent_id": self._agent_id,
@@ -75,13 +83,36 @@ class Server:
             "chat_id": "c",
             "webhook_id": "1",
         }
-        content = raw if raw is not None else None if body is None else json.dumps(body)
-        content = content.replace(AGENT_ID, self._agent_id) if isinstance(content, str) else content
-        sent = {"Authorization": f"Bearer {API_KEY}", **(headers or {})}
-        pieces = content if in_one or raw is None else [raw[at : at + 65536] for at in range(0, len(raw), 65536)]
-        self._connection.request(method, path.format(**ids), pieces, sent, encode_chunked=not in_one)
-        response = self._connection.getresponse()
-        return Answer(response.status, response.read())
+        content = raw if raw is not None else b"" if body is None else self._as_json(body)
+        sent = {"Host": self.address, "Authorization": f"Bearer {API_KEY}", **(headers or {})}
+        if in_one:
+            sent["Content-Length"] = str(len(content))
+        else:
+            sent["Transfer-Encoding"] = "chunked"
+            pieces = [content[at : at + 65536] for at in range(0, len(content), 65536)]
+            content = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+        lines = [f"{method} {path.format(**ids)} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        return self._exchange("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+
+    def _as_json(self, body: object) -> bytes:
+        return json.dumps(body).replace(AGENT_ID, self._agent_id).encode()
+
+    def _exchange(self, request: bytes) -> Answer:
+        if self._socket is None:
+            host, _, port = self.address.partition(":")
+            self._socket = socket.create_connection((host, int(port)))
+            self._answers = self._socket.makefile("rb")
+        assert self._answers is not None
+        self._socket.sendall(request)
+        status = int(self._answers.readline().split()[1])
+        told = {}
+        while line := self._answers.readline().strip():
+            name, _, value = line.partition(b":")
+            told[name.lower()] = value.strip()
+        content = self._answers.read(int(told.get(b"content-length", 0)))
+        if told.get(b"connection") == b"close":
+            self.close()
+        return Answer(status, content)
 
 
 class Answer:

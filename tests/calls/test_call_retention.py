@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls, metadata, outbox
 from tests.calls.test_record import agent
+from tests.fakes.preloaded import run_and_read
 from tests.store.samples import START_MS, a_call, an_event
 
 pytestmark = pytest.mark.slow
@@ -308,16 +308,8 @@ async def test_a_sweep_that_is_killed_half_way_is_finished_by_the_next(tmp_path:
     for number in range(40):
         await place.put(f"call_{number:02}")
     await place.put("call_new", start_ms=after(30))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.calls.sweeping_process",
-        str(tmp_path),
-        str(after(31)),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout
-    while int(await process.stdout.readline()) > 25:
+    process, printed = await run_and_read("tests.calls.sweeping_process", str(tmp_path), str(after(31)))
+    while int(await printed.readline()) > 25:
         pass
     process.kill()
     await process.wait()

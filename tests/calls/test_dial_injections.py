@@ -26,7 +26,8 @@ from ari_agent.asterisk.target import TrunkEndpoint, target
 from ari_agent.calls.call_log import CallLog
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.transfer.transfers import Transfers
-from ari_agent.check.dial import Question, verdict_of
+from ari_agent.check.dial import verdict_of
+from ari_agent.check.dial_question import Question
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.batch_call import BatchCallCreate
 from ari_agent.contract.call_control import DtmfRequest, TransferRequest

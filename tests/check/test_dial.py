@@ -10,7 +10,8 @@ import pytest
 
 from ari_agent.__main__ import main
 from ari_agent.check import dial
-from ari_agent.check.dial import NothingToDialFrom, Question, check_dial
+from ari_agent.check.dial import NothingToDialFrom, check_dial
+from ari_agent.check.dial_question import Question
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.dial_policy import DialPolicy

@@ -10,13 +10,13 @@ import pytest_asyncio
 
 from tests.integration.stage import Stage, staged
 
-HERE = Path(__file__).parent
+HERE = f"{Path(__file__).parent}/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs an Asterisk; it runs in the session's event loop."""
     for item in items:
-        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
+        if str(item.path).startswith(HERE) and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asterisk)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

@@ -18,6 +18,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.fakes.preloaded import PreloadedProcess, offered
+
 READY_S = 45.0
 
 
@@ -68,13 +70,14 @@ class Controller:
     ) -> None:
         """`prefix`: a command that runs the process somewhere else, such as another network namespace.
 
-        program: Python's arguments.
+        program: Python's arguments. `is_preloaded`: what it imports may have been imported before the start.
         """
         self.folder = folder
         self.api_key = f"key_{secrets.token_hex(16)}"
         self.url = f"http://{host}:{free_tcp_port() if host == '127.0.0.1' else 8080}"
         self.log_path = folder / "controller.log"
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | PreloadedProcess | None = None
+        self.is_preloaded = not prefix and not process_environment and program[0] == "-m"
         self._prefix = prefix
         self._program = program
         self._process_environment = dict(process_environment or {})
@@ -118,15 +121,18 @@ class Controller:
             kept | self._process_environment | {f"ARI_AGENT_{name}": value for name, value in self.environment.items()}
         )
         with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.command(),
-                cwd=self.folder,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                stdin=asyncio.subprocess.DEVNULL,
-            )
+            self.process = await self._run(environment, log.fileno())
         await self.wait_for("/readyz" if ready else "/healthz", 200)
+
+    async def _run(self, environment: Mapping[str, str], log: int) -> asyncio.subprocess.Process | PreloadedProcess:
+        server = offered()
+        if self.is_preloaded and server is not None:
+            arguments = self._program[1:]
+            return await server.start(*arguments, cwd=self.folder, environment=environment, output=log, errors=log)
+        stdin = asyncio.subprocess.DEVNULL
+        return await asyncio.create_subprocess_exec(
+            *self.command(), cwd=self.folder, env=environment, stdout=log, stderr=log, stdin=stdin
+        )
 
     async def wait_for(self, path: str, status: int, *, timeout_s: float = READY_S) -> Reply:
         """Until a path answers with a status."""

@@ -32,13 +32,13 @@ __all__ = [
     "talking",
 ]
 
-HERE = Path(__file__).parent
+HERE = f"{Path(__file__).parent}/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests below this folder that ask for a real Asterisk; they run in the session's event loop."""
     for item in items:
-        if HERE in item.path.parents and {"stage", "talking"} & set(getattr(item, "fixturenames", ())):
+        if str(item.path).startswith(HERE) and {"stage", "talking"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.asterisk)
             if pytest_asyncio.is_async_test(item):
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -13,14 +13,14 @@ from tests.integration.long_calls import Outcomes, first_to_come, play_and_tell
 from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
 
-HERE = Path(__file__).parent
+HERE = f"{Path(__file__).parent}/"
 FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is below this folder."""
     for item in items:
-        if HERE in item.path.parents:
+        if str(item.path).startswith(HERE):
             item.add_marker(pytest.mark.asterisk)
             if pytest_asyncio.is_async_test(item):
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -47,7 +47,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     async with staged(
         tmp_path_factory.mktemp("overflow"),
         program=("-m", "tests.fakes.impatient_controller", str(WAIT_S)),
-        process_environment={"PYTHONPATH": str(Path(__file__).parents[2])},
         pbx_options={"extensions": DIALPLAN + PBX_NUMBERS},
         CONCURRENCY_LIMIT="1",
     ) as made:

@@ -12,9 +12,10 @@ from tests.fakes.controller import Controller, free_tcp_port
 
 
 def lonely(folder: Path, **settings: str) -> Controller:
-    """A controller whose Asterisk is not there."""
+    """A controller whose Asterisk is not there, from the start of its interpreter on."""
     url = f"http://127.0.0.1:{free_tcp_port()}/ari"
     controller = Controller(folder, ari_url=url, ari_username="ari_agent", ari_password="secret")
+    controller.is_preloaded = False
     controller.environment.update(settings)
     return controller
 

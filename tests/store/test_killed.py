@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import sys
 from collections import defaultdict
 
 from sqlalchemy import Connection, select
@@ -12,6 +10,7 @@ from sqlalchemy import Connection, select
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls, outbox
+from tests.fakes.preloaded import run_and_read
 
 ROUNDS = 4
 EVENTS_OF = {
@@ -22,18 +21,10 @@ EVENTS_OF = {
 
 async def save_until_killed(database_url: str, first_number: int, *, lines: int) -> list[str]:
     """What the process promised before it was killed, which happened right after that many lines."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.store.saving_process",
-        database_url,
-        str(first_number),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout
-    said = [await process.stdout.readline() for _ in range(lines)]
+    process, printed = await run_and_read("tests.store.saving_process", database_url, str(first_number))
+    said = [await printed.readline() for _ in range(lines)]
     process.kill()
-    said += (await process.stdout.read()).splitlines(keepends=True)
+    said += (await printed.read()).splitlines(keepends=True)
     await process.wait()
     return [line.decode().strip() for line in said if line.endswith(b"\n")]
 

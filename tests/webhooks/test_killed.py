@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections.abc import Sequence
 
 import pytest
@@ -15,6 +14,7 @@ from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
+from tests.fakes.preloaded import PreloadedProcess, run_module
 from tests.store.samples import a_call
 from tests.webhooks.receiver import Arrival, Receiver
 
@@ -37,12 +37,12 @@ async def recorded(database: Database) -> set[tuple[str, str]]:
     return {(row.call_id, row.event) for row in rows}
 
 
-async def start(database_url: str) -> asyncio.subprocess.Process:
+async def start(database_url: str) -> PreloadedProcess:
     """A deliverer."""
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.delivering_process", database_url)
+    return await run_module("tests.webhooks.delivering_process", database_url)
 
 
-async def kill_after(deliverer: asyncio.subprocess.Process, receiver: Receiver, arrivals: int) -> None:
+async def kill_after(deliverer: PreloadedProcess, receiver: Receiver, arrivals: int) -> None:
     """Kill it when that many requests have arrived, unless it has ended because nothing was left."""
     ended, arrived = asyncio.create_task(deliverer.wait()), asyncio.create_task(receiver.wait_for(arrivals))
     await asyncio.wait([ended, arrived], return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.fakes.controller import Controller, free_tcp_port
+from tests.fakes.preloaded import PreloadedProcess, run_module
 from tests.store.samples import a_call
 
 pytestmark = pytest.mark.slow
@@ -52,13 +52,11 @@ class Customer:
         self._file = folder / "arrived"
         self._file.touch()
         self._api_key = api_key
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: PreloadedProcess | None = None
 
     async def start(self) -> None:
         arguments = (str(self.port), str(self._file), self._api_key)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.webhooks.receiving_process", *arguments
-        )
+        self._process = await run_module("tests.webhooks.receiving_process", *arguments)
 
     async def kill(self) -> None:
         if self._process:
