@@ -47,6 +47,7 @@ PURE: Final = (
     "asterisk.untold_steps",
     "artefacts.artefact_name",
     "artefacts.links",
+    "artefacts.store_fault",
     "media.audio",
     "media.concealment",
     "media.e_model",

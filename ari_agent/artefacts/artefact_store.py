@@ -4,6 +4,7 @@
 
 Credentials, region and endpoint come from the providers' own environment variables (AWS_ACCESS_KEY_ID,
 AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME, ...). Source: obstore's documentation.
+obstore speaks Google's XML API, which is S3's but for the signatures and for removing one object at a time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.store_fault import StoreTrouble, store_fault
 from ari_agent.errors import ArtefactError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,13 +48,22 @@ class Stored:
     modified_s: float
 
 
+class StoreFailed(ArtefactError):
+    """Raised when the store does not do what it should. remedy: what to do about it, in words; trouble: its kind."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        fault = store_fault(str(error) or type(error).__name__)
+        super().__init__(f"{what}: {fault.what}")
+        self.remedy, self.trouble = fault.remedy, fault.trouble
+
+
 def is_cloud(place: str) -> bool:
     """Whether the place of a store is a URL, and no folder of this machine."""
     return bool(urlsplit(place).scheme)
 
 
 class ArtefactStore:
-    """Keeps finished artefacts. place: a folder, or a URL of CLOUDS. Every failure is an ArtefactError.
+    """Keeps finished artefacts. place: a folder, or a URL of CLOUDS. Every failure is StoreFailed, an ArtefactError.
 
     Raises:
         ConfigurationError: the place cannot be one.
@@ -62,13 +73,14 @@ class ArtefactStore:
         if is_cloud(place) and (scheme := urlsplit(place).scheme) not in CLOUDS:
             known = ", ".join(f"{cloud}://" for cloud in CLOUDS)
             raise ConfigurationError(f"artefacts cannot be kept at {scheme}://: expected a folder, {known}")
+        self.shown = _shown(place) if is_cloud(place) else place
+        """The place for people: of a URL neither the query nor a user."""
         self._folder = None if is_cloud(place) else Path(place).absolute()
         try:
             self._store = _cloud(place) if self._folder is None else _local(self._folder)
         except (BaseError, ValueError, OSError) as error:
-            raise ConfigurationError(f"artefacts cannot be kept at {place.partition('?')[0]}: {error}") from None
-        self.shown = place.partition("?")[0]
-        """The place for people, without the query of its URL."""
+            why = store_fault(str(error)).what
+            raise ConfigurationError(f"artefacts cannot be kept at {self.shown}: {why}") from None
 
     async def keep(self, name: ArtefactName, file: Path) -> None:
         """Move a file of this machine into the store; it is there whole or not at all. Replaces what was there."""
@@ -81,10 +93,18 @@ class ArtefactStore:
                 await asyncio.to_thread(_move, file, self._folder / name.path)
 
     async def try_out(self) -> None:
-        """Write a small object and remove it again. Raises ArtefactError where that does not work."""
+        """Write a small object, look it up, read it, list it and remove it again: all that is done with artefacts.
+
+        Raises:
+            StoreFailed: one of that does not work.
+        """
         probe = ArtefactName("ari-agent-check", "probe.txt")
         with _failures("a probe was not stored"):
-            await obstore.put_async(self._store, probe.path, b"ari-agent check")
+            await obstore.put_async(self._store, probe.path, b"probe")
+        await self.find(probe)
+        async for _ in self.read(probe, 0, 1):
+            pass
+        await self.names(probe.call_id)
         await self.delete([probe])
 
     async def find(self, name: ArtefactName) -> Stored | None:
@@ -115,10 +135,22 @@ class ArtefactStore:
     async def delete(self, names: Sequence[ArtefactName]) -> None:
         """Remove artefacts; those that are not there are no failure."""
         with _failures("artefacts were not removed"):
-            if self._folder is None:
-                await obstore.delete_async(self._store, [name.path for name in names])
-            else:
+            if self._folder is not None:
                 await asyncio.to_thread(_remove, [self._folder / name.path for name in names])
+                return
+            try:
+                await obstore.delete_async(self._store, [name.path for name in names])
+            except FileNotFoundError:
+                # Azure and Google name what is not there, and what stands behind it in the list may be left.
+                for name in names:
+                    await self._delete_one(name)
+
+    async def _delete_one(self, name: ArtefactName) -> None:
+        try:
+            await obstore.delete_async(self._store, name.path)
+        except FileNotFoundError as error:
+            if store_fault(str(error)).trouble is not StoreTrouble.NO_OBJECT:
+                raise
 
     async def _list(self, prefix: str | None) -> AsyncIterator[Stored]:
         with _failures("artefacts cannot be listed"):
@@ -138,6 +170,11 @@ def _cloud(url: str) -> S3Store | GCSStore | AzureStore:
     if not isinstance(made, S3Store | GCSStore | AzureStore):
         raise ValueError("obstore knows it as something else")
     return made
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _local(folder: Path) -> LocalStore:
@@ -172,6 +209,6 @@ def _remove(files: Sequence[Path]) -> None:
 def _failures(what: str) -> Iterator[None]:
     try:
         yield
-    except (BaseError, OSError, ValueError) as error:
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ArtefactError(f"{what}: {why}") from error
+    except Exception as error:  # a panic inside obstore, over a malformed endpoint for one, has no class to be named
+        # Without its cause, whose text holds URLs, and line by line what the server said.
+        raise StoreFailed(what, error) from None

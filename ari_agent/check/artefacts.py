@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
 from typing import Final
 
-from ari_agent.artefacts.artefact_store import ArtefactStore, is_cloud
+from ari_agent.artefacts.artefact_store import ArtefactStore, StoreFailed, is_cloud
 from ari_agent.check.finding import Finding, failed, ok, warning
 from ari_agent.check.surroundings import Surroundings
-from ari_agent.errors import ArtefactError, ConfigurationError
+from ari_agent.errors import ConfigurationError
 
 _LITTLE_BYTES: Final = 2 * 1024**3
 """Some 35 hours of recorded calls."""
+_PATIENCE_S: Final = 5.0
+"""For a bucket: below what one check may take, so that it is this one that says what is slow."""
+_PAGE: Final = "docs/artefacts.md"
 
 
 async def check_store(around: Surroundings) -> list[Finding]:
@@ -26,16 +30,23 @@ async def check_spool(around: Surroundings) -> list[Finding]:
     return try_folder("ARI_AGENT_SPOOL_DIR", around.settings.spool_folder, holds="recordings and logs grow")
 
 
-async def try_store(place: str) -> list[Finding]:
-    """Tell whether artefacts can be kept there: of a bucket, by an object that is written and removed again."""
+async def try_store(place: str, *, patience_s: float = _PATIENCE_S) -> list[Finding]:
+    """Tell whether artefacts can be kept there: of a bucket, by an object that is written, read, listed and removed."""
     if not is_cloud(place):
         return try_folder("ARI_AGENT_ARTEFACTS_URL", Path(place), holds="recordings and logs are kept")
     try:
         store = ArtefactStore(place)
-        await store.try_out()
-    except (ConfigurationError, ArtefactError) as error:
-        remedy = "see whether it is there, and the provider's variables are set: docs/artefacts.md"
-        return failed(f"ARI_AGENT_ARTEFACTS_URL: {error}", remedy)
+        async with asyncio.timeout(patience_s):
+            await store.try_out()
+    except ConfigurationError as error:
+        return failed(f"ARI_AGENT_ARTEFACTS_URL: {error}", f"correct it, or the provider's variables; see {_PAGE}")
+    except StoreFailed as error:
+        return failed(f"ARI_AGENT_ARTEFACTS_URL: {error}; it is set to {store.shown}", f"{error.remedy}; see {_PAGE}")
+    except TimeoutError:
+        return failed(
+            f"ARI_AGENT_ARTEFACTS_URL: {store.shown} has not taken a probe within {patience_s:g} s",
+            f"see whether its server is reached from here, and credentials are set; see {_PAGE}",
+        )
     return ok(f"{store.shown} takes recordings and logs")
 
 

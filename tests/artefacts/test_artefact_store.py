@@ -10,7 +10,7 @@ import pytest
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.errors import ArtefactError, ConfigurationError
-from tests.fakes.s3_server import S3Server
+from tests.fakes.bucket_server import BucketServer
 
 NAME, OTHER = ArtefactName("call_1", "recording.wav"), ArtefactName("call_2", "public-log.jsonl")
 
@@ -92,15 +92,16 @@ def test_what_people_are_shown_of_a_url_holds_no_query() -> None:
 
 
 @pytest.fixture
-async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S3Server]:
-    async with S3Server() as server:
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BucketServer]:
+    async with BucketServer() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server
 
 
-async def test_a_bucket_does_the_same(bucket: S3Server, tmp_path: Path) -> None:
-    store = ArtefactStore("s3://calls/our/pbx")
+@pytest.mark.parametrize("cloud", ["s3", "gs"])
+async def test_a_bucket_does_the_same(bucket: BucketServer, tmp_path: Path, cloud: str) -> None:
+    store = ArtefactStore(f"{cloud}://calls/our/pbx")
     file = made(tmp_path, b"0123456789")
     await store.keep(NAME, file)
     assert not file.exists()
@@ -112,12 +113,22 @@ async def test_a_bucket_does_the_same(bucket: S3Server, tmp_path: Path) -> None:
     assert await store.names("call_1") == [NAME]
     assert await store.names("call_") == []
     assert [stored.name async for stored in store.all()] == [NAME]
-    await store.delete([NAME, OTHER])
+    await store.delete([OTHER, NAME, OTHER])
     assert await store.find(NAME) is None
     assert bucket.unsigned == 0
 
 
-async def test_a_bucket_that_is_away_is_said_in_one_line(bucket: S3Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cloud", ["s3", "gs"])
+async def test_of_a_bucket_that_is_not_there_nothing_counts_as_removed(bucket: BucketServer, cloud: str) -> None:
+    with pytest.raises(ArtefactError, match=r"not removed: there is no such bucket or container \(404 NoSuchBucket"):
+        await ArtefactStore(f"{cloud}://other").delete([NAME])
+
+
+def test_what_people_are_shown_of_a_bucket_holds_no_user() -> None:
+    assert ArtefactStore("s3://id:hidden-key@calls/our?x=hidden-key").shown == "s3://calls/our"
+
+
+async def test_a_bucket_that_is_away_is_said_in_one_line(bucket: BucketServer, tmp_path: Path) -> None:
     bucket.is_away = True
     store = ArtefactStore("s3://calls")
     file = made(tmp_path, b"x")
