@@ -47,7 +47,7 @@ QUIETLY := log=$$(mktemp) && trap 'rm -f $$log' EXIT && run() { "$$@" >$$log 2>&
 IN_IDLE_TIME := $(if $(shell command -v chrt),chrt --idle 0,nice -n 19)
 BESIDE := $(MAKE) --no-print-directory -j
 
-.PHONY: help demo check coverage schemas test lint test-containers root clean
+.PHONY: help demo check coverage schemas test lint test-containers test-clouds root clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -113,6 +113,17 @@ test-other-python: other-installed ## the same on a second interpreter, as CI do
 test-containers: ## build and run the Dockerfiles and the compose file, one call through them
 	docker/test-containers.sh
 
+# Servers of S3 and Azure by others, for the store of artefacts. Hundreds of megabytes, so `make test` does without.
+CLOUDS := $(VENV)-clouds
+test-clouds: $(VENV)/installed $(CLOUDS)/installed ## recordings kept in S3, Google Cloud Storage and Azure, by moto and azurite; needs npm
+	TEST_CLOUDS=$(CLOUDS)/bin:$(CLOUDS)/node_modules/.bin $(PYTHON_IN) -m pytest -q tests/artefacts/test_clouds.py
+
+$(CLOUDS)/installed: Makefile
+	PYTHON=$(PYTHON) $(INSTALL) venv $(CLOUDS)
+	$(CLOUDS)/bin/python -m pip install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'
+	npm install --silent --no-fund --no-audit --prefix $(CLOUDS) azurite@3.37.0
+	touch $@
+
 root: # the private root with Asterisk, in the cache folder
 	@$(INSTALL) root >/dev/null
 
@@ -128,5 +139,5 @@ $(VENV)-demo/installed: pyproject.toml $(INSTALL)
 	touch $@
 
 clean: ## remove what was made in this clone; the cache folder stays
-	rm -rf $(VENV) $(VENV)-demo $(OTHER_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-demo $(OTHER_VENV) $(CLOUDS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find ari_agent tests -name __pycache__ -type d -prune -exec rm -rf {} +
