@@ -10,6 +10,7 @@ silence while muted), the agent's frames in front of the codec. Where on the tim
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from math import inf
@@ -21,9 +22,11 @@ from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.recorder import HeardParty, Recorder
 
+_GIVE_EACH_S: Final = 0.5
+"""How often audio is given away. With what the spool waits, a crash takes no more than the last second."""
 _TURNS: Final = count()
-_FLUSHES_PER_S: Final = 50
-"""Calls that began together give their audio away at different moments of each second, in so many turns."""
+_TURNS_IN_ALL: Final = 25
+"""Calls that began together give their audio away at different moments, in so many turns."""
 _LONGEST_LEAP: Final = 60 * rtp.CLOCK_HZ  # a machine that stood still for longer leaves no more silence than this
 
 
@@ -51,7 +54,17 @@ class _RecordedEncoding(AgentEncoding):
 class RecordedBridge(Bridge):
     """The audio of one call, as Bridge, and its recording."""
 
-    __slots__ = ("_beep", "_beep_each_s", "_of", "_record_frame", "_recorder", "_seconds", "_start_s", "_tone")
+    __slots__ = (
+        "_beep",
+        "_beep_each_s",
+        "_giving",
+        "_of",
+        "_record_frame",
+        "_recorder",
+        "_seconds",
+        "_start_s",
+        "_tone",
+    )
 
     def __init__(
         self,
@@ -71,10 +84,7 @@ class RecordedBridge(Bridge):
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
         """
 
-        turn_s = next(_TURNS) % _FLUSHES_PER_S / _FLUSHES_PER_S
-
         def each_second(now_s: float) -> None:
-            self._call_at(now_s + turn_s, self._flush)
             self._beep_if_due()
             on_second(now_s)
 
@@ -89,6 +99,7 @@ class RecordedBridge(Bridge):
         self._record_frame = _recording(recorder, self._encode)
         self._encode = self._first_frame
         self._start_s = 0.0
+        self._giving: TimerHandle | None = None
         self._seconds, self._beep_each_s, self._beep = 0, beep_each_s, beep
         self._tone: Iterator[bytes] = iter(())
 
@@ -96,11 +107,15 @@ class RecordedBridge(Bridge):
         """Begin the conversation, and its recording. See Bridge."""
         super().start()
         self._start_s = self.heard_s
+        turn_s = _GIVE_EACH_S * (1 + next(_TURNS) % _TURNS_IN_ALL) / _TURNS_IN_ALL
+        self._giving = self._call_at(self._start_s + turn_s, self._give)
 
     def stop(self) -> None:
         """End the audio in both directions, and give away what is left of the recording. Idempotent. See Bridge."""
         if self._started:
             self._recorder.close(self._caller_end)
+        if self._giving is not None:
+            self._giving.cancel()
         super().stop()
 
     def pause(self, paused: bool) -> None:
@@ -138,6 +153,10 @@ class RecordedBridge(Bridge):
         if due_s == inf:
             return None
         return round((due_s - self._start_s) * rtp.CLOCK_HZ) - len(self._partial) // self._of.unit_bytes
+
+    def _give(self) -> None:
+        self._giving = self._call_at(self._clock() + _GIVE_EACH_S, self._give)
+        self._flush()
 
     def _flush(self) -> None:
         if self._started:

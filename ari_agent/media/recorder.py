@@ -1,7 +1,7 @@
-"""The recording of one call: two sides on one time axis, as stereo audio about once a second. Pure, without a clock.
+"""The recording of one call: two sides on one time axis, as stereo audio, piece by piece. Pure, without a clock.
 
     caller's audio, as the agent gets it ──▶ left  ─┐
-                                                    ├─▶ write(stereo), 50 frames at a time
+                                                    ├─▶ write(stereo), about 25 frames at a time
     agent's frames, as the caller gets them ▶ right ┘
 
 Each side is a bytearray that a frame is appended to; whoever calls says now and then where on the axis each of them
@@ -103,21 +103,25 @@ class Recorder:
         size -= size % self._unit_bytes
         if not size:
             return
-        left, right = bytes(self._caller[:size]), bytes(self._agent[:size])
+        left, right = self._caller[:size], self._agent[:size]
         # In place: the bound methods above stay those of these two.
         del self._caller[:size]
         del self._agent[:size]
         self._written += size // self._unit_bytes
-        silence = self._of.silence * (size // self._unit_bytes)
-        if self._paused:
-            left = right = silence
-        elif self._agent_only:
-            left = silence
-        elif self._party is HeardParty.TARGET:
-            left, right = silence, mix(left, right, self._of)
+        if self._paused or self._agent_only or self._party is HeardParty.TARGET:
+            left, right = self._kept(left, right)
         self._write(self._interleaved(left, right))
 
-    def _interleaved(self, left: bytes, right: bytes) -> bytes:
+    def _kept(self, left: bytearray, right: bytearray) -> tuple[bytearray, bytearray]:
+        """Return what is recorded of both sides where it is not both as they are."""
+        silence = bytearray(self._of.silence * (len(left) // self._unit_bytes))
+        if self._paused:
+            return silence, silence
+        if self._agent_only:
+            return silence, right
+        return silence, bytearray(mix(bytes(left), bytes(right), self._of))
+
+    def _interleaved(self, left: bytearray, right: bytearray) -> bytes:
         """Return both sides sample by sample, each pair as one number of twice the width: five times as fast."""
         pairs: npt.NDArray[np.unsignedinteger] = np.frombuffer(right, self._narrow).astype(self._wide)
         pairs <<= self._bits

@@ -181,6 +181,16 @@ def test_a_caller_who_is_silent_at_first_stands_where_the_first_packet_came() ->
     assert found_s(call.left, noise(0.5, seed=1)) == pytest.approx(heard_s, abs=WITHIN_S)
 
 
+def test_at_no_moment_is_more_than_half_a_second_not_given_away() -> None:
+    call = RecordedCall()
+    call.said = bytes([CALLER]) * 80_000
+    for _ in range(40):
+        call.timers.run(0.1)
+        given_s = len(b"".join(call.written)) / 2 / 8000
+        assert call.timers.now_s - call.start_s - given_s < 0.65  # with a packet and the jitter buffer on the way
+    call.finish()
+
+
 def test_a_call_shorter_than_a_second_is_recorded_to_its_end() -> None:
     call = RecordedCall()
     call.said = bytes([CALLER]) * 8000

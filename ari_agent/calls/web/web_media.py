@@ -23,7 +23,7 @@ from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
-from ari_agent.calls.web.web_recording import WebRecording, recorded_format
+from ari_agent.calls.web.web_recording import GIVE_EACH_S, WebRecording, recorded_format
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
 from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
@@ -65,6 +65,7 @@ class WebMedia(MediaHalf):
         self._position = PlaybackPosition(self._loop.time())
         self._mark_timer: asyncio.TimerHandle | None = None
         self._second_timer: asyncio.TimerHandle | None = None
+        self._recording_timer: asyncio.TimerHandle | None = None
         self._spoken_s = 0.0  # when somebody spoke last
         self._has_received = False
         self._overflow_s = 0.0
@@ -73,9 +74,11 @@ class WebMedia(MediaHalf):
     def _start_audio(self) -> None:
         self._spoken_s = self._loop.time()
         self._second_timer = self._loop.call_later(1.0, self._each_second)
+        if self._record_to is not None:
+            self._give_recording()
 
     def _stop_audio(self) -> None:
-        for timer in (self._second_timer, self._mark_timer):
+        for timer in (self._second_timer, self._mark_timer, self._recording_timer):
             if timer is not None:
                 timer.cancel()
         if self._recording is not None:
@@ -85,6 +88,11 @@ class WebMedia(MediaHalf):
     def _mute(self, muted: bool) -> None:
         if not muted:
             self._spoken_s = self._loop.time()
+
+    def _give_recording(self) -> None:
+        self._recording_timer = self._loop.call_later(GIVE_EACH_S, self._give_recording)
+        if self._recording is not None:
+            self._recording.flush(self._loop.time())
 
     def _pause_recording(self, paused: bool) -> bool:
         if self._recording is None:
@@ -275,8 +283,6 @@ class WebMedia(MediaHalf):
     def _each_second(self) -> None:
         self._second_timer = self._loop.call_later(1.0, self._each_second)
         now_s = self._loop.time()
-        if self._recording is not None:
-            self._recording.flush(now_s)
         self._note_silence(now_s)
         self._follow_turns(now_s)
         self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)

@@ -4,6 +4,9 @@
   which goes again if what follows comes in a burst, so that it was the network: for a second, then it is given away.
   What comes too early after that is left out.
 - The agent's audio comes in bursts and is heard later: it stands where its turn is, and what is cleared before is gone.
+
+What nothing can change any more is given away: what both have said up to now, but for the latest second where the
+user's audio is missing, or was late.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from ari_agent.media.audio import LINEAR_16K, ULAW, SampleFormat
 from ari_agent.media.recorder import Recorder
 from ari_agent.media.transcoder import Transcoder
 
+GIVE_EACH_S: Final = 0.5
+"""How often audio is given away. With what the spool waits, a crash takes no more than the last second."""
 _PATIENCE_S: Final = 1.0
 _UNITS_PER_S: Final = 8000
 _LATE_UNITS: Final = 800  # 100 ms: messages of a live stream are no more apart from real time than this
@@ -82,8 +87,12 @@ class WebRecording:
         self._recorder.pause(paused)
 
     def flush(self, now_s: float) -> None:
-        """Give away what nothing can change any more; to be called about once a second."""
-        self._give(self._units(now_s - _PATIENCE_S))
+        """Give away what nothing can change any more; to be called every `GIVE_EACH_S` or so."""
+        oldest, gap_end = self._units(now_s - _PATIENCE_S), self._gap_at + self._gap
+        settled = min(self._units(now_s), self._end(self._user))
+        if self._gap and gap_end > oldest:
+            settled = min(settled, self._gap_at)
+        self._give(max(oldest, settled))
 
     def close(self, now_s: float) -> None:
         """Give away the rest, up to now."""

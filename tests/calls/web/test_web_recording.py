@@ -107,6 +107,27 @@ def test_a_burst_after_a_gap_does_not_shift_what_follows() -> None:
     assert runs(left)[-1][1] == pytest.approx(4.0, abs=0.21)
 
 
+def test_what_both_have_said_is_given_away_at_once() -> None:
+    tape = Tape()
+    tape.recording.play(b"a" * 16000, tape.now_s)
+    tape.talk(1.5)
+    assert runs(tape.stereo[::2]) == [("u", 1.5)]
+    assert runs(tape.stereo[1::2]) == [("a", 1.5)]
+    tape.recording.clear(tape.now_s)
+    tape.wait(0.5)  # what the user says meanwhile may be on its way
+    assert len(tape.stereo) == 2 * 1.5 * 8000
+
+
+def test_silence_before_what_was_late_waits_for_a_second_and_no_longer() -> None:
+    tape = Tape()
+    tape.talk(1.0)
+    tape.now_s += 0.6
+    tape.talk(0.4, b"v")
+    assert runs(tape.stereo[::2]) == [("u", 1.0)]
+    tape.talk(0.7, b"w")
+    assert runs(tape.stereo[::2]) == [("u", 1.0), ("-", 0.6), ("v", 0.4), ("w", 0.7)]
+
+
 def test_a_muted_user_is_silent() -> None:
     tape = Tape()
     tape.talk(1.0, muted=True)
