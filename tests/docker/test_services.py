@@ -31,6 +31,13 @@ def test_compose_passes_every_setting(name: str) -> None:
     assert "<<: *controller-settings" in alone
 
 
+def test_compose_passes_what_the_docs_name_for_a_bucket() -> None:
+    page = (REPOSITORY / "docs" / "artefacts.md").read_text()
+    named = set(re.findall(r"`((?:AWS|GOOGLE|AZURE)_[A-Z_]+)`", page))
+    assert len(named) == 11
+    assert named == set(re.findall(r"^      ((?:AWS|GOOGLE|AZURE)_[A-Z_]+):$", service("controller"), re.MULTILINE))
+
+
 def test_the_controller_alone_waits_for_no_asterisk_of_this_file() -> None:
     alone = service("controller-alone")
     assert "profiles: [controller-alone]" in alone and "depends_on: []" in alone and "secrets" not in alone
