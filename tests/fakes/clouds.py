@@ -1,8 +1,8 @@
 """Buckets to keep artefacts in: in memory in this process, or behind servers that others wrote.
 
 moto (S3) and azurite (Azure's Blob Storage) are programs that `make test-clouds` installs: hundreds of megabytes. A
-server of Google's XML API could not be found to install; it is S3's, so moto answers it, given a token that it takes for
-a signature.
+server of Google's XML API was not found to install; it is S3's but for signatures, so moto answers it, given a token
+that it takes for one.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ _READY_S: Final = 60.0
 
 
 class Cloud(Protocol):
-    """A bucket. place: its URL. environment: how it is found, in the provider's own variables. secret: one of those."""
+    """A bucket. place: its URL. secret: one of its environment."""
 
     place: str
-    environment: Mapping[str, str]
     secret: str
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """How it is found, in the provider's own variables."""
 
     async def go(self) -> None:
         """Be out of reach."""
