@@ -5,7 +5,7 @@ name and belongs to no live call, or has entered our application and is unknown 
 
     caller   a channel in Stasis() that no call knows       is told error_retell and sent on into the dialplan
     new      one that has entered since we are connected    becomes a call: the event that tells of it got lost
-    media    an external media channel of ours              is hung up
+    media    an external media or snoop channel of ours     is hung up
     dialled  a channel that we made towards somebody        is hung up
     bridge   a bridge of ours                               is dissolved
 """
@@ -25,6 +25,7 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_snoop_channel,
     call_of_target_channel,
 )
 from ari_agent.calls.channel_end import end_channel
@@ -161,7 +162,7 @@ class OrphanSweep:
 
     def _judge(self, channel: Channel) -> Orphan | None:
         app = self._ari.app
-        if call_id := call_of_media_channel(app, channel.id):
+        if call_id := call_of_media_channel(app, channel.id) or call_of_snoop_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
         if call_of_target_channel(app, target := channel.id.removesuffix(_OTHER_HALF)):
             is_known = self._calls.has_target(target) or self._calls.has_channel(target)

@@ -216,6 +216,16 @@ class CallRecord:
         """Note the links to files of this call, by the field of the call object."""
         self._change(**links)
 
+    @property
+    def is_scrubbed(self) -> bool:
+        """Whether personal data is looked for in what was said, in order to remove it."""
+        is_replaced = self.call.data_storage_setting == "everything_except_pii"
+        return is_replaced or self.recovery.pii_categories is not None
+
+    def recorded_alone(self) -> None:
+        """Note that the recording holds what nobody transcribes: caller and target, who were left alone."""
+        self.recovery = replace(self.recovery, recorded_alone=True)
+
     def pressed(self, digit: str) -> None:
         """Note in the transcript that the caller pressed a key."""
         self._transcript.press(digit)

@@ -117,7 +117,7 @@ class RecordWriter:
         """Find out what may be stored of what was said, and of the recording."""
         content, categories = record.content, record.recovery.pii_categories
         try:
-            if content.data_storage_setting == "everything_except_pii" or categories:
+            if record.is_scrubbed:
                 stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
             else:
                 stored = stored_content(content, None)
@@ -127,7 +127,8 @@ class RecordWriter:
             stored = no_content(content)
         record.keep(stored)
         if self._artefacts:
-            heard = stored.heard if heard_to_its_end else None
+            is_known = heard_to_its_end and not record.recovery.recorded_alone
+            heard = stored.heard if is_known else None
             record.left_behind(await kept_recordings(self._artefacts, content, categories, heard, now_ms=now_ms))
 
     async def save_for_certain(self, record: CallRecord) -> None:
