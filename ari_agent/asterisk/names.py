@@ -94,20 +94,17 @@ def call_of_media_channel(app: str, channel_id: str) -> str | None:
     return _after(media_channel_id(app, ""), channel_id)
 
 
-def call_of_snoop_channel(app: str, channel_id: str) -> str | None:
-    """Return the call_id of a channel that hears two people who were left alone; None for every other channel."""
-    return _of_snoop(app, channel_id, "[0-9]|media")
+def call_of_snoop(app: str, name: str) -> str | None:
+    """Return the call_id of a channel or bridge by which two people are heard who were left alone; None for others."""
+    found = re.fullmatch(
+        rf"{re.escape(app)}-snoop-(caller|target)-([0-9]|media|bridge)-(?P<call_id>.+)", name, re.DOTALL
+    )
+    return found["call_id"] if found else None
 
 
 def call_of_bridge(app: str, name: str) -> str | None:
     """Return the call_id of a bridge of ours; None for every other bridge."""
-    main, consultation = _after(bridge_id(app, ""), name), _after(consultation_bridge_id(app, ""), name)
-    return main or consultation or _of_snoop(app, name, "bridge")
-
-
-def _of_snoop(app: str, name: str, kinds: str) -> str | None:
-    found = re.fullmatch(rf"{re.escape(app)}-snoop-(caller|target)-({kinds})-(?P<call_id>.+)", name, re.DOTALL)
-    return found["call_id"] if found else None
+    return _after(bridge_id(app, ""), name) or _after(consultation_bridge_id(app, ""), name)
 
 
 def _after(prefix: str, name: str) -> str | None:

@@ -16,7 +16,6 @@ from ari_agent.calls.record import CallRecord
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState
 from ari_agent.calls.teardown import Teardown
-from ari_agent.calls.transfer.bridged_recording import release_recording
 from ari_agent.calls.two_leg_call import TwoLegCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferRequest
@@ -38,6 +37,7 @@ class AdoptedCall(TwoLegCall):
         self.has_channel = caller is not None
         self.state = CallState.BRIDGED
         self._record = record
+        record.is_recorded_alone = record.call.recording_url is not None and not record.is_scrubbed
         self._timeline.resume(record.call.sip or ())
         self._is_complete = caller is not None and target is not None
         self._leg.adopt()
@@ -54,8 +54,6 @@ class AdoptedCall(TwoLegCall):
         self._log.warning("caller and target of an earlier run talk with each other")
         for channel_id in filter(None, (self.channel_id, self.target_channel_id)):
             await self._services.ari.subscribe_channel(channel_id)
-        if self._record and self._record.recovery.recorded_alone:
-            await release_recording(self._services.ari, app=self._services.app, call_id=self.call_id)
 
 
 def _parties(app: str, call_id: str, bridges: Sequence[Bridge]) -> Sequence[str]:

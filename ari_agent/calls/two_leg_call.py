@@ -181,6 +181,11 @@ class TwoLegCall(PhoneCall):
         """Whether a channel is that of this call's target, or becomes it."""
         return self._transfers.has_target(channel_id)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether caller and target, who were left alone, are heard for the recording."""
+        return self._bridged_recording is not None and self._bridged_recording.is_listening
+
     # What a transfer does: see ConsultingCall.
 
     def _new_media(self, spec: MediaSpec) -> MediaSession:
@@ -313,7 +318,7 @@ class TwoLegCall(PhoneCall):
             self._bridged_recording = recording = BridgedRecording(
                 services.ari, lines, app=services.app, call_id=self.call_id, log=self._log
             )
-            record.recorded_alone()
+            record.is_recorded_alone = True
             self.run_beside(self._record_both(recording, target))
 
     async def _record_both(self, recording: BridgedRecording, target_channel_id: str) -> None:

@@ -22,8 +22,7 @@ class CallRecovery:
     caller was sent to the fallback number, without us. analysis_plan: what its agent asks about it; None: nothing of
     its own. analysis_due_ms: the call is over, and a model analyses it by then, in milliseconds since 1970.
     pii_categories: the personal data that is to be removed from what was said; None where the agent names none.
-    retention_days: how long the agent keeps its calls, from when they began; None: for ever. recorded_alone: what the
-    caller and a transfer's target said to each other is in the recording, and nobody has searched it.
+    retention_days: how long the agent keeps its calls, from when they began; None: for ever.
     """
 
     webhook_plan: WebhookPlan | None = None
@@ -32,7 +31,6 @@ class CallRecovery:
     analysis_due_ms: int | None = None
     pii_categories: frozenset[PiiCategory] | None = None
     retention_days: int | None = None
-    recorded_alone: bool = False
 
     @classmethod
     def of(cls, agent: Agent) -> CallRecovery:

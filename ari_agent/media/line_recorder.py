@@ -4,12 +4,13 @@
                                                     ├─▶ Recorder, on the time axis that it has had so far
     target's line: RTP ──▶ jitter buffer ──▶ right ─┘
 
-Both lines begin where the recording has come to; from there a jitter buffer's audio has no gaps, whatever comes.
+A line is silent up to its first packet, which stands where it came; from there on a jitter buffer's audio has no gaps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from ari_agent.errors import MalformedPacket
@@ -25,10 +26,9 @@ _LONGEST_GAP_S: Final = 60.0  # a machine that stood still for longer leaves no 
 class HeardLine:
     """One line that is only listened to: datagrams in, audio out. malformed: datagrams that are no RTP."""
 
-    def __init__(self, line: Line, hear: Callable[[bytes], None], *, from_s: float) -> None:
-        """hear: takes the audio, in the format of the line. from_s: when it begins, by the clock that is passed in."""
+    def __init__(self, line: Line, hear: Callable[[bytes], None]) -> None:
+        """hear: takes the audio, in the format of the line."""
         self.jitter = JitterBuffer(line)
-        self.jitter.start(from_s)
         self.malformed = 0
         self._hear = hear
 
@@ -57,8 +57,8 @@ class LineRecorder:
         self._start_s = from_s - recorder.agent_end / rtp.CLOCK_HZ
         self._looked_s = from_s
         self._ticks = 0
-        self.caller = HeardLine(line, recorder.hear_caller, from_s=from_s)
-        self.target = HeardLine(line, recorder.hear_agent, from_s=from_s)
+        self.caller = HeardLine(line, recorder.hear_caller)
+        self.target = HeardLine(line, recorder.hear_agent)
 
     def tick(self, now_s: float) -> None:
         """Keep both lines to real time; to be called every 20 ms."""
@@ -68,20 +68,20 @@ class LineRecorder:
         self.target.poll(now_s)
         self._ticks += 1
         if self._ticks % _TICKS_PER_S == 0:
-            self._recorder.flush(*self._ends)
+            self._recorder.flush(*self._ends())
 
     def pause(self, paused: bool) -> None:
         """Record silence from now on, or end that."""
-        self._recorder.flush(*self._ends)
+        self._recorder.flush(*self._ends())
         self._recorder.pause(paused)
 
     def close(self) -> None:
         """Give away what is left."""
-        self._recorder.close(*self._ends)
+        self._recorder.close(*self._ends())
 
-    @property
     def _ends(self) -> tuple[int, int]:
-        return self._units(self.caller.jitter.due_s), self._units(self.target.jitter.due_s)
+        return self._end(self.caller), self._end(self.target)
 
-    def _units(self, time_s: float) -> int:
-        return round((time_s - self._start_s) * rtp.CLOCK_HZ)
+    def _end(self, line: HeardLine) -> int:
+        due_s = line.jitter.due_s
+        return round(((self._looked_s if due_s == inf else due_s) - self._start_s) * rtp.CLOCK_HZ)

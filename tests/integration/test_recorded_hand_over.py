@@ -4,67 +4,263 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
 import pytest
 
+from ari_agent.contract.parsing.redacted_url import basic_authorization
 from tests.fakes.sip_callee import SipCallee
-from tests.fakes.sound import noise, tone
+from tests.fakes.sound import Samples, find, noise, tone
 from tests.fakes.tones import heard_ms
-from tests.integration.stage import Connected, Stage
-from tests.integration.target import TO, connected_with_target, nothing_is_left
+from tests.integration.stage import Connected, Stage, staged
+from tests.integration.target import BRIDGE, TO, connected_with_target, hear_each_other, nothing_is_left
 from tests.integration.test_recording import (
     AGENT_HZ,
     CALLER_HZ,
-    FIRST,
-    LAST,
+    LATE_MS,
     RECORDED,
     TARGET_HZ,
     WITHIN_MS,
     ended,
-    fetched,
-    place_ms,
     recording_of,
 )
 
 BEGINS: Final = "recording of caller and target begins"
+ENDS: Final = "recording ends with the agent"
+PIECE: Final = 3200
+SOUNDS: Final = [noise(6)[start : start + PIECE] for start in range(0, 12 * PIECE, PIECE)]
+"""Pieces of 0.4 s that are told apart."""
+TAIL_MS: Final = 1400
+HELD_BACK_MS: Final = 250
+"""What a busy Asterisk may hold back of the audio that it sends us: 15 to 40 ms where it has time."""
 
 
-async def left_alone(stage: Stage, call: Connected, target: SipCallee, mode: str, *, until: str = BEGINS) -> None:
-    """Caller and target talk with each other, and what is to become of the recording is decided."""
-    warm = {"opt_out_human_detection": True, "enable_bridge_audio_cue": False} if mode == "warm" else {}
-    await call.agent.transfer(TO, mode=mode, on_hold_music="none", **warm)
+async def hand_over(stage: Stage, call: Connected, target: SipCallee, mode: str, *, until: str = BEGINS) -> None:
+    """Leave caller and target alone, up to the moment when it is settled what becomes of the recording."""
+    more: dict[str, Any] = {}
+    if mode == "warm":
+        more = {"opt_out_human_detection": True, "enable_bridge_audio_cue": False}
+    elif mode == "agentic_warm":
+        second = stage.agents.agent(protocol="web", encoding="mulaw")
+        more = {"agentic_transfer_config": {"transfer_agent": {"agent_id": await stage.create_agent(second)}}}
+    await call.agent.transfer(TO, mode=mode, on_hold_music="none", **more)
     await target.picks_up()
+    if mode == "agentic_warm":
+        await (await second.call()).transfer_result()
+        await (await second.call()).send(BRIDGE)
     await call.agent.gone()
-    await stage.controller.logged(f"{until} call_id={call.call_id}")
+    await stage.controller.logged(f"{until} call_id={call.call_id}" if until == BEGINS else until)
 
 
-@pytest.mark.parametrize("mode", ["sip_invite", "warm"])
-async def test_x(stage: Stage, mode: str) -> None:
-    async with connected_with_target(stage, agent=RECORDED) as (call, target):
-        call.caller.audio.say(tone(CALLER_HZ, 1))
-        await call.caller.audio.said()
-        await call.agent.say(tone(AGENT_HZ, 1))
-        await asyncio.sleep(1.2)
-        await left_alone(stage, call, target, mode)
-        print(await stage.pbx.cli("core show channels concise"))
-        print(await stage.pbx.cli("bridge show all"))
-        print("udp", stage.controller.udp_sockets())
-        call.caller.audio.say(FIRST)
-        target.audio.say(LAST)
-        await target.audio.said()
-        await call.caller.audio.said()
-        await asyncio.sleep(0.5)
-        said_s = call.caller.audio.said_s[-1], target.audio.said_s[-1]
-        print("said", said_s)
-        await call.caller.hang_up()
-        await target.bye()
+@asynccontextmanager
+async def left_alone(
+    stage: Stage, mode: str = "sip_invite", agent: Mapping[str, Any] = RECORDED, **options: Any
+) -> AsyncIterator[tuple[Connected, SipCallee]]:
+    """Two people after a transfer in a recorded call, whose caller has said the first of SOUNDS before."""
+    async with connected_with_target(stage, agent=agent) as (call, target):
+        await say(call, SOUNDS[0])
+        await hand_over(stage, call, target, mode, **options)
+        yield call, target
+
+
+async def say(who: Connected | SipCallee, sound: Samples) -> None:
+    """Until it was said, and somewhat longer."""
+    audio = who.caller.audio if isinstance(who, Connected) else who.audio
+    audio.say(sound)
+    await audio.said()
+    await asyncio.sleep(0.3)
+
+
+async def both_say(call: Connected, target: SipCallee, caller: Samples, other: Samples) -> None:
+    await asyncio.gather(say(call, caller), say(target, other))
+
+
+def begins_ms(sound: Samples, heard: Samples) -> float:
+    match = find(sound, heard)
+    assert match.similarity > 0.9
+    return match.offset / 8
+
+
+async def public_log(call: Mapping[str, Any], event: str) -> Sequence[Mapping[str, Any]]:
+    """The lines of one event in the public log of a call."""
+    async with aiohttp.ClientSession() as http, http.get(call["public_log_url"]) as response:
+        lines = [json.loads(line) for line in (await response.text()).splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+async def ari_post(stage: Stage, path: str, **parameters: str) -> None:
+    headers = {"Authorization": basic_authorization(stage.pbx.ari_username, stage.pbx.ari_password)}
+    url = f"{stage.pbx.ari_url}/{path}"
+    async with aiohttp.ClientSession(headers=headers) as http, http.post(url, params=parameters) as response:
+        assert response.status == 200, await response.text()
+
+
+def one_port() -> str:
+    """A range of RTP ports with one port that is free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1] // 2 * 2
+    return f"{port}-{port}"
+
+
+async def snoops(stage: Stage) -> int:
+    """How many channels of Asterisk hear people who were left alone, and how many bridges they need."""
+    shown = await stage.pbx.cli("core show channels concise"), await stage.pbx.cli("bridge show all")
+    return shown[0].count("!ari_agent-snoop-") + shown[1].count("ari_agent-snoop-")
+
+
+@pytest.mark.parametrize(("mode", "by"), [("sip_invite", "caller"), ("warm", "target"), ("agentic_warm", "caller")])
+async def test_the_caller_is_left_and_the_target_right_to_the_end(stage: Stage, mode: str, by: str) -> None:
+    async with left_alone(stage, mode) as (call, target):
+        for index in range(1, 5):
+            await both_say(call, target, SOUNDS[index], SOUNDS[index + 5])
+        await both_say(call, target, tone(CALLER_HZ, 1), tone(TARGET_HZ, 1))
+        first, second = (call.caller, target) if by == "caller" else (target, call.caller)
+        await first.hang_up()
+        await second.bye()
+        caller_s, target_s = call.caller.audio.said_s, target.audio.said_s
     over = await ended(stage, call.call_id)
     recording = await recording_of(over)
-    print(len(recording.left)/8000, over["duration_ms"])
-    a, b = place_ms(FIRST, recording.left), place_ms(LAST, recording.right)
-    print("place", a, b, (said_s[1]-said_s[0])*1000)
+    began_ms = begins_ms(SOUNDS[0], recording.left)
+    apart_ms = []
+    for index in range(1, 5):
+        left_ms, right_ms = begins_ms(SOUNDS[index], recording.left), begins_ms(SOUNDS[index + 5], recording.right)
+        assert left_ms - began_ms == pytest.approx((caller_s[index] - caller_s[0]) * 1000, abs=HELD_BACK_MS)
+        apart_ms.append(abs(right_ms - left_ms - (target_s[index - 1] - caller_s[index]) * 1000))
+    assert min(apart_ms) <= WITHIN_MS
+    assert max(apart_ms) <= LATE_MS
+    left, right = recording.left[-8 * TAIL_MS :], recording.right[-8 * TAIL_MS :]
+    assert heard_ms(left, CALLER_HZ) >= 900
+    assert heard_ms(right, TARGET_HZ) >= 900
+    assert heard_ms(left, TARGET_HZ) == heard_ms(right, CALLER_HZ) == 0
+    assert len(recording.left) / 8 == pytest.approx(over["duration_ms"], abs=HELD_BACK_MS)
+    assert [line["records"] for line in await public_log(over, "bridged_recording")] == [True, False]
     await nothing_is_left(stage)
-    print(stage.controller.log_tail(30))
-    print("END"); assert 0
+
+
+async def test_a_pause_is_silence_also_when_it_began_before(stage: Stage) -> None:
+    async with connected_with_target(stage, agent=RECORDED) as (call, target):
+        await stage.controller.post(f"/v2/pause-recording/{call.call_id}", expect=204)
+        await hand_over(stage, call, target, "sip_invite")
+        await both_say(call, target, tone(AGENT_HZ, 0.5), tone(AGENT_HZ, 0.5))
+        await stage.controller.post(f"/v2/resume-recording/{call.call_id}", expect=204)
+        await both_say(call, target, tone(CALLER_HZ, 0.5), tone(TARGET_HZ, 0.5))
+        await stage.controller.post(f"/v2/pause-recording/{call.call_id}", expect=204)
+        await both_say(call, target, tone(AGENT_HZ, 0.5), tone(AGENT_HZ, 0.5))
+        await call.caller.hang_up()
+        over = await ended(stage, call.call_id)
+    recording = await recording_of(over)
+    assert heard_ms(recording.mixed, AGENT_HZ) == 0
+    assert heard_ms(recording.left, CALLER_HZ) >= 400
+    assert heard_ms(recording.right, TARGET_HZ) >= 400
+    assert [line["paused"] for line in await public_log(over, "recording")] == [True, False, True]
+    await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("refuses", ["Asterisk", "no port"])
+async def test_where_it_cannot_go_on_the_recording_ends_and_the_call_does_not(
+    stage: Stage, tmp_path: Path, refuses: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        if refuses == "no port":
+            stage = await stack.enter_async_context(staged(tmp_path, RTP_PORTS=one_port()))
+        call, target = await stack.enter_async_context(connected_with_target(stage, agent=RECORDED))
+        await say(call, SOUNDS[0])
+        if refuses == "Asterisk":  # it makes no channel of a name that another one has
+            taken = f"ari_agent-snoop-target-0-{call.call_id}"
+            await ari_post(stage, "channels", channelId=taken, endpoint="Local/waits@callers", app="ari_agent")
+        await hand_over(stage, call, target, "sip_invite", until=ENDS)
+        await hear_each_other(call, target)
+        await stage.controller.post(f"/v2/pause-recording/{call.call_id}", expect=400)
+        assert await snoops(stage) == 0
+        assert stage.controller.udp_sockets() == 0
+        await call.caller.hang_up()
+        await target.bye()
+        over = await ended(stage, call.call_id)
+        assert over["disconnection_reason"] == "call_transfer"
+        assert len([fault for fault in over["faults"] if "The recording ends where" in fault]) == 1
+        assert stage.controller.log_text().count(ENDS) == 1
+        begins_ms(SOUNDS[0], (await recording_of(over)).left)
+        await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        {"recording": "off"},
+        {"recording": "agent_only"},
+        {"recording": "on", "data_storage_setting": "everything_except_pii"},
+        {"recording": "on", "pii_config": {"mode": "post_call", "categories": ["credit_card"]}},
+    ],
+    ids=["off", "agent_only", "without personal data", "scrubbed"],
+)
+async def test_nobody_is_listened_to_where_nothing_may_be_recorded(stage: Stage, agent: Mapping[str, Any]) -> None:
+    async with connected_with_target(stage, agent=agent) as (call, target):
+        await call.agent.transfer(TO, mode="sip_invite")
+        await target.picks_up()
+        await call.agent.gone()
+        await hear_each_other(call, target)
+        assert await snoops(stage) == 0
+        assert "native_rtp" in await stage.pbx.cli("bridge show all")
+        await call.caller.hang_up()
+        await target.bye()
+    await ended(stage, call.call_id)
+    await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("by", ["caller", "target"])
+async def test_one_hangs_up_while_the_recording_is_about_to_go_on(stage: Stage, by: str, after_s: float) -> None:
+    async with connected_with_target(stage, agent=RECORDED) as (call, target):
+        await call.agent.transfer(TO, mode="sip_invite")
+        await target.picks_up()
+        await asyncio.sleep(after_s)
+        first, second = (call.caller, target) if by == "caller" else (target, call.caller)
+        await first.hang_up()
+        if by == "caller" or after_s:
+            await second.bye()
+        over = await ended(stage, call.call_id)
+    assert over["faults"] is None if "faults" in over else True
+    await nothing_is_left(stage)
+
+
+async def test_whoever_takes_the_callers_place_is_left_from_then_on(stage: Stage) -> None:
+    async with left_alone(stage) as (call, target), stage.caller(address="127.0.0.3", user="+14155550177") as colleague:
+        await colleague.call(call.number, headers=[("Replaces", call.caller.replaces())])
+        await call.caller.bye()
+        call.caller = colleague
+        await hear_each_other(call, target)
+        await both_say(call, target, tone(CALLER_HZ, 1), tone(TARGET_HZ, 1))
+        await colleague.hang_up()
+        await target.bye()
+    recording = await recording_of(await ended(stage, call.call_id))
+    assert heard_ms(recording.left, CALLER_HZ) >= 900
+    assert heard_ms(recording.right, TARGET_HZ) >= 900
+    assert stage.controller.log_text().count(call.call_id) > 0
+    await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_two_who_talk_on_without_us_are_listened_to_no_more(tmp_path: Path, end: str) -> None:
+    async with staged(tmp_path) as stage:
+        async with left_alone(stage) as (call, target):
+            await both_say(call, target, tone(CALLER_HZ, 3), tone(TARGET_HZ, 3))
+            await (stage.controller.kill() if end == "kill" else stage.controller.stop())
+            assert (await snoops(stage) == 0) is (end == "stop")
+            await stage.controller.start()
+            await stage.controller.logged("caller and target of an earlier run talk with each other")
+            await hear_each_other(call, target)
+            assert await snoops(stage) == 0
+            await call.caller.hang_up()
+            await target.bye()
+            over = await ended(stage, call.call_id)
+        recording = await recording_of(over)
+        await nothing_is_left(stage)
+    assert over["disconnection_reason"] == "call_transfer"
+    assert heard_ms(recording.left, CALLER_HZ) >= 1700
+    assert heard_ms(recording.right, TARGET_HZ) >= 1700

@@ -21,10 +21,14 @@ from ari_agent.gather import gather
 
 
 class BridgedRecording:
-    """Records two people who were left alone. lines: where their audio comes in; closed in the end."""
+    """Records two people who were left alone. lines: where their audio comes in; closed in the end.
+
+    is_listening: Asterisk may have something that is ours, and not yet given back.
+    """
 
     def __init__(self, ari: Ari, lines: LineRecording, *, app: str, call_id: str, log: CallLog) -> None:
         self._lines, self._log = lines, log
+        self.is_listening = True
         self._snooped = {leg: SnoopedLine(ari, app=app, call_id=call_id, leg=leg) for leg in LEGS}
 
     async def begin(self, caller_channel_id: str, target_channel_id: str) -> str | None:
@@ -74,8 +78,4 @@ class BridgedRecording:
     async def _give_back(self) -> None:
         self._lines.close()
         await asyncio.gather(*(line.end() for line in self._snooped.values()))
-
-
-async def release_recording(ari: Ari, *, app: str, call_id: str) -> None:
-    """Give back what a run that was killed may have left of its BridgedRecording. Raises no AsteriskError."""
-    await asyncio.gather(*(SnoopedLine(ari, app=app, call_id=call_id, leg=leg).release() for leg in LEGS))
+        self.is_listening = False

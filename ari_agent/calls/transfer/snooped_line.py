@@ -65,11 +65,8 @@ class SnoopedLine:
     async def end(self) -> None:
         """Give all of it back, if there is any; what fails is logged, and left to the sweep of orphans. Idempotent."""
         making, self._making = self._making, None
-        if making is not None:
-            await making
-            await self.release()
-
-    async def release(self) -> None:
-        """Give back what an earlier run may have made as well. See `end`."""
+        if making is None:
+            return
+        await making
         ari = self._ari
         await release(ari.hang_up(self._snoop_id), ari.hang_up(self._media_id), ari.destroy_bridge(self._bridge_id))
