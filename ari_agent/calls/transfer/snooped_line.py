@@ -64,9 +64,9 @@ class SnoopedLine:
 
     async def end(self) -> None:
         """Give all of it back, if there is any; what fails is logged, and left to the sweep of orphans. Idempotent."""
-        making, self._making = self._making, None
-        if making is None:
+        if self._making is None:
             return
-        await making
+        await asyncio.shield(self._making)
         ari = self._ari
         await release(ari.hang_up(self._snoop_id), ari.hang_up(self._media_id), ari.destroy_bridge(self._bridge_id))
+        self._making = None  # not before: whoever began to give it back may have been cancelled
