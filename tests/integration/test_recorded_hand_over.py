@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import wave
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
+import numpy as np
 import pytest
 
 from ari_agent.contract.parsing.redacted_url import basic_authorization
+from tests.fakes.baresip import G722, calling
 from tests.fakes.sip_callee import SipCallee
-from tests.fakes.sound import Samples, find_pieces, noise, tone
+from tests.fakes.sound import Samples, find_pieces, noise, strongest_tone, tone
 from tests.fakes.tones import heard_ms
 from tests.integration.stage import Connected, Stage
-from tests.integration.target import BRIDGE, TO, connected_with_target, hear_each_other, nothing_is_left, snoops
+from tests.integration.target import (
+    BRIDGE,
+    TARGET_ADDRESS,
+    TO,
+    connected_with_target,
+    hear_each_other,
+    nothing_is_left,
+    snoops,
+)
 from tests.integration.test_recording import (
+    ABOVE_NARROWBAND_HZ,
     AGENT_HZ,
     CALLER_HZ,
     LATE_MS,
@@ -25,6 +38,7 @@ from tests.integration.test_recording import (
     TARGET_HZ,
     WITHIN_MS,
     ended,
+    fetched,
     recording_of,
 )
 
@@ -192,6 +206,24 @@ async def test_nobody_is_listened_to_where_nothing_may_be_recorded(stage: Stage,
     await nothing_is_left(stage)
 
 
+async def test_of_a_call_made_stricter_meanwhile_nothing_is_left_that_nobody_has_searched(stage: Stage) -> None:
+    async with connected_with_target(stage, agent=RECORDED) as (call, target):
+        words = [{"word": "Hello.", "start": 0.1, "end": 0.4}]
+        told = {"transcript": [{"role": "user", "content": "Hello.", "words": words}]}
+        await call.agent.send({"event": "update", "update": told})
+        await hand_over(stage, call, target, "sip_invite")
+        await both_say(call, target, tone(CALLER_HZ, 0.5), tone(TARGET_HZ, 0.5))
+        stricter = {"fields_to_override": {"data_storage_setting": "everything_except_pii"}}
+        reply = await stage.controller.request("PATCH", f"/v2/update-live-call/{call.call_id}", stricter)
+        assert reply.status == 200, reply.text
+        await call.caller.hang_up()
+        await target.bye()
+        over = await ended(stage, call.call_id)
+    assert over["transcript"] == "User: Hello.\n"
+    assert not [key for key in over if "recording" in key]
+    assert not list(stage.controller.folder.rglob(f"{call.call_id}/*.wav"))
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.01, 0.03])
 @pytest.mark.parametrize("by", ["caller", "target"])
 async def test_one_hangs_up_while_the_recording_is_about_to_go_on(stage: Stage, by: str, after_s: float) -> None:
@@ -205,6 +237,33 @@ async def test_one_hangs_up_while_the_recording_is_about_to_go_on(stage: Stage, 
         await second.hang_up_if_up()  # whose target was too fast is with the agent again
         over = await ended(stage, call.call_id)
     assert "The recording ends" not in str(over.get("faults"))
+    await nothing_is_left(stage)
+
+
+async def test_a_wideband_call_goes_on_in_wideband(stage: Stage) -> None:
+    agent = stage.agents.agent(protocol="web", encoding="s16le", rate_hz=16_000)
+    async with SipCallee(pbx=(stage.pbx.bind, stage.pbx.sip_port), address=TARGET_ADDRESS) as target:
+        trunk = {"termination_uri": target.uri, "transport": "UDP"}
+        number = await stage.import_number(await stage.create_agent(agent, **RECORDED), **trunk)
+        said = tone(ABOVE_NARROWBAND_HZ, 20, rate_hz=16_000)
+        async with calling(stage.pbx, number, said, codec=G722) as phone:
+            call = await agent.call()
+            await phone.until(b"established")
+            call_id = str(call.about["call_id"])
+            await stage.begun(call_id)
+            await call.transfer(TO, mode="sip_invite")
+            await target.picks_up()
+            await stage.controller.logged(f"{BEGINS} call_id={call_id}")
+            await say(target, tone(TARGET_HZ, 1.5))
+            await phone.hang_up()
+            await target.bye()
+    over = await ended(stage, call_id)
+    with wave.open(io.BytesIO(await fetched(over["recording_multi_channel_url"]))) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 16_000)
+        file.setpos(file.getnframes() - 16_000)
+        last = np.frombuffer(file.readframes(16_000), "<i2")
+    for channel, frequency_hz in ((last[::2], ABOVE_NARROWBAND_HZ), (last[1::2], TARGET_HZ)):
+        assert strongest_tone(channel, rate_hz=16_000).frequency_hz == pytest.approx(frequency_hz, abs=20)
     await nothing_is_left(stage)
 
 
