@@ -56,12 +56,17 @@ async def hand_over(stage: Stage, call: Connected, target: SipCallee, mode: str,
     """Leave caller and target alone, up to the moment when it is settled what becomes of the recording."""
     more: dict[str, Any] = {}
     if mode == "warm":
-        more = {"opt_out_human_detection": True, "enable_bridge_audio_cue": False}
+        private = {"private_handoff_option": {"type": "prompt", "prompt": "Ada calls."}}
+        more = {"opt_out_human_detection": True, "enable_bridge_audio_cue": False, **private}
     elif mode == "agentic_warm":
         second = stage.agents.agent(protocol="web", encoding="mulaw")
         more = {"agentic_transfer_config": {"transfer_agent": {"agent_id": await stage.create_agent(second)}}}
     await call.agent.transfer(TO, mode=mode, on_hold_music="none", **more)
+    await target.rings()
     await target.picks_up()
+    if mode == "warm":
+        await call.agent.transfer_result(index=3)  # of dialling, ringing, answered, private_handoff
+        await call.agent.send(BRIDGE)
     if mode == "agentic_warm":
         await (await second.call()).transfer_result()
         await (await second.call()).send(BRIDGE)
