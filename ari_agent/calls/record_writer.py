@@ -117,7 +117,7 @@ class RecordWriter:
         """Find out what may be stored of what was said, and of the recording."""
         content, categories = record.content, record.recovery.pii_categories
         try:
-            if record.is_scrubbed:
+            if content.data_storage_setting == "everything_except_pii" or categories:
                 stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
             else:
                 stored = stored_content(content, None)
