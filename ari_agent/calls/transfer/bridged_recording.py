@@ -10,6 +10,7 @@ The two hear nothing of it, whatever happens: they talk in a bridge that nothing
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.call_log import CallLog
@@ -19,20 +20,36 @@ from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.errors import AsteriskError, ChannelGone, NoRtpPort
 from ari_agent.gather import gather
 
+HANGS_UP_WITHIN_S: Final = 1.0
+"""Asterisk (22.10) answers 500 for a channel that is about to hang up: so long it may take until an event says so."""
+
 
 class BridgedRecording:
     """Records two people who were left alone. lines: where their audio comes in; closed in the end.
 
-    is_listening: Asterisk may have something that is ours, and not yet given back.
+    is_listening: Asterisk may have something that is ours, and not yet given back. hangs_up_within_s: see
+    HANGS_UP_WITHIN_S.
     """
 
-    def __init__(self, ari: Ari, lines: LineRecording, *, app: str, call_id: str, log: CallLog) -> None:
-        self._lines, self._log = lines, log
+    def __init__(
+        self,
+        ari: Ari,
+        lines: LineRecording,
+        *,
+        app: str,
+        call_id: str,
+        log: CallLog,
+        hangs_up_within_s: float = HANGS_UP_WITHIN_S,
+    ) -> None:
+        self._lines, self._log, self._hangs_up_within_s = lines, log, hangs_up_within_s
         self.is_listening = True
         self._snooped = {leg: SnoopedLine(ari, app=app, call_id=call_id, leg=leg) for leg in LEGS}
 
     async def begin(self, caller_channel_id: str, target_channel_id: str) -> str | None:
-        """Have both heard. Returns why that cannot be, in a sentence for the record; None where they are, or left."""
+        """Have both heard. Returns why that cannot be, in a sentence for the record; None where they are, or left.
+
+        To be cancelled when the call ends: then what Asterisk refused meanwhile is no fault.
+        """
         try:
             addresses = self._lines.open()
             await gather(
@@ -42,8 +59,9 @@ class BridgedRecording:
         except ChannelGone as error:
             self._log.info("recording ends with the agent: %s", error)
         except (AsteriskError, NoRtpPort) as error:
-            self._log.warning("recording ends with the agent: %s", error)
             await self._give_back()
+            await asyncio.sleep(self._hangs_up_within_s)
+            self._log.warning("recording ends with the agent: %s", error)
             return f"The recording ends where caller and target were left alone: {error}"
         else:
             self._tell(records=True)

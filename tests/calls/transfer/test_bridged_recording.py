@@ -65,7 +65,10 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    refuses: Callable[[str], tuple[int, object] | None] = lambda _: None, *, ports: tuple[int, int] = (0, 0)
+    refuses: Callable[[str], tuple[int, object] | None] = lambda _: None,
+    *,
+    ports: tuple[int, int] = (0, 0),
+    waits_s: float = 0.0,
 ) -> AsyncIterator[Scene]:
     made = Scene(refuses)
     async with made.asterisk:
@@ -74,7 +77,7 @@ async def scene(
         recorder = LineRecorder(Recorder(made.write), NARROWBAND, from_s=asyncio.get_running_loop().time())
         lines = LineRecording(recorder, codec="ulaw", ports=made.ports, wheel=made.wheel)
         log = CallLog(logging.getLogger("recording"), {"call_id": "call_1"})
-        made.recording = BridgedRecording(ari, lines, app=APP, call_id="call_1", log=log)
+        made.recording = BridgedRecording(ari, lines, app=APP, call_id="call_1", log=log, hangs_up_within_s=waits_s)
         try:
             yield made
         finally:
@@ -107,6 +110,20 @@ async def test_what_asterisk_refuses_is_told_once_and_nothing_stays(
         assert made.is_given_back()
     warnings = [line for line in caplog.records if line.levelno >= logging.WARNING]
     assert len(warnings) == (1 if is_told else 0)
+
+
+async def test_what_asterisk_refuses_as_somebody_hangs_up_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene(lambda request: REFUSED if "/snoop/" in request else None, waits_s=60) as made:
+        beginning = asyncio.create_task(made.recording.begin(CALLER, TARGET))
+        for _ in range(400):
+            if made.is_given_back():
+                break
+            await asyncio.sleep(0.05)
+        beginning.cancel()  # as the call does when it ends
+        await asyncio.gather(beginning, return_exceptions=True)
+        assert beginning.cancelled()
+        assert made.is_given_back()
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
 
 
 async def test_without_a_free_port_asterisk_is_asked_for_nothing() -> None:
