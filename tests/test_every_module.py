@@ -78,6 +78,11 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "a call between Asterisk and an agent",
     ),
     "calls/session_events": ("calls/transfer/test_transfers", "values that are posted to a call"),
+    "calls/media/line_recording": (
+        "calls/transfer/test_bridged_recording",
+        "ports and a clock for what it hears",
+    ),
+    "calls/transfer/snooped_line": ("calls/transfer/test_bridged_recording", "one of the two lines that are recorded"),
     "calls/transfer/target_leg": (
         "integration/test_invite_transfer",
         "a channel of Asterisk, which only Asterisk can dial",

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from ari_agent.contract.sip_timeline import SipLeg
+
 
 def messages_app(app: str) -> str:
     """Return the name of the second application, which receives text messages and nothing else; see `event_socket`."""
@@ -52,6 +54,24 @@ def consultation_bridge_id(app: str, call_id: str) -> str:
     return f"{app}-consult-{call_id}"
 
 
+def snoop_channel_id(app: str, call_id: str, leg: SipLeg, attempt: int = 0) -> str:
+    """Return the id of the snoop channel that hears one of two people who were left alone.
+
+    attempt: 0 to 9, another for each channel that takes the place of the one before.
+    """
+    return f"{app}-snoop-{leg}-{attempt}-{call_id}"
+
+
+def snoop_media_channel_id(app: str, call_id: str, leg: SipLeg) -> str:
+    """Return the id of the external media channel that brings us what a snoop channel hears."""
+    return f"{app}-snoop-{leg}-media-{call_id}"
+
+
+def snoop_bridge_id(app: str, call_id: str, leg: SipLeg) -> str:
+    """Return the id of the bridge that joins these two."""
+    return f"{app}-snoop-{leg}-bridge-{call_id}"
+
+
 def call_of_outbound_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of a SIP channel that we dialled; None for every other channel."""
     found = re.fullmatch(rf"{re.escape(app)}-out[1-9]?-(?P<call_id>.+)", channel_id, re.DOTALL)
@@ -72,6 +92,14 @@ def call_of_target_channel(app: str, channel_id: str) -> str | None:
 def call_of_media_channel(app: str, channel_id: str) -> str | None:
     """Return the call_id of an external media channel of ours; None for every other channel."""
     return _after(media_channel_id(app, ""), channel_id)
+
+
+def call_of_snoop(app: str, name: str) -> str | None:
+    """Return the call_id of a channel or bridge by which two people are heard who were left alone; None for others."""
+    found = re.fullmatch(
+        rf"{re.escape(app)}-snoop-(caller|target)-([0-9]|media|bridge)-(?P<call_id>.+)", name, re.DOTALL
+    )
+    return found["call_id"] if found else None
 
 
 def call_of_bridge(app: str, name: str) -> str | None:

@@ -37,6 +37,7 @@ class AdoptedCall(TwoLegCall):
         self.has_channel = caller is not None
         self.state = CallState.BRIDGED
         self._record = record
+        record.is_recorded_alone = record.call.recording_url is not None and not record.is_scrubbed
         self._timeline.resume(record.call.sip or ())
         self._is_complete = caller is not None and target is not None
         self._leg.adopt()

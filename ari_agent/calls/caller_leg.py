@@ -9,7 +9,6 @@ caller who comes back finds the same audio path and the same agent.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -20,7 +19,7 @@ from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
-from ari_agent.calls.channel_end import end_channel
+from ari_agent.calls.channel_end import end_channel, release
 from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
 from ari_agent.errors import AsteriskError, ChannelGone, InvalidTransferTarget, TransferNotSetUp
@@ -201,13 +200,5 @@ class CallerLeg:
 
     async def release(self) -> None:
         """Give back bridge and external media; what fails is logged, and left to the sweep of orphans."""
-        if not self._has_media:
-            return
-        outcomes = await asyncio.gather(
-            self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self.bridge_id), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, AsteriskError):
-                log.warning("not released yet: %s", outcome)
-            elif isinstance(outcome, BaseException):
-                raise outcome
+        if self._has_media:
+            await release(self._ari.hang_up(self._media_id), self._ari.destroy_bridge(self.bridge_id))

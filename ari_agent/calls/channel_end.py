@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
@@ -68,3 +68,13 @@ async def _set(ari: Ari, channel_id: str, variables: Mapping[str, str], *, must:
         if must or isinstance(error, ChannelGone):
             raise
         log.warning("channel variables not set: %s", error, extra={"channel_id": channel_id})
+
+
+async def release(*requests: Awaitable[object]) -> None:
+    """Give back what a call holds in Asterisk, all at once; what fails is logged, and left to the sweep of orphans."""
+    outcomes = await asyncio.gather(*requests, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, AsteriskError):
+            log.warning("not released yet: %s", outcome)
+        elif isinstance(outcome, BaseException):
+            raise outcome

@@ -5,7 +5,8 @@ name and belongs to no live call, or has entered our application and is unknown 
 
     caller   a channel in Stasis() that no call knows       is told error_retell and sent on into the dialplan
     new      one that has entered since we are connected    becomes a call: the event that tells of it got lost
-    media    an external media channel of ours              is hung up
+    media    an external media or snoop channel of ours     is hung up; a snoop channel also where a call lives
+                                                            that does not listen any more
     dialled  a channel that we made towards somebody        is hung up
     bridge   a bridge of ours                               is dissolved
 """
@@ -25,6 +26,7 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_snoop,
     call_of_target_channel,
 )
 from ari_agent.calls.channel_end import end_channel
@@ -63,6 +65,9 @@ class LiveCalls(Protocol):
 
     def has_target(self, channel_id: str) -> bool:
         """Whether a live call has this channel as the target of its transfer."""
+
+    def is_listening(self, call_id: str) -> bool:
+        """Whether a live call has this id, and listens to its two people, whom it has left alone."""
 
     def was_announced(self, channel_id: str) -> bool:
         """Whether an event has told that this channel entered the application."""
@@ -157,10 +162,15 @@ class OrphanSweep:
             call_id = call_of_bridge(self._ari.app, bridge.id)
             if call_id is not None and not self._calls.has_call(call_id):
                 found.add(Orphan("bridge", bridge.id))
+            snooping = call_of_snoop(self._ari.app, bridge.id)
+            if snooping is not None and not self._calls.is_listening(snooping):
+                found.add(Orphan("bridge", bridge.id))
         return found
 
     def _judge(self, channel: Channel) -> Orphan | None:
         app = self._ari.app
+        if call_id := call_of_snoop(app, channel.id):
+            return None if self._calls.is_listening(call_id) else Orphan("media", channel.id)
         if call_id := call_of_media_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("media", channel.id)
         if call_of_target_channel(app, target := channel.id.removesuffix(_OTHER_HALF)):

@@ -56,7 +56,8 @@ class CallRecord:
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
     transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
-    prices: what the call costs by; None where that is not known.
+    prices: what the call costs by; None where that is not known. is_recorded_alone: the recording holds what caller and
+    target said to each other, which nobody has searched for personal data.
     log: the call's public log, which is opened here, since it is known now what it may hold.
     """
 
@@ -77,6 +78,7 @@ class CallRecord:
         log.add("record_began", _given(call), **_facts(call, "record_began"))
         self.recovery = CallRecovery.of(agent) if agent else recovery
         self.owed: list[WebhookEvent] = []
+        self.is_recorded_alone = False
         self._account_webhook_url = account_webhook_url
         self._given_variables = call.retell_llm_dynamic_variables
         self._transcript = CallTranscript()
@@ -215,6 +217,12 @@ class CallRecord:
     def left_behind(self, links: Mapping[str, str | None]) -> None:
         """Note the links to files of this call, by the field of the call object."""
         self._change(**links)
+
+    @property
+    def is_scrubbed(self) -> bool:
+        """Whether personal data is looked for in what was said, in order to remove it."""
+        is_replaced = self.call.data_storage_setting == "everything_except_pii"
+        return is_replaced or self.recovery.pii_categories is not None
 
     def pressed(self, digit: str) -> None:
         """Note in the transcript that the caller pressed a key."""

@@ -127,7 +127,8 @@ class RecordWriter:
             stored = no_content(content)
         record.keep(stored)
         if self._artefacts:
-            heard = stored.heard if heard_to_its_end else None
+            is_known = heard_to_its_end and not record.is_recorded_alone
+            heard = stored.heard if is_known else None
             record.left_behind(await kept_recordings(self._artefacts, content, categories, heard, now_ms=now_ms))
 
     async def save_for_certain(self, record: CallRecord) -> None:

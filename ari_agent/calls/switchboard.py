@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelVarset, StasisStart
-from ari_agent.asterisk.names import call_of_media_channel, call_of_target_channel
+from ari_agent.asterisk.names import call_of_media_channel, call_of_snoop, call_of_target_channel
 from ari_agent.calls.adopted_call import AdoptedCall
 from ari_agent.calls.call_files import CallNotRecorded
 from ari_agent.calls.call_requests import (
@@ -127,6 +127,11 @@ class Switchboard:
         session = self._session_of(channel_id)
         return isinstance(session, TwoLegCall) and session.has_target(channel_id)
 
+    def is_listening(self, call_id: str) -> bool:
+        """Whether a live call listens to two people whom it has left alone. See LiveCalls."""
+        session = self._by_call.get(call_id)
+        return isinstance(session, TwoLegCall) and session.is_listening
+
     def was_announced(self, channel_id: str) -> bool:
         """Whether an event has told that this channel entered the application. See LiveCalls."""
         return channel_id in self.announced
@@ -186,7 +191,7 @@ class Switchboard:
 
     def _arrived(self, event: StasisStart) -> None:
         app, channel_id = self._services.app, event.channel.id
-        if call_of_media_channel(app, channel_id):
+        if call_of_media_channel(app, channel_id) or call_of_snoop(app, channel_id):
             return
         if call_of_dialled_channel(app, channel_id):
             # Its call ended while Asterisk was still making the channel.

@@ -43,6 +43,7 @@ from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFai
 from ari_agent.calls.teardown import Teardown
 from ari_agent.calls.transfer.agentic_transfer import AgenticTransfer, CallsBeside, TellDecision
 from ari_agent.calls.transfer.asked_transfer import TellOutcome
+from ari_agent.calls.transfer.bridged_recording import BridgedRecording
 from ari_agent.calls.transfer.consultation import Consultation
 from ari_agent.calls.transfer.handoff_speech import synthesized
 from ari_agent.calls.transfer.hold_music import HoldMusic
@@ -89,6 +90,7 @@ class TwoLegCall(PhoneCall):
         self._hold_music = HoldMusic(services.ari)
         self._voice: MediaSession | None = None
         self._spec: MediaSpec | None = None
+        self._bridged_recording: BridgedRecording | None = None
         self.calls_beside: CallsBeside | None = None
 
     # What happens.
@@ -178,6 +180,11 @@ class TwoLegCall(PhoneCall):
     def has_target(self, channel_id: str) -> bool:
         """Whether a channel is that of this call's target, or becomes it."""
         return self._transfers.has_target(channel_id)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether caller and target, who were left alone, are heard for the recording."""
+        return self._bridged_recording is not None and self._bridged_recording.is_listening
 
     # What a transfer does: see ConsultingCall.
 
@@ -284,6 +291,7 @@ class TwoLegCall(PhoneCall):
     async def left_alone(self, destination: str) -> None:
         """Go to BRIDGED. See ConsultingCall."""
         self._advance(Bridged())
+        self._go_on_recording()
         if self.media:
             self.run_beside(self._leave(self.media))
         await self._exit_stack.aclose()
@@ -299,6 +307,28 @@ class TwoLegCall(PhoneCall):
         except AsteriskError as error:
             self._log.warning("external media not released yet: %s", error)
         await media.close()
+
+    def _go_on_recording(self) -> None:
+        """Have the two recorded from now on, if the call is, and nobody would have to look for personal data in it."""
+        target, voice, record = self.target_channel_id, self._voice, self._record
+        if target is None or voice is None or record is None or record.is_scrubbed:
+            return
+        if lines := voice.record_lines():
+            services = self._services
+            self._bridged_recording = recording = BridgedRecording(
+                services.ari, lines, app=services.app, call_id=self.call_id, log=self._log
+            )
+            record.is_recorded_alone = True
+            self.run_beside(self._record_both(recording, target))
+
+    async def _record_both(self, recording: BridgedRecording, target_channel_id: str) -> None:
+        if fault := await recording.begin(self.channel_id, target_channel_id):
+            self.note_fault(fault)
+
+    def _go_on_with(self, channel_id: str, *, replaced_channel_id: str) -> None:
+        super()._go_on_with(channel_id, replaced_channel_id=replaced_channel_id)
+        if self._bridged_recording:
+            self.run_beside(self._bridged_recording.follow_caller(channel_id))
 
     async def target_hung_up(self, q850_cause: int | None) -> None:
         """End the call with the same cause. See ConsultingCall."""
@@ -385,10 +415,11 @@ class TwoLegCall(PhoneCall):
         await super()._end(teardown)
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
-        if teardown.goes_on_without_us:
-            return
-        cause = teardown.q850_cause or self._caller_cause
-        await asyncio.gather(super()._disconnect_caller(teardown), self._transfers.end_target(cause))
+        endings = [self._bridged_recording.end()] if self._bridged_recording else []
+        if not teardown.goes_on_without_us:
+            cause = teardown.q850_cause or self._caller_cause
+            endings += [super()._disconnect_caller(teardown), self._transfers.end_target(cause)]
+        await asyncio.gather(*endings)
 
     async def _release_caller_leg(self) -> None:
         if not self._teardown.goes_on_without_us:

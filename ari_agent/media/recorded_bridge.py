@@ -118,6 +118,12 @@ class RecordedBridge(Bridge):
             self._giving.cancel()
         super().stop()
 
+    def hand_over(self) -> tuple[Recorder, float]:
+        """End the audio as `stop` does; return the recorder, and up to when it has all, by the clock of the bridge."""
+        self.stop()
+        self._recorder.heard_is(HeardParty.CALLER)
+        return self._recorder, self._start_s + self._recorder.agent_end / rtp.CLOCK_HZ
+
     def pause(self, paused: bool) -> None:
         """Record silence from now on, or end that."""
         self._flush()

@@ -66,21 +66,26 @@ class Recorder:
         """Note that nothing is sent to the caller for so long."""
         self._agent += self._of.silence * units
 
-    def flush(self, caller_end: int | None) -> None:
+    def flush(self, caller_end: int | None, agent_end: int | None = None) -> None:
         """Give away what is complete on both sides.
 
         caller_end: where the caller's side ends, in units since the answer: what is missing there came before all that
-        was heard since the last flush. None: the caller is silent up to where the agent's side ends.
+        was heard since the last flush. None: the caller is silent up to where the agent's side ends. agent_end: the
+        same of the agent's side; None where `pass_time` tells all of it.
         """
-        end = self.agent_end if caller_end is None else caller_end
-        missing = end - self._written - len(self._caller) // self._unit_bytes
-        if missing >= _ROUNDING_UNITS:
-            self._caller[:0] = self._of.silence * missing
+        if agent_end is not None:
+            self._fill(self._agent, agent_end)
+        self._fill(self._caller, self.agent_end if caller_end is None else caller_end)
         self._give(min(len(self._caller), len(self._agent)))
 
-    def close(self, caller_end: int | None) -> None:
-        """Give away all that there is: the shorter side is silent at its end."""
-        self.flush(caller_end)
+    def _fill(self, side: bytearray, end: int) -> None:
+        missing = end - self._written - len(side) // self._unit_bytes
+        if missing >= _ROUNDING_UNITS:
+            side[:0] = self._of.silence * missing
+
+    def close(self, caller_end: int | None, agent_end: int | None = None) -> None:
+        """Give away all that there is: the shorter side is silent at its end. See flush."""
+        self.flush(caller_end, agent_end)
         for side, other in ((self._caller, self._agent), (self._agent, self._caller)):
             side.extend(self._of.silence * (max(0, len(other) - len(side)) // self._unit_bytes))
         self._give(len(self._agent))

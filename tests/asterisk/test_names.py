@@ -11,12 +11,16 @@ from ari_agent.asterisk.names import (
     call_of_detector_channel,
     call_of_media_channel,
     call_of_outbound_channel,
+    call_of_snoop,
     call_of_target_channel,
     consultation_bridge_id,
     detector_channel_id,
     media_channel_id,
     messages_app,
     outbound_channel_id,
+    snoop_bridge_id,
+    snoop_channel_id,
+    snoop_media_channel_id,
     target_channel_id,
     target_detector_channel_id,
 )
@@ -33,6 +37,9 @@ def test_a_name_tells_whose_it_is(app: str, call_id: str, attempt: int) -> None:
     assert call_of_outbound_channel(app, outbound_channel_id(app, call_id)) == call_id
     assert call_of_outbound_channel(app, outbound_channel_id(app, call_id, attempt)) == call_id
     assert call_of_detector_channel(app, detector_channel_id(app, call_id)) == call_id
+    assert call_of_snoop(app, snoop_channel_id(app, call_id, "caller", attempt)) == call_id
+    assert call_of_snoop(app, snoop_media_channel_id(app, call_id, "target")) == call_id
+    assert call_of_snoop(app, snoop_bridge_id(app, call_id, "target")) == call_id
     assert call_of_detector_channel(app, target_detector_channel_id(app, call_id)) == call_id
 
 
@@ -41,6 +48,8 @@ def test_the_objects_of_others_are_not_ours() -> None:
     assert call_of_media_channel("ari_agent", "other-media-call_1") is None
     assert call_of_media_channel("ari_agent", "ari_agent-media-") is None
     assert call_of_bridge("ari_agent", "ari_agent-media-call_1") is None
+    assert call_of_snoop("ari_agent", "ari_agent-media-call_1") is None
+    assert call_of_snoop("ari_agent", "ari_agent-snoop-agent-0-call_1") is None
 
 
 def test_text_messages_have_an_application_of_their_own() -> None:

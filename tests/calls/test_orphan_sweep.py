@@ -23,6 +23,7 @@ class Calls:
     channels: Collection[str] = ()
     announced: Collection[str] = ()
     targets: Collection[str] = ()
+    listening: Collection[str] = ()
 
     def has_call(self, call_id: str) -> bool:
         return call_id in self.calls
@@ -32,6 +33,9 @@ class Calls:
 
     def has_channel(self, channel_id: str) -> bool:
         return channel_id in self.channels
+
+    def is_listening(self, call_id: str) -> bool:
+        return call_id in self.listening
 
     def was_announced(self, channel_id: str) -> bool:
         return channel_id in self.announced
@@ -163,6 +167,23 @@ async def test_a_target_that_has_become_the_caller_stays() -> None:
     target = f"{APP}-target-0-call_live"
     async with swept([channel(target)], [], Calls(calls=["call_live"], channels=[target])) as found:
         assert found.removed() == set()
+
+
+async def test_what_hears_two_people_stays_only_while_their_call_listens() -> None:
+    def of(call_id: str) -> tuple[list[str], str]:
+        names = [f"{APP}-snoop-{name}-{call_id}" for name in ("caller-0", "target-3", "caller-media", "target-bridge")]
+        return names[:3], names[3]
+
+    (heard, heard_bridge), (left, left_bridge), (dead, dead_bridge) = map(of, ("call_live", "call_kept", "call_old"))
+    channels = [channel(each) for each in (*heard, *left, *dead)]
+    bridges = [bridge(each) for each in (heard_bridge, left_bridge, dead_bridge)]
+    calls = Calls(calls=["call_live", "call_kept"], listening=["call_live"])
+    async with swept(channels, bridges, calls) as found:
+        assert found.removed() == {
+            *(f"DELETE /channels/{each}" for each in (*left, *dead)),
+            f"DELETE /bridges/{left_bridge}",
+            f"DELETE /bridges/{dead_bridge}",
+        }
 
 
 async def test_an_orphan_that_asterisk_keeps_does_not_keep_the_others() -> None:

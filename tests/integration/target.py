@@ -73,6 +73,12 @@ async def transfer_events(stage: Stage, call_id: str) -> Sequence[str]:
     return sorted(name for name in stage.events.events(call_id=call_id) if name.startswith("transfer"))
 
 
+async def snoops(stage: Stage) -> int:
+    """How many channels and bridges of Asterisk serve to hear people who were left alone."""
+    shown = await stage.pbx.cli("core show channels concise"), await stage.pbx.cli("bridge show all")
+    return sum("ari_agent-snoop-" in line for each in shown for line in each.splitlines())
+
+
 async def nothing_is_left(stage: Stage) -> None:
     """Until Asterisk has no channel and no bridge, and the controller no call, slot and RTP socket."""
     await stage.idle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -10,14 +11,18 @@ import pytest_asyncio
 
 from tests.fakes.agent_server import echo
 from tests.fakes.sip_callee import SipCallee
+from tests.fakes.sound import tone
+from tests.fakes.tones import heard_ms
 from tests.integration.stage import Connected, Stage, staged
 from tests.integration.target import (
     TO,
     connected_with_target,
     hear_each_other,
     nothing_is_left,
+    snoops,
     transfer_events,
 )
+from tests.integration.test_recording import CALLER_HZ, RECORDED, TARGET_HZ, recording_of
 
 BRIDGED: Final = ["transfer_bridged", "transfer_ended", "transfer_started"]
 Ends = Callable[[Stage], Awaitable[object]]
@@ -106,6 +111,32 @@ async def test_two_who_talk_go_on_without_us_and_the_next_run_closes_their_recor
     assert record["transfer_destination"] == TO
     assert abs(record["transfer_end_timestamp"] - record["end_timestamp"]) < 50
     assert sorted(set(await transfer_events(stage, call.call_id))) == BRIDGED
+    await nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("end", [kill, stop])
+async def test_two_who_were_recorded_are_heard_no_more_without_us(stage: Stage, end: Ends) -> None:
+    async with connected_with_target(stage, agent=RECORDED) as (call, target):
+        await bridge(call, target)
+        await stage.controller.logged(f"recording of caller and target begins call_id={call.call_id}")
+        call.caller.audio.say(tone(CALLER_HZ, 2.5))
+        target.audio.say(tone(TARGET_HZ, 2.5))
+        await target.audio.said()
+        await end(stage)
+        assert await snoops(stage) == (6 if end is kill else 0)
+        await stage.controller.start()
+        for _ in range(50):
+            if not await snoops(stage):
+                break
+            await asyncio.sleep(0.2)
+        assert await snoops(stage) == 0
+        await hear_each_other(call, target)
+        await call.caller.hang_up()
+        await target.bye()
+        record = await stage.controller.ended_call(call.call_id)
+    recording = await recording_of(record)
+    assert heard_ms(recording.left, CALLER_HZ) >= 1300
+    assert heard_ms(recording.right, TARGET_HZ) >= 1300
     await nothing_is_left(stage)
 
 

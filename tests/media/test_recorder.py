@@ -38,6 +38,13 @@ def test_the_caller_is_left_and_the_agent_right() -> None:
     assert (tape.left, tape.right) == (b"c" * 320, b"a" * 320)
 
 
+def test_a_hole_on_the_agents_side_is_filled_where_its_end_is_told() -> None:
+    tape = Tape()
+    tape.hear(b"c" * 320, b"a" * 160)
+    tape.recorder.flush(320, 320)
+    assert (tape.left, tape.right) == (b"c" * 320, SILENCE * 160 + b"a" * 160)
+
+
 def test_wide_samples_stay_whole() -> None:
     written: list[bytes] = []
     recorder = Recorder(written.append, of=LINEAR_16K)

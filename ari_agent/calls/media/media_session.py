@@ -23,10 +23,12 @@ from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import CallerBack, Command, TargetListens
 from ari_agent.calls.media.greeting_tap import GreetingTap
+from ari_agent.calls.media.line_recording import LineRecording
 from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import Line, line_for
+from ari_agent.media.line_recorder import LineRecorder
 from ari_agent.media.recorded_bridge import RecordedBridge
 from ari_agent.media.recorder import HeardParty, Recorder
 from ari_agent.media.rtp import RtpStream
@@ -58,7 +60,7 @@ class MediaSession(MediaHalf):
         self._ports, self._wheel = rtp, wheel
         encoding, rate_hz = self._agent.encoding, self._agent.rate_hz
         line = line_for(caller_is_wideband=spec.caller_is_wideband, agent_encoding=encoding, agent_rate_hz=rate_hz)
-        self.codec = line.name
+        self.codec, self._line = line.name, line
         new_bridge = self._new_recorded_bridge(line, record_to) if record_to else Bridge
         self._bridge = new_bridge(
             encoding=AgentEncoding(encoding, rate_hz, line.audio),
@@ -79,6 +81,7 @@ class MediaSession(MediaHalf):
         self._bridge.tell_edges(caller=self._caller_edge, agent=self._agent_edge)
         self._arrivals = ArrivalWatch()
         self._stops = AudioStopWatch(spec.no_audio_after_s)
+        self._lines: LineRecording | None = None
         self._socket: RtpSocket | None = None
         self._ticker: Ticker | None = None
         self._announcements = 0
@@ -139,10 +142,24 @@ class MediaSession(MediaHalf):
         super().command(command)
 
     def _pause_recording(self, paused: bool) -> bool:
+        if self._lines is not None:
+            return self._lines.pause(paused)
         if not isinstance(self._bridge, RecordedBridge):
             return False
         self._bridge.pause(paused)
         return True
+
+    def record_lines(self) -> LineRecording | None:
+        """Go on recording without the agent, whose audio ends here: the caller and a target, on a line each.
+
+        None where nothing more is to be recorded. Pauses stay as they are, and go on to be asked for here.
+        """
+        if not isinstance(self._bridge, RecordedBridge) or self._spec.recording.sides != "on":
+            return None
+        recorder, until_s = self._bridge.hand_over()
+        lines = LineRecorder(recorder, self._line, from_s=until_s)
+        self._lines = LineRecording(lines, codec=self.codec, ports=self._ports, wheel=self._wheel)
+        return self._lines
 
     def _has_unplayed_audio(self) -> bool:
         return self._bridge.playout.queued_units > 0

@@ -6,13 +6,9 @@ bridge {app}-consult-{call_id}      target and external media: the call's own, o
 
 from __future__ import annotations
 
-import logging
-
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.names import consultation_bridge_id, media_channel_id
-from ari_agent.errors import AsteriskError
-
-log = logging.getLogger(__name__)
+from ari_agent.calls.channel_end import release
 
 
 class Consultation:
@@ -42,7 +38,4 @@ class Consultation:
         if not self._exists:
             return
         self._exists = False
-        try:
-            await self._ari.destroy_bridge(self._bridge_id)
-        except AsteriskError as error:
-            log.warning("not released yet: %s", error)
+        await release(self._ari.destroy_bridge(self._bridge_id))
