@@ -147,17 +147,20 @@ PURE: Final = (
     "calls.web.rate_estimate",
     "calls.web.user_audio",
     "store.call_parts",
+    "store.told_content",
     "pii.cards",
     "pii.emails",
     "pii.national_ids",
     "pii.personal_data",
     "pii.phone_numbers",
+    "pii.record_fields",
     "pii.scrubber",
     "pii.spoken_digits",
     "calls.web.web_recording",
     "chats.exchange",
     "chats.notices",
     "chats.record",
+    "chats.stored_content",
     "check.dialplan",
     "check.finding",
     "check.modules",
@@ -340,6 +343,7 @@ WAITING: Final = (
     "chats.chat_recovery",
     "chats.chat_router",
     "chats.chat_service",
+    "chats.content_to_store",
     "chats.dependencies",
     "chats.events",
     "chats.inbox",
@@ -455,7 +459,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "chats": frozenset(
-        {"chats", "routing", "analysis", "asterisk", "agents", "webhooks", "store", "contract", "errors"}
+        {"chats", "routing", "analysis", "asterisk", "agents", "pii", "webhooks", "store", "contract", "errors"}
     ),
     "check": frozenset(
         {

@@ -11,6 +11,7 @@ import aiohttp
 from ari_agent.chats.notices import Notices
 from ari_agent.chats.sender import Send
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.store.chats import SILENCE_MS
 from ari_agent.store.store import Store
@@ -32,7 +33,8 @@ class ChatDependencies:
 
     send: hands a SIP MESSAGE to Asterisk. dial_rules: say who may be written to. new_message_id: makes `message_...`
     ids. silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: the pause
-    between attempts to dial an agent. analyses: None where no model is set up.
+    between attempts to dial an agent. analyses: None where no model is set up. find_more: finds personal data that is
+    not recognised by rules.
     """
 
     store: Store
@@ -46,6 +48,7 @@ class ChatDependencies:
     silence_ms: int = SILENCE_MS
     retry_after_s: float = 3.0
     analyses: Analyses | None = None
+    find_more: FindMore | None = None
 
     def silence_of(self, agent: AnyAgent) -> int:
         """Return how long a chat of this agent lasts if nobody writes, in milliseconds."""

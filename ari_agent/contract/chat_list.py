@@ -22,8 +22,8 @@ from ari_agent.contract.paging import CountedPage, PageRequest
 from ari_agent.contract.parsing.conditions import Conditions
 from ari_agent.contract.parsing.model import Many
 
-MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
-"""The keys of a chat that list-chats v3 leaves out of its items."""
+MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls", "scrubbed_message_with_tool_calls"})
+"""The keys of a chat that hold what was written in it, and that list-chats v3 leaves out of its items."""
 
 
 class ChatStatusFilter(EnumFilter):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from ari_agent.contract.chat import ChatItem, ChatMessage
 from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.parsing.model import ContractModel
 from ari_agent.contract.transcript import (
     Dtmf,
     Injected,
@@ -25,6 +27,9 @@ from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
 
 _FEWEST_KEYS: Final = 6
 _KEYS_END: Final = "*#"
+_TOLD: Final = ("arguments", "content")
+"""The keys of a tool call, and of its result, that hold JSON as text."""
+ToolItem = TypeVar("ToolItem", bound=ContractModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,32 @@ class Scrubber:
             match item:
                 case Utterance():
                     scrubbed.append(next(spoken))
-                case ToolCallInvocation():
-                    scrubbed.append(item.model_copy(update={"arguments": self.json_text(item.arguments)}))
-                case ToolCallResult():
-                    scrubbed.append(item.model_copy(update={"content": self.json_text(item.content)}))
-                case Injected() | Sms():
+                case ToolCallInvocation() | ToolCallResult():
+                    scrubbed.append(self._tool(item))
+                case Injected():
                     scrubbed.append(item.model_copy(update={"content": self.text(item.content)}))
+                case Sms():
+                    scrubbed.append(item.model_copy(update={"content": self.text(item.content), "multimedia": None}))
                 case _:
                     scrubbed.append(item)
         return scrubbed
+
+    def messages(self, items: Sequence[ChatItem]) -> Sequence[ChatItem]:
+        """Scrub the messages of a chat, with its tools. Pictures go, which nobody looks into (Retell does the same)."""
+        said = [Said(item.content, item.role) for item in items if isinstance(item, ChatMessage)]
+        found = iter(self._recognizer.find(said))
+        return [
+            item.model_copy(update={"content": replaced(item.content, next(found)), "multimedia": None})
+            if isinstance(item, ChatMessage)
+            else self._tool(item)
+            for item in items
+        ]
+
+    def _tool(self, item: ToolItem) -> ToolItem:
+        """Scrub what a tool was asked, or has answered."""
+        told = {key: self.json_text(value) for key in _TOLD if (value := getattr(item, key, None)) is not None}
+        metadata = getattr(item, "metadata", None)
+        return item.model_copy(update={**told, **({"metadata": self.json_value(metadata)} if metadata else {})})
 
     def text(self, text: str, *, context: str = "") -> str:
         """Scrub one text. context: what says what it is, such as the name of a field."""

@@ -93,6 +93,7 @@ class Chats:
             due_ms = case((ongoing, statement.excluded.analysis_due_ms), else_=chats.c.analysis_due_ms)
             values["analysis_due_ms"] = due_ms
         connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
+        self._outbox.tell_no_more(connection, chat.chat_id, chat.as_json())
 
     def locked(self, connection: Connection, chat_id: str, *conditions: ColumnElement[bool]) -> StoredChat | None:
         """Return a chat that nobody changes until the transaction ends; None if there is none, or a condition fails.
@@ -102,21 +103,28 @@ class Chats:
         """
         chosen = select(chats).where(chats.c.chat_id == chat_id, *conditions).with_for_update()
         row = connection.execute(chosen).one_or_none()
-        if row is None:
-            return None
-        agent = parsed(agent_of, row.agent, f"the agent of chat {chat_id}") if row.agent else None
-        return StoredChat(_chat(row), agent)
+        return _stored(row) if row else None
 
-    async def change(self, chat_id: str, change: Callable[[Chat], Chat]) -> Chat | None:
-        """Change a chat that no process leads; returns it, or None if there is none. Raises: UnreadableRecord."""
+    async def stored(self, chat_id: str) -> StoredChat | None:
+        """Return a chat with its agent, or None. Raises: UnreadableRecord."""
+        rows = await self._database.rows(select(chats).where(chats.c.chat_id == chat_id))
+        return _stored(rows[0]) if rows else None
 
-        def write(connection: Connection) -> Chat | None:
-            stored = self.locked(connection, chat_id)
-            if stored is None:
-                return None
-            changed = change(stored.chat)
-            self.put(connection, changed)
-            return changed
+    async def replace(self, present: Chat, wanted: Chat) -> bool:
+        """Store a chat that no process leads as wanted; False, and nothing is stored, where it is not as `present`.
+
+        Of its webhooks, those that wait or were given up tell no more than that, see `Outbox.tell_no_more`.
+
+        Raises:
+            UnreadableRecord: as it says.
+        """
+
+        def write(connection: Connection) -> bool:
+            now = self.locked(connection, present.chat_id)
+            if now is None or now.chat != present:
+                return False
+            self.put(connection, wanted)
+            return True
 
         return await self._database.write(write)
 
@@ -262,6 +270,11 @@ def _position(pagination_key: str) -> tuple[int, str]:
     if colon and start_ms.isascii() and start_ms.isdigit() and len(start_ms) < 19:
         return int(start_ms), chat_id
     raise UnknownAsset("page", pagination_key)
+
+
+def _stored(row: Row[Any]) -> StoredChat:
+    agent = parsed(agent_of, row.agent, f"the agent of chat {row.chat_id}") if row.agent else None
+    return StoredChat(_chat(row), agent)
 
 
 def _chat(row: Row[Any]) -> Chat:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.stored_content import STRUCTURED, no_content, stored_content
+from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.storage_setting import STRUCTURED
 from ari_agent.contract.transcript import TranscriptUpdate
 from tests.calls.test_record import agent, record
 
