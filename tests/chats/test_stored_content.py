@@ -81,7 +81,9 @@ def test_without_personal_data_nothing_else_is_stored_or_told(pii_config: object
 
 def test_categories_say_what_personal_data_is() -> None:
     categories = {"mode": "post_call", "categories": ["phone_number"]}
-    assert holds_the_card(over(data_storage_setting="everything_except_pii", pii_config=categories).chat.transcript or "")
+    assert holds_the_card(
+        over(data_storage_setting="everything_except_pii", pii_config=categories).chat.transcript or ""
+    )
 
 
 def test_of_basic_attributes_no_content_is_left_and_what_is_known_is() -> None:
