@@ -153,6 +153,7 @@ PURE: Final = (
     "pii.national_ids",
     "pii.personal_data",
     "pii.phone_numbers",
+    "pii.plain_text",
     "pii.record_fields",
     "pii.scrubber",
     "pii.spoken_digits",

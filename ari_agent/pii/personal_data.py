@@ -83,7 +83,7 @@ class Recognizer:
             if category in self.categories:
                 yield from ((category, start, end) for start, end in find())
         if not self.categories.isdisjoint({"ssn", "bank_account", "medical_id"}):
-            for category, start, end in find_national_ids(read, lambda offset: _context(read, said, offset)):
+            for category, start, end in find_national_ids(read, _Contexts(read, said)):
                 if category in self.categories:
                     yield category, start, end
 
@@ -100,9 +100,19 @@ def _passages(said: Sequence[Said]) -> Iterator[Sequence[tuple[int, str]]]:
     yield from by_speaker.values()
 
 
-def _context(read: ReadText, said: Sequence[Said], offset: int) -> str:
-    place = next(read.spans(offset, offset + 1)).place
-    return "\n".join(each.text for each in said[max(0, place - _CONTEXT) : place + 1]).casefold()
+class _Contexts:
+    """What was said up to a place of a text and shortly before, in lower case; the same object for each utterance."""
+
+    def __init__(self, read: ReadText, said: Sequence[Said]) -> None:
+        self._read, self._said = read, said
+        self._known: dict[int, str] = {}
+
+    def __call__(self, offset: int) -> str:
+        place = next(self._read.spans(offset, offset + 1)).place
+        if place not in self._known:
+            before = self._said[max(0, place - _CONTEXT) : place + 1]
+            self._known[place] = "\n".join(each.text for each in before).casefold()
+        return self._known[place]
 
 
 def _merged(found: Sequence[PersonalData]) -> Sequence[PersonalData]:

@@ -128,7 +128,7 @@ class Scrubber:
             case bool() | None:
                 return value
             case int() | float():
-                written = str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+                written = _written(value) or ""
                 scrubbed = self.text(written, context=context)
                 return value if scrubbed == written else scrubbed
             case Mapping():
@@ -137,8 +137,17 @@ class Scrubber:
                     for key, each in value.items()
                 }
             case list() | tuple():
-                return [self.json_value(each, context=context) for each in value]
+                return self._json_list(value, context)
         return value
+
+    def _json_list(self, values: Sequence[Any], context: str) -> Sequence[Any]:
+        """Scrub the values of a list, over which a number may be spread: `["4111", "1111", "1111", "1111"]`."""
+        texts = [_written(each) for each in values]
+        found = self._recognizer.find([Said(context, "context"), *(Said(text or "") for text in texts)])[1:]
+        return [
+            self.json_value(each, context=context) if text is None else replaced(text, data) if data else each
+            for each, text, data in zip(values, texts, found, strict=True)
+        ]
 
     def _keys(self, items: Sequence[TranscriptItem]) -> Iterator[TranscriptItem]:
         """The same items, of the keys that make up a number only the first, which holds the category."""
@@ -178,6 +187,15 @@ def replaced(text: str, found: Sequence[PersonalData]) -> str:
         pieces += [text[behind : data.start], f"[{data.category}]"]
         behind = data.end
     return "".join([*pieces, text[behind:]])
+
+
+def _written(value: Any) -> str | None:
+    """Return a value of JSON as a text, in which a whole number has no decimals; None for what holds others."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
 
 
 def _words_of(key: str) -> str:
