@@ -71,8 +71,20 @@ def stored_content(
             utterances = tuple(speech.utterances)
             changes |= {"transcript_object": utterances, "transcript": as_text(utterances)}
         changes |= scrubbed_fields(call, scrubber)
+        if call.faults:
+            changes["faults"] = tuple(map(scrubber.text, call.faults))
+        if call.hangup and call.hangup.reason:
+            changes["hangup"] = call.hangup.model_copy(update={"reason": scrubber.text(call.hangup.reason)})
     # Of a call without a transcript nobody knows what was said in it.
     return StoredContent(changes, speech.heard if call.transcript_object else None)
+
+
+def told_reason(call: Call, categories: frozenset[PiiCategory] | None, why: str) -> str:
+    """Return what went wrong in a call as it may be stored: the close reason of an agent may repeat what was said."""
+    numbers = (call.from_number, call.to_number)
+    is_replaced = call.data_storage_setting == "everything_except_pii"
+    scrubber = scrubber_for(call.data_storage_setting, categories, numbers) if is_replaced else None
+    return scrubber.text(why) if scrubber else why
 
 
 def no_content(call: Call) -> StoredContent:

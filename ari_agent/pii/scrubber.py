@@ -27,8 +27,8 @@ from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
 
 _FEWEST_KEYS: Final = 6
 _KEYS_END: Final = "*#"
-_TOLD: Final = ("arguments", "content")
-"""The keys of a tool call, and of its result, that hold JSON as text."""
+_TOLD: Final = ("name", "arguments", "content")
+"""The keys of a tool call, and of its result, that hold text, which may be JSON. Its id ties the two together."""
 ToolItem = TypeVar("ToolItem", bound=ContractModel)
 
 

@@ -14,6 +14,9 @@ from ari_agent.contract.storage_setting import FOUND, STRUCTURED
 _CONTENT: Final = TRANSCRIPTS | MESSAGES | ARTEFACT_URLS | {*STRUCTURED, *FOUND}
 """The keys of calls and chats that a data_storage_setting is about."""
 _SUBJECTS: Final = ("call", "chat")
+_GOES_ON: Final = frozenset({"registered", "ongoing"})
+_HANDOFFS: Final = frozenset({"privateHandoffOption", "publicHandoffOption"})
+"""The keys of a transfer's options that hold what the agent has said to the target, or wanted it to be told."""
 
 
 def no_more_than(body: bytes, known: Mapping[str, Any]) -> bytes | None:
@@ -28,6 +31,8 @@ def no_more_than(body: bytes, known: Mapping[str, Any]) -> bytes | None:
     }
     for key in TRANSCRIPTS.intersection(told):  # some events tell a transcript beside the call as well
         wanted[key] = known.get(key, [])
+    if known.get("call_status") not in _GOES_ON and isinstance(options := told.get("transfer_option"), dict):
+        wanted["transfer_option"] = {key: value for key, value in options.items() if key not in _HANDOFFS}
     return None if wanted == told else compact_json(wanted)
 
 
