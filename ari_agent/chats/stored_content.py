@@ -8,17 +8,14 @@ that run before and after a chat.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.chat import Chat, as_text
-from ari_agent.contract.chat_list import MESSAGES
+from ari_agent.contract.chat_list import CONTENT
 from ari_agent.contract.storage_setting import STRUCTURED
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.record_fields import scrubbed_fields, scrubber_for
-
-CONTENT: Final = MESSAGES | {"collected_dynamic_variables"}
-"""The keys of a chat that hold what was written in it."""
 
 
 def stored_content(

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_, update
 
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
-from ari_agent.contract.chat_list import ChatFilters
+from ari_agent.contract.chat_list import CONTENT, ChatFilters
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownAsset
 from ari_agent.store.call_filter import FilterOp
@@ -24,6 +24,8 @@ from ari_agent.store.tables import chats
 
 SILENCE_MS: Final = 3_600_000
 """How long a chat lasts without a message, unless its agent says otherwise."""
+_FORGOTTEN: Final = 0
+"""`silent_until_ms` of a chat that is over and whose transcript was removed. Of others that are over it means nothing."""
 _FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
 
 
@@ -239,6 +241,26 @@ class Chats:
         is_over = chats.c.chat_status != ChatStatus.ONGOING.value
         rows = await self._database.rows(select(chats.c.chat_id).where(old, is_over).limit(limit))
         return [row.chat_id for row in rows]
+
+    async def remembered(self, *, began_before_ms: int, limit: int) -> Sequence[str]:
+        """Return some chats that are over, began before that time, and whose transcript was not forgotten yet."""
+        is_over = chats.c.chat_status.in_((ChatStatus.ENDED.value, ChatStatus.ERROR.value))
+        found = select(chats.c.chat_id).where(
+            is_over, chats.c.silent_until_ms > _FORGOTTEN, chats.c.start_timestamp < began_before_ms
+        )
+        return [row.chat_id for row in await self._database.rows(found.limit(limit))]
+
+    async def forget_transcript(self, chat_id: str) -> None:
+        """Remove what was written in a chat that is over, and what was told about it. Raises: UnreadableRecord."""
+
+        def write(connection: Connection) -> None:
+            if stored := self.locked(connection, chat_id):
+                self.put(connection, stored.chat.model_copy(update=dict.fromkeys(CONTENT)))
+                self._outbox.forget(connection, chat_id)
+                of_chat = chats.c.chat_id == chat_id
+                connection.execute(update(chats).where(of_chat).values(silent_until_ms=_FORGOTTEN))
+
+        await self._database.write(write)
 
     async def delete(self, chat_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""

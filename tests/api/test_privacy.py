@@ -68,7 +68,7 @@ def rows(database: Path) -> Iterator[str]:
     with closing(sqlite3.connect(database)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            yield from (f"{table}: {row}" for row in connection.execute(f"SELECT * FROM {table}"))  # noqa: S608
+            yield from (f"{table}: {row}" for row in connection.execute(f"SELECT * FROM {table}"))
 
 
 def leaks(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -26,7 +27,7 @@ from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.chats import GoesOn
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
-from ari_agent.store.tables import calls, metadata, outbox
+from ari_agent.store.tables import calls, chats, metadata, outbox
 from tests.calls.test_record import agent
 from tests.store.samples import START_MS, a_call, an_event
 
@@ -77,10 +78,10 @@ class Place:
             self.add_file(call_id, file)
 
     async def put_chat(
-        self, chat_id: str, *, status: str = "ended", days: int | None = None, start_ms: int = START_MS
+        self, chat_id: str, *, status: str = "ended", days: int | None = None, start_ms: int = START_MS, **said: object
     ) -> None:
         """Store a chat in the same way; one that is over waits for its analysis."""
-        values = {"agent_id": "agent_1", "version": 0, "chat_type": "api_chat", "start_timestamp": start_ms}
+        values = {"agent_id": "agent_1", "version": 0, "chat_type": "api_chat", "start_timestamp": start_ms, **said}
         chat = Chat.model_validate({"chat_id": chat_id, "chat_status": status, **values})
         names = (WebhookEventName.CHAT_STARTED, WebhookEventName.CHAT_ENDED)
         goes_on = GoesOn(
@@ -120,6 +121,11 @@ class Place:
             return {name: rows for name, rows in counted.items() if rows}
 
         return await self.database.read(count)
+
+    async def chats_with(self, text: str) -> list[str]:
+        """The ids of the chats in whose records this text is."""
+        rows = await self.database.rows(select(chats.c.chat_id, chats.c.document).order_by(chats.c.chat_id))
+        return [row.chat_id for row in rows if text in row.document]
 
     async def call_ids(self) -> list[str]:
         rows = await self.database.rows(select(calls.c.call_id).order_by(calls.c.call_id))
@@ -311,6 +317,25 @@ async def test_chats_are_deleted_as_calls_are(place: Place) -> None:
     assert await place.rows() == {"chats": 1, "outbox": 2}
     await place.store.chats.delete("live")
     assert await place.rows() == {}
+
+
+async def test_what_was_written_in_chats_goes_before_them(place: Place) -> None:
+    said: dict[str, Any] = {
+        "transcript": "User: My secret.\n",
+        "message_with_tool_calls": [{"role": "user", "content": "My secret."}],
+    }
+    for chat_id, status in (("old", "ended"), ("failed", "error"), ("live", "ongoing"), ("broken", "ended")):
+        await place.put_chat(chat_id, status=status, **said)
+    await place.put_chat("new", start_ms=after(5), **said)
+    await place.database.run(update(chats).where(chats.c.chat_id == "broken").values(document="{"))
+    await place.retention(after(9), transcripts=10).sweep()
+    assert await place.chats_with("secret") == ["failed", "live", "new", "old"]
+    await place.retention(after(11), transcripts=10).sweep()
+    assert await place.chats_with("secret") == ["live", "new"]
+    assert await place.chats_with("agent_1") == ["failed", "live", "new", "old"]
+    assert (await place.rows())["outbox"] == 2 * 3
+    assert await place.store.chats.remembered(began_before_ms=after(1), limit=9) == ["broken"]
+    await place.retention(after(11), transcripts=10).sweep()  # finds nothing more to do
 
 
 @pytest.mark.parametrize(
