@@ -25,7 +25,8 @@ from ari_agent.store.tables import chats
 SILENCE_MS: Final = 3_600_000
 """How long a chat lasts without a message, unless its agent says otherwise."""
 _FORGOTTEN: Final = 0
-"""`silent_until_ms` of a chat that is over and whose transcript was removed. Of others that are over it means nothing."""
+"""`silent_until_ms` of a chat that is over and whose transcript was removed. Of other chats that are over it says
+nothing."""
 _FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
 
 
