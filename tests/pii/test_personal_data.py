@@ -188,6 +188,23 @@ def test_the_question_says_what_a_number_is() -> None:
     assert scrubbed(("agent", "And your order number?"), ("user", answer)).endswith(answer)
 
 
+def test_what_somebody_else_repeats_of_a_number_in_parts_is_found() -> None:
+    said = [
+        ("user", "it is 4111 1111"),
+        ("agent", "Four one one one, one one one one. Go on? 41111111 2026."),
+        ("user", "1111-1111"),
+        ("agent", "I took 1111 1111, order 11111111 is 5 days old, 111111112."),
+        ("user", "1111 1111"),
+    ]
+    assert scrubbed(*said) == (
+        "it is [credit_card] / [credit_card]. Go on? [credit_card] 2026. / [credit_card]"
+        " / I took [credit_card], order [credit_card] is 5 days old, 111111112. / 1111 1111"
+    )
+    assert (
+        scrubbed(("a", "41 11 11 11 1"), ("b", "ok, 12"), ("a", "111 1111")) == "[credit_card] / ok, 12 / [credit_card]"
+    )
+
+
 def test_only_what_is_wanted_is_found() -> None:
     said = [Said("4111111111111111, bob@example.com, AB 12 34 56 C")]
     for category, many in (("email", 1), ("pin", 0), ("bank_account", 0), ("ssn", 1)):
