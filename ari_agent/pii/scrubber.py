@@ -25,6 +25,7 @@ from ari_agent.contract.transcript import (
 )
 from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
 
+MOST_DIGITS: Final = 500_000
 _FEWEST_KEYS: Final = 6
 _KEYS_END: Final = "*#"
 _TOLD: Final = ("name", "arguments", "content")
@@ -49,14 +50,25 @@ class ScrubbedSpeech:
 
 
 class Scrubber:
-    """Replaces what a recognizer finds."""
+    """Replaces what a recognizer finds in one call or chat. most_digits: that are looked through in all of it.
 
-    def __init__(self, recognizer: Recognizer) -> None:
+    Its methods raise ValueError beyond that: each digit takes some 0.2 ms, and nobody is to keep a processor busy who
+    writes nothing but digits.
+    """
+
+    def __init__(self, recognizer: Recognizer, *, most_digits: int = MOST_DIGITS) -> None:
         self._recognizer = recognizer
+        self._digits_left = most_digits
+
+    def _find(self, said: Sequence[Said]) -> Sequence[Sequence[PersonalData]]:
+        self._digits_left -= sum(sum(map(str.isdigit, each.text)) for each in said)
+        if self._digits_left < 0:
+            raise ValueError("there are too many digits to look for personal data among them")
+        return self._recognizer.find(said)
 
     def speech(self, utterances: Sequence[Utterance]) -> ScrubbedSpeech:
         """Scrub what several people said to one another."""
-        found = self._recognizer.find([Said(each.content, each.role) for each in utterances])
+        found = self._find([Said(each.content, each.role) for each in utterances])
         heard: list[TimeSpan] = []
         is_known = True
         scrubbed = []
@@ -93,7 +105,7 @@ class Scrubber:
     def messages(self, items: Sequence[ChatItem]) -> Sequence[ChatItem]:
         """Scrub the messages of a chat, with its tools. Pictures go, which nobody looks into (Retell does the same)."""
         said = [Said(item.content, item.role) for item in items if isinstance(item, ChatMessage)]
-        found = iter(self._recognizer.find(said))
+        found = iter(self._find(said))
         return [
             item.model_copy(update={"content": replaced(item.content, next(found)), "multimedia": None})
             if isinstance(item, ChatMessage)
@@ -109,7 +121,7 @@ class Scrubber:
 
     def text(self, text: str, *, context: str = "") -> str:
         """Scrub one text. context: what says what it is, such as the name of a field."""
-        return replaced(text, self._recognizer.find([Said(context, "context"), Said(text)])[1])
+        return replaced(text, self._find([Said(context, "context"), Said(text)])[1])
 
     def json_text(self, text: str) -> str:
         """Scrub JSON inside its strings and numbers, so that it stays JSON; anything else as a text."""
@@ -143,7 +155,7 @@ class Scrubber:
     def _json_list(self, values: Sequence[Any], context: str) -> Sequence[Any]:
         """Scrub the values of a list, over which a number may be spread: `["4111", "1111", "1111", "1111"]`."""
         texts = [_written(each) for each in values]
-        found = self._recognizer.find([Said(context, "context"), *(Said(text or "") for text in texts)])[1:]
+        found = self._find([Said(context, "context"), *(Said(text or "") for text in texts)])[1:]
         return [
             self.json_value(each, context=context) if text is None else replaced(text, data) if data else each
             for each, text, data in zip(values, texts, found, strict=True)
@@ -168,7 +180,7 @@ class Scrubber:
                 context = next(
                     (each.content for each in reversed(items[: places[0]]) if isinstance(each, Utterance)), ""
                 )
-                for data in self._recognizer.find([Said(context, "context"), Said(" ".join(digits))])[1]:
+                for data in self._find([Said(context, "context"), Said(" ".join(digits))])[1]:
                     first, *others = places[data.start // 2 : (data.end + 1) // 2]
                     named[first] = f"[{data.category}]"
                     dropped.update(others)

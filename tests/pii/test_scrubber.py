@@ -121,6 +121,13 @@ def test_what_a_tool_was_given_beside_its_arguments_is_scrubbed_and_pictures_go(
     assert (pays["metadata"], sent["multimedia"]) == ({"note": "[credit_card]"}, None)
 
 
+def test_too_many_digits_are_not_looked_through() -> None:
+    scrubber = Scrubber(Recognizer(), most_digits=40)
+    assert scrubber.json_value([CARD, {"b": "+14155550132"}]) == ["[credit_card]", {"b": "[phone_number]"}]
+    with pytest.raises(ValueError, match="too many digits"):
+        scrubber.json_text(f'{{"card": "{CARD}"}}')
+
+
 def test_pressed_keys_that_are_a_card_number_become_one_entry() -> None:
     said = {"role": "user", "content": "Hello.", "words": ()}
     digits = CARD.replace(" ", "")
