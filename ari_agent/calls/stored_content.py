@@ -18,7 +18,7 @@ from typing import Any, Final
 from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
-from ari_agent.contract.storage_setting import STRUCTURED
+from ari_agent.contract.storage_setting import STRUCTURED, keeps_everything
 from ari_agent.contract.transcript import as_text
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.record_fields import scrubbed_fields, scrubber_for
@@ -89,7 +89,7 @@ def told_reason(call: Call, categories: frozenset[PiiCategory] | None, why: str)
 
 def no_content(call: Call) -> StoredContent:
     """Return what is stored of a call that cannot be scrubbed, or must not be stored: nothing but by `everything`."""
-    if call.data_storage_setting in {None, "everything"}:
+    if keeps_everything(call.data_storage_setting):
         return StoredContent({}, None)
     gone = CONTENT.union(STRUCTURED if call.data_storage_setting == "everything_except_pii" else ())
     return StoredContent({key: None for key in sorted(gone) if getattr(call, key) is not None}, None)

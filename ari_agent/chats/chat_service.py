@@ -32,6 +32,7 @@ from ari_agent.contract.chat import (
 )
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.storage_setting import is_stricter
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import AgentChoice, Outbound, choose_outbound, prepare_for_text
@@ -208,7 +209,9 @@ class ChatService:
         chat = update.apply(stored.chat)
         if chat.chat_status is ChatStatus.ONGOING:
             return chat
-        if chat.chat_analysis is None:  # it waits for a model, which will know less of it than is known now
+        is_waiting = chat.chat_analysis is None
+        if is_waiting and is_stricter(chat.data_storage_setting, stored.chat.data_storage_setting):
+            # Of what goes now, the model will not know any more whether anybody answered.
             chat = chat.model_copy(update={"chat_analysis": known_analysis(stored.chat)})
         categories = stored.agent.pii_categories if stored.agent else None
         return chat.model_copy(update=dict(await content_to_store(chat, categories, self._services.find_more)))

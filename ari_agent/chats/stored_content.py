@@ -13,7 +13,7 @@ from typing import Any
 from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.chat import Chat, as_text
 from ari_agent.contract.chat_list import CONTENT
-from ari_agent.contract.storage_setting import STRUCTURED
+from ari_agent.contract.storage_setting import STRUCTURED, keeps_everything
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.record_fields import scrubbed_fields, scrubber_for
 
@@ -42,7 +42,7 @@ def stored_content(
 
 def no_content(chat: Chat) -> Mapping[str, Any]:
     """Return what changes of a chat that cannot be scrubbed, or must not be stored: nothing but by `everything`."""
-    if chat.data_storage_setting in {None, "everything"}:
+    if keeps_everything(chat.data_storage_setting):
         return {}
     gone = CONTENT.union(STRUCTURED if chat.data_storage_setting == "everything_except_pii" else ())
     changes: dict[str, Any] = {key: None for key in sorted(gone) if getattr(chat, key, None) is not None}

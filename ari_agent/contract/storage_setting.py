@@ -28,6 +28,11 @@ FOUND: Final[Mapping[str, tuple[str, ...]]] = {
 """The keys of a call or chat in which a model repeats what it has read, and those of them that hold it."""
 
 
+def keeps_everything(setting: str | None) -> bool:
+    """Whether all of a call or chat may be stored, as of those without a setting."""
+    return setting in (None, _STRICTER[0])
+
+
 def require_no_looser(wanted: DataStorageSetting, present: DataStorageSetting | None) -> None:
     """Raise ValueError if `wanted` stores more of a call or chat than `present`, which means everything if it is None.
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func,
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import CONTENT, ChatFilters
+from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownAsset
 from ari_agent.store.call_filter import FilterOp
@@ -96,7 +97,8 @@ class Chats:
             due_ms = case((ongoing, statement.excluded.analysis_due_ms), else_=chats.c.analysis_due_ms)
             values["analysis_due_ms"] = due_ms
         connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
-        self._outbox.tell_no_more(connection, chat.chat_id, chat.as_json())
+        if not keeps_everything(chat.data_storage_setting):
+            self._outbox.tell_no_more(connection, chat.chat_id, chat.as_json())
 
     def locked(self, connection: Connection, chat_id: str, *conditions: ColumnElement[bool]) -> StoredChat | None:
         """Return a chat that nobody changes until the transaction ends; None if there is none, or a condition fails.

@@ -25,6 +25,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, f
 
 from ari_agent.contract.chat import ChatStatus
 from ari_agent.contract.disconnection import CallStatus
+from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.tables import calls, chats, outbox
@@ -109,7 +110,7 @@ class Outbox:
         To be done in the transaction that stores the record, before its new events are added. known: the record as
         JSON; one of which everything may be kept changes nothing.
         """
-        if known.get("data_storage_setting") in (None, "everything"):
+        if keeps_everything(known.get("data_storage_setting")):
             return
         kept = select(outbox.c.outbox_id, outbox.c.body).where(
             outbox.c.call_id == call_id, outbox.c.state.in_((PENDING, DEAD))

@@ -205,6 +205,12 @@ def test_what_somebody_else_repeats_of_a_number_in_parts_is_found() -> None:
     )
 
 
+def test_a_part_of_two_digits_is_not_looked_for() -> None:
+    assert (
+        scrubbed(("a", "4111 1111 1111 11"), ("b", "at 11?"), ("a", "11")) == "[credit_card] / at 11? / [credit_card]"
+    )
+
+
 def test_only_what_is_wanted_is_found() -> None:
     said = [Said("4111111111111111, bob@example.com, AB 12 34 56 C")]
     for category, many in (("email", 1), ("pin", 0), ("bank_account", 0), ("ssn", 1)):
