@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from ari_agent.store.store import Store
 from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
 from tests.api.test_calls import a_call
 from tests.fakes.llm_server import until
+from tests.fakes.slow_finder import SlowFinder
 from tests.store.samples import an_event
 from tests.store.test_chats import a_chat
 
@@ -110,21 +110,14 @@ async def test_of_a_call_that_is_made_stricter_webhooks_that_nobody_took_tell_no
 async def test_an_analysis_that_comes_while_personal_data_is_looked_for_is_scrubbed_as_well(
     store: Store, start_api: StartApi
 ) -> None:
-    looked: list[Sequence[str]] = []
-    goes_on, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def slowly(texts: Sequence[str]) -> list[list[Any]]:
-        looked.append(texts)
-        asyncio.run_coroutine_threadsafe(goes_on.wait(), loop).result()
-        return [[] for _ in texts]
-
+    slowly = SlowFinder()
     api = await start_api(find_more=slowly)
     said = {"transcript": "User: Hi.\n", "transcript_object": [{"role": "user", "content": "Hi."}]}
     await store.calls.save(a_call(1, **said))
     changing = asyncio.create_task(patch(api, PATH, {"data_storage_setting": "everything_except_pii"}))
-    await until(lambda: bool(looked))
+    await until(lambda: bool(slowly.looked))
     await store.calls.update_fields(OVER.call_id, {"call_analysis": {"call_summary": CARD}})
-    goes_on.set()
+    slowly.goes_on.set()
     assert (await changing)["call_analysis"] == {"call_summary": "[credit_card]"}
 
 

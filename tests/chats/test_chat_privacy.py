@@ -24,6 +24,7 @@ from ari_agent.store.tables import metadata
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, NUMBER, USER, a_chat_agent, a_number, bound, text_from, the_chats
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
+from tests.fakes.slow_finder import SlowFinder
 
 pytestmark = pytest.mark.slow
 
@@ -186,22 +187,15 @@ async def test_a_chat_that_is_made_stricter_while_it_goes_on_ends_so(desk: Desk)
 
 
 async def test_what_is_changed_while_personal_data_is_looked_for_is_looked_through_as_well(desk: Desk) -> None:
-    looked: list[Sequence[str]] = []
-    goes_on, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def slowly(texts: Sequence[str]) -> list[list[Any]]:
-        looked.append(texts)
-        asyncio.run_coroutine_threadsafe(goes_on.wait(), loop).result()
-        return [[] for _ in texts]
-
+    slowly = SlowFinder()
     agent_id = await desk.agent(**STRICT)
     async with desk.service(find_more=slowly) as chats:
         chat_id = (await chats.create(ChatCreate(agent_id=agent_id))).chat_id
         await write(chats, chat_id, CARD)
         ending = asyncio.create_task(chats.end(chat_id))
-        await until(lambda: bool(looked))
+        await until(lambda: bool(slowly.looked))
         await chats.update(chat_id, ChatUpdate.model_validate({"metadata": {"note": CARD}}))
-        goes_on.set()
+        slowly.goes_on.set()
         await ending
     assert (await desk.the_chat()).metadata == {"note": "[credit_card]"}
     assert "1111 1111" not in await desk.rows()
