@@ -354,6 +354,7 @@ def _chats(shared: _Shared) -> ChatService:
         dial_rules=shared.dial_guard.rules,
         notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
         analyses=shared.analyses.by_model,
+        find_more=shared.find_more,
     )
     router = ChatRouter(
         store=shared.store,

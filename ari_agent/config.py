@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         description="days after which calls and chats are deleted; 0 = never, but for agents that say so",
     )
     transcript_retention_days: int = Field(
-        0, ge=0, le=3650, description="days after which what was said is removed from calls; 0 = with the call"
+        0, ge=0, le=3650, description="days after which what was said is removed from calls and chats; 0 = with them"
     )
     recording_retention_days: int = Field(
         0, ge=0, le=3650, description="days after which recordings are deleted; 0 = with the call"

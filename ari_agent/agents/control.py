@@ -78,13 +78,13 @@ def read_request(event: str, message: Mapping[str, object]) -> Asked | Refused:
 def read_update(text: bytes, message: Mapping[str, object]) -> TranscriptMessage | Refused:
     """Read a transcript: a message whose event is UPDATE. text: the message as it came.
 
-    One that does not fit its model comes back as Refused.
+    One that does not fit its model comes back as Refused, without what was said: the reason goes to the log as well.
     """
     given = message.get(UPDATE, message)
     try:
         update = TranscriptUpdate.model_validate(given)
     except ValidationError as error:
-        return Refused(UPDATE, explain(error, given, root=UPDATE)[:_MAX_EXPLANATION_CHARACTERS])
+        return Refused(UPDATE, explain(error, given, root=UPDATE, shows_values=False)[:_MAX_EXPLANATION_CHARACTERS])
     if UPDATE in message or "event_type" not in message:
         text = b'{"event_type":"update",' + update.model_dump_json(exclude_unset=True).encode()[1:]
     return TranscriptMessage(update, text)

@@ -33,24 +33,42 @@ _NOT_OVER = frozenset({CallStatus.REGISTERED, CallStatus.ONGOING})
 _LIVE_CHANGE: Final = "PATCH /v2/update-live-call changes it"
 
 
+class _ChangedMeanwhile(Exception):
+    """Raised where a call is not as it was when personal data was looked for in it: its analysis has come."""
+
+
 async def update_call(request: web.Request) -> web.Response:
     """Change metadata, custom attributes or the storage setting of a call that is over."""
     call_id = path_id(request, "call_id", "call")
     wanted = await read_body(request, CallUpdate)
     dependencies = request.app[DEPENDENCIES]
-    stored = await dependencies.store.calls.get_stored(call_id)
-    scrubbed = await _scrubbed(dependencies, stored, wanted) if stored else {}
-
-    def change(call: Call) -> dict[str, Any]:
-        return {**_changes(call, wanted), **scrubbed}
-
-    call = await dependencies.store.calls.update_fields(call_id, change)
+    while True:
+        stored = await dependencies.store.calls.get_stored(call_id)
+        try:
+            call = await _updated(dependencies, call_id, stored, wanted)
+            break
+        except _ChangedMeanwhile:
+            continue
     if stored and call and dependencies.artefacts and becomes_stricter(stored.call, wanted):
         await dependencies.artefacts.delete(call_id)
     if call is None:
         _require_over(await call_record(request, call_id), _LIVE_CHANGE)
         raise UnknownCall(call_id)
     return web.json_response(shown_call(request, call))
+
+
+async def _updated(
+    dependencies: ApiDependencies, call_id: str, stored: StoredCall | None, wanted: CallUpdate
+) -> Call | None:
+    """Change the record; None: there is none. Raises: _ChangedMeanwhile."""
+    scrubbed = await _scrubbed(dependencies, stored, wanted) if stored else {}
+
+    def change(call: Call) -> dict[str, Any]:
+        if scrubbed and stored and call != stored.call:
+            raise _ChangedMeanwhile
+        return {**_changes(call, wanted), **scrubbed}
+
+    return await dependencies.store.calls.update_fields(call_id, change)
 
 
 def _changes(call: Call, wanted: CallUpdate) -> dict[str, Any]:

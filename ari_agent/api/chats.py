@@ -66,10 +66,13 @@ async def get_chat(request: web.Request) -> web.Response:
 
 
 async def update_chat(request: web.Request) -> web.Response:
-    """Change metadata, attributes or dynamic variables of a chat, even while it is ongoing."""
+    """Change metadata, attributes, dynamic variables or the storage setting of a chat, even while it is ongoing."""
     chat_id = path_id(request, "chat_id", "chat")
     wanted = await read_body(request, ChatUpdate)
-    return answer(await _service(request).update(chat_id, wanted))
+    try:
+        return answer(await _service(request).update(chat_id, wanted))
+    except ValueError as error:
+        raise ApiError(400, str(error)) from None
 
 
 async def rerun_chat_analysis(request: web.Request) -> web.Response:

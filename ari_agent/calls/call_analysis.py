@@ -15,6 +15,7 @@ from ari_agent.contract.analysis_plan import AnalysisPlan
 from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.call import Call, CallAnalysis, CallCost, CallDirection
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.storage_setting import is_stricter
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownCall
 from ari_agent.store.call_records import StoredCall
@@ -70,7 +71,7 @@ class CallAnalyses(AnalysedKind[StoredCall, AnalysisPlan | None, Call]):
 
     async def _store_first(self, read: StoredCall, reading: Reading) -> Call | None:
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
-            analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
+            analysis, report = _result(now.call, now.recovery.analysis_plan, reading, of=read.call)
             url = self._account_webhook_url
             cost = cost_with_analysis(self._prices, now.call, report)
             call = now.call.model_copy(update={"call_cost": cost})
@@ -82,7 +83,7 @@ class CallAnalyses(AnalysedKind[StoredCall, AnalysisPlan | None, Call]):
 
     async def _store_again(self, read: StoredCall, reading: Reading) -> Call | None:
         def conclude(now: StoredCall) -> tuple[Mapping[str, object], Sequence[WebhookEvent]]:
-            analysis, report = _result(now.call, now.recovery.analysis_plan, reading)
+            analysis, report = _result(now.call, now.recovery.analysis_plan, reading, of=read.call)
             return _fields(analysis, report, cost_with_analysis(self._prices, now.call, report)), ()
 
         return await self._store.analyses.conclude_call(read.call.call_id, conclude, again=True)
@@ -113,10 +114,15 @@ def _items(call: Call) -> Sequence[Mapping[str, Any]]:
     return [item.model_dump(mode="json", exclude={"words"}) for item in items]
 
 
-def _result(call: Call, plan: AnalysisPlan | None, reading: Reading) -> tuple[CallAnalysis, AnalysisReport | None]:
-    """Return what is known of the call with what the model has found, as far as that may still be stored."""
+def _result(
+    call: Call, plan: AnalysisPlan | None, reading: Reading, *, of: Call
+) -> tuple[CallAnalysis, AnalysisReport | None]:
+    """Return what is known of the call with what the model has found, as far as that may still be stored.
+
+    of: the call as the model has read it; one that was made stricter since keeps none of what was found in it.
+    """
     known = known_analysis(call, plan)
-    if not is_worth_reading(call):
+    if not is_worth_reading(call) or is_stricter(call.data_storage_setting, of.data_storage_setting):
         return known, None
     return known.model_copy(update=dict(reading.fields(success="call_successful"))), reading.report
 

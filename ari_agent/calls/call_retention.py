@@ -17,7 +17,7 @@ from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.scrubbed_recording import UNSCRUBBED
 from ari_agent.contract.retention_days import RetentionDays
-from ari_agent.errors import ArtefactError, StoreError
+from ari_agent.errors import ArtefactError, StoreError, UnreadableRecord
 from ari_agent.store.call_parts import EXTENSIONS, CallPart
 from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.store import Store
@@ -95,8 +95,11 @@ class CallRetention:
         }
         parts = zip(CallPart, (self._days.transcripts, self._days.recordings, self._days.logs), strict=True)
         for part, days in [each for each in parts if each[1]]:
-            find = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
+            find: Finder = partial(calls.remembered, part, began_before_ms=now_ms - days * DAY_MS)
             forgotten[f"{part.name}s".lower()] = await self._each(find, partial(self._forget_part, part))
+        if days := self._days.transcripts:
+            find = partial(chats.remembered, began_before_ms=now_ms - days * DAY_MS)
+            forgotten["chat_transcripts"] = await self._each(find, chats.forget_transcript)
         if now_ms >= self._orphans_due_ms:
             forgotten["orphaned_files"] = await self._remove_orphans(now_ms)
             self._orphans_due_ms = now_ms + DAY_MS
@@ -113,7 +116,7 @@ class CallRetention:
                 try:
                     await forget(each)
                     total += 1
-                except ValueError as error:
+                except (ValueError, UnreadableRecord) as error:
                     unreadable.add(each)
                     log.error("not forgotten: %s", error, extra={"call_id": each})
                 await asyncio.sleep(self._pause_s)

@@ -23,7 +23,7 @@ from ari_agent.calls.call_cost import DialledTarget, SpeechUsage, call_cost
 from ari_agent.calls.public_log.log_events import EVENTS, LogEvent
 from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog
 from ari_agent.calls.sip_timeline import hangup_for
-from ari_agent.calls.stored_content import StoredContent, stored_content
+from ari_agent.calls.stored_content import StoredContent, stored_content, told_reason
 from ari_agent.calls.transcript import CallTranscript
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS, Agent
 from ari_agent.contract.analysis_plan import AnalysisPlan
@@ -263,13 +263,14 @@ class CallRecord:
         """
         if self.call.disconnection_reason is not None:
             return
-        if why:
-            self._add_fault(why)
+        why = why and told_reason(self.call, self.recovery.pii_categories, why)
         self.transfer_cancelled()
         began_ms = self.call.start_timestamp
         duration_ms = None if began_ms is None else max(0, now_ms - began_ms)
         times = {} if duration_ms is None else {"duration_ms": duration_ms}
         self._change(**self._content_to_store())
+        if why:
+            self._add_fault(why)
         hangup = self.call.hangup or hangup_for(reason, now_ms, who=who, why=why)
         self._change(
             call_status=reason.call_status, disconnection_reason=reason, end_timestamp=now_ms, hangup=hangup, **times

@@ -21,6 +21,7 @@ from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.sip_timeline import HangupParty
 from ari_agent.errors import StoreError
 from ari_agent.pii.personal_data import FindMore
+from ari_agent.pii.record_fields import is_scrubbed
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class RecordWriter:
         """Find out what may be stored of what was said, and of the recording."""
         content, categories = record.content, record.recovery.pii_categories
         try:
-            if content.data_storage_setting == "everything_except_pii" or categories:
+            if is_scrubbed(content.data_storage_setting, categories):
                 stored = await asyncio.to_thread(stored_content, content, categories, self._find_more)
             else:
                 stored = stored_content(content, None)

@@ -4,9 +4,9 @@
     everything_except_pii  what was said is replaced by the scrubbed transcript, and so are variables, metadata, ...
     basic_attributes_only  there is no content
 
-Source: Retell, "Data Storage Settings" and "Create Agent" (2026-08): `pii_config` with mode `post_call`, and scrubbing
-"across the transcript, recording, public logs, and structured fields". With everything_except_pii and no categories,
-all that is recognised is removed: Retell removes nothing then, which is not what the setting says.
+Source: Retell, "Data Storage Settings" and "Create Agent" (2026-08): `pii_config` with mode `post_call`. With
+everything_except_pii and no categories, all that is recognised is removed: Retell removes nothing then, which is not
+what the setting says.
 """
 
 from __future__ import annotations
@@ -18,21 +18,14 @@ from typing import Any, Final
 from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.storage_setting import STRUCTURED, keeps_everything
 from ari_agent.contract.transcript import as_text
-from ari_agent.pii.personal_data import BUILT_IN, FindMore, Recognizer
-from ari_agent.pii.phone_numbers import regions_of
-from ari_agent.pii.scrubber import Scrubber, TimeSpan
+from ari_agent.pii.personal_data import FindMore
+from ari_agent.pii.record_fields import scrubbed_fields, scrubber_for
+from ari_agent.pii.scrubber import TimeSpan
 
 CONTENT: Final = TRANSCRIPTS | {"collected_dynamic_variables"}
 """The keys of a call object that hold what was said in it."""
-STRUCTURED: Final = (
-    "metadata",
-    "retell_llm_dynamic_variables",
-    "collected_dynamic_variables",
-    "custom_sip_headers",
-    "custom_attributes",
-)
-"""The keys that clients and callers fill, and in which personal data may be."""
 _SCRUBBED: Final[Mapping[str, str]] = {
     "transcript_with_tool_calls": "scrubbed_transcript_with_tool_calls",
     "pre_session_transcript_with_tool_calls": "scrubbed_pre_session_transcript_with_tool_calls",
@@ -62,12 +55,10 @@ def stored_content(
     """
     if call.data_storage_setting == "basic_attributes_only":
         return no_content(call)
-    is_replaced = call.data_storage_setting == "everything_except_pii"
-    if not is_replaced and categories is None:
+    scrubber = scrubber_for(call.data_storage_setting, categories, (call.from_number, call.to_number), find_more)
+    if scrubber is None:
         return StoredContent({}, None)
-    categories = BUILT_IN if categories is None else categories
-    recognizer = Recognizer(categories, regions_of((call.from_number, call.to_number)), find_more)
-    scrubber = Scrubber(recognizer)
+    is_replaced = call.data_storage_setting == "everything_except_pii"
     changes: dict[str, Any] = {}
     for key, scrubbed_key in _SCRUBBED.items():
         if (items := getattr(call, key)) is not None:
@@ -79,15 +70,26 @@ def stored_content(
         if call.transcript_object is not None:
             utterances = tuple(speech.utterances)
             changes |= {"transcript_object": utterances, "transcript": as_text(utterances)}
-        for key in STRUCTURED:
-            if (value := getattr(call, key)) is not None:
-                changes[key] = scrubber.json_value(value)
+        changes |= scrubbed_fields(call, scrubber)
+        if call.faults:
+            changes["faults"] = tuple(map(scrubber.text, call.faults))
+        if call.hangup and call.hangup.reason:
+            changes["hangup"] = call.hangup.model_copy(update={"reason": scrubber.text(call.hangup.reason)})
     # Of a call without a transcript nobody knows what was said in it.
     return StoredContent(changes, speech.heard if call.transcript_object else None)
 
 
+def told_reason(call: Call, categories: frozenset[PiiCategory] | None, why: str) -> str:
+    """Return what went wrong in a call as it may be stored: the close reason of an agent may repeat what was said."""
+    numbers = (call.from_number, call.to_number)
+    is_replaced = call.data_storage_setting == "everything_except_pii"
+    scrubber = scrubber_for(call.data_storage_setting, categories, numbers) if is_replaced else None
+    return scrubber.text(why) if scrubber else why
+
+
 def no_content(call: Call) -> StoredContent:
     """Return what is stored of a call that cannot be scrubbed, or must not be stored: nothing but by `everything`."""
-    if call.data_storage_setting in {None, "everything"}:
+    if keeps_everything(call.data_storage_setting):
         return StoredContent({}, None)
-    return StoredContent({key: None for key in CONTENT if getattr(call, key) is not None}, None)
+    gone = CONTENT.union(STRUCTURED if call.data_storage_setting == "everything_except_pii" else ())
+    return StoredContent({key: None for key in sorted(gone) if getattr(call, key) is not None}, None)

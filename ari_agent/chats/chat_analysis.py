@@ -12,6 +12,7 @@ from ari_agent.contract.agent_options import PostCallAnalysis, PresetAnalysis
 from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.chat import Chat, ChatAnalysis
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatPresetAnalysis, PostChatAnalysis
+from ari_agent.contract.storage_setting import is_stricter
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownAsset
 from ari_agent.store.chats import StoredChat
@@ -59,14 +60,14 @@ class ChatAnalyses(AnalysedKind[StoredChat, AnyAgent | None, Chat]):
     async def _store_first(self, read: StoredChat, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
             record = ChatRecord(now.chat, agent=now.agent, account_webhook_url=self._account_webhook_url)
-            record.analysed(*_result(now.chat, reading))
+            record.analysed(*_result(now.chat, reading, of=read.chat))
             return record.chat, record.owed
 
         return await self._store.analyses.conclude_chat(read.chat.chat_id, conclude)
 
     async def _store_again(self, read: StoredChat, reading: Reading) -> Chat | None:
         def conclude(now: StoredChat) -> tuple[Chat, Sequence[WebhookEvent]]:
-            analysis, report = _result(now.chat, reading)
+            analysis, report = _result(now.chat, reading, of=read.chat)
             return now.chat.model_copy(update={"chat_analysis": analysis, "analysis_report": report}), ()
 
         return await self._store.analyses.conclude_chat(read.chat.chat_id, conclude, again=True)
@@ -102,9 +103,11 @@ def _model(agent: AnyAgent | None) -> str | None:
     return agent.post_call_analysis_model if agent else None
 
 
-def _result(chat: Chat, reading: Reading) -> tuple[ChatAnalysis, AnalysisReport | None]:
-    """Return what is known of the chat with what the model has found, as far as that may still be stored."""
-    known = known_analysis(chat)
-    if not is_worth_reading(chat):
-        return known, None
-    return known.model_copy(update=dict(reading.fields(success="chat_successful"))), reading.report
+def _result(chat: Chat, reading: Reading, *, of: Chat) -> tuple[ChatAnalysis, AnalysisReport | None]:
+    """Return what is known of the chat with what the model has found, as far as that may still be stored.
+
+    of: the chat as the model has read it; one that was made stricter since keeps none of what was found in it.
+    """
+    if not is_worth_reading(chat) or is_stricter(chat.data_storage_setting, of.data_storage_setting):
+        return (chat.chat_analysis or known_analysis(of)).without_words(), None
+    return known_analysis(chat).model_copy(update=dict(reading.fields(success="chat_successful"))), reading.report

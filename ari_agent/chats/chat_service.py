@@ -12,10 +12,12 @@ from ari_agent.asterisk.messages import MessageDestination, destination
 from ari_agent.asterisk.trunk_destinations import destinations
 from ari_agent.chats.chat_recovery import ChatRecovery
 from ari_agent.chats.chat_router import ChatRouter, new_chat
+from ari_agent.chats.content_to_store import content_to_store
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndRequested, Opening, UserWrote
 from ari_agent.chats.inbox import TextInbox
 from ari_agent.chats.live_chats import LiveChats
+from ari_agent.chats.record import known_analysis
 from ari_agent.chats.session import ChatSession
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.chat import (
@@ -30,11 +32,13 @@ from ari_agent.contract.chat import (
 )
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.storage_setting import is_stricter
 from ari_agent.errors import AsteriskUnreachable, ChatNotOngoing, ChatNotStarted, UnknownAsset
 from ari_agent.routing.ab_weights import draw
 from ari_agent.routing.agent_choice import AgentChoice, Outbound, choose_outbound, prepare_for_text
 from ari_agent.routing.dial_policy import Dial, DialRefused
 from ari_agent.routing.dialled_number import number_spellings
+from ari_agent.store.chats import StoredChat
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +158,7 @@ class ChatService:
             answered.exception()  # the chat's status tells
         else:
             answered.cancel()
-        return session.record.chat
+        return session.record.content
 
     async def complete(self, request: ChatCompletionCreate) -> Sequence[ChatItem]:
         """Hand a user's text to the agent; returns what the agent writes and does.
@@ -181,18 +185,36 @@ class ChatService:
         await _end(await self._live.ongoing(chat_id))
 
     async def update(self, chat_id: str, update: ChatUpdate) -> Chat:
-        """Change a chat, ongoing or over.
+        """Change a chat, ongoing or over. Of one that is over, what may be stored no longer goes at once.
 
         Raises:
             UnknownAsset: there is no such chat.
+            ValueError: the chat would store more than before.
         """
         async with self._live.lock:
-            if session := self._live.get(chat_id):
+            session = self._live.get(chat_id)
+            if session and not session.is_over:
                 return await session.update(update)
-            chat = await self._services.store.chats.change(chat_id, update.apply)
-            if chat is None:
-                raise UnknownAsset("chat", chat_id)
+            if session:
+                await session.ended.wait()  # until its last state is stored
+            while True:
+                stored = await self._services.store.chats.stored(chat_id)
+                if stored is None:
+                    raise UnknownAsset("chat", chat_id)
+                wanted = await self._changed(stored, update)
+                if await self._services.store.chats.replace(stored.chat, wanted):
+                    return wanted
+
+    async def _changed(self, stored: StoredChat, update: ChatUpdate) -> Chat:
+        chat = update.apply(stored.chat)
+        if chat.chat_status is ChatStatus.ONGOING:
             return chat
+        is_waiting = chat.chat_analysis is None
+        if is_waiting and is_stricter(chat.data_storage_setting, stored.chat.data_storage_setting):
+            # Of what goes now, the model will not know any more whether anybody answered.
+            chat = chat.model_copy(update={"chat_analysis": known_analysis(stored.chat)})
+        categories = stored.agent.pii_categories if stored.agent else None
+        return chat.model_copy(update=dict(await content_to_store(chat, categories, self._services.find_more)))
 
     async def delete(self, chat_id: str) -> None:
         """Delete a chat's record; an ongoing one ends first.

@@ -11,6 +11,7 @@ import aiohttp
 from ari_agent.chats.notices import Notices
 from ari_agent.chats.sender import Send
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
@@ -34,8 +35,8 @@ class ChatDependencies:
 
     send: hands a SIP MESSAGE to Asterisk. dial_rules: say who may be written to. new_message_id: makes `message_...`
     ids. silence_ms: how long a chat waits for the next message, where its agent does not say. retry_after_s: the pause
-    between attempts to dial an agent. analyses: None where no model is set up. prompts: what agents
-    with a prompt share, where a model is set up.
+    between attempts to dial an agent. analyses: None where no model is set up. prompts: what agents with a prompt
+    share, where a model is set up. find_more: finds personal data that is not recognised by rules.
     """
 
     store: Store
@@ -50,6 +51,7 @@ class ChatDependencies:
     retry_after_s: float = 3.0
     analyses: Analyses | None = None
     prompts: PromptAgents | None = None
+    find_more: FindMore | None = None
 
     @property
     def serves(self) -> Serves:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from ari_agent.asterisk.messages import MessageDestination
+from ari_agent.chats.content_to_store import content_to_store
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import UserWrote
 from ari_agent.chats.notices import Pair
@@ -166,5 +167,6 @@ class LiveChats:
 
     async def _close(self, chat: Chat) -> None:
         record = ChatRecord(chat, agent=None, account_webhook_url=self._services.account_webhook_url)
-        record.ended(ChatStatus.ENDED, self._services.now_ms())
+        stored = await content_to_store(chat, record.pii_categories, self._services.find_more)
+        record.ended(ChatStatus.ENDED, self._services.now_ms(), stored=stored)
         await self._services.store.chats.save(record.chat, record.owed)

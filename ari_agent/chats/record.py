@@ -3,6 +3,9 @@
 Source: Retell, "Get Chat" and "Retell webhooks overview" (2026-08): `chat_started`, `chat_ended` without
 `chat_analysis`, `chat_analyzed`. The `webhook_events` of an agent of calls name the events of calls; where such an
 agent answers texts they stand for those of chats too: who wants `call_ended` is told `chat_ended`.
+
+While a chat goes on all of it is stored, since the next run of this process has to go on with it; with its end comes
+what its data_storage_setting allows, see stored_content.py.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ari_agent.agents.llm import LlmToolInvocation, LlmToolResult
+from ari_agent.chats.stored_content import stored_content
 from ari_agent.contract.agent import DEFAULT_WEBHOOK_EVENTS
+from ari_agent.contract.agent_options import PiiCategory
 from ari_agent.contract.analysis_report import AnalysisReport
 from ari_agent.contract.chat import (
     UPDATABLE_KEYS,
@@ -23,6 +28,7 @@ from ari_agent.contract.chat import (
     ChatToolInvocation,
     ChatToolResult,
     ChatUpdate,
+    as_text,
 )
 from ari_agent.contract.chat_agent import DEFAULT_CHAT_WEBHOOK_EVENTS, AnyAgent, ChatAgent
 from ari_agent.contract.parsing.json_text import compact_json
@@ -37,7 +43,6 @@ _OF_CALLS: Final[Mapping[WebhookEventName, WebhookEventName]] = {
     WebhookEventName.CHAT_ENDED: WebhookEventName.CALL_ENDED,
     WebhookEventName.CHAT_ANALYZED: WebhookEventName.CALL_ANALYZED,
 }
-_SPEAKERS: Final = {"agent": "Agent", "user": "User"}
 
 
 class ChatRecord:
@@ -54,11 +59,25 @@ class ChatRecord:
         self.analysis_due_ms: int | None = None
         self._agent = agent
         self._account_webhook_url = account_webhook_url
+        self._whole: Chat | None = None
+
+    @property
+    def content(self) -> Chat:
+        """The chat with all that was written, whatever of it may be stored."""
+        if self._whole is None:
+            return self.chat
+        written = {"transcript": self._whole.transcript, "message_with_tool_calls": self._whole.message_with_tool_calls}
+        return self.chat.model_copy(update=written)
+
+    @property
+    def pii_categories(self) -> frozenset[PiiCategory] | None:
+        """The personal data that is removed from the chat when it ends; None where its agent names none."""
+        return self._agent.pii_categories if self._agent else None
 
     @property
     def items(self) -> Sequence[ChatItem]:
         """The messages and tool uses of the chat so far, in order."""
-        return self.chat.message_with_tool_calls or ()
+        return (self._whole or self.chat).message_with_tool_calls or ()
 
     @property
     def user_waits(self) -> bool:
@@ -96,20 +115,30 @@ class ChatRecord:
         before, self.chat = self.chat, update.apply(self.chat)
         return lambda: self._change(**{name: getattr(before, name) for name in UPDATABLE_KEYS})
 
-    def ended(self, status: ChatStatus, now_ms: int, *, analysis_due_ms: int | None = None) -> None:
+    def ended(
+        self,
+        status: ChatStatus,
+        now_ms: int,
+        *,
+        stored: Mapping[str, Any] | None = None,
+        analysis_due_ms: int | None = None,
+    ) -> None:
         """Note that the chat is over: owes chat_ended and chat_analyzed. A second end changes nothing.
 
-        analysis_due_ms: by when a model analyses it; None without a model. A chat that is worth reading then owes
-        chat_analyzed once it is analysed.
+        stored: what `stored_content` has made of the chat as it is; None: that is found out here. analysis_due_ms: by
+        when a model analyses it; None without a model. A chat that is worth reading then owes chat_analyzed once it is
+        analysed.
         """
         if self.chat.chat_status is not ChatStatus.ONGOING:
             return
         self._change(chat_status=status, end_timestamp=now_ms)
+        self._whole = self.chat
+        self._change(**(stored_content(self.chat, self.pii_categories) if stored is None else stored))
         self._owe(WebhookEventName.CHAT_ENDED)
         if analysis_due_ms is not None and is_worth_reading(self.chat):
             self.analysis_due_ms = analysis_due_ms
         else:
-            self.analysed(known_analysis(self.chat))
+            self.analysed(known_analysis(self._whole))
 
     def analysed(self, analysis: ChatAnalysis, report: AnalysisReport | None = None) -> None:
         """Note the analysis of a chat that is over; owes chat_analyzed. report: None where no model was asked."""
@@ -134,8 +163,7 @@ class ChatRecord:
 
     def _add(self, item: ChatItem) -> None:
         items = (*self.items, item)
-        lines = [f"{_SPEAKERS[one.role]}: {one.content}\n" for one in items if isinstance(one, ChatMessage)]
-        self._change(message_with_tool_calls=items, transcript="".join(lines))
+        self._change(message_with_tool_calls=items, transcript=as_text(items))
 
     def _change(self, **changes: Any) -> None:
         self.chat = self.chat.model_copy(update=changes)

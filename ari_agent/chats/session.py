@@ -31,6 +31,7 @@ from ari_agent.agents.llm import (
 from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.agent_line import AgentLine
+from ari_agent.chats.content_to_store import content_to_store
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.events import Answer, EndRequested, FellSilent, Opening, Resumed, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
@@ -293,13 +294,22 @@ class ChatSession:
 
     async def _end(self, status: ChatStatus) -> None:
         analyses = self._services.analyses
+        stored = await self._content_to_store()
         due_ms = analyses.deadline_ms() if analyses else None
-        self.record.ended(status, self._services.now_ms(), analysis_due_ms=due_ms)
+        self.record.ended(status, self._services.now_ms(), stored=stored, analysis_due_ms=due_ms)
         await self.save()
         if analyses:
             analyses.wake()
         self._answer_those_who_wait()
         self._log.info("chat is over", extra={"chat_id": self.chat_id, "chat_status": status.value})
+
+    async def _content_to_store(self) -> Mapping[str, Any]:
+        """Find out what may be stored of the chat as it is when that is known: the API may change it meanwhile."""
+        while True:
+            chat = self.record.chat
+            stored = await content_to_store(chat, self.record.pii_categories, self._services.find_more)
+            if self.record.chat is chat:
+                return stored
 
     def _answer_those_who_wait(self) -> None:
         new = tuple(

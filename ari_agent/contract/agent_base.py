@@ -10,6 +10,7 @@ from ari_agent.contract.agent_options import (
     ContactMemoryConfig,
     GuardrailConfig,
     HandbookConfig,
+    PiiCategory,
     PiiConfig,
     SessionTool,
 )
@@ -54,6 +55,11 @@ class CommonSettings(ContractModel):
     pre_session_tools: Many[SessionTool] | None = None
     post_session_tools: Many[SessionTool] | None = None
     dial_policy: DialPolicy | None = None
+
+    @property
+    def pii_categories(self) -> frozenset[PiiCategory] | None:
+        """The personal data that is removed from what was said; None where the agent names none."""
+        return frozenset(self.pii_config.categories) or None if self.pii_config else None
 
 
 class AgentIdentity(ContractModel):

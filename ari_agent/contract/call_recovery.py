@@ -38,7 +38,7 @@ class CallRecovery:
         return cls(
             WebhookPlan.of(agent),
             analysis_plan=AnalysisPlan.of(agent),
-            pii_categories=frozenset(agent.pii_config.categories) or None if agent.pii_config else None,
+            pii_categories=agent.pii_categories,
             retention_days=agent.data_storage_retention_days,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -19,13 +19,7 @@ from ari_agent.contract.parsing.model import (
     require_small,
     without_defaults,
 )
-
-_STRICTER: Final[tuple[str, ...]] = get_args(DataStorageSetting)
-
-
-def _keeps_no_more(wanted: DataStorageSetting, present: DataStorageSetting | None) -> bool:
-    """Whether `wanted` stores no more of a call than `present`, which means everything if it is None."""
-    return _STRICTER.index(wanted) >= _STRICTER.index(present or _STRICTER[0])
+from ari_agent.contract.storage_setting import is_stricter, require_no_looser
 
 
 class CallUpdate(ContractModel):
@@ -98,8 +92,7 @@ def changes_to_live_call(call: Call, fields: LiveFields, given_variables: String
     if "metadata" in fields.model_fields_set:
         changes["metadata"] = fields.metadata
     if (setting := fields.data_storage_setting) is not None:
-        if not _keeps_no_more(setting, call.data_storage_setting):
-            raise ValueError(_not_looser(setting, call.data_storage_setting))
+        require_no_looser(setting, call.data_storage_setting)
         changes |= _stored_as(setting, call.data_storage_setting)
         changes.pop("public_log_url", None)  # the log that is being written takes out by itself what it may not hold
         if setting != (call.data_storage_setting or "everything"):
@@ -120,9 +113,8 @@ def changes_to_ended_call(call: Call, update: CallUpdate) -> dict[str, Any]:
     changes = update.changes()
     if changes.get("data_storage_setting", ...) is None:
         del changes["data_storage_setting"]
-    if (setting := update.data_storage_setting) and not _keeps_no_more(setting, call.data_storage_setting):
-        raise ValueError(_not_looser(setting, call.data_storage_setting))
-    if setting:
+    if setting := update.data_storage_setting:
+        require_no_looser(setting, call.data_storage_setting)
         changes |= _stored_as(setting, call.data_storage_setting)
     if setting == "basic_attributes_only" and call.call_analysis:
         changes |= {"call_analysis": call.call_analysis.without_words().as_json(), "analysis_report": None}
@@ -143,13 +135,9 @@ def _stored_as(setting: DataStorageSetting, present: DataStorageSetting | None) 
 
 def becomes_stricter(call: Call, update: CallUpdate) -> bool:
     """Whether less of an ended call may be kept than before once this update is made."""
-    return update.data_storage_setting not in {None, call.data_storage_setting or _STRICTER[0]}
+    return is_stricter(update.data_storage_setting, call.data_storage_setting)
 
 
 def requires_scrubbing(call: Call, update: CallUpdate) -> bool:
     """Whether what is stored of an ended call is to be without personal data once this update is made."""
     return (update.data_storage_setting or call.data_storage_setting) == "everything_except_pii"
-
-
-def _not_looser(wanted: str, present: str | None) -> str:
-    return f"data_storage_setting: cannot go from {present or _STRICTER[0]} back to {wanted}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -25,6 +26,7 @@ from ari_agent.contract.parsing.model import (
     Timestamp,
     Variables,
 )
+from ari_agent.contract.storage_setting import require_no_looser
 from ari_agent.contract.transcript import Multimedia, ToolInvocation, ToolResult
 
 ChatText = Annotated[str, Field(min_length=1, max_length=16_384)]
@@ -68,6 +70,12 @@ class ChatToolResult(_ChatItem, ToolResult):
 
 ChatItem = Annotated[ChatMessage | ChatToolInvocation | ChatToolResult, Field(discriminator="role")]
 """An entry of message_with_tool_calls, whose `role` says which kind it is."""
+_WRITERS: Final[Mapping[str, str]] = {"agent": "Agent", "user": "User"}
+
+
+def as_text(items: Iterable[ChatItem]) -> str:
+    """Return what was written as text, with one line such as `Agent: Hello.` for each message."""
+    return "".join(f"{_WRITERS[each.role]}: {each.content}\n" for each in items if isinstance(each, ChatMessage))
 
 
 class ChatAnalysis(ContractModel):
@@ -77,6 +85,10 @@ class ChatAnalysis(ContractModel):
     user_sentiment: Sentiment | None = None
     chat_successful: Flag | None = None
     custom_analysis_data: JsonObject | None = None
+
+    def without_words(self) -> ChatAnalysis:
+        """Return the same without what repeats the conversation: its verdicts are left."""
+        return self.model_copy(update={"chat_summary": None, "custom_analysis_data": None})
 
 
 class ChatCost(ContractModel):
@@ -117,6 +129,7 @@ class Chat(ContractModel):
     chat_cost: ChatCost | None = None
 
     # This is no part of Retell's chat object.
+    scrubbed_message_with_tool_calls: Many[ChatItem] | None = None
     analysis_report: AnalysisReport | None = None
 
     @property
@@ -161,7 +174,10 @@ UPDATABLE_KEYS: Final = ("metadata", "data_storage_setting", "retell_llm_dynamic
 
 
 class ChatUpdate(ContractModel):
-    """Body of PATCH /update-chat; what is left out stays. override_dynamic_variables: variables to add or replace."""
+    """Body of PATCH /update-chat; what is left out stays. override_dynamic_variables: variables to add or replace.
+
+    data_storage_setting: must not store more than before.
+    """
 
     metadata: Metadata | None = None
     data_storage_setting: DataStorageSetting | None = None
@@ -169,11 +185,18 @@ class ChatUpdate(ContractModel):
     custom_attributes: CustomAttributes | None = None
 
     def apply(self, chat: Chat) -> Chat:
-        """Return a copy of the chat with these changes."""
+        """Return a copy of the chat with these changes.
+
+        Raises:
+            ValueError: data_storage_setting would store more than before.
+        """
         changes = {name: getattr(self, name) for name in self.model_fields_set}
         added = changes.pop("override_dynamic_variables", None)
         if added:
             changes["retell_llm_dynamic_variables"] = {**(chat.retell_llm_dynamic_variables or {}), **added}
+        if setting := changes.pop("data_storage_setting", None):
+            require_no_looser(setting, chat.data_storage_setting)
+            changes["data_storage_setting"] = setting
         return chat.model_copy(update=changes)
 
 

@@ -22,8 +22,10 @@ from ari_agent.contract.paging import CountedPage, PageRequest
 from ari_agent.contract.parsing.conditions import Conditions
 from ari_agent.contract.parsing.model import Many
 
-MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls"})
-"""The keys of a chat that list-chats v3 leaves out of its items."""
+MESSAGES: Final = frozenset({"transcript", "message_with_tool_calls", "scrubbed_message_with_tool_calls"})
+"""The keys of a chat that hold what was written in it, and that list-chats v3 leaves out of its items."""
+CONTENT: Final = MESSAGES | {"collected_dynamic_variables"}
+"""The keys of a chat that are its transcript, in the sense of what is stored and for how long."""
 
 
 class ChatStatusFilter(EnumFilter):

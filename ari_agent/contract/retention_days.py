@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class RetentionDays:
     """How long something of calls is kept, in days from when they began; 0: for ever, or as long as the call.
 
-    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter.
+    records: whole calls, and chats; an agent's data_storage_retention_days may be shorter. transcripts: of both.
     """
 
     records: int = 0

@@ -46,7 +46,6 @@ class WithoutEffect:
 
 UNRECOGNISED: Final = frozenset({"password", "pin", "date_of_birth", "customer_account_number"})
 """The categories of a pii_config that nothing finds."""
-_NO_SCRUBBED_CHATS: Final = "personal data is not removed from chats"
 _NO_SPEECH_CHANGES: Final = "what the agent says is not changed on its way to the caller"
 _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
 _NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
@@ -66,14 +65,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
         values=frozenset({"conversation-flow"}),
     ),
     WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
-    WithoutEffect(
-        "data_storage_setting",
-        "the texts of chats are stored until the chat is deleted",
-        kinds=_CHAT,
-        values=frozenset({"everything_except_pii", "basic_attributes_only"}),
-    ),
-    WithoutEffect("pii_config.mode", _NO_SCRUBBED_CHATS, kinds=_CHAT),
-    WithoutEffect("pii_config.categories", _NO_SCRUBBED_CHATS, kinds=_CHAT),
     WithoutEffect("pii_config.categories", "personal data of these categories is not recognised", values=UNRECOGNISED),
     WithoutEffect("opt_in_signed_url", "chats leave no recordings and logs", kinds=_CHAT),
     WithoutEffect("signed_url_expiration_ms", "ARI_AGENT_LINK_LIFETIME_S holds for the links of all agents"),

@@ -10,8 +10,12 @@ from typing import Final
 
 from ari_agent.pii.spoken_digits import ReadText
 
-_RUN: Final = re.compile(r"(?<![^\W_])\d(?:[ .,;\-\u2013\u2014]{0,3}\d)+(?![^\W_])")
-"""Digits with no more between them than a space, a hyphen or the comma of a pause."""
+_RUN: Final = re.compile(r"\d(?:[\s.,;_\-\u2014]{0,8}\d)+")
+"""Digits with no more between them than spaces, a line break, a hyphen or the comma of a pause."""
+_GROUPS: Final = re.compile(
+    r"(?<!\d)\d{4}(?P<between>\D{1,16})(?:\d{4}(?P=between)\d{4}(?P=between)\d{4}|\d{6}(?P=between)\d{5})(?!\d)"
+)
+"""Digits in the groups in which cards show them, with the same between all of them, whatever it is."""
 
 _LENGTHS: Final[Sequence[tuple[re.Pattern[str], tuple[int, ...]]]] = tuple(
     (re.compile(prefix), lengths)
@@ -33,8 +37,9 @@ _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 def find_cards(read: ReadText) -> Iterator[tuple[int, int]]:
     """Where in the text card numbers are. Two that touch are told apart as far as their lengths and checks allow."""
-    for run in _RUN.finditer(read.text):
-        yield from _in_run(read, run.start(), run.group())
+    for shape in (_RUN, _GROUPS):
+        for run in shape.finditer(read.text):
+            yield from _in_run(read, run.start(), run.group())
 
 
 @dataclass(frozen=True, slots=True)

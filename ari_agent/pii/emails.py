@@ -8,7 +8,9 @@ from typing import Final
 
 from ari_agent.pii.spoken_digits import ReadText
 
-_WRITTEN: Final = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)")
+_WRITTEN: Final = re.compile(
+    r"(?<![\w.+%-])(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)"
+)
 _TOKEN: Final = re.compile(r"[^\W_]+|\n|[^\s]")
 _AT: Final = frozenset({"@", "at", "arroba", "klammeraffe"})
 _DOT: Final = frozenset({".", "dot", "punkt", "punto"})

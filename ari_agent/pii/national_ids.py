@@ -75,7 +75,7 @@ class _ByFormat:
 _SOCIAL: Final = r"social|ssn|tax id|itin"
 
 KINDS: Final[Sequence[_Kind]] = (
-    _kind(ssn, r"\d{3}[ \-]\d{2}[ \-]\d{4}"),
+    _kind(ssn, r"\d{3}[ .\-]\d{2}[ .\-]\d{4}"),
     _kind(ssn, _digits(9), context=_SOCIAL),
     _kind(vnr, _digits(4, 6), context=r"sozialversicherung|svnr|sv.nummer"),
     _kind(nn, _digits(2, 2, 2, 3, 2)),
@@ -120,18 +120,24 @@ _SEPARATORS: Final = re.compile(r"[ .\-/]")
 def find_national_ids(read: ReadText, context: Callable[[int], str]) -> Iterator[tuple[PiiCategory, int, int]]:
     """Yield the numbers of people and accounts in a text: category, first character and the one behind the last.
 
-    context: returns, in lower case, what was said up to a place of the text and shortly before.
+    context: returns, in lower case, what was said up to a place of the text and shortly before; asked for each number.
     """
     upper = read.text.upper()
     if len(upper) != len(read.text):  # a few letters have no single capital
         upper = read.text
     examined: Counter[_Kind] = Counter()
+    named: dict[tuple[_Kind, str], bool] = {}  # whether its word is there: a long text is not searched for each number
     for begin, end in _pieces(upper):
         for kind in KINDS:
             for found in kind.shape.finditer(upper, begin, end):
                 examined[kind] += 1
                 length = _valid_length(kind, found.group()) if examined[kind] <= MAX_EXAMINED else len(found.group())
-                if length and (kind.context is None or kind.context.search(context(found.start()))):
+                if length and kind.context:
+                    where = kind, context(found.start())
+                    if where not in named:
+                        named[where] = kind.context.search(where[1]) is not None
+                    length *= named[where]
+                if length:
                     yield kind.category, found.start(), found.start() + length
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from ari_agent.contract.chat import ChatItem, ChatMessage
 from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.parsing.model import ContractModel
 from ari_agent.contract.transcript import (
     Dtmf,
     Injected,
@@ -23,8 +25,12 @@ from ari_agent.contract.transcript import (
 )
 from ari_agent.pii.personal_data import PersonalData, Recognizer, Said
 
+MOST_DIGITS: Final = 500_000
 _FEWEST_KEYS: Final = 6
 _KEYS_END: Final = "*#"
+_TOLD: Final = ("name", "arguments", "content")
+"""The keys of a tool call, and of its result, that hold text, which may be JSON. Its id ties the two together."""
+ToolItem = TypeVar("ToolItem", bound=ContractModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,27 @@ class ScrubbedSpeech:
 
 
 class Scrubber:
-    """Replaces the personal data that a recognizer finds by the name of its category, such as `[credit_card]`."""
+    """Replaces the personal data that a recognizer finds by the name of its category, such as `[credit_card]`.
 
-    def __init__(self, recognizer: Recognizer) -> None:
+    It is for one call or chat. most_digits: that are looked through in all of it.
+
+    Its methods raise ValueError beyond that: each digit takes some 0.2 ms, and nobody is to keep a processor busy who
+    writes nothing but digits.
+    """
+
+    def __init__(self, recognizer: Recognizer, *, most_digits: int = MOST_DIGITS) -> None:
         self._recognizer = recognizer
+        self._digits_left = most_digits
+
+    def _find(self, said: Sequence[Said]) -> Sequence[Sequence[PersonalData]]:
+        self._digits_left -= sum(sum(map(str.isdigit, each.text)) for each in said)
+        if self._digits_left < 0:
+            raise ValueError("there are too many digits to look for personal data among them")
+        return self._recognizer.find(said)
 
     def speech(self, utterances: Sequence[Utterance]) -> ScrubbedSpeech:
         """Scrub what several people said to one another."""
-        found = self._recognizer.find([Said(each.content, each.role) for each in utterances])
+        found = self._find([Said(each.content, each.role) for each in utterances])
         heard: list[TimeSpan] = []
         is_known = True
         scrubbed = []
@@ -75,19 +94,36 @@ class Scrubber:
             match item:
                 case Utterance():
                     scrubbed.append(next(spoken))
-                case ToolCallInvocation():
-                    scrubbed.append(item.model_copy(update={"arguments": self.json_text(item.arguments)}))
-                case ToolCallResult():
-                    scrubbed.append(item.model_copy(update={"content": self.json_text(item.content)}))
-                case Injected() | Sms():
+                case ToolCallInvocation() | ToolCallResult():
+                    scrubbed.append(self._tool(item))
+                case Injected():
                     scrubbed.append(item.model_copy(update={"content": self.text(item.content)}))
+                case Sms():
+                    scrubbed.append(item.model_copy(update={"content": self.text(item.content), "multimedia": None}))
                 case _:
                     scrubbed.append(item)
         return scrubbed
 
+    def messages(self, items: Sequence[ChatItem]) -> Sequence[ChatItem]:
+        """Scrub the messages of a chat, with its tools. Pictures go, which nobody looks into (Retell does the same)."""
+        said = [Said(item.content, item.role) for item in items if isinstance(item, ChatMessage)]
+        found = iter(self._find(said))
+        return [
+            item.model_copy(update={"content": replaced(item.content, next(found)), "multimedia": None})
+            if isinstance(item, ChatMessage)
+            else self._tool(item)
+            for item in items
+        ]
+
+    def _tool(self, item: ToolItem) -> ToolItem:
+        """Scrub what a tool was asked, or has answered."""
+        told = {key: self.json_text(value) for key in _TOLD if (value := getattr(item, key, None)) is not None}
+        metadata = getattr(item, "metadata", None)
+        return item.model_copy(update={**told, **({"metadata": self.json_value(metadata)} if metadata else {})})
+
     def text(self, text: str, *, context: str = "") -> str:
         """Scrub one text. context: what says what it is, such as the name of a field."""
-        return replaced(text, self._recognizer.find([Said(context, "context"), Said(text)])[1])
+        return replaced(text, self._find([Said(context, "context"), Said(text)])[1])
 
     def json_text(self, text: str) -> str:
         """Scrub JSON inside its strings and numbers, so that it stays JSON; anything else as a text."""
@@ -106,7 +142,7 @@ class Scrubber:
             case bool() | None:
                 return value
             case int() | float():
-                written = str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+                written = _written(value) or ""
                 scrubbed = self.text(written, context=context)
                 return value if scrubbed == written else scrubbed
             case Mapping():
@@ -115,8 +151,17 @@ class Scrubber:
                     for key, each in value.items()
                 }
             case list() | tuple():
-                return [self.json_value(each, context=context) for each in value]
+                return self._json_list(value, context)
         return value
+
+    def _json_list(self, values: Sequence[Any], context: str) -> Sequence[Any]:
+        """Scrub the values of a list, over which a number may be spread: `["4111", "1111", "1111", "1111"]`."""
+        texts = [_written(each) for each in values]
+        found = self._find([Said(context, "context"), *(Said(text or "") for text in texts)])[1:]
+        return [
+            self.json_value(each, context=context) if text is None else replaced(text, data) if data else each
+            for each, text, data in zip(values, texts, found, strict=True)
+        ]
 
     def _keys(self, items: Sequence[TranscriptItem]) -> Iterator[TranscriptItem]:
         """The same items, of the keys that make up a number only the first, which holds the category."""
@@ -137,7 +182,7 @@ class Scrubber:
                 context = next(
                     (each.content for each in reversed(items[: places[0]]) if isinstance(each, Utterance)), ""
                 )
-                for data in self._recognizer.find([Said(context, "context"), Said(" ".join(digits))])[1]:
+                for data in self._find([Said(context, "context"), Said(" ".join(digits))])[1]:
                     first, *others = places[data.start // 2 : (data.end + 1) // 2]
                     named[first] = f"[{data.category}]"
                     dropped.update(others)
@@ -156,6 +201,15 @@ def replaced(text: str, found: Sequence[PersonalData]) -> str:
         pieces += [text[behind : data.start], f"[{data.category}]"]
         behind = data.end
     return "".join([*pieces, text[behind:]])
+
+
+def _written(value: Any) -> str | None:
+    """Return a value of JSON as a text, in which a whole number has no decimals; None for what holds others."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
 
 
 def _words_of(key: str) -> str:

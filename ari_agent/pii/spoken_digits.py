@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from ari_agent.pii.plain_text import plain_text
+
 _UNITS: Final[Mapping[str, str]] = {
     word: str(digit)
     for several in (
@@ -88,6 +90,11 @@ class ReadText:
         self._starts: list[int] = []
         self._said: list[tuple[Source | None, bool]] = []  # and whether its characters stand for themselves
         self._length = 0
+        self._written: dict[int, Sequence[int]] = {}
+
+    def written(self, place: int, places: Sequence[int]) -> None:
+        """Take note where in an utterance the characters were written that its sources count. See PlainText."""
+        self._written[place] = places
 
     def add(self, text: str, source: Source | None, *, one_by_one: bool) -> None:
         """Append a piece of text, and where it was said; None: nowhere.
@@ -120,7 +127,13 @@ class ReadText:
                 stop = min(source.end, source.start + end - self._starts[at]) if one_by_one else source.end
                 first = found.get(source.place)
                 found[source.place] = Source(source.place, first.start if first else begin, stop)
-        yield from found.values()
+        yield from (self._as_written(source) for source in found.values())
+
+    def _as_written(self, source: Source) -> Source:
+        places = self._written.get(source.place)
+        if places is None:
+            return source
+        return Source(source.place, places[source.start], places[source.end - 1] + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,11 @@ def read_digits(utterances: Sequence[tuple[int, str]]) -> ReadText:
     read = ReadText()
     before: _Number | None = None  # a number that may go on
     gap: list[tuple[str, Source | None]] = []  # what was said behind it
-    for place, text in utterances:
+    for place, written in utterances:
+        plain = plain_text(written)
+        text = plain.text
+        if plain.places is not None:
+            read.written(place, plain.places)
         if gap or before:
             gap.append(("\n", None))
         behind = 0

@@ -93,6 +93,7 @@ class Calls:
             self.put(connection, call, recovery)  # somebody else has just made it
             return
         _index(connection, call.call_id, known, listed_ms)
+        self._outbox.tell_no_more(connection, call.call_id, known)
 
     async def get(self, call_id: str) -> Call | None:
         """Return the call object, or None. Raises: UnreadableRecord."""
@@ -198,6 +199,7 @@ class Calls:
         values |= columns(known)
         connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
         _index(connection, call_id, known, row.listed_ms)
+        self._outbox.tell_no_more(connection, call_id, known)
         return call
 
     async def delete(self, call_id: str) -> bool:

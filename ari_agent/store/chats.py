@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_, update
 
 from ari_agent.contract.chat import Chat, ChatStatus
 from ari_agent.contract.chat_agent import AnyAgent, agent_of
-from ari_agent.contract.chat_list import ChatFilters
+from ari_agent.contract.chat_list import CONTENT, ChatFilters
+from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.errors import UnknownAsset
 from ari_agent.store.call_filter import FilterOp
@@ -24,6 +25,9 @@ from ari_agent.store.tables import chats
 
 SILENCE_MS: Final = 3_600_000
 """How long a chat lasts without a message, unless its agent says otherwise."""
+_FORGOTTEN: Final = 0
+"""`silent_until_ms` of a chat that is over and whose transcript was removed. Of other chats that are over it says
+nothing."""
 _FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
 
 
@@ -93,6 +97,8 @@ class Chats:
             due_ms = case((ongoing, statement.excluded.analysis_due_ms), else_=chats.c.analysis_due_ms)
             values["analysis_due_ms"] = due_ms
         connection.execute(statement.on_conflict_do_update(index_elements=[chats.c.chat_id], set_=values))
+        if not keeps_everything(chat.data_storage_setting):
+            self._outbox.tell_no_more(connection, chat.chat_id, chat.as_json())
 
     def locked(self, connection: Connection, chat_id: str, *conditions: ColumnElement[bool]) -> StoredChat | None:
         """Return a chat that nobody changes until the transaction ends; None if there is none, or a condition fails.
@@ -102,21 +108,28 @@ class Chats:
         """
         chosen = select(chats).where(chats.c.chat_id == chat_id, *conditions).with_for_update()
         row = connection.execute(chosen).one_or_none()
-        if row is None:
-            return None
-        agent = parsed(agent_of, row.agent, f"the agent of chat {chat_id}") if row.agent else None
-        return StoredChat(_chat(row), agent)
+        return _stored(row) if row else None
 
-    async def change(self, chat_id: str, change: Callable[[Chat], Chat]) -> Chat | None:
-        """Change a chat that no process leads; returns it, or None if there is none. Raises: UnreadableRecord."""
+    async def stored(self, chat_id: str) -> StoredChat | None:
+        """Return a chat with its agent, or None. Raises: UnreadableRecord."""
+        rows = await self._database.rows(select(chats).where(chats.c.chat_id == chat_id))
+        return _stored(rows[0]) if rows else None
 
-        def write(connection: Connection) -> Chat | None:
-            stored = self.locked(connection, chat_id)
-            if stored is None:
-                return None
-            changed = change(stored.chat)
-            self.put(connection, changed)
-            return changed
+    async def replace(self, present: Chat, wanted: Chat) -> bool:
+        """Store a chat that no process leads as wanted; False, and nothing is stored, where it is not as `present`.
+
+        Of its webhooks, those that wait or were given up tell no more than that, see `Outbox.tell_no_more`.
+
+        Raises:
+            UnreadableRecord: as it says.
+        """
+
+        def write(connection: Connection) -> bool:
+            now = self.locked(connection, present.chat_id)
+            if now is None or now.chat != present:
+                return False
+            self.put(connection, wanted)
+            return True
 
         return await self._database.write(write)
 
@@ -232,6 +245,26 @@ class Chats:
         rows = await self._database.rows(select(chats.c.chat_id).where(old, is_over).limit(limit))
         return [row.chat_id for row in rows]
 
+    async def remembered(self, *, began_before_ms: int, limit: int) -> Sequence[str]:
+        """Return some chats that are over, began before that time, and whose transcript was not forgotten yet."""
+        is_over = chats.c.chat_status.in_((ChatStatus.ENDED.value, ChatStatus.ERROR.value))
+        found = select(chats.c.chat_id).where(
+            is_over, chats.c.silent_until_ms > _FORGOTTEN, chats.c.start_timestamp < began_before_ms
+        )
+        return [row.chat_id for row in await self._database.rows(found.limit(limit))]
+
+    async def forget_transcript(self, chat_id: str) -> None:
+        """Remove what was written in a chat that is over, and what was told about it. Raises: UnreadableRecord."""
+
+        def write(connection: Connection) -> None:
+            if stored := self.locked(connection, chat_id):
+                self.put(connection, stored.chat.model_copy(update=dict.fromkeys(CONTENT)))
+                self._outbox.forget(connection, chat_id)
+                of_chat = chats.c.chat_id == chat_id
+                connection.execute(update(chats).where(of_chat).values(silent_until_ms=_FORGOTTEN))
+
+        await self._database.write(write)
+
     async def delete(self, chat_id: str) -> bool:
         """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""
 
@@ -262,6 +295,11 @@ def _position(pagination_key: str) -> tuple[int, str]:
     if colon and start_ms.isascii() and start_ms.isdigit() and len(start_ms) < 19:
         return int(start_ms), chat_id
     raise UnknownAsset("page", pagination_key)
+
+
+def _stored(row: Row[Any]) -> StoredChat:
+    agent = parsed(agent_of, row.agent, f"the agent of chat {row.chat_id}") if row.agent else None
+    return StoredChat(_chat(row), agent)
 
 
 def _chat(row: Row[Any]) -> Chat:

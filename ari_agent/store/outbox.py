@@ -18,16 +18,18 @@ One controller works on an outbox at a time: what it is sending just now is know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, literal_column, or_, select, update
 
 from ari_agent.contract.chat import ChatStatus
 from ari_agent.contract.disconnection import CallStatus
+from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.tables import calls, chats, outbox
+from ari_agent.store.told_content import no_more_than
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -101,6 +103,21 @@ class Outbox:
                 for event in events
             ],
         )
+
+    def tell_no_more(self, connection: Connection, call_id: str, known: Mapping[str, Any]) -> None:
+        """Make the events that wait, and those that were given up, tell no more of a call or chat than its record.
+
+        To be done in the transaction that stores the record, before its new events are added. known: the record as
+        JSON; one of which everything may be kept changes nothing.
+        """
+        if keeps_everything(known.get("data_storage_setting")):
+            return
+        kept = select(outbox.c.outbox_id, outbox.c.body).where(
+            outbox.c.call_id == call_id, outbox.c.state.in_((PENDING, DEAD))
+        )
+        for row in connection.execute(kept).all():
+            if (body := no_more_than(bytes(row.body), known)) is not None:
+                connection.execute(update(outbox).where(outbox.c.outbox_id == row.outbox_id).values(body=body))
 
     def announce(self) -> None:
         """Tell the delivery, if one listens, that something new is due."""

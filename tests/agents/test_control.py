@@ -125,6 +125,12 @@ def test_a_malformed_transcript_says_what_was_wrong(body: object, named: str) ->
     assert named in refused.message
 
 
+@pytest.mark.parametrize("said", ["User: my secret", ["my secret"], [{"role": "my secret", "content": ["my secret"]}]])
+def test_a_malformed_transcript_is_refused_without_what_was_said(said: object) -> None:
+    refused = read_update(b"", {"event": "update", "update": {"transcript": said}})
+    assert isinstance(refused, Refused) and "secret" not in refused.message
+
+
 @given(JSON)
 def test_any_body_is_a_transcript_or_refused_in_one_line(body: object) -> None:
     for message in ({"event": "update", "update": body}, {"event_type": "update", "transcript": body}):

@@ -14,6 +14,7 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import Analyses, ChatDependencies
 from ari_agent.chats.notices import Notices
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.fakes.llm_server import until
@@ -47,6 +48,7 @@ async def chat_service(
     notices: Notices | None = None,
     account_webhook_url: str | None = None,
     analyses: Analyses | None = None,
+    find_more: FindMore | None = None,
 ) -> AsyncIterator[ChatService]:
     """A service that writes with these."""
     ids = itertools.count(next(_services_made) * 1000)
@@ -63,6 +65,7 @@ async def chat_service(
                 silence_ms=silence_ms,
                 retry_after_s=0.01,
                 analyses=analyses,
+                find_more=find_more,
             ),
             ChatRouter(
                 store=store,

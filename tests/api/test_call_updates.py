@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
@@ -10,15 +13,20 @@ from ari_agent.contract.call import Call, CallAnalysis
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatAnalysis
+from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import CallNotOngoing
 from ari_agent.store.store import Store
 from tests.api.conftest import Api, Board, Json, OneCall, StartApi, refused
 from tests.api.test_calls import a_call
+from tests.fakes.llm_server import until
+from tests.fakes.slow_finder import SlowFinder
+from tests.store.samples import an_event
 from tests.store.test_chats import a_chat
 
 pytestmark = pytest.mark.slow
 
 OVER = a_call(1)
+CARD: Final = "4111 1111 1111 1111"
 PATH = f"/v2/update-call/{OVER.call_id}"
 
 
@@ -74,6 +82,43 @@ async def test_a_call_that_is_to_be_without_personal_data_is_scrubbed(api: Api, 
     assert "recording_url" not in changed
     again = await patch(api, PATH, {"metadata": {"note": "5105105105105100"}})
     assert again["metadata"] == {"note": "[credit_card]"}
+
+
+@pytest.mark.parametrize("setting", ["everything_except_pii", "basic_attributes_only"])
+async def test_of_a_call_that_is_made_stricter_webhooks_that_nobody_took_tell_no_more_than_its_record(
+    api: Api, store: Store, setting: str
+) -> None:
+    content = {"transcript": f"User: {CARD}\n", "call_analysis": CallAnalysis(call_summary=f"Paid by {CARD}.")}
+    call = a_call(1, **content)
+    names = (WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
+    await store.calls.save(
+        call,
+        [replace(an_event(OVER.call_id, name), body=json.dumps({"call": call.as_json()}).encode()) for name in names],
+        CallRecovery(pii_categories=frozenset({"credit_card"})),
+    )
+    (first,) = await store.outbox.due(2**50, 10)
+    await store.outbox.failed(first.outbox_id, "answered 500", None)
+    changed = await patch(api, PATH, {"data_storage_setting": setting})
+    summary = {"everything_except_pii": "Paid by [credit_card]."}.get(setting)
+    assert changed["call_analysis"].get("call_summary") == summary
+    (dead,), (pending,) = await store.outbox.dead_letters(), await store.outbox.due(2**50, 10)
+    for body in (dead.event.body, pending.event.body):
+        assert CARD not in body.decode()
+        assert json.loads(body)["call"]["call_analysis"].get("call_summary") == summary
+
+
+async def test_an_analysis_that_comes_while_personal_data_is_looked_for_is_scrubbed_as_well(
+    store: Store, start_api: StartApi
+) -> None:
+    slowly = SlowFinder()
+    api = await start_api(find_more=slowly)
+    said = {"transcript": "User: Hi.\n", "transcript_object": [{"role": "user", "content": "Hi."}]}
+    await store.calls.save(a_call(1, **said))
+    changing = asyncio.create_task(patch(api, PATH, {"data_storage_setting": "everything_except_pii"}))
+    await until(lambda: bool(slowly.looked))
+    await store.calls.update_fields(OVER.call_id, {"call_analysis": {"call_summary": CARD}})
+    slowly.goes_on.set()
+    assert (await changing)["call_analysis"] == {"call_summary": "[credit_card]"}
 
 
 async def test_the_storage_setting_goes_towards_stricter_alone(api: Api, store: Store) -> None:

@@ -10,11 +10,11 @@ from tests.calls.test_call_retention import Place
 
 
 async def main(folder: Path, now_ms: int) -> None:
-    """Say after each call how many are left."""
+    """Say after each call or chat how many are left."""
     place = await Place.opened(folder)
     sweeping = asyncio.create_task(place.retention(now_ms, records=30, pause_s=0.02).sweep())
     while not sweeping.done():
-        print(await place.store.calls.count(), flush=True)
+        print(await place.store.calls.count() + await place.store.chats.count(), flush=True)
         await asyncio.sleep(0.01)
 
 

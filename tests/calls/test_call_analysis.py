@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from ari_agent.conversation_analyses import AnalysisSettings, ConversationAnalys
 from ari_agent.errors import UnknownCall
 from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, store
+from tests.fakes.llm_server import until
 from tests.fakes.model_server import TRUTH, ModelServer, Says, model_server
 from tests.store.samples import a_call, an_agent
 
@@ -183,6 +185,18 @@ async def test_what_may_not_be_stored_any_more_is_not(desk: Desk) -> None:
     record = await desk.record()
     assert record["call_analysis"] == KNOWN and "analysis_report" not in record
     assert [body["event"] for body in await desk.told()] == ["call_ended", "call_analyzed"]
+
+
+async def test_what_a_model_has_read_of_a_call_that_was_made_stricter_meanwhile_is_not_stored(desk: Desk) -> None:
+    async def stricter() -> None:
+        await until(lambda: bool(desk.models.asked))
+        await desk.store.calls.update_fields("call_1", {"data_storage_setting": "everything_except_pii"})
+
+    await desk.over()
+    desk.models.always = Says(TRUTH, delay_s=0.5)
+    await asyncio.gather(desk.analyses.conclude("call_1", SOON_MS), stricter())
+    record = await desk.record()
+    assert record["call_analysis"] == KNOWN and "analysis_report" not in record
 
 
 async def test_a_call_that_waits_and_finds_no_model_set_up_any_more_is_told_so(desk: Desk) -> None:

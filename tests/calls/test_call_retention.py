@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -25,7 +26,7 @@ from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.chats import GoesOn
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
-from ari_agent.store.tables import calls, metadata, outbox
+from ari_agent.store.tables import calls, chats, metadata, outbox
 from tests.calls.test_record import agent
 from tests.fakes.preloaded import run_and_read
 from tests.store.samples import START_MS, a_call, an_event
@@ -72,11 +73,28 @@ class Place:
         await self.store.calls.save(
             call, [an_event(call_id, name) for name in names], CallRecovery(retention_days=days)
         )
-        for state, name in zip(("delivered", "dead"), names, strict=True):
-            this = (outbox.c.call_id == call_id) & (outbox.c.event == name.value)
-            await self.database.run(update(outbox).where(this).values(state=state, settled_ms=START_MS))
+        await self.settle(call_id, *names)
         for file in FILES:
             self.add_file(call_id, file)
+
+    async def put_chat(
+        self, chat_id: str, *, status: str = "ended", days: int | None = None, start_ms: int = START_MS, **said: object
+    ) -> None:
+        """Store a chat in the same way; one that is over waits for its analysis."""
+        values = {"agent_id": "agent_1", "version": 0, "chat_type": "api_chat", "start_timestamp": start_ms, **said}
+        chat = Chat.model_validate({"chat_id": chat_id, "chat_status": status, **values})
+        names = (WebhookEventName.CHAT_STARTED, WebhookEventName.CHAT_ENDED)
+        goes_on = GoesOn(
+            agent(data_storage_retention_days=days), analysis_due_ms=START_MS if status == "ended" else None
+        )
+        await self.store.chats.save(chat, [an_event(chat_id, name) for name in names], goes_on=goes_on)
+        await self.settle(chat_id, *names)
+
+    async def settle(self, call_id: str, delivered: WebhookEventName, dead: WebhookEventName) -> None:
+        """Note that the one webhook was delivered and the other given up."""
+        for state, name in (("delivered", delivered), ("dead", dead)):
+            this = (outbox.c.call_id == call_id) & (outbox.c.event == name.value)
+            await self.database.run(update(outbox).where(this).values(state=state, settled_ms=START_MS))
 
     def add_file(self, call_id: str, file: str, *, written_ms: int = START_MS) -> None:
         path = self.folder / "files" / call_id / file
@@ -103,6 +121,11 @@ class Place:
             return {name: rows for name, rows in counted.items() if rows}
 
         return await self.database.read(count)
+
+    async def chats_with(self, text: str) -> list[str]:
+        """The ids of the chats in whose records this text is."""
+        rows = await self.database.rows(select(chats.c.chat_id, chats.c.document).order_by(chats.c.chat_id))
+        return [row.chat_id for row in rows if text in row.document]
 
     async def call_ids(self) -> list[str]:
         rows = await self.database.rows(select(calls.c.call_id).order_by(calls.c.call_id))
@@ -292,31 +315,61 @@ async def test_a_record_that_cannot_be_read_does_not_keep_the_others(place: Plac
 
 
 async def test_chats_are_deleted_as_calls_are(place: Place) -> None:
-    common = {"agent_id": "agent_1", "version": 0, "chat_type": "api_chat", "start_timestamp": START_MS}
-    for chat_id, status in (("by_agent", "ended"), ("by_us", "ended"), ("live", "ongoing")):
-        chat = Chat.model_validate({"chat_id": chat_id, "chat_status": status, **common})
-        days = None if chat_id == "by_us" else 7
-        await place.store.chats.save(chat, goes_on=GoesOn(agent(data_storage_retention_days=days)))
+    await place.put_chat("by_agent", days=7)
+    await place.put_chat("by_us")
+    await place.put_chat("live", status="ongoing", days=7)
+    assert len(await place.store.analyses.waiting_chats(9)) == 2
     await place.retention(after(7.1)).sweep()
     assert sorted([chat.chat_id for chat in (await place.store.chats.list()).chats]) == ["by_us", "live"]
     await place.retention(after(31), records=30).sweep()
     assert [chat.chat_id for chat in (await place.store.chats.list()).chats] == ["live"]
+    assert await place.store.analyses.waiting_chats(9) == []
+    assert await place.rows() == {"chats": 1, "outbox": 2}
+    await place.store.chats.delete("live")
+    assert await place.rows() == {}
 
 
-async def test_a_sweep_that_is_killed_half_way_is_finished_by_the_next(tmp_path: Path) -> None:
+async def test_what_was_written_in_chats_goes_before_them(place: Place) -> None:
+    said: dict[str, Any] = {
+        "transcript": "User: My secret.\n",
+        "message_with_tool_calls": [{"role": "user", "content": "My secret."}],
+    }
+    for chat_id, status in (("old", "ended"), ("failed", "error"), ("live", "ongoing"), ("broken", "ended")):
+        await place.put_chat(chat_id, status=status, **said)
+    await place.put_chat("new", start_ms=after(5), **said)
+    await place.database.run(update(chats).where(chats.c.chat_id == "broken").values(document="{"))
+    await place.retention(after(9), transcripts=10).sweep()
+    assert await place.chats_with("secret") == ["failed", "live", "new", "old"]
+    await place.retention(after(11), transcripts=10).sweep()
+    assert await place.chats_with("secret") == ["live", "new"]
+    assert await place.chats_with("agent_1") == ["failed", "live", "new", "old"]
+    assert (await place.rows())["outbox"] == 2 * 3
+    assert await place.store.chats.remembered(began_before_ms=after(1), limit=9) == ["broken"]
+    await place.retention(after(11), transcripts=10).sweep()  # finds nothing more to do
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("call", {"calls": 1, "call_attributes": 1, "call_tool_calls": 1, "outbox": 2}),
+        ("chat", {"chats": 1, "outbox": 2}),
+    ],
+)
+async def test_a_sweep_that_is_killed_half_way_is_finished_by_the_next(
+    tmp_path: Path, kind: str, left: Mapping[str, int]
+) -> None:
     place = await Place.opened(tmp_path)
+    put = place.put if kind == "call" else place.put_chat
     for number in range(40):
-        await place.put(f"call_{number:02}")
-    await place.put("call_new", start_ms=after(30))
+        await put(f"{kind}_{number:02}")
+    await put(f"{kind}_new", start_ms=after(30))
     process, printed = await run_and_read("tests.calls.sweeping_process", str(tmp_path), str(after(31)))
     while int(await printed.readline()) > 25:
         pass
     process.kill()
     await process.wait()
-    left = await place.call_ids()
-    assert 1 < len(left) < 40
+    assert 1 < (await place.rows())[f"{kind}s"] < 40
     await place.retention(after(31), records=30).sweep()
-    assert await place.call_ids() == ["call_new"]
-    assert place.files() == [f"call_new/{file}" for file in sorted(FILES)]
-    assert (await place.rows()) == {"calls": 1, "call_attributes": 1, "call_tool_calls": 1, "outbox": 2}
+    assert await place.rows() == left
+    assert place.files() == [f"call_new/{file}" for file in sorted(FILES) if kind == "call"]
     await place.close()

@@ -261,3 +261,17 @@ async def test_what_cannot_be_scrubbed_is_not_stored(store: Store, setting: str,
     assert one.call.transcript == left
     assert one.call.scrubbed_transcript_with_tool_calls is None
     assert "Personal data could not be looked for" in str(one.call.faults)
+
+
+async def test_a_webhook_that_nobody_took_tells_no_more_than_the_record_of_a_call_that_is_over(store: Store) -> None:
+    one = a_record(agent(data_storage_setting="everything_except_pii", webhook_url=STORED))
+    one.call = one.call.model_copy(update={"metadata": {"card": "4111 1111 1111 1111", "tenant": "t7"}})
+    one.answered(1_000)
+    writer = RecordWriter(store, account_webhook_url=None)
+    await writer.save(one)
+    (started,) = await store.outbox.due(LATER_MS, 10)
+    assert "4111 1111" in started.event.body.decode()
+    await store.outbox.failed(started.outbox_id, "answered 500", None)
+    await writer.end(one, DisconnectionReason.USER_HANGUP, 2_000)
+    (dead,) = await store.outbox.dead_letters()
+    assert json.loads(dead.event.body)["call"]["metadata"] == {"card": "[credit_card]", "tenant": "t7"}

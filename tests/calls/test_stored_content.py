@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ari_agent.calls.record import CallRecord
-from ari_agent.calls.stored_content import STRUCTURED, no_content, stored_content
+from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.contract.sip_timeline import Hangup
+from ari_agent.contract.storage_setting import STRUCTURED
 from ari_agent.contract.transcript import TranscriptUpdate
 from tests.calls.test_record import agent, record
 
@@ -95,6 +97,30 @@ def test_variables_and_metadata_hold_no_personal_data_either() -> None:
     one.ended(DisconnectionReason.USER_HANGUP, 4_000)
     assert all(getattr(one.call, key) == {"note": "[credit_card]", "tenant": "t7"} for key in STRUCTURED)
     assert (one.call.from_number, one.call.to_number) == ("+15550001", "+15550002")
+
+
+@pytest.mark.parametrize(("setting", "left"), [("everything", CARD), ("everything_except_pii", "[credit_card]")])
+def test_what_went_wrong_repeats_no_personal_data(setting: str, left: str) -> None:
+    one = record(agent(webhook_events=EVENTS, data_storage_setting=setting))
+    one.answered(1_000)
+    one.fault(f"The agent asks for {CARD}")
+    one.ended(DisconnectionReason.ERROR_LLM_WEBSOCKET_LOST_CONNECTION, 4_000, why=f"close code 1011 ({CARD})")
+    assert one.call.faults == (f"The agent asks for {left}.", f"close code 1011 ({left}).")
+    assert one.call.hangup and one.call.hangup.reason == f"close code 1011 ({left})"
+    assert (CARD in told(one)) is (left == CARD)
+
+
+def test_who_hung_up_is_told_without_personal_data() -> None:
+    one = record(agent(data_storage_setting="everything_except_pii"))
+    one.signalled((), Hangup(who="agent", timestamp=3_000, reason=CARD))
+    one.ended(DisconnectionReason.AGENT_HANGUP, 4_000)
+    assert one.call.hangup == Hangup(who="agent", timestamp=3_000, reason="[credit_card]")
+
+
+def test_what_cannot_be_scrubbed_is_left_out_whole() -> None:
+    call = over(data_storage_setting="everything_except_pii").call.model_copy(update={"metadata": {"card": CARD}})
+    changes = no_content(call).changes
+    assert {"transcript", "transcript_object", "metadata"} <= changes.keys() and set(changes.values()) == {None}
 
 
 def test_of_basic_attributes_no_content_is_left() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ari_agent.errors import UnknownAsset
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, a_chat_agent, an_agent
-from tests.fakes.llm_server import LlmServer
+from tests.fakes.llm_server import LlmServer, until
 from tests.fakes.model_server import ModelServer, Says, model_server
 
 HOOK = "http://127.0.0.1:9/hook"
@@ -131,6 +132,23 @@ async def test_what_may_not_be_stored_any_more_is_not(desk: Desk) -> None:
     async with chat_service(desk.store, Pens(), now_ms=NOW_MS) as chats:
         await chats.update(chat_id, ChatUpdate.model_validate({"data_storage_setting": "basic_attributes_only"}))
     await desk.together.chats.conclude(chat_id, SOON_MS)
+    record = await desk.record(chat_id)
+    assert record["chat_analysis"] == KNOWN and "analysis_report" not in record
+
+
+async def test_what_a_model_has_read_of_a_chat_that_was_made_stricter_meanwhile_is_not_stored(desk: Desk) -> None:
+    chat_id = await desk.over(await desk.an_agent())
+
+    async with chat_service(desk.store, Pens(), now_ms=NOW_MS) as chats:
+        noted = await chats.update(chat_id, ChatUpdate.model_validate({"metadata": {"a": 1}}))
+        assert noted.chat_analysis is None  # it still waits
+
+        async def stricter() -> None:
+            await until(lambda: bool(desk.models.asked))
+            await chats.update(chat_id, ChatUpdate.model_validate({"data_storage_setting": "everything_except_pii"}))
+
+        desk.models.always = Says(FOUND, delay_s=0.5)
+        await asyncio.gather(desk.together.chats.conclude(chat_id, SOON_MS), stricter())
     record = await desk.record(chat_id)
     assert record["chat_analysis"] == KNOWN and "analysis_report" not in record
 

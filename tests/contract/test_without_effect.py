@@ -232,7 +232,15 @@ def test_of_a_chat_agent_other_settings_have_no_effect() -> None:
     request = ChatAgentCreate.model_validate({"response_engine": TEXT, **given})
     agent = request.agent(agent_id="agent_1", now_ms=0)
     assert kind_of_agent(agent) is AgentKind.CHAT
-    assert list(without_effect(request, AgentKind.CHAT)) == ["language", "data_storage_setting"]
+    assert list(without_effect(request, AgentKind.CHAT)) == ["language"]
+
+
+def test_of_a_chat_agent_only_categories_that_are_not_recognised_have_no_effect() -> None:
+    given = {"mode": "post_call", "categories": ["email", "pin"]}
+    request = ChatAgentCreate.model_validate({"response_engine": TEXT, "pii_config": given})
+    assert list(without_effect(request, AgentKind.CHAT)) == ["pii_config.categories"]
+    request = ChatAgentCreate.model_validate({"response_engine": TEXT, "pii_config": {**given, "categories": ["ssn"]}})
+    assert list(without_effect(request, AgentKind.CHAT)) == []
 
 
 def test_a_change_names_what_it_changes_and_nothing_else() -> None:

@@ -437,3 +437,31 @@ async def test_texts_that_run_through_the_dialplan_are_no_calls(
         calls = (await own.controller.post("/v3/list-calls", {}, expect=200)).json["items"]
         assert calls == []
         assert "orphan caller swept" in own.controller.log_text()
+
+
+async def test_a_card_number_in_texts_reaches_the_agent_and_is_left_nowhere(
+    stage: Stage, llms: LlmServer, phone: TextPhone
+) -> None:
+    async def goodbye(talk: LlmTalk, message: Message) -> None:
+        if message["interaction_type"] == "response_required":
+            text = message["transcript"][-1]["content"]
+            await talk.respond(message["response_id"], f"I took {text}", end_call="bye" in text)
+
+    agent = llms.agent(goodbye)
+    settings = {"response_engine": agent.engine, "data_storage_setting": "everything_except_pii"}
+    made = await stage.controller.post("/create-chat-agent", settings, expect=201)
+    assert "X-Ari-Agent-Without-Effect" not in made.headers
+    number = await text_number(stage, None, inbound_sms_agents=[{"agent_id": made.json["agent_id"], "weight": 1}])
+    await phone.write(number, "my card: 4111 1111")
+    assert await phone.text(0) == "I took my card: 4111 1111"
+    assert (await the_chat(stage, number, items=2))["transcript"].startswith("User: my card: 4111 1111\n")
+    await phone.write(number, "1111\u20111111 bye")
+    assert await phone.text(1) == "I took 1111\u20111111 bye"
+    chat = await the_chat(stage, number)
+    await stage.events.event("chat_analyzed", chat_id=chat["chat_id"])
+    chat = await the_chat(stage, number)
+    assert chat["transcript"].splitlines()[::2] == ["User: my card: [credit_card]", "User: [credit_card] bye"]
+    told = [delivery.json for delivery in stage.events.about(chat_id=chat["chat_id"])]
+    assert [each["event"] for each in told] == ["chat_started", "chat_ended", "chat_analyzed"]
+    assert "1111" not in json.dumps([chat, *told]).replace(CALLER_NUMBER, "")
+    assert "4111 1111" not in stage.controller.log_text()

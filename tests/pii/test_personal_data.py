@@ -26,6 +26,67 @@ def scrubbed(*said: str | tuple[str, str], regions: Sequence[str] = ("US",)) -> 
     return " / ".join(replaced(each.text, data) for each, data in zip(utterances, found, strict=True))
 
 
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            CARD.replace(" ", each)
+            for each in ("\u00a0", "\u202f", "\u2009", "\t", "\n", "\r\n", "\n\n", "    ", "\0", "_")
+        ),
+        *(CARD.replace(" ", each) for each in ("\u2010", "\u2011", "\u2012", "\u2013", "\u2212", "\uff0d", " - ")),
+        *(CARD.replace(" ", each) for each in ("\u200b", "\u200d", "\u00ad", "\u2060")),
+        *(CARD.replace(" ", each) for each in ("/", "|", "+", "*", ":", "\u00b7", "** **", "</b><b>", ") (", "&nbsp;")),
+        "3782/822463/10005",
+        "\u202d4111 1111 1111 1111\u202c",
+        *(
+            "".join(chr(ord(each) + shift) if each != " " else each for each in CARD)
+            for shift in (0x630, 0x936, 0xFEE0)
+        ),
+        "".join(chr(0x1D7CE + int(each)) for each in CARD if each != " "),
+        "".join("\u2070\u00b9\u00b2\u00b3\u2074"[int(each)] for each in CARD if each != " "),
+        "".join(f"{each}\ufe0f\u20e3" for each in CARD if each != " "),
+        "card4111111111111111x",
+        "https://pay.example/?card=4111111111111111&ok=1",
+    ],
+)
+def test_no_way_of_writing_a_card_number_hides_it(written: str) -> None:
+    left = scrubbed(f"it is {written}.")
+    assert "[credit_card]" in left and "11" not in left.replace("\u00b9", "1").replace("\u0661", "1"), left
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("536\u201190\u20114399", "[ssn]"),
+        ("536\u201390\u20134399", "[ssn]"),
+        ("536.90.4399", "[ssn]"),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "[bank_account]"),
+        ("DE89\u200b3704\u200b0044\u200b0532\u200b0130\u200b00", "[bank_account]"),
+        ("+1\u2011415\u2011555\u20110132", "[phone_number]"),
+        ("bob\uff20example.com", "[email]"),
+        ("it's 'bob@example.com' and o'brien@example.com", "it's '[email]' and [email]"),
+    ],
+)
+def test_other_numbers_and_addresses_are_found_as_people_paste_them(written: str, left: str) -> None:
+    assert scrubbed(written) == left
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10:30 - 12:00, 13:00 - 15:30",
+        "30/11/2026 10:00, 31/12/2026 11:00",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        "1.000.000, 2.000.000 and 3.500.000",
+    ],
+)
+def test_times_dates_ids_and_amounts_are_left(written: str) -> None:
+    assert scrubbed(written) == written
+
+
 @pytest.mark.parametrize(
     ("said", "left"),
     [
@@ -125,6 +186,29 @@ def test_the_question_says_what_a_number_is() -> None:
     answer = "five three six, nine zero, four three nine nine"
     assert scrubbed(("agent", "And your social security number?"), ("user", answer)).endswith(" / [ssn]")
     assert scrubbed(("agent", "And your order number?"), ("user", answer)).endswith(answer)
+
+
+def test_what_somebody_else_repeats_of_a_number_in_parts_is_found() -> None:
+    said = [
+        ("user", "it is 4111 1111"),
+        ("agent", "Four one one one, one one one one. Go on? 41111111 2026."),
+        ("user", "1111-1111"),
+        ("agent", "I took 1111 1111, order 11111111 is 5 days old, 111111112."),
+        ("user", "1111 1111"),
+    ]
+    assert scrubbed(*said) == (
+        "it is [credit_card] / [credit_card]. Go on? [credit_card] 2026. / [credit_card]"
+        " / I took [credit_card], order [credit_card] is 5 days old, 111111112. / 1111 1111"
+    )
+    assert (
+        scrubbed(("a", "41 11 11 11 1"), ("b", "ok, 12"), ("a", "111 1111")) == "[credit_card] / ok, 12 / [credit_card]"
+    )
+
+
+def test_a_part_of_two_digits_is_not_looked_for() -> None:
+    assert (
+        scrubbed(("a", "4111 1111 1111 11"), ("b", "at 11?"), ("a", "11")) == "[credit_card] / at 11? / [credit_card]"
+    )
 
 
 def test_only_what_is_wanted_is_found() -> None:

@@ -107,6 +107,27 @@ def test_values_of_json_are_scrubbed_at_any_depth() -> None:
     assert SCRUBBER.json_value(SCRUBBER) is SCRUBBER
 
 
+def test_a_number_that_is_spread_over_a_list_is_found() -> None:
+    value = {"card": ["4111", 1111, "1111", 1111], "amounts": [5, 2.5, "x", None, True, ["a"]]}
+    assert SCRUBBER.json_value(value) == {**value, "card": ["[credit_card]"] * 4}
+    assert SCRUBBER.json_value([f"{CARD} x", {"n": CARD}]) == ["[credit_card] x", {"n": "[credit_card]"}]
+    assert SCRUBBER.json_value({"ssn": [536904399]}) == {"ssn": ["[ssn]"]}
+
+
+def test_what_a_tool_was_given_beside_its_arguments_is_scrubbed_and_pictures_go() -> None:
+    tool = {"role": "tool_call_invocation", "tool_call_id": "1", "name": "pay", "arguments": "{}"}
+    sms = {"role": "sms", "content": "this is me", "time_sec": 1, "multimedia": [{"url": "https://a.example/b.jpg"}]}
+    pays, sent = items({**tool, "metadata": {"note": CARD}}, sms)
+    assert (pays["metadata"], sent["multimedia"]) == ({"note": "[credit_card]"}, None)
+
+
+def test_too_many_digits_are_not_looked_through() -> None:
+    scrubber = Scrubber(Recognizer(), most_digits=40)
+    assert scrubber.json_value([CARD, {"b": "+14155550132"}]) == ["[credit_card]", {"b": "[phone_number]"}]
+    with pytest.raises(ValueError, match="too many digits"):
+        scrubber.json_text(f'{{"card": "{CARD}"}}')
+
+
 def test_pressed_keys_that_are_a_card_number_become_one_entry() -> None:
     said = {"role": "user", "content": "Hello.", "words": ()}
     digits = CARD.replace(" ", "")

@@ -129,9 +129,13 @@ async def test_chats_wait_likewise(store: Store) -> None:
     assert await store.analyses.conclude_chat(chat.chat_id, chat_analysed, again=True)
 
 
-async def test_a_chat_is_changed_as_it_is_stored(store: Store) -> None:
+async def test_a_chat_is_replaced_only_where_it_is_as_it_was_read(store: Store) -> None:
     chat = a_chat()
     await store.chats.save(chat)
-    changed = await store.chats.change(chat.chat_id, lambda now: now.model_copy(update={"metadata": {"a": 1}}))
-    assert changed and changed == await store.chats.get(chat.chat_id) and changed.metadata == {"a": 1}
-    assert await store.chats.change("chat_none", lambda now: now) is None
+    wanted = chat.model_copy(update={"metadata": {"a": 1}})
+    assert await store.chats.replace(chat, wanted)
+    assert await store.chats.get(chat.chat_id) == wanted
+    assert not await store.chats.replace(chat, chat)
+    assert not await store.chats.replace(wanted.model_copy(update={"chat_id": "chat_none"}), wanted)
+    stored = await store.chats.stored(chat.chat_id)
+    assert stored and stored.chat == wanted and await store.chats.stored("chat_none") is None

@@ -18,12 +18,12 @@ NOT_GIVEN: Final = object()
 """Stands for input that is not known."""
 
 
-def explain(error: ValidationError, given: object = NOT_GIVEN, *, root: str = "body") -> str:
+def explain(error: ValidationError, given: object = NOT_GIVEN, *, root: str = "body", shows_values: bool = True) -> str:
     """One line about all wrong fields, as in `voice_speed: must be less than or equal to 2, not 3; voice_id: required`.
 
     given: the input that was validated; pydantic's locations also name members of unions, and only the input tells
     those from fields, so without it they are shown. root: what to call the whole object where an error is not about
-    one field. Values of fields that may hold a secret are left out.
+    one field. shows_values: what was given is shown, but for fields that may hold a secret; else of none.
     """
     if error.error_count() > _MAX_ERRORS:
         return f"{root}: {error.error_count()} values in it are wrong"
@@ -32,7 +32,7 @@ def explain(error: ValidationError, given: object = NOT_GIVEN, *, root: str = "b
         if _is_consequence(detail):
             continue
         by_path.setdefault(_path(detail, given), []).append(detail)
-    lines = [f"{path or root}: {_sentence(path, details)}" for path, details in by_path.items()]
+    lines = [f"{path or root}: {_sentence(path, details, shows_values)}" for path, details in by_path.items()]
     hidden = len(lines) - MAX_FIELDS
     shown = "; ".join(lines[:MAX_FIELDS])
     return f"{shown}; and {hidden} more" if hidden > 0 else shown
@@ -44,9 +44,9 @@ def _is_consequence(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= detail["ctx"]["min_length"]
 
 
-def _sentence(path: str, details: Sequence[ErrorDetails]) -> str:
+def _sentence(path: str, details: Sequence[ErrorDetails], shows_value: bool) -> str:
     expected = " or ".join(dict.fromkeys(_expectation(detail) for detail in details))
-    secret = any(word in path.lower() for word in _SECRET_WORDS)
+    secret = not shows_value or any(word in path.lower() for word in _SECRET_WORDS)
     return expected if secret else expected + _shown(details[-1])
 
 
