@@ -33,7 +33,7 @@ from ari_agent.contract.parsing.model import (
     Strings,
     UpToTwo,
 )
-from ari_agent.contract.recording import BeepInterval, Recording
+from ari_agent.contract.recording import BeepInterval, Recording, RecordingConsent
 from ari_agent.contract.response_engine import (
     AUTH_TOKEN,
     AudioWebsocketEngine,
@@ -131,6 +131,7 @@ class AgentSettings(CommonSettings):
 
     recording: Recording | None = Field(default=None, description="null: as ARI_AGENT_RECORDING says")
     recording_beep_s: BeepInterval | None = Field(default=None, description="null: as ARI_AGENT_RECORDING_BEEP_S says")
+    recording_consent: RecordingConsent | None = None
     data_storage_setting: DataStorageSetting = "everything"
     post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None

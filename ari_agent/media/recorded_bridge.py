@@ -19,12 +19,17 @@ from ari_agent.media import rtp
 from ari_agent.media.audio import mix
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
+from ari_agent.media.preceded_playout import PrecededPlayout
 from ari_agent.media.recorder import HeardParty, Recorder
 
 _TURNS: Final = count()
 _FLUSHES_PER_S: Final = 50
 """Calls that began together give their audio away at different moments of each second, in so many turns."""
 _LONGEST_LEAP: Final = 60 * rtp.CLOCK_HZ  # a machine that stood still for longer leaves no more silence than this
+
+
+def _nobody_asks() -> None:
+    """Do nothing at the end of a sentence, because there is none."""
 
 
 class _RecordedEncoding(AgentEncoding):
@@ -51,7 +56,18 @@ class _RecordedEncoding(AgentEncoding):
 class RecordedBridge(Bridge):
     """The audio of one call, as Bridge, and its recording."""
 
-    __slots__ = ("_beep", "_beep_each_s", "_of", "_record_frame", "_recorder", "_seconds", "_start_s", "_tone")
+    __slots__ = (
+        "_beep",
+        "_beep_each_s",
+        "_of",
+        "_on_sentence",
+        "_record_frame",
+        "_recorder",
+        "_seconds",
+        "_sentence",
+        "_start_s",
+        "_tone",
+    )
 
     def __init__(
         self,
@@ -59,6 +75,8 @@ class RecordedBridge(Bridge):
         recorder: Recorder,
         beep_each_s: int = 0,
         beep: Sequence[bytes] = (),
+        sentence: Sequence[bytes] = (),
+        on_sentence: Callable[[], None] = _nobody_asks,
         encoding: AgentEncoding,
         line: Line = NARROWBAND,
         send_agent: Callable[[bytes], None],
@@ -69,6 +87,8 @@ class RecordedBridge(Bridge):
 
         recorder: for the format of the line. beep: the frames of a tone that tells both sides that they are recorded,
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
+        sentence: frames that the caller hears before all that the agent says; until their end, at which `on_sentence`
+        is called, the caller's side is recorded as silence.
         """
 
         turn_s = next(_TURNS) % _FLUSHES_PER_S / _FLUSHES_PER_S
@@ -91,6 +111,11 @@ class RecordedBridge(Bridge):
         self._start_s = 0.0
         self._seconds, self._beep_each_s, self._beep = 0, beep_each_s, beep
         self._tone: Iterator[bytes] = iter(())
+        self._on_sentence = on_sentence
+        self._sentence: PrecededPlayout | None = None
+        if sentence:
+            recorder.leave_out_caller(True)
+            self.playout = self._sentence = PrecededPlayout(sentence, self._sentence_heard, line.audio)
 
     def start(self) -> None:
         """Begin the conversation, and its recording. See Bridge."""
@@ -107,6 +132,23 @@ class RecordedBridge(Bridge):
         """Record silence from now on, or end that."""
         self._flush()
         self._recorder.pause(paused)
+
+    @property
+    def sentence_units(self) -> int:
+        """Return how much of the sentence is still to be heard, in units of 1/8000 s."""
+        return self._sentence.sentence_units if self._sentence and self._started else 0
+
+    def cut_sentence(self) -> None:
+        """Leave the rest of the sentence out: the recording ends here."""
+        if self._sentence:
+            self._sentence.cut_sentence()
+        self._flush()
+        self._recorder.stop()
+
+    def _sentence_heard(self) -> None:
+        self._flush()
+        self._recorder.leave_out_caller(False)
+        self._on_sentence()
 
     def heard_is(self, party: HeardParty) -> None:
         """Take what comes from the line from now on for this party's."""

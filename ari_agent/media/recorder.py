@@ -31,6 +31,10 @@ class HeardParty(Enum):
     TARGET = "target"
 
 
+def _drop(stereo: bytes) -> None:
+    """Record nothing of this piece."""
+
+
 class Recorder:
     """Records one call.
 
@@ -50,7 +54,7 @@ class Recorder:
         self.hear_agent: Callable[[bytes], None] = self._agent.extend
         self._written = 0  # units of the axis
         self._party = HeardParty.CALLER
-        self._paused = False
+        self._paused = self._caller_left_out = False
 
     @property
     def agent_end(self) -> int:
@@ -91,6 +95,18 @@ class Recorder:
         self._silence_waiting()
         self._paused = paused
 
+    def leave_out_caller(self, left_out: bool) -> None:
+        """Record silence on the caller's side from the last flush on, or end that, but for `agent_only`.
+
+        What waits on that side counts as silence either way.
+        """
+        self._caller_left_out = left_out
+        self._caller[:] = self._of.silence * (len(self._caller) // self._unit_bytes)
+
+    def stop(self) -> None:
+        """Record nothing more from the last flush on: there the recording ends."""
+        self._write = _drop
+
     def heard_is(self, party: HeardParty) -> None:
         """Take what comes in from the last flush on for this party's."""
         self._party = party
@@ -111,7 +127,7 @@ class Recorder:
         silence = self._of.silence * (size // self._unit_bytes)
         if self._paused:
             left = right = silence
-        elif self._agent_only:
+        elif self._agent_only or self._caller_left_out:
             left = silence
         elif self._party is HeardParty.TARGET:
             left, right = silence, mix(left, right, self._of)

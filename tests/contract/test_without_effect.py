@@ -68,6 +68,8 @@ EFFECTIVE: Final = frozenset(
         "pii_config.mode",
         "recording",
         "recording_beep_s",
+        "recording_consent.file",
+        "recording_consent.text",
         "reminder_max_count",
         "reminder_trigger_ms",
         "response_engine.audio_encoding",
