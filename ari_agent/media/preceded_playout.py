@@ -29,8 +29,8 @@ class PrecededPlayout(Playout):
 
     @property
     def sentence_units(self) -> int:
-        """Return how much of the sentence is still to be played, in units of 1/8000 s."""
-        return len(self._sentence) * FRAME_UNITS
+        """Return how much of the sentence is still to be played, in units of 1/8000 s; its last frame until its end."""
+        return max(1, len(self._sentence)) * FRAME_UNITS if self._on_end else 0
 
     def cut_sentence(self) -> None:
         """Leave the rest of the sentence out, without calling on_end."""

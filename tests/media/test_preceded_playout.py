@@ -21,6 +21,7 @@ def test_the_sentence_comes_first_then_what_was_queued_before_and_meanwhile() ->
     queue.push(BYE)
     frames += [queue.next_frame() for _ in range(2)]
     assert ends == []
+    assert queue.sentence_units == 160, "the last frame is being played"
     frames += [queue.next_frame() for _ in range(3)]
     assert frames == [*SENTENCE, HELLO, BYE, None]
     assert ends == ["ended"]
