@@ -214,6 +214,12 @@ class AgentUpdate(EngineUpdate, AgentSettings):
 class Agent(AgentIdentity, _WholeAgent):
     """An agent for calls, as the API answers it and the database stores it."""
 
+    @property
+    def own_signed_url_expiration_ms(self) -> int | None:
+        """How long links to files of this agent's calls are good, if it was set and they expire; else None."""
+        is_own = self.opt_in_signed_url and "signed_url_expiration_ms" in self.model_fields_set
+        return self.signed_url_expiration_ms if is_own else None
+
 
 def _converted(given: dict[Any, Any]) -> dict[Any, Any]:
     """The settings with the keys of older clients translated to today's; where both are given, today's key wins."""

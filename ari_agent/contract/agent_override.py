@@ -5,8 +5,8 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
 
     applied here          agent: response_engine, end_call_after_silence_ms, max_call_duration_ms, ring_duration_ms,
                           allow_user_dtmf, voicemail_option, webhook_url, webhook_events, webhook_timeout_ms, timezone,
-                          agent_name, data_storage_setting, opt_in_signed_url, recording, recording_beep_s,
-                          recording_consent
+                          agent_name, data_storage_setting, opt_in_signed_url, signed_url_expiration_ms, recording,
+                          recording_beep_s, recording_consent
     of a text agent       voice, speech recognition and turns
     checked, no effect    agent: dial_policy, which nobody widens for one call; those of an audio agent, which brings
                           its own; analysis. retell_llm and conversation_flow: engines that Retell hosts, with their

@@ -64,6 +64,7 @@ EFFECTIVE: Final = frozenset(
         "post_chat_analysis_data",
         "post_chat_analysis_model",
         "opt_in_signed_url",
+        "signed_url_expiration_ms",
         "pii_config.categories",
         "pii_config.mode",
         "recording",
