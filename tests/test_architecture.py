@@ -52,6 +52,7 @@ PURE: Final = (
     "media.e_model",
     "media.g722",
     "media.jitter_buffer",
+    "media.key_holes",
     "media.line",
     "media.lowpass",
     "media.playout",

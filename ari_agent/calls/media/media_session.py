@@ -110,6 +110,10 @@ class MediaSession(MediaHalf):
             raise RuntimeError("accept_from comes after open")
         self._socket.accept_from(host, port)
 
+    def key_reported(self, duration_ms: int) -> None:
+        """Take Asterisk's report of a key, whose packets are none that were lost."""
+        self._bridge.jitter.key_reported(duration_ms, self._loop.time())
+
     def _listen_to_greeting(self) -> None:
         agent = self._agent
         self._bridge.tap(
