@@ -18,6 +18,7 @@ from tests.fakes.agent_server import AgentCall
 from tests.fakes.baresip import G722, calling
 from tests.fakes.flite import program as flite
 from tests.fakes.flite import resampled, speech
+from tests.fakes.llm_server import LlmServer
 from tests.fakes.sip_caller import ReferPlan
 from tests.fakes.sound import Samples, find_pieces, silence, tone, write_wav
 from tests.fakes.tones import as_sent, first_ms, heard_ms
@@ -26,6 +27,7 @@ from tests.fakes.webhook_server import Answer
 from tests.integration.stage import Connected, Stage, staged
 from tests.integration.test_public_log import whole_log
 from tests.integration.test_recording import ended, fetched, recording_of
+from tests.integration.test_text_agent import answering, opening
 
 CALLER_HZ, SENTENCE_HZ, AGENT_HZ, BEEP_HZ = 700, 1000, 1900, 1400
 SENTENCE_S: Final = 1.5
@@ -43,6 +45,7 @@ async def telling(tmp_path_factory: pytest.TempPathFactory, go_before_others: No
     sounds = folder / "sounds"
     sounds.mkdir()
     write_wav(sounds / "consent.wav", tone(SENTENCE_HZ, SENTENCE_S))
+    write_wav(sounds / "long.wav", tone(SENTENCE_HZ, 4.0))
     write_wav(sounds / "goes.wav", tone(SENTENCE_HZ, SENTENCE_S))
     async with staged(
         folder, SOUNDS_DIR=str(sounds), SPEECH_TO_TEXT="grammar", TEXT_TO_SPEECH="flite", FLITE=flite()
@@ -112,6 +115,30 @@ async def test_a_text_is_spoken_and_the_numbers_sentence_goes_before_the_agents(
         assert np.mean([piece.similarity for piece in pieces]) > 0.8
         assert heard_ms(sound, AGENT_HZ) >= 900
         assert heard_ms(sound, SENTENCE_HZ) < 500
+
+
+async def test_a_text_agents_greeting_waits_and_is_not_taken_as_heard(telling: Stage) -> None:
+    """Of a caller who hangs up while they hear of the recording, and of one who stays."""
+    async with LlmServer() as llms:
+        agent = llms.agent(answering(), opening=opening("Hello."))
+        fields = {"recording": "on", "recording_consent": {"file": "long.wav"}, "voice_id": "flite-slt"}
+        body = {"response_engine": agent.engine, **fields}
+        agent_id = (await telling.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+        number = await telling.import_number(agent_id)
+        records = []
+        for stays_s in (3.7, 6.5):
+            async with telling.caller() as caller:
+                await caller.call(number)
+                await asyncio.sleep(stays_s)
+                await caller.hang_up()
+            call_id = agent.talks[-1].path.rsplit("/", 1)[1]
+            records.append((await ended(telling, call_id), as_sent(caller.audio.heard)))
+    (early, _), (late, heard) = records
+    assert not early.get("transcript")
+    assert late["transcript"].strip() == "Agent: Hello."
+    assert heard_ms(heard, SENTENCE_HZ) >= 3900
+    pieces = find_pieces(resampled(speech("Hello."), 16_000, 8000), heard, piece=1600)
+    assert np.mean([piece.similarity for piece in pieces]) > 0.8
 
 
 async def test_what_the_agent_clears_while_it_waits_is_not_heard_and_its_marks_come_back(telling: Stage) -> None:
