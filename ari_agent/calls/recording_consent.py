@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 READY_S: Final = 5.0
 """How long a call waits for its sentence, before it dials its agent."""
 KEPT: Final = 32
-"""Sentences that stay in memory; a minute of one takes 2 MB."""
+"""Sentences that stay in memory; the longest take 1 MB."""
 _LARGEST_BYTES: Final = 16 * 1024 * 1024
 
 

@@ -19,7 +19,7 @@ Recording = Literal["off", "on", "agent_only"]
 BeepInterval = Annotated[int, Field(strict=True, ge=0, le=3600), INTEGRAL]
 """Seconds from one tone to the next that tells both sides that they are recorded; 0: there is none."""
 
-LONGEST_CONSENT_S: Final = 60
+LONGEST_CONSENT_S: Final = 30
 """How long a sentence may be that tells callers that they are recorded."""
 _FILE_NAME: Final = re.compile(r"(?!.*(^|/)\.)[\w. -]+(/[\w. -]+)*\.wav", re.ASCII | re.IGNORECASE)
 

@@ -139,7 +139,8 @@ class RecordedBridge(Bridge):
         return self._sentence.sentence_units if self._sentence and self._started else 0
 
     def cut_sentence(self) -> None:
-        """Leave the rest of the sentence out: the recording ends here."""
+        """Leave the rest of the sentence out: the recording ends here, and the tones that tell of it."""
+        self._beep_each_s = 0
         if self._sentence:
             self._sentence.cut_sentence()
         self._flush()

@@ -1,16 +1,22 @@
-"""Reads a sound file of an operator's: WAV, as players and editors write it. Pure."""
+"""Reads a sound file of an operator's: WAV, as players and editors write it. Pure, and safe in any thread.
+
+So its rate is converted by the spectrum of all of it: a Resampler shares its arrays with those of all calls.
+"""
 
 from __future__ import annotations
 
 import io
+import math
 import wave
 from typing import Final
 
-from ari_agent.media.resampler import HIGHEST_HZ, LOWEST_HZ, Resampler
+import numpy as np
+
+from ari_agent.media.resampler import HIGHEST_HZ, LOWEST_HZ
 
 SOUND_HZ: Final = 16_000
 """The rate of what is read."""
-_FLUSH_MS: Final = 40  # of silence, for what a resampler still holds back
+_END_MS: Final = 20  # of silence: to a spectrum, the beginning follows the end
 _WANTED: Final = "must be a WAV file of 16-bit PCM, one channel, 8000 to 48000 Hz"
 
 
@@ -33,6 +39,15 @@ def read_sound(file: bytes, *, longest_s: float) -> bytes:
     lasts_s = len(pcm) / 2 / rate_hz
     if not 0 < lasts_s <= longest_s:
         raise ValueError(f"must last more than 0 and at most {longest_s:g} s; it lasts {lasts_s:.1f} s")
-    if rate_hz == SOUND_HZ:
-        return pcm
-    return Resampler(rate_hz, SOUND_HZ).process(pcm + bytes(2 * (rate_hz * _FLUSH_MS // 1000)))
+    return pcm if rate_hz == SOUND_HZ else _converted(pcm, rate_hz)
+
+
+def _converted(pcm: bytes, rate_hz: int) -> bytes:
+    """Return the same sound at SOUND_HZ, and some silence."""
+    samples = np.frombuffer(pcm, "<i2")
+    period = rate_hz // math.gcd(rate_hz, SOUND_HZ)  # so many samples give a whole number of others
+    size = -(-(len(samples) + rate_hz * _END_MS // 1000) // period) * period
+    converted_size = size * SOUND_HZ // rate_hz
+    spectrum = np.fft.rfft(samples, size)[: converted_size // 2 + 1]
+    converted = np.fft.irfft(spectrum, converted_size) * (converted_size / size)
+    return np.rint(converted.clip(-32768, 32767)).astype("<i2").tobytes()

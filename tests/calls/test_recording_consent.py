@@ -114,9 +114,9 @@ async def test_a_text_without_an_engine_and_one_that_takes_minutes_are_refused()
     assert "set ARI_AGENT_TEXT_TO_SPEECH" in await refused(ConsentSentences(), TEXT)
     assert "set ARI_AGENT_TEXT_TO_SPEECH" in str(await ConsentSentences().refusal(TEXT))
     synthesizer = Synthesizer()
-    synthesizer.seconds = 61
+    synthesizer.seconds = 31
     sentences = ConsentSentences(speaking(synthesizer))
-    assert await refused(sentences, TEXT) == "must take at most 60 s; it takes 61.0 s"
+    assert await refused(sentences, TEXT) == "must take at most 30 s; it takes 31.0 s"
     assert await sentences.refusal(TEXT) is None
 
 

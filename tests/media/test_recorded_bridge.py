@@ -338,7 +338,7 @@ def test_of_an_agent_only_the_callers_side_stays_silent_after_the_sentence() -> 
 
 
 def test_a_sentence_that_is_cut_short_ends_the_recording_and_not_the_audio() -> None:
-    call = RecordedCall(sentence=SENTENCE)
+    call = RecordedCall(sentence=SENTENCE, beep_each_s=2, beep=[bytes([0x30]) * 160])
     call.said = bytes([CALLER]) * 24000
     call.bridge.play(bytes([AGENT]) * 160 * 20)
     call.timers.run(1.0)
@@ -347,6 +347,7 @@ def test_a_sentence_that_is_cut_short_ends_the_recording_and_not_the_audio() -> 
     call.finish()
     assert call.heard_sentence_s == []
     assert call.bridge.sentence_units == 0
+    assert bytes([0x30]) * 160 not in [frame for _, frame in call.to_caller], "no tone tells of what is over"
     stereo = b"".join(call.written)
     assert len(stereo) / 2 / 8000 == pytest.approx(1.0, abs=0.05)
     assert CALLER not in stereo[::2]

@@ -23,7 +23,7 @@ _EDGE_MS: Final = 10
 _BEEP_HZ: Final = 1400.0  # for 200 ms: the warning tone of telephone recorders, 1260 to 1540 Hz (FCC, 1948)
 _BEEP_FRAMES: Final = 10
 _BEEP_LEVEL: Final = 0.1
-_SENTENCES_KEPT: Final = 32  # a minute of one takes 0.5 MB in mu-law, 2 MB in linear samples
+_SENTENCES_KEPT: Final = 32  # the longest take 0.25 MB in mu-law, 1 MB in linear samples
 
 
 def in_encoding(pcm: bytes, *, encoding: str, rate_hz: int) -> bytes:

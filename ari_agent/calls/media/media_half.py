@@ -63,6 +63,7 @@ class MediaHalf(CallerOutput):
         self._seconds = 0  # of the call so far
         self._started_s: float | None = None
         self._is_away = self._is_recording_paused = self._has_recording_ended = False
+        self._hears_machine = False  # instead of a caller
         self._sentence_since_s: float | None = None  # while the caller hears that the call is recorded
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = asyncio.Event()
@@ -142,6 +143,7 @@ class MediaHalf(CallerOutput):
         """Have no turn measured but between the agent and its caller."""
         match command:
             case CallerAway() | TargetListens() | Voicemail():
+                self._hears_machine = self._hears_machine or isinstance(command, Voicemail)
                 self._turns.pause(self._loop.time())
             case CallerBack():
                 self._turns.resume(self._loop.time())
@@ -209,7 +211,8 @@ class MediaHalf(CallerOutput):
         if since_s is None:
             return
         self._sentence_since_s = None
-        self._turns.resume(now_s)
+        if not self._hears_machine:
+            self._turns.resume(now_s)
         outcome = "was heard" if heard else "was not heard to its end"
         log.info("the sentence about recording %s", outcome, extra={"call_id": self._spec.call_id})
         self._on_event(ConsentOver(heard, round((now_s - since_s) * 1000)))

@@ -166,7 +166,7 @@ class MediaSession(MediaHalf):
         return self._bridge.sentence_units if isinstance(self._bridge, RecordedBridge) else 0
 
     def _has_unplayed_audio(self) -> bool:
-        return self._bridge.playout.queued_units > 0
+        return self._bridge.playout.queued_units + self._sentence_units > 0
 
     def _unheard_until_now(self) -> Callable[[], bool]:
         playout = self._bridge.playout

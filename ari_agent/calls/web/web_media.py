@@ -78,7 +78,7 @@ class WebMedia(MediaHalf):
         self._agent_dbfs = SILENCE_DBFS
 
     def _start_audio(self) -> None:
-        self._spoken_s = self._loop.time()
+        self._spoken_s = max(self._spoken_s, self._loop.time())
         self._second_timer = self._loop.call_later(1.0, self._each_second)
 
     def _stop_audio(self) -> None:
@@ -108,7 +108,7 @@ class WebMedia(MediaHalf):
             self._recording.stop(self._loop.time())
 
     def _has_unplayed_audio(self) -> bool:
-        return self._position.remaining_s(self._loop.time()) > 0
+        return self._sentence_timer is not None or self._position.remaining_s(self._loop.time()) > 0
 
     def _audio_stats(self) -> MediaStats:
         return MediaStats(
@@ -163,7 +163,8 @@ class WebMedia(MediaHalf):
             size = self._bytes_per_s // _PIECES_PER_S // 2 * 2
             for start in range(0, len(sentence), size):
                 self._send(sentence[start : start + size], now_s)
-            self._sentence_timer = self._loop.call_at(self._position.until_s, self._sentence_heard)
+            self._spoken_s = self._position.until_s
+            self._sentence_timer = self._loop.call_at(self._spoken_s, self._sentence_heard)
 
     def _sentence_heard(self) -> None:
         self._sentence_timer = None
