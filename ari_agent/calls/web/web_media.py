@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from ari_agent.agents.message import Mark
@@ -72,6 +73,7 @@ class WebMedia(MediaHalf):
         self._mark_timer: asyncio.TimerHandle | None = None
         self._second_timer: asyncio.TimerHandle | None = None
         self._sentence_timer: asyncio.TimerHandle | None = None
+        self._told_s = -inf  # when the user has heard that the call is recorded; what was said before is not kept
         self._spoken_s = 0.0  # when somebody spoke last
         self._has_received = False
         self._overflow_s = 0.0
@@ -163,8 +165,8 @@ class WebMedia(MediaHalf):
             size = self._bytes_per_s // _PIECES_PER_S // 2 * 2
             for start in range(0, len(sentence), size):
                 self._send(sentence[start : start + size], now_s)
-            self._spoken_s = self._position.until_s
-            self._sentence_timer = self._loop.call_at(self._spoken_s, self._sentence_heard)
+            self._spoken_s = self._told_s = self._position.until_s
+            self._sentence_timer = self._loop.call_at(self._told_s, self._sentence_heard)
 
     def _sentence_heard(self) -> None:
         self._sentence_timer = None
@@ -186,7 +188,8 @@ class WebMedia(MediaHalf):
         self._has_received = True
         now_s = self._heard_s = self._loop.time()
         if self._recording is not None:
-            self._recording.hear(payload, now_s, muted=self._is_away or self._sentence_timer is not None)
+            began_s = now_s - len(payload) / self._bytes_per_s
+            self._recording.hear(payload, now_s, muted=self._is_away or began_s < self._told_s)
         for piece in audio.hear(payload, muted=self._is_away, now_s=now_s):
             self._agent.hear(piece)
         if audio.spoke:
