@@ -50,4 +50,5 @@ def _converted(pcm: bytes, rate_hz: int) -> bytes:
     converted_size = size * SOUND_HZ // rate_hz
     spectrum = np.fft.rfft(samples, size)[: converted_size // 2 + 1]
     converted = np.fft.irfft(spectrum, converted_size) * (converted_size / size)
-    return np.rint(converted.clip(-32768, 32767)).astype("<i2").tobytes()
+    sound: bytes = np.rint(converted.clip(-32768, 32767)).astype("<i2").tobytes()
+    return sound

@@ -59,6 +59,7 @@ class WebMedia(MediaHalf):
         self._record_to = record_to if spec.recording.sides != "off" else None
         self._recording: WebRecording | None = None
         self._tone: WebTone | None = None
+        self._tone_timer: asyncio.TimerHandle | None = None
         self._front = front
         self._user_audio: UserAudio | None = None
         self._to_user: Transcoder | None = None
@@ -84,7 +85,7 @@ class WebMedia(MediaHalf):
         self._second_timer = self._loop.call_later(1.0, self._each_second)
 
     def _stop_audio(self) -> None:
-        for timer in (self._second_timer, self._mark_timer, self._sentence_timer):
+        for timer in (self._second_timer, self._mark_timer, self._sentence_timer, self._tone_timer):
             if timer is not None:
                 timer.cancel()
         if self._recording is not None:
@@ -159,6 +160,7 @@ class WebMedia(MediaHalf):
         )
         if plan.beep_s:
             self._tone = WebTone(audio, every_s=plan.beep_s, start_s=now_s)
+            self._tone_timer = self._loop.call_at(self._tone.due_s, self._tone_due, self._tone)
         if self._spec.consent:
             self._sentence_begins()
             sentence = kept_in_encoding(self._spec.consent, audio.audio_encoding, audio.sample_rate)
@@ -332,14 +334,16 @@ class WebMedia(MediaHalf):
         now_s = self._loop.time()
         if self._recording is not None:
             self._recording.flush(now_s)
-            self._play_tone(now_s)
         self._note_silence(now_s)
         self._follow_turns(now_s)
         self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)
 
-    def _play_tone(self, now_s: float) -> None:
-        """Play the tone that says that the call is recorded, if it is due and the agent is not heard."""
-        if self._tone is None or self._is_recording_paused or self._position.remaining_s(now_s) > 0:
-            return
-        if tone := self._tone.alone(now_s):
-            self._send(tone, now_s)
+    def _tone_due(self, tone: WebTone) -> None:
+        """Play the tone that says that the call is recorded, unless the agent is heard with it, or none is to be."""
+        now_s = self._loop.time()
+        if self._is_recording_paused:
+            tone.leave_out(now_s)
+        elif self._position.until_s <= now_s and (sound := tone.alone(now_s)):
+            self._send(sound, now_s)
+        next_s = max(tone.due_s, self._position.until_s)
+        self._tone_timer = self._loop.call_at(next_s, self._tone_due, tone)

@@ -18,7 +18,10 @@ _CONTIGUOUS_S = 0.001
 
 
 class WebTone:
-    """Lays the tone into one web call's sound. Times are in seconds of any monotonic clock."""
+    """Lays the tone into one web call's sound. Times are in seconds of any monotonic clock.
+
+    due_s: when the next tone is to be heard that is not laid into any sound yet.
+    """
 
     def __init__(self, audio: AudioFormat, *, every_s: int, start_s: float) -> None:
         """audio: of the sound. every_s: from one tone to the next, more than 0. start_s: the recording begins."""
@@ -28,7 +31,7 @@ class WebTone:
         self._width = BYTES_PER_SAMPLE[audio.audio_encoding]
         self._rate_hz = audio.sample_rate
         self._every_s = every_s
-        self._start_s, self._due_s = start_s, start_s + every_s
+        self._start_s, self.due_s = start_s, start_s + every_s
         self._rest, self._rest_s = b"", 0.0  # of a tone that has begun, and when it is to go on
 
     def laid_into(self, sound: bytes, at_s: float) -> bytes:
@@ -38,16 +41,16 @@ class WebTone:
             sound = self._lay(sound, self._rest, 0)
         else:
             self._rest = b""
-        while self._due_s < ends_s:
-            offset = round(max(0.0, self._due_s - at_s) * self._rate_hz) * self._width
+        while self.due_s < ends_s:
+            offset = round(max(0.0, self.due_s - at_s) * self._rate_hz) * self._width
             sound = self._lay(sound, self._tone, offset)
-            self._next(max(self._due_s, at_s))
+            self._next(max(self.due_s, at_s))
         self._rest_s = ends_s
         return sound
 
     def alone(self, now_s: float) -> bytes:
         """Return the tone if it is due, else nothing; for when the agent is not heard."""
-        if now_s < self._due_s:
+        if now_s < self.due_s:
             return b""
         self._next(now_s)
         return self._tone
@@ -55,12 +58,12 @@ class WebTone:
     def leave_out(self, until_s: float) -> None:
         """Forget the tones that were due before, because what they were mixed into is cleared, or recording paused."""
         self._rest = b""
-        self._due_s = self._start_s
+        self.due_s = self._start_s
         self._next(until_s)
 
     def _next(self, after_s: float) -> None:
         """Let the next tone be due at the first whole interval after this time."""
-        self._due_s = self._start_s + (int((after_s - self._start_s) / self._every_s) + 1) * self._every_s
+        self.due_s = self._start_s + (int((after_s - self._start_s) / self._every_s) + 1) * self._every_s
 
     def _lay(self, sound: bytes, tone: bytes, offset: int) -> bytes:
         end = min(len(sound), offset + len(tone))
