@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from ari_agent.calls.dialogue.text_agent_leg import Speech
-from ari_agent.calls.recording_consent import KEPT, ConsentSentences, ConsentUnavailable
+from ari_agent.calls.media.call_media import ConsentOver, MediaSpec
+from ari_agent.calls.recording_consent import KEPT, ConsentSentences, ConsentUnavailable, consent_over, with_recording
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.recording import RecordingConsent
+from ari_agent.contract.recording import NOT_RECORDED, RecordingConsent, RecordingPlan
+from ari_agent.contract.response_engine import AudioWebsocketEngine
 from ari_agent.errors import SpeechFailed
 from ari_agent.speech.synthesizer import Spoken, Voice
 from ari_agent.speech.voices import Voices
@@ -150,3 +152,67 @@ async def test_a_link_leads_nowhere_else(tmp_path: Path) -> None:
     (folder / "a.wav").symlink_to(outside)
     sentences = ConsentSentences(folder=folder)
     assert "is not below the folder" in await refused(sentences, RecordingConsent(file="a.wav"))
+
+
+class Noted:
+    """A record, and a call, that write down what was wrong; and a log that writes down its lines."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.lines: list[dict[str, Any]] = []
+
+    def fault(self, what: str) -> None:
+        self.faults.append(what)
+
+    note_fault = fault
+
+    def add(self, event: str, content: object = None, **facts: object) -> None:
+        self.lines.append({"event": event, "content": content, **facts})
+
+
+async def planned(sentences: ConsentSentences, plan: RecordingPlan, noted: Any) -> MediaSpec:
+    spec = MediaSpec(
+        call_id="call_1",
+        from_number="",
+        to_number="",
+        direction="inbound",
+        engine=AudioWebsocketEngine(type="audio-websocket", audio_websocket_url="ws://127.0.0.1/"),
+        dynamic_variables={},
+        metadata=None,
+        end_call_after_silence_ms=10_000,
+        allow_user_dtmf=True,
+    )
+    return await with_recording(spec, agent(), plan, sentences, record=noted, public=noted)
+
+
+async def test_a_call_with_its_sentence_is_recorded_as_planned() -> None:
+    noted, plan = Noted(), RecordingPlan("on", 15, TEXT)
+    spec = await planned(ConsentSentences(speaking(Synthesizer())), plan, noted)
+    assert spec.recording == plan
+    assert len(spec.consent) == 32_000
+    assert (noted.faults, noted.lines) == ([], [])
+
+
+async def test_a_call_that_needs_none_is_recorded_as_planned() -> None:
+    plan = RecordingPlan("agent_only", 15)
+    spec = await planned(ConsentSentences(), plan, Noted())
+    assert (spec.recording, spec.consent) == (plan, b"")
+
+
+async def test_a_call_without_its_sentence_is_not_recorded_and_all_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    noted = Noted()
+    spec = await planned(ConsentSentences(), RecordingPlan("on", 15, TEXT), noted)
+    assert (spec.recording, spec.consent) == (NOT_RECORDED, b"")
+    (fault,), (line,) = noted.faults, noted.lines
+    assert "not recorded, because its caller could not be told so: recording_consent: text: nothing speaks" in fault
+    assert (line["event"], line["outcome"]) == ("recording_consent", "unavailable")
+    assert "nothing speaks" in line["content"]
+    assert "the call is not recorded: recording_consent: text: nothing speaks" in caplog.text
+
+
+async def test_a_recording_that_ends_with_its_sentence_is_a_fault() -> None:
+    noted = Noted()
+    await consent_over(noted, ConsentOver(heard=True, played_ms=1500))
+    assert noted.faults == []
+    await consent_over(noted, ConsentOver(heard=False, played_ms=700))
+    assert "ended early" in noted.faults[0]

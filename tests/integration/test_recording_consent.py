@@ -345,6 +345,14 @@ async def test_a_call_that_is_not_recorded_has_no_sentence(
     assert await told_in_log(record) == []
 
 
+async def test_a_recorded_call_without_a_sentence_has_its_caller_from_the_beginning(stage: Stage) -> None:
+    async with stage.connected(agent={"recording": "on"}) as call:
+        await asyncio.sleep(0.3)
+        record = await over(stage, call)
+    assert "recording_url" in record
+    assert await told_in_log(record) == []
+
+
 async def test_of_an_agent_only_and_in_a_pause_the_sentence_is_played_all_the_same(telling: Stage) -> None:
     async def pauses(call: AgentCall) -> None:
         await call.send({"event": "recording", "recording": {"action": "pause"}})

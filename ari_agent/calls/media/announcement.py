@@ -77,8 +77,10 @@ def kept_in_encoding(pcm: bytes, encoding: str, rate_hz: int) -> bytes:
 def sentence_frames(pcm: bytes, of: SampleFormat) -> Sequence[bytes]:
     """Return speech (s16le, mono, SPEECH_HZ) as frames of 20 ms in this format, the last one filled with silence.
 
-    The latest come from memory, as those of kept_in_encoding do.
+    Of no speech there are none. The latest come from memory, as those of kept_in_encoding do.
     """
+    if not pcm:
+        return ()
     encoded = in_encoding(pcm, encoding="s16le", rate_hz=of.rate_hz)
     frame_bytes = 2 * of.samples_per_unit * FRAME_UNITS
     return _frames(encoded + bytes(-len(encoded) % frame_bytes), of)
