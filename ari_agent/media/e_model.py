@@ -40,9 +40,9 @@ G711: Final = CodecQuality(impairment=0.0, robustness=25.1)
 G722: Final = CodecQuality(impairment=13.0, robustness=4.3, is_wideband=True)
 """G.722 at 64 kbit/s, on the scale of G.107.1.
 
-The impairment could be checked against planning guides alone: they have 13 or 14 (Mitel, MX-ONE "Speech Compression
-Impairment"), which is 0.01 of an opinion score. Of robustness, G.113 (09/2024) Table IV.4 has that of three modes of
-AMR-WB and of no other wideband codec: 4.3, 4.6 and 4.9, without bursts. This is the least of them, and what G.711 has
+The impairment could not be checked against G.113's own table; a planning guide (Mitel, MX-ONE, "Speech Compression
+Impairment") has 14, which is 0.01 of an opinion score less. Of robustness, Table IV.4 of G.113 (09/2024) is known to
+have three values, all of AMR-WB: 4.3, 4.6 and 4.9, without bursts. This is the least of them, and what G.711 has
 without any concealment, so that the estimate is too low rather than too high where packets are lost.
 """
 
@@ -55,7 +55,7 @@ CODECS: Final[Mapping[str, CodecQuality]] = {
 }
 """The codecs that G.113 has values for (Appendices I and IV), by Asterisk's names; for Opus it has none.
 
-Those of G.729 and G.723 are of G.729A and G.723.1 at 6.3 kbit/s, with voice activity detection (Tables I.1 and I.2).
+That of G.729 is of G.729A with voice activity detection (Tables I.1 and I.2).
 """
 
 

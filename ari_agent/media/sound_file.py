@@ -24,7 +24,7 @@ def read_sound(file: bytes, *, longest_s: float) -> bytes:
     """Return the sound of a WAV file as s16le, mono, SOUND_HZ.
 
     Raises:
-        ValueError: it is no such file, is silent by its length, or longer than longest_s; says what would be right.
+        ValueError: it is no such file, is empty, or longer than longest_s; says what would be right.
     """
     try:
         with wave.open(io.BytesIO(file)) as sound:
