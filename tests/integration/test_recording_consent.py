@@ -20,11 +20,13 @@ from tests.fakes.flite import program as flite
 from tests.fakes.flite import resampled, speech
 from tests.fakes.llm_server import LlmServer
 from tests.fakes.sip_caller import ReferPlan
+from tests.fakes.sipp_callee import answers
 from tests.fakes.sound import Samples, find_pieces, silence, tone, write_wav
 from tests.fakes.tones import as_sent, first_ms, heard_ms
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
 from tests.fakes.webhook_server import Answer
 from tests.integration.stage import Connected, Stage, staged
+from tests.integration.test_outbound import trunk
 from tests.integration.test_public_log import whole_log
 from tests.integration.test_recording import ended, fetched, recording_of
 from tests.integration.test_text_agent import answering, opening
@@ -170,6 +172,16 @@ async def test_a_wideband_call_has_it_too(telling: Stage) -> None:
         assert (file.getnchannels(), file.getframerate()) == (2, 16_000)
         both = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
     comes_first(resampled(both[1::2], 16_000, 8000).astype(np.int16))
+
+
+async def test_whom_we_call_hears_it_too(telling: Stage) -> None:
+    """The agent speaks while it rings, and is heard behind the sentence all the same."""
+    async with trunk(telling, answers(talk_ms=3000), agent=TOLD, script=greet) as line:
+        record = await line.ended()
+        await line.far_end.done()
+    comes_first((await recording_of(record)).right)
+    (told,) = await told_in_log(record)
+    assert told["outcome"] == "heard"
 
 
 @asynccontextmanager
