@@ -36,6 +36,7 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.switchboard import Switchboard
@@ -173,6 +174,7 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     prompts: PromptAgents | None
+    consents: ConsentSentences
     dial_guard: DialGuard
     trace: Trace | None
     analyses: ConversationAnalyses
@@ -241,6 +243,7 @@ async def _shared(
         ari=ari,
         speech=speech,
         prompts=prompts,
+        consents=ConsentSentences(speech, settings.sounds_dir),
         dial_guard=dial_guard,
         trace=trace,
         analyses=analyses,
@@ -327,6 +330,7 @@ def _switchboard(
         public_logs=shared.public_logs,
         artefacts=shared.artefacts,
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
+        consents=shared.consents,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -405,6 +409,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             number_changed=calls.trunks.refresh,
             has_prompts=shared.prompts is not None,
             voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
+            consent_refusal=shared.consents.refusal,
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )

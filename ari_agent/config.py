@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     recording_beep_s: int = Field(
         0, ge=0, le=3600, description="seconds between tones that say that a call is recorded; 0 = there is none"
     )
+    sounds_dir: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="folder of the sound files that recording_consent of agents and numbers names; empty: none"
+    )
     public_logs: bool = Field(True, description="a log of each call that its owner may read: public_log_url")
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(read_numeric_address)] = Field(

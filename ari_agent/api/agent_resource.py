@@ -17,6 +17,7 @@ from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import Noun, refuse_missing
 from ari_agent.api.route import Route, delete, get, patch, post
+from ari_agent.api.unknown_consent import refuse_unknown_consent
 from ari_agent.api.unknown_voice import refuse_change_to_unknown_voice, refuse_unknown_voice
 from ari_agent.api.without_effect import answer_saved
 from ari_agent.contract.agent import AgentCreate, AgentUpdate
@@ -49,6 +50,7 @@ class AgentResource:
         wanted = await read_body(request, self.creates)
         if isinstance(wanted, AgentCreate):
             refuse_unknown_voice(request, wanted)
+            await refuse_unknown_consent(request, wanted.recording_consent)
         # A union of what makes each kind is no single maker for the type checker.
         new_agent: NewAgent[Any] = wanted
         return answer_saved(await agents_of(request).create(new_agent), wanted, _needs_presidio(request), 201)
@@ -72,6 +74,7 @@ class AgentResource:
         version = query_version(request)
         if isinstance(changes, AgentUpdate):
             refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
+            await refuse_unknown_consent(request, changes.recording_consent)
         agent = await agents_of(request).update(agent_id, changes, version)
         agent = agent or await refuse_missing(request, self.noun, agent_id, version)
         return answer_saved(agent, changes, _needs_presidio(request))

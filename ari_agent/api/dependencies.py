@@ -20,6 +20,7 @@ from ari_agent.contract.call_control import DtmfRequest, HangupRequest, Transfer
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
+from ari_agent.contract.recording import RecordingConsent
 from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.store.store import Store
@@ -153,6 +154,10 @@ def _no_voice_is_refused(_voice_ids: Iterable[str | None]) -> str | None:
     return None
 
 
+async def _no_consent_is_refused(_consent: RecordingConsent) -> None:
+    """Refuse nothing, because no call is made here."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
     """What `build_api` needs from the rest of the product.
@@ -162,10 +167,10 @@ class ApiDependencies:
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
-    served. voice_refusal: returns why none of these voices of an agent can speak, or None. slots: the pool that GET
-    /get-concurrency tells of. artefacts: recordings and
-    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
-    stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
+    served. voice_refusal: returns why none of these voices of an agent can speak, or None; consent_refusal: the same of
+    a sentence about recording. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and logs of
+    calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it stays as it
+    is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -184,6 +189,7 @@ class ApiDependencies:
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
     has_prompts: bool = False
+    consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
     slots: Slots | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None

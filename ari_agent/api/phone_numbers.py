@@ -11,6 +11,7 @@ from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, get, patch, post
+from ari_agent.api.unknown_consent import refuse_unknown_consent
 from ari_agent.api.unknown_voice import refuse_unknown_voice
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.paging import MAX_PAGE, PageQuery
@@ -47,6 +48,7 @@ def _path_number(request: web.Request) -> str:
 async def create_phone_number(request: web.Request) -> web.Response:
     """Register a number that the PBX receives already. Retell sells numbers; here there are none to choose from."""
     wanted = await read_body(request, PhoneNumberCreate)
+    await refuse_unknown_consent(request, wanted.recording_consent)
     number = wanted.number(now_ms=request.app[DEPENDENCIES].now_ms())
     await _check_agents(
         request, request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents
@@ -57,6 +59,7 @@ async def create_phone_number(request: web.Request) -> web.Response:
 async def import_phone_number(request: web.Request) -> web.Response:
     """Register a number together with the trunk that outbound calls take."""
     wanted = await read_body(request, PhoneNumberImport)
+    await refuse_unknown_consent(request, wanted.recording_consent)
     await _check_agents(
         request, request.app[DEPENDENCIES].store.agents.get, wanted.inbound_agents, wanted.outbound_agents
     )
@@ -73,6 +76,7 @@ async def update_phone_number(request: web.Request) -> web.Response:
     """Change the fields of a number that the body names; the rest stays. Null removes what can be removed."""
     phone_number = _path_number(request)
     changes = await read_body(request, PhoneNumberUpdate)
+    await refuse_unknown_consent(request, changes.recording_consent)
     await _known(request, phone_number)
     agents = request.app[DEPENDENCIES].store.agents
     await _check_agents(request, agents.get, changes.inbound_agents, changes.outbound_agents)

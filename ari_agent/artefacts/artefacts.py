@@ -14,6 +14,7 @@ from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefact_store import CHUNK_BYTES, ArtefactStore
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
+from ari_agent.contract.call import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,20 @@ class Artefacts:
             yield OpenArtefact(status.st_size, status.st_mtime, partial(_pieces, file))
 
     def urls(
-        self, names: Iterable[ArtefactName], fields: Mapping[str, str], *, expires: bool, now_ms: int
+        self, names: Iterable[ArtefactName], fields: Mapping[str, str], *, call: Call, now_ms: int
     ) -> dict[str, str]:
-        """Return the links to artefacts under the fields of a call object that hold them.
+        """Return the links to artefacts of a call under the fields of its call object that hold them.
 
+        call: says whether they expire, and when.
         fields: the name of the field, by the file name of the artefact; one that is in no field is left out.
         """
         return {
-            fields[name.file]: self.links.url(name, expires=expires, now_ms=now_ms)
+            fields[name.file]: self.links.url(
+                name,
+                expires=bool(call.opt_in_signed_url),
+                lifetime_ms=call.signed_url_expiration_ms,
+                now_ms=now_ms,
+            )
             for name in names
             if name.file in fields
         }

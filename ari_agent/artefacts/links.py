@@ -2,9 +2,9 @@
 
     {base}/artefacts/{call_id}/{file}?expires={s since 1970}&signature={43 characters}
 
-Source: Retell, "Create Agent" (2026-08): `opt_in_signed_url`, "public urls will be signed and expire after a period";
-the signature is HMAC-SHA256 (RFC 2104) over path and expiry, in base64url (RFC 4648 section 5). Whoever has a link may
-fetch that one file; there is no link that lists any.
+Source: Retell, "Create Agent" (2026-08): `opt_in_signed_url`, "public urls will be signed and expire after a period",
+and `signed_url_expiration_ms`, which the call object keeps. The signature is HMAC-SHA256 (RFC 2104) over path and
+expiry, in base64url (RFC 4648 section 5). Whoever has a link may fetch that one file; there is no link that lists any.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Links:
     """Makes the links to artefacts, and checks those that come back.
 
     base_url: what the world reaches the API under, without a slash at its end. key: secret; see `key_of`.
-    lifetime_s: how long a link that expires is good, in seconds.
+    lifetime_s: how long a link that expires is good, in seconds, where its agent does not say.
     """
 
     base_url: str
@@ -49,9 +49,13 @@ class Links:
         """Return the key for links that belongs to an API key: a signature of one is of no use for the other."""
         return hmac.digest(api_key.encode(), _PURPOSE, "sha256")
 
-    def url(self, name: ArtefactName, *, expires: bool, now_ms: int) -> str:
-        """Return a link to the artefact; one that does not expire is good for as long as the artefact is there."""
-        until = str(now_ms // 1000 + self.lifetime_s) if expires else ""
+    def url(self, name: ArtefactName, *, expires: bool, lifetime_ms: int | None = None, now_ms: int) -> str:
+        """Return a link to the artefact; one that does not expire is good for as long as the artefact is there.
+
+        lifetime_ms: how long this one is good if it expires, to the end of the second; None: as all others.
+        """
+        good_ms = self.lifetime_s * 1000 if lifetime_ms is None else lifetime_ms
+        until = str(-(-(now_ms + good_ms) // 1000)) if expires else ""
         query = f"expires={until}&" if expires else ""
         return f"{self.base_url}{_PREFIX}{name.path}?{query}signature={self._signature(name, until)}"
 
@@ -72,12 +76,14 @@ class Links:
         return {**call, **{name: self._renewed(call, name, now_ms) for name in URL_FIELDS if name in call}}
 
     def _renewed(self, call: Mapping[str, Any], field_name: str, now_ms: int) -> object:
-        url = call[field_name]
+        url, lifetime_ms = call[field_name], call.get("signed_url_expiration_ms")
         try:
             name = ArtefactName.of_path(urlsplit(url).path.rpartition(_PREFIX)[2])
         except (ValueError, TypeError, AttributeError):
             return url
-        return self.url(name, expires=True, now_ms=now_ms) if name.call_id == call.get("call_id") else url
+        if name.call_id != call.get("call_id"):
+            return url
+        return self.url(name, expires=True, lifetime_ms=lifetime_ms, now_ms=now_ms)
 
     def _signature(self, name: ArtefactName, until: str) -> str:
         # surrogateescape: what a stranger's query holds may be no text

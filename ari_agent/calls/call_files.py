@@ -71,7 +71,7 @@ class CallFiles:
         names = await file.finish()
         if not names and file.size_bytes:
             names = (file.name, ArtefactName(self._call_id, MIXED_FILE))
-        return self._artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
+        return self._artefacts.urls(names, FIELDS, call=call, now_ms=now_ms)
 
 
 class AbandonedFiles:
@@ -92,7 +92,7 @@ class AbandonedFiles:
         names = set(self._artefacts.left.get(call.call_id, ()))
         if call.start_timestamp is not None:
             names |= set(await self._stored(self._artefacts, call.call_id))
-        return self._artefacts.urls(names, FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
+        return self._artefacts.urls(names, FIELDS, call=call, now_ms=now_ms)
 
     async def _stored(self, artefacts: Artefacts, call_id: str) -> Sequence[ArtefactName]:
         if not self._store_answers:

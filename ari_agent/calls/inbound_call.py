@@ -153,7 +153,7 @@ class InboundCall(ReferableCall):
         saving: the record, begun already.
         """
         # The record keeps no empty metadata; the agent is told what the webhook said.
-        spec = replace(self._media_spec(arrival.agent, record.call), metadata=arrival.call.metadata)
+        spec = replace(await self._media_spec(arrival.agent, record.call), metadata=arrival.call.metadata)
         media = self._new_media(spec)
         host, port = await media.open()
         media.dial_agent()

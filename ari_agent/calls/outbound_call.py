@@ -150,7 +150,7 @@ class OutboundCall(ReferableCall):
         self._log.info("call placed", extra={"to": call.to_number, "agent_id": agent.agent_id})
         self._advance(Routed())
         listens = self._drop_machines or agent.voicemail_option is not None
-        media = self._new_media(replace(self._media_spec(agent, call), listens_to_greeting=listens))
+        media = self._new_media(replace(await self._media_spec(agent, call), listens_to_greeting=listens))
         host, port = await media.open()
         media.dial_agent()
         try:

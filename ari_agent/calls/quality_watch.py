@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from ari_agent.asterisk.events import AriEvent, ChannelVarset
+from ari_agent.asterisk.events import AriEvent, ChannelDtmfReceived, ChannelVarset
 from ari_agent.asterisk.rtp_statistics import RTPAUDIOQOS, RtpStatistics
 from ari_agent.calls.caller_leg import CallerLeg
 from ari_agent.calls.media.media_session import MediaSession
@@ -69,7 +69,12 @@ class QualityWatch:
         self._final = self.quality
 
     def note(self, event: AriEvent) -> None:
-        """Take the counters that Asterisk tells when the phone's channel ends; other events say nothing."""
+        """Take the counters that Asterisk tells when the phone's channel ends, and keys, which leave holes.
+
+        Each report of a key counts, also those that are none of the caller's: Asterisk plays them all.
+        """
+        if isinstance(event, ChannelDtmfReceived) and self.media and event.channel_id == self._leg.channel_id:
+            self.media.key_reported(event.duration_ms)
         if isinstance(event, ChannelVarset) and event.variable == RTPAUDIOQOS and self._meter:
             told = RtpStatistics.of_variable(event.value)
             if told and event.channel_id == self._leg.channel_id:

@@ -71,7 +71,7 @@ class CallRecord:
         prices: PriceTable | None = None,
         log: PublicLog = NO_LOG,
     ) -> None:
-        url = log.url(expires=bool(call.opt_in_signed_url))
+        url = log.url(expires=bool(call.opt_in_signed_url), lifetime_ms=call.signed_url_expiration_ms)
         self.call = call.model_copy(update={"public_log_url": url}) if url else call
         self._log = log
         log.open(keeps_content=_keeps_content(call))
@@ -393,6 +393,7 @@ def registered_call(
         to_number=to_number,
         data_storage_setting=agent.data_storage_setting,
         opt_in_signed_url=agent.opt_in_signed_url,
+        signed_url_expiration_ms=agent.own_signed_url_expiration_ms,
         **{name: value for name, value in optional.items() if value},
     )
 

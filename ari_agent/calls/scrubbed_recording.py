@@ -62,7 +62,7 @@ async def kept_recordings(
         call.data_storage_setting == "everything_except_pii" or categories is not None
     ):
         names = await _scrubbed(artefacts, call.call_id, heard)
-        changes |= artefacts.urls(names, _FIELDS, expires=bool(call.opt_in_signed_url), now_ms=now_ms)
+        changes |= artefacts.urls(names, _FIELDS, call=call, now_ms=now_ms)
     if call.data_storage_setting in {"everything_except_pii", "basic_attributes_only"}:
         changes |= dict.fromkeys(UNSCRUBBED.values())
         await _remove(artefacts, call.call_id, UNSCRUBBED)

@@ -22,7 +22,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from ari_agent.calls.call_files import CallFiles
@@ -54,6 +53,7 @@ from ari_agent.calls.pending_answers import PendingAnswers, answer, attempt
 from ari_agent.calls.public_log.log_lines import note
 from ari_agent.calls.public_log.media_log import log_media
 from ari_agent.calls.record import CallRecord
+from ari_agent.calls.recording_consent import with_recording
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import MaxDurationReached, SessionEvent, TranscriptDue
 from ari_agent.calls.state import ANSWERED_STATES, Answered, CallEvent, CallState, Ended, IllegalTransition, advance
@@ -188,11 +188,12 @@ class CallSession(ABC):
     async def _connect(self) -> None:
         """Do what leads from the first ring to the answer: here one direction of calls differs from another."""
 
-    def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
-        """Return what the media half must know of this call, for this agent. See new_media_spec."""
+    async def _media_spec(self, agent: Agent, call: Call) -> MediaSpec:
+        """Return what the media half must know of this call, for this agent. See new_media_spec and with_recording."""
         variables, log = self._variables(), self._log.public
         spec = new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
-        return replace(spec, recording=recording_of_call(agent, self._number, self._services.recording))
+        plan = recording_of_call(agent, self._number, self._services.recording)
+        return await with_recording(spec, agent, plan, self._services.consents, record=self._record, public=log)
 
     def _variables(self) -> Mapping[str, str]:
         """Return the values of `{{name}}` in this call, as of now."""

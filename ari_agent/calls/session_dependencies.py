@@ -17,6 +17,7 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.public_log.public_logs import NO_LOGS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
+from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.trace_steps import NumbersTold
 from ari_agent.calls.traced_agent import AGENT, traced_agent
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -52,6 +53,7 @@ class SessionDependencies:
     trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
     prices: what calls cost by; None where that is not known.
     artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
+    consents: has the sentences that tell callers of it.
     public_logs: opens and ends the log of each call.
     latencies: observe how long the turns of all calls take.
     """
@@ -78,6 +80,7 @@ class SessionDependencies:
     prices: PriceTable | None = None
     artefacts: Artefacts | None = None
     recording: RecordingPlan = NOT_RECORDED
+    consents: ConsentSentences = field(default_factory=ConsentSentences)
     public_logs: PublicLogs = NO_LOGS
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
 

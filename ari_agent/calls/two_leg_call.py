@@ -27,6 +27,7 @@ from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
     CallerInactive,
+    ConsentOver,
     MediaSpec,
     NoAudioReceived,
     TransferDecided,
@@ -37,6 +38,7 @@ from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.calls.pending_answers import answer
 from ari_agent.calls.phone_call import PhoneCall
+from ari_agent.calls.recording_consent import consent_over
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
 from ari_agent.calls.state import Bridged, CallState, TargetDialled, TransferFailed
@@ -436,4 +438,5 @@ class TwoLegCall(PhoneCall):
         TransferDecided: _agent_decides,
         TransferRequested: _api_transfers,
         ShuttingDown: _shutting_down,
+        ConsentOver: consent_over,
     }

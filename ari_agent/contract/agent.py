@@ -33,7 +33,7 @@ from ari_agent.contract.parsing.model import (
     Strings,
     UpToTwo,
 )
-from ari_agent.contract.recording import BeepInterval, Recording
+from ari_agent.contract.recording import BeepInterval, Recording, RecordingConsent
 from ari_agent.contract.response_engine import (
     AUTH_TOKEN,
     AudioWebsocketEngine,
@@ -131,6 +131,7 @@ class AgentSettings(CommonSettings):
 
     recording: Recording | None = Field(default=None, description="null: as ARI_AGENT_RECORDING says")
     recording_beep_s: BeepInterval | None = Field(default=None, description="null: as ARI_AGENT_RECORDING_BEEP_S says")
+    recording_consent: RecordingConsent | None = None
     data_storage_setting: DataStorageSetting = "everything"
     post_call_analysis_data: Many[PostCallAnalysis] | None = None
     post_call_analysis_model: Identifier | None = None
@@ -212,6 +213,12 @@ class AgentUpdate(EngineUpdate, AgentSettings):
 
 class Agent(AgentIdentity, _WholeAgent):
     """An agent for calls, as the API answers it and the database stores it."""
+
+    @property
+    def own_signed_url_expiration_ms(self) -> int | None:
+        """How long links to files of this agent's calls are good, if it was set and they expire; else None."""
+        is_own = self.opt_in_signed_url and "signed_url_expiration_ms" in self.model_fields_set
+        return self.signed_url_expiration_ms if is_own else None
 
 
 def _converted(given: dict[Any, Any]) -> dict[Any, Any]:

@@ -5,7 +5,8 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
 
     applied here          agent: response_engine, end_call_after_silence_ms, max_call_duration_ms, ring_duration_ms,
                           allow_user_dtmf, voicemail_option, webhook_url, webhook_events, webhook_timeout_ms, timezone,
-                          agent_name, data_storage_setting, opt_in_signed_url, recording, recording_beep_s
+                          agent_name, data_storage_setting, opt_in_signed_url, signed_url_expiration_ms, recording,
+                          recording_beep_s, recording_consent
     of a text agent       voice, speech recognition and turns
     of a prompt's agent   retell_llm: begin_message, start_speaker, begin_after_user_silence_ms, model,
                           model_temperature, model_config, backup_model

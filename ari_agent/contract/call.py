@@ -162,6 +162,8 @@ class Call(ContractModel):
     disconnection_reason: DisconnectionReason | None = None
 
     # These are no part of Retell's call object. faults: what went wrong, in sentences for people.
+    # signed_url_expiration_ms: the agent's, where it has one of its own and its links expire.
+    signed_url_expiration_ms: Milliseconds | None = None
     hangup: Hangup | None = None
     sip: Many[SipEvent] | None = None
     media_quality: MediaQuality | None = None

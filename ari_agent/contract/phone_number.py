@@ -24,7 +24,7 @@ from ari_agent.contract.parsing.model import (
     without_defaults,
 )
 from ari_agent.contract.parsing.url import WebhookUrl
-from ari_agent.contract.recording import Recording
+from ari_agent.contract.recording import Recording, RecordingConsent
 from ari_agent.contract.refer_to import ReferToFormat, ReferToHost
 from ari_agent.contract.trunk_settings import (
     CarrierAddresses,
@@ -112,6 +112,7 @@ class _NumberSettings(ContractModel):
     allowed_outbound_country_list: Countries | None = None
     dial_policy: DialPolicy | None = None
     recording: Recording | None = Field(default=None, description="null: as the agent's recording says")
+    recording_consent: RecordingConsent | None = Field(default=None, description="null: that of the agent")
     transport: Transport | None = "TCP"
 
     OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
@@ -283,6 +284,7 @@ class PhoneNumber(ContractModel):
     allowed_outbound_country_list: Countries | None = None
     dial_policy: DialPolicy | None = None
     recording: Recording | None = None
+    recording_consent: RecordingConsent | None = None
     sip_outbound_trunk_config: TrunkConfig | None = None
     last_modification_timestamp: Timestamp
 

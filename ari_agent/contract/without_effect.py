@@ -67,7 +67,7 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
     WithoutEffect("pii_config.categories", "personal data of these categories is not recognised", values=UNRECOGNISED),
     WithoutEffect("opt_in_signed_url", "chats leave no recordings and logs", kinds=_CHAT),
-    WithoutEffect("signed_url_expiration_ms", "ARI_AGENT_LINK_LIFETIME_S holds for the links of all agents"),
+    WithoutEffect("signed_url_expiration_ms", "chats leave no recordings and logs", kinds=_CHAT),
     WithoutEffect("guardrail_config", "topics are not checked"),
     WithoutEffect("handbook_config", "the agent's own server decides how it behaves"),
     WithoutEffect("contact_memory_config", "there are no contacts"),

@@ -27,6 +27,7 @@ from math import inf
 from typing import Final
 
 from ari_agent.media.concealment import Concealer
+from ari_agent.media.key_holes import KeyHoles, KeyPackets
 from ari_agent.media.line import NARROWBAND, Line
 from ari_agent.media.rtp import CLOCK_HZ, HEADER, HEADER_BYTES, PLAIN, Packet, timestamp_delta
 
@@ -62,7 +63,7 @@ class JitterCounters:
     """What became of a caller's packets: counts of packets, unless the name says milliseconds."""
 
     received: int = 0  # RTP packets of any kind
-    lost: int = 0  # given up: never came, or too late to be told from that
+    lost: int = 0  # given up: never came, or too late to be told from that; without those of keys
     lost_runs: int = 0  # how often packets in a row were given up
     late: int = 0  # came after they were given up; no longer in `lost`
     duplicate: int = 0
@@ -97,6 +98,7 @@ class JitterBuffer:
         "_held_since_s",
         "_impatient_s",
         "_is_quiet",
+        "_keys",
         "_looked_s",
         "_missing",
         "_next_header",
@@ -132,6 +134,7 @@ class JitterBuffer:
         self._held: dict[int, Packet] = {}  # behind a hole
         self._held_since_s = 0.0
         self._missing: dict[int, None] = {}  # given up lately
+        self._keys = KeyHoles()
         self._filled = 0  # samples since the last packet
         self._short_gap_s = -inf  # when a stretch of filling ended that more patience would have spared
         self._patience_s = 0.0
@@ -259,7 +262,7 @@ class JitterBuffer:
             return
         del self._missing[sequence]
         self.counters.late += 1
-        self.counters.lost -= 1
+        self.counters.lost = max(0, self.counters.lost - 1)
 
     def _hold(self, packet: Packet, now_s: float, out: list[bytes]) -> None:
         if packet.sequence in self._held:
@@ -277,14 +280,29 @@ class JitterBuffer:
         while self._held:
             first = min(self._held, key=lambda sequence: (sequence - self._sequence) & 0xFFFF)
             hole = (first - self._sequence) & 0xFFFF
-            self.counters.lost += hole
-            self.counters.lost_runs += 1
+            self._count_lost(hole, self._held[first], now_s)
             for offset in range(max(0, hole - _MISORDER_MAX), hole):
                 self._missing[(self._sequence + offset) & 0xFFFF] = None
             while len(self._missing) > _MISORDER_MAX:
                 del self._missing[next(iter(self._missing))]
             self._take(self._held.pop(first), now_s, out, lost=True)
             self._take_held(now_s, out)
+
+    def _count_lost(self, hole: int, behind: Packet, now_s: float) -> None:
+        """Count missing packets as lost, unless they are a key's. behind: the first packet after them."""
+        self.counters.lost += hole
+        self.counters.lost_runs += 1
+        units = len(behind.payload) if behind.payload_type == self._payload_type else _FRAME
+        lasts_s = timestamp_delta(behind.timestamp, self._timestamp) / CLOCK_HZ
+        self._not_lost(self._keys.found(hole, lasts_s=lasts_s, frame_s=(units or _FRAME) / CLOCK_HZ, now_s=now_s))
+
+    def _not_lost(self, key: KeyPackets) -> None:
+        self.counters.lost -= key.packets
+        self.counters.lost_runs -= key.holes
+
+    def key_reported(self, duration_ms: int, now_s: float) -> None:
+        """Take Asterisk's report of a key, whose packets are missing and not lost. See KeyHoles."""
+        self._not_lost(self._keys.reported(duration_ms, now_s))
 
     def _take_held(self, now_s: float, out: list[bytes]) -> None:
         """Take the held packets that follow the last one without a hole."""

@@ -20,6 +20,7 @@ from ari_agent.media import rtp
 from ari_agent.media.audio import mix
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
+from ari_agent.media.preceded_playout import PrecededPlayout
 from ari_agent.media.recorder import HeardParty, Recorder
 
 _GIVE_EACH_S: Final = 0.5
@@ -28,6 +29,10 @@ _TURNS: Final = count()
 _TURNS_IN_ALL: Final = 25
 """Calls that began together give their audio away at different moments, in so many turns."""
 _LONGEST_LEAP: Final = 60 * rtp.CLOCK_HZ  # a machine that stood still for longer leaves no more silence than this
+
+
+def _nobody_asks() -> None:
+    """Do nothing at the end of a sentence, because there is none."""
 
 
 class _RecordedEncoding(AgentEncoding):
@@ -59,9 +64,11 @@ class RecordedBridge(Bridge):
         "_beep_each_s",
         "_giving",
         "_of",
+        "_on_sentence",
         "_record_frame",
         "_recorder",
         "_seconds",
+        "_sentence",
         "_start_s",
         "_tone",
     )
@@ -72,6 +79,8 @@ class RecordedBridge(Bridge):
         recorder: Recorder,
         beep_each_s: int = 0,
         beep: Sequence[bytes] = (),
+        sentence: Sequence[bytes] = (),
+        on_sentence: Callable[[], None] = _nobody_asks,
         encoding: AgentEncoding,
         line: Line = NARROWBAND,
         send_agent: Callable[[bytes], None],
@@ -82,6 +91,8 @@ class RecordedBridge(Bridge):
 
         recorder: for the format of the line. beep: the frames of a tone that tells both sides that they are recorded,
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
+        sentence: frames that the caller hears before all that the agent says; until their end, at which `on_sentence`
+        is called, the caller's side is recorded as silence.
         """
 
         def each_second(now_s: float) -> None:
@@ -102,6 +113,11 @@ class RecordedBridge(Bridge):
         self._giving: TimerHandle | None = None
         self._seconds, self._beep_each_s, self._beep = 0, beep_each_s, beep
         self._tone: Iterator[bytes] = iter(())
+        self._on_sentence = on_sentence
+        self._sentence: PrecededPlayout | None = None
+        if sentence:
+            recorder.leave_out_caller(True)
+            self.playout = self._sentence = PrecededPlayout(sentence, self._sentence_heard, line.audio)
 
     def start(self) -> None:
         """Begin the conversation, and its recording. See Bridge."""
@@ -128,6 +144,24 @@ class RecordedBridge(Bridge):
         """Record silence from now on, or end that."""
         self._flush()
         self._recorder.pause(paused)
+
+    @property
+    def sentence_units(self) -> int:
+        """Return how much of the sentence is still to be heard, in units of 1/8000 s."""
+        return self._sentence.sentence_units if self._sentence and self._started else 0
+
+    def cut_sentence(self) -> None:
+        """Leave the rest of the sentence out: the recording ends here, and the tones that tell of it."""
+        self._beep_each_s = 0
+        if self._sentence:
+            self._sentence.cut_sentence()
+        self._flush()
+        self._recorder.stop()
+
+    def _sentence_heard(self) -> None:
+        self._flush()
+        self._recorder.leave_out_caller(False)
+        self._on_sentence()
 
     def heard_is(self, party: HeardParty) -> None:
         """Take what comes from the line from now on for this party's."""

@@ -31,6 +31,10 @@ class HeardParty(Enum):
     TARGET = "target"
 
 
+def _drop(stereo: bytes) -> None:
+    """Record nothing of this piece."""
+
+
 class Recorder:
     """Records one call.
 
@@ -50,7 +54,7 @@ class Recorder:
         self.hear_agent: Callable[[bytes], None] = self._agent.extend
         self._written = 0  # units of the axis
         self._party = HeardParty.CALLER
-        self._paused = False
+        self._paused = self._caller_left_out = False
 
     @property
     def agent_end(self) -> int:
@@ -96,6 +100,18 @@ class Recorder:
         self._silence_waiting()
         self._paused = paused
 
+    def leave_out_caller(self, left_out: bool) -> None:
+        """Record silence on the caller's side from the last flush on, or end that, but for `agent_only`.
+
+        What waits on that side counts as silence either way.
+        """
+        self._caller_left_out = left_out
+        self._caller[:] = self._of.silence * (len(self._caller) // self._unit_bytes)
+
+    def stop(self) -> None:
+        """Record nothing more from the last flush on: there the recording ends."""
+        self._write = _drop
+
     def heard_is(self, party: HeardParty) -> None:
         """Take what comes in from the last flush on for this party's."""
         self._party = party
@@ -113,7 +129,7 @@ class Recorder:
         del self._caller[:size]
         del self._agent[:size]
         self._written += size // self._unit_bytes
-        if self._paused or self._agent_only or self._party is HeardParty.TARGET:
+        if self._paused or self._agent_only or self._caller_left_out or self._party is HeardParty.TARGET:
             left, right = self._kept(left, right)
         self._write(self._interleaved(left, right))
 
@@ -122,7 +138,7 @@ class Recorder:
         silence = bytearray(self._of.silence * (len(left) // self._unit_bytes))
         if self._paused:
             return silence, silence
-        if self._agent_only:
+        if self._agent_only or self._caller_left_out:
             return silence, right
         return silence, bytearray(mix(bytes(left), bytes(right), self._of))
 

@@ -15,5 +15,8 @@ def recording_of_call(agent: Agent, number: PhoneNumber | None, default: Recordi
     if agent.data_storage_setting == "basic_attributes_only":
         return NOT_RECORDED
     sides = (number.recording if number else None) or agent.recording or default.sides
+    if sides == "off":
+        return NOT_RECORDED
     beep_s = default.beep_s if agent.recording_beep_s is None else agent.recording_beep_s
-    return RecordingPlan(sides, beep_s)
+    consent = (number.recording_consent if number else None) or agent.recording_consent
+    return RecordingPlan(sides, beep_s, consent)

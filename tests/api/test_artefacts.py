@@ -144,12 +144,13 @@ def call(**fields: Any) -> Call:
     )
 
 
-@pytest.mark.parametrize("expires", [True, False])
+@pytest.mark.parametrize(("expires", "lifetime_ms"), [(True, None), (True, 5000), (False, None)])
 async def test_every_answer_of_a_call_has_links_that_are_good(
-    start_api: StartApi, artefacts: Artefacts, store: Store, expires: bool
+    start_api: StartApi, artefacts: Artefacts, store: Store, expires: bool, lifetime_ms: int | None
 ) -> None:
     old = artefacts.links.url(NAME, expires=expires, now_ms=NOW_MS - 10**9)
-    await store.calls.save(call(opt_in_signed_url=expires, recording_url=old), [])
+    fields = {"opt_in_signed_url": expires, "signed_url_expiration_ms": lifetime_ms, "recording_url": old}
+    await store.calls.save(call(**fields), [])
     api = await start_api(artefacts=artefacts)
     answers = [
         await (await api.get("/v2/get-call/call_1")).json(),
@@ -157,7 +158,10 @@ async def test_every_answer_of_a_call_has_links_that_are_good(
         (await (await api.post("/v3/list-calls", json={})).json())["items"][0],
     ]
     for answer in answers:
-        assert answer["recording_url"] == artefacts.links.url(NAME, expires=expires, now_ms=NOW_MS)
+        wanted = artefacts.links.url(NAME, expires=expires, lifetime_ms=lifetime_ms, now_ms=NOW_MS)
+        assert answer["recording_url"] == wanted
+        if lifetime_ms:
+            assert f"expires={(NOW_MS + lifetime_ms) // 1000}&" in wanted
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,16 @@ def test_a_link_that_expires_is_good_for_its_lifetime() -> None:
     assert "expired" in (LINKS.refusal(NAME, query, now_ms=NOW_MS + 3_601_000) or "")
 
 
+@pytest.mark.parametrize(
+    ("lifetime_ms", "good_ms"), [(1, 1000), (1000, 1000), (1001, 2000), (90_000_000, 90_000_000), (2**31 - 1, 2**31)]
+)
+def test_an_agents_own_lifetime_goes_before_the_setting_and_is_never_shortened(lifetime_ms: int, good_ms: int) -> None:
+    query = query_of(LINKS.url(NAME, expires=True, lifetime_ms=lifetime_ms, now_ms=NOW_MS))
+    assert LINKS.refusal(NAME, query, now_ms=NOW_MS + lifetime_ms) is None
+    assert "expired" in (LINKS.refusal(NAME, query, now_ms=NOW_MS + good_ms + 1000) or "")
+    assert "expires" not in query_of(LINKS.url(NAME, expires=False, lifetime_ms=lifetime_ms, now_ms=NOW_MS))
+
+
 def expiring() -> dict[str, str]:
     return query_of(LINKS.url(NAME, expires=True, now_ms=NOW_MS))
 
@@ -68,6 +78,13 @@ def test_links_that_expire_are_made_anew() -> None:
     call = {"call_id": "call_1", "opt_in_signed_url": True, "recording_url": old, "public_log_url": None}
     renewed = LINKS.renewed(call, now_ms=NOW_MS)
     assert renewed == {**call, "recording_url": LINKS.url(NAME, expires=True, now_ms=NOW_MS)}
+
+
+def test_they_are_made_anew_with_the_lifetime_of_the_calls_agent() -> None:
+    old = LINKS.url(NAME, expires=True, now_ms=0)
+    call = {"call_id": "call_1", "opt_in_signed_url": True, "signed_url_expiration_ms": 5000, "recording_url": old}
+    renewed = query_of(LINKS.renewed(call, now_ms=NOW_MS)["recording_url"])
+    assert int(renewed["expires"]) * 1000 == NOW_MS + 5000
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,19 @@ async def test_a_recording_is_linked_in_its_two_fields(tmp_path: Path, expires: 
         append(b"too late")
         assert await files.finish(a_call(), 1_000) == {}
     assert linked(links) == FIELDS
-    assert all(("expires=" in url) is expires for url in links.values())
+    assert all(("expires=61&" in url) is expires for url in links.values())
     sizes = {file.name: file.stat().st_size for file in (tmp_path / "store" / "call_1").iterdir()}
     assert sizes == {STEREO_FILE: HEADER_BYTES + 16000, MIXED_FILE: HEADER_BYTES + 8000}
     assert not list((tmp_path / "spool").glob("call_*"))
+
+
+async def test_the_links_live_as_long_as_the_calls_agent_says(tmp_path: Path) -> None:
+    async with kept(tmp_path) as artefacts:
+        files = CallFiles("call_1", artefacts)
+        files.open_recording(WaveFormat(ULAW))(b"\x12" * 16000)
+        links = await files.finish(a_call(opt_in_signed_url=True, signed_url_expiration_ms=7000), 1_000)
+    assert linked(links) == FIELDS
+    assert all("expires=8&" in url for url in links.values())
 
 
 async def test_a_call_without_a_recording_has_no_link(tmp_path: Path) -> None:

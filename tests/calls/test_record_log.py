@@ -23,7 +23,11 @@ class Logged:
 
     def __init__(self, *, account: str | None = None, **settings: object) -> None:
         self.octets: list[bytes] = []
-        log = PublicLog(lambda: self.octets.append, lambda: 0.0, url=lambda expires: f"http://host/log?{expires}")
+
+        def url(expires: bool, lifetime_ms: int | None) -> str:
+            return f"http://host/log?{expires},{lifetime_ms}"
+
+        log = PublicLog(lambda: self.octets.append, lambda: 0.0, url=url)
         of = agent(**settings)
         self.record = CallRecord(record(of).call, agent=of, account_webhook_url=account, log=log)
 
@@ -57,9 +61,20 @@ def test_with_a_stricter_setting_its_size_alone_is_told(setting: str) -> None:
     assert line["content_bytes"] > 50
 
 
-@pytest.mark.parametrize("expires", [True, False])
-def test_the_call_object_has_the_link_from_the_beginning(expires: bool) -> None:
-    assert Logged(opt_in_signed_url=expires).record.call.public_log_url == f"http://host/log?{expires}"
+@pytest.mark.parametrize(
+    ("fields", "link"),
+    [
+        ({}, "False,None"),
+        ({"opt_in_signed_url": True}, "True,None"),
+        ({"opt_in_signed_url": True, "signed_url_expiration_ms": 86_400_000}, "True,86400000"),
+        ({"opt_in_signed_url": True, "signed_url_expiration_ms": None}, "True,None"),
+        ({"signed_url_expiration_ms": 5000}, "False,None"),
+    ],
+)
+def test_the_call_object_has_the_link_from_the_beginning(fields: dict[str, Any], link: str) -> None:
+    call = Logged(**fields).record.call
+    assert call.public_log_url == f"http://host/log?{link}"
+    assert call.signed_url_expiration_ms == (int(link[5:]) if link[-1].isdigit() else None)
     assert record(agent()).call.public_log_url is None
 
 

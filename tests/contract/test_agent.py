@@ -95,6 +95,7 @@ NULLABLE = {
     # none of Retell's
     "recording",
     "recording_beep_s",
+    "recording_consent",
 }
 
 

@@ -153,3 +153,44 @@ async def test_a_call_that_we_place_has_the_quality_of_both_directions_too(stage
     assert quality["caller_to_agent"]["packets"] > 20
     assert quality["caller_to_agent"]["mos"] == PERFECT
     assert quality["agent_to_caller"]["packets"] > 20
+
+
+@pytest.mark.parametrize(("duration_ms", "ends_stamped"), [(60, False), (160, False), (160, True)])
+async def test_a_key_is_no_loss(stage: Stage, duration_ms: int, ends_stamped: bool) -> None:
+    async with stage.connected() as call:
+        call.caller.audio.stamps_each_end = ends_stamped
+        for digits in ("5", "67"):
+            call.caller.audio.press(digits, duration_ms=duration_ms)
+            await call.caller.audio.said()
+            await asyncio.sleep(0.7 if ends_stamped else 0.3)
+        await call.caller.hang_up()
+    heard = (await of_call(stage, call))["caller_to_agent"]
+    assert (heard["lost"], heard["mos"]) == (0, PERFECT)
+
+
+async def test_what_is_lost_beside_a_key_is_counted(stage: Stage) -> None:
+    """Six packets far from it, two right before it, and three right behind."""
+    lost: list[int] = []
+
+    def lossy(index: int, datagram: bytes) -> tuple[bytes, ...]:
+        is_audio = datagram[1] & 0x7F == 0
+        far, beside = index - begun in range(5, 35, 5), index - begun in (48, 49, 58, 59, 60)
+        if is_audio and (far or beside):
+            lost.append(index)
+            return ()
+        return (datagram,)
+
+    async with stage.connected() as call:
+        audio = call.caller.audio
+        begun = audio.frames_sent
+        audio.impair = lossy
+        audio.say(noise(1.0))
+        await audio.said()
+        audio.press("5", duration_ms=160)
+        await audio.said()
+        audio.say(noise(0.6))
+        await audio.said()
+        await call.caller.hang_up()
+    heard = (await of_call(stage, call))["caller_to_agent"]
+    assert len(lost) >= 8
+    assert abs(heard["lost"] - len(lost)) <= 1

@@ -15,6 +15,7 @@ from typing import Any, Final
 import aiohttp
 import numpy as np
 import pytest
+from yarl import URL
 
 from tests.fakes.agent_server import echo
 from tests.fakes.baresip import G722, calling
@@ -341,3 +342,23 @@ async def test_a_full_disk_does_not_disturb_the_call(tmp_path: Path) -> None:
     assert lost > 0
     heard_apart_ms = apart_ms(FIRST, LAST, call.agent.sound())
     assert apart_ms(FIRST, LAST, recording.left) == pytest.approx(heard_apart_ms, abs=WITHIN_MS)
+
+
+async def test_links_live_as_long_as_the_agent_says(stage: Stage) -> None:
+    """In the webhook and in every answer: those of the agent's own, and of another one the setting's day."""
+    lifetimes_ms = {}
+    for own in ({"signed_url_expiration_ms": 3_600_000}, {}):
+        async with stage.connected(agent={**RECORDED, "opt_in_signed_url": True, **own}) as call:
+            await asyncio.sleep(0.3)
+            await call.caller.hang_up()
+        over = await ended(stage, call.call_id)
+        listed = (await stage.controller.post("/v2/list-calls", {"filter_criteria": {"call_id": [call.call_id]}})).json
+        answers = [over, (await stage.controller.get(f"/v2/get-call/{call.call_id}")).json, listed[0]]
+        lifetimes_ms[len(own)] = [
+            1000 * int(URL(answer[name]).query["expires"]) - answer["end_timestamp"]
+            for answer in answers
+            for name in ("recording_url", "recording_multi_channel_url", "public_log_url")
+        ]
+        assert over.get("signed_url_expiration_ms") == own.get("signed_url_expiration_ms")
+    assert lifetimes_ms[1] == pytest.approx([3_600_000] * 9, abs=20_000)
+    assert lifetimes_ms[0] == pytest.approx([86_400_000] * 9, abs=20_000)

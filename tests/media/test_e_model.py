@@ -31,6 +31,32 @@ def test_wideband_has_a_scale_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("impairment", "robustness", "loss_percent", "score"),
+    [
+        (0, 4.3, 0, 4.5),
+        (1, 4.3, 0, 4.4940),
+        (8, 4.3, 0, 4.4206),
+        (13, 4.3, 0, 4.3371),
+        (41, 4.3, 0, 3.5123),
+        (56, 4.3, 0, 2.9220),
+        (20, 4.3, 2, 3.4062),
+    ],
+)
+def test_wideband_opinions_are_those_of_another_implementation_of_g_107_1(
+    impairment: float, robustness: float, loss_percent: float, score: float
+) -> None:
+    """Of sipnab, src/rtp/emodel_wb.rs, with what G.113 (09/2024) Tables IV.1, IV.3 and IV.4 have for AMR-WB."""
+    codec = CodecQuality(impairment, robustness, is_wideband=True)
+    assert mos(rating(codec, loss_percent=loss_percent), is_wideband=True) == pytest.approx(score, abs=0.0005)
+
+
+def test_lost_packets_of_g_722_count_as_much_as_those_of_the_least_robust_wideband_codec() -> None:
+    table_iv_4 = (4.3, 4.6, 4.9)
+    assert G722.robustness == min(table_iv_4)
+    assert "opus" not in CODECS
+
+
+@pytest.mark.parametrize(
     ("codec", "loss_percent", "burst_ratio", "lost"),
     [
         (G711, 5, 1, 95 * 5 / 30.1),

@@ -510,3 +510,20 @@ def test_the_timeline_begins_once_however_often_it_is_begun() -> None:
     buffer.start(7.0)
     assert buffer.due_s == 5.0
     assert never.release_at_s == inf
+
+
+@pytest.mark.parametrize(("lost", "counted"), [(0, (0, 0)), (4, (4, 1))])
+def test_the_packets_of_a_key_that_asterisk_took_out_are_not_lost(lost: int, counted: tuple[int, int]) -> None:
+    """Of 160 ms: ten numbers, and the time of eight packets."""
+    buffer = JitterBuffer()
+    for number in range(5):
+        buffer.push(packet(number), number * FRAME_S)
+    resumed_s = (5 + 8 + lost) * FRAME_S
+    buffer.key_reported(160, resumed_s - 0.02)
+    for number in range(3):
+        behind = packet(15 + lost + number, ticks=(13 + lost + number) * FRAME)
+        buffer.push(behind, resumed_s + number * FRAME_S)
+    buffer.poll(resumed_s + 0.1)
+    assert (buffer.counters.lost, buffer.counters.lost_runs) == counted
+    buffer.push(packet(6), resumed_s + 0.2)
+    assert buffer.counters.lost == max(0, counted[0] - 1)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class RecordedCall:
     line: Line = NARROWBAND
     beep_each_s: int = 0
     beep: Sequence[bytes] = ()
+    sentence: Sequence[bytes] = ()
+    agent_only: bool = False
     delay_s: Callable[[int], float] = lambda _: 0.0
     """How much later than the others packet n comes."""
     is_lost: Callable[[int], bool] = lambda _: False
@@ -57,11 +60,14 @@ class RecordedCall:
     def __post_init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.loop.close()
-        self.recorder = Recorder(self.written.append, of=self.line.audio)
+        self.heard_sentence_s: list[float] = []
+        self.recorder = Recorder(self.written.append, of=self.line.audio, agent_only=self.agent_only)
         self.bridge = RecordedBridge(
             recorder=self.recorder,
             beep_each_s=self.beep_each_s,
             beep=self.beep,
+            sentence=self.sentence,
+            on_sentence=lambda: self.heard_sentence_s.append(self.timers.now_s - self.start_s),
             encoding=AgentEncoding(self.encoding, self.rate_hz, self.line.audio),
             line=self.line,
             stream=rtp.RtpStream(ssrc=1, sequence=0, timestamp=2**32 - 4000, payload_type=self.line.payload_type),
@@ -305,3 +311,86 @@ def test_the_beep_is_heard_by_the_caller_and_on_the_recording() -> None:
     beeps = [frame for frame in heard if frame not in (speech, b"\xff" * 160)]
     assert beeps == [mix(speech, part) for part in tone] + tone, "twice, not while paused"
     assert b"".join(heard)[: 5 * 8000 - 160] in b"".join(call.written)[1::2]
+
+
+SENTENCE = [bytes([0x40]) * 160, bytes([0x41]) * 160] * 50
+"""Of two seconds."""
+
+
+def test_a_sentence_is_heard_before_all_that_the_agent_says_and_is_on_the_recording() -> None:
+    call = RecordedCall(sentence=SENTENCE)
+    call.said = bytes([CALLER]) * 24000
+    hello = bytes([AGENT]) * 160
+    call.bridge.play(hello * 50)
+    call.timers.run(1.0)
+    assert call.bridge.sentence_units == pytest.approx(8000, abs=320)
+    call.bridge.clear()
+    call.bridge.play(hello * 20)
+    call.timers.run(2.5)
+    call.finish()
+    heard = [frame for _, frame in call.to_caller]
+    assert heard[:120] == [*SENTENCE, *[hello] * 20]
+    assert call.heard_sentence_s == [pytest.approx(2.0, abs=0.03)]
+    stereo = b"".join(call.written)
+    begins = stereo[1::2].index(0x40)
+    assert stereo[1::2][begins : begins + 16000] == b"".join(SENTENCE)
+    assert b"".join(frame for _, frame in call.to_agent).count(CALLER) >= 23000, "the agent hears the caller as usual"
+    assert stereo[::2].index(CALLER) == pytest.approx(begins + 16000, abs=320), "recorded from its end on"
+    assert stereo[::2].count(CALLER) == pytest.approx(8000, abs=400)
+
+
+def test_of_an_agent_only_the_callers_side_stays_silent_after_the_sentence() -> None:
+    call = RecordedCall(sentence=SENTENCE, agent_only=True)
+    call.said = bytes([CALLER]) * 24000
+    call.timers.run(3.5)
+    call.finish()
+    assert CALLER not in b"".join(call.written)[::2]
+
+
+def test_a_sentence_that_is_cut_short_ends_the_recording_and_not_the_audio() -> None:
+    call = RecordedCall(sentence=SENTENCE, beep_each_s=2, beep=[bytes([0x30]) * 160])
+    call.said = bytes([CALLER]) * 24000
+    call.bridge.play(bytes([AGENT]) * 160 * 20)
+    call.timers.run(1.0)
+    call.bridge.cut_sentence()
+    call.timers.run(2.0)
+    call.finish()
+    assert call.heard_sentence_s == []
+    assert call.bridge.sentence_units == 0
+    assert bytes([0x30]) * 160 not in [frame for _, frame in call.to_caller], "no tone tells of what is over"
+    stereo = b"".join(call.written)
+    assert len(stereo) / 2 / 8000 == pytest.approx(1.0, abs=0.05)
+    assert CALLER not in stereo[::2]
+    assert AGENT not in stereo[1::2]
+    assert sum(frame == bytes([AGENT]) * 160 for _, frame in call.to_caller) == 20
+
+
+def test_a_sentence_in_a_pause_is_heard_and_not_recorded() -> None:
+    call = RecordedCall(sentence=SENTENCE)
+    call.bridge.pause(True)
+    call.timers.run(3.0)
+    call.finish()
+    assert [frame for _, frame in call.to_caller][:100] == SENTENCE
+    assert len(call.heard_sentence_s) == 1
+    assert set(b"".join(call.written)) == {0xFF}
+
+
+def test_a_talkspurt_in_the_sentence_does_not_tear_it() -> None:
+    call = RecordedCall(sentence=SENTENCE)
+    for piece in range(9):
+        call.bridge.play(bytes([AGENT]) * 55)
+        if piece % 3 == 2:
+            call.bridge.clear()
+        call.timers.run(0.2)
+    sent_s = [at_s for at_s, frame in call.to_caller if frame in SENTENCE]
+    assert {round(later - earlier, 6) for earlier, later in pairwise(sent_s)} == {FRAME_S}
+
+
+def test_a_wideband_sentence_is_sent_in_the_codec_of_the_line() -> None:
+    frames = [np.full(320, 3000, "<i2").tobytes()] * 10
+    call = RecordedCall(encoding="s16le", rate_hz=16000, line=WIDEBAND, sentence=frames)
+    call.timers.run(1.0)
+    call.finish()
+    encoder = G722Encoder()
+    assert [frame for _, frame in call.to_caller][:10] == [encoder.encode(frame) for frame in frames]
+    assert b"".join(frames) in np.frombuffer(b"".join(call.written), "<i2")[1::2].tobytes()

@@ -48,6 +48,31 @@ def test_the_agents_own_tone_goes_before_the_setting(own: int | None, wanted: in
     assert recording_of_call(agent(recording_beep_s=own), None, RecordingPlan("on", 15)).beep_s == wanted
 
 
+@pytest.mark.parametrize(
+    ("of_number", "of_agent", "wanted"),
+    [
+        (None, None, None),
+        (None, "Agent.", "Agent."),
+        ("Number.", "Agent.", "Number."),
+        ("Number.", None, "Number."),
+    ],
+)
+def test_the_numbers_sentence_goes_before_the_agents(
+    of_number: str | None, of_agent: str | None, wanted: str | None
+) -> None:
+    said = {text: text and {"text": text} for text in (of_number, of_agent)}
+    plan = recording_of_call(
+        agent(recording="on", recording_consent=said[of_agent]), number(recording_consent=said[of_number]), NOT_RECORDED
+    )
+    assert (plan.consent and plan.consent.text) == wanted
+
+
+def test_where_nothing_is_recorded_nothing_is_said() -> None:
+    consent = {"recording_consent": {"text": "This call is recorded."}}
+    of = agent(recording="on", recording_beep_s=5, **consent)
+    assert recording_of_call(of, number(recording="off", **consent), RecordingPlan("on")) == NOT_RECORDED
+
+
 def test_nothing_is_recorded_where_basic_attributes_alone_are_stored() -> None:
     of = agent(recording="on", data_storage_setting="basic_attributes_only")
     assert recording_of_call(of, number(recording="on"), RecordingPlan("on", 15)) == NOT_RECORDED

@@ -25,7 +25,12 @@ from ari_agent.speech.synthesizer import SpokenWord
 
 @dataclass(frozen=True, slots=True)
 class CallerJoined:
-    """The caller is connected and can hear the agent. All times count from here on."""
+    """The caller is connected and can hear the agent. All times count from here on.
+
+    hears_agent_in_ms: for how long the caller hears something else first, behind which the agent's sound waits.
+    """
+
+    hears_agent_in_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

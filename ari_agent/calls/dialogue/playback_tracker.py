@@ -25,7 +25,8 @@ INTERPOLATED_MS: Final = 200
 class PlaybackTracker:
     """Tracks the agent's sentences from `add` until they were heard or dropped.
 
-    is_paused: between `pause` and `resume` or `clear`: nothing is being heard.
+    is_paused: between `pause` and `resume` or `clear`: nothing is being heard. heard_from_ms: before then, no sound of
+    the agent's is.
     """
 
     def __init__(self, transcript: SpokenTranscript) -> None:
@@ -34,6 +35,7 @@ class PlaybackTracker:
         self._queue: list[SpokenSentence] = []
         self._played_ms = 0.0  # when it was last known what is heard
         self.is_paused = False
+        self.heard_from_ms = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +72,7 @@ class PlaybackTracker:
 
     def begin(self, sentence: SpokenSentence, now_ms: float) -> None:
         """Note that the caller is handed the first sound of a sentence, and hears it after the sound before it."""
-        sentence.began_ms = now_ms + self._unheard_before_ms(sentence)
+        sentence.began_ms = max(now_ms, self.heard_from_ms) + self._unheard_before_ms(sentence)
 
     def played(self, number: int, heard_ms: float, now_ms: float) -> None:
         """Note that the caller has heard heard_ms of this sentence, and everything before it."""
@@ -116,8 +118,9 @@ class PlaybackTracker:
         self.is_paused = False
         self._played_ms = now_ms
         sounding = [sentence for sentence in self._queue if sentence.began_ms is not None]
+        from_ms = max(now_ms, self.heard_from_ms)
         for sentence in sounding:
-            sentence.began_ms = now_ms - sentence.heard_ms + self._unheard_before_ms(sentence)
+            sentence.began_ms = from_ms - sentence.heard_ms + self._unheard_before_ms(sentence)
         return (sounding[0].number, sounding[0].heard_ms) if sounding else (0, 0.0)
 
     def clear(self, now_ms: float) -> bool:

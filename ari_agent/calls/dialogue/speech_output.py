@@ -26,6 +26,12 @@ class SpeechOutput:
         self._kept: deque[PlaySound] = deque()  # and not heard, as far as is known
         self._clears = 0
 
+    def follow(self, pcm: bytes) -> float:
+        """Take note that the caller hears this sound first; return how many milliseconds that takes."""
+        if pcm:
+            self._echo.play(pcm, self._now_ms())
+        return len(pcm) / BYTES_PER_MS
+
     def play(self, sound: PlaySound) -> None:
         """Play a piece of sound, or only keep it for `resume` while the agent is paused."""
         self._kept.append(sound)

@@ -145,7 +145,8 @@ class SpokenDialogue:
 
     # the caller
 
-    def _caller_joined(self, _: events.CallerJoined, now_ms: float) -> None:
+    def _caller_joined(self, event: events.CallerJoined, now_ms: float) -> None:
+        self.speech.playback.heard_from_ms = now_ms + event.hears_agent_in_ms
         self._decide(self.turns.begin(now_ms), now_ms)
 
     def _caller_left(self, _: events.CallerLeft, now_ms: float) -> None:

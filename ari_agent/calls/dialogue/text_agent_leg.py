@@ -211,7 +211,7 @@ class TextAgentLeg:
             return
         self._started_s = self._loop.time()
         self._hearing.start(self._speech.recognizer, listening_options(self._agent, self._spec.call_id))
-        self._feed(events.CallerJoined())
+        self._feed(events.CallerJoined(self._speech_output.follow(self._spec.consent)))
 
     def command(self, command: Command) -> None:
         """Obey a command by feeding the dialogue the event that it stands for. See AgentLeg."""

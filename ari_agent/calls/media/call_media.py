@@ -37,7 +37,8 @@ class MediaSpec:
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
     of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep. recording: what
-    of the call is recorded. variables: for the texts of a prompt, with those of the system.
+    of the call is recorded. consent: what its caller is told of that before all else, as speech (s16le, mono, 16 kHz);
+    empty: nothing. variables: for the texts of a prompt, with those of the system.
     """
 
     call_id: str
@@ -58,6 +59,7 @@ class MediaSpec:
     agent: Agent | None = None
     call: Call | None = None
     recording: RecordingPlan = NOT_RECORDED
+    consent: bytes = field(default=b"", repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -166,6 +168,17 @@ class RecordingPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentOver:
+    """The sentence that tells the caller of the recording is over. heard: to its end; else the recording ends with it.
+
+    played_ms: for how long it was played.
+    """
+
+    heard: bool
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessagePassed:
     """A message that is not audio has passed the agent's websocket; for the public log alone.
 
@@ -225,6 +238,7 @@ MediaEvent: TypeAlias = (
     | AudioAgain
     | GreetingHeard
     | RecordingPaused
+    | ConsentOver
     | MessagePassed
     | TurnStep
     | LatencyMeasured

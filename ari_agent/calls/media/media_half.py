@@ -32,7 +32,7 @@ from typing import Final, Literal, TypeAlias
 
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats, RecordingPaused
+from ari_agent.calls.media.call_media import ConsentOver, MediaEvent, MediaSpec, MediaStats, RecordingPaused
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, KeyPressed, TargetListens, Voicemail
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
@@ -63,7 +63,9 @@ class MediaHalf(CallerOutput):
         self._turns = TurnClock()
         self._seconds = 0  # of the call so far
         self._started_s: float | None = None
-        self._is_away = self._is_recording_paused = False
+        self._is_away = self._is_recording_paused = self._has_recording_ended = False
+        self._hears_machine = False  # instead of a caller
+        self._sentence_since_s: float | None = None  # while the caller hears that the call is recorded
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = asyncio.Event()
 
@@ -121,7 +123,7 @@ class MediaHalf(CallerOutput):
 
     def pause_recording(self, paused: bool, *, asked_by: Literal["agent", "api"] = "agent") -> bool:
         """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
-        is_recorded = self._pause_recording(paused)
+        is_recorded = not self._has_recording_ended and self._pause_recording(paused)
         if is_recorded and paused is not self._is_recording_paused:
             self._is_recording_paused = paused
             log.info("recording %s", "paused" if paused else "resumed", extra={"call_id": self._spec.call_id})
@@ -130,6 +132,8 @@ class MediaHalf(CallerOutput):
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
+        if isinstance(command, CallerAway | TargetListens):
+            self._cut_sentence()
         if isinstance(command, CallerAway | CallerBack | TargetListens):
             self._is_away = isinstance(command, CallerAway)
             self._mute(self._is_away)
@@ -140,6 +144,7 @@ class MediaHalf(CallerOutput):
         """Have no turn measured but between the agent and its caller."""
         match command:
             case CallerAway() | TargetListens() | Voicemail():
+                self._hears_machine = self._hears_machine or isinstance(command, Voicemail)
                 self._turns.pause(self._loop.time())
             case CallerBack():
                 self._turns.resume(self._loop.time())
@@ -163,6 +168,7 @@ class MediaHalf(CallerOutput):
         await self._agent.close()
         if self._started_s is not None:
             await self._wait_while(self._has_unplayed_audio)
+        self._cut_sentence()
         self._stop_audio()
         self._settle_turns(inf)
 
@@ -189,6 +195,32 @@ class MediaHalf(CallerOutput):
             return
         for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
             self._on_event(event)
+
+    # the sentence that says that the call is recorded
+
+    def _sentence_begins(self) -> None:
+        """Take note that the caller hears it from now on, and the agent only after it."""
+        self._sentence_since_s = self._loop.time()
+        self._turns.pause(self._sentence_since_s)  # what the agent is to say waits, whoever has spoken
+
+    def _sentence_over(self, *, heard: bool) -> None:
+        """Take note that the caller has heard all of it, or hears no more of it; ConsentOver follows."""
+        now_s, since_s = self._loop.time(), self._sentence_since_s
+        if since_s is None:
+            return
+        self._sentence_since_s = None
+        if not self._hears_machine:
+            self._turns.resume(now_s)
+        outcome = "was heard" if heard else "was not heard to its end"
+        log.info("the sentence about recording %s", outcome, extra={"call_id": self._spec.call_id})
+        self._on_event(ConsentOver(heard, round((now_s - since_s) * 1000)))
+
+    def _cut_sentence(self) -> None:
+        """End the sentence and the recording, if the caller is no longer there to hear the rest of it."""
+        if self._sentence_since_s is not None:
+            self._has_recording_ended = True
+            self._stop_recording()
+            self._sentence_over(heard=False)
 
     # who speaks
 
@@ -230,6 +262,10 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _pause_recording(self, paused: bool) -> bool:
         """Record silence from now on, or end that. False: the call is not recorded."""
+
+    @abstractmethod
+    def _stop_recording(self) -> None:
+        """Record no more, and leave out what the caller has still to hear of the sentence about recording."""
 
     @abstractmethod
     def _look_closely(self, closely: bool) -> None:

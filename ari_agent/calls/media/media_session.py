@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from ari_agent.calls.media.agent_leg import NewAgentLeg
-from ari_agent.calls.media.announcement import duration_s, in_encoding, recording_beep
+from ari_agent.calls.media.announcement import duration_s, in_encoding, recording_beep, sentence_frames
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
@@ -92,7 +92,14 @@ class MediaSession(MediaHalf):
             return Bridge
         recorder = Recorder(record_to(WaveFormat(line.audio)), of=line.audio, agent_only=plan.sides == "agent_only")
         beep = recording_beep(line.audio) if plan.beep_s else ()
-        return partial(RecordedBridge, recorder=recorder, beep_each_s=plan.beep_s, beep=beep)
+        return partial(
+            RecordedBridge,
+            recorder=recorder,
+            beep_each_s=plan.beep_s,
+            beep=beep,
+            sentence=sentence_frames(self._spec.consent, line.audio),
+            on_sentence=partial(self._sentence_over, heard=True),
+        )
 
     async def open(self) -> tuple[str, int]:
         """Bind the call's UDP port, and return the address that Asterisk must send to. Raises: NoRtpPort."""
@@ -105,6 +112,10 @@ class MediaSession(MediaHalf):
         if self._socket is None:
             raise RuntimeError("accept_from comes after open")
         self._socket.accept_from(host, port)
+
+    def key_reported(self, duration_ms: int) -> None:
+        """Take Asterisk's report of a key, whose packets are none that were lost."""
+        self._bridge.jitter.key_reported(duration_ms, self._loop.time())
 
     def _listen_to_greeting(self) -> None:
         agent = self._agent
@@ -121,6 +132,8 @@ class MediaSession(MediaHalf):
         if self._spec.listens_to_greeting:
             self._listen_to_greeting()
         self._bridge.start()
+        if self._sentence_units:
+            self._sentence_begins()
         self._ticker = self._wheel.add(self._bridge.tick, self._catch_up, self._bridge.skip)
         self._bridge.move_tick = self._ticker.move
 
@@ -161,13 +174,21 @@ class MediaSession(MediaHalf):
         self._lines = LineRecording(lines, codec=self.codec, ports=self._ports, wheel=self._wheel)
         return self._lines
 
+    def _stop_recording(self) -> None:
+        if isinstance(self._bridge, RecordedBridge):
+            self._bridge.cut_sentence()
+
+    @property
+    def _sentence_units(self) -> int:
+        return self._bridge.sentence_units if isinstance(self._bridge, RecordedBridge) else 0
+
     def _has_unplayed_audio(self) -> bool:
-        return self._bridge.playout.queued_units > 0
+        return self._bridge.playout.queued_units + self._sentence_units > 0
 
     def _unheard_until_now(self) -> Callable[[], bool]:
         playout = self._bridge.playout
         end_units = playout.handed_units + playout.queued_units
-        return lambda: playout.handed_units < end_units
+        return lambda: self._sentence_units > 0 or playout.handed_units < end_units
 
     def _audio_stats(self) -> MediaStats:
         jitter, playout = self._bridge.jitter.counters, self._bridge.playout.counters
@@ -191,7 +212,7 @@ class MediaSession(MediaHalf):
             trimmed_ms=playout.trimmed_ms + playout.shortened_ms,
             cleared_ms=playout.cleared_ms,
             overflow_ms=playout.overflow_ms,
-            queued_ms=self._bridge.playout.queued_units // 8,
+            queued_ms=(self._bridge.playout.queued_units + self._sentence_units) // 8,
             caller_dbfs=self._bridge.caller_dbfs,
             agent_dbfs=self._bridge.agent_dbfs,
         )

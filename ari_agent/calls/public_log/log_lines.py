@@ -27,6 +27,7 @@ from ari_agent.calls.media.call_media import (
     AgentReady,
     AudioStopped,
     CallerInactive,
+    ConsentOver,
     DtmfAsked,
     GreetingHeard,
     LatencyMeasured,
@@ -106,6 +107,10 @@ def _message(event: MessagePassed) -> tuple[Mapping[str, object], object]:
     return {"direction": event.direction, **facts}, content
 
 
+def _consent(event: ConsentOver) -> tuple[Mapping[str, object], object]:
+    return {"outcome": "heard" if event.heard else "cut_short", "played_ms": event.played_ms}, None
+
+
 def _progress(command: TransferGoesOn) -> tuple[Mapping[str, object], object]:
     progress = _json(command.progress)
     spoken = {name: progress[name] for name in ("message", "prompt") if name in progress}
@@ -149,6 +154,7 @@ LINES: Final[Mapping[type, Line]] = {
     ChannelHold: _hold(holds=True),
     ChannelUnhold: _hold(holds=False),
     RecordingPaused: Line("recording", lambda event: ({"by": event.asked_by, "paused": event.paused}, None)),
+    ConsentOver: Line("recording_consent", _consent),
     GreetingHeard: Line("answered_by", lambda event: ({"what": event.what.value}, None)),
     CallerInactive: _limit("end_call_after_silence_ms"),
     MaxDurationReached: _limit("max_call_duration_ms"),

@@ -47,8 +47,8 @@ class PublicLog:
     """The public log of one call: holds back its lines until `open`, then writes each at once.
 
     start: makes the file and returns what writes to it; asked once, by `open`. clock: seconds, monotonic. redaction:
-    knows the secrets of this call. url: returns the link to the log; its argument says whether that expires. is_on:
-    False is a log of which nothing is kept, whatever is added. keeps_content: see the module; None until `open`.
+    knows the secrets of this call. url: returns the link to the log, for whether and after how many ms it expires.
+    is_on: False is a log of which nothing is kept, whatever is added. keeps_content: see the module; None until `open`.
     messages: how many messages that are not audio have been `received` from the agent and `sent` to it.
     """
 
@@ -58,7 +58,7 @@ class PublicLog:
         clock: Callable[[], float],
         redaction: Redaction | None = None,
         *,
-        url: Callable[[bool], str] | None = None,
+        url: Callable[[bool, int | None], str] | None = None,
         is_on: bool = True,
     ) -> None:
         self.is_on = is_on
@@ -90,9 +90,9 @@ class PublicLog:
         else:
             self._left_out[event] += 1
 
-    def url(self, *, expires: bool) -> str | None:
-        """Return the link to the log, which is good from `open` on; None where nothing is kept."""
-        return self._url(expires) if self._url and self.is_on else None
+    def url(self, *, expires: bool, lifetime_ms: int | None = None) -> str | None:
+        """Return the link to the log, which is good from `open` on; None where nothing is kept. See Links.url."""
+        return self._url(expires, lifetime_ms) if self._url and self.is_on else None
 
     def takes(self, event: LogEvent, size_bytes: int = 0) -> bool:
         """Return whether one more line may be written in this second; if not, the line counts as left out.

@@ -79,8 +79,9 @@ class PublicLogs:
             self._open[call_id] = _Open(log, file)
             return file.append
 
-        def url(expires: bool) -> str:
-            return artefacts.links.url(ArtefactName(call_id, FILE_NAME), expires=expires, now_ms=self._now_ms())
+        def url(expires: bool, lifetime_ms: int | None) -> str:
+            name = ArtefactName(call_id, FILE_NAME)
+            return artefacts.links.url(name, expires=expires, lifetime_ms=lifetime_ms, now_ms=self._now_ms())
 
         log = PublicLog(start, self._clock, Redaction(self._secrets), url=url)
         return log

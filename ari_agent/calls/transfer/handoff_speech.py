@@ -29,19 +29,26 @@ async def synthesized(speech: Speech, agent: Agent, text: str, usage: SpeechUsag
 
     usage: of the call; counts what was synthesised.
     """
-    sentences = Sentences()
-    pieces: list[bytes] = []
-    speaker = handoff_voice(speech, agent)
     try:
-        for sentence in (*sentences.feed(text), *sentences.finish()):
-            pieces.append(bytes(sentence.pause_ms * BYTES_PER_MS))
-            if not sentence.text.strip():
-                continue
-            async with contextlib.aclosing(speech.synthesizer.speak(sentence.text, speaker)) as speaking:
-                spoken = [piece async for piece in speaking]
-            usage.characters += len(sentence.text) if any(not piece.is_from_memory for piece in spoken) else 0
-            pieces += [piece.pcm for piece in spoken]
+        return await speech_of(speech, handoff_voice(speech, agent), text, usage) or None
     except SpeechFailed as error:
         log.warning("a message of a transfer cannot be spoken: %s", error)
         return None
-    return b"".join(pieces) or None
+
+
+async def speech_of(speech: Speech, speaker: Voice, text: str, usage: SpeechUsage) -> bytes:
+    """Return a text as speech, s16le at 16 kHz; empty where it has no words.
+
+    usage: counts what was synthesised. Raises SpeechFailed: it cannot be spoken.
+    """
+    sentences = Sentences()
+    pieces: list[bytes] = []
+    for sentence in (*sentences.feed(text), *sentences.finish()):
+        pieces.append(bytes(sentence.pause_ms * BYTES_PER_MS))
+        if not sentence.text.strip():
+            continue
+        async with contextlib.aclosing(speech.synthesizer.speak(sentence.text, speaker)) as speaking:
+            spoken = [piece async for piece in speaking]
+        usage.characters += len(sentence.text) if any(not piece.is_from_memory for piece in spoken) else 0
+        pieces += [piece.pcm for piece in spoken]
+    return b"".join(pieces)

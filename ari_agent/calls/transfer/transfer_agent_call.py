@@ -111,7 +111,7 @@ class TransferAgentCall(CallSession):
         self._log.info("transfer agent is called", extra={"agent_id": order.agent.agent_id})
         self._advance(Routed())
         await self._save()
-        spec = replace(self._media_spec(order.agent, order.call), metadata=order.metadata)
+        spec = replace(await self._media_spec(order.agent, order.call), metadata=order.metadata)
         media = self.media = self.voice = MediaSession(
             spec,
             rtp=services.rtp,

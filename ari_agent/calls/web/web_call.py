@@ -60,7 +60,7 @@ class WebCall(CallSession):
             self._log.info("no slot: %s", error)
             self.post(Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True))
             return
-        spec = self._media_spec(agent, call)
+        spec = await self._media_spec(agent, call)
         if registration.end_call_after_silence_ms is not None:
             spec = replace(spec, end_call_after_silence_ms=registration.end_call_after_silence_ms)
         media = self.media = WebMedia(

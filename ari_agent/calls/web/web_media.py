@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from ari_agent.agents.message import Mark
 from ari_agent.calls.media.agent_leg import NewAgentLeg
+from ari_agent.calls.media.announcement import kept_in_encoding
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
 from ari_agent.calls.media.commands import KeyPressed
@@ -24,6 +26,7 @@ from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPositio
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
 from ari_agent.calls.web.web_recording import GIVE_EACH_S, WebRecording, recorded_format
+from ari_agent.calls.web.web_tone import WebTone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
 from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
@@ -32,6 +35,9 @@ from ari_agent.media.wave_file import WaveFormat
 
 _PUSH_TO_TALK_S: Final = 0.25
 """A front end from which nothing has come for so long sends no audio while its user is silent."""
+
+_PIECES_PER_S: Final = 10
+"""In how many messages a second of the sentence about recording is sent; the front end plays them in real time."""
 
 
 class WebMedia(MediaHalf):
@@ -52,6 +58,8 @@ class WebMedia(MediaHalf):
         super().__init__(spec, on_event=on_event, new_agent=new_agent)
         self._record_to = record_to if spec.recording.sides != "off" else None
         self._recording: WebRecording | None = None
+        self._tone: WebTone | None = None
+        self._tone_timer: asyncio.TimerHandle | None = None
         self._front = front
         self._user_audio: UserAudio | None = None
         self._to_user: Transcoder | None = None
@@ -59,26 +67,34 @@ class WebMedia(MediaHalf):
         self._agent_speech = SpeechEdges(is_linear=False, rate_hz=8000)
         self._agent_latest = b""  # 20 ms at most of what it said last
         self._heard_s = 0.0  # when the user's audio came last
-        # What the agent says before the front end's format is known.
+        # What the agent says before the front end's format is known, and the sentence about recording heard.
         bytes_per_s = self._agent.rate_hz * BYTES_PER_SAMPLE[self._agent.encoding]
         self._pre_answer = PreAnswerAudio(limit_bytes=int(AHEAD_LIMIT_S) * bytes_per_s)
         self._position = PlaybackPosition(self._loop.time())
         self._mark_timer: asyncio.TimerHandle | None = None
         self._second_timer: asyncio.TimerHandle | None = None
         self._recording_timer: asyncio.TimerHandle | None = None
+        self._sentence_timer: asyncio.TimerHandle | None = None
+        self._told_s = -inf  # when the user has heard that the call is recorded; what was said before is not kept
         self._spoken_s = 0.0  # when somebody spoke last
         self._has_received = False
         self._overflow_s = 0.0
         self._agent_dbfs = SILENCE_DBFS
 
     def _start_audio(self) -> None:
-        self._spoken_s = self._loop.time()
+        self._spoken_s = max(self._spoken_s, self._loop.time())
         self._second_timer = self._loop.call_later(1.0, self._each_second)
         if self._record_to is not None:
             self._give_recording()
 
     def _stop_audio(self) -> None:
-        for timer in (self._second_timer, self._mark_timer, self._recording_timer):
+        for timer in (
+            self._second_timer,
+            self._mark_timer,
+            self._recording_timer,
+            self._sentence_timer,
+            self._tone_timer,
+        ):
             if timer is not None:
                 timer.cancel()
         if self._recording is not None:
@@ -97,11 +113,19 @@ class WebMedia(MediaHalf):
     def _pause_recording(self, paused: bool) -> bool:
         if self._recording is None:
             return False
-        self._recording.pause(paused, self._loop.time())
+        now_s = self._loop.time()
+        self._recording.pause(paused, now_s)
+        if self._tone is not None:
+            self._tone.leave_out(now_s)
         return True
 
+    def _stop_recording(self) -> None:
+        """Record no more. A front end plays what it has got of the sentence; it is cut only as the call ends."""
+        if self._recording is not None:
+            self._recording.stop(self._loop.time())
+
     def _has_unplayed_audio(self) -> bool:
-        return self._position.remaining_s(self._loop.time()) > 0
+        return self._sentence_timer is not None or self._position.remaining_s(self._loop.time()) > 0
 
     def _audio_stats(self) -> MediaStats:
         return MediaStats(
@@ -135,12 +159,37 @@ class WebMedia(MediaHalf):
             to_hz=audio.sample_rate,
         )
         if self._record_to is not None:
-            self._recording = WebRecording(
-                self._record_to(WaveFormat(recorded_format(audio))),
-                audio,
-                agent_only=self._spec.recording.sides == "agent_only",
-                start_s=self._loop.time(),
-            )
+            self._begin_recording(self._record_to, audio)
+        if self._sentence_timer is None:
+            self._play_what_waited()
+
+    def _begin_recording(self, record_to: OpenRecording, audio: AudioFormat) -> None:
+        """Record the call, and tell the user so, before all else if there is a sentence."""
+        now_s, plan = self._loop.time(), self._spec.recording
+        self._recording = WebRecording(
+            record_to(WaveFormat(recorded_format(audio))),
+            audio,
+            agent_only=plan.sides == "agent_only",
+            start_s=now_s,
+        )
+        if plan.beep_s:
+            self._tone = WebTone(audio, every_s=plan.beep_s, start_s=now_s)
+            self._tone_timer = self._loop.call_at(self._tone.due_s, self._tone_due, self._tone)
+        if self._spec.consent:
+            self._sentence_begins()
+            sentence = kept_in_encoding(self._spec.consent, audio.audio_encoding, audio.sample_rate)
+            size = self._bytes_per_s // _PIECES_PER_S // 2 * 2
+            for start in range(0, len(sentence), size):
+                self._send(sentence[start : start + size], now_s)
+            self._spoken_s = self._told_s = self._position.until_s
+            self._sentence_timer = self._loop.call_at(self._told_s, self._sentence_heard)
+
+    def _sentence_heard(self) -> None:
+        self._sentence_timer = None
+        self._sentence_over(heard=True)
+        self._play_what_waited()
+
+    def _play_what_waited(self) -> None:
         for item in self._pre_answer.take():
             if isinstance(item, PreAnswerSound):
                 self.play(item.payload)
@@ -155,7 +204,8 @@ class WebMedia(MediaHalf):
         self._has_received = True
         now_s = self._heard_s = self._loop.time()
         if self._recording is not None:
-            self._recording.hear(payload, now_s, muted=self._is_away)
+            began_s = now_s - len(payload) / self._bytes_per_s
+            self._recording.hear(payload, now_s, muted=self._is_away or began_s < self._told_s)
         for piece in audio.hear(payload, muted=self._is_away, now_s=now_s):
             self._agent.hear(piece)
         if audio.spoke:
@@ -173,28 +223,39 @@ class WebMedia(MediaHalf):
     # what the agent says: see CallerOutput
 
     def play(self, payload: bytes) -> None:
-        """Play agent audio to the user; it waits while the front end's format is not known. See CallerOutput."""
-        if self._to_user is None:
+        """Play agent audio to the user, once it is known how, and the sentence was heard. See CallerOutput."""
+        if self._to_user is None or self._sentence_timer is not None:
             self._pre_answer.play(payload)
             return
         sound = self._to_user.process(payload)
         if not sound:
             return
-        lasts_s, now_s = len(sound) / self._bytes_per_s, self._loop.time()
-        if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
-            self._overflow_s += lasts_s
+        now_s = self._loop.time()
+        if self._tone is not None and not self._is_recording_paused:
+            sound = self._tone.laid_into(sound, max(now_s, self._position.until_s))
+        self._note_silence(now_s)
+        begins_s = self._send(sound, now_s)
+        if begins_s is None:
             return
-        if self._recording is not None:
-            self._recording.play(sound, now_s + self._position.remaining_s(now_s))
-        self._listen_to_agent(sound, now_s)
-        self._position.send(lasts_s, now_s)
+        self._listen_to_agent(sound, begins_s)
         self._agent_dbfs = level(sound, self._encoding)
         if self._agent_dbfs > SPEECH_DBFS:
             self._spoken_s = self._position.until_s
 
+    def _send(self, sound: bytes, now_s: float) -> float | None:
+        """Send sound to the user, and have it recorded; return when it will be heard, None where it is dropped."""
+        lasts_s, begins_s = len(sound) / self._bytes_per_s, max(now_s, self._position.until_s)
+        if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
+            self._overflow_s += lasts_s
+            return None
+        if self._recording is not None:
+            self._recording.play(sound, begins_s)
+        self._position.send(lasts_s, now_s)
+        return begins_s
+
     def mark(self, name: str) -> bool:
         """Add a mark after the audio so far; False where too many marks wait already. See CallerOutput."""
-        if self._to_user is None:
+        if self._to_user is None or self._sentence_timer is not None:
             return self._pre_answer.mark(name)
         now_s = self._loop.time()
         if not self._position.mark(name, now_s):
@@ -212,13 +273,17 @@ class WebMedia(MediaHalf):
     def clear(self) -> list[str]:
         """Drop agent audio that was not heard yet, and return the names of its marks. See CallerOutput."""
         now_s = self._loop.time()
+        early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
+        if self._sentence_timer is not None:
+            return early
         self._agent_speech.fall_silent(min(now_s, self._position.until_s))
         self._position.clear(now_s)
+        if self._tone is not None:
+            self._tone.leave_out(now_s)
         if self._recording is not None:
             self._recording.clear(now_s)
         self._turns.agent_cleared(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
-        early = [item.name for item in self._pre_answer.take() if isinstance(item, Mark)]
         if self._to_user is not None:
             self._to_user.reset()
         unsent = self._front.clear()
@@ -238,11 +303,9 @@ class WebMedia(MediaHalf):
 
     # who speaks
 
-    def _listen_to_agent(self, sound: bytes, now_s: float) -> None:
-        """Find where the agent begins and stops to speak, by when the user will hear it."""
-        self._note_silence(now_s)
+    def _listen_to_agent(self, sound: bytes, ended_s: float) -> None:
+        """Find where the agent begins and stops to speak. ended_s: when the user will have heard all before this."""
         speech, size = self._agent_speech, self._bytes_per_s * FRAME_MS // 1000
-        ended_s = max(self._position.until_s, now_s)
         for start in range(0, len(sound), size):
             piece = self._agent_latest = sound[start : start + size]
             speech.frames.append(piece)
@@ -286,3 +349,13 @@ class WebMedia(MediaHalf):
         self._note_silence(now_s)
         self._follow_turns(now_s)
         self._look_for_silence(now_s, spoken_s=self._spoken_s, has_received=self._has_received)
+
+    def _tone_due(self, tone: WebTone) -> None:
+        """Play the tone that says that the call is recorded, unless the agent is heard with it, or none is to be."""
+        now_s = self._loop.time()
+        if self._is_recording_paused:
+            tone.leave_out(now_s)
+        elif self._position.until_s <= now_s and (sound := tone.alone(now_s)):
+            self._send(sound, now_s)
+        next_s = max(tone.due_s, self._position.until_s)
+        self._tone_timer = self._loop.call_at(next_s, self._tone_due, tone)

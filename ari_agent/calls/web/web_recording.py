@@ -86,6 +86,11 @@ class WebRecording:
         self._give(self._units(now_s))
         self._recorder.pause(paused)
 
+    def stop(self, now_s: float) -> None:
+        """Record nothing more from now on: here the recording ends."""
+        self._give(self._units(now_s))
+        self._recorder.stop()
+
     def flush(self, now_s: float) -> None:
         """Give away what nothing can change any more; to be called every `GIVE_EACH_S` or so."""
         oldest, gap_end = self._units(now_s - _PATIENCE_S), self._gap_at + self._gap

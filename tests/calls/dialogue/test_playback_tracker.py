@@ -173,3 +173,16 @@ def test_whatever_happens_what_was_heard_only_grows_and_is_kept_once(steps: list
         before = now
     tracker.clear(now_ms)
     assert f"{TEXT} {TEXT} {TEXT}".startswith(play.said())
+
+
+def test_nothing_is_taken_as_heard_while_the_caller_hears_something_else_first() -> None:
+    tracker = PlaybackTracker(SpokenTranscript())
+    tracker.heard_from_ms = 5000.0
+    sentence = SpokenSentence(1, 1, Sentence(TEXT, 0), response_id=0)
+    tracker.add(sentence)
+    tracker.begin(sentence, 100.0)
+    sentence.sound(LASTS_MS)
+    assert tracker.overdue_ms == 5000 + LASTS_MS + OVERDUE_MS
+    tracker.pause(1000.0)
+    assert tracker.resume(1500.0) == (1, 0.0)
+    assert tracker.overdue_ms == 5000 + LASTS_MS + OVERDUE_MS

@@ -93,3 +93,16 @@ def test_what_was_heard_is_not_played_again() -> None:
     ears.played.clear()
     output.resume(ResumeSpeech(2, 0))
     assert ears.played == []
+
+
+def test_what_the_caller_hears_first_is_known_to_come_back_as_an_echo() -> None:
+    played: list[tuple[bytes, float]] = []
+
+    class Noted(Echo):
+        def play(self, pcm: bytes, now_ms: float) -> None:
+            played.append((pcm, now_ms))
+
+    output = SpeechOutput(Ears(), Noted(), now_ms=lambda: 7.0)
+    assert output.follow(b"") == 0
+    assert output.follow(bytes(100 * BYTES_PER_MS)) == 100
+    assert played == [(bytes(100 * BYTES_PER_MS), 7.0)]

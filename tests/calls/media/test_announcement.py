@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ari_agent.calls.media.announcement import SPEECH_HZ, connected_cue, duration_s, in_encoding, recording_beep
+from ari_agent.calls.media.announcement import (
+    SPEECH_HZ,
+    connected_cue,
+    duration_s,
+    in_encoding,
+    kept_in_encoding,
+    recording_beep,
+    sentence_frames,
+)
 from ari_agent.media.audio import LINEAR_16K, ULAW, SampleFormat
 from tests.fakes.sound import strongest_tone, tone, ulaw_decode
 
@@ -41,3 +49,22 @@ def test_the_cue_is_two_short_notes_that_begin_and_end_softly() -> None:
         assert strongest_tone(note, rate_hz=SPEECH_HZ).frequency_hz == pytest.approx(pitch_hz, abs=5)
         assert abs(int(note[0])) < 50
         assert abs(int(note[-1])) < 50
+
+
+@pytest.mark.parametrize("of", [ULAW, LINEAR_16K])
+def test_a_sentence_is_whole_frames_of_the_line_and_made_once(of: SampleFormat) -> None:
+    said = tone(700, 0.45, rate_hz=SPEECH_HZ).astype("<i2").tobytes()
+    frames = sentence_frames(said, of)
+    assert {len(frame) for frame in frames} == {160 * of.unit_bytes}
+    assert 23 <= len(frames) <= 25
+    heard = np.frombuffer(of.to_linear(b"".join(frames)), "<i2").astype(np.int16)
+    assert strongest_tone(heard[: of.rate_hz * 4 // 10], rate_hz=of.rate_hz).frequency_hz == pytest.approx(700, abs=1)
+    assert sentence_frames(bytes(said), of) is frames
+    assert sentence_frames(b"", of) == ()
+
+
+def test_what_is_kept_in_an_encoding_is_what_it_would_be_made_anew() -> None:
+    said = tone(700, 0.1, rate_hz=SPEECH_HZ).astype("<i2").tobytes()
+    kept = kept_in_encoding(said, "mulaw", 8000)
+    assert kept == in_encoding(said, encoding="mulaw", rate_hz=8000)
+    assert kept_in_encoding(said, "mulaw", 8000) is kept

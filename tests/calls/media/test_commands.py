@@ -16,6 +16,7 @@ from ari_agent.calls.media.call_media import (
     AudioFromElsewhere,
     AudioStopped,
     CallerInactive,
+    ConsentOver,
     DtmfAsked,
     FrontEndCorrupt,
     GreetingHeard,
@@ -114,6 +115,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     MessagePassed: MessagePassed("received", b'{"event":"clear"}', "no streamSid"),
     TurnStep: TurnStep("agent_asked", 3, "Hello."),
     RecordingPaused: RecordingPaused(paused=True, asked_by="api"),
+    ConsentOver: ConsentOver(heard=True, played_ms=4200),
     LatencyMeasured: LatencyMeasured("e2e", 812.5),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
 }

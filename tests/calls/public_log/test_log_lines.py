@@ -15,6 +15,7 @@ from ari_agent.calls.media.call_media import (
     AgentHungUp,
     AgentReady,
     AudioStopped,
+    ConsentOver,
     DtmfAsked,
     GreetingHeard,
     LatencyMeasured,
@@ -155,6 +156,14 @@ def future() -> Any:
         ),
         (ChannelHold(channel=CHANNEL), {"event": "hold", "by": "phone", "holds": True}),
         (ChannelUnhold(channel=CHANNEL), {"event": "hold", "by": "phone", "holds": False}),
+        (
+            ConsentOver(heard=True, played_ms=1500),
+            {"event": "recording_consent", "outcome": "heard", "played_ms": 1500},
+        ),
+        (
+            ConsentOver(heard=False, played_ms=700),
+            {"event": "recording_consent", "outcome": "cut_short", "played_ms": 700},
+        ),
         (RecordingPaused(paused=True, asked_by="api"), {"event": "recording", "by": "api", "paused": True}),
         (GreetingHeard(Heard.MACHINE), {"event": "answered_by", "what": "machine"}),
         (AudioStopped(is_first=True), {"event": "limit", "what": "audio_stopped"}),

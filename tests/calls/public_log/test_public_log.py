@@ -29,7 +29,9 @@ class Written:
         self.octets = bytearray()
         self.now_s = 100.0
         self.starts = 0
-        self.log = PublicLog(self._start, lambda: self.now_s, Redaction(secrets), url=lambda expires: f"url {expires}")
+        self.log = PublicLog(
+            self._start, lambda: self.now_s, Redaction(secrets), url=lambda expires, _: f"url {expires}"
+        )
         if keeps_content is not None:
             self.log.open(keeps_content=keeps_content)
 

@@ -188,3 +188,11 @@ def test_of_a_gap_that_is_given_away_only_the_rest_goes_again() -> None:
     left = tape.close()[0]
     assert [name for name, _ in runs(left)] == ["u", "-", "v", "w", "u"]
     assert len(left) == pytest.approx(4.7 * 8000)
+
+
+def test_one_that_is_stopped_ends_there() -> None:
+    tape = Tape()
+    tape.talk(1.0)
+    tape.recording.stop(tape.now_s)
+    tape.talk(1.0, b"v")
+    assert runs(tape.close()[0]) == [("u", 1.0)]
