@@ -146,6 +146,11 @@ class RecordedBridge(Bridge):
         self._recorder.pause(paused)
 
     @property
+    def is_stopped(self) -> bool:
+        """Return whether the recording has ended before the call."""
+        return self._recorder.is_stopped
+
+    @property
     def sentence_units(self) -> int:
         """Return how much of the sentence is still to be heard, in units of 1/8000 s."""
         return self._sentence.sentence_units if self._sentence and self._started else 0

@@ -112,6 +112,11 @@ class Recorder:
         """Record nothing more from the last flush on: there the recording ends."""
         self._write = _drop
 
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether nothing more is recorded."""
+        return self._write is _drop
+
     def heard_is(self, party: HeardParty) -> None:
         """Take what comes in from the last flush on for this party's."""
         self._party = party

@@ -167,9 +167,10 @@ class MediaSession(MediaHalf):
 
         None where nothing more is to be recorded. Pauses stay as they are, and go on to be asked for here.
         """
-        if not isinstance(self._bridge, RecordedBridge) or self._spec.recording.sides != "on":
+        bridge = self._bridge
+        if not isinstance(bridge, RecordedBridge) or bridge.is_stopped or self._spec.recording.sides != "on":
             return None
-        recorder, until_s = self._bridge.hand_over()
+        recorder, until_s = bridge.hand_over()
         lines = LineRecorder(recorder, self._line, from_s=until_s)
         self._lines = LineRecording(lines, codec=self.codec, ports=self._ports, wheel=self._wheel)
         return self._lines
