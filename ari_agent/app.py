@@ -33,6 +33,7 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
@@ -62,7 +63,14 @@ from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.routing.dial_policy import DialRules
-from ari_agent.services import ari_of, opened_artefacts, opened_store, started_speech, webhook_delivery
+from ari_agent.services import (
+    ari_of,
+    opened_artefacts,
+    opened_store,
+    opened_voice_ends,
+    started_speech,
+    webhook_delivery,
+)
 from ari_agent.speech.voices import Voices
 from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database_watch import DatabaseWatch
@@ -149,7 +157,10 @@ async def controller(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What calls, chats and API are built upon. speech: ears and voice of text agents, where they are set."""
+    """What calls, chats and API are built upon.
+
+    speech: ears and voice of text agents, where they are set. voice_ends: see SessionDependencies.
+    """
 
     settings: Settings
     store: Store
@@ -159,6 +170,7 @@ class _Shared:
     http: aiohttp.ClientSession
     ari: Ari
     speech: Speech | None
+    voice_ends: VoiceEnds | None
     dial_guard: DialGuard
     trace: Trace | None
     analyses: ConversationAnalyses
@@ -205,7 +217,7 @@ async def _shared(
     )
     await records.close_abandoned(now_ms())
     speech = await stack.enter_async_context(started_speech(settings, http))
-
+    voice_ends = stack.enter_context(opened_voice_ends())
     database = DatabaseWatch(store.probe)
     beside("database watch", database.run())
     dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
@@ -218,6 +230,7 @@ async def _shared(
         http=http,
         ari=ari,
         speech=speech,
+        voice_ends=voice_ends,
         dial_guard=dial_guard,
         trace=trace,
         analyses=analyses,
@@ -303,6 +316,7 @@ def _switchboard(
         public_logs=shared.public_logs,
         artefacts=shared.artefacts,
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
+        voice_ends=shared.voice_ends,
     )
     router = InboundRouter(
         ari=shared.ari,

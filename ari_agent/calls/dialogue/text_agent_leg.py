@@ -69,6 +69,7 @@ from ari_agent.calls.dialogue.speech_output import SpeechOutput
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.calls.dialogue.turn_steps import turn_steps
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
+from ari_agent.calls.media.call_latency import Detector
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -154,7 +155,7 @@ class TextAgentLeg:
         if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
             raise UnknownVoice(refusal)
         self._output, self._on_event, self._call = output, on_event, spec.call
-        self._loop, self.usage = asyncio.get_running_loop(), SpeechUsage()
+        self._loop, self.usage, self.voice_ends = asyncio.get_running_loop(), SpeechUsage(), None
         self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
         try:
             url = llm.llm_url(spec.engine.llm_websocket_url, spec.call_id)
@@ -213,7 +214,7 @@ class TextAgentLeg:
         """How long the agent's turns took, for the call's record; None where nothing was measured."""
         return self._dialogue.latency.report()
 
-    def turn_took(self, waited_ms: float) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
         """Do nothing, because the dialogue knows better when a turn ends. See AgentLeg."""
 
     # commands: see AgentLeg
