@@ -46,7 +46,8 @@ def _typing(count: int) -> NDArray[np.float64]:
 def _music(count: int) -> NDArray[np.float64]:
     at_s = _seconds(count)
     chord = [np.sin(2 * np.pi * hz * at_s) * (1 + np.sin(4 * np.pi * at_s + hz)) for hz in (220, 277, 330, 440)]
-    return chord[0] + chord[1] + chord[2] + chord[3]
+    summed: NDArray[np.float64] = np.array(chord).sum(axis=0)
+    return summed
 
 
 def _keys(count: int) -> NDArray[np.float64]:
