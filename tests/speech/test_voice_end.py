@@ -17,6 +17,7 @@ from tests.fakes.noise_after_voice import NOISES, noise_of, voice
 from tests.fakes.sound import Samples, silence, ulaw_encode
 
 WITHIN_S = 0.1
+"""Of what is in tests/data, here; of other voices and noises see tests/benchmarks/README.md."""
 LEAD = "--"
 """What is played forwards first, and not looked at."""
 

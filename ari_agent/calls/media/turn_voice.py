@@ -19,8 +19,10 @@ from typing import Final
 from ari_agent.calls.media.turn_clock import PAUSE_S, Turn
 from ari_agent.media.sound import Sound
 
-DOUBT_S: Final = 0.1
-"""A model of voice is that far off, now and then, where the level is not."""
+DOUBT_S: Final = 0.2
+"""A model of voice is that far off now and then, at the end of a "yes", where the level is not: noise that is shorter
+counts as voice.
+"""
 
 
 def waited_by_voice_s(turn: Turn, since_voice_s: Callable[[Sound], float | None]) -> float | None:

@@ -27,7 +27,7 @@ from ari_agent.speech.voice_end import since_voice_s
 log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 32
-"""So many turns may wait for the model, about 0.1 s of its time."""
+"""So many turns may wait for the model, about 0.2 s of its time."""
 LAST_TURNS_S: Final = 0.5
 """So long a call that ends waits for what the model says of its last turns."""
 
