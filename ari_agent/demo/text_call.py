@@ -56,7 +56,7 @@ async def text_call(phone: Softphone, talk: TextAgentLog, api: ControllerApi, re
 
 
 async def say_until_understood(
-    say: Callable[[], Awaitable[None]], talk: TextAgentLog, words: str, *, patience_s: float = _PATIENCE_S
+    say: Callable[[], Awaitable[object]], talk: TextAgentLog, words: str, *, patience_s: float = _PATIENCE_S
 ) -> int:
     """Say something up to three times, until the agent was told that the user said these words; return how often.
 

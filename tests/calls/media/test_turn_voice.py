@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from math import inf
 
@@ -88,6 +89,7 @@ def test_a_clock_keeps_the_sound_of_the_latest_utterances_alone() -> None:
     for second in range(8):
         clock.caller(True, second)
         clock.caller(False, second + 0.5, sound(second + 0.5))
+    assert sum(isinstance(kept, Sound) for kept in gc.get_referents(*clock._utterances)) == 4  # of 16 kB each
     clock.agent(True, 9.0)
     (found,) = clock.settle(inf)
     assert [heard.ended_s for heard in found.heard] == [7.5, 6.5, 5.5, 4.5]
