@@ -1,4 +1,4 @@
-"""What is opened from the settings and from what is installed."""
+"""What depends on what is installed; the rest of it is opened in test_app.py, with a whole controller."""
 
 from __future__ import annotations
 
