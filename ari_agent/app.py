@@ -33,6 +33,7 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
@@ -70,6 +71,7 @@ from ari_agent.services import (
     opened_artefacts,
     opened_prompts,
     opened_store,
+    opened_voice_ends,
     started_speech,
     webhook_delivery,
 )
@@ -162,7 +164,7 @@ class _Shared:
     """What calls, chats and API are built upon.
 
     speech: ears and voice of text agents, where they are set. prompts: what agents with a prompt share, where a model
-    is set.
+    is set. voice_ends: see SessionDependencies.
     """
 
     settings: Settings
@@ -175,6 +177,7 @@ class _Shared:
     speech: Speech | None
     prompts: PromptAgents | None
     consents: ConsentSentences
+    voice_ends: VoiceEnds | None
     dial_guard: DialGuard
     trace: Trace | None
     analyses: ConversationAnalyses
@@ -229,7 +232,7 @@ async def _shared(
     await records.close_abandoned(now_ms())
     prompts = await stack.enter_async_context(opened_prompts(settings, store, http))
     speech = await stack.enter_async_context(started_speech(settings, http, prompts))
-
+    voice_ends = stack.enter_context(opened_voice_ends())
     database = DatabaseWatch(store.probe)
     beside("database watch", database.run())
     dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
@@ -244,6 +247,7 @@ async def _shared(
         speech=speech,
         prompts=prompts,
         consents=ConsentSentences(speech, settings.sounds_dir),
+        voice_ends=voice_ends,
         dial_guard=dial_guard,
         trace=trace,
         analyses=analyses,
@@ -331,6 +335,7 @@ def _switchboard(
         artefacts=shared.artefacts,
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
         consents=shared.consents,
+        voice_ends=shared.voice_ends,
     )
     router = InboundRouter(
         ari=shared.ari,

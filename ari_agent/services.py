@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 
@@ -15,12 +15,13 @@ from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
-from ari_agent.errors import ConfigurationError, StoreError
+from ari_agent.errors import ConfigurationError, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
@@ -81,6 +82,21 @@ async def opened_artefacts(settings: Settings) -> AsyncIterator[Artefacts]:
         yield Artefacts(spool, store, links, left)
     finally:
         await spool.close()
+
+
+@contextmanager
+def opened_voice_ends() -> Iterator[VoiceEnds | None]:
+    """Load what tells voice from noise for the latency of audio agents; None where voice activity is not installed."""
+    try:
+        ends = VoiceEnds(SileroDetector())
+    except SpeechUnavailable as error:
+        log.info("the level alone tells when a caller's speech ended, for the latency of audio agents: %s", error)
+        yield None
+        return
+    try:
+        yield ends
+    finally:
+        ends.close()
 
 
 @asynccontextmanager

@@ -113,7 +113,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "pii/emails": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),
     "pii/national_ids": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),
     "api/routes": ("api/test_openapi", "the tables of all resources: what is described there is what is served"),
-    "services": ("test_app", "what it opens is opened there, with a whole controller"),
     "setting_values": ("test_config", "values are read there as the environment has them"),
     "self_check": (
         "integration/test_check",

@@ -15,6 +15,7 @@ from ari_agent.calls.latency_histograms import LatencyHistograms
 from ari_agent.calls.media.agent_leg import AgentLeg, CallerOutput
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import NO_LOGS, PublicLogs
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
@@ -56,6 +57,7 @@ class SessionDependencies:
     consents: has the sentences that tell callers of it.
     public_logs: opens and ends the log of each call.
     latencies: observe how long the turns of all calls take.
+    voice_ends: tells voice from noise for turns of audio agents; None where the level alone tells them.
     """
 
     ari: Ari
@@ -83,6 +85,7 @@ class SessionDependencies:
     consents: ConsentSentences = field(default_factory=ConsentSentences)
     public_logs: PublicLogs = NO_LOGS
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
+    voice_ends: VoiceEnds | None = None
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
@@ -94,4 +97,5 @@ class SessionDependencies:
             if headers:
                 speech = replace(speech, habits=replace(speech.habits, headers=headers))
             return speech.new_leg(spec, output, self.latencies.observing("text", on_event))
-        return AudioAgentLeg(spec, output, self.latencies.observing("audio", on_event), headers=headers)
+        on_event = self.latencies.observing("audio", on_event)
+        return AudioAgentLeg(spec, output, on_event, headers=headers, voice_ends=self.voice_ends)

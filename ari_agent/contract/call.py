@@ -52,10 +52,22 @@ class LatencySeries(ContractModel):
     values: Many[Number] | None = None
 
 
+class TurnDetectors(ContractModel):
+    """How many turns of an audio agent each way of finding the end of the caller's speech has told.
+
+    dismissed: what the level took for turns, and voice activity for noise, or for an interruption.
+    """
+
+    voice_activity: Number | None = None
+    level: Number | None = None
+    dismissed: Number | None = None
+
+
 class Latency(ContractModel):
     """The latencies of a call, by part. e2e: from the end of the user's speech to the beginning of the agent's.
 
-    queue: how long an answer that was there waited to be heard, apart from `tts`.
+    queue: how long an answer that was there waited to be heard, apart from `tts`. e2e_detectors: of an audio agent,
+    where the values of `e2e` are from.
     """
 
     e2e: LatencySeries | None = None
@@ -67,6 +79,7 @@ class Latency(ContractModel):
     s2s: LatencySeries | None = None
     # no part of Retell's call object
     queue: LatencySeries | None = None
+    e2e_detectors: TurnDetectors | None = None
 
 
 class CallAnalysis(ContractModel):

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,26 @@ _QUIET_ULAW: Final = bytes(code for code in range(256) if is_quiet_linear(ulaw_t
 def is_quiet_ulaw(ulaw: bytes) -> bool:
     """Return whether every mu-law sample is within -59 dBFS, so that nobody misses the frame when it is left out."""
     return not ulaw.translate(None, _QUIET_ULAW)
+
+
+def reverse(pcm: bytes) -> bytes:
+    """Return s16le from its end to its beginning. ValueError when `pcm` is not a whole number of samples."""
+    return audioop.reverse(_whole(pcm), 2)
+
+
+RateState: TypeAlias = tuple[int, tuple[tuple[int, int], ...]]
+"""What `at_rate` has to know of the pieces before."""
+
+
+def at_rate(pcm: bytes, from_hz: int, to_hz: int, state: RateState | None = None) -> tuple[bytes, RateState | None]:
+    """Return s16le at another sample rate, and the state for its next piece; a new stream begins with None.
+
+    By straight lines between samples, without a filter: for a model that listens, in any thread. What people hear goes
+    through a Resampler, which belongs to one thread. ValueError when `pcm` is not a whole number of samples.
+    """
+    if from_hz == to_hz:
+        return _whole(pcm), state
+    return audioop.ratecv(_whole(pcm), 2, 1, from_hz, to_hz, state)
 
 
 def amplify(pcm: bytes, factor: float) -> bytes:

@@ -228,12 +228,15 @@ class Bridge:
 
     # who speaks
 
-    def tell_edges(self, *, caller: Callable[[bool, float], None], agent: Callable[[bool, float], None]) -> None:
-        """Tell of each side whether it begins or stops speaking, and when: see SpeechEdges.
+    @property
+    def caller_speech(self) -> SpeechEdges:
+        """Return what finds the edges of the caller's speech: by the clock, as packets come, up to 80 ms later."""
+        return self._caller_speech
 
-        By the clock, as the caller's packets come and the agent's leave for the caller; up to 80 ms later.
-        """
-        self._caller_speech.on_edge, self._agent_speech.on_edge = caller, agent
+    @property
+    def agent_speech(self) -> SpeechEdges:
+        """Return what finds the edges of the agent's speech: by the clock, as packets leave, up to 80 ms later."""
+        return self._agent_speech
 
     def look_closely(self, closely: bool) -> None:
         """Find also the edges between two looks. See SpeechEdges."""
@@ -300,7 +303,7 @@ class Bridge:
             if is_loud:
                 self.heard_s = self._clock()
             if is_loud is self._caller_speech.usual:
-                frames.clear()
+                self._caller_speech.release()
             else:
                 self._caller_speech.look(self._clock())
         if self._muted:

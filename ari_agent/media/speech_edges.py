@@ -22,11 +22,15 @@ from math import ceil
 from typing import Final
 
 from ari_agent.media.audio import level_dbfs, rms, ulaw_to_linear
+from ari_agent.media.sound import Sound
 
 SPEECH_DBFS: Final = -40.0
 """A level above this counts as somebody speaking; line noise and the hiss of a codec stay below."""
 LOOKED_AT: Final = 4
 """One frame in so many is looked at."""
+
+KEPT_FRAMES: Final = 100
+"""So many of the latest frames are kept where somebody wants to hear them again: 2 s, where a frame is 20 ms."""
 
 _SAMPLE_STEP: Final = 8
 _LOUD_SAMPLES: Final = 2  # of the 20 looked at in 20 ms
@@ -84,9 +88,9 @@ class SpeechEdges:
     """Finds the edges of one side's speech. Times are those that it is given, in seconds.
 
     frames: what was not looked at yet, of any length; the owner appends each frame. As soon as there are LOOKED_AT, it
-    calls `look`, or clears them where `is_loud(latest) is usual`. is_loud: whether a frame is loud enough to be
+    calls `look`, or `release` where `is_loud(latest) is usual`. is_loud: whether a frame is loud enough to be
     speech. usual: what it says of the latest frame while nothing changes; None where every frame is to be looked at.
-    on_edge: gets each edge: whether speech begins there, and when.
+    on_edge: gets each edge: whether speech begins there, and when. release: lets go of `frames`.
     """
 
     __slots__ = (
@@ -97,22 +101,29 @@ class SpeechEdges:
         "_closely",
         "_is_linear",
         "_is_speaking",
+        "_kept",
         "_levels",
+        "_looked_until_s",
+        "_rate_hz",
         "frames",
         "is_loud",
         "on_edge",
+        "release",
         "usual",
     )
 
     def __init__(self, *, is_linear: bool, rate_hz: int) -> None:
         """is_linear: frames are s16le, otherwise mu-law. rate_hz: their sample rate."""
         self.frames: list[bytes] = []
+        self.release: Callable[[], None] = self.frames.clear
+        self._kept: deque[bytes] | None = None
+        self._looked_until_s: float | None = None  # during a look
         self.on_edge: Callable[[bool, float], None] = _to_nobody
         self.is_loud = is_linear_speech if is_linear else is_speech
         self.usual: bool | None = False
         self._is_speaking = self._closely = False
         self._began_s = 0.0  # of what is said, or not said, now
-        self._is_linear = is_linear
+        self._is_linear, self._rate_hz = is_linear, rate_hz
         self._above_dbfs = int(SPEECH_DBFS)
         self._above: Callable[[bytes], bool] | None = None  # that level, where it was raised
         self._bytes_per_s = rate_hz * (2 if is_linear else 1)
@@ -123,7 +134,28 @@ class SpeechEdges:
         is_loud = self._above or self.is_loud
         if self._closely or is_loud(self.frames[-1]) is not self._is_speaking:
             self._search(ended_s)
-        self.frames.clear()
+        self.release()
+
+    def keep_sound(self) -> None:
+        """Keep the latest KEPT_FRAMES that were looked at, for `sound`; without this call nothing is kept."""
+        frames = self.frames
+        kept = self._kept = deque[bytes](maxlen=KEPT_FRAMES)
+
+        def release() -> None:
+            kept.extend(frames)
+            frames.clear()
+
+        self.release = release
+
+    def sound(self, ended_s: float | None = None) -> Sound | None:
+        """Return what was heard lately; None where nothing is kept, or nobody knows when it was.
+
+        ended_s: when the latest frame ended; may be left out by `on_edge`, unless the edge was found by `measure`.
+        """
+        until_s = self._looked_until_s if ended_s is None else ended_s
+        if self._kept is None or until_s is None:
+            return None
+        return Sound((*self._kept, *self.frames), until_s, is_linear=self._is_linear, rate_hz=self._rate_hz)
 
     def look_closely(self, closely: bool) -> None:
         """Look at every frame from now on, or at one in LOOKED_AT again."""
@@ -138,9 +170,13 @@ class SpeechEdges:
     def fall_silent(self, at_s: float) -> None:
         """Note that no frame follows those before at_s, when the latest of them ended."""
         self._search(at_s)
-        self.frames.clear()
+        self.release()
         if self._is_speaking:
+            self._looked_until_s = at_s
             self._turn(at_s)
+            self._looked_until_s = None
+        if self._kept:
+            self._kept.clear()  # what comes next does not follow it at once
         self.measure(b"")
 
     def measure(self, frame: bytes) -> None:
@@ -167,11 +203,13 @@ class SpeechEdges:
 
     def _search(self, ended_s: float) -> None:
         is_loud = self._above or self.is_loud
+        self._looked_until_s = ended_s
         ends_s = ended_s - sum(map(len, self.frames)) / self._bytes_per_s
         for frame in self.frames:
             begins_s, ends_s = ends_s, ends_s + len(frame) / self._bytes_per_s
             if is_loud(frame) is not self._is_speaking:
                 self._turn(begins_s)
+        self._looked_until_s = None
 
     def _turn(self, at_s: float) -> None:
         self._is_speaking = not self._is_speaking

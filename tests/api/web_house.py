@@ -18,6 +18,7 @@ from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies
@@ -101,8 +102,10 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = None) -> AsyncIterator[House]:
-    """The server runs inside. store: open. speech: ears and voice of text agents."""
+async def open_house(
+    store: Store, new_call_id: Any, *, speech: Speech | None = None, voice_ends: VoiceEnds | None = None
+) -> AsyncIterator[House]:
+    """The server runs inside. store: open. speech: ears and voice of text agents. voice_ends: for turns of others."""
     clock = {"now_ms": NOW_MS}
 
     def now_ms() -> int:
@@ -128,6 +131,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
         now_ms=now_ms,
         dial_guard=DialGuard(DialRules(), store, now_ms=now_ms),
         speech=speech,
+        voice_ends=voice_ends,
     )
     client: Api
     async with AgentServer() as agents, ClientSession() as session:

@@ -85,14 +85,14 @@ async def _converse(talk: Talk) -> None:
 
 async def _interrupt(talk: Talk) -> None:
     await talk.answer(noise(4.0), is_turn=False)
-    talk.audio.say(noise(0.9))
+    talk.audio.say(spoken())
     await asyncio.sleep(0.4)
     await talk.call.agent.clear()
     await talk.audio.said()
     await talk.answer(noise(0.3), after_s=0.3)
     await talk.quiet()
     await talk.answer(noise(1.6), is_turn=False)
-    await talk.say(noise(0.3))  # "uh huh": the agent speaks on, and after a pause again
+    await talk.say(spoken()[:3200])  # "uh huh": the agent speaks on, and after a pause again
     await talk.quiet()
     await talk.answer(noise(0.3), is_turn=False)
     await talk.quiet()

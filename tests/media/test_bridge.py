@@ -382,10 +382,11 @@ def edges(rig: Rig) -> list[tuple[str, bool, int]]:
     """Of both sides from now on, in milliseconds from now."""
     found: list[tuple[str, bool, int]] = []
     began_s = rig.now_s
-    rig.bridge.tell_edges(
-        caller=lambda speaks, at_s: found.append(("caller", speaks, round((at_s - began_s) * 1000))),
-        agent=lambda speaks, at_s: found.append(("agent", speaks, round((at_s - began_s) * 1000))),
-    )
+
+    def note(side: str) -> Callable[[bool, float], None]:
+        return lambda speaks, at_s: found.append((side, speaks, round((at_s - began_s) * 1000)))
+
+    rig.bridge.caller_speech.on_edge, rig.bridge.agent_speech.on_edge = note("caller"), note("agent")
     return found
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.media.audio import linear_to_ulaw
-from ari_agent.media.speech_edges import LOOKED_AT, SpeechEdges
+from ari_agent.media.sound import Sound
+from ari_agent.media.speech_edges import KEPT_FRAMES, LOOKED_AT, SpeechEdges, is_speech
 from tests.fakes.sound import noise
 
 FRAME_S = 0.02
@@ -40,7 +41,7 @@ class Line:
             self.speech.frames.append(piece)
             if len(self.speech.frames) == LOOKED_AT:
                 if self.speech.is_loud(piece) is self.speech.usual:
-                    self.speech.frames.clear()
+                    self.speech.release()
                 else:
                     self.searched += 1
                     self.speech.look(BEGAN_S + self._count * FRAME_S)
@@ -147,6 +148,68 @@ def test_frames_of_other_lengths_are_timed_by_their_length() -> None:
         line.speech.frames.append(frame(level) * 3)  # ptime 60
     line.speech.look(10.0)
     assert told == [pytest.approx(10.0 - 0.18)]
+
+
+class KeptLine(Line):
+    """A line whose sound is kept, and what was heard at each edge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speech.keep_sound()
+        self.heard: list[Sound | None] = []
+        note = self.speech.on_edge
+
+        def hear_again(speaks: bool, at_s: float) -> None:
+            note(speaks, at_s)
+            self.heard.append(self.speech.sound())
+
+        self.speech.on_edge = hear_again
+
+
+def test_at_each_edge_it_is_known_what_was_heard_before() -> None:
+    line = KeptLine()
+    line.hear("....#####...")
+    began, ended = line.heard
+    assert began is not None and ended is not None
+    assert [len(began.frames), len(ended.frames)] == [8, 12]
+    assert [began.ended_s, ended.ended_s] == pytest.approx([BEGAN_S + 8 * FRAME_S, BEGAN_S + 12 * FRAME_S])
+    assert (ended.is_linear, ended.rate_hz) == (False, 8000)
+    assert [is_speech(piece) for piece in ended.frames] == [4 <= index < 9 for index in range(12)]
+
+
+def test_the_latest_two_seconds_are_kept() -> None:
+    line = KeptLine()
+    line.hear("." * 200 + "#" * 40 + "..")
+    heard = line.speech.sound(7.0)
+    assert heard is not None
+    assert (len(heard.frames), heard.ended_s) == (KEPT_FRAMES + 2, 7.0)
+    assert not is_speech(heard.frames[-1]) and is_speech(heard.frames[-3])
+
+
+def test_between_two_looks_nobody_knows_when_the_latest_frame_ended() -> None:
+    line = KeptLine()
+    line.hear("####" * 3, loud_dbfs=-36.0)
+    for _ in range(3):
+        line.speech.measure(frame(-36.0))
+    assert line.edges[-1][0] is False
+    assert line.heard[-1] is None
+
+
+def test_what_follows_a_silence_in_which_nothing_came_is_heard_apart() -> None:
+    line = KeptLine()
+    line.hear("######")
+    line.stop()
+    ended = line.heard[-1]
+    assert ended is not None and len(ended.frames) == 6
+    line.hear("####")
+    began = line.heard[-1]
+    assert began is not None and len(began.frames) == 4
+
+
+def test_nothing_is_kept_without_being_asked_for() -> None:
+    line = Line()
+    line.hear("....####")
+    assert line.speech.sound(1.0) is None
 
 
 @given(st.lists(st.booleans(), max_size=80), st.lists(st.booleans(), min_size=20, max_size=20))

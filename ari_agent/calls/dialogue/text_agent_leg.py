@@ -61,6 +61,7 @@ from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.calls.dialogue.told_events import event_of_command, event_of_message
 from ari_agent.calls.dialogue.turn_steps import turn_steps
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
+from ari_agent.calls.media.call_latency import Detector
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -137,7 +138,7 @@ class TextAgentLeg:
         if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
             raise UnknownVoice(refusal)
         self._output, self._on_event, self._call = output, on_event, spec.call
-        self._loop, self.usage = asyncio.get_running_loop(), SpeechUsage()
+        self._loop, self.usage, self.voice_ends = asyncio.get_running_loop(), SpeechUsage(), None
         self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
         self._line = new_text_agent(
             spec,
@@ -195,7 +196,7 @@ class TextAgentLeg:
         """How long the agent's turns took, for the call's record; None where nothing was measured."""
         return self._dialogue.latency.report()
 
-    def turn_took(self, waited_ms: float) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
         """Do nothing, because the dialogue knows better when a turn ends. See AgentLeg."""
 
     # commands: see AgentLeg

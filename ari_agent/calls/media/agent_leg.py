@@ -15,8 +15,10 @@ from typing import Protocol, TypeAlias
 
 from ari_agent.agents.protocol import TellMessage
 from ari_agent.calls.call_cost import SpeechUsage
+from ari_agent.calls.media.call_latency import Detector
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MessagePassed
 from ari_agent.calls.media.commands import Command
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.contract.call import Latency
 
 
@@ -57,6 +59,10 @@ class AgentLeg(Protocol):
     usage: SpeechUsage
 
     @property
+    def voice_ends(self) -> VoiceEnds | None:
+        """What tells voice from noise before each turn; None where nothing does, or nobody wants to know of turns."""
+
+    @property
     def ignored(self) -> int:
         """How many of the agent's messages were ignored, because they were unknown or could not be understood."""
 
@@ -80,8 +86,11 @@ class AgentLeg(Protocol):
     def latency(self) -> Latency | None:
         """How long the agent's turns took; None where that is not known."""
 
-    def turn_took(self, waited_ms: float) -> None:
-        """Take note that the caller waited so long for the agent's first sound, as the caller's side has measured."""
+    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
+        """Take note that the caller waited so long for the agent's first sound, as the caller's side has measured.
+
+        None: what the level took for a turn is none. detector: has found where the caller's speech ended.
+        """
 
     def dial(self) -> None:
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""

@@ -39,7 +39,7 @@ from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
-from ari_agent.calls.media.call_latency import CallLatency
+from ari_agent.calls.media.call_latency import CallLatency, Detector
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -66,6 +66,7 @@ from ari_agent.calls.media.commands import (
     TransferResult,
     Voicemail,
 )
+from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE, RecordingRequest
@@ -89,16 +90,18 @@ class AudioAgentLeg:
         *,
         watch: Callable[[AgentProtocol], AgentProtocol] = lambda protocol: protocol,
         headers: Mapping[str, str] | None = None,
+        voice_ends: VoiceEnds | None = None,
     ) -> None:
         """spec: with an AudioWebsocketEngine, otherwise TypeError is raised.
 
         watch: is given the protocol and returns what stands in its place, such as one that notes every message.
         headers: of the handshake, beside those of the engine, which count where both have one.
+        voice_ends: see AgentLeg.
         """
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
         engine = self._engine = spec.engine
-        self._spec, self._output, self._on_event = spec, output, on_event
+        self._spec, self._output, self._on_event, self.voice_ends = spec, output, on_event, voice_ends
         self.encoding: str = engine.audio_encoding
         self.rate_hz = engine.sample_rate
         self.usage = SpeechUsage()  # of messages in a transfer: the agent itself hears and speaks elsewhere
@@ -167,9 +170,9 @@ class AudioAgentLeg:
         """How long the caller waited for the agent's answers, and a ping for its pong; None where nothing is known."""
         return self._latency.report()
 
-    def turn_took(self, waited_ms: float) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
         """Count a turn, because nobody else knows of an audio agent's. See AgentLeg."""
-        self._latency.took("e2e", waited_ms)
+        self._latency.turn_found(waited_ms, detector)
 
     def dial(self) -> None:
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""

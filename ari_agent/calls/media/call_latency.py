@@ -11,12 +11,16 @@ Of an audio agent, whose parts are its own, e2e is known (turn_clock.py) and the
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from ari_agent.contract.call import Latency, LatencySeries
+from ari_agent.contract.call import Latency, LatencySeries, TurnDetectors
 
 Stretch: TypeAlias = Literal["e2e", "asr", "llm", "llm_websocket_network_rtt", "tts", "queue"]
+
+Detector: TypeAlias = Literal["voice_activity", "level"]
+"""What has found where a caller's speech ended."""
 
 MOST_VALUES: Final = 2_000
 """The most values that are kept of each kind in one call, enough for a turn every two seconds for an hour."""
@@ -35,6 +39,7 @@ class CallLatency:
     def __init__(self, tell: Callable[[Stretch, float], None] = _to_nobody) -> None:
         self.tell = tell
         self._values: dict[Stretch, list[float]] = {}
+        self._detectors = Counter[str]()  # by the fields of TurnDetectors
         self._voice_ended_ms: float | None = None  # and its text has not come
         self._turn_ended_ms: float | None = None  # and nothing of the answer was heard
         self._asked_ms: float | None = None  # and not a sentence of the answer has come
@@ -77,6 +82,12 @@ class CallLatency:
             self.took("queue", now_ms - self._answer_came_ms - (self._first_sound_ms or 0.0))
             self._answer_came_ms = None
 
+    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
+        """Count a turn that was found from outside, as `e2e`; None is what was taken for a turn, and is none."""
+        self._detectors["dismissed" if waited_ms is None else detector] += 1
+        if waited_ms is not None:
+            self.took("e2e", waited_ms)
+
     def took(self, stretch: Stretch, duration_ms: float) -> None:
         """Count one stretch of one turn; a negative duration, from clocks that disagree by a frame, counts as 0."""
         took_ms = round(max(0.0, duration_ms), 1)
@@ -89,9 +100,12 @@ class CallLatency:
 
     def report(self) -> Latency | None:
         """Return the percentiles and values for the call's record; None where nothing was measured."""
-        if not self._values:
+        if not self._values and not self._detectors:
             return None
-        return Latency(**{stretch: _series(values) for stretch, values in self._values.items()})
+        detectors = TurnDetectors(**self._detectors) if self._detectors else None
+        return Latency(
+            **{stretch: _series(values) for stretch, values in self._values.items()}, e2e_detectors=detectors
+        )
 
 
 def _series(values: Sequence[float]) -> LatencySeries:

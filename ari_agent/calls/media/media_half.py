@@ -36,7 +36,9 @@ from ari_agent.calls.media.call_media import ConsentOver, MediaEvent, MediaSpec,
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, KeyPressed, TargetListens, Voicemail
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
+from ari_agent.calls.media.voice_ends import CallTurns
 from ari_agent.contract.call import Latency
+from ari_agent.media.speech_edges import SpeechEdges
 from ari_agent.media.wave_file import WaveFormat
 from ari_agent.timed_wait import is_set_within
 
@@ -61,6 +63,8 @@ class MediaHalf(CallerOutput):
         self._agent = new_agent(spec, self, on_event)
         self._silence = SilenceWatch(spec)
         self._turns = TurnClock()
+        self._told_turns = CallTurns(self._agent.voice_ends, self._agent.turn_found)
+        self._caller_speech: SpeechEdges | None = None
         self._seconds = 0  # of the call so far
         self._started_s: float | None = None
         self._is_away = self._is_recording_paused = self._has_recording_ended = False
@@ -171,6 +175,7 @@ class MediaHalf(CallerOutput):
         self._cut_sentence()
         self._stop_audio()
         self._settle_turns(inf)
+        await self._told_turns.finish()
 
     async def hear_out(self) -> None:
         """Wait until the caller has heard what the agent has said so far, or that was cleared.
@@ -224,14 +229,23 @@ class MediaHalf(CallerOutput):
 
     # who speaks
 
+    def _hear_caller_by(self, speech: SpeechEdges) -> None:
+        """Take from here when the caller speaks, and what, where somebody wants to know that."""
+        self._caller_speech = speech
+        speech.on_edge = self._caller_edge
+        if self._agent.voice_ends is not None:
+            speech.keep_sound()
+
     def _caller_edge(self, speaks: bool, at_s: float) -> None:
         """Take note that the caller begins or stops speaking."""
-        self._turns.caller(speaks, at_s)
+        speech = self._caller_speech
+        self._turns.caller(speaks, at_s, speech.sound() if speech is not None and not speaks else None)
         self._look_closely(self._turns.is_open)
 
     def _agent_edge(self, speaks: bool, at_s: float) -> None:
         """Take note that the agent's sound begins or stops at the caller."""
-        self._turns.agent(speaks, at_s)
+        speech = self._caller_speech if speaks and self._turns.hears_caller else None
+        self._turns.agent(speaks, at_s, speech.sound(self._loop.time()) if speech is not None else None)
         self._look_closely(self._turns.is_open)
 
     def _follow_turns(self, now_s: float) -> None:
@@ -242,8 +256,8 @@ class MediaHalf(CallerOutput):
             self._measure_levels()
 
     def _settle_turns(self, now_s: float) -> None:
-        for waited_s in self._turns.settle(now_s):
-            self._agent.turn_took(waited_s * 1000)
+        for turn in self._turns.settle(now_s):
+            self._told_turns.take(turn)
 
     # What differs with the way of the caller's audio.
 

@@ -78,7 +78,8 @@ class MediaSession(MediaHalf):
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
         )
-        self._bridge.tell_edges(caller=self._caller_edge, agent=self._agent_edge)
+        self._hear_caller_by(self._bridge.caller_speech)
+        self._bridge.agent_speech.on_edge = self._agent_edge
         self._arrivals = ArrivalWatch()
         self._stops = AudioStopWatch(spec.no_audio_after_s)
         self._lines: LineRecording | None = None

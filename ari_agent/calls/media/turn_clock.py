@@ -18,6 +18,10 @@ A turn is measured where the agent begins to speak after the caller has spoken a
 
 A caller who interrupts, and makes the agent stop, is answered by what the agent says next.
 
+Edges are found by the level, which takes noise behind the caller's voice for voice. So a turn brings along what was
+heard last of the caller, where that is kept, for turn_voice.py, which tells voice from noise. Where the caller's sound
+goes on while the agent begins, nothing else knows whether that is a turn.
+
 Edges may come a little late and one side's before the other's, and an agent's may lie ahead (web calls, whose front end
 plays what it has got). So a beginning is judged SETTLED_S after its time, when all that was before it is known.
 """
@@ -27,8 +31,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from typing import Final
+
+from ari_agent.media.sound import Sound
 
 SHORTEST_S: Final = 0.1
 """Sound of the caller's that is shorter is no speech."""
@@ -44,12 +51,15 @@ SETTLED_S: Final = 0.3
 """All edges before a moment are known so much later."""
 
 _KEPT: Final = 32  # utterances; one is judged within a second, or within what a front end has to play
+_SOUNDS: Final = 4  # that are kept, those of the latest utterances
+_AHEAD_S: Final = 0.1  # what begins later has not begun yet
 
 
 @dataclass(slots=True)
 class _Utterance:
     began_s: float
     ended_s: float = inf  # while it goes on
+    sound: Sound | None = None  # up to its end
 
     @property
     def is_speech(self) -> bool:
@@ -60,6 +70,44 @@ class _Utterance:
 class _Beginning:
     at_s: float
     spoke_until_s: float  # when the agent had spoken before
+    sound: Sound | None  # of the caller up to then, where it goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard of the caller before an answer. ended_s: when its level fell; inf where it has not.
+
+    sound: what it was, to be told from noise; None where that is not known.
+    """
+
+    ended_s: float
+    sound: Sound | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An agent that begins to speak, and what it may have answered.
+
+    began_s: when it began. spoke_until_s: when it had spoken before. since_s: what the caller said until then is not
+    to be answered. heard: of the caller, the latest first; not empty.
+    """
+
+    began_s: float
+    spoke_until_s: float
+    since_s: float
+    heard: Sequence[Heard]
+
+    @property
+    def waited_s(self) -> float | None:
+        """Return how long the caller waited as the level has it, in seconds; None where that is no turn."""
+        return self.waited_since_s(self.heard[0].ended_s)
+
+    def waited_since_s(self, ended_s: float) -> float | None:
+        """Return how long a caller whose voice ended then has waited, in seconds; None where that is no turn."""
+        if not self.since_s < ended_s <= self.began_s:
+            return None
+        is_answer = self.spoke_until_s - ended_s <= OVERTALK_S and self.began_s - ended_s <= ANSWER_WITHIN_S
+        return self.began_s - ended_s if is_answer else None
 
 
 class TurnClock:
@@ -71,7 +119,7 @@ class TurnClock:
         self._spoke_until_s = -inf  # when the agent's latest sound ended
         self._answered_s = -inf  # what the caller said before is answered, or is to be answered no more
         self._is_paused = False
-        self._turns: list[float] = []  # not told yet
+        self._turns: list[Turn] = []  # not told yet
 
     @property
     def is_open(self) -> bool:
@@ -80,20 +128,35 @@ class TurnClock:
             return False
         return any(said.is_speech and said.ended_s > self._answered_s for said in self._utterances)
 
-    def caller(self, speaks: bool, at_s: float) -> None:
-        """Take note that the caller's sound begins or stops; of the two, the beginning comes first."""
+    @property
+    def hears_caller(self) -> bool:
+        """Whether there is sound of the caller at this moment."""
+        return bool(self._utterances) and self._utterances[-1].ended_s == inf
+
+    def caller(self, speaks: bool, at_s: float, sound: Sound | None = None) -> None:
+        """Take note that the caller's sound begins or stops; of the two, the beginning comes first.
+
+        sound: what was heard up to the end, where it stops and that is known.
+        """
         last = self._utterances[-1] if self._utterances else None
         if speaks and (last is None or last.ended_s <= self._answered_s or at_s - last.ended_s >= PAUSE_S):
             self._utterances.append(_Utterance(at_s))
+            for old in islice(reversed(self._utterances), _SOUNDS, None):
+                old.sound = None
         elif last is not None:
             last.ended_s = inf if speaks else at_s
+            last.sound = sound or last.sound
 
-    def agent(self, speaks: bool, at_s: float) -> None:
-        """Take note that the agent's sound begins or stops at the caller, which may lie ahead."""
+    def agent(self, speaks: bool, at_s: float, sound: Sound | None = None) -> None:
+        """Take note that the agent's sound begins or stops at the caller, which may lie ahead.
+
+        sound: what is heard of the caller while it begins, where `hears_caller` and that is known.
+        """
         if not speaks:
             self._spoke_until_s = at_s
         elif at_s - self._spoke_until_s >= AGENT_PAUSE_S:
-            self._beginnings.append(_Beginning(at_s, self._spoke_until_s))
+            is_now = sound is not None and at_s - sound.ended_s <= _AHEAD_S
+            self._beginnings.append(_Beginning(at_s, self._spoke_until_s, sound if is_now else None))
 
     def agent_cleared(self, now_s: float) -> None:
         """Take note that the agent's sound that lies ahead is not heard, because it was taken back."""
@@ -115,13 +178,14 @@ class TurnClock:
         """Measure what the caller says from now on; what was said before is not to be answered any more."""
         self._judge_until(now_s)
         self._is_paused = False
-        is_heard = bool(self._utterances) and self._utterances[-1].ended_s == inf
+        self._answered_s = now_s
+        is_heard = self.hears_caller
         self._utterances.clear()
         if is_heard:
             self._utterances.append(_Utterance(now_s))
 
-    def settle(self, now_s: float) -> Sequence[float]:
-        """Return how long the caller waited for each answer, in seconds, that was not told before.
+    def settle(self, now_s: float) -> Sequence[Turn]:
+        """Return the turns that were not told before, in order.
 
         To be called about once a second, and with infinity at the end of the call.
         """
@@ -134,13 +198,20 @@ class TurnClock:
             self._judge(self._beginnings.popleft())
 
     def _judge(self, beginning: _Beginning) -> None:
-        began_s = beginning.at_s
+        began_s, since_s = beginning.at_s, self._answered_s
         before = [said for said in self._utterances if said.began_s < began_s and said.is_speech]
         if self._is_paused or not before:
             return
-        ended_s = before[-1].ended_s
-        if not self._answered_s < ended_s <= began_s:
+        latest = before[-1]
+        if latest.ended_s <= since_s or (latest.ended_s > began_s and beginning.sound is None):
             return
         self._answered_s = began_s
-        if beginning.spoke_until_s - ended_s <= OVERTALK_S and began_s - ended_s <= ANSWER_WITHIN_S:
-            self._turns.append(began_s - ended_s)
+        heard = [Heard(said.ended_s, said.sound) for said in reversed(before) if since_s < said.ended_s <= began_s]
+        if latest.ended_s > began_s:
+            heard.insert(0, Heard(inf, beginning.sound))
+        turn = Turn(began_s, beginning.spoke_until_s, since_s, heard[:_SOUNDS])
+        if turn.waited_s is not None or latest.ended_s > began_s:
+            self._turns.append(turn)
+        for said in before:
+            if said.ended_s <= began_s:
+                said.sound = None

@@ -75,7 +75,7 @@ class UserAudio:
         if len(speech.frames) == LOOKED_AT:
             self._latest = piece
             if speech.is_loud(piece) is speech.usual:
-                speech.frames.clear()
+                speech.release()
             else:
                 speech.look(ended_s)
             self.dbfs = level(piece, self._encoding)

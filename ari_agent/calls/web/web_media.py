@@ -149,7 +149,7 @@ class WebMedia(MediaHalf):
         self._user_audio = UserAudio(
             audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS
         )
-        self._user_audio.speech.on_edge = self._caller_edge
+        self._hear_caller_by(self._user_audio.speech)
         self._agent_speech = SpeechEdges(is_linear=audio.audio_encoding != "mulaw", rate_hz=audio.sample_rate)
         self._agent_speech.on_edge = self._agent_edge
         self._to_user = Transcoder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ari_agent.calls.media.call_latency import MOST_VALUES, CallLatency
+from ari_agent.contract.call import TurnDetectors
 
 
 def test_a_turn_is_measured_from_the_users_voice_to_the_agents() -> None:
@@ -85,3 +86,26 @@ def test_sound_without_a_sentence_has_waited_for_nothing() -> None:
     report = latency.report()
     assert report is not None
     assert (report.e2e is not None, report.queue) == (True, None)
+
+
+def test_it_tells_what_has_found_the_turns_of_an_audio_agent() -> None:
+    told: list[tuple[str, float]] = []
+    latency = CallLatency(lambda part, took_ms: told.append((part, took_ms)))
+    latency.turn_found(None, "voice_activity")
+    report = latency.report()
+    assert report is not None and report.e2e is None and report.e2e_detectors == TurnDetectors(dismissed=1)
+    latency.turn_found(800.0, "voice_activity")
+    latency.turn_found(900.0, "voice_activity")
+    latency.turn_found(700.0, "level")
+    report = latency.report()
+    assert report is not None and report.e2e is not None
+    assert report.e2e.values == (800.0, 900.0, 700.0)
+    assert report.e2e_detectors == TurnDetectors(voice_activity=2, level=1, dismissed=1)
+    assert told == [("e2e", 800.0), ("e2e", 900.0), ("e2e", 700.0)]
+
+
+def test_of_a_text_agent_nobody_asks_what_has_found_its_turns() -> None:
+    latency = CallLatency()
+    latency.took("e2e", 10.0)
+    report = latency.report()
+    assert report is not None and report.e2e_detectors is None

@@ -14,9 +14,14 @@ STEP_S = 0.1
 BEGAN_S = 100.0
 
 
+def waits(clock: TurnClock, now_s: float = inf) -> list[float | None]:
+    """How long the caller waited in the turns that are settled."""
+    return [turn.waited_s for turn in clock.settle(now_s)]
+
+
 def turns(caller: str, agent: str, events: str = "") -> list[int]:
     """How long the caller waited for each answer, in steps. Both sides' edges come in order of their time."""
-    clock, told = TurnClock(), list[float]()
+    clock, told = TurnClock(), list[float | None]()
     caller_speaks = agent_speaks = False
     for step in range(max(map(len, (caller, agent, events)))):
         now_s = BEGAN_S + step * STEP_S
@@ -33,8 +38,8 @@ def turns(caller: str, agent: str, events: str = "") -> list[int]:
         if (agent[step : step + 1] == "#") != agent_speaks:
             agent_speaks = not agent_speaks
             clock.agent(agent_speaks, now_s)
-        told += clock.settle(now_s)
-    return [round(waited_s / STEP_S) for waited_s in (*told, *clock.settle(inf))]
+        told += waits(clock, now_s)
+    return [round(waited_s / STEP_S) for waited_s in (*told, *waits(clock)) if waited_s is not None]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_a_click_is_no_speech_and_moves_no_end() -> None:
         clock.caller(speaks, at_s)
     assert clock.is_open
     clock.agent(True, 3.0)
-    assert clock.settle(4.0) == [1.0]
+    assert waits(clock, 4.0) == [1.0]
     assert not clock.is_open
 
 
@@ -129,10 +134,10 @@ def test_it_waits_until_what_came_before_is_known() -> None:
     clock = TurnClock()
     clock.caller(True, 1.0)
     clock.agent(True, 2.5)  # told before the caller's end
-    assert clock.settle(2.5 + SETTLED_S - 0.01) == []
+    assert waits(clock, 2.5 + SETTLED_S - 0.01) == []
     clock.caller(False, 2.4)
-    assert list(clock.settle(2.5 + SETTLED_S)) == [pytest.approx(0.1)]
-    assert clock.settle(inf) == []
+    assert waits(clock, 2.5 + SETTLED_S) == [pytest.approx(0.1)]
+    assert waits(clock) == []
 
 
 def test_sound_that_was_taken_back_before_it_was_heard_is_no_answer() -> None:
@@ -146,7 +151,7 @@ def test_sound_that_was_taken_back_before_it_was_heard_is_no_answer() -> None:
     clock.agent_cleared(2.2)
     clock.agent(True, 2.6)
     clock.agent_cleared(2.7)
-    assert list(clock.settle(inf)) == [pytest.approx(0.6)]
+    assert waits(clock) == [pytest.approx(0.6)]
 
 
 def test_it_is_open_while_the_caller_waits() -> None:
@@ -176,7 +181,7 @@ def test_an_end_without_a_beginning_is_ignored() -> None:
     )
 )
 def test_no_order_of_events_gives_a_turn_that_cannot_be(happened: list[tuple[str, float]]) -> None:
-    clock, now_s, told = TurnClock(), 0.0, list[float]()
+    clock, now_s, told = TurnClock(), 0.0, list[float | None]()
     speaks = {"caller": False, "agent": False}
     for what, pause_s in happened:
         now_s += pause_s
@@ -193,7 +198,7 @@ def test_no_order_of_events_gives_a_turn_that_cannot_be(happened: list[tuple[str
             case "resume":
                 clock.resume(now_s)
             case _:
-                told += clock.settle(now_s)
-    told += clock.settle(inf)
+                told += waits(clock, now_s)
+    told += waits(clock)
     assert len(told) <= sum(1 for what, _ in happened if what == "agent")
-    assert all(0 <= waited_s <= ANSWER_WITHIN_S for waited_s in told)
+    assert all(waited_s is not None and 0 <= waited_s <= ANSWER_WITHIN_S for waited_s in told)
