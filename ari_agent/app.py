@@ -64,7 +64,7 @@ from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.prompt_agents.prompt_agent import PromptAgents
-from ari_agent.routing.agent_choice import AUDIO_AGENTS, PROMPT_AGENTS, TEXT_AGENTS, Serves
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
@@ -188,9 +188,7 @@ class _Shared:
     @property
     def serves(self) -> Serves:
         """Return which kinds of agents can take calls."""
-        if self.speech is None:
-            return AUDIO_AGENTS
-        return PROMPT_AGENTS if self.prompts else TEXT_AGENTS
+        return self.speech.serves if self.speech else AUDIO_AGENTS
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -321,7 +319,6 @@ def _switchboard(
         now_ms=now_ms,
         dial_guard=shared.dial_guard,
         speech=shared.speech,
-        serves=shared.serves,
         find_agent=shared.store.agents.get,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,

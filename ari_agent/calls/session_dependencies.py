@@ -70,7 +70,6 @@ class SessionDependencies:
     now_ms: Callable[[], int]
     dial_guard: DialGuard
     speech: Speech | None = None
-    serves: Serves = AUDIO_AGENTS
     find_agent: FindAgent = _no_agent
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
@@ -86,6 +85,11 @@ class SessionDependencies:
     public_logs: PublicLogs = NO_LOGS
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
     voice_ends: VoiceEnds | None = None
+
+    @property
+    def serves(self) -> Serves:
+        """Return which kinds of agents can take calls."""
+        return self.speech.serves if self.speech else AUDIO_AGENTS
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""

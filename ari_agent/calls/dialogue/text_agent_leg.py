@@ -83,6 +83,7 @@ from ari_agent.contract.response_engine import TextEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, SpeechFailed
 from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
@@ -111,6 +112,11 @@ class Speech:
     voices: Voices = field(default_factory=Voices)
     providers: tuple[str, str] = ("", "")
     prompts: PromptAgents | None = None
+
+    @property
+    def serves(self) -> Serves:
+        """Return which kinds of agents can take calls with this."""
+        return PROMPT_AGENTS if self.prompts else TEXT_AGENTS
 
     def new_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> TextAgentLeg:
         """Make the text agent's side of one call, as TextAgentLeg says; nothing is dialled yet."""
