@@ -153,6 +153,8 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
         elevenlabs_api_key=settings.elevenlabs_api_key.get_secret_value(),
         elevenlabs_url=settings.elevenlabs_url,
         elevenlabs_model=settings.elevenlabs_model,
+        wyoming_stt_url=settings.wyoming_stt_url,
+        wyoming_tts_url=settings.wyoming_tts_url,
         flite=settings.flite,
         fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,

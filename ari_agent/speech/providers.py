@@ -19,6 +19,8 @@ from ari_agent.speech import (
     flite_synthesizer,
     openai_recognizer,
     openai_synthesizer,
+    wyoming_recognizer,
+    wyoming_synthesizer,
 )
 from ari_agent.speech.deepgram_recognizer import DeepgramListening, DeepgramRecognizer
 from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
@@ -31,9 +33,11 @@ from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Synthesizer
 from ari_agent.speech.voices import Voices
+from ari_agent.speech.wyoming_recognizer import WyomingListening, WyomingRecognizer
+from ari_agent.speech.wyoming_synthesizer import WyomingSynthesizer
 
-SpeechToText = Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"]
-TextToSpeech = Literal["auto", "none", "openai", "elevenlabs", "flite"]
+SpeechToText = Literal["auto", "none", "openai", "deepgram", "wyoming", "moonshine", "grammar"]
+TextToSpeech = Literal["auto", "none", "openai", "elevenlabs", "wyoming", "flite"]
 
 _Provider = TypeVar("_Provider")
 
@@ -59,6 +63,8 @@ class SpeechSettings:
     elevenlabs_api_key: str = field(default="", repr=False)
     elevenlabs_url: str = elevenlabs_synthesizer.DEFAULT_URL
     elevenlabs_model: str = elevenlabs_synthesizer.DEFAULT_MODEL
+    wyoming_stt_url: str = wyoming_recognizer.DEFAULT_URL
+    wyoming_tts_url: str = wyoming_synthesizer.DEFAULT_URL
     flite: str = "flite"
     fallback_voice: str = ""
     grammar: Path | None = None
@@ -72,6 +78,7 @@ _RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
     "deepgram": lambda given: DeepgramRecognizer(
         DeepgramListening(api_key=given.deepgram_api_key, url=given.deepgram_url, model=given.deepgram_model)
     ),
+    "wyoming": lambda given: WyomingRecognizer(WyomingListening(url=given.wyoming_stt_url)),
     "moonshine": lambda given: MoonshineRecognizer(MoonshineListening(model=given.moonshine_model)),
     "grammar": lambda given: GrammarRecognizer(GrammarListening(grammar=given.grammar)),
 }
@@ -82,13 +89,15 @@ _SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {
     "elevenlabs": lambda given: ElevenLabsSynthesizer(
         api_key=given.elevenlabs_api_key, url=given.elevenlabs_url, model=given.elevenlabs_model
     ),
+    "wyoming": lambda given: WyomingSynthesizer(url=given.wyoming_tts_url),
     "flite": lambda given: FliteSynthesizer(program=given.flite),
 }
 
 
-_VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str]]] = {
+_VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str | None]]] = {
     "openai": openai_synthesizer.voice_name,
     "elevenlabs": elevenlabs_synthesizer.voice_name,
+    "wyoming": wyoming_synthesizer.voice_name,
     "flite": flite_synthesizer.voice_name,
 }
 

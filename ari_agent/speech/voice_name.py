@@ -17,9 +17,10 @@ PREFIXES: Final = frozenset(
         "play",
         "playht",
         "retell",
+        "wyoming",
     )
 )
-"""Before the first "-" of a voice_id: whose voice it is (Retell's List Voices, 2026-08; flite is ours)."""
+"""Before the first "-" of a voice_id: whose voice it is (Retell's List Voices, 2026-08; flite and wyoming are ours)."""
 
 
 class VoiceRefused(Exception):

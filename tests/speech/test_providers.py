@@ -15,6 +15,7 @@ from ari_agent.speech.openai_recognizer import OpenAiRecognizer
 from ari_agent.speech.providers import SpeechSettings, chosen, recognizer, synthesizer
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Voice
+from ari_agent.speech.wyoming_recognizer import WyomingRecognizer
 from tests.fakes import flite
 from tests.fakes.speech_synthesis_server import KEY, OpenAiSpeechServer
 from tests.speech.spoken import SENTENCE, check_is_speech, whole
@@ -34,6 +35,7 @@ def test_without_settings_there_is_neither() -> None:
     [
         ("openai", OpenAiRecognizer),
         ("deepgram", DeepgramRecognizer),
+        ("wyoming", WyomingRecognizer),
         ("moonshine", MoonshineRecognizer),
         ("grammar", GrammarRecognizer),
     ],
@@ -49,7 +51,11 @@ def test_each_recognizer_by_its_name(name: str, kind: type[object]) -> None:
         ({"text_to_speech": "openai"}, "ARI_AGENT_OPENAI_API_KEY is missing"),
         ({"text_to_speech": "elevenlabs"}, "ARI_AGENT_ELEVENLABS_API_KEY is missing"),
         ({"text_to_speech": "openai", "openai_tts_url": "x"}, "ARI_AGENT_OPENAI_TTS_URL must be a URL"),
-        ({"text_to_speech": "festival"}, "ARI_AGENT_TEXT_TO_SPEECH must be auto, none, openai, elevenlabs, flite, not"),
+        ({"text_to_speech": "wyoming", "wyoming_tts_url": "x"}, "ARI_AGENT_WYOMING_TTS_URL must be a URL like tcp://"),
+        (
+            {"text_to_speech": "festival"},
+            "TEXT_TO_SPEECH must be auto, none, openai, elevenlabs, wyoming, flite, not",
+        ),
     ],
 )
 def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
@@ -60,7 +66,8 @@ def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
 
 def test_a_recognizer_that_is_unknown_is_named() -> None:
     with pytest.raises(
-        SpeechUnavailable, match="ARI_AGENT_SPEECH_TO_TEXT must be auto, none, openai, deepgram, moonshine, grammar"
+        SpeechUnavailable,
+        match="SPEECH_TO_TEXT must be auto, none, openai, deepgram, wyoming, moonshine, grammar",
     ):
         recognizer(settings(speech_to_text="whisper"))
 
