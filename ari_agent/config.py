@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     speech_to_text: Literal["auto", "none", "openai", "deepgram", "wyoming", "moonshine", "grammar"] = Field(
         "auto", description="speech-to-text provider of text agents; auto = what is installed on this machine"
     )
-    text_to_speech: Literal["auto", "none", "openai", "elevenlabs", "wyoming", "flite"] = Field(
+    text_to_speech: Literal["auto", "none", "openai", "elevenlabs", "wyoming", "piper", "flite"] = Field(
         "auto", description="text-to-speech provider of text agents; auto = what is installed on this machine"
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="key of OpenAI, or of a server that has the same API")
@@ -193,6 +193,10 @@ class Settings(BaseSettings):
     )
     wyoming_tts_url: str = Field(
         "tcp://127.0.0.1:10200", min_length=1, description="URL of a Wyoming server that speaks: tcp://HOST:PORT"
+    )
+    piper: str = Field("piper", min_length=1, description="name or path of the program piper")
+    piper_voices: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="folder with voices for piper, NAME.onnx with NAME.onnx.json; without one, none"
     )
     flite: str = Field("flite", min_length=1, description="name or path of the program flite")
     fallback_voice: str = Field(

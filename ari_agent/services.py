@@ -155,6 +155,8 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
         elevenlabs_model=settings.elevenlabs_model,
         wyoming_stt_url=settings.wyoming_stt_url,
         wyoming_tts_url=settings.wyoming_tts_url,
+        piper=settings.piper,
+        piper_voices=settings.piper_voices,
         flite=settings.flite,
         fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,
