@@ -140,6 +140,7 @@ class _Part:
             finally:
                 self._connection = None
             self.text, self.answered = event.text("text"), True
+            self.audio.clear()
 
 
 class _WyomingRecognition(Utterances):
