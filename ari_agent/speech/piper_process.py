@@ -64,9 +64,9 @@ class PiperProcess:
         return cls(process, folder)
 
     @property
-    def runs(self) -> bool:
-        """Whether the process takes texts."""
-        return self._process.returncode is None
+    def pid(self) -> int | None:
+        """The operating system's id of the process; None once it has ended."""
+        return self._process.pid if self._process.returncode is None else None
 
     async def speak(self, text: str) -> bytes:
         """Return the text's audio, a WAV file. The text is one line, and the process has no other one to speak.
@@ -105,6 +105,11 @@ class PiperVoice:
         self._turn = asyncio.Lock()
         self._process: PiperProcess | None = None
         self._texts: set[asyncio.Task[bytes]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that is ready; None where there is none now."""
+        return self._process.pid if self._process else None
 
     async def speak(self, text: str) -> bytes:
         """Return the text's audio, a WAV file.
@@ -147,7 +152,7 @@ class PiperVoice:
             done = False
             try:
                 async with asyncio.timeout(self._hang_s):
-                    if self._process is None or not self._process.runs:
+                    if self._process is None or self._process.pid is None:
                         await self._end()
                         self._process = await self._start()
                     audio = await self._process.speak(text)

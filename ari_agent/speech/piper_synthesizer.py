@@ -56,6 +56,11 @@ class PiperSynthesizer:
         self._voices: OrderedDict[tuple[str, float], PiperVoice] = OrderedDict()  # the one of the last text last
         self._finishing: set[asyncio.Task[None]] = set()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the voices that are ready."""
+        return tuple(pid for voice in self._voices.values() if (pid := voice.pid) is not None)
+
     async def start(self) -> None:
         """Let the first voice say a word, so that what is missing shows now.
 

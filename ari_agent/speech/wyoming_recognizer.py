@@ -173,7 +173,8 @@ class _WyomingRecognition(Utterances):
             for task in self._hearing[utterance]:
                 task.cancel()
             parts.clear()
-        part.end()
+        else:
+            part.end()
         self._spawn(self._join(utterance), name="speech to text")
 
     def _part(self, utterance: Utterance) -> _Part:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Pretends to be the program piper, of which it has the options, the files, the log and one bad habit; it hums.
 
-A text of which it makes no sound, such as "...", ends it, as it ends piper-tts 1.8. In the folder of its model are
-`started`, to which each process adds its id and its options, and `hangs`, after whose text it does nothing more.
+A text of which it makes no sound ends it, as "..." ends piper-tts 1.8; here it is one without a letter of ASCII. In
+the folder of its model are `started`, to which each process adds its id and its options, and `hangs`, after whose text
+it does nothing more.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 import time
 import wave
@@ -32,8 +34,8 @@ def main() -> None:
     if not given.model.read_bytes():
         raise ValueError(f"{given.model.name} is no model")
     for line in sys.stdin:
-        text = line.strip()
-        if not any(letter.isalnum() for letter in text):
+        text = re.sub(r"\[\[.*?\]\]", "", line).strip()  # those are phonemes, and not heard here
+        if not any(letter.isascii() and letter.isalnum() for letter in text):
             raise ValueError("# channels not specified")
         hangs = given.model.parent / "hangs"
         if hangs.exists() and hangs.read_text() == text:

@@ -66,13 +66,15 @@ class WyomingFake:
                 while event := await async_read_event(reader):
                     if event.type == "describe":
                         await async_write_event(Event("info", {name: [{}] for name in self._services}), writer)
-                    elif not await self._take(event, asked, writer):
+                    elif not await self._take(event, asked, reader, writer):
                         break
         finally:
             asked.ended.set()
             writer.close()
 
-    async def _take(self, event: Event, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+    async def _take(
+        self, event: Event, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Do what an event asks for, and return whether the connection goes on."""
         if not asked.types:
             self.asked.append(asked)
@@ -92,15 +94,16 @@ class WyomingFake:
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, str) and fault in BROKEN:
             writer.write(BROKEN[fault])
-            await asyncio.sleep(60)
-        if fault == "silence":
-            await asyncio.sleep(60)
+        if fault == "silence" or fault in BROKEN:
+            return bool(await reader.read())  # until the client hangs up
         if fault == "error":
             await async_write_event(Error("out of\nmemory", code="RuntimeError").event(), writer)
             return False
         if event.type == "audio-stop":
             return fault not in {"cut", "stall"} and await self._transcript(asked, writer)
-        return await self._speak(event.data, fault, writer)
+        if not await self._speak(event.data, fault, writer):
+            return False
+        return fault != "stall" or bool(await reader.read())
 
     async def _transcript(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
         await asyncio.sleep(self.delays_s.popleft() if self.delays_s else 0)
@@ -122,7 +125,7 @@ class WyomingFake:
         for start in range(0, 0 if fault == "empty" else len(pcm), 2047):
             await async_write_event(Event("audio-chunk", form, pcm[start : start + 2047]), writer)
             if start > RATE_HZ and fault == "stall":
-                await asyncio.sleep(60)
+                return True
             if start > RATE_HZ and fault == "cut":
                 return False
             if start > RATE_HZ and fault == "changes":

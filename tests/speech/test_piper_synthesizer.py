@@ -86,10 +86,23 @@ async def test_a_voice_that_was_not_asked_for_longest_ends(synthesizer: PiperSyn
     assert all(map(runs, others))
 
 
-async def test_a_process_that_died_is_replaced(synthesizer: PiperSynthesizer, folder: Path) -> None:
-    os.kill(started(folder)[0]["pid"], 9)
+async def test_a_process_that_died_is_replaced_before_the_next_text(
+    synthesizer: PiperSynthesizer, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (process,) = started(folder)
+    os.kill(process["pid"], 9)
+    await until(lambda: not synthesizer.pids)
     await whole(synthesizer.speak("Hello.", Voice()))
-    assert len(started(folder)) == 2
+    assert len(started(folder)) == 2 and "tried again" not in caplog.text
+
+
+async def test_a_text_that_ends_the_process_fails_and_the_next_one_is_spoken(
+    synthesizer: PiperSynthesizer, folder: Path
+) -> None:
+    message, _ = await failure(synthesizer.speak("您好", Voice()))
+    assert message == "piper ended: ValueError: # channels not specified"
+    await whole(synthesizer.speak("Hello.", Voice()))
+    assert len(started(folder)) == 3
 
 
 async def test_a_text_that_hangs_fails_and_the_next_one_has_another_process(folder: Path) -> None:

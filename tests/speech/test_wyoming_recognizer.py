@@ -96,6 +96,7 @@ async def test_a_cough_is_nothing_whatever_the_server_says() -> None:
         await feed(recognition, bytes(900 * MS_BYTES))
         recognition.speech_stopped()
         assert await ear.finals_of(1) == [""]
+        assert "audio-stop" not in server.asked[0].types  # it was not asked
         await recognition.close()
 
 

@@ -16,7 +16,7 @@ from ari_agent.speech.wyoming_synthesizer import SETTING, WyomingSynthesizer, vo
 from tests.fakes import flite
 from tests.fakes.llm_server import until
 from tests.fakes.wyoming_server import WyomingFake, wyoming_server
-from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, error_db, failure, whole
+from tests.speech.spoken import PATIENT, SENTENCE, check_is_speech, error_db, failure, gone, whole
 
 QUICK = Patience(first_audio_s=0.4, stall_s=0.4, retry_after_s=0.01)
 
@@ -120,11 +120,13 @@ async def test_a_stream_that_is_closed_or_cancelled_hangs_up_at_once(
     stream = synthesizer.speak(SENTENCE, Voice())
     await anext(stream)
     await stream.aclose()
+    await gone(server.asked[0].ended)
     task = asyncio.create_task(whole(synthesizer.speak(SENTENCE, Voice())))
     await until(lambda: len(server.asked) == 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+    await gone(server.asked[1].ended)
 
 
 async def test_streams_fail_when_the_synthesizer_is_closed(
