@@ -4,7 +4,7 @@ Each utterance has a connection of its own, and is sent while it is spoken: `tra
 `audio-stop`; the answer is one `transcript` (https://github.com/OHF-Voice/wyoming, 1.10). A server that works while
 it listens sends `transcript-chunk`s before it, which are the partial texts. Long speech is cut into parts where it is
 quiet, because a Whisper hears all of a part after its end. A connection that is lost is made once more, with the part's
-audio from its beginning. What has less voice in it than a word is "": a Whisper writes something for a cough.
+audio from its beginning. What has less voice than a word is not asked for: a Whisper writes something for a cough.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ MIN_VOICE_MS: Final = 200
 MAX_PARTS: Final = 60
 
 _PAUSE_MS: Final = 160
+_CHUNK_BYTES: Final = 1_000 * BYTES_PER_MS
 _FORM: Final = {"rate": RATE_HZ, "width": 2, "channels": 1}
 
 
@@ -127,8 +128,8 @@ class _Part:
             # two letters are a language; what is not, as `multi`, is for the server to find out
             connection.send(Event("transcribe", {"language": language} if len(language) == 2 else {}))
             connection.send(Event("audio-start", _FORM))
-            if self.audio:
-                connection.send(_chunk(bytes(self.audio)))
+            for start in range(0, len(self.audio), _CHUNK_BYTES):
+                connection.send(_chunk(bytes(self.audio[start : start + _CHUNK_BYTES])))
             if self._complete:
                 connection.send(Event("audio-stop"))
             self._connection = connection
@@ -168,11 +169,9 @@ class _WyomingRecognition(Utterances):
     def _stopped(self, utterance: Utterance) -> None:
         part = self._part(utterance)
         part.feed(utterance.forget(len(utterance.audio)))
-        parts = self._parts[utterance]
-        if len(parts) < 2 and voice_ms(part.audio) < MIN_VOICE_MS:
-            for task in self._hearing[utterance]:
-                task.cancel()
-            parts.clear()
+        if not part.answered and voice_ms(part.audio) < MIN_VOICE_MS:
+            self._parts[utterance].pop()
+            self._hearing[utterance][-1].cancel()
         else:
             part.end()
         self._spawn(self._join(utterance), name="speech to text")

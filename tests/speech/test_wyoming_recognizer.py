@@ -21,6 +21,7 @@ from ari_agent.speech.wyoming_recognizer import (
 )
 from tests.fakes.wyoming_server import BROKEN, WyomingFake, wyoming_server
 from tests.speech.speaking import BARGE, MS_BYTES, NO_THANK_YOU, TRANSFER, YES, Ear, feed, say, speech
+from tests.speech.spoken import gone
 
 
 @asynccontextmanager
@@ -135,6 +136,22 @@ async def test_a_server_that_ends_the_utterance_itself_hears_the_rest_in_another
         recognition.speech_stopped()
         (text,) = await ear.finals_of(1)
         assert text.endswith(NO_THANK_YOU[1])
+        await recognition.close()
+
+
+async def test_what_follows_a_pause_without_a_voice_is_not_asked_for() -> None:
+    async with wyoming_server() as server, started(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        await say(recognition, speech(YES[0]), stop=False)
+        server.faults.append("early")
+        async with asyncio.timeout(60):
+            while len(server.asked) < 2:
+                await feed(recognition, bytes(100 * MS_BYTES))
+        recognition.speech_stopped()
+        await ear.finals_of(1)
+        await gone(server.asked[1].ended)
+        assert "audio-stop" not in server.asked[1].types
         await recognition.close()
 
 
