@@ -167,10 +167,10 @@ class Settings(BaseSettings):
         max_length=1000,
         description="what is written to a user whose text was longer than Asterisk takes; empty = nothing",
     )
-    speech_to_text: Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"] = Field(
+    speech_to_text: Literal["auto", "none", "openai", "deepgram", "wyoming", "moonshine", "grammar"] = Field(
         "auto", description="speech-to-text provider of text agents; auto = what is installed on this machine"
     )
-    text_to_speech: Literal["auto", "none", "openai", "elevenlabs", "flite"] = Field(
+    text_to_speech: Literal["auto", "none", "openai", "elevenlabs", "wyoming", "piper", "flite"] = Field(
         "auto", description="text-to-speech provider of text agents; auto = what is installed on this machine"
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="key of OpenAI, or of a server that has the same API")
@@ -191,6 +191,16 @@ class Settings(BaseSettings):
     elevenlabs_api_key: SecretStr = Field(SecretStr(""), description="key of ElevenLabs")
     elevenlabs_url: str = Field("https://api.elevenlabs.io", min_length=1, description="URL of ElevenLabs")
     elevenlabs_model: str = Field("eleven_flash_v2_5", min_length=1, description="ElevenLabs model for text to speech")
+    wyoming_stt_url: str = Field(
+        "tcp://127.0.0.1:10300", min_length=1, description="URL of a Wyoming server that listens: tcp://HOST:PORT"
+    )
+    wyoming_tts_url: str = Field(
+        "tcp://127.0.0.1:10200", min_length=1, description="URL of a Wyoming server that speaks: tcp://HOST:PORT"
+    )
+    piper: str = Field("piper", min_length=1, description="name or path of the program piper")
+    piper_voices: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="folder with voices for piper, NAME.onnx with NAME.onnx.json; without one, none"
+    )
     flite: str = Field("flite", min_length=1, description="name or path of the program flite")
     fallback_voice: str = Field(
         "", max_length=256, description="voice that speaks for a text agent whose own voices are from elsewhere"

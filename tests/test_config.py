@@ -150,7 +150,7 @@ def test_a_wrong_price_file_is_told(given: str | bytes, tmp_path: Path, monkeypa
         ("WEBHOOK_DATA_COPY", "maybe", "expected true or false"),
         ("SHOW_WITHHELD_NUMBERS", "2", "expected true or false"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
-        ("SPEECH_TO_TEXT", "siri", "'auto', 'none', 'openai', 'deepgram', 'moonshine' or 'grammar'"),
+        ("SPEECH_TO_TEXT", "siri", "'auto', 'none', 'openai', 'deepgram', 'wyoming', 'moonshine' or 'grammar'"),
         ("OPENAI_BASE_URL", "localhost", "http://"),
         ("OPENAI_STT_URL", "ws://localhost/v1", "http://"),
         ("RESERVED_INBOUND_CONCURRENCY", "20", "less than ARI_AGENT_CONCURRENCY_LIMIT"),

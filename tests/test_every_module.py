@@ -130,6 +130,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "prompt_agents/tool_specs": ("prompt_agents/test_prompt_state", "tools that a model is told of"),
     "prompt_agents/model": ("prompt_agents/test_prompt_state", "values, and the parts of tool calls"),
     "calls/dialogue/agent_line": ("integration/test_prompt_agent", "chooses by the engine who is asked"),
+    "speech/wyoming_connection": ("speech/test_wyoming_recognizer", "seen there and in test_wyoming_synthesizer"),
+    "speech/piper_process": ("speech/test_piper_synthesizer", "seen there, with its voices"),
     "speech/recognizer": ("speech/test_network_recognizer", "the interface; each provider's file is its test"),
     "speech/speakable": ("speech/test_sentences", "what is read aloud of a sentence"),
     "speech/synthesizer": ("speech/test_network_synthesizer", "the interface; each provider's file is its test"),

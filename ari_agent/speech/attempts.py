@@ -62,10 +62,19 @@ class Attempts:
     """Speaks texts through one provider, with a second try and with fallback voices.
 
     longest_chars: a longer text is spoken in parts of at most so many characters, cut between words.
+    named: who gave no audio, for the messages.
     """
 
-    def __init__(self, attempt: Attempt, *, longest_chars: int = 1000, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        *,
+        longest_chars: int = 1000,
+        patience: Patience | None = None,
+        named: str = "text to speech",
+    ) -> None:
         self._attempt = attempt
+        self._named = named
         self._longest_chars = longest_chars
         self._patience = patience or Patience()
         self._refused: dict[tuple[str | None, str | None], float] = {}  # until when, by voice and model
@@ -127,14 +136,14 @@ class Attempts:
                 except StopAsyncIteration:
                     break
                 except TimeoutError:
-                    raise AttemptFailed(f"no audio from text to speech for {limit_s:g} s") from None
+                    raise AttemptFailed(f"no audio from {self._named} for {limit_s:g} s") from None
                 if spoken.pcm:
                     limit_s, waited_s, heard = self._patience.stall_s, 0.0, True
                 else:
                     waited_s += clock() - asked_s
                 yield spoken
         if not heard:
-            raise AttemptFailed("text to speech ended without any audio")
+            raise AttemptFailed(f"{self._named} ended without any audio")
 
     def _voices(self, voice: Voice) -> list[Voice]:
         """Return the voices to try, in order and at least one; refused ones are left out while others remain."""

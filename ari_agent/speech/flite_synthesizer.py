@@ -13,14 +13,14 @@ import logging
 import os
 import shutil
 import unicodedata
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
-from ari_agent.speech.pcm_stream import PcmStream
-from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, Spoken, Voice
+from ari_agent.speech.pcm_stream import file_pieces
+from ari_agent.speech.speech_program import bare_environment, ended, started
+from ari_agent.speech.synthesizer import Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,7 @@ it says is understood best over a telephone's band."""
 _LONGEST_CHARS: Final = 300
 """In one process: an unpronounceable text of this length takes 2 s of CPU time and gives 50 s of audio."""
 _LONGEST_BYTES: Final = 8 * 1024 * 1024
-_READ_BYTES: Final = 64 * 1024
 START_TIMEOUT_S: Final = 5.0
-_NICENESS: Final = 10
 _AS_TYPED: Final = {
     "'": "\u2018\u2019\u201a\u2032",
     '"': "\u201c\u201d\u201e\u00ab\u00bb",
@@ -82,12 +80,12 @@ class FliteSynthesizer:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.DEVNULL,
-                    env=_environment(),
+                    env=bare_environment(),
                 )
                 try:
                     listed, _ = await process.communicate()
                 finally:
-                    await _end(process)
+                    await ended(process)
         except (OSError, TimeoutError) as error:
             raise SpeechUnavailable(
                 f"ARI_AGENT_FLITE: {program} does not run: {_why(error, self._start_timeout_s)}"
@@ -111,7 +109,7 @@ class FliteSynthesizer:
         """End the flite processes that still run; streams that are open fail. Idempotent."""
         self._program = None
         for process in tuple(self._running):
-            await _end(process)
+            await ended(process)
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
         name = voice_name(voice.voice_id, [name for name in VOICES if name in self._voices])
@@ -130,12 +128,9 @@ class FliteSynthesizer:
                 audio = os.pread(memory, size, 0)
             finally:
                 os.close(memory)
-        stream = PcmStream(SAMPLE_RATE_HZ)  # the file says the rate itself
         try:
-            for start in range(0, len(audio), _READ_BYTES):
-                yield Spoken(stream.feed(audio[start : start + _READ_BYTES]))
-            if rest := stream.finish():
-                yield Spoken(rest)
+            for pcm in file_pieces(audio):
+                yield Spoken(pcm)
         except ValueError as error:
             raise AttemptFailed(f"flite made {error}", again=False) from None
 
@@ -146,7 +141,7 @@ class FliteSynthesizer:
         options = ("-voice", name, "--setf", f"duration_stretch={1 / min(max(speed, 0.5), 2.0):.3f}")
         try:
             os.pwrite(written, text, 0)
-            process = await _started(
+            process = await started(
                 asyncio.create_subprocess_exec(
                     program,
                     *options,
@@ -157,7 +152,7 @@ class FliteSynthesizer:
                     stdin=written,
                     stdout=memory,
                     stderr=asyncio.subprocess.DEVNULL,
-                    env=_environment(),
+                    env=bare_environment(),
                 )
             )
         except OSError as error:
@@ -168,12 +163,10 @@ class FliteSynthesizer:
         try:
             if self._program is None:  # closed meanwhile
                 raise AttemptFailed("text to speech is closed", again=False)
-            with suppress(OSError):  # it has ended, or may not be made slower
-                os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
             await process.wait()
         finally:
             self._running.discard(process)
-            await _end(process)
+            await ended(process)
         if process.returncode:
             raise AttemptFailed(f"{program} ended with status {process.returncode}")
 
@@ -196,30 +189,6 @@ def voice_name(voice_id: str | None, voices: Sequence[str] = VOICES) -> str:
 def _ascii(text: str) -> bytes:
     """Return the text as flite reads it: ASCII, letters without accents, typographic marks as plain ones."""
     return unicodedata.normalize("NFKD", text.translate(_TYPED)).translate(_TYPED).encode("ascii", "ignore")
-
-
-def _environment() -> Mapping[str, str]:
-    """Return the environment for flite, which leaves out the controller's keys."""
-    return {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-
-
-async def _started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
-    """A process whose start is cancelled would live on, under uvloop; and it has the memory file."""
-    task = asyncio.create_task(starting)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait((task,))
-        if not task.exception():
-            await _end(task.result())
-        raise
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 def _why(error: OSError, limit_s: float = START_TIMEOUT_S) -> str:

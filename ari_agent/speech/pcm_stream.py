@@ -7,6 +7,7 @@ cut anywhere, even within a sample or within the header.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from ari_agent.media.resampler import HIGHEST_HZ, LOWEST_HZ, Resampler
@@ -15,6 +16,7 @@ from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ
 _PCM: Final = 1  # WAVE_FORMAT_PCM
 _EXTENSIBLE: Final = 0xFFFE  # the format proper then stands in the first two bytes of the SubFormat
 _HEADER_LIMIT_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 64 * 1024
 _ENDLESS_BYTES: Final = 0x7FFFF000  # what writes to a pipe does not know its size, and says this, more, or 0
 
 
@@ -104,3 +106,16 @@ class PcmStream:
         if (code, channels, bits) != (_PCM, 1, 16):
             raise ValueError(f"a WAV file of format {code}, {channels} channels, {bits} bits; expected 1 (PCM), 1, 16")
         self._set_rate(rate_hz)
+
+
+def file_pieces(wav: bytes) -> Iterator[bytes]:
+    """Return the audio of a whole WAV file, as the bridge plays it, in pieces of some seconds.
+
+    Raises:
+        ValueError: what is wrong with the file.
+    """
+    stream = PcmStream(SAMPLE_RATE_HZ)  # the file says the rate itself
+    for start in range(0, len(wav), _PIECE_BYTES):
+        yield stream.feed(wav[start : start + _PIECE_BYTES])
+    if rest := stream.finish():
+        yield rest

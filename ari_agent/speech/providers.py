@@ -1,6 +1,7 @@
 """The recognizer and the synthesizer that the settings name. What a provider needs and lacks is said by name.
 
-`auto` stands for what is installed on this machine: Moonshine, or else a grammar, listens, and flite speaks.
+`auto` stands for what is installed on this machine: Moonshine, or else a grammar, listens, and Piper, or else flite,
+speaks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -19,6 +21,9 @@ from ari_agent.speech import (
     flite_synthesizer,
     openai_recognizer,
     openai_synthesizer,
+    piper_synthesizer,
+    wyoming_recognizer,
+    wyoming_synthesizer,
 )
 from ari_agent.speech.deepgram_recognizer import DeepgramListening, DeepgramRecognizer
 from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
@@ -27,13 +32,16 @@ from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecogni
 from ari_agent.speech.moonshine_recognizer import MoonshineListening, MoonshineRecognizer, packaged_model
 from ari_agent.speech.openai_recognizer import OpenAiListening, OpenAiRecognizer
 from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
+from ari_agent.speech.piper_synthesizer import PiperSynthesizer
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Synthesizer
 from ari_agent.speech.voices import Voices
+from ari_agent.speech.wyoming_recognizer import WyomingListening, WyomingRecognizer
+from ari_agent.speech.wyoming_synthesizer import WyomingSynthesizer
 
-SpeechToText = Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"]
-TextToSpeech = Literal["auto", "none", "openai", "elevenlabs", "flite"]
+SpeechToText = Literal["auto", "none", "openai", "deepgram", "wyoming", "moonshine", "grammar"]
+TextToSpeech = Literal["auto", "none", "openai", "elevenlabs", "wyoming", "piper", "flite"]
 
 _Provider = TypeVar("_Provider")
 
@@ -43,6 +51,7 @@ class SpeechSettings:
     """As the configuration has them, each without its prefix ARI_AGENT_. Keys and fallback_voice: "" for none.
 
     grammar: a file, JSGF or a list of phrases; None: a small one of intents that comes with the package.
+    piper_voices: the folder of its models; None: there are none.
     moonshine_model: a folder; None: the tiny English model of the package moonshine-voice.
     """
 
@@ -59,6 +68,10 @@ class SpeechSettings:
     elevenlabs_api_key: str = field(default="", repr=False)
     elevenlabs_url: str = elevenlabs_synthesizer.DEFAULT_URL
     elevenlabs_model: str = elevenlabs_synthesizer.DEFAULT_MODEL
+    wyoming_stt_url: str = wyoming_recognizer.DEFAULT_URL
+    wyoming_tts_url: str = wyoming_synthesizer.DEFAULT_URL
+    piper: str = "piper"
+    piper_voices: Path | None = None
     flite: str = "flite"
     fallback_voice: str = ""
     grammar: Path | None = None
@@ -72,6 +85,7 @@ _RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
     "deepgram": lambda given: DeepgramRecognizer(
         DeepgramListening(api_key=given.deepgram_api_key, url=given.deepgram_url, model=given.deepgram_model)
     ),
+    "wyoming": lambda given: WyomingRecognizer(WyomingListening(url=given.wyoming_stt_url)),
     "moonshine": lambda given: MoonshineRecognizer(MoonshineListening(model=given.moonshine_model)),
     "grammar": lambda given: GrammarRecognizer(GrammarListening(grammar=given.grammar)),
 }
@@ -82,14 +96,20 @@ _SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {
     "elevenlabs": lambda given: ElevenLabsSynthesizer(
         api_key=given.elevenlabs_api_key, url=given.elevenlabs_url, model=given.elevenlabs_model
     ),
+    "wyoming": lambda given: WyomingSynthesizer(url=given.wyoming_tts_url),
+    "piper": lambda given: PiperSynthesizer(program=given.piper, voices=given.piper_voices),
     "flite": lambda given: FliteSynthesizer(program=given.flite),
 }
 
 
-_VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str]]] = {
-    "openai": openai_synthesizer.voice_name,
-    "elevenlabs": elevenlabs_synthesizer.voice_name,
-    "flite": flite_synthesizer.voice_name,
+_VOICE_NAMES: Final[Mapping[str, Callable[[SpeechSettings, str | None], str | None]]] = {
+    "openai": lambda _, voice_id: openai_synthesizer.voice_name(voice_id),
+    "elevenlabs": lambda _, voice_id: elevenlabs_synthesizer.voice_name(voice_id),
+    "wyoming": lambda _, voice_id: wyoming_synthesizer.voice_name(voice_id),
+    "piper": lambda given, voice_id: piper_synthesizer.voice_name(
+        voice_id, piper_synthesizer.voice_names(given.piper_voices)
+    ),
+    "flite": lambda _, voice_id: flite_synthesizer.voice_name(voice_id),
 }
 
 
@@ -106,7 +126,7 @@ def chosen(settings: SpeechSettings) -> SpeechSettings:
     if listens == "auto":
         listens = _who_listens_here(settings)
     if speaks == "auto":
-        speaks = "flite" if shutil.which(settings.flite) else "none"
+        speaks = _who_speaks_here(settings)
     for found, named, lack in (
         (
             listens,
@@ -120,6 +140,12 @@ def chosen(settings: SpeechSettings) -> SpeechSettings:
     if "none" in {listens, speaks}:
         listens = speaks = "none"
     return replace(settings, speech_to_text=listens, text_to_speech=speaks)
+
+
+def _who_speaks_here(settings: SpeechSettings) -> TextToSpeech:
+    if shutil.which(settings.piper) and piper_synthesizer.voice_names(settings.piper_voices):
+        return "piper"
+    return "flite" if shutil.which(settings.flite) else "none"
 
 
 def _who_listens_here(settings: SpeechSettings) -> SpeechToText:
@@ -155,9 +181,9 @@ def voices(settings: SpeechSettings) -> Voices:
     Raises:
         SpeechUnavailable: the fallback voice is none of them.
     """
-    name_of = _VOICE_NAMES.get(settings.text_to_speech)
-    if name_of is None:
+    if settings.text_to_speech not in _VOICE_NAMES:
         return Voices()
+    name_of = partial(_VOICE_NAMES[settings.text_to_speech], settings)
     if settings.fallback_voice and (why := Voices(name_of).refusal([settings.fallback_voice])):
         raise SpeechUnavailable(f"ARI_AGENT_FALLBACK_VOICE: {why}")
     return Voices(name_of, settings.fallback_voice or None)

@@ -50,8 +50,19 @@ class ListeningCall:
 class Utterances(ABC):
     """A Recognition without its provider's part, which a subclass adds."""
 
-    def __init__(self, call: ListeningCall, *, piece_bytes: int, final_timeout_s: float = FINAL_TIMEOUT_S) -> None:
-        """piece_bytes: how much unsent audio of an utterance there is when `_piece_came` is called."""
+    def __init__(
+        self,
+        call: ListeningCall,
+        *,
+        piece_bytes: int,
+        final_timeout_s: float = FINAL_TIMEOUT_S,
+        named: str = "speech to text",
+    ) -> None:
+        """piece_bytes: how much unsent audio of an utterance there is when `_piece_came` is called.
+
+        named: who gave no text in time, for the message.
+        """
+        self._named = named
         self.options = call.options
         self._on_heard = call.on_heard
         self._on_failed = call.on_failed
@@ -181,7 +192,7 @@ class Utterances(ABC):
 
     def _expired(self, utterance: Utterance) -> None:
         self._deadlines.pop(utterance, None)
-        self._fail(SpeechFailed(f"speech to text gave no text within {self._final_timeout_s:g} s"))
+        self._fail(SpeechFailed(f"{self._named} gave no text within {self._final_timeout_s:g} s"))
 
     def _end(self) -> None:
         if self._over:

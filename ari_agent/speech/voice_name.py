@@ -14,12 +14,14 @@ PREFIXES: Final = frozenset(
         "inworld",
         "minimax",
         "openai",
+        "piper",
         "play",
         "playht",
         "retell",
+        "wyoming",
     )
 )
-"""Before the first "-" of a voice_id: whose voice it is (Retell's List Voices, 2026-08; flite is ours)."""
+"""Before the first "-" of a voice_id: whose voice it is (Retell's List Voices, 2026-08, and this machine's)."""
 
 
 class VoiceRefused(Exception):

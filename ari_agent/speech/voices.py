@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ari_agent.speech.voice_name import VoiceRefused
 
 
-def _any_name(voice_id: str | None) -> str:
-    return voice_id or ""
+def _any_name(voice_id: str | None) -> str | None:
+    return voice_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Voices:
     speaks for an agent whose voices are all refused; None: nobody does.
     """
 
-    name_of: Callable[[str | None], str] = _any_name
+    name_of: Callable[[str | None], str | None] = _any_name
     fallback: str | None = None
 
     def refusal(self, voice_ids: Iterable[str | None]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from ari_agent.speech.deepgram_recognizer import DeepgramRecognizer
 from ari_agent.speech.grammar_recognizer import GrammarRecognizer
 from ari_agent.speech.moonshine_recognizer import MoonshineRecognizer
 from ari_agent.speech.openai_recognizer import OpenAiRecognizer
-from ari_agent.speech.providers import SpeechSettings, chosen, recognizer, synthesizer
+from ari_agent.speech.providers import SpeechSettings, chosen, recognizer, synthesizer, voices
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Voice
+from ari_agent.speech.wyoming_recognizer import WyomingRecognizer
 from tests.fakes import flite
 from tests.fakes.speech_synthesis_server import KEY, OpenAiSpeechServer
 from tests.speech.spoken import SENTENCE, check_is_speech, whole
@@ -34,6 +36,7 @@ def test_without_settings_there_is_neither() -> None:
     [
         ("openai", OpenAiRecognizer),
         ("deepgram", DeepgramRecognizer),
+        ("wyoming", WyomingRecognizer),
         ("moonshine", MoonshineRecognizer),
         ("grammar", GrammarRecognizer),
     ],
@@ -49,7 +52,11 @@ def test_each_recognizer_by_its_name(name: str, kind: type[object]) -> None:
         ({"text_to_speech": "openai"}, "ARI_AGENT_OPENAI_API_KEY is missing"),
         ({"text_to_speech": "elevenlabs"}, "ARI_AGENT_ELEVENLABS_API_KEY is missing"),
         ({"text_to_speech": "openai", "openai_tts_url": "x"}, "ARI_AGENT_OPENAI_TTS_URL must be a URL"),
-        ({"text_to_speech": "festival"}, "ARI_AGENT_TEXT_TO_SPEECH must be auto, none, openai, elevenlabs, flite, not"),
+        ({"text_to_speech": "wyoming", "wyoming_tts_url": "x"}, "ARI_AGENT_WYOMING_TTS_URL must be a URL like tcp://"),
+        (
+            {"text_to_speech": "festival"},
+            "TEXT_TO_SPEECH must be auto, none, openai, elevenlabs, wyoming, piper, flite, not",
+        ),
     ],
 )
 def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
@@ -60,7 +67,8 @@ def test_what_is_missing_is_named(given: dict[str, str], says: str) -> None:
 
 def test_a_recognizer_that_is_unknown_is_named() -> None:
     with pytest.raises(
-        SpeechUnavailable, match="ARI_AGENT_SPEECH_TO_TEXT must be auto, none, openai, deepgram, moonshine, grammar"
+        SpeechUnavailable,
+        match="SPEECH_TO_TEXT must be auto, none, openai, deepgram, wyoming, moonshine, grammar",
     ):
         recognizer(settings(speech_to_text="whisper"))
 
@@ -83,6 +91,28 @@ def test_auto_is_what_is_installed(
     program = flite.program() if has_flite else "/nowhere/flite"
     found = chosen(settings(speech_to_text="auto", text_to_speech="auto", flite=program))
     assert (found.speech_to_text, found.text_to_speech) == (listens, speaks)
+
+
+@pytest.mark.parametrize(
+    ("program", "files", "speaks"),
+    [
+        ("/bin/sh", ("a.onnx", "a.onnx.json"), "piper"),
+        ("/nowhere/piper", ("a.onnx", "a.onnx.json"), "flite"),
+        ("/bin/sh", ("a.onnx", "b.onnx.json"), "flite"),
+    ],
+)
+def test_auto_prefers_piper_where_it_has_a_voice(
+    program: str, files: tuple[str, ...], speaks: str, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    auto = settings(
+        speech_to_text="auto", text_to_speech="auto", flite=flite.program(), piper=program, piper_voices=tmp_path
+    )
+    found = chosen(auto)
+    assert found.text_to_speech == speaks
+    assert voices(found).refusal([f"{speaks}-a", f"{speaks}-slt"]) is None
+    assert f"{speaks} has no voice 'x-y'" in (voices(found).refusal(["x-y"]) or "")
 
 
 def test_auto_takes_the_part_that_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
