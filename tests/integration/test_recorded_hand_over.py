@@ -50,6 +50,8 @@ SOUNDS: Final = [noise(6)[start : start + PIECE] for start in range(0, 12 * PIEC
 TAIL_MS: Final = 1400
 HELD_BACK_MS: Final = 250
 """What a busy Asterisk may hold back of the audio that it sends us: 15 to 40 ms where it has time."""
+TICK_MS: Final = 20
+"""A tick that a busy Asterisk has left out on one of the two lines is not made up for."""
 
 
 async def hand_over(stage: Stage, call: Connected, target: SipCallee, mode: str, *, until: str = BEGINS) -> None:
@@ -138,7 +140,7 @@ async def test_the_caller_is_left_and_the_target_right_to_the_end(stage: Stage, 
         left_ms, right_ms = begins_ms(SOUNDS[index], recording.left), begins_ms(SOUNDS[index + 5], recording.right)
         assert left_ms - began_ms == pytest.approx((caller_s[index] - caller_s[0]) * 1000, abs=HELD_BACK_MS)
         apart_ms.append(abs(right_ms - left_ms - (target_s[index - 1] - caller_s[index]) * 1000))
-    assert min(apart_ms) <= WITHIN_MS
+    assert min(apart_ms) <= WITHIN_MS + TICK_MS
     assert max(apart_ms) <= LATE_MS
     left, right = recording.left[-8 * TAIL_MS :], recording.right[-8 * TAIL_MS :]
     assert heard_ms(left, CALLER_HZ) >= 900
