@@ -268,6 +268,7 @@ WAITING: Final = (
     "speech.speech_cache",
     "speech.utterances",
     "speech.worker_recognizer",
+    "prompt_agents.bounded_http",
     "prompt_agents.chat_model",
     "prompt_agents.custom_function",
     "prompt_agents.prompt_agent",

@@ -51,6 +51,12 @@ class StateEdge(ContractModel):
     destination_state_name: ToolName
     parameters: ArgumentSchema | None = None
 
+    @property
+    def finds(self) -> frozenset[str]:
+        """Return the names of the variables that taking the edge sets."""
+        properties = (self.parameters or {}).get("properties")
+        return frozenset(properties) if isinstance(properties, dict) else frozenset()
+
 
 class LlmState(ContractModel):
     """A part of the conversation, with a prompt and tools beside the general ones, and edges to other parts."""

@@ -14,8 +14,8 @@ Source: Retell, "Dynamic variables" (2026-08):
     call_id, call_type                          as the call object has them; a chat has its chat_id instead
 
 Times are in the agent's `timezone`, and in Los Angeles while no agent is chosen. What is not known (the numbers of a
-web call) is no variable; current_agent_state, previous_agent_state, current_node and previous_node are of engines that
-Retell hosts, and never known here. One of the call's own wins over one of these of the same name.
+web call) is no variable; current_agent_state and previous_agent_state are a prompt's (prompt_agents/prompt_state.py),
+current_node and previous_node are never known here. One of the call's own wins over one of these of the same name.
 """
 
 from __future__ import annotations

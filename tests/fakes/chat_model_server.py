@@ -16,7 +16,8 @@ class Reply:
     """One answer.
 
     words: streamed one by one. calls: tools to call: name and arguments, which come in two parts. status: of an error,
-    with the body. after_s: before anything. raw: sent as it is instead of the stream. ends: False breaks off.
+    with the body. after_s: before anything. raw: sent as it is instead of the stream; again and again until the client
+    goes away, where it `repeats`. ends: False breaks off.
     """
 
     words: Sequence[str] = ()
@@ -27,6 +28,7 @@ class Reply:
     after_s: float = 0.0
     between_s: float = 0.0
     raw: bytes | None = None
+    repeats: bool = False
     ends: bool = True
 
 
@@ -64,10 +66,13 @@ class ChatModelServer:
         await asyncio.sleep(reply.after_s)
         if reply.status != 200:
             return web.Response(text=reply.body, status=reply.status, headers=reply.headers)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **(reply.headers or {})})
         await response.prepare(request)
         if reply.raw is not None:
             await response.write(reply.raw)
+            while reply.repeats and request.transport:
+                await response.write(reply.raw)
+                await asyncio.sleep(reply.between_s)
             return response
         for word in reply.words:
             await self._send(response, {"content": word})
@@ -85,14 +90,15 @@ class ChatModelServer:
         await self._send(response, {}, finish_reason="tool_calls" if reply.calls else "stop")
         if body.get("stream_options"):
             usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-            await response.write(_event({"choices": [], "usage": usage}))
+            await response.write(event({"choices": [], "usage": usage}))
         await response.write(b"data: [DONE]\n\n")
         return response
 
     async def _send(self, response: web.StreamResponse, delta: Any, finish_reason: str | None = None) -> None:
-        await response.write(_event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}))
+        await response.write(event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}))
 
 
-def _event(chunk: Mapping[str, Any]) -> bytes:
+def event(chunk: Mapping[str, Any]) -> bytes:
+    """A piece of an answer as it is streamed."""
     told = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "small", **chunk}
     return b"data: " + json.dumps(told).encode() + b"\n\n"

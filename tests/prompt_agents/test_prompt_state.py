@@ -16,7 +16,7 @@ from ari_agent.prompt_agents.tool_specs import as_variables, edge_spec, read_arg
 
 def state(variables: dict[str, str] | None = None, *, is_spoken: bool = False, **settings: Any) -> PromptState:
     return PromptState(
-        LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1), variables or {}, is_spoken=is_spoken
+        LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1), lambda: variables or {}, is_spoken=is_spoken
     )
 
 
@@ -149,7 +149,7 @@ def test_arguments_are_an_object_or_none(text: str, arguments: dict[str, Any] | 
 def test_values_become_variables() -> None:
     given = {"a": "x" * 10_000, "b": 1.5, "c": ["y"]}
     assert as_variables(given, ["b", "c"]) == {"b": "1.5", "c": '["y"]'}
-    assert len(as_variables(given)["a"]) == 4096
+    assert len(as_variables(given, ["a"])["a"]) == 4096
 
 
 def test_what_was_said_becomes_messages() -> None:
