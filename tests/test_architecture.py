@@ -106,6 +106,7 @@ PURE: Final = (
     "speech.worker_wire",
     "prompt_agents.chat_messages",
     "prompt_agents.model",
+    "prompt_agents.model_steps",
     "prompt_agents.prompt_state",
     "prompt_agents.tool_specs",
     "webhooks.data_copy",

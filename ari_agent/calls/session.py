@@ -42,13 +42,12 @@ from ari_agent.calls.media.call_media import (
     AgentReady,
     CallerInactive,
     DtmfAsked,
+    ForLogAlone,
     KeyForwarded,
     MediaSpec,
-    MessagePassed,
     NoAudioReceived,
     TranscriptTold,
     TransferAsked,
-    TurnStep,
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
@@ -129,7 +128,7 @@ class CallSession(ABC):
     def post(self, event: SessionEvent) -> None:
         """Append an event to the call's queue, and write what the public log says of it."""
         note(self._log.public, event)
-        if not isinstance(event, MessagePassed | TurnStep):
+        if not isinstance(event, ForLogAlone):
             self._queue.put_nowait(event)
 
     async def run(self) -> None:

@@ -101,6 +101,11 @@ class ChatModel:
         self._left_out: set[tuple[str, str]] = set()  # what a model does not know, with the name of the model
 
     @property
+    def name(self) -> str:
+        """The model that is asked where a prompt names none."""
+        return self._server.model
+
+    @property
     def host(self) -> str:
         """The server's host, for people."""
         return self._client.base_url.host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 ChatMessage: TypeAlias = Mapping[str, Any]
 """A message of the chat completions API: `role`, `content`, and for tools `tool_calls` or `tool_call_id`."""
@@ -52,6 +52,20 @@ class TokensUsed:
     model: str
     prompt: int
     completion: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStep:
+    """What was asked of a model, or came of it, for the public log of the call.
+
+    what: `prompt` as the conversation begins, `asked`, `answered`, `failed`, and `tool` for the end of a custom one.
+    facts: by name. content: what was said or went wrong. secrets: texts that the log never shows, from here on.
+    """
+
+    what: Literal["prompt", "asked", "answered", "failed", "tool"]
+    facts: Mapping[str, object]
+    content: object = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 Piece: TypeAlias = Text | ToolCall | TokensUsed

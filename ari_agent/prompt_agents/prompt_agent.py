@@ -60,7 +60,8 @@ from ari_agent.prompt_agents.chat_messages import (
 )
 from ari_agent.prompt_agents.chat_model import ChatModel
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.model import ChatMessage, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model import ChatMessage, ModelStep, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model_steps import RequestSteps, prompt_read
 from ari_agent.prompt_agents.prompt_state import PromptState
 from ari_agent.prompt_agents.tool_specs import DIGITS, MESSAGE, NUMBER, as_variables, read_arguments
 
@@ -76,7 +77,8 @@ class Conversation:
     """The call or chat that an agent is for.
 
     id: for the log. variables: returns its dynamic variables, those of the system included. details: returns the call
-    object, for custom tools. is_spoken: it is no chat. reminder_trigger_ms, reminder_max_count: the agent's own.
+    object, for custom tools. is_spoken: it is no chat. reminder_trigger_ms, reminder_max_count: the agent's own. used:
+    is told what each request has cost. tell: is told what the model is asked and answers; None: nobody wants to know.
     """
 
     id: str
@@ -85,6 +87,8 @@ class Conversation:
     is_spoken: bool
     reminder_trigger_ms: float | None = None
     reminder_max_count: int | None = None
+    used: Callable[[TokensUsed], None] = lambda _: None
+    tell: Callable[[ModelStep], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,6 @@ class PromptAgent:
         self._function_runs = False
         self._next: tuple[int, list[ChatMessage]] | None = None
         self._call_ids: set[str] = set()  # of all tool calls so far
-        self.tokens: dict[str, tuple[int, int]] = {}
-        """What the model has used so far: tokens of prompts and of answers, by the name of the model."""
 
     @property
     def is_open(self) -> bool:
@@ -160,6 +162,8 @@ class PromptAgent:
                 why = f"agent_override.retell_llm: {explain(error, dict(changes), root='settings')}"
                 raise AgentUnreachable(f"retell-llm {llm.llm_id}", why) from None
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
+        if self._about.tell:
+            self._about.tell(prompt_read(state))
         begin_message = state.begin_message
         if begin_message is None:
             self._begin(OPENING, [{"role": "user", "content": BEGINNING}])
@@ -268,18 +272,28 @@ class PromptAgent:
     ) -> tuple[str, list[ToolCall]]:
         said: list[str] = []
         calls: list[ToolCall] = []
-        async with contextlib.aclosing(self._shared.model.answer(state.request(messages))) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case Text(text):
-                        said.append(text)
-                        self._say(response_id, text)
-                    case ToolCall():
-                        calls.append(self._with_own_id(piece))
-                    case TokensUsed(model, prompt, completion):
-                        had = self.tokens.get(model, (0, 0))
-                        self.tokens[model] = (had[0] + prompt, had[1] + completion)
+        request, steps = state.request(messages), self._steps(response_id)
+        steps.asked(request, model=request.model or self._shared.model.name)
+        try:
+            async with contextlib.aclosing(self._shared.model.answer(request)) as pieces:
+                async for piece in pieces:
+                    match piece:
+                        case Text(text):
+                            said.append(text)
+                            self._say(response_id, text)
+                        case ToolCall():
+                            calls.append(self._with_own_id(piece))
+                        case TokensUsed():
+                            self._about.used(piece)
+                            steps.used = piece
+        except ModelFailed as error:
+            steps.failed(str(error))
+            raise
+        steps.answered("".join(said), calls)
         return "".join(said), calls
+
+    def _steps(self, response_id: int) -> RequestSteps:
+        return RequestSteps(self._about.tell, response_id, asyncio.get_running_loop().time)
 
     def _with_own_id(self, call: ToolCall) -> ToolCall:
         """Return a tool call with an id that no other one of the conversation has: some servers count anew."""
@@ -356,6 +370,7 @@ class PromptAgent:
                     self._function_runs = False
                 state.find(found.variables)
                 result, again, successful = found.content, tool.speak_after_execution, found.successful
+                self._steps(response_id).tool(call, result, successful=successful)
         self._note_result(call, result, successful=successful)
         return result, again
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -108,6 +108,9 @@ class CallVariables(_SessionVariables):
     def __init__(self, call: Call, *, timezone: str | None, now_ms: int | None) -> None:
         super().__init__(call, _CALL_FACTS, timezone=timezone, now_ms=now_ms)
         self._headers = call.custom_sip_headers or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(CallVariables, timezone=self._timezone, now_ms=self._now_ms), (self._session,)
 
     def is_callers(self, name: str) -> bool:
         """Tell it of what the INVITE brought as well, unless dialplan or webhook have set another value."""

@@ -17,6 +17,7 @@ from ari_agent.contract.retell_llm import LlmCreate, RetellLlm
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
+from ari_agent.prompt_agents.model import ModelStep, TokensUsed
 from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgent, PromptAgents
 from tests.fakes.chat_model_server import Answer, ChatModelServer
 from tests.fakes.llm_server import until
@@ -38,6 +39,7 @@ class Talk:
         events: list[LlmEvent],
     ) -> None:
         self.shared, self.about, self.agent, self.server, self.events = shared, about, agent, server, events
+        self.used, self.steps = list[TokensUsed](), list[ModelStep]()
 
     async def asks(self, response_id: int = 1, items: list[dict[str, Any]] | None = None, **more: Any) -> LlmResponse:
         """Ask, and return the end of the answer."""
@@ -83,10 +85,22 @@ async def talk(
     async with ChatModelServer(*script) as server, http_client() as http:
         model = ChatModel(ModelServer("small", server.url, first_piece_s=20, stall_s=20))
         shared = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), find)
-        about = Conversation("call_1", lambda: variables or {}, lambda: {"call_id": "call_1"}, is_spoken, 10_000.0, 1)
+        used, steps = list[TokensUsed](), list[ModelStep]()
+        about = Conversation(
+            "call_1",
+            lambda: variables or {},
+            lambda: {"call_id": "call_1"},
+            is_spoken,
+            10_000.0,
+            1,
+            used.append,
+            steps.append,
+        )
         agent = shared.agent(engine, about, events.append)
         try:
-            yield Talk(shared, about, agent, server, events)
+            one = Talk(shared, about, agent, server, events)
+            one.used, one.steps = used, steps
+            yield one
         finally:
             await agent.close()
             await model.close()

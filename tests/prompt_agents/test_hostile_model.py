@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.agents.llm import LlmResponse, LlmToolInvocation, TransferTo
+from ari_agent.agents.llm import LlmResponse, LlmToolInvocation, LlmToolResult, TransferTo
 from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.errors import ModelFailed
 from ari_agent.prompt_agents import bounded_http
@@ -32,7 +32,7 @@ def piece(**delta: Any) -> bytes:
 @asynccontextmanager
 async def model(*script: Answer, **patience: float) -> AsyncIterator[tuple[ChatModel, ChatModelServer]]:
     async with ChatModelServer(*script) as server:
-        made = ChatModel(ModelServer("small", server.url, **patience))
+        made = ChatModel(ModelServer("small", server.url, "", **patience))
         try:
             yield made, server
         finally:
@@ -244,7 +244,8 @@ async def test_what_was_done_is_told_once_to_a_model_that_is_asked_again_meanwhi
         server.holds.clear()
         one.agent.ask(1, USER, USER)
         await until(lambda: bool(server.asked))
-        ((noted, used), items) = (one.events[-3:-1], list(USER))
+        noted, used = one.of(LlmToolInvocation)[0], one.of(LlmToolResult)[0]
+        items: list[dict[str, Any]] = list(USER)
         items += [
             {"role": "tool_call_invocation", **noted.model_dump()},
             {"role": "tool_call_result", **used.model_dump()},

@@ -24,6 +24,7 @@ from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import RetellLlm
 from ari_agent.errors import AgentUnreachable, ModelFailed, StoreError
 from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER
+from ari_agent.prompt_agents.model import TokensUsed
 from ari_agent.prompt_agents.prompt_agent import MAX_ROUNDS
 from ari_agent.webhooks import signature
 from tests.fakes.chat_model_server import Reply
@@ -47,7 +48,7 @@ async def test_the_begin_message_is_said_and_a_question_is_answered_as_it_comes(
         assert one.prompt().startswith("You serve Ada at home.\n\nYour words are spoken on the phone.")
         assert asked["messages"][1:] == USER
         assert asked["model"] == "small"
-        assert one.agent.tokens == {"small": (7, 3)}
+        assert one.used == [TokensUsed("small", 7, 3)]
 
 
 async def test_the_model_may_begin_and_so_may_the_user() -> None:
