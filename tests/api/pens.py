@@ -14,6 +14,8 @@ from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import Analyses, ChatDependencies
 from ari_agent.chats.notices import Notices
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.fakes.llm_server import until
@@ -47,6 +49,7 @@ async def chat_service(
     notices: Notices | None = None,
     account_webhook_url: str | None = None,
     analyses: Analyses | None = None,
+    prompts: PromptAgents | None = None,
 ) -> AsyncIterator[ChatService]:
     """A service that writes with these."""
     ids = itertools.count(next(_services_made) * 1000)
@@ -63,12 +66,14 @@ async def chat_service(
                 silence_ms=silence_ms,
                 retry_after_s=0.01,
                 analyses=analyses,
+                prompts=prompts,
             ),
             ChatRouter(
                 store=store,
                 inbound_webhook=InboundWebhook(http, "key", now_ms=lambda: now_ms),
                 dice=lambda: 0.0,
                 now_ms=lambda: now_ms,
+                serves=PROMPT_AGENTS if prompts else TEXT_AGENTS,
             ),
             app="ari_agent",
             can_send=lambda: pens.can_send,
