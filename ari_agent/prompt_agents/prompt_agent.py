@@ -106,7 +106,7 @@ class PromptAgents:
         return PromptAgent(self, engine, conversation, on_event)
 
 
-class _Done(LlmResponse):
+class AnswerEnd(LlmResponse):
     """The end of an answer, with what is done once it has been heard."""
 
     done: Action | None = None
@@ -334,7 +334,7 @@ class PromptAgent:
         self._speak_meanwhile(response_id, state, tool, given or {}, has_spoken=has_spoken)
         if isinstance(tool, PressDigitTool):
             await asyncio.sleep(tool.delay_ms / 1000)
-        return _Done(response_id=response_id, content="", content_complete=True, done=action)
+        return AnswerEnd(response_id=response_id, content="", content_complete=True, done=action)
 
     async def _run(
         self,
