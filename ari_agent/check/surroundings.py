@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +85,15 @@ class DatabaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsAsked:
+    """The model that is set up, the host of its server, and the names of the models that this has, where it tells."""
+
+    model: str
+    host: str
+    known: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Everything that a check may ask.
 
@@ -92,7 +101,8 @@ class Surroundings:
     may hold passwords and keys.
     start_speech: starts who listens and who speaks as `serve` does, tells their names, and ends them. deep: ask agents
     for a websocket, too.
-    now_s: returns the time of this machine, in seconds since 1970.
+    now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the model's server what it has, and
+    raises an AriAgentError where it cannot; None: no model is set up.
     """
 
     settings: CheckedSettings
@@ -104,6 +114,7 @@ class Surroundings:
     start_speech: Callable[[], AbstractAsyncContextManager[tuple[str, str] | None]]
     now_s: Callable[[], float]
     deep: bool = False
+    ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
 
 
 async def look_into_database(

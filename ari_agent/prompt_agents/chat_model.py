@@ -114,6 +114,26 @@ class ChatModel:
         """Close the connections. Idempotent."""
         await self._client.close()
 
+    async def known(self) -> list[str]:
+        """Return the names of the models that the server tells of; none where it has no such list.
+
+        Raises:
+            ModelFailed: it is not reached, or refuses the key; the message says which, without a secret.
+        """
+        openai = self._openai
+        try:
+            async with asyncio.timeout(self._server.first_piece_s):
+                page = await self._client.models.list()
+            return [model.id for model in page.data or () if isinstance(model.id, str)]
+        except openai.NotFoundError:
+            return []
+        except openai.APIStatusError as error:
+            raise ModelFailed(f"{self.host} answered {error.status_code} for the list of its models") from None
+        except (openai.APIConnectionError, TimeoutError) as error:
+            raise ModelFailed(f"{self.host} is not reached: {type(error.__cause__ or error).__name__}") from None
+        except Exception as error:  # whatever its client makes of an answer that is none
+            raise ModelFailed(f"{self.host} tells no models: {self._shown(str(error))}") from None
+
     async def answer(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """Yield an answer as it comes: text, then the tools that the model calls, and what it has cost.
 

@@ -42,6 +42,8 @@ class ChatModelServer:
         self.script, self.asked, self.key = list(script), list[dict[str, Any]](), key
         self._app = web.Application()
         self._app.router.add_post("/v1/chat/completions", self._complete)
+        self._app.router.add_get("/v1/models", self._list)
+        self.models: list[str] | None = ["small", "large:latest"]
         self._runner = web.AppRunner(self._app, shutdown_timeout=0.1)
         self.url = ""
 
@@ -55,6 +57,14 @@ class ChatModelServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+    async def _list(self, request: web.Request) -> web.Response:
+        if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": {"message": "Incorrect API key provided"}}, status=401)
+        if self.models is None:
+            return web.Response(status=404)
+        models = [{"id": name, "object": "model", "created": 1, "owned_by": "us"} for name in self.models]
+        return web.json_response({"object": "list", "data": models})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
