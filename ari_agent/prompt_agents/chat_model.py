@@ -124,7 +124,7 @@ class ChatModel:
         try:
             async with asyncio.timeout(self._server.first_piece_s):
                 page = await self._client.models.list()
-            return [model.id for model in page.data or () if isinstance(model.id, str)]
+            return [self._shown(model.id) for model in page.data or () if isinstance(model.id, str)]
         except openai.NotFoundError:
             return []
         except openai.APIStatusError as error:

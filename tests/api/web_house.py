@@ -25,7 +25,7 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
-from ari_agent.routing.agent_choice import AUDIO_AGENTS, TEXT_AGENTS
+from ari_agent.routing.agent_choice import AUDIO_AGENTS, PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
@@ -100,6 +100,12 @@ class House:
         return told
 
 
+def _serves(speech: Speech | None) -> Serves:
+    if speech is None:
+        return AUDIO_AGENTS
+    return PROMPT_AGENTS if speech.prompts else TEXT_AGENTS
+
+
 @asynccontextmanager
 async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = None) -> AsyncIterator[House]:
     """The server runs inside. store: open. speech: ears and voice of text agents."""
@@ -114,7 +120,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
         new_call_id=new_call_id,
         now_ms=now_ms,
         account_webhook_url=HOOK,
-        serves=TEXT_AGENTS if speech else AUDIO_AGENTS,
+        serves=_serves(speech),
     )
     slots = Slots(20)
     services = SessionDependencies(
@@ -128,6 +134,7 @@ async def open_house(store: Store, new_call_id: Any, *, speech: Speech | None = 
         now_ms=now_ms,
         dial_guard=DialGuard(DialRules(), store, now_ms=now_ms),
         speech=speech,
+        serves=_serves(speech),
     )
     client: Api
     async with AgentServer() as agents, ClientSession() as session:
