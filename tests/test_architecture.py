@@ -269,6 +269,7 @@ WAITING: Final = (
     "speech.speech_cache",
     "speech.utterances",
     "speech.worker_recognizer",
+    "check.models",
     "prompt_agents.bounded_http",
     "prompt_agents.chat_model",
     "prompt_agents.custom_function",

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from ari_agent.endpoint import Endpoint, may_pass, printable, reason, refuses_key
-from ari_agent.errors import ConfigurationError, ModelFailed
-from ari_agent.prompt_agents.model import ModelRequest, Piece, Text, Thoughts, TokensUsed, ToolCallParts
+from ari_agent.errors import ConfigurationError
+from ari_agent.prompt_agents.model import ModelFailed, ModelRequest, Piece, Text, Thoughts, TokensUsed, ToolCallParts
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

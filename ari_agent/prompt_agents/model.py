@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ari_agent.errors import AgentError
+
+
+class ModelFailed(AgentError):
+    """Raised when the model by which an agent answers gives no answer; the message says why, and holds no secret."""
+
+
 ChatMessage: TypeAlias = Mapping[str, Any]
 """A message of the chat completions API: `role`, `content`, and for tools `tool_calls` or `tool_call_id`."""
 

@@ -50,7 +50,7 @@ from ari_agent.contract.llm_tools import (
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
-from ari_agent.errors import AgentError, AgentUnreachable, ModelFailed, StoreError
+from ari_agent.errors import AgentError, AgentUnreachable, StoreError
 from ari_agent.prompt_agents.chat_messages import (
     BEGINNING,
     REMINDER,
@@ -60,7 +60,7 @@ from ari_agent.prompt_agents.chat_messages import (
 )
 from ari_agent.prompt_agents.chat_model import ChatModel
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.model import ChatMessage, ModelStep, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model import ChatMessage, ModelFailed, ModelStep, Text, TokensUsed, ToolCall
 from ari_agent.prompt_agents.model_steps import RequestSteps, prompt_read
 from ari_agent.prompt_agents.prompt_state import PromptState
 from ari_agent.prompt_agents.tool_specs import DIGITS, MESSAGE, NUMBER, as_variables, read_arguments

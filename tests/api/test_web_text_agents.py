@@ -117,11 +117,10 @@ async def speaking_house(
     await synthesizer.start()
     try:
         async with ClientSession() as http:
-            prompts = model and PromptAgents(
-                ChatModel(ModelServer("small", model.url)),
-                CustomFunctions(http, "key", lambda: NOW_MS),
-                store.retell_llms.get,
-            )
+            prompts = None
+            if model:
+                functions = CustomFunctions(http, "key", lambda: NOW_MS)
+                prompts = PromptAgents(ChatModel(ModelServer("small", model.url)), functions, store.retell_llms.get)
             speech = Speech(
                 recognizer,
                 synthesizer,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ari_agent.errors import ConfigurationError, ModelFailed
+from ari_agent.errors import ConfigurationError
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
-from ari_agent.prompt_agents.model import Backup, ModelRequest, Piece, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model import Backup, ModelFailed, ModelRequest, Piece, Text, TokensUsed, ToolCall
 from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply
 
 KEY = "sk-secret"

@@ -12,10 +12,9 @@ import pytest
 
 from ari_agent.agents.llm import LlmResponse, LlmToolInvocation, LlmToolResult, TransferTo
 from ari_agent.agents.llm_connection import LlmDisconnected
-from ari_agent.errors import ModelFailed
 from ari_agent.prompt_agents import bounded_http
 from ari_agent.prompt_agents.chat_model import MAX_CHARACTERS, ChatModel, ModelServer
-from ari_agent.prompt_agents.model import ModelRequest, Text, Thoughts, TokensUsed
+from ari_agent.prompt_agents.model import ModelFailed, ModelRequest, Text, Thoughts, TokensUsed
 from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply, event
 from tests.fakes.llm_server import until
 from tests.prompt_agents.talk import USER, Shop, custom, shop, talk

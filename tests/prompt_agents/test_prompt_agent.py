@@ -22,9 +22,9 @@ from ari_agent.agents.llm import (
 from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import RetellLlm
-from ari_agent.errors import AgentUnreachable, ModelFailed, StoreError
+from ari_agent.errors import AgentUnreachable, StoreError
 from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER
-from ari_agent.prompt_agents.model import TokensUsed
+from ari_agent.prompt_agents.model import ModelFailed, TokensUsed
 from ari_agent.prompt_agents.prompt_agent import MAX_ROUNDS
 from ari_agent.webhooks import signature
 from tests.fakes.chat_model_server import Reply
