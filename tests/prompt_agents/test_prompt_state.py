@@ -10,7 +10,8 @@ from ari_agent.contract.llm_tools import Tools
 from ari_agent.contract.retell_llm import LlmCreate, StateEdge
 from ari_agent.prompt_agents.chat_messages import MAX_CHARACTERS, conversation, system_message, tool_round
 from ari_agent.prompt_agents.model import Backup, ToolCall, ToolCallParts
-from ari_agent.prompt_agents.prompt_state import PromptState
+from ari_agent.prompt_agents.model_steps import RequestSteps
+from ari_agent.prompt_agents.prompt_state import PromptState, PromptVariables
 from ari_agent.prompt_agents.tool_specs import as_variables, edge_spec, read_arguments, tool_spec
 
 
@@ -209,3 +210,15 @@ def test_tool_calls_come_in_parts_and_within_bounds() -> None:
         parts.add(index, None, "more", "")
     with pytest.raises(ValueError, match="more than 16 tool calls"):
         parts.add(16, None, "more", "")
+
+
+def test_variables_that_are_found_win_and_nobody_trusts_them() -> None:
+    variables = PromptVariables(lambda: {"name": "Ada", "city": "Rome"}, {"city": "Bonn", "shop": "A"})
+    variables.found["name"] = "Bob"
+    assert dict(variables) == {"name": "Bob", "city": "Rome", "shop": "A"}
+    assert len(variables) == 3
+    assert [name for name in variables if variables.is_callers(name)] == ["name"]
+
+
+def test_steps_that_nobody_wants_are_not_told() -> None:
+    RequestSteps(None, 1, lambda: 0.0).failed("no")
