@@ -38,7 +38,7 @@ FIRST_PIECE_S: Final = 10.0
 STALL_S: Final = 10.0
 """How long it may pause within an answer."""
 SILENT_S: Final = 20.0
-"""How long it may send what nobody hears, such as its thoughts."""
+"""How long it may send what nobody hears: its thoughts, and the arguments of tools."""
 _RETRY_AFTER_S: Final = 0.3
 _LONGEST_RETRY_AFTER_S: Final = 2.0
 _DOES_NOT_KNOW: Final = re.compile(
@@ -242,6 +242,7 @@ class ChatModel:
                 room -= len(text)
                 if text:
                     yield Text(text)
+                    silent_until_s = now_s() + self._server.silent_s
                 for part in delta.tool_calls or ():
                     function = part.function
                     index = part.index if isinstance(part.index, int) else 0
@@ -249,7 +250,7 @@ class ChatModel:
                     calls.add(index, _text(part.id), _text(name), _text(arguments))
             if room <= 0:
                 return
-            if room == MAX_CHARACTERS and calls.is_empty and now_s() > silent_until_s:
+            if now_s() > silent_until_s:
                 raise ModelFailed(f"{model} at {self.host} thinks for too long")
         if not (has_begun or used):
             raise _Passing(f"{model} at {self.host} answered nothing")

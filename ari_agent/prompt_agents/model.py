@@ -101,11 +101,6 @@ class ToolCallParts:
             raise ValueError(f"a tool's name or id of more than {self.MAX_NAME} characters")
         self._parts[index] = (had_id or call_id or "", had_name or name or "", text)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no part yet."""
-        return not self._parts
-
     def whole(self) -> list[ToolCall]:
         """Return the tool calls, in order; one without an id gets one, and one without a name is left out."""
         return [

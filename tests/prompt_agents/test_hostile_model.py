@@ -47,6 +47,7 @@ async def said(made: ChatModel, request: ModelRequest = ASKED) -> str:
     [
         piece(content=""),
         piece(reasoning_content="I think that I should think."),
+        piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "n", "arguments": " "}}]),
         event({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}),
     ],
 )
