@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, USER, a_chat_agent, a_number, an_agent, bound, text_from, the_chats, written
+from tests.chats.test_session import ended
 from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ async def test_texts_are_answered_by_a_prompt_until_it_ends_the_chat(store: Stor
         service.on_event(text_from(USER, "When?"))
         await pens.sent_by_now(1)
         service.on_event(text_from(USER, "Thanks."))
-        await pens.sent_by_now(2)
+        await ended(store, 1)
     assert [text for _, text in pens.sent] == ["Seven o'clock.", "Bye."]
     assert told(server.asked[1]) == [f"Help {USER}.", "When?", "Seven o'clock.", "Thanks."]
     (chat,) = await the_chats(store)
@@ -76,9 +76,6 @@ async def test_a_model_that_fails_ends_the_chat_as_an_error(store: Store) -> Non
     await a_number(store, **bound(await an_agent(store, await an_engine(store))))
     async with house(store, Reply(status=400)) as (service, _, _):
         service.on_event(text_from(USER, "When?"))
-        for _ in range(500):
-            chats = await the_chats(store)
-            if chats and chats[0].chat_status is ChatStatus.ERROR:
-                break
-            await asyncio.sleep(0.01)
-    assert chats[0].chat_status is ChatStatus.ERROR
+        await ended(store, 1)
+    (chat,) = await the_chats(store)
+    assert chat.chat_status is ChatStatus.ERROR
