@@ -19,7 +19,6 @@
     │   │   ├── AgentCutOff             without a close frame
     │   │   ├── AgentClosed             with a close code other than 1000
     │   │   └── AgentClosedWithoutCode  with a close frame that has no code
-    │   ├── ModelFailed                 the model of a prompt does not answer
     │   └── AgentCorruptPayload         a message that the protocol does not know
     ├── SpeechFailed                    speech failed in a call; knows its disconnection_reason
     ├── CallError                       a request that cannot be fulfilled; knows its HTTP status
@@ -190,10 +189,6 @@ class AgentClosedWithoutCode(AgentLost):
     """Raised when a text agent's server closes without a code (1005). Retell has this reason during a call too."""
 
     disconnection_reason = DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN
-
-
-class ModelFailed(AgentError):
-    """Raised when the model by which an agent answers gives no answer; the message says why, and holds no secret."""
 
 
 class AgentCorruptPayload(AgentError):

@@ -14,13 +14,13 @@ from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.machine import is_serving
 from ari_agent.check.report import Entry
 from ari_agent.check.runner import WHOLE_S, run_checks
-from ari_agent.check.surroundings import Surroundings, look_into_database
+from ari_agent.check.surroundings import ModelsAsked, Surroundings, look_into_database
 from ari_agent.check.table import CHECKS
 from ari_agent.config import SERVICE_ENVIRONMENT, Settings
 from ari_agent.conversation_analyses import analysis_settings, listed_models
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
-from ari_agent.services import started_speech
+from ari_agent.services import opened_model, started_speech
 
 _ANSWER_S: Final = 3.0
 
@@ -55,11 +55,20 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         now_s=time.time,
         deep=deep,
         list_models=partial(listed_models, model, timeout_s=_ANSWER_S) if model else None,
+        ask_models=(lambda: _models(settings)) if settings.llm_model else None,
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())
     finally:
         await inspection.close()
+
+
+async def _models(settings: Settings) -> ModelsAsked:
+    model = await opened_model(settings)
+    try:
+        return ModelsAsked(model.name, model.host, await model.known())
+    finally:
+        await model.close()
 
 
 @asynccontextmanager

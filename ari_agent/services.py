@@ -99,6 +99,16 @@ def opened_voice_ends() -> Iterator[VoiceEnds | None]:
         ends.close()
 
 
+async def opened_model(settings: Settings) -> ChatModel:
+    """Open the model's server, which is not asked anything yet.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or what is needed is not installed.
+    """
+    server = ModelServer(settings.llm_model, settings.llm_url, settings.llm_api_key.get_secret_value())
+    return await asyncio.to_thread(ChatModel, server)  # its client takes a second to import
+
+
 @asynccontextmanager
 async def opened_prompts(
     settings: Settings, store: Store, http: aiohttp.ClientSession
@@ -111,8 +121,7 @@ async def opened_prompts(
     if not settings.llm_model:
         yield None
         return
-    server = ModelServer(settings.llm_model, settings.llm_url, settings.llm_api_key.get_secret_value())
-    model = await asyncio.to_thread(ChatModel, server)  # its client takes a second to import
+    model = await opened_model(settings)
     functions = CustomFunctions(http, settings.api_key.get_secret_value(), now_ms)
     try:
         yield PromptAgents(model, functions, store.retell_llms.get)

@@ -125,6 +125,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "agents/text_agent": ("agents/test_llm_connection", "the interface; whoever has it has its test"),
     "contract/llm_tools": ("contract/test_retell_llm", "the tools of prompts"),
     "store/retell_llms": ("api/test_retell_llms", "prompts, written and read"),
+    "prompt_agents/bounded_http": ("prompt_agents/test_hostile_model", "floods, and what is packed, of a real server"),
     "prompt_agents/chat_messages": ("prompt_agents/test_prompt_state", "messages that a model is told"),
     "prompt_agents/custom_function": ("prompt_agents/test_prompt_agent", "asks a server, as an agent does"),
     "prompt_agents/tool_specs": ("prompt_agents/test_prompt_state", "tools that a model is told of"),

@@ -15,16 +15,17 @@ REFER, which leaves our trunk or is billed by it in a way of its own. What the t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ari_agent.contract.analysis_report import AnalysisReport
-from ari_agent.contract.call import Call, CallCost, CallDirection, ProductCost
+from ari_agent.contract.call import Call, CallCost, CallDirection, LlmTokenUsage, ProductCost
 from ari_agent.contract.destination import is_extension
 from ari_agent.contract.price_table import Direction, MinutePrice, PriceTable
 from ari_agent.contract.sip_timeline import SipEvent
+from ari_agent.prompt_agents.model import TokensUsed
 from ari_agent.routing.dial_target import home_of, read_target
 
 _LEG_ENDS: Final = frozenset({"BYE", "CANCEL", "failure"})
@@ -33,13 +34,23 @@ _UNIT_PLACES: Final = Decimal("0.0000000001")
 
 @dataclass(slots=True)
 class SpeechUsage:
-    """What the speech services did for a call so far. It counts up.
+    """What speech services and models did for a call so far. It counts up.
 
     heard_ms: for how long the caller was recognised. characters: that were synthesised, none from memory among them.
+    model_requests: what each request to a prompt's model has cost.
     """
 
     heard_ms: int = 0
     characters: int = 0
+    model_requests: list[TokensUsed] = field(default_factory=list)
+
+    @property
+    def tokens(self) -> LlmTokenUsage | None:
+        """The tokens of each request to a model; None where there was none."""
+        values = tuple(request.prompt + request.completion for request in self.model_requests)
+        if not values:
+            return None
+        return LlmTokenUsage(values=values, average=round(sum(values) / len(values), 2), num_requests=len(values))
 
 
 class DialledTarget(NamedTuple):
@@ -67,6 +78,7 @@ def call_cost(
         *_telephony(prices, call),
         *_transfer_legs(prices, call, targets),
         *_speech(prices, usage or SpeechUsage()),
+        *_models(prices, (usage or SpeechUsage()).model_requests),
         *_recording(prices, call),
     ]
     if call.start_timestamp is None and not products:
@@ -199,6 +211,14 @@ def _speech(prices: PriceTable, usage: SpeechUsage) -> Iterator[ProductCost]:
         yield _timed("speech_to_text", prices.speech_to_text, whole_seconds(usage.heard_ms))
     if prices.text_to_speech and usage.characters:
         yield ProductCost(product="text_to_speech", cost=float(prices.text_to_speech.cost(usage.characters)))
+
+
+def _models(prices: PriceTable, requests: Sequence[TokensUsed]) -> Iterator[ProductCost]:
+    for model in dict.fromkeys(request.model for request in requests):
+        of_model = [request for request in requests if request.model == model]
+        tokens = {"input_tokens": sum(r.prompt for r in of_model), "output_tokens": sum(r.completion for r in of_model)}
+        if product := model_cost(prices, model, **tokens):
+            yield product
 
 
 def _recording(prices: PriceTable, call: Call) -> Iterator[ProductCost]:

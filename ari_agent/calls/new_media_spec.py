@@ -47,5 +47,5 @@ def new_media_spec(
         tells_messages=log.is_on,
         agent=agent,
         call=call,
-        variables=dict(variables) if isinstance(engine, RetellLlmEngine) else {},
+        variables=variables if isinstance(engine, RetellLlmEngine) else {},
     )

@@ -206,6 +206,8 @@ class CallRecord:
     def measured(self, latency: Latency | None, usage: SpeechUsage | None = None) -> None:
         """Note how long the agent's turns took, and what speech services have done; None changes nothing."""
         self._usage = usage or self._usage
+        if tokens := self._usage.tokens:
+            self._change(llm_token_usage=tokens)
         if latency:
             self._change(latency=latency)
 

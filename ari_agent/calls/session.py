@@ -38,12 +38,11 @@ from ari_agent.calls.media.call_media import (
     AgentHungUp,
     AgentReady,
     DtmfAsked,
+    ForLogAlone,
     KeyForwarded,
     MediaSpec,
-    MessagePassed,
     TranscriptTold,
     TransferAsked,
-    TurnStep,
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
@@ -126,7 +125,7 @@ class CallSession(ABC):
     def post(self, event: SessionEvent) -> None:
         """Append an event to the call's queue, and write what the public log says of it."""
         note(self._log.public, event)
-        if not isinstance(event, MessagePassed | TurnStep):
+        if not isinstance(event, ForLogAlone):
             self._queue.put_nowait(event)
 
     async def run(self) -> None:

@@ -11,7 +11,12 @@ from ari_agent.asterisk.trunk_objects import trunk_encryption
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import AgentWeight, PhoneNumber, TrunkConfig
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import (
+    AudioWebsocketEngine,
+    CustomLlmEngine,
+    RetellLlmEngine,
+    TextEngine,
+)
 
 _VARIABLE = re.compile(r"\{\{.*?\}\}")
 
@@ -75,7 +80,12 @@ class Stored:
     def text_agents(self) -> list[str]:
         """Return the names of the text agents that numbers name for calls."""
         called = [found for found in self.agents if found.bound and isinstance(found.agent, Agent)]
-        return [found.label for found in called if isinstance(found.agent.response_engine, CustomLlmEngine)]
+        return [found.label for found in called if isinstance(found.agent.response_engine, TextEngine)]
+
+    def prompt_agents(self) -> list[str]:
+        """Return the names of the agents with a prompt that numbers name, for calls or texts."""
+        bound = [found for found in self.agents if found.bound]
+        return [found.label for found in bound if isinstance(found.agent.response_engine, RetellLlmEngine)]
 
     def features(self) -> frozenset[str]:
         """Return the features in use, by the names that `asterisk.modules` has for what modules are for."""

@@ -92,6 +92,15 @@ class DatabaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsAsked:
+    """The model that is set up, the host of its server, and the names of the models that this has, where it tells."""
+
+    model: str
+    host: str
+    known: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Everything that a check may ask.
 
@@ -100,7 +109,8 @@ class Surroundings:
     start_speech: starts who listens and who speaks as `serve` does, tells their names, and ends them. list_models:
     returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
-    now_s: returns the time of this machine, in seconds since 1970.
+    now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
+    what it has, and raises an AriAgentError where it cannot; None: no model is set up.
     """
 
     settings: CheckedSettings
@@ -113,6 +123,7 @@ class Surroundings:
     now_s: Callable[[], float]
     deep: bool = False
     list_models: ListModels | None = None
+    ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
 
 
 async def look_into_database(

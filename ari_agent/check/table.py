@@ -26,6 +26,7 @@ from ari_agent.check.machine import (
     check_secrets,
     check_speech,
 )
+from ari_agent.check.models import check_model
 from ari_agent.check.peers import check_agents, check_webhooks
 from ari_agent.check.runner import Check
 from ari_agent.check.surroundings import Surroundings
@@ -61,4 +62,5 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_SERVERS, "webhook", check_webhooks, needs=("database",)),
     Check(_SERVERS, "speech", check_speech),
     Check(_SERVERS, "analysis", check_analysis),
+    Check(_SERVERS, "model", check_model),
 )

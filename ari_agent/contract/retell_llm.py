@@ -39,6 +39,11 @@ from ari_agent.contract.parsing.model import (
 TRANSITION: Final = "transition_to_"
 MAX_PROMPT_CHARACTERS: Final = 200_000
 _MAX_STATES: Final = 100
+_UNSERVED: Final = {
+    "s2s_model": "name a model that writes, in model",
+    "mcps": "make each of their tools one of general_tools, of type custom",
+}
+"""Settings that would change what an agent can do, and what to do instead."""
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -50,6 +55,12 @@ class StateEdge(ContractModel):
     description: Prompt
     destination_state_name: ToolName
     parameters: ArgumentSchema | None = None
+
+    @property
+    def finds(self) -> frozenset[str]:
+        """Return the names of the variables that taking the edge sets."""
+        properties = (self.parameters or {}).get("properties")
+        return frozenset(properties) if isinstance(properties, dict) else frozenset()
 
 
 class LlmState(ContractModel):
@@ -93,6 +104,14 @@ class LlmSettings(ContractModel):
     knowledge_base_ids: Strings | None = None
     kb_config: JsonObject | None = None
     is_transfer_llm: Flag | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unserved(cls, given: Any) -> Any:
+        for name, instead in _UNSERVED.items():
+            if isinstance(given, dict) and given.get(name):
+                raise ValueError(f"{name}: not served here; {instead}")
+        return given
 
     @model_validator(mode="before")
     @classmethod

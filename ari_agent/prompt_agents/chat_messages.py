@@ -62,6 +62,13 @@ def tool_round(said: str, called: Sequence[tuple[ToolCall, str]]) -> list[ChatMe
     ]
 
 
+def results_not_in(messages: Sequence[ChatMessage], called: Sequence[tuple[ToolCall, str]]) -> list[ChatMessage]:
+    """Return the messages of those tool calls whose results a conversation does not tell yet."""
+    told = {message["tool_call_id"] for message in messages if _is(message, "tool")}
+    missing = [(call, result) for call, result in called if call.call_id not in told]
+    return tool_round("", missing) if missing else []
+
+
 def _is(item: Mapping[str, Any], role: str) -> bool:
     return item.get("role") == role
 

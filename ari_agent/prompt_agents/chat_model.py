@@ -1,10 +1,12 @@
 """A language model behind the chat completions API, streamed: OpenAI, Ollama, vLLM and others, by OpenAI's client.
 
-Source: OpenAI's API reference, "Create chat completion" with `stream` (2026-11). What a server does not know of a
-request (`stream_options`, a temperature, tools) is left out from then on, where its refusal names it.
+Source: OpenAI's API reference, "Create chat completion" with `stream` (2026-11). What a model does not know of a
+request (`stream_options`, a temperature, tools) is left out of its requests from then on, where its refusal names it.
 
     no connection, 408, 409, 429, 5xx, nothing said in time   asked once more, unless something was said already
+    an answer that ends without a beginning                   likewise
     another status, or an answer that is none                 ModelFailed
+    a model that thinks for longer than silent_s              ModelFailed
     a backup, and the first model says nothing for so long    both are asked; whoever speaks first goes on
 """
 
@@ -13,13 +15,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
-from ari_agent.endpoint import Endpoint, may_pass, printable, reason
-from ari_agent.errors import ConfigurationError, ModelFailed
-from ari_agent.prompt_agents.model import ModelRequest, Piece, Text, TokensUsed, ToolCallParts
+from ari_agent.endpoint import Endpoint, may_pass, printable, reason, refuses_key
+from ari_agent.errors import ConfigurationError
+from ari_agent.prompt_agents.model import ModelFailed, ModelRequest, Piece, Text, Thoughts, TokensUsed, ToolCallParts
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -33,9 +37,19 @@ FIRST_PIECE_S: Final = 10.0
 """How long a model may say nothing at all; nobody waits longer on the phone."""
 STALL_S: Final = 10.0
 """How long it may pause within an answer."""
+SILENT_S: Final = 20.0
+"""How long it may send what nobody hears: its thoughts, and the arguments of tools."""
 _RETRY_AFTER_S: Final = 0.3
 _LONGEST_RETRY_AFTER_S: Final = 2.0
-_MAY_BE_LEFT_OUT: Final = ("stream_options", "temperature", "tools")
+_DOES_NOT_KNOW: Final = re.compile(
+    r"support|unknown|unrecognized|unexpected|not permitted|not allowed|requires --enable", re.IGNORECASE
+)
+_MAY_BE_LEFT_OUT: Final = {
+    "stream_options": re.compile(r"\bstream_options\b"),
+    "temperature": re.compile(r"\btemperature\b"),
+    "tools": re.compile(r"\btools?\b(?!_)|function call", re.IGNORECASE),
+}
+"""What an answer can be had without, and how a refusal names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class ModelServer:
     api_key: str = field(default="", repr=False)
     first_piece_s: float = FIRST_PIECE_S
     stall_s: float = STALL_S
+    silent_s: float = SILENT_S
 
 
 class ChatModel:
@@ -61,20 +76,34 @@ class ChatModel:
         if endpoint.is_of("openai.com") and not server.api_key:
             raise ConfigurationError("ARI_AGENT_LLM_API_KEY: not set; OpenAI needs a key")
         try:
+            import httpx2  # noqa: PLC0415 - comes with OpenAI's client
             import openai  # noqa: PLC0415 - an extra, and a second to import
         except ImportError:
             raise ConfigurationError(
                 "ARI_AGENT_LLM_MODEL is set, and OpenAI's client is not installed: pip install 'ari-agent[llm]'"
             ) from None
+        from ari_agent.prompt_agents.bounded_http import new_client  # noqa: PLC0415 - needs httpx2
+
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells the URL of every request, query included
+        timeout = openai.Timeout(server.first_piece_s, connect=5.0)
         self._openai: Any = openai
+        self._httpx: Any = httpx2
         self._server = server
         self._client: AsyncOpenAI = openai.AsyncOpenAI(
-            base_url=server.url,
+            base_url=endpoint.base,
             api_key=server.api_key or "none",
+            default_headers=None if server.api_key else dict(endpoint.authorization),
+            default_query=dict(parse_qsl(endpoint.query)),
             max_retries=0,
-            timeout=openai.Timeout(server.first_piece_s, connect=5.0),
+            timeout=timeout,
+            http_client=new_client(timeout),
         )
-        self._left_out: set[str] = set()
+        self._left_out: set[tuple[str, str]] = set()  # what a model does not know, with the name of the model
+
+    @property
+    def name(self) -> str:
+        """The model that is asked where a prompt names none."""
+        return self._server.model
 
     @property
     def host(self) -> str:
@@ -84,6 +113,26 @@ class ChatModel:
     async def close(self) -> None:
         """Close the connections. Idempotent."""
         await self._client.close()
+
+    async def known(self) -> list[str]:
+        """Return the names of the models that the server tells of; none where it has no such list.
+
+        Raises:
+            ModelFailed: it is not reached, or refuses the key; the message says which, without a secret.
+        """
+        openai = self._openai
+        try:
+            async with asyncio.timeout(self._server.first_piece_s):
+                page = await self._client.models.list()
+            return [self._shown(model.id) for model in page.data or () if isinstance(model.id, str)]
+        except openai.NotFoundError:
+            return []
+        except openai.APIStatusError as error:
+            raise ModelFailed(f"{self.host} answered {error.status_code} for the list of its models") from None
+        except (openai.APIConnectionError, TimeoutError) as error:
+            raise ModelFailed(f"{self.host} is not reached: {type(error.__cause__ or error).__name__}") from None
+        except Exception as error:  # whatever its client makes of an answer that is none
+            raise ModelFailed(f"{self.host} tells no models: {self._shown(str(error))}") from None
 
     async def answer(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """Yield an answer as it comes: text, then the tools that the model calls, and what it has cost.
@@ -100,6 +149,8 @@ class ChatModel:
             while (piece := await speaker.next()) is not None:
                 yield piece
         finally:
+            for each in asked:
+                each.cancel()
             for each in asked:
                 await each.stop()
 
@@ -134,8 +185,9 @@ class ChatModel:
                         yield piece
                 return
             except _Unknown as unknown:
-                log.warning("%s does not know %s, which is left out from now on: %s", self.host, unknown.name, unknown)
-                self._left_out.add(unknown.name)
+                told = (model, self.host, unknown.name, unknown)
+                log.warning("%s at %s does not know %s, which is left out from now on: %s", *told)
+                self._left_out.add((model, unknown.name))
             except _Passing as trouble:
                 chances -= 1
                 if has_spoken or not chances:
@@ -144,7 +196,7 @@ class ChatModel:
                 await asyncio.sleep(trouble.after_s)
 
     async def _once(self, request: ModelRequest, model: str) -> AsyncGenerator[Piece, None]:
-        openai = self._openai
+        openai, httpx2 = self._openai, self._httpx
         asked: dict[str, Any] = {
             "model": model,
             "messages": list(request.messages),
@@ -154,7 +206,7 @@ class ChatModel:
         }
         if request.tools:
             asked["tools"] = list(request.tools)
-        asked = {name: value for name, value in asked.items() if name not in self._left_out}
+        asked = {name: value for name, value in asked.items() if (model, name) not in self._left_out}
         try:
             async with asyncio.timeout(self._server.first_piece_s):
                 stream = await self._client.chat.completions.create(**asked)
@@ -167,47 +219,71 @@ class ChatModel:
             raise self._refused(error, model, asked) from None
         except openai.APIConnectionError as error:
             raise _Passing(f"{self.host} is not reached: {type(error.__cause__ or error).__name__}") from None
-        except ModelFailed:
+        except openai.APIError as error:  # told within the answer
+            raise ModelFailed(f"{model} at {self.host} failed: {self._shown(error.message)}") from None
+        except httpx2.TransportError as error:
+            raise _Passing(f"{self.host} broke off: {type(error).__name__}") from None
+        except (ModelFailed, _Passing):
             raise
         except Exception as error:  # whatever its client makes of an answer that is none
             raise ModelFailed(f"the answer of {model} at {self.host} is none: {self._shown(str(error))}") from None
 
     async def _read(self, stream: AsyncIterator[Any], model: str) -> AsyncGenerator[Piece, None]:
-        calls, room = ToolCallParts(), MAX_CHARACTERS
-        while True:
-            try:
-                async with asyncio.timeout(self._server.stall_s):
-                    chunk = await anext(stream)
-            except StopAsyncIteration:
-                break
-            if usage := getattr(chunk, "usage", None):
-                yield TokensUsed(model, _count(usage.prompt_tokens), _count(usage.completion_tokens))
+        calls, thoughts, room = ToolCallParts(), Thoughts(), MAX_CHARACTERS
+        used: TokensUsed | None = None
+        has_begun = False
+        silent_until_s = (now_s := asyncio.get_running_loop().time)() + self._server.silent_s
+        async for chunk in self._in_time(stream):
+            if usage := getattr(chunk, "usage", None):  # some tell it with every piece, as it has become
+                used = TokensUsed(model, _count(usage.prompt_tokens), _count(usage.completion_tokens))
             for choice in (chunk.choices or ())[:1]:
-                delta = choice.delta
-                text = delta.content if isinstance(delta.content, str) else ""
-                if text and room > 0:
-                    yield Text(text[:room])
-                    room -= len(text)
+                has_begun, delta = True, choice.delta
+                text = thoughts.left_out_of(_text(delta.content))[:room]
+                room -= len(text)
+                if text:
+                    yield Text(text)
+                    silent_until_s = now_s() + self._server.silent_s
                 for part in delta.tool_calls or ():
                     function = part.function
                     index = part.index if isinstance(part.index, int) else 0
-                    calls.add(index, part.id, function and function.name, function and function.arguments)
+                    name, arguments = (function.name, function.arguments) if function else (None, None)
+                    calls.add(index, _text(part.id), _text(name), _text(arguments))
+            if room <= 0:
+                return
+            if now_s() > silent_until_s:
+                raise ModelFailed(f"{model} at {self.host} thinks for too long")
+        if not (has_begun or used):
+            raise _Passing(f"{model} at {self.host} answered nothing")
+        if text := thoughts.rest()[:room]:
+            yield Text(text)
+        if used:
+            yield used
         for call in calls.whole():
             yield call
 
+    async def _in_time(self, stream: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        """Yield the parts of an answer. Raises: TimeoutError, where it pauses for too long."""
+        while True:
+            async with asyncio.timeout(self._server.stall_s):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return
+            yield chunk
+
     def _refused(self, error: Any, model: str, asked: dict[str, Any]) -> Exception:
         """Return the exception that an error status means."""
-        said = reason(error.response.content, secret=self._server.api_key or None)
-        if error.status_code in {400, 422}:
-            for name in _MAY_BE_LEFT_OUT:
-                if name in asked and name.rstrip("s") in error.message:
+        status = error.status_code
+        said = "" if refuses_key(status) else reason(error.response.content, secret=self._server.api_key or None)
+        if status in {400, 422} and _DOES_NOT_KNOW.search(error.message):
+            for name, names in _MAY_BE_LEFT_OUT.items():
+                if name in asked and names.search(error.message):
                     return _Unknown(name, said)
-        if may_pass(error.status_code) or error.status_code == 409:
+        if may_pass(status) or status == 409:
             retry_after = error.response.headers.get("Retry-After", "")
             after_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else _RETRY_AFTER_S
             if after_s <= _LONGEST_RETRY_AFTER_S:
-                return _Passing(f"{self.host} answered {error.status_code} for {model}: {said}", after_s)
-        return ModelFailed(f"{self.host} answered {error.status_code} for {model}: {said}")
+                return _Passing(f"{self.host} answered {status} for {model}: {said}", after_s)
+        return ModelFailed(f"{self.host} answered {status} for {model}: {said}")
 
     def _shown(self, text: str) -> str:
         return printable(text, secret=self._server.api_key or None)
@@ -249,9 +325,13 @@ class _Asked:
             raise piece
         return piece
 
+    def cancel(self) -> None:
+        """Begin to stop asking."""
+        self._task.cancel()
+
     async def stop(self) -> None:
         """Stop asking. Idempotent."""
-        self._task.cancel()
+        self.cancel()
         await asyncio.wait([self._task])
         if not self.begun.done():
             self.begun.cancel()
@@ -272,6 +352,11 @@ class _Asked:
         self._pieces.put_nowait(piece)
         if not self.begun.done():
             self.begun.set_result(None)
+
+
+def _text(value: object) -> str:
+    """Return a text that a server sent, without what UTF-8 cannot express; "" where it is none."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _count(tokens: object) -> int:

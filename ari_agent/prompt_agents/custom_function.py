@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from ari_agent.contract.llm_tools import CustomTool
+from ari_agent.contract.parsing.json_text import MalformedJson, compact_json, parse_json
+from ari_agent.prompt_agents.tool_specs import as_variables
 from ari_agent.routing.variables import render, render_url
 from ari_agent.webhooks import signature
 
@@ -25,6 +28,7 @@ MAX_RESULT_CHARACTERS: Final = 15_000
 _MAX_ANSWER_BYTES: Final = 1024 * 1024
 _WITHOUT_BODY: Final = frozenset({"GET", "DELETE"})
 _FIRST_PAUSE_S: Final = 0.5
+_INDEX: Final = re.compile(r"[0-9]{1,9}")
 _STEP: Final = re.compile(r"[^.\[\]]+")
 
 
@@ -70,19 +74,23 @@ class CustomFunctions:
     async def _ask(
         self, tool: CustomTool, arguments: Mapping[str, Any], call: Mapping[str, object], variables: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        query = {name: render(value, variables) for name, value in (tool.query_params or {}).items()}
-        headers = {name: render(value, variables) for name, value in (tool.headers or {}).items()}
+        url = URL(render_url(tool.url, variables))
+        if url.scheme not in {"http", "https"} or not url.host or "{{" in url.host:
+            raise ValueError("no http or https URL")
+        fixed = {name: render(value, variables) for name, value in (tool.query_params or {}).items()}
+        headers = CIMultiDict((name, render(value, variables)) for name, value in (tool.headers or {}).items())
         body = b""
         if tool.method in _WITHOUT_BODY:
-            query |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+            taken = {*fixed, *url.query}  # what the administrator has set is not the model's to set
+            chosen = {name: _written(value) for name, value in arguments.items() if name not in taken}
+            url = url.update_query(chosen)
         else:
-            given = arguments if tool.args_at_root else {"name": tool.name, "call": call, "args": arguments}
-            body = json.dumps(given, separators=(",", ":"), ensure_ascii=False, default=str).encode()
-            headers = {"Content-Type": "application/json", **headers}
+            body = compact_json(
+                arguments if tool.args_at_root else {"name": tool.name, "call": call, "args": arguments}
+            )
+            headers.setdefault("Content-Type", "application/json")
+        url = url.update_query(fixed)
         headers[signature.HEADER] = signature.sign(body, self.api_key, self.now_ms())
-        url = URL(render_url(tool.url, variables)).update_query(query)
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise ValueError("no http or https URL")
         async with self.http.request(
             tool.method,
             url,
@@ -104,22 +112,22 @@ def _found(body: bytes, paths: Mapping[str, str]) -> dict[str, str]:
     if not paths:
         return {}
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = parse_json(body)
+    except MalformedJson:
         return {}
     found = {name: _at(answer, path) for name, path in paths.items()}
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in found.items()
-        if value is not None
-    }
+    return as_variables({name: value for name, value in found.items() if value is not None}, paths)
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _at(value: Any, path: str) -> Any:
     for step in _STEP.findall(path.removeprefix("$")):
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return None

@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -38,6 +38,7 @@ from ari_agent.agents.llm import (
 from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.agents.text_agent import Transcript
+from ari_agent.contract.call_control import DtmfRequest
 from ari_agent.contract.llm_tools import (
     CustomTool,
     EndCallTool,
@@ -49,11 +50,18 @@ from ari_agent.contract.llm_tools import (
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
-from ari_agent.errors import AgentError, AgentUnreachable, ModelFailed
-from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER, conversation, tool_round
+from ari_agent.errors import AgentError, AgentUnreachable, StoreError
+from ari_agent.prompt_agents.chat_messages import (
+    BEGINNING,
+    REMINDER,
+    conversation,
+    results_not_in,
+    tool_round,
+)
 from ari_agent.prompt_agents.chat_model import ChatModel
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.model import ChatMessage, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model import ChatMessage, ModelFailed, ModelStep, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model_steps import RequestSteps, prompt_read
 from ari_agent.prompt_agents.prompt_state import PromptState
 from ari_agent.prompt_agents.tool_specs import DIGITS, MESSAGE, NUMBER, as_variables, read_arguments
 
@@ -69,7 +77,8 @@ class Conversation:
     """The call or chat that an agent is for.
 
     id: for the log. variables: returns its dynamic variables, those of the system included. details: returns the call
-    object, for custom tools. is_spoken: it is no chat. reminder_trigger_ms, reminder_max_count: the agent's own.
+    object, for custom tools. is_spoken: it is no chat. reminder_trigger_ms, reminder_max_count: the agent's own. used:
+    is told what each request has cost. tell: is told what the model is asked and answers; None: nobody wants to know.
     """
 
     id: str
@@ -78,6 +87,8 @@ class Conversation:
     is_spoken: bool
     reminder_trigger_ms: float | None = None
     reminder_max_count: int | None = None
+    used: Callable[[TokensUsed], None] = lambda _: None
+    tell: Callable[[ModelStep], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ class PromptAgents:
         return PromptAgent(self, engine, conversation, on_event)
 
 
-class _Done(LlmResponse):
+class AnswerEnd(LlmResponse):
     """The end of an answer, with what is done once it has been heard."""
 
     done: Action | None = None
@@ -123,8 +134,7 @@ class PromptAgent:
         self._answering: asyncio.Task[None] | None = None
         self._function_runs = False
         self._next: tuple[int, list[ChatMessage]] | None = None
-        self.tokens: dict[str, tuple[int, int]] = {}
-        """What the model has used so far: tokens of prompts and of answers, by the name of the model."""
+        self._call_ids: set[str] = set()  # of all tool calls so far
 
     @property
     def is_open(self) -> bool:
@@ -139,7 +149,10 @@ class PromptAgent:
         """
         if self._state is not None:
             return
-        llm = await self._shared.find(self._engine.llm_id, self._engine.version)
+        try:
+            llm = await self._shared.find(self._engine.llm_id, self._engine.version)
+        except StoreError as error:
+            raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", str(error)) from None
         if llm is None:
             raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", "there is no such prompt, or not this version")
         if changes := self._engine.override:
@@ -148,7 +161,9 @@ class PromptAgent:
             except ValidationError as error:
                 why = f"agent_override.retell_llm: {explain(error, dict(changes), root='settings')}"
                 raise AgentUnreachable(f"retell-llm {llm.llm_id}", why) from None
-        state = self._state = PromptState(llm, self._about.variables(), is_spoken=self._about.is_spoken)
+        state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
+        if self._about.tell:
+            self._about.tell(prompt_read(state))
         begin_message = state.begin_message
         if begin_message is None:
             self._begin(OPENING, [{"role": "user", "content": BEGINNING}])
@@ -212,23 +227,25 @@ class PromptAgent:
             self._on_event(LlmDisconnected(ModelFailed("the answer could not be made; the log says why")))
             return
         if self._next:
-            newest, self._next = self._next, None
+            (newest, asked), self._next = self._next, None
             self._answering = None
-            self._begin(newest[0], newest[1] + messages[len(messages) - self._added :])
+            self._begin(newest, asked + results_not_in(asked, self._results))
         else:
             self._on_event(last)
 
     async def _rounds(self, response_id: int, messages: list[ChatMessage]) -> LlmResponse:
         """Ask the model, run the tools that it calls, and ask again, until the answer is complete: return its end."""
-        self._added = 0
+        self._results: list[tuple[ToolCall, str]] = []
         state = self._state
         for _ in range(MAX_ROUNDS):
-            if state is None or self._next:
+            if state is None or self._has_newer_question():
                 break
             said, calls = await self._listen(response_id, state, messages)
             results: list[tuple[ToolCall, str]] = []
             asks_again = False
             for call in calls:
+                if self._has_newer_question():
+                    break  # the user has said more, which the model is to know before it does anything else
                 tool = state.tool(call.name)
                 if isinstance(tool, EndCallTool | TransferCallTool | PressDigitTool):
                     end = await self._end(response_id, state, tool, call, has_spoken=bool(said))
@@ -239,32 +256,50 @@ class PromptAgent:
                     result, again = await self._run(response_id, state, tool, call, has_spoken=bool(said))
                 results.append((call, result))
                 asks_again |= again
-            added = tool_round(said, results) if results else []
-            messages += added
-            self._added += len(added)
+            messages += tool_round(said, results) if results else []
+            self._results += results
             if not asks_again:
                 break
         else:
             log.warning("a model calls tools without end, and is not asked again", extra={"call_id": self._about.id})
         return LlmResponse(response_id=response_id, content="", content_complete=True)
 
+    def _has_newer_question(self) -> bool:
+        return self._next is not None
+
     async def _listen(
         self, response_id: int, state: PromptState, messages: Sequence[ChatMessage]
     ) -> tuple[str, list[ToolCall]]:
         said: list[str] = []
         calls: list[ToolCall] = []
-        async with contextlib.aclosing(self._shared.model.answer(state.request(messages))) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case Text(text):
-                        said.append(text)
-                        self._say(response_id, text)
-                    case ToolCall():
-                        calls.append(piece)
-                    case TokensUsed(model, prompt, completion):
-                        had = self.tokens.get(model, (0, 0))
-                        self.tokens[model] = (had[0] + prompt, had[1] + completion)
+        request, steps = state.request(messages), self._steps(response_id)
+        steps.asked(request, model=request.model or self._shared.model.name)
+        try:
+            async with contextlib.aclosing(self._shared.model.answer(request)) as pieces:
+                async for piece in pieces:
+                    match piece:
+                        case Text(text):
+                            said.append(text)
+                            self._say(response_id, text)
+                        case ToolCall():
+                            calls.append(self._with_own_id(piece))
+                        case TokensUsed():
+                            self._about.used(piece)
+                            steps.used = piece
+        except ModelFailed as error:
+            steps.failed(str(error))
+            raise
+        steps.answered("".join(said), calls)
         return "".join(said), calls
+
+    def _steps(self, response_id: int) -> RequestSteps:
+        return RequestSteps(self._about.tell, response_id, asyncio.get_running_loop().time)
+
+    def _with_own_id(self, call: ToolCall) -> ToolCall:
+        """Return a tool call with an id that no other one of the conversation has: some servers count anew."""
+        call_id = call.call_id if call.call_id not in self._call_ids else f"{call.call_id}_{len(self._call_ids)}"
+        self._call_ids.add(call_id)
+        return replace(call, call_id=call_id)
 
     def _say(self, response_id: int, text: str) -> None:
         self._on_event(LlmResponse(response_id=response_id, content=text, content_complete=False))
@@ -299,7 +334,7 @@ class PromptAgent:
         self._speak_meanwhile(response_id, state, tool, given or {}, has_spoken=has_spoken)
         if isinstance(tool, PressDigitTool):
             await asyncio.sleep(tool.delay_ms / 1000)
-        return _Done(response_id=response_id, content="", content_complete=True, done=action)
+        return AnswerEnd(response_id=response_id, content="", content_complete=True, done=action)
 
     async def _run(
         self,
@@ -320,7 +355,7 @@ class PromptAgent:
         result, again, successful = _DONE, True, True
         match tool:
             case StateEdge():
-                state.find(as_variables(given))
+                state.find(as_variables(given, tool.finds))
                 state.move_to(tool.destination_state_name)
                 result = f"now in state {tool.destination_state_name}"
             case ExtractVariablesTool():
@@ -330,13 +365,12 @@ class PromptAgent:
                 arguments = {name: value for name, value in given.items() if name != MESSAGE}
                 self._function_runs = True
                 try:
-                    found = await self._shared.functions.call(
-                        tool, arguments, self._about.details(), {**self._about.variables(), **state.variables}
-                    )
+                    found = await self._shared.functions.call(tool, arguments, self._about.details(), state.variables)
                 finally:
                     self._function_runs = False
                 state.find(found.variables)
                 result, again, successful = found.content, tool.speak_after_execution, found.successful
+                self._steps(response_id).tool(call, result, successful=successful)
         self._note_result(call, result, successful=successful)
         return result, again
 
@@ -355,10 +389,16 @@ def _action(
         case EndCallTool():
             return EndCall()
         case PressDigitTool():
-            digits = given.get(DIGITS)
-            return PressDigits(str(digits)) if digits not in (None, "") else f"Error: {DIGITS} is missing"
+            return _digits(given)
         case TransferCallTool():
             return _transfer(tool, given, state)
+
+
+def _digits(given: Mapping[str, Any]) -> Action | str:
+    try:
+        return PressDigits(DtmfRequest(digits=str(given.get(DIGITS, ""))).digits)
+    except ValidationError as error:
+        return f"Error: {explain(error, root=DIGITS)}"
 
 
 def _transfer(tool: TransferCallTool, given: Mapping[str, Any], state: PromptState) -> Action | str:

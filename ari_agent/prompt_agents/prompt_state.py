@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ari_agent.contract.llm_tools import LlmTool
@@ -11,20 +10,47 @@ from ari_agent.contract.retell_llm import TRANSITION, RetellLlm, StateEdge
 from ari_agent.prompt_agents.chat_messages import system_message
 from ari_agent.prompt_agents.model import Backup, ChatMessage, ModelRequest
 from ari_agent.prompt_agents.tool_specs import edge_spec, tool_spec
-from ari_agent.routing.variables import render
+from ari_agent.routing.variables import Variables, render
 
 _STATE, _FORMER_STATE = "current_agent_state", "previous_agent_state"
 
 
-class PromptState:
-    """The state of one conversation. variables: those of the call, system variables included."""
+class PromptVariables(Variables):
+    """The variables of one conversation: those found in it, then the call's own, then the prompt's defaults.
 
-    def __init__(self, llm: RetellLlm, variables: Mapping[str, str], *, is_spoken: bool) -> None:
+    found: what the user or a tool has told, which anybody may have chosen. given: returns those of the call as they are
+    now, system variables included. defaults: of the prompt.
+    """
+
+    def __init__(self, given: Callable[[], Mapping[str, str]], defaults: Mapping[str, str]) -> None:
+        self.found: dict[str, str] = {}
+        self._given, self._defaults = given, defaults
+
+    def __getitem__(self, name: str) -> str:
+        if name in self.found:
+            return self.found[name]
+        given = self._given()
+        return given[name] if name in given else self._defaults[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self.found, *self._given(), *self._defaults)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def is_callers(self, name: str) -> bool:
+        """Whether the caller may have chosen the value, by what they said or by how they called."""
+        given = self._given()
+        return name in self.found or (isinstance(given, Variables) and given.is_callers(name))
+
+
+class PromptState:
+    """The state of one conversation. variables: returns those of the call, system variables included."""
+
+    def __init__(self, llm: RetellLlm, variables: Callable[[], Mapping[str, str]], *, is_spoken: bool) -> None:
         self.llm, self._is_spoken = llm, is_spoken
-        self._found: dict[str, str] = {}  # in the conversation: what wins over all others
-        self.variables: Mapping[str, str] = ChainMap(
-            self._found, dict(variables), dict(llm.default_dynamic_variables or {})
-        )
+        self.variables = PromptVariables(variables, llm.default_dynamic_variables or {})
+        self._found = self.variables.found
         self._state = llm.state(llm.starting_state)
         if self._state:
             self._found[_STATE] = self._state.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ari_agent.contract.llm_tools import (
@@ -14,13 +14,15 @@ from ari_agent.contract.llm_tools import (
     PressDigitTool,
     TransferCallTool,
 )
+from ari_agent.contract.parsing.json_text import MalformedJson, parse_json
 from ari_agent.contract.retell_llm import TRANSITION, StateEdge
 
 MESSAGE: Final = "execution_message"
 """The argument in which the model says what the caller hears while a tool runs."""
 DIGITS: Final = "digit"
 NUMBER: Final = "number"
-_MAX_VALUE: Final = 4096  # characters of a variable
+MAX_VALUE: Final = 4096
+"""Characters of a variable that is found in a conversation."""
 
 _DEFAULT_MESSAGE: Final = "What you say to the user while this is done, in one short sentence."
 _DESCRIPTIONS: Final[Mapping[type, str]] = {
@@ -51,18 +53,18 @@ def edge_spec(edge: StateEdge, fill: Callable[[str], str]) -> dict[str, Any]:
 def read_arguments(text: str) -> dict[str, Any] | None:
     """Return the arguments that a model wrote, without those that are null; None where they are no JSON object."""
     try:
-        given = json.loads(text or "{}")
-    except (ValueError, RecursionError):
+        given = parse_json((text or "{}").encode())
+    except MalformedJson:
         return None
     return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else None
 
 
-def as_variables(values: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, str]:
-    """Return values as dynamic variables, which are texts. names: those that are wanted; None: all."""
+def as_variables(values: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
+    """Return values as dynamic variables, which are texts. names: those that are wanted."""
     return {
-        name: (value if isinstance(value, str) else json.dumps(value))[:_MAX_VALUE]
+        name: (value if isinstance(value, str) else json.dumps(value))[:MAX_VALUE]
         for name, value in values.items()
-        if names is None or name in names
+        if name in names
     }
 
 

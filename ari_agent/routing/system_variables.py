@@ -14,15 +14,15 @@ Source: Retell, "Dynamic variables" (2026-08):
     call_id, call_type                          as the call object has them; a chat has its chat_id instead
 
 Times are in the agent's `timezone`, and in Los Angeles while no agent is chosen. What is not known (the numbers of a
-web call) is no variable; current_agent_state, previous_agent_state, current_node and previous_node are of engines that
-Retell hosts, and never known here. One of the call's own wins over one of these of the same name.
+web call) is no variable; current_agent_state and previous_agent_state are a prompt's (prompt_agents/prompt_state.py),
+current_node and previous_node are never known here. One of the call's own wins over one of these of the same name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -108,6 +108,9 @@ class CallVariables(_SessionVariables):
     def __init__(self, call: Call, *, timezone: str | None, now_ms: int | None) -> None:
         super().__init__(call, _CALL_FACTS, timezone=timezone, now_ms=now_ms)
         self._headers = call.custom_sip_headers or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(CallVariables, timezone=self._timezone, now_ms=self._now_ms), (self._session,)
 
     def is_callers(self, name: str) -> bool:
         """Tell it of what the INVITE brought as well, unless dialplan or webhook have set another value."""

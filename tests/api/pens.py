@@ -15,6 +15,8 @@ from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import Analyses, ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.pii.personal_data import FindMore
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 from tests.fakes.llm_server import until
@@ -49,6 +51,7 @@ async def chat_service(
     account_webhook_url: str | None = None,
     analyses: Analyses | None = None,
     find_more: FindMore | None = None,
+    prompts: PromptAgents | None = None,
 ) -> AsyncIterator[ChatService]:
     """A service that writes with these."""
     ids = itertools.count(next(_services_made) * 1000)
@@ -66,12 +69,14 @@ async def chat_service(
                 retry_after_s=0.01,
                 analyses=analyses,
                 find_more=find_more,
+                prompts=prompts,
             ),
             ChatRouter(
                 store=store,
                 inbound_webhook=InboundWebhook(http, "key", now_ms=lambda: now_ms),
                 dice=lambda: 0.0,
                 now_ms=lambda: now_ms,
+                serves=PROMPT_AGENTS if prompts else TEXT_AGENTS,
             ),
             app="ari_agent",
             can_send=lambda: pens.can_send,

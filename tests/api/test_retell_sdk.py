@@ -62,6 +62,59 @@ def test_agents(client: Retell) -> None:
         client.agent.retrieve(made.agent_id)
 
 
+def test_prompts(client: Retell) -> None:
+    from retell import UnprocessableEntityError
+
+    about = {"type": "object", "properties": {"size": {"type": "number"}}, "required": ["size"]}
+    made = client.llm.create(
+        model="gpt-5",
+        model_temperature=0.5,
+        start_speaker="agent",
+        general_prompt="You serve {{name}}.",
+        begin_message="Hi.",
+        default_dynamic_variables={"name": "Ada"},
+        general_tools=[
+            {"type": "end_call", "name": "bye", "description": "done"},
+            {
+                "type": "transfer_call",
+                "name": "sales",
+                "description": "wants to buy",
+                "transfer_destination": {"type": "predefined", "number": "+14155550100"},
+                "transfer_option": {"type": "cold_transfer", "show_transferee_as_caller": False},
+            },
+            {"type": "press_digit", "name": "press", "description": "in a menu", "delay_ms": 500},
+            {
+                "type": "custom",
+                "name": "stock",
+                "description": "what is left",
+                "url": "https://shop.example.com/stock",
+                "method": "POST",
+                "headers": {"X-Key": "{{key}}"},
+                "parameters": about,  # type: ignore[typeddict-item]
+                "speak_during_execution": True,
+                "speak_after_execution": True,
+                "timeout_ms": 5000,
+            },
+        ],
+        starting_state="greet",
+        states=[
+            {"name": "greet", "edges": [{"destination_state_name": "help", "description": "is known"}]},
+            {"name": "help", "state_prompt": "Help."},
+        ],
+    )
+    assert client.llm.retrieve(made.llm_id) == made
+    assert client.llm.retrieve(made.llm_id, version=0) == made
+    changed = client.llm.update(made.llm_id, begin_message=None, general_prompt="Be kind.")
+    assert (changed.begin_message, changed.general_prompt, changed.states) == (None, "Be kind.", made.states)
+    assert made.llm_id in [item.llm_id for item in client.llm.list(limit=10).items]
+    agent = client.agent.create(response_engine={"type": "retell-llm", "llm_id": made.llm_id}, voice_id="11labs-Adrian")
+    assert agent.response_engine.type == "retell-llm"
+    client.agent.delete(agent.agent_id)
+    client.llm.delete(made.llm_id)
+    with pytest.raises(UnprocessableEntityError, match="not found"):
+        client.llm.retrieve(made.llm_id)
+
+
 def test_phone_numbers(client: Retell) -> None:
     from retell import UnprocessableEntityError
 

@@ -16,6 +16,9 @@ from websockets.exceptions import ConnectionClosed
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
+from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
+from ari_agent.prompt_agents.custom_function import CustomFunctions
+from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer
 from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
@@ -26,6 +29,7 @@ from ari_agent.store.store import Store
 from tests.api.conftest import random_call_id
 from tests.api.web_house import NOW_MS, TWILIO, House, Json, open_house
 from tests.fakes import flite
+from tests.fakes.chat_model_server import ChatModelServer, Reply
 from tests.fakes.llm_server import LlmAgent, LlmServer, LlmTalk, Message, until
 from tests.fakes.sound import read_wav
 from tests.fakes.web_client import TwilioFrontEnd, WebFrontEnd
@@ -99,14 +103,33 @@ class Ramp(Tones):
 
 @asynccontextmanager
 async def speaking_house(
-    store: Store, recognizer: Recognizer, synthesizer: Synthesizer, voices: Voices | None = None
+    store: Store,
+    recognizer: Recognizer,
+    synthesizer: Synthesizer,
+    voices: Voices | None = None,
+    model: ChatModelServer | None = None,
 ) -> AsyncIterator[House]:
-    """The server with these ears and this voice. voices: which ids the synthesizer knows; None: any."""
+    """The server with these ears and this voice. voices: which ids the synthesizer knows; None: any.
+
+    model: answers for agents with a prompt.
+    """
     await recognizer.start()
     await synthesizer.start()
     try:
         async with ClientSession() as http:
-            speech = Speech(recognizer, synthesizer, SileroDetector(), http, lambda: NOW_MS, voices=voices or Voices())
+            prompts = None
+            if model:
+                functions = CustomFunctions(http, "key", lambda: NOW_MS)
+                prompts = PromptAgents(ChatModel(ModelServer("small", model.url)), functions, store.retell_llms.get)
+            speech = Speech(
+                recognizer,
+                synthesizer,
+                SileroDetector(),
+                http,
+                lambda: NOW_MS,
+                voices=voices or Voices(),
+                prompts=prompts,
+            )
             async with open_house(store, random_call_id, speech=speech) as house:
                 yield house
     finally:
@@ -188,6 +211,30 @@ async def test_a_conversation(store: Store, llms: LlmServer, protocol: str) -> N
         assert kinds == {"update", "metadata"}
         turns = [message["turntaking"] for message in front.messages if "turntaking" in message]
         assert turns == ["agent_turn", "user_turn", "agent_turn"]
+
+
+async def test_a_prompt_leads_a_web_call(store: Store) -> None:
+    """The model begins, asks for a transfer, which a web call has not, is told so, and hangs up."""
+    transfer = {
+        "type": "transfer_call",
+        "name": "to_sales",
+        "transfer_destination": {"type": "predefined", "number": "+14155550100"},
+    }
+    script = Reply(["Hello."], [("to_sales", "{}")]), Reply(["Goodbye."], [("bye", "{}")])
+    async with ChatModelServer(*script) as model, speaking_house(store, Deaf(), Tones(), model=model) as house:
+        tools = [transfer, {"type": "end_call", "name": "bye"}]
+        llm = await house.post("/create-retell-llm", {"general_prompt": "Call {{call_id}}.", "general_tools": tools})
+        engine = {"type": "retell-llm", "llm_id": llm["llm_id"]}
+        made = await house.post("/create-agent", {"response_engine": engine, "voice_id": "flite-slt"})
+        call_id = str((await house.post("/register-call", {"agent_id": made["agent_id"], **WEB_16}))["call_id"])
+        async with WebFrontEnd(house.url(call_id)) as front:
+            await front.gone()
+        record = await house.ended(call_id)
+    assert record.get("transcript") == "Agent: Hello.\nAgent: Goodbye.\n", record
+    assert record["disconnection_reason"] == "agent_hangup"
+    assert model.asked[0]["messages"][0]["content"].startswith(f"Call {call_id}.")
+    assert "phone line" in model.asked[1]["messages"][-1]["content"]
+    assert record["llm_token_usage"]["num_requests"] == 2
 
 
 async def test_a_server_that_is_dialled_again_is_told_the_details_as_they_are_then(

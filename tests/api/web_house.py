@@ -26,7 +26,7 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
-from ari_agent.routing.agent_choice import AUDIO_AGENTS, TEXT_AGENTS
+from ari_agent.routing.agent_choice import AUDIO_AGENTS
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
@@ -117,7 +117,7 @@ async def open_house(
         new_call_id=new_call_id,
         now_ms=now_ms,
         account_webhook_url=HOOK,
-        serves=TEXT_AGENTS if speech else AUDIO_AGENTS,
+        serves=speech.serves if speech else AUDIO_AGENTS,
     )
     slots = Slots(20)
     services = SessionDependencies(

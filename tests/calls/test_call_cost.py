@@ -22,6 +22,7 @@ from ari_agent.calls.call_cost import (
 from ari_agent.contract.analysis_report import AnalysisReport, AnalysisUsage
 from ari_agent.contract.call import Call, CallCost
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.prompt_agents.model import TokensUsed
 
 START_MS = 1_800_000_000_000
 TABLE = PriceTable.model_validate(
@@ -80,6 +81,15 @@ def test_a_call_costs_its_seconds_and_what_speech_services_did() -> None:
         "total_duration_seconds": 65.0,
         "total_duration_unit_price": 0.0238333334,
     }
+
+
+def test_a_call_costs_the_tokens_of_the_models_that_answered_in_it() -> None:
+    requests = [TokensUsed("m", 1_000_000, 0), TokensUsed("other", 5, 5), TokensUsed("m", 1_000_000, 500_000)]
+    usage = SpeechUsage(model_requests=requests)
+    assert products(call_cost(TABLE, call(telephony_identifier=None), usage=usage)) == [("m", 60)]
+    assert usage.tokens
+    assert usage.tokens.as_json() == {"values": [1_000_000, 10, 1_500_000], "average": 833336.67, "num_requests": 3}
+    assert SpeechUsage().tokens is None
 
 
 @pytest.mark.parametrize(

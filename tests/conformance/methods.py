@@ -27,6 +27,7 @@ class Client(StrEnum):
 
 
 NEEDS_WEBRTC: Final = "501: needs WebRTC"
+NEWER_PATH: Final = "404: the list is at /v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ _NEWEST: Final = (
     Method("chat_agent.publish", "POST /publish-agent-version/{agent_id}"),
     Method("chat_agent.delete_version", "DELETE /delete-agent-version/{agent_id}"),
     Method("chat_agent.delete", "DELETE /delete-chat-agent/{agent_id}"),
+    Method("llm.create", "POST /create-retell-llm"),
+    Method("llm.retrieve", "GET /get-retell-llm/{llm_id}"),
+    Method("llm.update", "PATCH /update-retell-llm/{llm_id}"),
+    Method("llm.list", "GET /v2/list-retell-llms"),
+    Method("llm.delete", "DELETE /delete-retell-llm/{llm_id}"),
 )
 _OLD: Final = (
     Method("agent.create", "POST /create-agent"),
@@ -103,6 +109,11 @@ _OLD: Final = (
     Method("call.retrieve", "GET /get-call/{call_id}"),
     Method("call.list", "GET /list-calls"),
     Method("agent.delete", "DELETE /delete-agent/{agent_id}"),
+    Method("llm.create", "POST /create-retell-llm"),
+    Method("llm.retrieve", "GET /get-retell-llm/{llm_id}"),
+    Method("llm.update", "PATCH /update-retell-llm/{llm_id}"),
+    Method("llm.list", "GET /list-retell-llms", NEWER_PATH),
+    Method("llm.delete", "DELETE /delete-retell-llm/{llm_id}"),
 )
 _NPM_ONLY: Final = (
     Method("agent.get_versions", "GET /get-agent-versions/{agent_id}"),
@@ -112,7 +123,6 @@ METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client
 
 _EDITED: Final = ("create", "delete", "list", "retrieve", "update")
 _PLATFORM: Final[Mapping[str, Sequence[str]]] = {
-    "llm": _EDITED,
     "conversation_flow": _EDITED,
     "conversation_flow_component": _EDITED,
     "knowledge_base": ("add_sources", "create", "delete", "delete_source", "list", "retrieve"),
@@ -152,7 +162,7 @@ _PLATFORM: Final[Mapping[str, Sequence[str]]] = {
 }
 BEYOND: Final[Mapping[Client, Mapping[str, Sequence[str]]]] = {
     Client.NEWEST_PYTHON: {**_PLATFORM, "app": tuple(sorted((*_PLATFORM["app"], "get_tool_schema")))},
-    Client.OLD_PYTHON: {"llm": _EDITED},
+    Client.OLD_PYTHON: {},
     Client.NPM: _PLATFORM,
 }
 """The rest of the platform, none of which is served: its nouns and their methods."""

@@ -75,7 +75,21 @@ def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dic
         answered = chats.create_chat_completion(chat_id=found["own"], content="hello")
         assert [message.to_dict()["content"] for message in answered.messages] == ["you said hello"]
 
+    prompts = client.llm
+    prompt, unused = (prompts.create(general_prompt="Be kind.").llm_id for _ in range(2))
+    wrong: Any = [{"type": "book_appointment_cal", "name": "x"}]
     return {
+        "llm.create": (
+            lambda: prompts.create(general_prompt="Be kind.", general_tools=[{"type": "end_call", "name": "bye"}]),
+            lambda: prompts.create(general_tools=wrong),
+        ),
+        "llm.retrieve": (lambda: prompts.retrieve(prompt), lambda: prompts.retrieve("llm_unknown")),
+        "llm.update": (
+            lambda: prompts.update(prompt, begin_message="Hi."),
+            lambda: prompts.update(prompt, model_temperature=7),
+        ),
+        "llm.list": (lambda: prompts.list(limit=5), lambda: prompts.list(limit=5000)),
+        "llm.delete": (lambda: prompts.delete(unused), lambda: prompts.delete("llm_unknown")),
         "agent.create": (
             lambda: agents.create(response_engine=LLM, voice_id="v", agent_name="Ada", language=["en-US", "de-DE"]),
             lambda: agents.create(response_engine=LLM, voice_id="v", responsiveness=2),

@@ -136,7 +136,7 @@ def _is_beyond(name: str) -> bool:
 async def test_no_method_is_forgotten_and_what_is_not_served_says_so(
     stage: Stage, client: Client, refusals: Callable[[Mapping[str, str]], dict[str, str]]
 ) -> None:
-    """Prompts, flows, knowledge bases, voices and the rest of the platform are refused clearly."""
+    """Flows, knowledge bases, voices and the rest of the platform are refused clearly."""
     world = {"url": stage.controller.url, "key": stage.controller.api_key}
     try:
         found = await asyncio.to_thread(refusals, world)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ari_agent.errors import ConfigurationError, ModelFailed
+from ari_agent.errors import ConfigurationError
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
-from ari_agent.prompt_agents.model import Backup, ModelRequest, Piece, Text, TokensUsed, ToolCall
+from ari_agent.prompt_agents.model import Backup, ModelFailed, ModelRequest, Piece, Text, TokensUsed, ToolCall
 from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply
 
 KEY = "sk-secret"
@@ -65,7 +65,9 @@ async def test_what_may_pass_is_asked_once_more(status: int) -> None:
         (Reply(status=500), "answered 500 for small: no"),
         (Reply(status=429, headers={"Retry-After": "3600"}), "answered 429"),
         (Reply(status=404, body='{"error": {"message": "model small not found"}}'), "404 for small: .*not found"),
-        (Reply(raw=b"data: {half"), "is none"),
+        (Reply(raw=b"data: {half"), "answered nothing"),
+        (Reply(raw=b"data: {half\n\n"), "is none"),
+        (Reply(raw=b"<html>It works!</html>"), "answered nothing"),
         (Reply(raw=b"\xff\xfe\x00 garbage \n\n data: 5\n\n"), "."),
         (Reply(["One"], ends=False), "."),
         (Reply(["One"], between_s=30), "said nothing for too long"),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -21,80 +19,19 @@ from ari_agent.agents.llm import (
     PressDigits,
     TransferTo,
 )
-from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
+from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.contract.response_engine import RetellLlmEngine
-from ari_agent.contract.retell_llm import LlmCreate, RetellLlm
-from ari_agent.errors import AgentUnreachable, ModelFailed
+from ari_agent.contract.retell_llm import RetellLlm
+from ari_agent.errors import AgentUnreachable, StoreError
 from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER
-from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
-from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.prompt_agent import MAX_ROUNDS, Conversation, PromptAgent, PromptAgents
+from ari_agent.prompt_agents.model import ModelFailed, TokensUsed
+from ari_agent.prompt_agents.prompt_agent import MAX_ROUNDS
 from ari_agent.webhooks import signature
-from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply
+from tests.fakes.chat_model_server import Reply
 from tests.fakes.llm_server import until
+from tests.prompt_agents.talk import ENGINE, NOW_MS, USER, Shop, custom, shop, talk
 
-NOW_MS = 1_700_000_000_000
-ENGINE = RetellLlmEngine(type="retell-llm", llm_id="llm_1")
-USER = [{"role": "user", "content": "Hello?"}]
-
-
-class Talk:
-    """One conversation with a prompt agent, and what it has said and done."""
-
-    def __init__(self, agent: PromptAgent, server: ChatModelServer, events: list[LlmEvent]) -> None:
-        self.agent, self.server, self.events = agent, server, events
-
-    async def asks(self, response_id: int = 1, items: list[dict[str, Any]] | None = None, **more: Any) -> LlmResponse:
-        """Ask, and return the end of the answer."""
-        self.agent.ask(response_id, USER, items or USER, **more)
-        return await self.end(response_id)
-
-    async def end(self, response_id: int) -> LlmResponse:
-        found: list[LlmResponse] = []
-
-        def is_there() -> bool:
-            found[:] = [e for e in self.of(LlmResponse) if e.response_id == response_id and e.content_complete]
-            return bool(found) or bool(self.of(LlmDisconnected))
-
-        await until(is_there)
-        assert found, self.events
-        return found[0]
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def said(self, response_id: int) -> str:
-        return "".join(event.content for event in self.of(LlmResponse) if event.response_id == response_id)
-
-    def prompt(self, request: int = -1) -> str:
-        """The system message of a request."""
-        return str(self.server.asked[request]["messages"][0]["content"])
-
-
-@asynccontextmanager
-async def talk(
-    *script: Answer,
-    engine: RetellLlmEngine = ENGINE,
-    variables: dict[str, str] | None = None,
-    is_spoken: bool = True,
-    **settings: Any,
-) -> AsyncIterator[Talk]:
-    llm = LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=NOW_MS)
-
-    async def find(llm_id: str, version: int | None) -> RetellLlm | None:
-        return llm if (llm_id, version) == ("llm_1", None) else None
-
-    events: list[LlmEvent] = []
-    async with ChatModelServer(*script) as server, aiohttp.ClientSession() as http:
-        model = ChatModel(ModelServer("small", server.url, first_piece_s=20, stall_s=20))
-        shared = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), find)
-        about = Conversation("call_1", lambda: variables or {}, lambda: {"call_id": "call_1"}, is_spoken, 10_000.0, 1)
-        agent = shared.agent(engine, about, events.append)
-        try:
-            yield Talk(agent, server, events)
-        finally:
-            await agent.close()
-            await model.close()
+__all__ = ["shop"]
 
 
 async def test_the_begin_message_is_said_and_a_question_is_answered_as_it_comes() -> None:
@@ -111,7 +48,7 @@ async def test_the_begin_message_is_said_and_a_question_is_answered_as_it_comes(
         assert one.prompt().startswith("You serve Ada at home.\n\nYour words are spoken on the phone.")
         assert asked["messages"][1:] == USER
         assert asked["model"] == "small"
-        assert one.agent.tokens == {"small": (7, 3)}
+        assert one.used == [TokensUsed("small", 7, 3)]
 
 
 async def test_the_model_may_begin_and_so_may_the_user() -> None:
@@ -159,6 +96,16 @@ async def test_a_prompt_that_is_not_there_is_unreachable() -> None:
     async with talk(Reply(), engine=RetellLlmEngine(type="retell-llm", llm_id="llm_2")) as one:
         with pytest.raises(AgentUnreachable, match="retell-llm llm_2 is not reachable: there is no such prompt"):
             await one.agent.open()
+
+
+async def test_a_database_that_is_gone_ends_the_call_with_its_reason() -> None:
+    async def find(llm_id: str, version: int | None) -> RetellLlm | None:
+        raise StoreError("the database is gone")
+
+    async with talk(Reply()) as one:
+        agent = replace(one.shared, find=find).agent(ENGINE, one.about, one.events.append)
+        with pytest.raises(AgentUnreachable, match="the database is gone"):
+            await agent.open()
 
 
 END_CALL = {"type": "end_call", "name": "hang_up"}
@@ -210,7 +157,8 @@ async def test_the_tools_that_end_an_answer_come_with_its_end() -> None:
         (("to_person", '{"number": "x;rm -rf"}'), "not allowed in a destination"),
         (("to_person", "{}"), "destination"),
         (("to_person", "[1, 2"), "no JSON object"),
-        (("press", "{}"), "digit is missing"),
+        (("press", "{}"), "digits: must match"),
+        (("press", json.dumps({"digit": "1" * 60_000})), "digits: must match"),
         (("no_such_tool", "{}"), "there is no tool 'no_such_tool' now"),
     ],
 )
@@ -270,38 +218,6 @@ async def test_variables_are_extracted() -> None:
         await one.agent.open()
         await one.asks()
         assert one.prompt(1).startswith("Rome good {{user_number}}"), "what is not asked for is not kept"
-
-
-class Shop:
-    """A customer's server."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[web.Request, bytes]] = []
-        self.answers: list[Callable[[], web.Response]] = []
-        self.holds = asyncio.Event()
-        self.holds.set()
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.asked.append((request, await request.read()))
-        await self.holds.wait()
-        return self.answers.pop(0)() if self.answers else web.json_response({"stock": [{"left": 3}]})
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[tuple[Shop, str]]:
-    made = Shop()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-def custom(url: str, **more: Any) -> dict[str, Any]:
-    about = {"type": "object", "properties": {"item": {"type": "string"}}}
-    return {"type": "custom", "name": "stock", "url": f"{url}/stock/{{{{shop}}}}", "parameters": about, **more}
 
 
 async def test_a_custom_function_is_asked_signed_and_its_answer_is_the_models(shop: tuple[Shop, str]) -> None:

@@ -10,13 +10,14 @@ from ari_agent.contract.llm_tools import Tools
 from ari_agent.contract.retell_llm import LlmCreate, StateEdge
 from ari_agent.prompt_agents.chat_messages import MAX_CHARACTERS, conversation, system_message, tool_round
 from ari_agent.prompt_agents.model import Backup, ToolCall, ToolCallParts
-from ari_agent.prompt_agents.prompt_state import PromptState
+from ari_agent.prompt_agents.model_steps import RequestSteps
+from ari_agent.prompt_agents.prompt_state import PromptState, PromptVariables
 from ari_agent.prompt_agents.tool_specs import as_variables, edge_spec, read_arguments, tool_spec
 
 
 def state(variables: dict[str, str] | None = None, *, is_spoken: bool = False, **settings: Any) -> PromptState:
     return PromptState(
-        LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1), variables or {}, is_spoken=is_spoken
+        LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1), lambda: variables or {}, is_spoken=is_spoken
     )
 
 
@@ -149,7 +150,7 @@ def test_arguments_are_an_object_or_none(text: str, arguments: dict[str, Any] | 
 def test_values_become_variables() -> None:
     given = {"a": "x" * 10_000, "b": 1.5, "c": ["y"]}
     assert as_variables(given, ["b", "c"]) == {"b": "1.5", "c": '["y"]'}
-    assert len(as_variables(given)["a"]) == 4096
+    assert len(as_variables(given, ["a"])["a"]) == 4096
 
 
 def test_what_was_said_becomes_messages() -> None:
@@ -209,3 +210,15 @@ def test_tool_calls_come_in_parts_and_within_bounds() -> None:
         parts.add(index, None, "more", "")
     with pytest.raises(ValueError, match="more than 16 tool calls"):
         parts.add(16, None, "more", "")
+
+
+def test_variables_that_are_found_win_and_nobody_trusts_them() -> None:
+    variables = PromptVariables(lambda: {"name": "Ada", "city": "Rome"}, {"city": "Bonn", "shop": "A"})
+    variables.found["name"] = "Bob"
+    assert dict(variables) == {"name": "Bob", "city": "Rome", "shop": "A"}
+    assert len(variables) == 3
+    assert [name for name in variables if variables.is_callers(name)] == ["name"]
+
+
+def test_steps_that_nobody_wants_are_not_told() -> None:
+    RequestSteps(None, 1, lambda: 0.0).failed("no")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,3 +160,12 @@ def test_what_every_chat_has() -> None:
 def test_a_chat_over_the_api_has_no_numbers() -> None:
     without = ChatVariables(chat(retell_llm_dynamic_variables={"name": "Ann"}), timezone=None, now_ms=None)
     assert dict(without) == {"name": "Ann", "session_type": "chat", "chat_id": "chat_1"}
+
+
+def test_the_variables_of_a_call_can_be_handed_to_another_process() -> None:
+    of_call = variables(
+        call(custom_sip_headers={"x-a": "1"}, retell_llm_dynamic_variables={"x-a": "1"}), timezone="UTC"
+    )
+    copy = pickle.loads(pickle.dumps(of_call))
+    assert dict(copy) == dict(of_call)
+    assert copy.is_callers("x-a")

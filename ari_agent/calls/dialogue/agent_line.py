@@ -9,9 +9,10 @@ import aiohttp
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm_connection import LlmConnection, LlmEvent, ReconnectPolicy
-from ari_agent.agents.protocol import TellMessage
 from ari_agent.agents.text_agent import TextAgent
-from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.call_cost import SpeechUsage
+from ari_agent.calls.media.agent_leg import message_teller
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, TextEngine
 from ari_agent.errors import AgentUnreachable
@@ -29,12 +30,14 @@ def new_text_agent(
     details: Callable[[], Mapping[str, object]],
     on_event: Callable[[LlmEvent], None],
     now_ms: Callable[[], int],
-    tell: TellMessage | None,
+    tell_call: Callable[[MediaEvent], None],
+    usage: SpeechUsage,
     on_round_trip: Callable[[float], None],
 ) -> TextAgent:
     """Make a call's text agent, which is not open yet: see TextAgent and LlmConnection.
 
-    prompts: what agents that answer by a prompt share; None: there are none here.
+    prompts: what agents that answer by a prompt share; None: there are none here. tell_call: tells the call of
+    messages, where it wants to know. usage: counts the requests to a model.
 
     Raises:
         AgentUnreachable: the URL of its server is none, or prompts are not served.
@@ -52,7 +55,7 @@ def new_text_agent(
                 details=details,
                 on_event=on_event,
                 now_ms=now_ms,
-                tell=tell,
+                tell=message_teller(spec, tell_call),
                 on_round_trip=on_round_trip,
             )
         case RetellLlmEngine():
@@ -65,6 +68,8 @@ def new_text_agent(
                 is_spoken=True,
                 reminder_trigger_ms=agent.reminder_trigger_ms,
                 reminder_max_count=agent.reminder_max_count,
+                used=usage.model_requests.append,
+                tell=tell_call if spec.tells_messages else None,
             )
             return prompts.agent(engine, about, on_event)
         case _:

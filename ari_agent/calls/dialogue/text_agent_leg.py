@@ -60,7 +60,7 @@ from ari_agent.calls.dialogue.speech_output import SpeechOutput
 from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.calls.dialogue.told_events import event_of_command, event_of_message
 from ari_agent.calls.dialogue.turn_steps import turn_steps
-from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
+from ari_agent.calls.media.agent_leg import CallerOutput
 from ari_agent.calls.media.call_latency import Detector
 from ari_agent.calls.media.call_media import (
     AgentFailed,
@@ -156,7 +156,8 @@ class TextAgentLeg:
             details=self._details,
             on_event=self._line_tells,
             now_ms=speech.now_ms,
-            tell=message_teller(spec, on_event),
+            tell_call=on_event,
+            usage=self.usage,
             on_round_trip=lambda took_ms: self._dialogue.latency.took("llm_websocket_network_rtt", took_ms),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))

@@ -21,6 +21,7 @@ from ari_agent.contract.response_engine import ServedEngine
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.media.audio import SILENCE_DBFS
+from ari_agent.prompt_agents.model import ModelStep
 
 NO_AUDIO_AFTER_S: Final = 30.0
 """How long after the answer the caller's side may send no audio at all, where no setting says otherwise."""
@@ -36,9 +37,10 @@ class MediaSpec:
     take after it hung up. agent, call: the agent's settings, and the call object as it is now (CallDetails brings later
     ones); only a text agent needs them. caller_is_wideband: the caller's codec has more than a telephone line's 4 kHz.
     listens_to_greeting: it is to be found out whether a human or a machine has answered. tells_messages: each message
-    of the agent's websocket but audio is told by MessagePassed, and a text agent's turns by TurnStep. recording: what
-    of the call is recorded. consent: what its caller is told of that before all else, as speech (s16le, mono, 16 kHz);
-    empty: nothing. variables: for the texts of a prompt, with those of the system.
+    of the agent's websocket but audio is told by MessagePassed, a text agent's turns by TurnStep, and what is asked of
+    a prompt's model by ModelStep. recording: what of the call is recorded. consent: what its caller is told of that
+    before all else, as speech (s16le, mono, 16 kHz); empty: nothing. variables: for the texts of a prompt, with those
+    of the system.
     """
 
     call_id: str
@@ -222,6 +224,9 @@ class FrontEndCorrupt:
     is_for_client: bool = False
 
 
+ForLogAlone: TypeAlias = MessagePassed | TurnStep | ModelStep
+"""What the public log is told, and nobody else."""
+
 MediaEvent: TypeAlias = (
     AgentReady
     | AgentFailed
@@ -241,6 +246,7 @@ MediaEvent: TypeAlias = (
     | ConsentOver
     | MessagePassed
     | TurnStep
+    | ModelStep
     | LatencyMeasured
     | FrontEndCorrupt
 )

@@ -46,6 +46,7 @@ from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, ServedEngine
 from ari_agent.contract.sip_timeline import SipEvent
+from ari_agent.prompt_agents.model import ModelStep
 
 
 class Line(NamedTuple):
@@ -59,6 +60,8 @@ def note(log: PublicLog, happened: object) -> None:
     """Write what the log says of an event of the call, or of a command to its agent; of most it says nothing."""
     if not log.is_on:
         return
+    if isinstance(happened, ModelStep):
+        log.redaction.learn(happened.secrets)
     size_bytes = 0
     if isinstance(happened, MessagePassed):
         log.messages[happened.direction] += 1
@@ -124,6 +127,7 @@ def _json(model: BaseModel) -> dict[str, Any]:
 LINES: Final[Mapping[type, Line]] = {
     MessagePassed: Line("agent_message", _message),
     TurnStep: Line("turn", lambda step: ({"what": step.what, "response_id": step.response_id}, step.text)),
+    ModelStep: Line("model", lambda step: ({"what": step.what, **step.facts}, step.content)),
     LatencyMeasured: Line(
         "latency", lambda event: ({"part": event.stretch, "took_ms": round(event.duration_ms)}, None)
     ),

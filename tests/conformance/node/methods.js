@@ -26,7 +26,7 @@ function needs(answer, ...keys) {
 }
 
 async function main() {
-  const { call, agent, phoneNumber, chat, chatAgent } = client;
+  const { call, agent, phoneNumber, chat, chatAgent, llm: prompts } = client;
   const writes = { type: "custom-llm", llm_websocket_url: world.llm };
   const writer = (await chatAgent.create({ response_engine: writes })).agent_id;
   const own = world.new_number;
@@ -34,9 +34,25 @@ async function main() {
   const made = (await agent.create({ response_engine: llm, voice_id: "v" })).agent_id;
   const doomed = (await agent.create({ response_engine: llm, voice_id: "v" })).agent_id;
   const nobody = "+19995550000";
+  const prompt = (await prompts.create({ general_prompt: "Be kind." })).llm_id;
+  const unused = (await prompts.create({ general_prompt: "Be kind." })).llm_id;
   let chatID = "chat_1";
   let ownChatID = "chat_2";
   const attempts = {
+    "llm.create": [
+      async () => needs(await prompts.create({ general_prompt: "Be kind." }), "llm_id", "version"),
+      () => prompts.create({ general_tools: [{ type: "book_appointment_cal", name: "x" }] }),
+    ],
+    "llm.retrieve": [async () => needs(await prompts.retrieve(prompt), "version"), () => prompts.retrieve("llm_unknown")],
+    "llm.update": [
+      () => prompts.update(prompt, { begin_message: "Hi." }),
+      () => prompts.update(prompt, { model_temperature: 7 }),
+    ],
+    "llm.list": [
+      async () => needs(await prompts.list({ limit: 5 }), "items", "has_more"),
+      () => prompts.list({ limit: 5000 }),
+    ],
+    "llm.delete": [() => prompts.delete(unused), () => prompts.delete("llm_unknown")],
     "agent.create": [
       async () => needs(await agent.create({ response_engine: llm, voice_id: "v", agent_name: "Ada" }), "agent_id"),
       () => agent.create({ response_engine: llm, voice_id: "v", responsiveness: 2 }),
