@@ -164,10 +164,26 @@ class ExtractVariablesTool(_Tool):
 SERVED: Final = ("end_call", "transfer_call", "press_digit", "custom", "extract_dynamic_variable")
 
 
+_UNSERVED: Final = frozenset(
+    {
+        "agent_swap",
+        "book_appointment_cal",
+        "bridge_transfer",
+        "cancel_transfer",
+        "check_availability_cal",
+        "code",
+        "integration_app",
+        "mcp",
+        "send_sms",
+    }
+)
+"""The other types that Retell has."""
+
+
 def _refuse_unserved(given: Any) -> Any:
     kind = given.get("type") if isinstance(given, Mapping) else None
-    if isinstance(kind, str) and kind not in SERVED:
-        raise ValueError(f"tools of type {kind[:40]!r} are not served here; expected one of {', '.join(SERVED)}")
+    if isinstance(kind, str) and kind in _UNSERVED:
+        raise ValueError(f"tools of type {kind!r} are not served here; expected one of {', '.join(SERVED)}")
     return given
 
 

@@ -81,6 +81,7 @@ class Server:
             "call_id": call_id,
             "phone_number": NUMBER,
             "chat_id": "c",
+            "llm_id": "l",
             "webhook_id": "1",
         }
         content = raw if raw is not None else b"" if body is None else self._as_json(body)

@@ -222,7 +222,7 @@ async def test_an_agent_that_takes_no_calls_is_refused_at_the_registration(
 ) -> None:
     agent_id = await registry.agent(engine)
     remedy = "use audio-websocket"
-    if engine["type"] == "custom-llm":
+    if engine["type"] in {"custom-llm", "retell-llm"}:
         remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
     why = f"agent {agent_id} has a response_engine of type {engine['type']}, which takes no calls; {remedy}"
     for attempt in (

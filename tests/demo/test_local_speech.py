@@ -18,14 +18,14 @@ def _installer(path: Path, script: str) -> Path:
 
 async def test_flite_is_asked_for_and_its_path_is_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = '[ "$1" = flite ] && echo "$ARI_AGENT_CACHE/flite"'
-    monkeypatch.setattr("ari_agent.demo.pbx.INSTALL", _installer(tmp_path / "install.sh", script))
+    monkeypatch.setattr("ari_agent.demo.installer.INSTALL", _installer(tmp_path / "install.sh", script))
     monkeypatch.setenv("ARI_AGENT_CACHE", str(tmp_path))
     settings = await local_speech()
     assert settings == {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": f"{tmp_path}/flite"}
 
 
 async def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("ari_agent.demo.pbx.INSTALL", _installer(tmp_path / "install.sh", "exit 1"))
+    monkeypatch.setattr("ari_agent.demo.installer.INSTALL", _installer(tmp_path / "install.sh", "exit 1"))
     with pytest.raises(NoLocalSpeech, match="apt-get install flite"):
         await local_speech()
     monkeypatch.setattr(module, "_PACKAGES", ("onnxruntime", "no_such_package"))

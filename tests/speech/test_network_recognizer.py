@@ -148,7 +148,7 @@ async def test_a_url_may_have_a_query_and_the_login_of_a_proxy(
     "url", ["api.openai.com/v1", "https:///v1", "ftp://host/v1", "http://[::1/", "http://host:99999/"]
 )
 def test_a_url_that_is_none_is_refused_by_the_name_of_its_setting(provider: Provider, url: str) -> None:
-    with pytest.raises(SpeechUnavailable, match=f"{provider.prefix}_(BASE_)?URL must be a URL"):
+    with pytest.raises(SpeechUnavailable, match=f"{provider.prefix}_(STT_)?URL must be a URL"):
         provider.make(url)
 
 
