@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 EVERYWHERE: Final = (
-    "mhm, mhmm, m hm, mm, mm hmm, mmhmm, mm hm, mm mm, hmm, hm, hm hm, um hum, um hmm, uh huh, uh hum, uhhuh, aha, ah ha, "
-    "ah, oh, ok, okay, okey, wow"
+    "mhm, mhmm, m hm, mm, mm hmm, mmhmm, mm hm, mm mm, hmm, hm, hm hm, um hum, um hmm, uh huh, uh hum, uhhuh, aha, "
+    "ah ha, ah, oh, ok, okay, okey, wow"
 )
 """Heard in all languages; what a recognizer writes for a hum is much the same everywhere."""
 

@@ -173,8 +173,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         "be quiet, actually",
         hanging="and or but because so if the a an to of with for from at in on by my your his her our their is are "
         "was were am be that which who when where like i i'm i'd i'll we you it's about than then",
-        unfinished="and, or, but, because, if, the, a, an, of, to, my, your, our, their, i, i'm, i'd, i'll, i've, than, "
-        "name is, number is, address is, email is, code is, problem is",
+        unfinished="and, or, but, because, if, the, a, an, of, to, my, your, our, their, i, i'm, i'd, i'll, i've, "
+        "than, name is, number is, address is, email is, code is, problem is",
         fillers="uh um er erm uhm",
         answers="yes, no, yeah, yep, nope, yes please, no thanks, no thank you, thank you, thanks, ok, okay, sure, "
         "correct, that's right, hello, hi, bye, goodbye, stop, repeat that",
@@ -196,8 +196,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         "es",
         stop="para, pare, espera, espere, no, un momento, un segundo, perdón, disculpe, alto",
         hanging="y o pero porque que si el la los las un una a de con para por en mi su es son era yo como del al",
-        unfinished="y, o, pero, porque, el, los, las, de, del, al, mi, quiero, quisiera, me llamo, nombre es, número es, "
-        "dirección es",
+        unfinished="y, o, pero, porque, el, los, las, de, del, al, mi, quiero, quisiera, me llamo, nombre es, "
+        "número es, dirección es",
         fillers="eh em este",
         answers="sí, si, no, sí por favor, no gracias, gracias, vale, claro, correcto, hola, adiós",
         numbers="cero uno dos tres cuatro cinco seis siete ocho nueve",
