@@ -27,8 +27,8 @@ MAX_UTTERANCES: Final = 64
 """The most utterances of one worker at the same time: three times what a core decodes in real time."""
 
 MAX_AHEAD: Final = 2
-"""With more utterances than this at the same time nothing is decoded ahead: half of that work is done in vain, and those
-who have ended would wait for it."""
+"""With more utterances than this at the same time nothing is decoded ahead: half of that work is done in vain, and
+whoever has ended would wait for it."""
 
 _PIECE_BYTES: Final = 3200  # 100 ms: what is told does not depend on what came together
 _NICE: Final = 10
