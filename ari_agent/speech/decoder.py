@@ -33,6 +33,12 @@ class Decoder(Protocol):
     def so_far(self) -> str:
         """Return the text so far, which may change altogether with more audio; "" where there is none yet."""
 
+    def decode_ahead(self) -> None:
+        """Do what `end` would have to do, if the utterance seems to end here; called where there is nothing else to do.
+
+        It is lost where the utterance goes on.
+        """
+
     def end(self) -> Decoded:
         """End the utterance, and return all of it."""
 

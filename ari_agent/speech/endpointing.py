@@ -24,6 +24,9 @@ from ari_agent.speech.turn_words import rest_after, words_of
 
 NOD_ANSWERS_MS: Final = 1500
 """A nod while the agent speaks is an answer if the agent ends so soon after it: it was one to a question."""
+PARTIAL_WITHIN_MS: Final = 5000
+"""A recognizer tells words while they are spoken if it tells some so soon after a voice has begun. One that tells those
+of a long speech in parts of many seconds does not: that it is silent for five says nothing."""
 LONGEST_TEXT: Final = 16_384
 """How many characters of one turn are kept; what is beyond is cut off."""
 
@@ -136,13 +139,17 @@ class Endpointing:
         text = rest_after(self._answered, text).strip()
         if final:
             self._answered = []
-        self.has_partials |= bool(text) and not final
+        self.has_partials |= bool(text) and not final and self._has_just_begun(now_ms)
         is_unwanted = self._unwanted > 0
         if final and self._owed:
             self._owed -= 1
             self._unwanted = max(0, self._unwanted - 1)
         if not (is_unwanted or is_paused) and (text or self.turn is not None):
             self.open_turn(now_ms).take(text, now_ms, final=final, is_sure=is_sure)
+
+    def _has_just_begun(self, now_ms: float) -> bool:
+        """Whether a voice has begun within PARTIAL_WITHIN_MS, or a text comes where no voice was known of."""
+        return now_ms - self.voice_ms < PARTIAL_WITHIN_MS if self.voice_ms is not None else not self._owed
 
     def resume(self, now_ms: float) -> None:
         """Take note that the call is back; somebody who is speaking just now begins a turn."""

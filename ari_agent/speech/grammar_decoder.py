@@ -95,6 +95,9 @@ class GrammarDecoder:
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
+    def decode_ahead(self) -> None:
+        """Do nothing, because all that was fed is decoded."""
+
     def end(self) -> Decoded:
         """End the utterance; return its words with their times, or none where it was not understood."""
         self._decoder.end_utt()

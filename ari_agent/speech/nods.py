@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-EVERYWHERE: Final = "mhm, mm, mm hmm, mmhmm, mm hm, hmm, hm, uh huh, uhhuh, aha, ah, oh, ok, okay, okey, wow"
+EVERYWHERE: Final = (
+    "mhm, mhmm, m hm, mm, mm hmm, mmhmm, mm hm, mm mm, hmm, hm, hm hm, um hum, um hmm, uh huh, uh hum, uhhuh, aha, "
+    "ah ha, ah, oh, ok, okay, okey, wow"
+)
 """Heard in all languages; what a recognizer writes for a hum is much the same everywhere."""
 
 NODS: Final[Mapping[str, str]] = {
@@ -26,7 +29,8 @@ NODS: Final[Mapping[str, str]] = {
     "de": "ja, jaja, genau, gut, alles klar, verstehe, ach so, achso, richtig, stimmt, klar, ja klar, "
     "ja genau, sehr gut",
     "el": "ναι, ναι ναι, εντάξει, καλά, ωραία, σωστά, μάλιστα, κατάλαβα, ακριβώς, βέβαια, οκέι, αχά",
-    "en": "yeah, yep, yup, right, sure, i see, got it, alright, all right, cool, good, great, go on, of course",
+    "en": "yes, yeah, yep, yup, right, sure, i see, got it, alright, all right, cool, good, great, perfect, exactly, "
+    "absolutely, go on, of course",
     "es": "ajá, sí, si, vale, claro, ya, bueno, bien, entiendo, de acuerdo, exacto, perfecto, muy bien, por supuesto",
     "fa": "بله, آره, باشه, خب, درسته, اوهوم, آها, فهمیدم, حتما, خوبه",
     "fi": "joo, juu, kyllä, niin, aivan, hyvä, selvä, okei, aha, ymmärrän, totta kai",

@@ -9,10 +9,11 @@ service manager send to all processes at once, while the controller lets its cal
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import select
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ from ari_agent.speech.worker_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Repor
 
 MAX_UTTERANCES: Final = 64
 """The most utterances of one worker at the same time: three times what a core decodes in real time."""
+
+MAX_AHEAD: Final = 2
+"""With more utterances than this at the same time nothing is decoded ahead: half of that work is done in vain, and
+whoever has ended would wait for it."""
 
 _PIECE_BYTES: Final = 3200  # 100 ms: what is told does not depend on what came together
 _NICE: Final = 10
@@ -58,8 +63,11 @@ class _Listening:
 class RecognitionWorker:
     """Reads orders from one stream, and writes reports to another."""
 
-    def __init__(self, orders: BinaryIO, reports: BinaryIO) -> None:
-        self._orders = orders
+    def __init__(self, orders: io.RawIOBase, reports: BinaryIO) -> None:
+        """orders: a pipe or the like, whose file descriptor tells whether there is more to read."""
+        self._orders = io.BufferedReader(orders, 1)  # reads nothing that is not asked for
+        self._has_order = select.poll()
+        self._has_order.register(orders, select.POLLIN)
         self._reports = reports
         self._listening: dict[int, _Listening] = {}
         self._idle: list[Decoder] = []
@@ -101,6 +109,8 @@ class RecognitionWorker:
                 for start in range(0, len(payload), _PIECE_BYTES):
                     listening.decoder.feed(payload[start : start + _PIECE_BYTES])
                     self._tell(utterance_id, listening)
+                if len(self._listening) <= MAX_AHEAD and not self._has_order.poll(0):
+                    listening.decoder.decode_ahead()
             case Order.END:
                 heard = self._end(utterance_id)
                 told = {"text": heard.text, "words": heard.words}
@@ -140,7 +150,7 @@ def main() -> None:
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no report
     with contextlib.suppress(BrokenPipeError):  # the controller is gone
-        RecognitionWorker(sys.stdin.buffer, reports).run()
+        RecognitionWorker(io.FileIO(0), reports).run()
     os._exit(0)  # nothing is to be saved, and flushing a broken pipe would only complain
 
 

@@ -41,14 +41,15 @@ class Completeness(Enum):
 class TurnWords:
     """The words and phrases of one language that turn-taking looks for, in lower case and with single spaces.
 
-    back_channel: say "I listen", not "I want to speak". stop: ask the agent to be silent. hanging: end no sentence.
-    fillers: end none either, even where the recognizer puts a full stop after them. answers: are complete without
-    punctuation. numbers: the names of digits.
+    back_channel: say "I listen", not "I want to speak". stop: ask the agent to be silent. hanging: end no sentence
+    where no full stop follows. unfinished, fillers: end none even where the recognizer puts a full stop after them, as
+    many do after every pause. answers: are complete without punctuation. numbers: the names of digits.
     """
 
     back_channel: frozenset[str] = frozenset()
     stop: frozenset[str] = frozenset()
     hanging: frozenset[str] = frozenset()
+    unfinished: frozenset[str] = frozenset()
     fillers: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
@@ -59,11 +60,15 @@ class TurnWords:
         if not words:
             return Completeness.COMPLETE
         bare = text.rstrip(_QUOTES)
+        is_answer = " ".join(words) in self.answers
         if words[-1] in self.fillers or bare.endswith(_HANGS):
-            return Completeness.HANGING
-        if bare[-1:] in _ENDS or " ".join(words) in self.answers:
+            return Completeness.UNKNOWN if is_answer else Completeness.HANGING
+        if bare[-1:] in _ENDS:
+            is_open = bare[-1] == "." and (_ends_with(words, self.unfinished) or self._spells_numbers(words))
+            return Completeness.HANGING if is_open else Completeness.COMPLETE
+        if is_answer:
             return Completeness.COMPLETE
-        if words[-1] in self.hanging or self._is_dictated(words):
+        if words[-1] in self.hanging or _ends_with(words, self.unfinished) or self._is_dictated(words):
             return Completeness.HANGING
         return Completeness.UNKNOWN
 
@@ -87,6 +92,9 @@ class TurnWords:
     def _is_dictated(self, words: Sequence[str]) -> bool:
         if words[-1].isdigit() and len(words[-1]) >= _DICTATED_WORDS:
             return True
+        return self._spells_numbers(words)
+
+    def _spells_numbers(self, words: Sequence[str]) -> bool:
         last = words[-_DICTATED_WORDS:]
         return len(last) == _DICTATED_WORDS and all(word.isdigit() or word in self.numbers for word in last)
 
@@ -124,6 +132,11 @@ def _without(words: Sequence[str], phrases: frozenset[str]) -> list[str]:
     return left
 
 
+def _ends_with(words: Sequence[str], phrases: frozenset[str]) -> bool:
+    """Whether the last words are one of the phrases, each of up to three words."""
+    return any(" ".join(words[-size:]) in phrases for size in (1, 2, 3))
+
+
 def _phrases(text: str) -> frozenset[str]:
     return frozenset(phrase.strip() for phrase in text.split(","))
 
@@ -136,11 +149,14 @@ def _nods(*languages: str) -> frozenset[str]:
     return frozenset().union(*(_phrases(phrases) for phrases in (EVERYWHERE, *map(NODS.__getitem__, languages))))
 
 
-def _language(code: str, *, stop: str, hanging: str, fillers: str, answers: str, numbers: str) -> TurnWords:
+def _language(
+    code: str, *, stop: str, hanging: str, unfinished: str, fillers: str, answers: str, numbers: str
+) -> TurnWords:
     return TurnWords(
         back_channel=_nods(code) | _single(fillers),
         stop=_phrases(stop),
         hanging=_single(hanging),
+        unfinished=_phrases(unfinished),
         fillers=_single(fillers),
         answers=_phrases(answers),
         numbers=_single(numbers),
@@ -157,6 +173,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         "be quiet, actually",
         hanging="and or but because so if the a an to of with for from at in on by my your his her our their is are "
         "was were am be that which who when where like i i'm i'd i'll we you it's about than then",
+        unfinished="and, or, but, because, if, the, a, an, of, to, my, your, our, their, i, i'm, i'd, i'll, i've, "
+        "than, name is, number is, address is, email is, code is, problem is",
         fillers="uh um er erm uhm",
         answers="yes, no, yeah, yep, nope, yes please, no thanks, no thank you, thank you, thanks, ok, okay, sure, "
         "correct, that's right, hello, hi, bye, goodbye, stop, repeat that",
@@ -168,6 +186,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         hanging="und oder aber weil wenn dass der die das ein eine einen einem zu von mit für aus bei im in am an auf "
         "mein meine ist sind "
         "war ich wir",
+        unfinished="und, oder, aber, weil, wenn, dass, ein, eine, einen, einem, mein, meine, meinen, zum, zur, vom, "
+        "ich möchte, ich hätte gern, name ist, nummer ist, adresse ist",
         fillers="äh ähm öh öhm",
         answers="ja, nein, ja bitte, nein danke, danke, genau, ok, okay, richtig, hallo, tschüss, auf wiederhören",
         numbers="null eins zwei zwo drei vier fünf sechs sieben acht neun",
@@ -176,6 +196,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         "es",
         stop="para, pare, espera, espere, no, un momento, un segundo, perdón, disculpe, alto",
         hanging="y o pero porque que si el la los las un una a de con para por en mi su es son era yo como del al",
+        unfinished="y, o, pero, porque, el, los, las, de, del, al, mi, quiero, quisiera, me llamo, nombre es, "
+        "número es, dirección es",
         fillers="eh em este",
         answers="sí, si, no, sí por favor, no gracias, gracias, vale, claro, correcto, hola, adiós",
         numbers="cero uno dos tres cuatro cinco seis siete ocho nueve",
@@ -185,6 +207,8 @@ _WORDS: Final[Mapping[str, TurnWords]] = {
         stop="stop, attendez, attends, non, arrêtez, arrête, un moment, un instant, une seconde, pardon, excusez moi",
         hanging="et ou mais parce que si le la les un une à de avec pour par en dans mon ma mes est sont je des du "
         "au qui",
+        unfinished="et, ou, mais, parce que, les, un, une, de, des, du, au, mon, ma, mes, je voudrais, je m'appelle, "
+        "nom est, numéro est, adresse est",
         fillers="euh heu ben",
         answers="oui, non, oui merci, non merci, merci, d'accord, ok, bonjour, au revoir",
         numbers="zéro un deux trois quatre cinq six sept huit neuf",

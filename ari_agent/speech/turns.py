@@ -304,7 +304,7 @@ class Turns:
             return self._voice_due_ms(user.voice_ms, self._settings.nod_ms)
         if user.owes_text:
             return max(due_ms, turn.voice_ended_ms + self._settings.silence_ms + self._settings.confirm_ms)
-        return due_ms
+        return self._now  # the voice is over, and its words are known and do not interrupt
 
     def _confirmation(self) -> list[Decision]:
         turn = self._interrupting()

@@ -18,6 +18,9 @@ _QUIET_RMS: Final = 50.0
 _VOICE_BELOW_PEAK: Final = 0.1
 """20 dB: what is softer beside somebody's loudest vowel is a pause."""
 
+_SILENCE_BELOW_PEAK: Final = 0.05
+"""26 dB: softer than the softest end of a word."""
+
 
 class LookBack:
     """The last LOOK_BACK_MS of a stream, and where in it we are."""
@@ -92,6 +95,13 @@ def voice_ms(pcm: bytes | bytearray) -> int:
     if not len(rms):
         return 0
     return int(np.count_nonzero(rms >= max(_QUIET_RMS, float(rms.max()) * _VOICE_BELOW_PEAK))) * 20
+
+
+def quiet_end_ms(pcm: bytes | bytearray) -> int:
+    """Return how many ms at the end of the audio, in steps of 20, are silent or 26 dB softer than its loudest."""
+    rms = _frame_rms(pcm)
+    loud = np.flatnonzero(rms >= max(_QUIET_RMS, float(rms.max(initial=0.0)) * _SILENCE_BELOW_PEAK))
+    return (len(rms) - (int(loud[-1]) + 1 if len(loud) else 0)) * 20
 
 
 def quietest_cut(pcm: bytes | bytearray, *, within_ms: int, window_ms: int = 100) -> int:

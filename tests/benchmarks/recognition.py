@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prompts(share: Path) -> Iterator[tuple[Path, str]]:
+def prompts(share: Path) -> Iterator[tuple[Path, str]]:
     with gzip.open(share / "doc/asterisk-core-sounds-en/core-sounds-en.txt.gz", "rt") as lines:
         texts = dict(line.strip().split(": ", 1) for line in lines if ": " in line and not line.startswith(";"))
     (folder,) = (share / "asterisk/sounds").glob("en_US*")
@@ -73,11 +73,11 @@ def main() -> None:
     """Entry point."""
     arguments = _arguments()
     model = MoonshineModel(arguments.model)
-    prompts = list(_prompts(arguments.sounds))
-    random.Random(1).shuffle(prompts)
+    chosen = list(prompts(arguments.sounds))
+    random.Random(1).shuffle(chosen)
     words = errors = 0
     took_s: list[float] = []
-    for path, text in prompts[: arguments.utterances]:
+    for path, text in chosen[: arguments.utterances]:
         pcm = _over_the_line(path)
         began_s = time.process_time()
         heard = model.text(pcm)

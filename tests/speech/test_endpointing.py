@@ -35,6 +35,53 @@ class Listening:
 
 
 @pytest.mark.parametrize(
+    ("text", "due_ms"),
+    [
+        ("I want to fly.", 2000 + 300),
+        ("Yeah,", 2000 + 500),
+        ("I want to fly", 2000 + 500),
+        ("I want to fly,", 2000 + 1000),
+        ("I want to fly to.", 2000 + 1000),
+        ("I want to fly because.", 2000 + 1000),
+    ],
+)
+@pytest.mark.parametrize("known_ms", [2410, 2600])
+def test_a_text_with_punctuation_that_comes_after_the_pause_ends_the_turn_then_or_has_more_awaited(
+    text: str, due_ms: float, known_ms: float
+) -> None:
+    """The text of a recognizer that hears an utterance when it is over, 100 or 300 ms after the pause is known."""
+    play = Listening().voice(1000, 2000)
+    assert play.text(text, known_ms).due_ms() == due_ms  # what is past is due at once
+
+
+def test_who_goes_on_before_the_text_of_the_first_part_is_there_is_not_cut_off() -> None:
+    play = Listening().voice(1000, 2000)
+    play.user.voice_started(2350, is_paused=False)
+    play.text("I want to fly.", 2500)
+    assert (play.due_ms() or 0) > 30_000  # as long as the voice lasts
+    play.user.voice_stopped(3500, is_paused=False)
+    play.text("To Rome.", 3900)
+    assert play.due_ms() == 3800
+    assert play.user.turn
+    assert play.user.turn.text == "I want to fly. To Rome."
+
+
+@pytest.mark.parametrize(("at_ms", "is_early"), [(2500, True), (16_000, False)])
+def test_a_recognizer_that_tells_a_long_speech_in_parts_tells_no_words_while_they_are_spoken(
+    at_ms: float, is_early: bool
+) -> None:
+    play = Listening()
+    play.user.voice_started(1000, is_paused=False)
+    play.text("I want to fly", at_ms, final=False)
+    assert play.user.has_partials is is_early
+    assert play.due_ms() == at_ms + (5000 if is_early else 30_000)
+
+
+def test_a_part_of_a_long_speech_that_comes_after_its_end_is_no_early_word() -> None:
+    assert not Listening().voice(1000, 17_000).text("I want to fly", 17_100, final=False).user.has_partials
+
+
+@pytest.mark.parametrize(
     ("text", "wait_ms"),
     [("I want to fly.", 300), ("I want to fly", 500), ("I want to", 1000), ("", 300)],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -59,6 +60,55 @@ def test_nothing_of_an_utterance_is_in_the_next(decoder: MoonshineDecoder) -> No
     decoder.feed(speech(TRANSFER[0]))
     decoder.drop()
     assert plain(heard(decoder, speech(YES[0]))) == "yes"
+
+
+class Counting:
+    """A model that counts how often it is asked."""
+
+    def __init__(self, model: MoonshineModel) -> None:
+        self._model, self.asked = model, 0
+
+    def text(self, pcm: bytes) -> str:
+        self.asked += 1
+        return self._model.text(pcm)
+
+
+def test_what_is_decoded_ahead_in_a_silence_is_the_text_where_nothing_more_is_said(model: MoonshineModel) -> None:
+    counting = Counting(model)
+    ahead = MoonshineDecoder(cast(MoonshineModel, counting))
+    ahead.feed(speech(TRANSFER[0])[: -300 * MS_BYTES])
+    for _ in range(3):
+        ahead.decode_ahead()
+        assert counting.asked == 1
+        ahead.feed(bytes(100 * MS_BYTES))
+    assert plain(ahead.end().text) == TRANSFER[1]
+    assert counting.asked == 1
+
+
+def test_what_is_decoded_ahead_is_lost_where_the_caller_goes_on_or_the_utterance_is_dropped(
+    model: MoonshineModel,
+) -> None:
+    counting = Counting(model)
+    ahead = MoonshineDecoder(cast(MoonshineModel, counting))
+    ahead.feed(speech(YES[0]))
+    ahead.decode_ahead()
+    ahead.feed(speech(TRANSFER[0]))
+    text = plain(ahead.end().text)
+    assert text.startswith("yes")
+    assert text.endswith(TRANSFER[1])
+    ahead.feed(speech(YES[0]))
+    ahead.decode_ahead()
+    ahead.drop()
+    assert plain(heard(ahead, speech(TRANSFER[0]))) == TRANSFER[1]
+
+
+def test_nothing_is_decoded_ahead_while_the_caller_speaks(model: MoonshineModel) -> None:
+    counting = Counting(model)
+    ahead = MoonshineDecoder(cast(MoonshineModel, counting))
+    ahead.decode_ahead()
+    ahead.feed(speech(TRANSFER[0])[: 800 * MS_BYTES])
+    ahead.decode_ahead()
+    assert counting.asked == 0
 
 
 def test_long_speech_is_text_before_it_ends(decoder: MoonshineDecoder) -> None:

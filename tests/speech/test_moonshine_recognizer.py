@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ari_agent.errors import SpeechUnavailable
-from ari_agent.speech import worker_recognizer
+from ari_agent.speech import recognition_pool, worker_recognizer
 from ari_agent.speech.moonshine_recognizer import MoonshineListening, MoonshineRecognizer
 from ari_agent.speech.recognizer import ListeningOptions
 from tests.speech.speaking import BARGE, TRANSFER, YES, Ear, say, speech
@@ -65,7 +65,8 @@ async def test_more_than_can_be_heard_in_time_is_not_understood_and_ends_no_call
         assert plain((await ears[4].finals_of(2))[1]) == "yes"
 
 
-async def test_a_worker_that_has_much_to_do_is_not_stuck() -> None:
+async def test_a_worker_that_has_much_to_do_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognition_pool, "MAX_BACKLOG_BYTES", 64 * 1024 * 1024)  # it is fed faster than people speak
     async with recognizer() as made:
         first, began_s = Ear(), asyncio.get_running_loop().time()
         await say(first.listen(made), speech(BARGE[0]) * 4)

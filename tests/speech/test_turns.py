@@ -701,3 +701,21 @@ def test_whatever_happens_the_rules_hold(
         check(getattr(turns, name)(now_ms=now + min(step, 0), **more))
     pass_time(now + 100_000)
     assert not ducked or agent
+
+
+@pytest.mark.parametrize("text", ["Mm-hmm.", "Uh-huh.", "Okay.", "Yeah,", "Aha.", "Yes."])
+def test_a_nod_that_is_text_when_it_is_over_lets_the_agent_go_on_as_soon_as_it_is_known(text: str) -> None:
+    play = scene()
+    play.agent(2000)
+    play.voice(4000, 4400, final=text, text_after=150)
+    play.until(10_000)
+    assert play.decided == [(4160, Duck()), (4850, Unduck()), (pytest.approx(6500, abs=700), Dismissed(text))]
+
+
+@pytest.mark.parametrize("text", ["Stop.", "Wait,", "Okay, wait."])
+@pytest.mark.parametrize("sensitivity", [1.0, 0.5, 0.1])
+def test_a_stop_that_is_text_when_it_is_over_stops_the_agent_at_any_sensitivity(text: str, sensitivity: float) -> None:
+    play = scene(TurnSettings(interruption_sensitivity=sensitivity))
+    play.agent(2000)
+    play.voice(4000, 4400, final=text, text_after=150)
+    assert [at for at, decision in play.decided if decision == Interrupt()] == [4850]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ari_agent.speech.utterance import LookBack, Utterance, quietest_cut, voice_ms
+from ari_agent.speech.utterance import LookBack, Utterance, quiet_end_ms, quietest_cut, voice_ms
 from tests.speech.speaking import MS_BYTES, NO_THANK_YOU, YES, speech
 
 
@@ -66,3 +66,12 @@ def test_speech_is_cut_where_it_is_quiet() -> None:
     assert quietest_cut(pcm, within_ms=3000) == pytest.approx(5100 * MS_BYTES, abs=60 * MS_BYTES)
     assert quietest_cut(pcm, within_ms=1000) > 6000 * MS_BYTES
     assert quietest_cut(tone(40), within_ms=1000) == 40 * MS_BYTES
+
+
+def test_how_long_it_is_quiet_at_the_end() -> None:
+    assert quiet_end_ms(b"") == 0
+    assert quiet_end_ms(bytes(300 * MS_BYTES)) == 300
+    assert quiet_end_ms(tone(200)) == 0
+    assert quiet_end_ms(tone(200) + tone(100, level=300)) == 100
+    assert quiet_end_ms(tone(200) + tone(100, level=800)) == 0
+    assert quiet_end_ms(tone(200) + bytes(100 * MS_BYTES) + tone(40) + bytes(60 * MS_BYTES)) == 60
