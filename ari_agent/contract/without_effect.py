@@ -86,7 +86,7 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("expressive_mode_prompt", _NO_EXPRESSION),
     WithoutEffect("expressive_emotion_tags", _NO_EXPRESSION),
     WithoutEffect("pronunciation_dictionary", _NO_SPEECH_CHANGES),
-    WithoutEffect("normalize_for_speech", _NO_SPEECH_CHANGES),
+    WithoutEffect("normalize_for_speech", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("responsiveness", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("interruption_sensitivity", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("enable_backchannel", _NO_BACKCHANNEL),

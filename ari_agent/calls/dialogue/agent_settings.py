@@ -31,16 +31,22 @@ class DialogueSettings:
     """How an agent takes its turns.
 
     turns: how it listens. dtmf: what makes keys an entry. allow_dtmf_interruption: a key cuts the agent off, whatever
-    the sensitivity to voices.
+    the sensitivity to voices. normalized_for: the language in which numbers are spoken as words; see Sentence.
     """
 
     turns: TurnSettings = field(default_factory=TurnSettings)
     dtmf: UserDtmfOptions | None = None
     allow_dtmf_interruption: bool = False
+    normalized_for: str | None = None
 
 
 def _language(agent: Agent) -> str:
     return agent.language if isinstance(agent.language, str) else agent.language[0]
+
+
+def normalized_for(agent: Agent) -> str | None:
+    """Return the language in which numbers in this agent's text are spoken as words; None: its text is not changed."""
+    return _language(agent) if agent.normalize_for_speech else None
 
 
 def dialogue_settings(agent: Agent) -> DialogueSettings:
@@ -56,6 +62,7 @@ def dialogue_settings(agent: Agent) -> DialogueSettings:
         ),
         dtmf=agent.user_dtmf_options,
         allow_dtmf_interruption=agent.allow_dtmf_interruption,
+        normalized_for=normalized_for(agent),
     )
 
 

@@ -18,6 +18,7 @@ def agent(**settings: Any) -> Agent:
 def test_how_it_takes_its_turns() -> None:
     usual = dialogue_settings(agent())
     assert usual.turns.responsiveness == usual.turns.interruption_sensitivity == 1
+    assert usual.normalized_for is None
     assert (usual.turns.language, usual.dtmf, usual.allow_dtmf_interruption) == ("en-US", None, False)
     patient = dialogue_settings(
         agent(
@@ -29,12 +30,13 @@ def test_how_it_takes_its_turns() -> None:
             language=["de-DE", "fr-FR"],
             user_dtmf_options={"digit_limit": 4},
             allow_dtmf_interruption=True,
+            normalize_for_speech=True,
         )
     )
     turns = patient.turns
     assert (turns.responsiveness, turns.interruption_sensitivity) == (0.5, 0)
     assert (turns.reminder_trigger_ms, turns.reminder_max_count, turns.begin_message_delay_ms) == (3000, 4, 1500)
-    assert turns.language == "de-DE"
+    assert turns.language == patient.normalized_for == "de-DE"
     assert patient.dtmf == UserDtmfOptions(digit_limit=4)
     assert patient.allow_dtmf_interruption
 
