@@ -101,6 +101,8 @@ PURE: Final = (
     "speech.nods",
     "speech.normalized",
     "speech.pcm_stream",
+    "speech.phonemes",
+    "speech.pronunciation",
     "speech.recognizer",
     "speech.sentences",
     "speech.speakable",

@@ -9,6 +9,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -29,7 +30,7 @@ from ari_agent.speech.openai_recognizer import OpenAiListening, OpenAiRecognizer
 from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.speech_cache import SpeechCache
-from ari_agent.speech.synthesizer import Synthesizer
+from ari_agent.speech.synthesizer import Synthesizer, Voice
 from ari_agent.speech.voices import Voices
 
 SpeechToText = Literal["auto", "none", "openai", "deepgram", "moonshine", "grammar"]
@@ -90,6 +91,13 @@ _VOICE_NAMES: Final[Mapping[str, Callable[[str | None], str]]] = {
     "openai": openai_synthesizer.voice_name,
     "elevenlabs": elevenlabs_synthesizer.voice_name,
     "flite": flite_synthesizer.voice_name,
+}
+
+
+_UNPRONOUNCEABLE: Final[Mapping[str, Callable[[SpeechSettings], Callable[[Voice], str | None]]]] = {
+    "openai": lambda _given: openai_synthesizer.unpronounceable,
+    "elevenlabs": lambda given: partial(elevenlabs_synthesizer.unpronounceable, model=given.elevenlabs_model),
+    "flite": lambda _given: flite_synthesizer.unpronounceable,
 }
 
 
@@ -160,7 +168,7 @@ def voices(settings: SpeechSettings) -> Voices:
         return Voices()
     if settings.fallback_voice and (why := Voices(name_of).refusal([settings.fallback_voice])):
         raise SpeechUnavailable(f"ARI_AGENT_FALLBACK_VOICE: {why}")
-    return Voices(name_of, settings.fallback_voice or None)
+    return Voices(name_of, settings.fallback_voice or None, _UNPRONOUNCEABLE[settings.text_to_speech](settings))
 
 
 def _made(
