@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -31,6 +32,7 @@ from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.call_retention import CallRetention
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
 from ari_agent.calls.dial_guard import DialGuard
+from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
@@ -410,7 +412,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             has_prompts=shared.prompts is not None,
-            voice_refusal=(shared.speech.voices if shared.speech else Voices()).refusal,
+            check_voice=partial(check_voice, shared.speech.voices if shared.speech else Voices()),
             consent_refusal=shared.consents.refusal,
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,

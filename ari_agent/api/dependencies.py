@@ -14,6 +14,7 @@ from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms
+from ari_agent.contract.agent import AgentSettings
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
@@ -149,9 +150,8 @@ async def _nothing_depends_on(_phone_number: str) -> str | None:
     return None
 
 
-def _no_voice_is_refused(_voice_ids: Iterable[str | None]) -> str | None:
+def _no_voice_is_refused(_agent: AgentSettings) -> None:
     """Refuse nothing: without text to speech any voice may be stored."""
-    return None
 
 
 async def _no_consent_is_refused(_consent: RecordingConsent) -> None:
@@ -167,10 +167,11 @@ class ApiDependencies:
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
-    served. voice_refusal: returns why none of these voices of an agent can speak, or None; consent_refusal: the same of
-    a sentence about recording. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and logs of
-    calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it stays as it
-    is. find_more: finds personal data that is not recognised by rules; it may take seconds.
+    served. check_voice: raises UnknownVoice or UnknownPronunciation for a text agent that cannot speak here;
+    consent_refusal: returns why no call could have this sentence about recording, or None. slots: the pool that GET
+    /get-concurrency tells of. artefacts: recordings and logs of calls. rerun_call_analysis, rerun_chat_analysis:
+    analyse one that is over again and return it; None: it stays as it is. find_more: finds personal data that is not
+    recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -187,7 +188,7 @@ class ApiDependencies:
     chats: ChatService | None = None
     trunks: Trunks | None = None
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
-    voice_refusal: Callable[[Iterable[str | None]], str | None] = _no_voice_is_refused
+    check_voice: Callable[[AgentSettings], None] = _no_voice_is_refused
     has_prompts: bool = False
     consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
     slots: Slots | None = None

@@ -7,24 +7,24 @@ from typing import Final
 from aiohttp import web
 
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.calls.dialogue.agent_settings import UnknownVoice
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.response_engine import TextEngine
 
-_CHANGED: Final = frozenset({"voice_id", "fallback_voice_ids", "response_engine"})
+_CHANGED: Final = frozenset(
+    {"voice_id", "fallback_voice_ids", "response_engine", "voice_model", "language", "pronunciation_dictionary"}
+)
 
 
 def refuse_unknown_voice(request: web.Request, agent: AnyAgent | AgentCreate) -> None:
-    """Refuse a text agent for calls that has no voice which could speak here.
+    """Refuse a text agent for calls that has no voice which could speak here, or not pronounce what it should.
 
     Raises:
         UnknownVoice: 400; says which voices there are.
+        UnknownPronunciation: 400; says which word of its dictionary, and what would be right.
     """
     if isinstance(agent, Agent | AgentCreate) and isinstance(agent.response_engine, TextEngine):
-        why = request.app[DEPENDENCIES].voice_refusal((agent.voice_id, *(agent.fallback_voice_ids or ())))
-        if why is not None:
-            raise UnknownVoice(why)
+        request.app[DEPENDENCIES].check_voice(agent)
 
 
 def refuse_change_to_unknown_voice(request: web.Request, before: AnyAgent | None, changes: AgentUpdate) -> None:
@@ -33,7 +33,7 @@ def refuse_change_to_unknown_voice(request: web.Request, before: AnyAgent | None
     An update of anything else is not refused, though the stored voice may be unknown.
 
     Raises:
-        UnknownVoice: as `refuse_unknown_voice`.
+        UnknownVoice, UnknownPronunciation: as `refuse_unknown_voice`.
     """
     changed = _CHANGED & changes.model_fields_set
     if changed and isinstance(before, Agent):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ari_agent.calls.call_cost import SpeechUsage
+from ari_agent.calls.dialogue.agent_settings import normalized_for
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.announcement import duration_s
 from ari_agent.calls.media.call_media import ConsentOver, MediaSpec
@@ -76,18 +77,18 @@ class ConsentSentences:
         speech = self._speech
         if speech is None:
             raise ConsentUnavailable(_NO_SPEECH)
-        voice = handoff_voice(speech, agent)
+        voice, language = handoff_voice(speech, agent), normalized_for(agent)
 
         async def speak() -> bytes:
             try:
-                pcm = await speech_of(speech, voice, text, SpeechUsage())
+                pcm = await speech_of(speech, voice, text, SpeechUsage(), language)
             except SpeechFailed as error:
                 raise ConsentUnavailable(f"text to speech failed: {error}") from None
             if not 0 < duration_s(pcm) <= LONGEST_CONSENT_S:
                 raise ConsentUnavailable(f"must take at most {LONGEST_CONSENT_S} s; it takes {duration_s(pcm):.1f} s")
             return pcm
 
-        return await self._made((text, voice), speak)
+        return await self._made((text, voice, language), speak)
 
     async def _read(self, name: str) -> bytes:
         folder = self._folder

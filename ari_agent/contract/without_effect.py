@@ -46,7 +46,6 @@ class WithoutEffect:
 
 UNRECOGNISED: Final = frozenset({"password", "pin", "date_of_birth", "customer_account_number"})
 """The categories of a pii_config that nothing finds."""
-_NO_SPEECH_CHANGES: Final = "what the agent says is not changed on its way to the caller"
 _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
 _NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
 _NO_DENOISING: Final = "the caller's audio is passed on as it is"
@@ -85,8 +84,8 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("enable_expressive_mode", _NO_EXPRESSION),
     WithoutEffect("expressive_mode_prompt", _NO_EXPRESSION),
     WithoutEffect("expressive_emotion_tags", _NO_EXPRESSION),
-    WithoutEffect("pronunciation_dictionary", _NO_SPEECH_CHANGES),
-    WithoutEffect("normalize_for_speech", _NO_SPEECH_CHANGES),
+    WithoutEffect("pronunciation_dictionary", _OWN_SPEECH, kinds=_AUDIO),
+    WithoutEffect("normalize_for_speech", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("responsiveness", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("interruption_sensitivity", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("enable_backchannel", _NO_BACKCHANNEL),

@@ -28,6 +28,7 @@ from ari_agent.speech.alignment import Alignment
 from ari_agent.speech.attempts import AttemptFailed, Patience
 from ari_agent.speech.network_synthesizer import NetworkSynthesizer
 from ari_agent.speech.pcm_stream import PcmStream
+from ari_agent.speech.pronunciation import Pronunciation, marked
 from ari_agent.speech.request_failures import decoded, failures
 from ari_agent.speech.synthesizer import BYTES_PER_MS, SAMPLE_RATE_HZ, Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
@@ -42,6 +43,10 @@ DEFAULT_VOICE: Final = "EXAVITQu4vr4xnSDxMaL"
 _VOICE_ID: Final = re.compile(r"[A-Za-z0-9]{15,40}")
 _WITH_LANGUAGE: Final = frozenset({"eleven_flash_v2_5", "eleven_turbo_v2_5"})
 """The models that take language_code; others answer with an error."""
+_WITH_PHONEMES: Final = frozenset({"eleven_flash_v2", "eleven_turbo_v2", "eleven_monolingual_v1"})
+"""The models that speak SSML's phoneme elements, in English (Using pronunciation dictionaries, 2026-11); others skip
+the word."""
+_ALPHABETS: Final = {"ipa": "ipa", "cmu": "cmu-arpabet"}
 _SLOWEST, _FASTEST = 0.7, 1.2  # what ElevenLabs' voice_settings.speed may be
 _LARGEST_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 _INACTIVITY_TIMEOUT_S: Final = 180  # their longest
@@ -104,8 +109,11 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
         await asyncio.gather(*self._closing)
 
     async def _attempt(self, text: str, voice: Voice) -> AsyncGenerator[Spoken, None]:
-        model = voice.model if voice.model and voice.model.startswith("eleven_") else self._model
-        url = self._url(voice_name(voice.voice_id), model, voice.language)
+        model = _model(voice, self._model)
+        is_ssml = bool(voice.pronunciations) and model in _WITH_PHONEMES
+        url = self._url(voice_name(voice.voice_id), model, voice.language, is_ssml=is_ssml)
+        if is_ssml:
+            text = marked(text, voice.pronunciations, _phoneme)
         with failures(self._endpoint.base):
             socket, told = await self._begun(url, text, voice)
             try:
@@ -115,7 +123,9 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
                 while told is not None:
                     audio = told.get("audio")
                     pcm = stream.feed(decoded(audio)) if isinstance(audio, str) else b""
-                    words = alignment.words(told.get("alignment"), given_bytes // BYTES_PER_MS)
+                    # The characters of markup have times too, and are no words.
+                    timed = None if is_ssml else told.get("alignment")
+                    words = alignment.words(timed, given_bytes // BYTES_PER_MS)
                     given_bytes += len(pcm)
                     if pcm or words:
                         yield Spoken(pcm, words)
@@ -150,7 +160,7 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
             self._release(socket)
             raise
 
-    def _url(self, voice_id: str, model: str, language: str) -> str:
+    def _url(self, voice_id: str, model: str, language: str, *, is_ssml: bool) -> str:
         query: dict[str, str | int] = {
             "model_id": model,
             "output_format": f"pcm_{SAMPLE_RATE_HZ}",
@@ -158,6 +168,8 @@ class ElevenLabsSynthesizer(NetworkSynthesizer):
             "sync_alignment": "true",
             "inactivity_timeout": _INACTIVITY_TIMEOUT_S,
         }
+        if is_ssml:
+            query["enable_ssml_parsing"] = "true"
         code = language.partition("-")[0].lower()
         if model in _WITH_LANGUAGE and len(code) == 2:
             query["language_code"] = code
@@ -259,6 +271,39 @@ def voice_name(voice_id: str | None) -> str:
         f"ElevenLabs knows voices by their ids, not {voice_id!r}: set the agent's voice_id to one of its voice "
         f"library, 20 letters and digits like {DEFAULT_VOICE}"
     )
+
+
+def unpronounceable(voice: Voice, *, model: str) -> str | None:
+    """Return why ElevenLabs cannot pronounce the words of a voice's dictionary as it says, or None.
+
+    model: for voices without a model of ElevenLabs'.
+    """
+    used = _model(voice, model)
+    if used not in _WITH_PHONEMES:
+        return (
+            f"pronunciation_dictionary: ElevenLabs' model {used} speaks no phonemes: set the agent's voice_model to "
+            "eleven_flash_v2 or eleven_turbo_v2"
+        )
+    if not voice.language.lower().startswith("en"):
+        return f"pronunciation_dictionary: ElevenLabs speaks phonemes in English alone; the agent's is {voice.language}"
+    refused = next((entry for entry in voice.pronunciations if _phoneme(entry) is None), None)
+    if refused is None:
+        return None
+    return (
+        f"pronunciation_dictionary: ElevenLabs speaks phonemes in ipa and cmu, without < > & and quotes; the entry of "
+        f"{refused.word!r} is in {refused.alphabet}: {refused.phoneme!r}"
+    )
+
+
+def _phoneme(entry: Pronunciation) -> str | None:
+    alphabet = _ALPHABETS.get(entry.alphabet)
+    if alphabet is None or not entry.phoneme.strip() or set(entry.phoneme) & set('<>&"'):
+        return None
+    return f'alphabet="{alphabet}" ph="{entry.phoneme.strip()}"'
+
+
+def _model(voice: Voice, usual: str) -> str:
+    return voice.model if voice.model and voice.model.startswith("eleven_") else usual
 
 
 def _settings(voice: Voice) -> dict[str, float]:

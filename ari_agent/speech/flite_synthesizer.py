@@ -19,6 +19,8 @@ from typing import Final
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import AttemptFailed, Attempts, Patience
 from ari_agent.speech.pcm_stream import file_pieces
+from ari_agent.speech.phonemes import cmu_symbols
+from ari_agent.speech.pronunciation import PhonemeRefused, Pronunciation, marked
 from ari_agent.speech.speech_program import bare_environment, ended, started
 from ari_agent.speech.synthesizer import Spoken, Voice
 from ari_agent.speech.voice_name import VoiceRefused, split
@@ -116,12 +118,15 @@ class FliteSynthesizer:
         readable = _ascii(text)
         if not any(chr(code).isalnum() for code in readable):
             raise AttemptFailed("flite speaks English alone, and the agent's text has none of its letters", again=False)
+        marked_text = marked(text, voice.pronunciations, _phoneme) if voice.pronunciations else text
+        if is_ssml := "<phoneme " in marked_text:
+            readable = b"<speak>%b</speak>\n" % _ascii(marked_text)
         async with self._slots:
             if self._program is None:
                 raise AttemptFailed("text to speech is closed", again=False)
             memory = os.memfd_create("speech", os.MFD_CLOEXEC)
             try:
-                await self._run(self._program, name, voice.speed, readable, memory)
+                await self._run(self._program, name, voice.speed, readable, memory, is_ssml=is_ssml)
                 size = os.fstat(memory).st_size
                 if size > _LONGEST_BYTES:
                     raise AttemptFailed(f"flite made {size} bytes of {len(text)} characters", again=False)
@@ -134,7 +139,9 @@ class FliteSynthesizer:
         except ValueError as error:
             raise AttemptFailed(f"flite made {error}", again=False) from None
 
-    async def _run(self, program: str, name: str, speed: float, text: bytes, memory: int) -> None:
+    async def _run(
+        self, program: str, name: str, speed: float, text: bytes, memory: int, *, is_ssml: bool = False
+    ) -> None:
         """Run flite until the audio is in the memory file; kill it if nobody waits for it any more."""
         # No pipe: uvloop makes a socket of it, which cannot be opened by its name.
         written = os.memfd_create("text", os.MFD_CLOEXEC)
@@ -145,6 +152,7 @@ class FliteSynthesizer:
                 asyncio.create_subprocess_exec(
                     program,
                     *options,
+                    *(["-ssml"] if is_ssml else []),
                     "-f",
                     "/dev/stdin",
                     "-o",
@@ -184,6 +192,25 @@ def voice_name(voice_id: str | None, voices: Sequence[str] = VOICES) -> str:
         known = ", ".join(f"flite-{each}" for each in voices)
         raise VoiceRefused(f"flite has no voice {voice_id!r}: set the agent's voice_id to one of {known}")
     return name.lower()
+
+
+def unpronounceable(voice: Voice) -> str | None:
+    """Return why flite cannot pronounce the words of a voice's dictionary as it says, or None. See phonemes.py."""
+    try:
+        for entry in voice.pronunciations:
+            cmu_symbols(entry)
+    except PhonemeRefused as refused:
+        return f"pronunciation_dictionary: {refused}"
+    return None
+
+
+def _phoneme(entry: Pronunciation) -> str | None:
+    """Return SSML's attribute with flite's phones: CMU's in small letters, a schwa of its own, one kind of stress."""
+    try:
+        phones = " ".join(cmu_symbols(entry)).replace("AH0", "AX0").replace("2", "1")
+    except PhonemeRefused:
+        return None
+    return f'ph="{phones.lower()}"'
 
 
 def _ascii(text: str) -> bytes:

@@ -125,6 +125,14 @@ class OpenAiSynthesizer(NetworkSynthesizer):
         return AttemptFailed(f"{shown} answered {status}{said}", again=may_pass(status))
 
 
+def unpronounceable(_voice: Voice) -> str | None:
+    """Return why no pronunciation can be asked for: OpenAI's API has no place for one."""
+    return (
+        "pronunciation_dictionary: OpenAI's API of speech takes no phonemes: leave the dictionary out, and have the "
+        "agent write the word as it sounds"
+    )
+
+
 def voice_name(voice_id: str | None) -> str:
     """Return the voice's name as the server knows it. Raises: VoiceRefused, if it is another provider's voice."""
     if voice_id is None:

@@ -151,6 +151,14 @@ def voice_names(folder: Path | None) -> Sequence[str]:
     return sorted(path.stem for path in folder.glob(f"*{_MODEL}") if path.with_name(f"{path.name}.json").is_file())
 
 
+def unpronounceable(_voice: Voice) -> str | None:
+    """Return why no pronunciation can be asked for: Piper is told texts alone."""
+    return (
+        "pronunciation_dictionary: Piper takes no phonemes: leave the dictionary out, and have the agent write the "
+        "word as it sounds"
+    )
+
+
 def voice_name(voice_id: str | None, voices: Sequence[str]) -> str:
     """Return the voice's name, which is its file's. voices: those that there are; the first one is the default.
 

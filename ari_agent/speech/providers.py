@@ -35,7 +35,7 @@ from ari_agent.speech.openai_synthesizer import OpenAiSynthesizer
 from ari_agent.speech.piper_synthesizer import PiperSynthesizer
 from ari_agent.speech.recognizer import Recognizer
 from ari_agent.speech.speech_cache import SpeechCache
-from ari_agent.speech.synthesizer import Synthesizer
+from ari_agent.speech.synthesizer import Synthesizer, Voice
 from ari_agent.speech.voices import Voices
 from ari_agent.speech.wyoming_recognizer import WyomingListening, WyomingRecognizer
 from ari_agent.speech.wyoming_synthesizer import WyomingSynthesizer
@@ -113,6 +113,15 @@ _VOICE_NAMES: Final[Mapping[str, Callable[[SpeechSettings, str | None], str | No
 }
 
 
+_UNPRONOUNCEABLE: Final[Mapping[str, Callable[[SpeechSettings], Callable[[Voice], str | None]]]] = {
+    "openai": lambda _given: openai_synthesizer.unpronounceable,
+    "elevenlabs": lambda given: partial(elevenlabs_synthesizer.unpronounceable, model=given.elevenlabs_model),
+    "wyoming": lambda _given: wyoming_synthesizer.unpronounceable,
+    "piper": lambda _given: piper_synthesizer.unpronounceable,
+    "flite": lambda _given: flite_synthesizer.unpronounceable,
+}
+
+
 _HERE: Final = "ARI_AGENT_{} is auto, and nothing that is installed here {}: {}"
 
 
@@ -186,7 +195,7 @@ def voices(settings: SpeechSettings) -> Voices:
     name_of = partial(_VOICE_NAMES[settings.text_to_speech], settings)
     if settings.fallback_voice and (why := Voices(name_of).refusal([settings.fallback_voice])):
         raise SpeechUnavailable(f"ARI_AGENT_FALLBACK_VOICE: {why}")
-    return Voices(name_of, settings.fallback_voice or None)
+    return Voices(name_of, settings.fallback_voice or None, _UNPRONOUNCEABLE[settings.text_to_speech](settings))
 
 
 def _made(

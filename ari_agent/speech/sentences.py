@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from ari_agent.speech.normalized import normalized
 from ari_agent.speech.speakable import PAUSE, TAG_BEGIN, pause_ms, spoken
 
 LONGEST: Final = 400
@@ -54,10 +55,15 @@ _BEFORE_A_NUMBER: Final = _words("no nr nº num fig p pp vol art ch")
 
 @dataclass(frozen=True)
 class Sentence:
-    """A piece of a text. written: as it is there; start: where, in characters of the whole text."""
+    """A piece of a text. written: as it is there; start: where, in characters of the whole text.
+
+    normalized_for: the language, BCP 47, in which numbers, times, amounts and addresses are read aloud as words
+    (normalized.py); None: they are left to the voice.
+    """
 
     written: str
     start: int
+    normalized_for: str | None = None
 
     @property
     def end(self) -> int:
@@ -86,13 +92,15 @@ class Sentence:
 
     @cached_property
     def _spoken(self) -> tuple[str, Sequence[int]]:
-        return spoken(self.written)
+        text, places = spoken(self.written)
+        return normalized(text, places, self.normalized_for) if self.normalized_for else (text, places)
 
 
 class Sentences:
-    """Splits one text, which comes bit by bit, into sentences."""
+    """Splits one text, which comes bit by bit, into sentences. normalized_for: see Sentence."""
 
-    def __init__(self) -> None:
+    def __init__(self, normalized_for: str | None = None) -> None:
+        self._normalized_for = normalized_for
         self._rest = ""
         self._start = 0
         self._is_first = True
@@ -110,13 +118,13 @@ class Sentences:
         """Return the rest of the text as sentences, because it is complete; another text may follow, from 0."""
         sentences = [*self._complete(ended=True)]
         if self._rest:
-            sentences.append(Sentence(self._rest, self._start))
+            sentences.append(Sentence(self._rest, self._start, self._normalized_for))
         self._rest, self._start, self._is_first = "", 0, True
         return sentences
 
     def _complete(self, *, ended: bool) -> Iterator[Sentence]:
         while size := self._next_size(ended=ended):
-            sentence = Sentence(self._rest[:size], self._start)
+            sentence = Sentence(self._rest[:size], self._start, self._normalized_for)
             self._rest = self._rest[size:]
             self._start += size
             self._is_first = self._is_first and not sentence.text

@@ -33,19 +33,19 @@ _TIME: Final = re.compile(r"""\btime\s*=\s*["']?\+?(\d{1,5}(?:\.\d{0,3})?|\.\d{1
 _STRENGTH: Final = re.compile(r"""\bstrength\s*=\s*["']?([a-z-]+)""", re.IGNORECASE)
 _STRENGTHS_MS: Final = {"none": 0, "x-weak": 100, "weak": 250, "medium": 500, "strong": 750, "x-strong": 1000}
 
-_Found: TypeAlias = re.Match[str]
-_Replacement: TypeAlias = str | Callable[[_Found], str]
+Found: TypeAlias = re.Match[str]
+Replacement: TypeAlias = str | Callable[[Found], str]
 
 
-def _decoded(entity: _Found) -> str:
+def _decoded(entity: Found) -> str:
     return unescape(entity[0]).replace("\xa0", " ")
 
 
-def _comma(dash: _Found) -> str:
+def _comma(dash: Found) -> str:
     return ", " if dash.string[dash.start() - 1].isalnum() else " "
 
 
-_REPLACED: Final[Sequence[tuple[re.Pattern[str], _Replacement]]] = (
+_REPLACED: Final[Sequence[tuple[re.Pattern[str], Replacement]]] = (
     (
         re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,6});"),
         _decoded,
@@ -70,21 +70,36 @@ _REPLACED: Final[Sequence[tuple[re.Pattern[str], _Replacement]]] = (
 
 def spoken(written: str) -> tuple[str, Sequence[int]]:
     """Return the text as it is read aloud, and for each of its characters the index of the one that it stands for."""
-    text, places = written, list(range(len(written)))
+    text: str = written
+    places: Sequence[int] = range(len(written))
     for pattern, replacement in _REPLACED:
         if pattern.search(text):
-            text, places = _replaced(pattern, replacement, text, places)
+            text, places = replaced(pattern, replacement, text, places)
     return text, places
 
 
-def _replaced(
-    pattern: re.Pattern[str], replacement: _Replacement, text: str, places: Sequence[int]
-) -> tuple[str, list[int]]:
+def replaced(
+    pattern: re.Pattern[str], replacement: Replacement, text: str, places: Sequence[int]
+) -> tuple[str, Sequence[int]]:
+    """Return the text with what the pattern finds replaced, and the place of each of its characters.
+
+    Of several words in place of one, the last alone has the place of what it replaces: who has heard the others has
+    heard nothing of it, and they have the place of what stands before it, or -1.
+    """
     new_text, new_places, at = "", list[int](), 0
     for found in pattern.finditer(text):
         new = replacement if isinstance(replacement, str) else replacement(found)
-        new_text += text[at : found.start()] + new
-        new_places += [*places[at : found.start()], *[places[found.end() - 1]] * len(new)]
+        if new == found[0]:
+            continue
+        new_text += text[at : found.start()]
+        new_places += places[at : found.start()]
+        last_word = new.rstrip().rfind(" ") + 1
+        if last_word:
+            heard = len(new_text.rstrip())
+            before = new_places[heard - 1] if heard else -1
+            new_places[heard:] = [before] * (len(new_text) - heard + last_word)
+        new_text += new
+        new_places += [places[found.end() - 1]] * (len(new) - last_word)
         at = found.end()
     return new_text + text[at:], [*new_places, *places[at:]]
 

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from ari_agent.speech.pronunciation import Pronunciation
+
 SAMPLE_RATE_HZ: Final = 16000
 BYTES_PER_MS: Final = 2 * SAMPLE_RATE_HZ // 1000
 
@@ -24,6 +26,7 @@ class Voice:
     model: the agent's voice_model; None: the one that the settings name.
     temperature: 0 to 2, how lively the voice is, where the provider has such a thing; None: the provider's own.
     fallback_voice_ids: tried in order when the provider refuses voice_id.
+    pronunciations: of single words. A provider leaves out those that it cannot speak (Voices.pronunciation_refusal).
     """
 
     voice_id: str | None = None
@@ -33,6 +36,7 @@ class Voice:
     model: str | None = None
     temperature: float | None = None
     fallback_voice_ids: tuple[str, ...] = ()
+    pronunciations: tuple[Pronunciation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,14 @@ class WyomingSynthesizer:
             raise AttemptFailed(str(self._server.failed(why)), again=False) from None
 
 
+def unpronounceable(_voice: Voice) -> str | None:
+    """Return why no pronunciation can be asked for: the Wyoming protocol is told texts alone."""
+    return (
+        "pronunciation_dictionary: the Wyoming protocol takes no phonemes: leave the dictionary out, and have the "
+        "agent write the word as it sounds"
+    )
+
+
 def voice_name(voice_id: str | None) -> str | None:
     """Return the voice's name as the server knows it; None for the server's own choice.
 

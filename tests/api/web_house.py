@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -16,6 +17,7 @@ from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.dial_guard import DialGuard
+from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
@@ -144,6 +146,7 @@ async def open_house(
             now_ms=now_ms,
         )
         switchboard = Switchboard(services, router, new_call_id=new_call_id)
+        voices = speech.voices if speech else Voices()
         dependencies = ApiDependencies(
             store=store,
             switchboard=switchboard,
@@ -151,7 +154,7 @@ async def open_house(
             now_ms=now_ms,
             registrar=registrar,
             audio_websockets=WebAcceptor(registrar, switchboard),
-            voice_refusal=(speech.voices if speech else Voices()).refusal,
+            check_voice=partial(check_voice, voices),
         )
         client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})
         await client.start_server()

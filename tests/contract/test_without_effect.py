@@ -59,6 +59,7 @@ EFFECTIVE: Final = frozenset(
         "language",
         "last_modification_timestamp",
         "max_call_duration_ms",
+        "normalize_for_speech",
         "post_call_analysis_data",
         "post_call_analysis_model",
         "post_chat_analysis_data",
@@ -67,6 +68,7 @@ EFFECTIVE: Final = frozenset(
         "signed_url_expiration_ms",
         "pii_config.categories",
         "pii_config.mode",
+        "pronunciation_dictionary",
         "recording",
         "recording_beep_s",
         "recording_consent.file",
@@ -199,6 +201,8 @@ def created(**settings: Any) -> AgentCreate:
         ({"pii_config": {"mode": "post_call", "categories": ["email", "pin"]}}, ["pii_config.categories"]),
         ({"ambient_sound": None, "enable_backchannel": False, "denoising_mode": "noise-cancellation"}, []),
         ({"language": "de-DE", "voice_id": "openai-Alloy", "responsiveness": 0.5}, None),
+        ({"normalize_for_speech": True}, None),
+        ({"pronunciation_dictionary": [{"word": "a", "alphabet": "ipa", "phoneme": "a"}]}, None),
         ({"data_storage_setting": "basic_attributes_only"}, []),
         ({"data_storage_setting": "everything_except_pii", "data_storage_retention_days": 30}, []),
         ({"voicemail_option": {"action": {"type": "hangup"}}}, []),
@@ -216,6 +220,8 @@ def test_what_an_audio_agent_is_given_without_effect_is_named(
     [
         ({"language": "de-DE", "responsiveness": 0.5, "user_dtmf_options": {"digit_limit": 4}}, []),
         ({"stt_mode": "custom", "custom_stt_config": {"provider": "deepgram", "endpointing_ms": 50}}, ["provider"]),
+        ({"normalize_for_speech": True}, []),
+        ({"pronunciation_dictionary": [{"word": "a", "alphabet": "ipa", "phoneme": "a"}]}, []),
         ({"stt_mode": "accurate"}, ["stt_mode"]),
         ({"voicemail_option": None, "custom_stt_config": None}, []),
         (

@@ -18,6 +18,7 @@ from itertools import cycle
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
+from xml.etree.ElementTree import fromstring
 
 import aiohttp
 import numpy as np
@@ -33,6 +34,7 @@ KEY: Final = "sk-secret-of-the-tests"
 LOGIN: Final = aiohttp.encode_basic_auth("proxy", "p@ss")
 """What the OpenAI server takes in place of the key: that of a reverse proxy before it."""
 ODD_CHUNKS: Final = (1, 1023, 4097, 333, 9001)
+ELEVENLABS_MODELS = ("eleven_flash_v2_5", "eleven_flash_v2")
 ELEVENLABS_VOICES: Final[Mapping[str, str]] = {"EXAVITQu4vr4xnSDxMaL": "slt", "JBFqnCBsd6RMkjVDRZzb": "rms"}
 OPENAI_VOICES: Final[Mapping[str, str]] = {"alloy": "slt", "onyx": "rms"}
 
@@ -191,6 +193,8 @@ class ElevenLabsServer:
             await connection.close(1008, words)
             return
         text = "".join(told["text"] for told in asked.body).strip()
+        if "enable_ssml_parsing=true" in asked.path:  # markup that is wrong is an error, and none is spoken
+            text = "".join(fromstring(f"<speak>{text}</speak>").itertext())
         if fault == "silence":
             await connection.wait_closed()
             asked.cut = True
@@ -218,7 +222,10 @@ def _wrong(asked: Asked) -> str | None:
         return "invalid_api_key"
     if query.get("output_format") != "pcm_16000" or query.get("auto_mode") != "true":
         return "invalid_output_format"
-    if query.get("model_id") != "eleven_flash_v2_5" or not 5 <= int(query.get("inactivity_timeout", 20)) <= 180:
+    if (
+        query.get("model_id") not in {"eleven_flash_v2_5", "eleven_flash_v2"}
+        or not 5 <= int(query.get("inactivity_timeout", 20)) <= 180
+    ):
         return "model_not_found"
     first, *others = asked.body
     settings = first.get("voice_settings", {})

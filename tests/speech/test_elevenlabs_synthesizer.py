@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from ari_agent.speech.attempts import Patience
 from ari_agent.speech.elevenlabs_synthesizer import ElevenLabsSynthesizer
+from ari_agent.speech.pronunciation import Pronunciation
 from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.llm_server import until
@@ -118,3 +119,22 @@ async def test_a_silent_server_is_asked_once_more(server: ElevenLabsServer) -> N
     assert (await whole(synthesizer.speak("Two.", Voice()))).seconds > 0.3
     await gone(server.asked[1].ended)
     await synthesizer.close()
+
+
+TOMATO = Pronunciation("tomato", "ipa", "t\u0259\u02c8m\u0251\u02d0to\u028a")
+
+
+async def test_words_of_the_dictionary_are_marked_for_a_model_that_speaks_phonemes(
+    server: ElevenLabsServer, synthesizer: ElevenLabsSynthesizer
+) -> None:
+    words = (TOMATO, Pronunciation("R&D", "cmu", "AA1 R D IY1"), Pronunciation("x", "pinyin", "x1"))
+    speech = await whole(
+        synthesizer.speak("A Tomato & x, 1 < 2.", Voice(model="eleven_flash_v2", pronunciations=words))
+    )
+    assert speech.samples.tobytes() == flite.speech("A Tomato  and  x, 1   2.").tobytes()
+    assert not speech.words  # those of markup would be among them
+    marked = f'A <phoneme alphabet="ipa" ph="{TOMATO.phoneme}">Tomato</phoneme>  and  x, 1   2. '
+    assert server.asked[0].body[1]["text"] == marked
+    await whole(synthesizer.speak("A tomato.", Voice(pronunciations=(TOMATO,))))
+    assert server.asked[1].body[1]["text"] == "A tomato. "
+    assert "enable_ssml_parsing" not in server.asked[1].path

@@ -14,6 +14,7 @@ import pytest_asyncio
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.attempts import Patience
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer
+from ari_agent.speech.pronunciation import Pronunciation
 from ari_agent.speech.synthesizer import Voice
 from tests.fakes import flite
 from tests.fakes.llm_server import until
@@ -163,3 +164,14 @@ async def test_a_machine_without_it_is_told_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "broken").chmod(0o755)
     with pytest.raises(SpeechUnavailable, match=r"ARI_AGENT_FLITE: .* does not run: No such file"):
         await FliteSynthesizer(program=str(tmp_path / "broken")).start()
+
+
+async def test_words_of_the_dictionary_are_pronounced_as_it_says(synthesizer: FliteSynthesizer) -> None:
+    cat = await whole(synthesizer.speak("cat", Voice("flite-slt")))
+    for entry in (Pronunciation("dog", "cmu", "K AE1 T"), Pronunciation("Dog", "ipa", "/\u02c8k\u00e6t/")):
+        assert (await whole(synthesizer.speak("dog", Voice("flite-slt", pronunciations=(entry,))))).pcm == cat.pcm
+    unknown = Pronunciation("cat", "pinyin", "mao1")
+    assert (await whole(synthesizer.speak("cat", Voice("flite-slt", pronunciations=(unknown,))))).pcm == cat.pcm
+    sentence = "1 < 2, R&D: a <b> dog"
+    mixed = await whole(synthesizer.speak(sentence, Voice("flite-slt", pronunciations=(entry,))))
+    check_is_speech(mixed, seconds=(1.0, 5.0))

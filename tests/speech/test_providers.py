@@ -13,6 +13,7 @@ from ari_agent.speech.deepgram_recognizer import DeepgramRecognizer
 from ari_agent.speech.grammar_recognizer import GrammarRecognizer
 from ari_agent.speech.moonshine_recognizer import MoonshineRecognizer
 from ari_agent.speech.openai_recognizer import OpenAiRecognizer
+from ari_agent.speech.pronunciation import Pronunciation
 from ari_agent.speech.providers import SpeechSettings, chosen, recognizer, synthesizer, voices
 from ari_agent.speech.speech_cache import SpeechCache
 from ari_agent.speech.synthesizer import Voice
@@ -156,3 +157,12 @@ async def test_openai_speaks_by_its_settings_and_is_asked_once_for_a_greeting() 
             check_is_speech(await whole(made.speak(SENTENCE, Voice("openai-Onyx"))), seconds=(2.0, 5.0))
         assert len(server.asked) == 1
         await made.close()
+
+
+@pytest.mark.parametrize("name", ["openai", "elevenlabs", "wyoming", "piper", "flite"])
+def test_each_synthesizer_says_which_words_it_cannot_pronounce_as_told(name: str) -> None:
+    entry = Pronunciation(word="Miller", alphabet="pinyin", phoneme="x")
+    refusal = voices(settings(text_to_speech=name)).pronunciation_refusal(Voice(pronunciations=(entry,)))
+    assert refusal is not None
+    assert "pronunciation_dictionary" in refusal
+    assert voices(settings(text_to_speech=name)).pronunciation_refusal(Voice()) is None

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ari_agent.contract.agent import Agent
+from ari_agent.contract.agent import Agent, AgentSettings
 from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AgentNotUsable
+from ari_agent.speech.pronunciation import Pronunciation
 from ari_agent.speech.recognizer import ListeningOptions
 from ari_agent.speech.synthesizer import Voice
 from ari_agent.speech.turn_settings import TurnSettings
+from ari_agent.speech.voices import Voices
 
 
 class UnknownVoice(AgentNotUsable):
@@ -26,21 +28,33 @@ class UnknownVoice(AgentNotUsable):
         self.why = why
 
 
+class UnknownPronunciation(AgentNotUsable):
+    """Raised when the voice of a text agent cannot pronounce words as its dictionary says. The message says why."""
+
+    disconnection_reason = DisconnectionReason.ERROR_RETELL
+
+
 @dataclass(frozen=True, slots=True)
 class DialogueSettings:
     """How an agent takes its turns.
 
     turns: how it listens. dtmf: what makes keys an entry. allow_dtmf_interruption: a key cuts the agent off, whatever
-    the sensitivity to voices.
+    the sensitivity to voices. normalized_for: the language in which numbers are spoken as words; see Sentence.
     """
 
     turns: TurnSettings = field(default_factory=TurnSettings)
     dtmf: UserDtmfOptions | None = None
     allow_dtmf_interruption: bool = False
+    normalized_for: str | None = None
 
 
-def _language(agent: Agent) -> str:
+def _language(agent: AgentSettings) -> str:
     return agent.language if isinstance(agent.language, str) else agent.language[0]
+
+
+def normalized_for(agent: Agent) -> str | None:
+    """Return the language in which numbers in this agent's text are spoken as words; None: its text is not changed."""
+    return _language(agent) if agent.normalize_for_speech else None
 
 
 def dialogue_settings(agent: Agent) -> DialogueSettings:
@@ -56,6 +70,7 @@ def dialogue_settings(agent: Agent) -> DialogueSettings:
         ),
         dtmf=agent.user_dtmf_options,
         allow_dtmf_interruption=agent.allow_dtmf_interruption,
+        normalized_for=normalized_for(agent),
     )
 
 
@@ -70,7 +85,7 @@ def listening_options(agent: Agent, call_id: str) -> ListeningOptions:
     )
 
 
-def voice(agent: Agent, *, fallback: str | None = None) -> Voice:
+def voice(agent: AgentSettings, *, fallback: str | None = None) -> Voice:
     """Return the voice that speaks for this agent, with its speed, volume and fallback voices.
 
     fallback: speaks where all voices of the agent are refused; None: nobody does.
@@ -83,4 +98,20 @@ def voice(agent: Agent, *, fallback: str | None = None) -> Voice:
         model=agent.voice_model,
         temperature=agent.voice_temperature,
         fallback_voice_ids=(*(agent.fallback_voice_ids or ()), *filter(None, [fallback])),
+        pronunciations=tuple(
+            Pronunciation(entry.word, entry.alphabet, entry.phoneme) for entry in agent.pronunciation_dictionary or ()
+        ),
     )
+
+
+def check_voice(voices: Voices, agent: AgentSettings) -> None:
+    """Refuse an agent that cannot speak with these voices as its settings say.
+
+    Raises:
+        UnknownVoice: none of its voices is one of these.
+        UnknownPronunciation: its dictionary has what they cannot pronounce.
+    """
+    if refusal := voices.refusal((agent.voice_id, *(agent.fallback_voice_ids or ()))):
+        raise UnknownVoice(refusal)
+    if refusal := voices.pronunciation_refusal(voice(agent)):
+        raise UnknownPronunciation(refusal)

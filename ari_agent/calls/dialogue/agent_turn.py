@@ -17,15 +17,22 @@ class AgentTurn:
     number: of all turns of the call. response_id or interrupt_id: of the messages it comes in; None for a message that
     the platform itself leaves. is_complete: no more text comes. stalls_ms: when text that has stopped coming counts as
     a sentence; None: not at any time. may_be_whole: then it counts as complete. asks_after: the agent is to be asked
-    once all of the turn was heard.
+    once all of the turn was heard. normalized_for: see Sentence.
     """
 
-    def __init__(self, number: int, response_id: int | None = None, interrupt_id: int | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        response_id: int | None = None,
+        interrupt_id: int | None = None,
+        *,
+        normalized_for: str | None = None,
+    ) -> None:
         self.number = number
         self.response_id, self.interrupt_id = response_id, interrupt_id
         self.is_complete = self.may_be_whole = self.asks_after = False
         self.stalls_ms: float | None = None
-        self._sentences = Sentences()
+        self._sentences = Sentences(normalized_for)
 
     def add(self, text: str, *, complete: bool, now_ms: float, may_be_last: bool = False) -> list[Sentence]:
         """Take the next piece of the text, and return the sentences that it ends.

@@ -69,6 +69,7 @@ class SpokenDialogue:
         self._orders: list[Order] = []
         self.speech = AgentSpeech(self.transcript, self.latency, self._orders)
         self.turns = Turns(settings.turns)
+        self._normalized_for = settings.normalized_for
         self._keys_barge_in = settings.allow_dtmf_interruption
         self._updates = TranscriptUpdates(self.transcript, self._orders)
         self._actions = AgentActions(self.transcript)
@@ -191,7 +192,7 @@ class SpokenDialogue:
         self._machine_answered(event, now_ms)
         notice = event.notice
         if notice.action == "static_text" and notice.text:
-            turn = AgentTurn(MESSAGE_TURN)
+            turn = AgentTurn(MESSAGE_TURN, normalized_for=self._normalized_for)
             self.speech.begin(turn, now_ms, Move.LEAVE_MESSAGE)
             self.speech.speak(turn, turn.add(notice.text, complete=True, now_ms=now_ms), now_ms)
             self._end_turn_if_heard(now_ms)
@@ -210,7 +211,7 @@ class SpokenDialogue:
             return
         turn = self.speech.turn
         if turn is None or said.cuts_in:
-            turn = AgentTurn(said.turn, said.response_id, said.interrupt_id)
+            turn = AgentTurn(said.turn, said.response_id, said.interrupt_id, normalized_for=self._normalized_for)
             self.speech.begin(turn, now_ms, Move.CUT_IN if said.cuts_in else Move.FIRST_WORDS)
         if said.cuts_in:
             self._agent_has_turn(now_ms, protected=said.no_interruption, cuts_in=True)

@@ -74,6 +74,7 @@ from ari_agent.calls.media.call_media import (
     TransferAsked,
 )
 from ari_agent.calls.media.commands import CallDetails, Command, KeyPressed
+from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Latency
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.parsing.json_text import compact_json
@@ -86,7 +87,7 @@ from ari_agent.prompt_agents.prompt_agent import PromptAgents
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer
-from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer
+from ari_agent.speech.synthesizer import SAMPLE_RATE_HZ, SpokenWord, Synthesizer, Voice
 from ari_agent.speech.voice_activity import VoiceDetector
 from ari_agent.speech.voices import Voices
 
@@ -141,8 +142,7 @@ class TextAgentLeg:
         if not isinstance(spec.engine, TextEngine) or spec.agent is None:
             raise TypeError(f"a text agent's engine is no {spec.engine.type}")
         self._speech, self._spec, self._agent = speech, spec, spec.agent
-        if refusal := speech.voices.refusal((self._agent.voice_id, *(self._agent.fallback_voice_ids or ()))):
-            raise UnknownVoice(refusal)
+        speaker = _speaker(speech, self._agent, spec.call_id)
         self._output, self._on_event, self._call = output, on_event, spec.call
         self._loop, self.usage, self.voice_ends = asyncio.get_running_loop(), SpeechUsage(), None
         self.ignored = self.messages_in = self.messages_out = self.audio_dropped = 0
@@ -164,7 +164,7 @@ class TextAgentLeg:
         self._dialogue.latency.tell = lambda part, took_ms: on_event(LatencyMeasured(part, took_ms))
         self._voice = AgentVoice(
             speech.synthesizer,
-            voice(self._agent, fallback=speech.voices.fallback),
+            speaker,
             usage=self.usage,
             on_sound=self._sound_made,
             on_whole=lambda number: self._feed(events.SoundEnded(number)),
@@ -410,3 +410,17 @@ class TextAgentLeg:
 
     def _voice_failed(self, error: SpeechFailed) -> None:
         self._feed(events.VoiceFailed(error.disconnection_reason, str(error)))
+
+
+def _speaker(speech: Speech, agent: Agent, call_id: str) -> Voice:
+    """Return the voice that speaks for an agent. Raises: UnknownVoice.
+
+    A dictionary that it cannot speak is no reason to refuse a call: it was refused when the agent was saved, unless
+    another synthesizer was set up then, or the dictionary is of this call alone.
+    """
+    if refusal := speech.voices.refusal((agent.voice_id, *(agent.fallback_voice_ids or ()))):
+        raise UnknownVoice(refusal)
+    speaker = voice(agent, fallback=speech.voices.fallback)
+    if refusal := speech.voices.pronunciation_refusal(speaker):
+        log.warning("words are pronounced as the voice does: %s", refusal, extra={"call_id": call_id})
+    return speaker

@@ -6,7 +6,7 @@ import contextlib
 import logging
 
 from ari_agent.calls.call_cost import SpeechUsage
-from ari_agent.calls.dialogue.agent_settings import voice
+from ari_agent.calls.dialogue.agent_settings import normalized_for, voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.contract.agent import Agent
 from ari_agent.errors import SpeechFailed
@@ -30,18 +30,21 @@ async def synthesized(speech: Speech, agent: Agent, text: str, usage: SpeechUsag
     usage: of the call; counts what was synthesised.
     """
     try:
-        return await speech_of(speech, handoff_voice(speech, agent), text, usage) or None
+        return await speech_of(speech, handoff_voice(speech, agent), text, usage, normalized_for(agent)) or None
     except SpeechFailed as error:
         log.warning("a message of a transfer cannot be spoken: %s", error)
         return None
 
 
-async def speech_of(speech: Speech, speaker: Voice, text: str, usage: SpeechUsage) -> bytes:
+async def speech_of(
+    speech: Speech, speaker: Voice, text: str, usage: SpeechUsage, language: str | None = None
+) -> bytes:
     """Return a text as speech, s16le at 16 kHz; empty where it has no words.
 
-    usage: counts what was synthesised. Raises SpeechFailed: it cannot be spoken.
+    usage: counts what was synthesised. language: in which numbers are spoken as words; see Sentence.
+    Raises SpeechFailed: it cannot be spoken.
     """
-    sentences = Sentences()
+    sentences = Sentences(language)
     pieces: list[bytes] = []
     for sentence in (*sentences.feed(text), *sentences.finish()):
         pieces.append(bytes(sentence.pause_ms * BYTES_PER_MS))

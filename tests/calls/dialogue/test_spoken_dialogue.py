@@ -192,6 +192,18 @@ def test_a_pause_takes_its_time_and_is_kept_in_the_transcript_once_it_was_heard(
     assert whole == ['agent: One two. <break time="1s"/> Three <b>four</b> - &amp; five.']
 
 
+def test_numbers_are_spoken_as_words_and_stay_in_the_transcript_as_they_were_written() -> None:
+    text = "It costs $12.50 at 7:30 pm."
+    words = "It costs twelve dollars and fifty cents at seven thirty P M."
+    talk = Talk(normalized_for="en-US").start().answer(text)
+    assert [order.text for order in talk.of(Speak)] == [words]
+    talk.wait(MS_PER_CHARACTER * len("It costs twelve dollars and")).feed(events.UserVoiceStarted(talk.now_ms))
+    talk.feed(events.UserHeard(Heard("Wait, wait.", final=True))).wait(100)
+    assert talk.said()[0] == "agent: It costs"
+    assert Talk(normalized_for="en-US").start().answer(text).wait(6000).said() == [f"agent: {text}"]
+    assert Talk().start().answer(text).of(Speak)[0].text == text
+
+
 @pytest.mark.parametrize("pieces", [["One two."], ["One", " two."], ["One", " ", "two.", ""]])
 def test_an_answer_whose_server_never_says_that_it_is_complete_ends_where_it_stops(pieces: list[str]) -> None:
     talk = Talk().start().answer("").voice(600, "Count to two.").wait(500)
@@ -237,7 +249,7 @@ def test_nobody_interrupts_what_may_not_be_interrupted() -> None:
 
 @pytest.mark.parametrize("sensitivity", [1, 0.9, 0.6])
 def test_a_nod_makes_the_agent_pause_and_go_on_where_it_was(sensitivity: float) -> None:
-    text = "One two three four five six seven eight nine ten."
+    text = "One two three four five six seven eight nine ten eleven twelve thirteen."
     talk = Talk(turns={"interruption_sensitivity": sensitivity}).start().answer(text).wait(600)
     talk.voice(400, "uh huh").wait(5000)
     assert [type(order) for order in talk.wishes()] == [PauseSpeech, ResumeSpeech]
@@ -385,6 +397,12 @@ def test_a_machine_gets_its_message_after_its_greeting_and_then_the_hang_up() ->
     talk.wait(2000)
     assert talk.wishes() == [ClearSpeech(), HangUp()]
     assert talk.said()[-1] == "agent: Call back."
+
+
+def test_numbers_of_a_message_are_spoken_as_words_too() -> None:
+    talk = Talk(normalized_for="en-US").start().answer("Hello.").wait(300)
+    talk.feed(events.RecordingBegan(VoicemailNotice(status="recording", action="static_text", text="Call 555-0123.")))
+    assert [order.text for order in talk.of(Speak)] == ["Hello.", "Call five five five, zero one two three."]
 
 
 def test_or_the_agent_is_asked_for_one() -> None:

@@ -39,10 +39,10 @@ def speech(synthesizer: SpellsOut, voices: Voices) -> Speech:
     return Speech(unused, synthesizer, unused, unused, lambda: 0, voices=voices)
 
 
-def agent(voice_id: str) -> Agent:
+def agent(voice_id: str, **settings: Any) -> Agent:
     engine = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example/llm"}
     fields = {"agent_id": "agent_1", "version": 0, "last_modification_timestamp": 1, "language": "de-DE"}
-    return Agent.model_validate({**fields, "voice_id": voice_id, "response_engine": engine})
+    return Agent.model_validate({**fields, "voice_id": voice_id, "response_engine": engine, **settings})
 
 
 def only_slt(voice_id: str | None) -> str:
@@ -69,6 +69,13 @@ async def test_a_message_is_spoken_whole_with_its_pauses() -> None:
     assert [said.strip() for said, _ in synthesizer.said] == ["A caller is on the line.", "The name is Bob."]
     assert pcm == b"\x01\x01" + bytes(32 * 1000) + b"\x01\x01"
     assert usage.characters == sum(len(said) for said, _ in synthesizer.said)
+
+
+async def test_its_numbers_are_words_for_an_agent_that_wants_them() -> None:
+    synthesizer = SpellsOut()
+    wants = agent("slt", normalize_for_speech=True, language="en-US")
+    await synthesized(speech(synthesizer, Voices()), wants, "He owes $5.", SpeechUsage())
+    assert [said for said, _ in synthesizer.said] == ["He owes five dollars."]
 
 
 @pytest.mark.parametrize("text", ["Well. damn it.", "", "   ", "\N{WAVING HAND SIGN}"])
