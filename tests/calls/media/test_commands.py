@@ -55,6 +55,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
 from ari_agent.contract.transcript import Dtmf, TranscriptUpdate, Utterance, Word
 from ari_agent.contract.transfer_progress import TransferDecision, TransferProgress
+from ari_agent.prompt_agents.model import ModelStep
 
 AUDIO: Final = AudioWebsocketEngine(
     type="audio-websocket",
@@ -114,6 +115,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     GreetingHeard: GreetingHeard(Heard.MACHINE),
     MessagePassed: MessagePassed("received", b'{"event":"clear"}', "no streamSid"),
     TurnStep: TurnStep("agent_asked", 3, "Hello."),
+    ModelStep: ModelStep("asked", {"model": "small"}, content="Hello."),
     RecordingPaused: RecordingPaused(paused=True, asked_by="api"),
     ConsentOver: ConsentOver(heard=True, played_ms=4200),
     LatencyMeasured: LatencyMeasured("e2e", 812.5),
