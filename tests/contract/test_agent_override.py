@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from ari_agent.contract.agent_override import AgentOverride
+from ari_agent.contract.response_engine import RetellLlmEngine
 from tests.contract.samples import AUDIO, CUSTOM_LLM
 from tests.contract.test_agent import an_agent
 
@@ -32,3 +33,11 @@ def test_an_override_must_leave_a_valid_agent() -> None:
 def test_the_key_model_config_is_read_and_written_under_its_own_name() -> None:
     document = {"retell_llm": {"model_config": {"type": "cascading"}}}
     assert AgentOverride.model_validate(document).changes() == document
+
+
+def test_what_a_call_changes_of_a_prompt_goes_with_its_engine_and_is_never_answered() -> None:
+    saved = an_agent(response_engine={"type": "retell-llm", "llm_id": "llm_1"})
+    engine = AgentOverride.model_validate({"retell_llm": {"begin_message": "Hi."}}).apply(saved).response_engine
+    assert isinstance(engine, RetellLlmEngine)
+    assert engine.override == {"begin_message": "Hi."}
+    assert "override" not in engine.as_json()

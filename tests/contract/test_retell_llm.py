@@ -102,6 +102,14 @@ def test_what_does_not_fit_is_refused(settings: dict[str, Any], why: str) -> Non
     assert why in explain(refused.value, settings, root="body")
 
 
+def test_headers_of_an_end_are_kept() -> None:
+    (tool,) = (
+        a_prompt(general_tools=[{"type": "end_call", "name": "x", "custom_sip_headers": {"X-A": "1"}}]).general_tools
+        or ()
+    )
+    assert tool.as_json()["custom_sip_headers"] == {"X-A": "1"}
+
+
 def test_changes_are_checked_with_what_stays() -> None:
     llm = a_prompt(states=STATES, starting_state="a", knowledge_base_ids=[])
     changed = LlmUpdate.model_validate({"general_prompt": "New."}).apply(llm, now_ms=2)

@@ -59,6 +59,7 @@ def test_it_writes_what_the_protocol_writes_and_counts_it(name: str) -> None:
         ({"event": "clear"}, "clear"),
         ({"event": "ping"}, "ping"),
         ({"event": "transfer", "transfer": {"to": "100"}}, "transfer"),
+        ({"event": "transfer", "transfer": {"action": "cancel"}}, "transfer"),
         ({"event": "hangup"}, "hangup"),
         ({"event": "dtmf", "dtmf": {"digits": "1"}}, "dtmf"),
         ({"event": "update", "update": {"transcript": []}}, "update"),
