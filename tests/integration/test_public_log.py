@@ -233,7 +233,7 @@ async def test_a_text_agents_call_tells_its_turns_and_what_interrupted_it(own_st
         async with connected(own_stage, agent) as talk:
             await talk.caller.audio.hears()
             await asyncio.sleep(1.0)
-            talk.caller.audio.say(speech("rms_yes"))
+            talk.caller.audio.say(speech("rms_barge"))
             await talk.asked()
             await talk.caller.bye()
     record = await own_stage.controller.ended_call(talk.call_id)
@@ -254,7 +254,7 @@ async def test_a_text_agents_call_tells_its_turns_and_what_interrupted_it(own_st
         {"event": "call_ended", "disconnection_reason": "agent_hangup"},
     )
     asked = lines[after(lines, -1, event="agent_message", kind="response_required")]
-    assert asked["content"]["transcript"]["last"] == {"role": "user", "content": "yes"}
+    assert asked["content"]["transcript"]["last"] == {"role": "user", "content": "wait stop i have a question"}
 
 
 async def test_a_web_call_has_a_log_too(stage: Stage) -> None:
