@@ -6,6 +6,7 @@ from typing import Final
 
 from ari_agent.analysis.chat_completions import CompletionFailed
 from ari_agent.check.finding import Finding, ok, skipped, warning
+from ari_agent.check.models import is_among
 from ari_agent.check.surroundings import Surroundings
 from ari_agent.errors import ConfigurationError
 from ari_agent.one_line import one_line
@@ -27,7 +28,7 @@ async def check_analysis(around: Surroundings) -> list[Finding]:
         )
     if names is None:
         return ok(f"the server of the model {model} answers, and does not tell which models it has")
-    if not {model, f"{model}:latest"} & set(names):  # Ollama's names have a tag, which need not be given
+    if not is_among(model, names):
         shown = one_line(", ".join(name[:60] for name in names[:_SHOWN]))
         return warning(
             f"the server of analyses does not name the model {model} among its {len(names)}: {shown}",

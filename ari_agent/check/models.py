@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from ari_agent.check.finding import Finding, failed, ok, skipped, warning
@@ -9,6 +10,11 @@ from ari_agent.check.surroundings import Surroundings
 from ari_agent.errors import AriAgentError
 
 _SHOWN: Final = 10
+
+
+def is_among(model: str, names: Collection[str]) -> bool:
+    """Return whether a server that tells these names of models has this one; Ollama's tag need not be given."""
+    return model in names or f"{model}:latest" in names
 
 
 async def check_model(around: Surroundings) -> list[Finding]:
@@ -26,7 +32,7 @@ async def check_model(around: Surroundings) -> list[Finding]:
         return failed(str(error), "see ARI_AGENT_LLM_URL and ARI_AGENT_LLM_API_KEY (docs/prompt-agents.md)")
     if not asked.known:
         return warning(f"{asked.host} tells no list of models", "make a call to see whether it answers")
-    if not {asked.model, f"{asked.model}:latest"} & set(asked.known):  # Ollama's tag where none is named
+    if not is_among(asked.model, asked.known):
         known = ", ".join(asked.known[:_SHOWN])
         return failed(
             f"{asked.host} has no model {asked.model}", f"set ARI_AGENT_LLM_MODEL to one that it has: {known}"

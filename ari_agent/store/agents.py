@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, overload
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from ari_agent.contract.agent import Agent, AgentUpdate
 from ari_agent.contract.agent_version_errors import StaleDraft, VersionInUse
@@ -24,6 +24,7 @@ from ari_agent.store.agent_rows import choose, read, values
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.retell_llms import publish as publish_llm
 from ari_agent.store.tables import agent_tags, agents
+from ari_agent.store.version_pages import latest_versions, next_key
 
 T = TypeVar("T")
 Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
@@ -210,21 +211,11 @@ class Agents:
 
         pagination_key: `next_key` of the page before; one that is not is taken for the beginning.
         """
-        newer = agents.alias("newer")
-        latest = select(func.max(newer.c.version)).where(newer.c.agent_id == agents.c.agent_id).scalar_subquery()
-        columns = (agents.c.modified_ms, agents.c.agent_id)
-        statement = select(agents).where(agents.c.version == latest).limit(limit + 1)
-        statement = statement.order_by(*(column.asc() if ascending else column.desc() for column in columns))
-        modified_ms, _, agent_id = (pagination_key or "").partition(":")
-        if modified_ms.isascii() and modified_ms.isdigit() and len(modified_ms) < 19:
-            here, last = tuple_(*columns), tuple_(int(modified_ms), agent_id)
-            statement = statement.where(here > last if ascending else here < last)
+        statement = latest_versions(agents, "agent_id", ascending=ascending, limit=limit, pagination_key=pagination_key)
 
         def ask(connection: Connection) -> AgentPage:
             rows = connection.execute(statement).all()
-            return AgentPage(
-                read(connection, rows[:limit]), _next(rows, limit, lambda row: f"{row.modified_ms}:{row.agent_id}")
-            )
+            return AgentPage(read(connection, rows[:limit]), next_key(rows, "agent_id", limit=limit))
 
         return await self._database.read(ask)
 

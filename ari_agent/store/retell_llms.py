@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from ari_agent.contract.agent_version_errors import StaleDraft
 from ari_agent.contract.retell_llm import LlmCreate, LlmUpdate, RetellLlm
@@ -19,6 +19,7 @@ from ari_agent.store.agent_rows import LARGEST_VERSION
 from ari_agent.store.database import Database, dump
 from ari_agent.store.record_rows import parsed
 from ari_agent.store.tables import retell_llms
+from ari_agent.store.version_pages import latest_versions, next_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,10 @@ class RetellLlms:
 
         pagination_key: `next_key` of the page before; one that is not is taken for the beginning.
         """
-        newer = retell_llms.alias("newer")
-        latest = select(func.max(newer.c.version)).where(newer.c.llm_id == retell_llms.c.llm_id).scalar_subquery()
-        columns = (retell_llms.c.modified_ms, retell_llms.c.llm_id)
-        statement = select(retell_llms).where(retell_llms.c.version == latest).limit(limit + 1)
-        statement = statement.order_by(*(column.asc() if ascending else column.desc() for column in columns))
-        modified_ms, _, llm_id = (pagination_key or "").partition(":")
-        if modified_ms.isascii() and modified_ms.isdigit() and len(modified_ms) < 19:
-            here, last = tuple_(*columns), tuple_(int(modified_ms), llm_id)
-            statement = statement.where(here > last if ascending else here < last)
-        rows = await self._database.rows(statement)
-        last_row = rows[limit - 1] if len(rows) > limit else None
-        return LlmPage([_read(row) for row in rows[:limit]], last_row and f"{last_row.modified_ms}:{last_row.llm_id}")
+        rows = await self._database.rows(
+            latest_versions(retell_llms, "llm_id", ascending=ascending, limit=limit, pagination_key=pagination_key)
+        )
+        return LlmPage([_read(row) for row in rows[:limit]], next_key(rows, "llm_id", limit=limit))
 
 
 def publish(connection: Connection, llm_id: str, version: int | None) -> RetellLlm | None:
