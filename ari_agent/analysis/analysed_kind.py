@@ -85,7 +85,7 @@ class AnalysedKind(ABC, Generic[StoredT, WishesT, RecordT]):
 
     @abstractmethod
     def _record(self, stored: StoredT) -> RecordT:
-        """Return its record."""
+        """Return the record of a stored conversation: its call or chat object."""
 
     @abstractmethod
     def _own_wishes(self, stored: StoredT) -> WishesT:

@@ -102,7 +102,7 @@ class StoreFault:
 
     @property
     def remedy(self) -> str:
-        """Return what to do about it."""
+        """Return what an administrator can do about this trouble, as half a sentence."""
         return self.trouble.value[1]
 
 

@@ -76,7 +76,7 @@ class LineRecorder:
         self._recorder.pause(paused)
 
     def close(self) -> None:
-        """Give away what is left."""
+        """End the recording, and give away the audio of both sides that is left."""
         self._recorder.close(*self._ends())
 
     def _ends(self) -> tuple[int, int]:

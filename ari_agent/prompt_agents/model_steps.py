@@ -56,7 +56,7 @@ class RequestSteps:
         self._add("answered", {**tokens, "characters": len(said), "tools": len(calls), **self._took()}, content)
 
     def failed(self, why: str) -> None:
-        """Tell why there is no answer."""
+        """Tell the public log why the model has given no answer."""
         self._add("failed", self._took(), why)
 
     def tool(self, call: ToolCall, result: str, *, successful: bool) -> None:

@@ -138,7 +138,7 @@ class PromptAgent:
 
     @property
     def is_open(self) -> bool:
-        """Whether the prompt is there."""
+        """Whether the prompt was found, so that questions are answered."""
         return self._state is not None
 
     async def open(self) -> None:

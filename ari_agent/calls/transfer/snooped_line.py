@@ -51,7 +51,7 @@ class SnoopedLine:
         return media.result()
 
     async def join(self) -> None:
-        """Let the audio flow."""
+        """Have Asterisk send the audio of the channel to the media address, by joining both in a bridge."""
         await self._ari.add_to_bridge(self._bridge_id, self._snoop_id, self._media_id)
 
     async def follow(self, channel_id: str) -> None:
