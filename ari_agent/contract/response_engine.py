@@ -52,11 +52,15 @@ class CustomLlmEngine(ContractModel):
 
 
 class ConversationFlowEngine(ContractModel):
-    """A graph of prompts that Retell hosts."""
+    """A flow of nodes. version: None for its latest.
+
+    override: what one call changes of it, as `agent_override.conversation_flow` says; no part of the API.
+    """
 
     type: Literal["conversation-flow"]
     conversation_flow_id: Identifier
     version: Count | None = None
+    override: JsonObject | None = Field(default=None, exclude=True, repr=False)
 
 
 class AudioWebsocketEngine(ContractModel):
