@@ -125,13 +125,13 @@ class FlowUpdate(FlowSettings):
         Raises:
             pydantic.ValidationError: with the changes, the settings contradict one another.
         """
-        return ConversationFlow.model_validate(
-            {**flow.as_record(), **self.changes(), "last_modification_timestamp": now_ms}
-        )
+        return flow.changed(self, now_ms=now_ms)
 
 
 class ConversationFlow(FlowSettings, EngineVersion):
     """A flow, as the API answers it."""
+
+    ID: ClassVar[str] = "conversation_flow_id"
 
     conversation_flow_id: Identifier
 

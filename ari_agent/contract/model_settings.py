@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -97,9 +97,32 @@ class ModelSettings(ContractModel):
 class EngineVersion(ContractModel):
     """Which version of a prompt or flow it is, whether it can change no more, and when it last did."""
 
+    ID: ClassVar[str]
+    """The name of the field with its id."""
+
     version: AgentVersionNumber = 0
     is_published: Flag = False
     last_modification_timestamp: Timestamp
+
+    @property
+    def engine_id(self) -> str:
+        """Return the id, which all versions share."""
+        return str(getattr(self, self.ID))
+
+    @classmethod
+    def made(cls, wanted: ModelSettings, engine_id: str, *, now_ms: int) -> Self:
+        """Return the first version of what a client wants made."""
+        return cls.model_validate(
+            {**wanted.changes(), cls.ID: engine_id, "version": 0, "last_modification_timestamp": now_ms}
+        )
+
+    def changed(self, changes: ModelSettings, *, now_ms: int) -> Self:
+        """Return this version with the changes that a client wants.
+
+        Raises:
+            pydantic.ValidationError: with the changes, the settings contradict one another.
+        """
+        return self.model_validate({**self.as_record(), **changes.changes(), "last_modification_timestamp": now_ms})
 
 
 def refuse_knowledge(ids: tuple[str, ...] | None) -> tuple[str, ...] | None:

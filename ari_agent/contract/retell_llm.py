@@ -101,9 +101,7 @@ class LlmCreate(LlmSettings):
 
     def llm(self, *, llm_id: str, now_ms: int) -> RetellLlm:
         """Return the prompt with this id, made at this time."""
-        return RetellLlm.model_validate(
-            {**self.changes(), "llm_id": llm_id, "version": 0, "last_modification_timestamp": now_ms}
-        )
+        return RetellLlm.made(self, llm_id, now_ms=now_ms)
 
 
 class LlmUpdate(LlmSettings):
@@ -121,11 +119,13 @@ class LlmUpdate(LlmSettings):
         Raises:
             pydantic.ValidationError: with the changes, the settings contradict one another.
         """
-        return RetellLlm.model_validate({**llm.as_record(), **self.changes(), "last_modification_timestamp": now_ms})
+        return llm.changed(self, now_ms=now_ms)
 
 
 class RetellLlm(LlmSettings, EngineVersion):
     """A prompt, as the API answers it."""
+
+    ID: ClassVar[str] = "llm_id"
 
     llm_id: Identifier
 
