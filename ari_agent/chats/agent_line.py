@@ -21,7 +21,7 @@ from ari_agent.chats.exchange import AgentText, Exchange
 from ari_agent.chats.record import ChatRecord
 from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine, RetellLlmEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
-from ari_agent.prompt_agents.prompt_agent import Conversation
+from ari_agent.prompt_agents.conversation import Conversation
 from ari_agent.routing.variables import render_url
 
 log = logging.getLogger(__name__)

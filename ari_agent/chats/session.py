@@ -40,7 +40,7 @@ from ari_agent.chats.sender import send_text
 from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
-from ari_agent.prompt_agents.prompt_agent import AnswerEnd
+from ari_agent.prompt_agents.conversation import AnswerEnd
 from ari_agent.routing.variables import render
 from ari_agent.store.chats import GoesOn
 

@@ -14,7 +14,7 @@ from ari_agent.contract.retell_llm import LlmCreate
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, USER, a_chat_agent, a_number, an_agent, bound, text_from, the_chats, written

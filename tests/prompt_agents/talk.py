@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ari_agent.agents.llm import LlmResponse
+from ari_agent.agents.llm import LlmAgentConfig, LlmResponse
 from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
+from ari_agent.agents.text_agent import TextAgent
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmCreate, RetellLlm
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
+from ari_agent.prompt_agents.conversation import Conversation
 from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.model import ModelStep, TokensUsed
-from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgent, PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from tests.fakes.chat_model_server import Answer, ChatModelServer
 from tests.fakes.llm_server import until
 
@@ -34,7 +36,7 @@ class Talk:
         self,
         shared: PromptAgents,
         about: Conversation,
-        agent: PromptAgent,
+        agent: TextAgent,
         server: ChatModelServer,
         events: list[LlmEvent],
     ) -> None:
@@ -91,8 +93,7 @@ async def talk(
             lambda: variables or {},
             lambda: {"call_id": "call_1"},
             is_spoken,
-            10_000.0,
-            1,
+            LlmAgentConfig(reminder_trigger_ms=10_000.0, reminder_max_count=1),
             used.append,
             steps.append,
         )

@@ -16,7 +16,8 @@ from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, TextEngine
 from ari_agent.errors import AgentUnreachable
-from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgents
+from ari_agent.prompt_agents.conversation import Conversation
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 
 
 def new_text_agent(
@@ -66,8 +67,12 @@ def new_text_agent(
                 variables=lambda: spec.variables,
                 details=details,
                 is_spoken=True,
-                reminder_trigger_ms=agent.reminder_trigger_ms,
-                reminder_max_count=agent.reminder_max_count,
+                listens=llm.LlmAgentConfig(
+                    responsiveness=agent.responsiveness,
+                    interruption_sensitivity=agent.interruption_sensitivity,
+                    reminder_trigger_ms=agent.reminder_trigger_ms,
+                    reminder_max_count=agent.reminder_max_count,
+                ),
                 used=usage.model_requests.append,
                 tell=tell_call if spec.tells_messages else None,
             )
