@@ -124,7 +124,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "speech/worker_recognizer": ("speech/test_grammar_recognizer", "what all engines share, seen there with one"),
     "agents/text_agent": ("agents/test_llm_connection", "the interface; whoever has it has its test"),
     "contract/llm_tools": ("contract/test_retell_llm", "the tools of prompts"),
-    "store/retell_llms": ("api/test_retell_llms", "prompts, written and read"),
+    "store/versioned_engines": ("api/test_versioned_engines", "prompts and flows, written and read"),
     "prompt_agents/bounded_http": ("prompt_agents/test_hostile_model", "floods, and what is packed, of a real server"),
     "prompt_agents/chat_messages": ("prompt_agents/test_prompt_state", "messages that a model is told"),
     "prompt_agents/custom_function": ("prompt_agents/test_prompt_agent", "asks a server, as an agent does"),

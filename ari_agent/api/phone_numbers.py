@@ -24,7 +24,7 @@ from ari_agent.contract.phone_number import (
     PhoneNumberPage,
     PhoneNumberUpdate,
 )
-from ari_agent.contract.response_engine import ConversationFlowEngine, RetellLlmEngine
+from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
 from ari_agent.errors import UnservedAgent
 from ari_agent.store.phone_numbers import PhoneNumbers
 
@@ -151,18 +151,18 @@ async def _check_agents(
 
 
 async def _check_engine(request: web.Request, agent: AnyAgent) -> None:
-    """Refuse an agent whose engine is not served here, or whose prompt is not there: 400."""
+    """Refuse an agent whose engine is not served here, or whose prompt or flow is not there: 400."""
     engine = agent.response_engine
-    if isinstance(engine, ConversationFlowEngine):
-        raise UnservedAgent(agent.agent_id, engine.type, "is not served yet; use custom-llm or audio-websocket")
-    if not isinstance(engine, RetellLlmEngine):
+    if not isinstance(engine, PromptEngine):
         return
     if not request.app[DEPENDENCIES].has_prompts:
         remedy = "needs a model: set ARI_AGENT_LLM_MODEL, or use custom-llm or audio-websocket"
         raise UnservedAgent(agent.agent_id, engine.type, remedy)
-    if await request.app[DEPENDENCIES].store.retell_llms.get(engine.llm_id, engine.version) is None:
+    store = request.app[DEPENDENCIES].store
+    kept = store.conversation_flows if isinstance(engine, ConversationFlowEngine) else store.retell_llms
+    if await kept.get(engine.engine_id, engine.version) is None:
         version = "" if engine.version is None else f" version {engine.version}"
-        raise UnservedAgent(agent.agent_id, engine.type, f"does not exist: there is no {engine.llm_id}{version}")
+        raise UnservedAgent(agent.agent_id, engine.type, f"does not exist: there is no {engine.engine_id}{version}")
 
 
 ROUTES: Final = (

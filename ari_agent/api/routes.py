@@ -27,15 +27,16 @@ from ari_agent.api import (
     phone_numbers,
     recordings,
     registered_calls,
-    retell_llms,
     trunks,
+    versioned_engines,
     workspace,
 )
 from ari_agent.api.route import Route
 
 RESOURCES: Final[Mapping[str, Sequence[Route]]] = {
     "agent": (*agents.ROUTES, *agent_versions.ROUTES),
-    "retell llm": retell_llms.ROUTES,
+    "retell llm": versioned_engines.PROMPT_ROUTES,
+    "conversation flow": versioned_engines.FLOW_ROUTES,
     "phone number": (*phone_numbers.ROUTES, *trunks.ROUTES),
     "call": (
         *phone_calls.ROUTES,

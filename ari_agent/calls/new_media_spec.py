@@ -10,7 +10,7 @@ from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.response_engine import RetellLlmEngine
+from ari_agent.contract.response_engine import PromptEngine
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
 
@@ -47,5 +47,5 @@ def new_media_spec(
         tells_messages=log.is_on,
         agent=agent,
         call=call,
-        variables=variables if isinstance(engine, RetellLlmEngine) else {},
+        variables=variables if isinstance(engine, PromptEngine) else {},
     )

@@ -22,10 +22,10 @@ async def check_model(around: Surroundings) -> list[Finding]:
     if around.ask_models is None:
         if agents := around.stored.prompt_agents():
             return failed(
-                f"{agents[0]} answers by a prompt, and no model is set up",
+                f"{agents[0]} answers by a model, and no model is set up",
                 "set ARI_AGENT_LLM_MODEL, and ARI_AGENT_LLM_URL for a server of your own (docs/prompt-agents.md)",
             )
-        return skipped("no number has an agent with a prompt")
+        return skipped("no number has an agent with a prompt or a flow")
     try:
         asked = await around.ask_models()
     except AriAgentError as error:

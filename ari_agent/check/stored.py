@@ -14,7 +14,7 @@ from ari_agent.contract.phone_number import AgentWeight, PhoneNumber, TrunkConfi
 from ari_agent.contract.response_engine import (
     AudioWebsocketEngine,
     CustomLlmEngine,
-    RetellLlmEngine,
+    PromptEngine,
     TextEngine,
 )
 
@@ -83,9 +83,9 @@ class Stored:
         return [found.label for found in called if isinstance(found.agent.response_engine, TextEngine)]
 
     def prompt_agents(self) -> list[str]:
-        """Return the names of the agents with a prompt that numbers name, for calls or texts."""
+        """Return the names of the agents with a prompt or a flow that numbers name, for calls or texts."""
         bound = [found for found in self.agents if found.bound]
-        return [found.label for found in bound if isinstance(found.agent.response_engine, RetellLlmEngine)]
+        return [found.label for found in bound if isinstance(found.agent.response_engine, PromptEngine)]
 
     def features(self) -> frozenset[str]:
         """Return the features in use, by the names that `asterisk.modules` has for what modules are for."""

@@ -10,8 +10,9 @@ wrong, and with it the webhook's answer or the request. What it changes in a cal
     of a text agent       voice, speech recognition and turns
     of a prompt's agent   retell_llm: begin_message, start_speaker, begin_after_user_silence_ms, model,
                           model_temperature, model_config, backup_model
+    of a flow's agent     conversation_flow: the same, with model_choice for model
     checked, no effect    agent: dial_policy, which nobody widens for one call; those of an audio agent, which brings
-                          its own; analysis. conversation_flow: there are none here
+                          its own; analysis
 
 Nothing of it is handed to the agent's server: what a webhook wants an agent to know are dynamic variables and metadata.
 """
@@ -22,8 +23,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ari_agent.contract.agent import Agent, AgentUpdate, RetellLlmEngine
+from ari_agent.contract.agent import Agent, AgentUpdate
 from ari_agent.contract.parsing.model import ContractModel, Count, Flag, Identifier, JsonObject, Strings
+from ari_agent.contract.response_engine import PromptEngine
 
 Temperature = Annotated[float, Field(strict=True, ge=0, le=1)]
 
@@ -80,7 +82,8 @@ class AgentOverride(ContractModel):
             overridden = self.agent.apply(agent, now_ms=agent.last_modification_timestamp)
             overridden = overridden.model_copy(update={"dial_policy": agent.dial_policy})
         engine = overridden.response_engine
-        if self.retell_llm is None or not isinstance(engine, RetellLlmEngine):
+        parts = {"retell-llm": self.retell_llm, "conversation-flow": self.conversation_flow}
+        if not isinstance(engine, PromptEngine) or (changes := parts[engine.type]) is None:
             return overridden
-        changed = engine.model_copy(update={"override": self.retell_llm.changes()})
+        changed = engine.model_copy(update={"override": changes.changes()})
         return overridden.model_copy(update={"response_engine": changed})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from ari_agent.contract.agent_options import (
     BooleanAnalysis,
@@ -50,17 +50,20 @@ class _Tool(ContractModel):
     execution_message_description: _Text = ""
 
 
+def _check_hangup(headers: dict[str, str]) -> dict[str, str]:
+    HangupRequest(headers=headers)
+    return headers
+
+
+ByeHeaders = Annotated[StringMap, AfterValidator(_check_hangup)]
+"""SIP headers that are wanted with a hangup."""
+
+
 class EndCallTool(_Tool):
     """Hangs up, once what the agent says has been heard."""
 
     type: Literal["end_call"]
-    custom_sip_headers: StringMap | None = None
-
-    @field_validator("custom_sip_headers")
-    @classmethod
-    def _check_headers(cls, headers: dict[str, str] | None) -> dict[str, str] | None:
-        HangupRequest(headers=headers or {})
-        return headers
+    custom_sip_headers: ByeHeaders | None = None
 
 
 class InferredDestination(ContractModel):
@@ -70,17 +73,18 @@ class InferredDestination(ContractModel):
     prompt: _Text
 
 
-class TransferCallTool(_Tool):
-    """Transfers the call. `transfer_destination` and `transfer_option` are those of a transfer, in Retell's shape."""
+class TransferFields(ContractModel):
+    """Where a call is transferred, and how. Both are those of a transfer, in Retell's shape."""
 
-    type: Literal["transfer_call"]
     transfer_destination: JsonObject
     transfer_option: JsonObject = Field(default={"type": "cold_transfer"})
     custom_sip_headers: StringMap | None = None
     ignore_e164_validation: Flag | None = None
 
     @model_validator(mode="after")
-    def _check_transfer(self) -> TransferCallTool:
+    def _check_transfer(self) -> Self:
+        if self.transfer_destination.get("type") == "predefined" and not self.transfer_destination.get("number"):
+            raise ValueError("transfer_destination: number is missing, which is where the call goes")
         try:
             self.request("+15555550100")
         except ValidationError as error:
@@ -89,13 +93,13 @@ class TransferCallTool(_Tool):
 
     @property
     def inferred(self) -> InferredDestination | None:
-        """Return how the model finds the destination, or None where the tool names it."""
+        """Return how the model finds the destination, or None where it is named."""
         if self.transfer_destination.get("type") != "inferred":
             return None
         return InferredDestination.model_validate(self.transfer_destination)
 
     def request(self, inferred_number: str) -> TransferRequest:
-        """Return the transfer that this tool asks for. inferred_number: for a destination that the model has to find.
+        """Return the transfer that is asked for. inferred_number: for a destination that the model has to find.
 
         Raises:
             pydantic.ValidationError: it is none; says which part.
@@ -109,11 +113,21 @@ class TransferCallTool(_Tool):
         )
 
 
+class TransferCallTool(_Tool, TransferFields):
+    """Transfers the call."""
+
+    type: Literal["transfer_call"]
+
+
+PressDelay = Annotated[int, Field(strict=True, ge=0, le=5000), INTEGRAL]
+DEFAULT_PRESS_DELAY_MS: Final = 1000
+
+
 class PressDigitTool(_Tool):
     """Presses keys of a phone menu, `delay_ms` after the agent wants them."""
 
     type: Literal["press_digit"]
-    delay_ms: Annotated[int, Field(strict=True, ge=0, le=5000), INTEGRAL] = 1000
+    delay_ms: PressDelay = DEFAULT_PRESS_DELAY_MS
 
 
 def _object_schema(schema: JsonObject) -> JsonObject:
@@ -153,11 +167,14 @@ class CustomTool(_Tool):
 Extracted = Annotated[StringAnalysis | EnumAnalysis | BooleanAnalysis | NumberAnalysis, Field(discriminator="type")]
 
 
+ExtractedVariables = Annotated[Many[Extracted], Field(min_length=1, max_length=50)]
+
+
 class ExtractVariablesTool(_Tool):
     """Keeps what the model finds in the conversation as dynamic variables."""
 
     type: Literal["extract_dynamic_variable"]
-    variables: Annotated[Many[Extracted], Field(min_length=1, max_length=50)]
+    variables: ExtractedVariables
     enable_typing_sound: Flag = False
 
 

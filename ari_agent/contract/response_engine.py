@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -32,16 +32,41 @@ AuthToken = Annotated[str, Field(min_length=1, max_length=256)]
 Subprotocol = Annotated[str, Field(pattern=rf"^{_TOKEN.pattern}$", max_length=64)]
 
 
-class RetellLlmEngine(ContractModel):
-    """A prompt with its model and tools. version: None for its latest.
+class PromptEngine(ContractModel):
+    """What answers by a model, as a prompt or a flow that is kept here says. version: None for its latest.
 
-    override: what one call changes of it, as `agent_override.retell_llm` says; no part of the API.
+    override: what one call changes of it, as the part of `agent_override` for this type says; no part of the API.
     """
+
+    ID: ClassVar[str]
+    """The name of the field that says which prompt or flow it is."""
+
+    type: str
+    version: Count | None = None
+    override: JsonObject | None = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def engine_id(self) -> str:
+        """Return the id of the prompt or flow."""
+        return str(getattr(self, self.ID))
+
+
+class RetellLlmEngine(PromptEngine):
+    """A prompt with its model and tools."""
+
+    ID: ClassVar[str] = "llm_id"
 
     type: Literal["retell-llm"]
     llm_id: Identifier
-    version: Count | None = None
-    override: JsonObject | None = Field(default=None, exclude=True, repr=False)
+
+
+class ConversationFlowEngine(PromptEngine):
+    """A flow of nodes."""
+
+    ID: ClassVar[str] = "conversation_flow_id"
+
+    type: Literal["conversation-flow"]
+    conversation_flow_id: Identifier
 
 
 class CustomLlmEngine(ContractModel):
@@ -49,14 +74,6 @@ class CustomLlmEngine(ContractModel):
 
     type: Literal["custom-llm"]
     llm_websocket_url: WebsocketUrl
-
-
-class ConversationFlowEngine(ContractModel):
-    """A graph of prompts that Retell hosts."""
-
-    type: Literal["conversation-flow"]
-    conversation_flow_id: Identifier
-    version: Count | None = None
 
 
 class AudioWebsocketEngine(ContractModel):
@@ -110,9 +127,9 @@ ResponseEngine = Annotated[
     RetellLlmEngine | CustomLlmEngine | ConversationFlowEngine | AudioWebsocketEngine, Field(discriminator="type")
 ]
 """What answers for an agent; `type` says which kind it is."""
-TextEngine = CustomLlmEngine | RetellLlmEngine
+TextEngine = CustomLlmEngine | RetellLlmEngine | ConversationFlowEngine
 """What answers in text: it is listened and spoken for in calls."""
-ServedEngine = AudioWebsocketEngine | CustomLlmEngine | RetellLlmEngine
+ServedEngine = AudioWebsocketEngine | TextEngine
 """What can take a call here."""
 
 

@@ -11,42 +11,19 @@ the name `transition_to_` and that of the state they lead to.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ari_agent.contract.agent_options import ToolName
 from ari_agent.contract.llm_tools import ArgumentSchema, LlmTool, Tools
+from ari_agent.contract.model_settings import EngineVersion, ModelName, ModelSettings, Prompt, first_double
 from ari_agent.contract.paging import Page
-from ari_agent.contract.parsing.model import (
-    INTEGRAL,
-    AgentVersionNumber,
-    ContractModel,
-    Count,
-    Flag,
-    Fraction,
-    Identifier,
-    JsonObject,
-    Many,
-    Strings,
-    Timestamp,
-    Variables,
-    without_defaults,
-)
+from ari_agent.contract.parsing.model import ContractModel, Flag, Identifier, Many, without_defaults
 
 TRANSITION: Final = "transition_to_"
-MAX_PROMPT_CHARACTERS: Final = 200_000
 _MAX_STATES: Final = 100
-_UNSERVED: Final = {
-    "s2s_model": "name a model that writes, in model",
-    "mcps": "make each of their tools one of general_tools, of type custom",
-}
-"""Settings that would change what an agent can do, and what to do instead."""
-
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
-ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class StateEdge(ContractModel):
@@ -72,88 +49,37 @@ class LlmState(ContractModel):
     edges: Annotated[Many[StateEdge], Field(max_length=_MAX_STATES)] | None = None
 
 
-class BackupModel(ContractModel):
-    """The model that is asked instead, where the first one has said nothing after so many milliseconds."""
+class LlmSettings(ModelSettings):
+    """All settings of a prompt. `model`: None for the server's own."""
 
-    type: Literal["cascading"] = "cascading"
-    model: ModelName
-    backup_kick_in_timeout: Annotated[int, Field(strict=True, ge=300, le=60_000), INTEGRAL] = 1500
-
-
-class LlmSettings(ContractModel):
-    """All settings of a prompt. `model`: None for the server's own; model_temperature: from 0 to 1.
-
-    begin_message: what the agent says first; None: the model writes it; "": the user speaks first.
-    begin_after_user_silence_ms: the agent begins all the same after so long a silence of a user who is to speak first.
-    """
+    UNSERVED: ClassVar[Mapping[str, str]] = {
+        "s2s_model": "name a model that writes, in model",
+        "mcps": "make each of their tools one of general_tools, of type custom",
+    }
 
     model: ModelName | None = None
-    model_temperature: Fraction = 0.0
-    backup_model: BackupModel | None = None
-    tool_call_strict_mode: Flag | None = None
     model_high_priority: Flag | None = None
     model_ultrafast: Flag | None = None
     general_prompt: Prompt | None = None
     general_tools: Tools | None = None
     states: Annotated[Many[LlmState], Field(max_length=_MAX_STATES)] | None = None
     starting_state: ToolName | None = None
-    start_speaker: Literal["user", "agent"] = "agent"
-    begin_message: Prompt | None = None
-    begin_after_user_silence_ms: Count | None = None
-    default_dynamic_variables: Variables | None = None
-    knowledge_base_ids: Strings | None = None
-    kb_config: JsonObject | None = None
     is_transfer_llm: Flag | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unserved(cls, given: Any) -> Any:
-        for name, instead in _UNSERVED.items():
-            if isinstance(given, dict) and given.get(name):
-                raise ValueError(f"{name}: not served here; {instead}")
-        return given
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_model_config(cls, given: Any) -> Any:
-        """Read `model_config`, in which newer clients name the models, as the fields that stand for it here."""
-        if not isinstance(given, dict) or not isinstance(config := given.get("model_config"), dict):
-            return given
-        if config.get("type", "cascading") != "cascading":
-            raise ValueError("model_config of type s2s is not served here; expected cascading")
-        read = dict(given)
-        if isinstance(primary := config.get("primary"), dict):
-            read["model"] = primary.get("model")
-        if "temperature" in config:
-            read["model_temperature"] = config["temperature"]
-        if "backup" in config:
-            read["backup_model"] = config["backup"]
-        if isinstance(backup := config.get("backup"), dict):
-            after = {"backup_kick_in_timeout": backup["kick_in_timeout_ms"]} if "kick_in_timeout_ms" in backup else {}
-            read["backup_model"] = {"model": backup.get("model"), **after}
-        return read
-
-    @field_validator("knowledge_base_ids")
-    @classmethod
-    def _refuse_knowledge(cls, ids: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if ids:
-            raise ValueError("there are no knowledge bases here: write what the agent must know into general_prompt")
-        return ids
 
     @model_validator(mode="after")
     def _check_states(self) -> Self:
         states = {state.name: state for state in self.states or ()}
-        if len(states) < len(self.states or ()):
-            raise ValueError(f"states: two have the name {_twice(state.name for state in self.states or ())}")
+        if double := first_double(state.name for state in self.states or ()):
+            raise ValueError(f"states: two have the name {double}")
         if states and self.starting_state not in states:
             raise ValueError(f"starting_state must be one of {', '.join(states)}")
         for state in states.values():
             for edge in state.edges or ():
                 if edge.destination_state_name not in states:
                     raise ValueError(f"states: {state.name} leads to {edge.destination_state_name}, which is none")
-        for tools in [list(self.names_in(None))] + [list(self.names_in(state)) for state in states.values()]:
-            if len(set(tools)) < len(tools):
-                raise ValueError(f"tools: two that the model may call at a time have the name {_twice(tools)}")
+        for state_or_none in (None, *states.values()):
+            if double := first_double(self.names_in(state_or_none)):
+                raise ValueError(f"tools: two that the model may call at a time have the name {double}")
         return self
 
     def tools_in(self, state: LlmState | None) -> tuple[LlmTool, ...]:
@@ -175,9 +101,7 @@ class LlmCreate(LlmSettings):
 
     def llm(self, *, llm_id: str, now_ms: int) -> RetellLlm:
         """Return the prompt with this id, made at this time."""
-        return RetellLlm.model_validate(
-            {**self.changes(), "llm_id": llm_id, "version": 0, "last_modification_timestamp": now_ms}
-        )
+        return RetellLlm.made(self, llm_id, now_ms=now_ms)
 
 
 class LlmUpdate(LlmSettings):
@@ -195,23 +119,18 @@ class LlmUpdate(LlmSettings):
         Raises:
             pydantic.ValidationError: with the changes, the settings contradict one another.
         """
-        return RetellLlm.model_validate({**llm.as_record(), **self.changes(), "last_modification_timestamp": now_ms})
+        return llm.changed(self, now_ms=now_ms)
 
 
-class RetellLlm(LlmSettings):
+class RetellLlm(LlmSettings, EngineVersion):
     """A prompt, as the API answers it."""
 
+    ID: ClassVar[str] = "llm_id"
+
     llm_id: Identifier
-    version: AgentVersionNumber = 0
-    is_published: Flag = False
-    last_modification_timestamp: Timestamp
 
 
 class LlmPage(Page):
     """A page of prompts, in their latest versions."""
 
     items: Many[RetellLlm]
-
-
-def _twice(names: Iterator[str] | list[str]) -> str:
-    return next(name for name, count in Counter(names).items() if count > 1)

@@ -58,11 +58,6 @@ _AUDIO: Final = frozenset({AgentKind.AUDIO})
 _CHAT: Final = frozenset({AgentKind.CHAT})
 
 WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
-    WithoutEffect(
-        "response_engine.type",
-        "conversation flows take no calls and no texts here",
-        values=frozenset({"conversation-flow"}),
-    ),
     WithoutEffect("language", _NO_SPEECH, kinds=_AUDIO | _CHAT),
     WithoutEffect("pii_config.categories", "personal data of these categories is not recognised", values=UNRECOGNISED),
     WithoutEffect("opt_in_signed_url", "chats leave no recordings and logs", kinds=_CHAT),
@@ -117,10 +112,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("enable_dnc_detection", "there is no list of people who are not to be called"),
 )
 
-OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
-    "conversation_flow": "there is no engine of this type here",
-}
-"""The parts of an `agent_override` that are checked and change nothing."""
 _NOT_OVERRIDDEN: Final[Mapping[str, str]] = {"dial_policy": "whom an agent may dial is the same in every call"}
 """The settings of an agent that have an effect, but not in an override."""
 
@@ -145,13 +136,10 @@ def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, 
 
 
 def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]:
-    """The parts of an override, and the agent's settings in it, that have no effect, each with the reason."""
-    if override is None:
+    """The agent's settings in an override that have no effect, each with the reason."""
+    if override is None or override.agent is None:
         return {}
-    found = {name: why for name, why in OVERRIDES_WITHOUT_EFFECT.items() if getattr(override, name) is not None}
-    if override.agent is None:
-        return found
-    found |= {name: why for name, why in _NOT_OVERRIDDEN.items() if name in override.agent.model_fields_set}
+    found = {name: why for name, why in _NOT_OVERRIDDEN.items() if name in override.agent.model_fields_set}
     engine = override.agent.response_engine
     return {**without_effect(override.agent, _kind_of_engine(engine) if engine else None), **found}
 

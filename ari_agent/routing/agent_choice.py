@@ -31,14 +31,14 @@ from ari_agent.contract.agent import Agent
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.chat_agent import AnyAgent, AnyAgentT, overridden
 from ari_agent.contract.parsing.explain import explain
-from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, ServedEngine, TextEngine
+from ari_agent.contract.response_engine import CustomLlmEngine, PromptEngine, ServedEngine, TextEngine
 from ari_agent.errors import NoAgentBound, OverrideUnfit, UnknownAgent, UnservedAgent
 
 Serves: TypeAlias = Collection[str]
 """The types of engines that can take a call, by what is set up: speech for text agents, and a model for prompts."""
 AUDIO_AGENTS: Final[Serves] = frozenset({"audio-websocket"})
 TEXT_AGENTS: Final[Serves] = frozenset({*AUDIO_AGENTS, "custom-llm"})
-PROMPT_AGENTS: Final[Serves] = frozenset({*TEXT_AGENTS, "retell-llm"})
+PROMPT_AGENTS: Final[Serves] = frozenset({*TEXT_AGENTS, "retell-llm", "conversation-flow"})
 _SPEECH: Final = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or "
 _MODEL: Final = "set ARI_AGENT_LLM_MODEL, or "
 
@@ -118,9 +118,9 @@ def prepare_for_text(
     """
     agent = apply_override(found, choice, override)
     engine = agent.response_engine
-    if isinstance(engine, CustomLlmEngine) or (isinstance(engine, RetellLlmEngine) and engine.type in serves):
+    if isinstance(engine, CustomLlmEngine) or (isinstance(engine, PromptEngine) and engine.type in serves):
         return agent
-    lacks = _MODEL if isinstance(engine, RetellLlmEngine) else ""
+    lacks = _MODEL if isinstance(engine, PromptEngine) else ""
     raise UnservedAgent(agent.agent_id, engine.type, f"writes no text; {lacks}use custom-llm")
 
 

@@ -44,7 +44,7 @@ from ari_agent.contract.response_engine import (
     AUTH_TOKEN,
     AudioWebsocketEngine,
     CustomLlmEngine,
-    RetellLlmEngine,
+    PromptEngine,
     ServedEngine,
 )
 from ari_agent.errors import AgentUnreachable
@@ -129,12 +129,12 @@ def personal_engine(engine: CustomLlmEngine, variables: Mapping[str, str]) -> Cu
 @overload
 def personal_engine(engine: ServedEngine, variables: Mapping[str, str]) -> ServedEngine: ...
 def personal_engine(engine: ServedEngine, variables: Mapping[str, str]) -> ServedEngine:
-    """Fill in the variables of the agent's URL and handshake headers for one call; a prompt has neither.
+    """Fill in the variables of the agent's URL and handshake headers for one call; prompts and flows have neither.
 
     Raises:
         AgentUnreachable: with these values they are no URL or no headers.
     """
-    if isinstance(engine, RetellLlmEngine):
+    if isinstance(engine, PromptEngine):
         return engine
     settings = engine.model_dump()
     if isinstance(engine, CustomLlmEngine):

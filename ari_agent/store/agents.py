@@ -19,12 +19,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from ari_agent.contract.agent import Agent, AgentUpdate
 from ari_agent.contract.agent_version_errors import StaleDraft, VersionInUse
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent, ChatAgentUpdate, agent_of
-from ari_agent.contract.response_engine import RetellLlmEngine
+from ari_agent.contract.response_engine import PromptEngine
 from ari_agent.store.agent_rows import choose, read, values
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.retell_llms import publish as publish_llm
 from ari_agent.store.tables import agent_tags, agents
 from ari_agent.store.version_pages import latest_versions, next_key
+from ari_agent.store.versioned_engines import publish as publish_engine
 
 T = TypeVar("T")
 Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
@@ -123,9 +123,9 @@ class Agents:
                 return meant
             changes: dict[str, object] = {"is_published": True, "last_modification_timestamp": self._now_ms(), **named}
             engine = meant.response_engine
-            if isinstance(engine, RetellLlmEngine) and (llm := publish_llm(connection, engine.llm_id, engine.version)):
-                # A published agent answers the same for ever, and so the version of its prompt is that of now.
-                changes["response_engine"] = {**engine.changes(), "version": llm.version}
+            if isinstance(engine, PromptEngine) and (of_now := publish_engine(connection, engine)) is not None:
+                # A published agent answers the same for ever, and so the version of its prompt or flow is that of now.
+                changes["response_engine"] = {**engine.changes(), "version": of_now}
             return self._rewrite(connection, agent_of({**meant.as_record(), **changes}))
 
         return await self._change(agent_id, change)
@@ -219,12 +219,15 @@ class Agents:
 
         return await self._database.read(ask)
 
-    async def user_of_llm(self, llm_id: str) -> str | None:
-        """Return the id of an agent that answers by this prompt, in whatever version; None: there is none."""
-        statement = select(agents).where(agents.c.document.contains(llm_id, autoescape=True))
+    async def user_of_engine(self, id_name: str, engine_id: str) -> str | None:
+        """Return the id of an agent that answers by this prompt or flow, in whatever version; None: there is none.
+
+        id_name: how a response_engine calls the id.
+        """
+        statement = select(agents).where(agents.c.document.contains(engine_id, autoescape=True))
         for row in await self._database.rows(statement):
             engine = json.loads(row.document).get("response_engine")
-            if isinstance(engine, dict) and engine.get("llm_id") == llm_id:
+            if isinstance(engine, dict) and engine.get(id_name) == engine_id:
                 return str(row.agent_id)
         return None
 

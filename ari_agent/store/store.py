@@ -19,7 +19,7 @@ from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
 from ari_agent.store.registrations import Registrations
-from ari_agent.store.retell_llms import RetellLlms
+from ari_agent.store.versioned_engines import FLOWS, PROMPTS, VersionedEngines
 
 
 class Store:
@@ -35,7 +35,8 @@ class Store:
     def __init__(self, database_url: str, *, now_ms: Callable[[], int] = now_ms) -> None:
         self._database = Database(database_url)
         self.agents = Agents(self._database, now_ms)
-        self.retell_llms = RetellLlms(self._database, now_ms)
+        self.retell_llms = VersionedEngines(self._database, now_ms, PROMPTS)
+        self.conversation_flows = VersionedEngines(self._database, now_ms, FLOWS)
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)

@@ -180,16 +180,22 @@ agents: Final = Table(
     Index("ix_agents_modified", "modified_ms", "agent_id"),
 )
 
-retell_llms: Final = Table(
-    "retell_llms",
-    metadata,
-    Column("llm_id", StorableText, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("document", Text, nullable=False),
-    Column("is_published", Boolean, nullable=False),
-    Column("modified_ms", BigInteger, nullable=False),
-    Index("ix_retell_llms_modified", "modified_ms", "llm_id"),
-)
+
+def _engine_versions(name: str, id_name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column(id_name, StorableText, primary_key=True),
+        Column("version", Integer, primary_key=True, autoincrement=False),
+        Column("document", Text, nullable=False),
+        Column("is_published", Boolean, nullable=False),
+        Column("modified_ms", BigInteger, nullable=False),
+        Index(f"ix_{name}_modified", "modified_ms", id_name),
+    )
+
+
+retell_llms: Final = _engine_versions("retell_llms", "llm_id")
+conversation_flows: Final = _engine_versions("conversation_flows", "conversation_flow_id")
 
 agent_tags: Final = Table(
     "agent_tags",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from ari_agent.contract.without_effect import OVERRIDES_WITHOUT_EFFECT, WITHOUT_EFFECT, AgentKind
+from ari_agent.contract.without_effect import WITHOUT_EFFECT, AgentKind
 from tests.made_part import write
 
 BEGIN: Final = "<!-- made by python -m tests.contract.without_effect_table docs/http-api.md -->"
@@ -24,8 +24,6 @@ def table() -> str:
         )
         values = "all" if entry.values is None else ", ".join(f"`{value}`" for value in sorted(entry.values))
         rows.setdefault((agents, values, entry.why), []).append(f"`{entry.name}`")
-    for name, why in OVERRIDES_WITHOUT_EFFECT.items():
-        rows.setdefault(("all", "all", why), []).append(f"`agent_override.{name}`")
     lines = ["| setting | values | agents | because |", "|---|---|---|---|"]
     lines += [f"| {', '.join(names)} | {values} | {agents} | {why} |" for (agents, values, why), names in rows.items()]
     return "\n".join(lines)

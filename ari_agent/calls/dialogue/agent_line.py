@@ -14,7 +14,7 @@ from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import message_teller
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
 from ari_agent.contract.agent import Agent
-from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, TextEngine
+from ari_agent.contract.response_engine import ConversationFlowEngine, CustomLlmEngine, RetellLlmEngine, TextEngine
 from ari_agent.errors import AgentUnreachable
 from ari_agent.prompt_agents.conversation import Conversation
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
@@ -77,5 +77,7 @@ def new_text_agent(
                 tell=tell_call if spec.tells_messages else None,
             )
             return prompts.agent(engine, about, on_event)
+        case ConversationFlowEngine():
+            raise AgentUnreachable(f"conversation-flow {engine.conversation_flow_id}", "flows do not run yet")
         case _:
             assert_never(engine)

@@ -44,7 +44,7 @@ from ari_agent.calls.public_log.log_messages import message_facts
 from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
-from ari_agent.contract.response_engine import CustomLlmEngine, RetellLlmEngine, ServedEngine
+from ari_agent.contract.response_engine import CustomLlmEngine, PromptEngine, ServedEngine
 from ari_agent.contract.sip_timeline import SipEvent
 from ari_agent.prompt_agents.model import ModelStep
 
@@ -83,8 +83,8 @@ def add_agent(log: PublicLog, engine: ServedEngine) -> None:
     if isinstance(engine, CustomLlmEngine):
         log.add("agent_dialled", protocol=engine.type, url=shown_url(engine.llm_websocket_url))
         return
-    if isinstance(engine, RetellLlmEngine):
-        log.add("agent_dialled", protocol=engine.type, url=engine.llm_id)
+    if isinstance(engine, PromptEngine):
+        log.add("agent_dialled", protocol=engine.type, url=engine.engine_id)
         return
     log.redaction.learn(filter(None, (engine.audio_websocket_auth_token, *engine.handshake_headers().values())))
     log.add("agent_dialled", protocol=engine.audio_websocket_protocol, url=shown_url(engine.audio_websocket_url))
