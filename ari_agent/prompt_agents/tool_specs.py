@@ -50,6 +50,11 @@ def edge_spec(edge: StateEdge, fill: Callable[[str], str]) -> dict[str, Any]:
     return _function(TRANSITION + edge.destination_state_name, fill(edge.description), schema)
 
 
+def as_function(name: str, description: str) -> dict[str, Any]:
+    """Return a tool without arguments, as the chat completions API describes one."""
+    return _function(name, description, _object({}))
+
+
 def read_arguments(text: str) -> dict[str, Any] | None:
     """Return the arguments that a model wrote, without those that are null; None where they are no JSON object."""
     try:
