@@ -124,8 +124,9 @@ async def opened_prompts(
     model = await opened_model(settings)
     functions = CustomFunctions(http, settings.api_key.get_secret_value(), now_ms)
     try:
-        yield PromptAgents(model, functions, store.retell_llms.get)
+        yield PromptAgents(model, functions, store.retell_llms.get, store.conversation_flows.get)
     finally:
+        await functions.close()
         await model.close()
 
 

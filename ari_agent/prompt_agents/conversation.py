@@ -15,8 +15,8 @@ class Conversation:
 
     id: for the log. variables: returns its dynamic variables, those of the system included. details: returns the call
     object, for custom tools. is_spoken: it is no chat. listens: how the agent listens by its own settings; None in a
-    chat. used: is told what each request has cost. tell: is told what the model is asked and answers; None: nobody
-    wants to know.
+    chat. used: is told what each request has cost. collect: is told of variables that are found. tell: is told what the
+    model is asked and answers; None: nobody wants to know.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Conversation:
     is_spoken: bool
     listens: LlmAgentConfig | None = None
     used: Callable[[TokensUsed], None] = lambda _: None
+    collect: Callable[[Mapping[str, str]], None] = lambda _: None
     tell: Callable[[ModelStep], None] | None = None
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ari_agent.contract.conversation_flow import ConversationFlow
 from ari_agent.contract.flow_edges import FlowEdge
-from ari_agent.contract.flow_nodes import ConversationNode, EndNode, FlowNode, TransferCallNode
+from ari_agent.contract.flow_nodes import ConversationNode, FlowNode
 from ari_agent.contract.transcript import NodeTransition
 from ari_agent.errors import AgentError
 from ari_agent.prompt_agents.chat_messages import system_message
@@ -99,6 +99,12 @@ class FlowState:
         self.user_waits = True
         self._path.clear()
 
+    def resume(self, node_id: str | None) -> None:
+        """Go on in the node that the transcript names, where this conversation was begun by another process."""
+        if not self._transitions and (node := self.flow.node(node_id)):
+            self.node, self.has_spoken = node, True
+            self._began_in = (node, True)
+
     def begin_answer(self) -> None:
         """Note that an answer begins here."""
         self._began_in, self.is_settled = (self.node, self.has_spoken), False
@@ -109,9 +115,9 @@ class FlowState:
         return None if former is self.node else _transition(former, self.node, "interrupt_go_back")
 
     @property
-    def awaits_end(self) -> bool:
-        """Whether the node's action ends the agent's part, so that no question comes unless it was cut off."""
-        return isinstance(self.node, EndNode | TransferCallNode)
+    def skips_response(self) -> bool:
+        """Whether the conversation goes on once the words of the node were heard, without a word of the user."""
+        return isinstance(self.node, ConversationNode) and self.way(self.node.skip_response_edge) is not None
 
     # ways
 
@@ -140,13 +146,13 @@ class FlowState:
         return next((way for way, given in conditions if given and decides(given, self.variables)), None)
 
     def open_ways(self) -> dict[str, Way]:
-        """Return the ways that the model has to judge, by the name of the tool that takes each."""
-        found = [way for way in self.ways() if way.condition and prompt_of(way.condition, self.variables)]
-        return {_tool_name(number, way.destination): way for number, way in enumerate(found, 1)}
+        """Return the ways that the model has to judge, by the name of the tool that takes each.
 
-    def own_ways(self) -> dict[str, Way]:
-        """Return those of `open_ways` that are the node's own: a node that says nothing looks at no others."""
-        return {name: way for name, way in self.open_ways().items() if way.kind == "normal"}
+        What the user has said leads to a global node once: from the node where it was said.
+        """
+        found = [way for way in self.ways() if way.condition and prompt_of(way.condition, self.variables)]
+        looked_at = [way for way in found if self.user_waits or way.kind != "global"]
+        return {_tool_name(number, way.destination): way for number, way in enumerate(looked_at, 1)}
 
     def take(self, way: Way) -> NodeTransition:
         """Go a way, and return what the transcript tells of it.

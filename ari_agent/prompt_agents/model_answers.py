@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -56,7 +56,7 @@ class ModelAnswers:
     ) -> None:
         self._access, self._about, self._on_event, self._answer = access, about, on_event, answer
         self._answering: asyncio.Task[None] | None = None
-        self._function_runs = False
+        self._function_runs = self._is_closed = False
         self._next: tuple[int, list[ChatMessage]] | None = None
         self._call_ids: set[str] = set()  # of all tool calls so far
         self.results: list[tuple[ToolCall, str]] = []
@@ -84,6 +84,7 @@ class ModelAnswers:
 
     async def close(self) -> None:
         """Stop answering. Idempotent."""
+        self._is_closed = True
         if self._answering:
             self._answering.cancel()
             await asyncio.wait([self._answering])
@@ -157,14 +158,16 @@ class ModelAnswers:
 
     def speak_meanwhile(
         self, response_id: int, tool: LlmTool, given: Mapping[str, Any], fill: Callable[[str], str]
-    ) -> None:
-        """Say what is to be heard while a tool runs. fill: replaces the variables in a text."""
+    ) -> bool:
+        """Say what is to be heard while a tool runs; return whether there is such. fill: replaces the variables."""
         if not tool.speak_during_execution:
-            return
+            return False
         is_static = tool.execution_message_type == "static_text"
         text = fill(tool.execution_message_description) if is_static else given.get(MESSAGE)
-        if isinstance(text, str) and text.strip():
-            self.say(response_id, f"{text.strip()} ")
+        if not isinstance(text, str) or not text.strip():
+            return False
+        self.say(response_id, f"{text.strip()} ")
+        return True
 
     async def run(
         self,
@@ -173,24 +176,37 @@ class ModelAnswers:
         call: ToolCall,
         given: Mapping[str, Any],
         variables: Mapping[str, str],
+        *,
+        holds_questions: bool = True,
     ) -> FunctionResult:
-        """Call a custom tool, which a newer question waits for. given: what the model wants it called with."""
+        """Call a custom tool. given: what the model wants it called with. holds_questions: newer ones wait for it."""
         arguments = {name: value for name, value in given.items() if name != MESSAGE}
-        self._function_runs = True
+        self._function_runs |= holds_questions
         try:
             found = await self._access.functions.call(tool, arguments, self._about.details(), variables)
         finally:
-            self._function_runs = False
+            if holds_questions:
+                self._function_runs = False
         self._steps(response_id).tool(call, found.content, successful=found.successful)
         return found
+
+    def run_behind(self, running: Coroutine[Any, Any, None]) -> None:
+        """Let a tool run that nobody waits for: it goes on where the conversation ends before it does."""
+        self._access.functions.run_behind(running)
 
     def note(self, call: ToolCall) -> None:
         """Note in the transcript that a tool is called."""
         self._on_event(LlmToolInvocation(tool_call_id=call.call_id, name=call.name, arguments=call.arguments))
 
     def note_result(self, call: ToolCall, result: str, *, successful: bool = True) -> None:
-        """Note in the transcript what a tool has come to."""
-        self._on_event(LlmToolResult(tool_call_id=call.call_id, content=result, successful=successful))
+        """Note in the transcript what a tool has come to, unless the conversation is over."""
+        if not self._is_closed:
+            self._on_event(LlmToolResult(tool_call_id=call.call_id, content=result, successful=successful))
+
+    def collect(self, values: Mapping[str, str]) -> None:
+        """Have the record keep variables that were found in the conversation."""
+        if values and not self._is_closed:
+            self._about.collect(values)
 
     # how the user is listened to
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
-
-from pydantic import ValidationError
 
 from ari_agent.agents.llm import LlmResponse, Turntaking
 from ari_agent.agents.llm_connection import LlmEvent
@@ -31,16 +29,15 @@ from ari_agent.contract.llm_tools import (
     PressDigitTool,
     TransferCallTool,
 )
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
-from ari_agent.errors import AgentUnreachable, StoreError
 from ari_agent.prompt_agents.chat_messages import BEGINNING, tool_round
 from ari_agent.prompt_agents.conversation import AnswerEnd, Conversation
 from ari_agent.prompt_agents.model import ChatMessage, ToolCall
 from ari_agent.prompt_agents.model_answers import MAX_REQUESTS, ModelAccess, ModelAnswers
-from ari_agent.prompt_agents.model_steps import prompt_read
+from ari_agent.prompt_agents.model_steps import engine_read
 from ari_agent.prompt_agents.prompt_state import PromptState
+from ari_agent.prompt_agents.stored_engine import stored_engine
 from ari_agent.prompt_agents.tool_actions import tool_action
 from ari_agent.prompt_agents.tool_specs import as_variables, read_arguments
 
@@ -82,10 +79,11 @@ class PromptAgent:
         """
         if self._state is not None:
             return
-        llm = await self._found()
+        llm = await stored_engine(self._find, self._engine, LlmUpdate)
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
         if self._about.tell:
-            self._about.tell(prompt_read(state))
+            tools = [tool for each in (None, *(llm.states or ())) for tool in llm.tools_in(each)]
+            self._about.tell(engine_read(llm, tools, state.fill))
         begin_message = state.begin_message
         if begin_message is None:
             self._answers.begin(OPENING, [{"role": "user", "content": BEGINNING}])
@@ -93,21 +91,6 @@ class PromptAgent:
         if begin_message == "":
             self._answers.begin_with_user(llm.begin_after_user_silence_ms)
         self._on_event(LlmResponse(response_id=OPENING, content=begin_message, content_complete=True))
-
-    async def _found(self) -> RetellLlm:
-        try:
-            llm = await self._find(self._engine.llm_id, self._engine.version)
-        except StoreError as error:
-            raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", str(error)) from None
-        if llm is None:
-            raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", "there is no such prompt, or not this version")
-        if changes := self._engine.override:
-            try:
-                return LlmUpdate.model_validate(changes).apply(llm, now_ms=llm.last_modification_timestamp)
-            except ValidationError as error:
-                why = f"agent_override.retell_llm: {explain(error, dict(changes), root='settings')}"
-                raise AgentUnreachable(f"retell-llm {llm.llm_id}", why) from None
-        return llm
 
     def ask(
         self, response_id: int, transcript: Transcript, with_tool_calls: Transcript | None, *, reminds: bool = False
@@ -200,16 +183,21 @@ class PromptAgent:
         result, again, successful = _DONE, True, True
         match tool:
             case StateEdge():
-                state.find(as_variables(given, tool.finds))
+                self._find_variables(state, as_variables(given, tool.finds))
                 state.move_to(tool.destination_state_name)
                 result = f"now in state {tool.destination_state_name}"
             case ExtractVariablesTool():
-                state.find(as_variables(given, [variable.name for variable in tool.variables]))
+                names = [variable.name for variable in tool.variables]
+                self._find_variables(state, as_variables(given, names))
             case CustomTool():
                 if not has_spoken:
                     answers.speak_meanwhile(response_id, tool, given, state.fill)
                 found = await answers.run(response_id, tool, call, given, state.variables)
-                state.find(found.variables)
+                self._find_variables(state, found.variables)
                 result, again, successful = found.content, tool.speak_after_execution, found.successful
         answers.note_result(call, result, successful=successful)
         return result, again
+
+    def _find_variables(self, state: PromptState, values: Mapping[str, str]) -> None:
+        state.find(values)
+        self._answers.collect(values)

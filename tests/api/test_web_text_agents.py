@@ -120,7 +120,12 @@ async def speaking_house(
             prompts = None
             if model:
                 functions = CustomFunctions(http, "key", lambda: NOW_MS)
-                prompts = PromptAgents(ChatModel(ModelServer("small", model.url)), functions, store.retell_llms.get)
+                prompts = PromptAgents(
+                    ChatModel(ModelServer("small", model.url)),
+                    functions,
+                    store.retell_llms.get,
+                    store.conversation_flows.get,
+                )
             speech = Speech(
                 recognizer,
                 synthesizer,

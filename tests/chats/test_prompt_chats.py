@@ -32,7 +32,9 @@ async def house(store: Store, *script: Answer) -> AsyncIterator[tuple[ChatServic
     pens = Pens()
     async with ChatModelServer(*script) as server, http_client() as http:
         model = ChatModel(ModelServer("small", server.url))
-        prompts = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), store.retell_llms.get)
+        prompts = PromptAgents(
+            model, CustomFunctions(http, "key", lambda: NOW_MS), store.retell_llms.get, store.conversation_flows.get
+        )
         async with chat_service(store, pens, now_ms=NOW_MS, prompts=prompts) as service:
             yield service, server, pens
         await model.close()

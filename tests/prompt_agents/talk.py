@@ -13,7 +13,8 @@ from aiohttp import web
 from ari_agent.agents.llm import LlmAgentConfig, LlmResponse
 from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
 from ari_agent.agents.text_agent import TextAgent
-from ari_agent.contract.response_engine import RetellLlmEngine
+from ari_agent.contract.conversation_flow import ConversationFlow, FlowCreate
+from ari_agent.contract.response_engine import ConversationFlowEngine, RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmCreate, RetellLlm
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
@@ -26,6 +27,7 @@ from tests.fakes.llm_server import until
 
 NOW_MS = 1_700_000_000_000
 ENGINE = RetellLlmEngine(type="retell-llm", llm_id="llm_1")
+FLOW = ConversationFlowEngine(type="conversation-flow", conversation_flow_id="flow_1")
 USER = [{"role": "user", "content": "Hello?"}]
 
 
@@ -42,6 +44,7 @@ class Talk:
     ) -> None:
         self.shared, self.about, self.agent, self.server, self.events = shared, about, agent, server, events
         self.used, self.steps = list[TokensUsed](), list[ModelStep]()
+        self.collected: dict[str, str] = {}
 
     async def asks(self, response_id: int = 1, items: list[dict[str, Any]] | None = None, **more: Any) -> LlmResponse:
         """Ask, and return the end of the answer."""
@@ -73,21 +76,28 @@ class Talk:
 @asynccontextmanager
 async def talk(
     *script: Answer,
-    engine: RetellLlmEngine = ENGINE,
+    engine: RetellLlmEngine | ConversationFlowEngine = ENGINE,
     variables: Mapping[str, str] | None = None,
     is_spoken: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Talk]:
-    llm = LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=NOW_MS)
+    if isinstance(engine, RetellLlmEngine):
+        llm, flow = RetellLlm.made(LlmCreate.model_validate(settings), "llm_1", now_ms=NOW_MS), None
+    else:
+        llm, flow = None, ConversationFlow.made(FlowCreate.model_validate(settings), "flow_1", now_ms=NOW_MS)
 
     async def find(llm_id: str, version: int | None) -> RetellLlm | None:
         return llm if (llm_id, version) == ("llm_1", None) else None
 
+    async def find_flow(flow_id: str, version: int | None) -> ConversationFlow | None:
+        return flow if (flow_id, version) == ("flow_1", None) else None
+
     events: list[LlmEvent] = []
     async with ChatModelServer(*script) as server, http_client() as http:
         model = ChatModel(ModelServer("small", server.url, first_piece_s=20, stall_s=20))
-        shared = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), find)
-        used, steps = list[TokensUsed](), list[ModelStep]()
+        functions = CustomFunctions(http, "key", lambda: NOW_MS)
+        shared = PromptAgents(model, functions, find, find_flow)
+        used, steps, collected = list[TokensUsed](), list[ModelStep](), dict[str, str]()
         about = Conversation(
             "call_1",
             lambda: variables or {},
@@ -95,15 +105,17 @@ async def talk(
             is_spoken,
             LlmAgentConfig(reminder_trigger_ms=10_000.0, reminder_max_count=1),
             used.append,
+            collected.update,
             steps.append,
         )
         agent = shared.agent(engine, about, events.append)
         try:
             one = Talk(shared, about, agent, server, events)
-            one.used, one.steps = used, steps
+            one.used, one.steps, one.collected = used, steps, collected
             yield one
         finally:
             await agent.close()
+            await functions.close()
             await model.close()
 
 
