@@ -65,8 +65,7 @@ def _is_true(equation: Equation, variables: Mapping[str, str]) -> bool:
 def _value(side: str, variables: Mapping[str, str]) -> str | None:
     """Return a side with its variables filled in; None where one of them is unknown."""
     value = render(side, variables).strip()
-    unknown = _UNKNOWN.search(value)
-    return None if unknown and unknown[0] in side else value
+    return None if any(name in side for name in _UNKNOWN.findall(value)) else value
 
 
 def _are_equal(left: str, right: str) -> bool:

@@ -29,7 +29,6 @@ _DESCRIPTIONS: Final[Mapping[type, str]] = {
     EndCallTool: "End the call.",
     TransferCallTool: "Transfer the call to somebody else.",
     PressDigitTool: "Press keys of a phone menu.",
-    CustomTool: "",
     ExtractVariablesTool: "Note what the user has told.",
 }
 
@@ -41,7 +40,7 @@ def tool_spec(tool: LlmTool, fill: Callable[[str], str]) -> dict[str, Any]:
         said = fill(tool.execution_message_description) or _DEFAULT_MESSAGE
         schema["properties"] = {MESSAGE: {"type": "string", "description": said}, **schema["properties"]}
         schema["required"] = [MESSAGE, *schema.get("required", ())]
-    return _function(tool.name, fill(tool.description) or _DESCRIPTIONS[type(tool)], schema)
+    return _function(tool.name, fill(tool.description) or _DESCRIPTIONS.get(type(tool), ""), schema)
 
 
 def edge_spec(edge: StateEdge, fill: Callable[[str], str]) -> dict[str, Any]:

@@ -134,8 +134,8 @@ class Shop:
         return self.answers.pop(0)() if self.answers else web.json_response({"stock": [{"left": 3}]})
 
 
-@pytest.fixture
-async def shop() -> AsyncIterator[tuple[Shop, str]]:
+@asynccontextmanager
+async def open_shop() -> AsyncIterator[tuple[Shop, str]]:
     made = Shop()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.handle)
@@ -144,6 +144,12 @@ async def shop() -> AsyncIterator[tuple[Shop, str]]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[tuple[Shop, str]]:
+    async with open_shop() as opened:
+        yield opened
 
 
 def custom(url: str, **more: Any) -> dict[str, Any]:
