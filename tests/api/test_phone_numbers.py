@@ -7,6 +7,7 @@ from yarl import URL
 
 from ari_agent.store.store import Store
 from tests.api.conftest import NOW_MS, Api, Json, StartApi, make_agent, refused
+from tests.contract.flows import talk
 
 pytestmark = pytest.mark.slow
 
@@ -218,7 +219,7 @@ async def test_a_number_of_the_pbx_itself_is_created_too(api: Api) -> None:
         ({"type": "retell-llm", "llm_id": "llm_1"}, "needs a model: set ARI_AGENT_LLM_MODEL"),
         (
             {"type": "conversation-flow", "conversation_flow_id": "flow_1"},
-            "is not served yet; use custom-llm or audio-websocket",
+            "needs a model: set ARI_AGENT_LLM_MODEL",
         ),
     ],
 )
@@ -235,16 +236,25 @@ async def test_an_agent_that_nobody_serves_here_is_not_bound(api: Api, engine: J
         assert remedy in await refused(changed, 400)
 
 
-async def test_an_agent_is_bound_whose_prompt_is_there(start_api: StartApi) -> None:
+@pytest.mark.parametrize(
+    ("kind", "id_name", "settings"),
+    [
+        ("retell-llm", "llm_id", {"general_prompt": "Be kind."}),
+        ("conversation-flow", "conversation_flow_id", {"nodes": [talk()]}),
+    ],
+)
+async def test_an_agent_is_bound_whose_prompt_or_flow_is_there(
+    start_api: StartApi, kind: str, id_name: str, settings: Json
+) -> None:
     api = await start_api(has_prompts=True)
-    llm = await (await api.post("/create-retell-llm", json={"general_prompt": "Be kind."})).json()
-    for llm_id, version, status in ((llm["llm_id"], 0, 201), (llm["llm_id"], 7, 400), ("llm_2", None, 400)):
-        engine = {"type": "retell-llm", "llm_id": llm_id, "version": version}
+    own = (await (await api.post(f"/create-{kind}", json=settings)).json())[id_name]
+    for engine_id, version, status in ((own, 0, 201), (own, 7, 400), ("other", None, 400)):
+        engine = {"type": kind, id_name: engine_id, "version": version}
         made = await (await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})).json()
         body = {"phone_number": NUMBER, "inbound_agents": [{"agent_id": made["agent_id"], "weight": 1}]}
         created = await api.post("/create-phone-number", json=body)
         if status == 400:
-            named = llm_id if version is None else f"{llm_id} version {version}"
+            named = engine_id if version is None else f"{engine_id} version {version}"
             assert f"does not exist: there is no {named}" in await refused(created, 400)
         assert created.status == status
 

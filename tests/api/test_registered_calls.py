@@ -63,11 +63,9 @@ async def test_a_call_to_an_agent_that_takes_none_is_not_registered(
 ) -> None:
     agent = await make_agent(house.api, response_engine=engine, voice_id="voice")
     response = await house.api.post(path, json={"agent_id": agent["agent_id"], **body})
-    is_text = engine["type"] in {"custom-llm", "retell-llm"}
-    speech = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or " if is_text else ""
     assert await refused(response, 400) == (
         f"agent {agent['agent_id']} has a response_engine of type {engine['type']}, "
-        f"which takes no calls; {speech}use audio-websocket"
+        "which takes no calls; set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"
     )
 
 

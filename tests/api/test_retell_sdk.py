@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.conftest import API_KEY
 from tests.api.served import ENDED, LIVE, NUMBER, served
+from tests.contract.flows import EVERYTHING
 
 if TYPE_CHECKING:
     from retell import Retell
@@ -113,6 +114,28 @@ def test_prompts(client: Retell) -> None:
     client.llm.delete(made.llm_id)
     with pytest.raises(UnprocessableEntityError, match="not found"):
         client.llm.retrieve(made.llm_id)
+
+
+def test_flows(client: Retell) -> None:
+    from retell import UnprocessableEntityError
+
+    flows = client.conversation_flow
+    made = flows.create(**EVERYTHING)
+    for node, sent in zip(made.nodes or (), EVERYTHING["nodes"], strict=True):
+        assert node.to_dict().items() >= sent.items()
+    assert flows.retrieve(made.conversation_flow_id, version=0) == made
+    changed = flows.update(made.conversation_flow_id, global_prompt=None, begin_after_user_silence_ms=500)
+    assert (changed.global_prompt, changed.begin_after_user_silence_ms, changed.nodes) == (None, 500, made.nodes)
+    assert made.conversation_flow_id in [flow.conversation_flow_id for flow in flows.list(limit=10).items]
+    engine: Any = {"type": "conversation-flow", "conversation_flow_id": made.conversation_flow_id}
+    agent = client.agent.create(response_engine=engine, voice_id="11labs-Adrian")
+    client.agent.publish(agent.agent_id, version=0)
+    assert flows.update(made.conversation_flow_id, start_speaker="user").version == 1
+    assert client.agent.retrieve(agent.agent_id).response_engine.to_dict() == {**engine, "version": 0}
+    client.agent.delete(agent.agent_id)
+    flows.delete(made.conversation_flow_id)
+    with pytest.raises(UnprocessableEntityError, match="not found"):
+        flows.retrieve(made.conversation_flow_id)
 
 
 def test_phone_numbers(client: Retell) -> None:

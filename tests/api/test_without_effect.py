@@ -14,7 +14,7 @@ from tests.api import lines
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, StartApi, make_agent
 
 IDLE: dict[str, Any] = {"ambient_sound": "coffee-shop", "enable_backchannel": True, "agent_name": "Ada"}
-OVERRIDE: dict[str, Any] = {"agent": {"ambient_sound": "coffee-shop"}, "conversation_flow": {}}
+OVERRIDE: dict[str, Any] = {"agent": {"ambient_sound": "coffee-shop", "enable_backchannel": True}}
 
 
 async def test_an_agent_that_is_made_with_them(api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -52,7 +52,7 @@ async def test_chat_agents_are_told_too(api: Api) -> None:
 async def test_a_call_that_is_registered_with_them(api: Api, path: str) -> None:
     agent_id = (await make_agent(api))["agent_id"]
     with_them = await api.post(path, json={"agent_id": agent_id, "agent_override": OVERRIDE})
-    assert (with_them.status, with_them.headers[HEADER]) == (201, "ambient_sound, conversation_flow")
+    assert (with_them.status, with_them.headers[HEADER]) == (201, "enable_backchannel, ambient_sound")
     assert HEADER not in (await api.post(path, json={"agent_id": agent_id})).headers
 
 
@@ -66,7 +66,7 @@ async def test_calls_that_are_placed_with_them(start_api: StartApi, store: Store
     task = {"to_number": "+14155550199", "override_agent_id": agent_id}
     call = {"from_number": "+14155550100", **task, "agent_override": OVERRIDE}
     for path in ("/v2/create-phone-call", "/create-phone-call"):
-        assert (await api.post(path, json=call)).headers[HEADER] == "ambient_sound, conversation_flow"
+        assert (await api.post(path, json=call)).headers[HEADER] == "enable_backchannel, ambient_sound"
     tasks = [task, {**task, "agent_override": {"agent": {"ivr_option": {"action": {"type": "hangup"}}}}}]
     batch = await api.post("/create-batch-call", json={"from_number": "+14155550100", "tasks": tasks})
     assert (batch.status, batch.headers[HEADER]) == (201, "ivr_option")

@@ -221,9 +221,7 @@ async def test_an_agent_that_takes_no_calls_is_refused_at_the_registration(
     registry: Registry, engine: dict[str, Any]
 ) -> None:
     agent_id = await registry.agent(engine)
-    remedy = "use audio-websocket"
-    if engine["type"] in {"custom-llm", "retell-llm"}:
-        remedy = f"set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or {remedy}"
+    remedy = "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"
     why = f"agent {agent_id} has a response_engine of type {engine['type']}, which takes no calls; {remedy}"
     for attempt in (
         registry.web(agent_id=agent_id),

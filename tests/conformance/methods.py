@@ -93,6 +93,11 @@ _NEWEST: Final = (
     Method("llm.update", "PATCH /update-retell-llm/{llm_id}"),
     Method("llm.list", "GET /v2/list-retell-llms"),
     Method("llm.delete", "DELETE /delete-retell-llm/{llm_id}"),
+    Method("conversation_flow.create", "POST /create-conversation-flow"),
+    Method("conversation_flow.retrieve", "GET /get-conversation-flow/{conversation_flow_id}"),
+    Method("conversation_flow.update", "PATCH /update-conversation-flow/{conversation_flow_id}"),
+    Method("conversation_flow.list", "GET /v2/list-conversation-flows"),
+    Method("conversation_flow.delete", "DELETE /delete-conversation-flow/{conversation_flow_id}"),
 )
 _OLD: Final = (
     Method("agent.create", "POST /create-agent"),
@@ -123,7 +128,6 @@ METHODS: Final = {Client.NEWEST_PYTHON: _NEWEST, Client.OLD_PYTHON: _OLD, Client
 
 _EDITED: Final = ("create", "delete", "list", "retrieve", "update")
 _PLATFORM: Final[Mapping[str, Sequence[str]]] = {
-    "conversation_flow": _EDITED,
     "conversation_flow_component": _EDITED,
     "knowledge_base": ("add_sources", "create", "delete", "delete_source", "list", "retrieve"),
     "voice": ("add_resource", "clone", "list", "retrieve", "search"),

@@ -9,6 +9,8 @@ from typing import Any
 from retell import APIStatusError, Retell
 from retell._resource import SyncAPIResource
 
+from tests.contract.flows import EVERYTHING
+
 Attempt = Callable[[], object]
 LLM: Any = {"type": "custom-llm", "llm_websocket_url": "wss://agent.example.com/llm"}
 
@@ -78,7 +80,17 @@ def _attempts(client: Retell, stranger: Retell, world: Mapping[str, str]) -> dic
     prompts = client.llm
     prompt, unused = (prompts.create(general_prompt="Be kind.").llm_id for _ in range(2))
     wrong: Any = [{"type": "book_appointment_cal", "name": "x"}]
+    flows, lost = client.conversation_flow, {**EVERYTHING, "start_node_id": "lost"}
+    flow, unused_flow = (flows.create(**EVERYTHING).conversation_flow_id for _ in range(2))
     return {
+        "conversation_flow.create": (lambda: flows.create(**EVERYTHING), lambda: flows.create(**lost)),
+        "conversation_flow.retrieve": (lambda: flows.retrieve(flow), lambda: flows.retrieve("flow_unknown")),
+        "conversation_flow.update": (
+            lambda: flows.update(flow, start_node_id="menu", global_prompt=None),
+            lambda: flows.update(flow, start_node_id="lost"),
+        ),
+        "conversation_flow.list": (lambda: flows.list(limit=5), lambda: flows.list(limit=5000)),
+        "conversation_flow.delete": (lambda: flows.delete(unused_flow), lambda: flows.delete("flow_unknown")),
         "llm.create": (
             lambda: prompts.create(general_prompt="Be kind.", general_tools=[{"type": "end_call", "name": "bye"}]),
             lambda: prompts.create(general_tools=wrong),

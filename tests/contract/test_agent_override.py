@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from ari_agent.contract.agent_override import AgentOverride
-from ari_agent.contract.response_engine import RetellLlmEngine
+from ari_agent.contract.response_engine import PromptEngine
 from tests.contract.samples import AUDIO, CUSTOM_LLM
 from tests.contract.test_agent import an_agent
 
@@ -35,9 +35,22 @@ def test_the_key_model_config_is_read_and_written_under_its_own_name() -> None:
     assert AgentOverride.model_validate(document).changes() == document
 
 
-def test_what_a_call_changes_of_a_prompt_goes_with_its_engine_and_is_never_answered() -> None:
-    saved = an_agent(response_engine={"type": "retell-llm", "llm_id": "llm_1"})
-    engine = AgentOverride.model_validate({"retell_llm": {"begin_message": "Hi."}}).apply(saved).response_engine
-    assert isinstance(engine, RetellLlmEngine)
-    assert engine.override == {"begin_message": "Hi."}
-    assert "override" not in engine.as_json()
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"type": "retell-llm", "llm_id": "llm_1"},
+        {"type": "conversation-flow", "conversation_flow_id": "conversation_flow_1"},
+    ],
+    ids=lambda engine: engine["type"],
+)
+def test_what_a_call_changes_of_a_prompt_or_flow_goes_with_its_engine_and_is_never_answered(
+    engine: dict[str, str],
+) -> None:
+    saved = an_agent(response_engine=engine)
+    own = engine["type"].replace("-", "_")
+    parts = {"retell_llm": {"begin_message": "of a prompt"}, "conversation_flow": {"begin_message": "of a flow"}}
+    changed = AgentOverride.model_validate(parts).apply(saved).response_engine
+    assert isinstance(changed, PromptEngine)
+    assert changed.override == parts.pop(own)
+    assert changed.as_json() == engine
+    assert AgentOverride.model_validate(parts).apply(saved) == saved

@@ -15,7 +15,6 @@ from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.agent_override import AgentOverride
 from ari_agent.contract.chat_agent import ChatAgent, ChatAgentCreate, ChatAgentUpdate
 from ari_agent.contract.without_effect import (
-    OVERRIDES_WITHOUT_EFFECT,
     WITHOUT_EFFECT,
     AgentKind,
     in_words,
@@ -26,7 +25,7 @@ from ari_agent.contract.without_effect import (
 
 AUDIO: Final = {"type": "audio-websocket", "audio_websocket_url": "wss://example.com/audio"}
 TEXT: Final = {"type": "custom-llm", "llm_websocket_url": "wss://example.com/llm"}
-HOSTED: Final = {"type": "conversation-flow", "conversation_flow_id": "flow_1"}
+FLOW: Final = {"type": "conversation-flow", "conversation_flow_id": "flow_1"}
 
 EFFECTIVE: Final = frozenset(
     {
@@ -81,6 +80,7 @@ EFFECTIVE: Final = frozenset(
         "response_engine.audio_websocket_auth_token",
         "response_engine.audio_websocket_protocol",
         "response_engine.audio_websocket_url",
+        "response_engine.conversation_flow_id",
         "response_engine.llm_id",
         "response_engine.llm_websocket_url",
         "response_engine.override",
@@ -158,7 +158,6 @@ def test_every_field_of_an_agent_is_known_to_have_an_effect_or_none() -> None:
 
 def test_the_table_names_only_settings_that_there_are() -> None:
     assert {entry.name for entry in WITHOUT_EFFECT} <= ALL_FIELDS
-    assert set(OVERRIDES_WITHOUT_EFFECT) == set(AgentOverride.model_fields) - {"agent", "retell_llm"}
 
 
 READERS: Final = {
@@ -228,7 +227,7 @@ def test_what_an_audio_agent_is_given_without_effect_is_named(
             {"voicemail_option": {"action": {"type": "bridge_transfer"}, "detection_prompt": "a beep"}},
             ["detection_prompt", "type"],
         ),
-        ({"response_engine": HOSTED}, ["type"]),
+        ({"response_engine": FLOW}, []),
     ],
 )
 def test_what_a_text_agent_is_given_without_effect_is_named(settings: dict[str, Any], named: list[str]) -> None:
@@ -262,14 +261,14 @@ def test_an_older_key_is_named_by_todays() -> None:
     assert without_effect(created(**given), AgentKind.AUDIO) == {}
 
 
-def test_an_override_names_its_parts_and_the_settings_in_it() -> None:
+def test_an_override_names_the_settings_in_it() -> None:
     override = AgentOverride.model_validate(
         {
             "agent": {"ambient_sound": "call-center", "voice_id": "openai-Alloy"},
             "conversation_flow": {"begin_message": "Hi"},
         }
     )
-    assert list(override_without_effect(override)) == ["ambient_sound", "conversation_flow"]
+    assert list(override_without_effect(override)) == ["ambient_sound"]
     widening = AgentOverride.model_validate({"agent": {"dial_policy": None, "agent_name": "Ada"}})
     assert list(override_without_effect(widening)) == ["dial_policy"]
     assert override_without_effect(None) == override_without_effect(AgentOverride()) == {}

@@ -137,7 +137,8 @@ def test_an_override_that_does_not_fit_is_refused_before_the_kind_is_looked_at()
         (TEXT, AUDIO_AGENTS, "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"),
         (RETELL, TEXT_AGENTS, "set ARI_AGENT_LLM_MODEL, or use audio-websocket"),
         (RETELL, AUDIO_AGENTS, "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH, or use audio-websocket"),
-        (FLOW, PROMPT_AGENTS, "use audio-websocket"),
+        (FLOW, PROMPT_AGENTS, None),
+        (FLOW, TEXT_AGENTS, "set ARI_AGENT_LLM_MODEL, or use audio-websocket"),
     ],
 )
 def test_which_kinds_take_calls(engine: dict[str, Any], serves: Serves, why: str | None) -> None:
@@ -162,11 +163,11 @@ def test_only_text_agents_write(make: Any, engine: dict[str, Any]) -> None:
         prepare_for_text(make(engine), ASKED)
     assert isinstance(refused.value, CallError)
     kind = engine["type"]
-    model = "set ARI_AGENT_LLM_MODEL, or " if engine is RETELL else ""
+    model = "set ARI_AGENT_LLM_MODEL, or " if engine in (RETELL, FLOW) else ""
     assert str(refused.value) == (
         f"agent agent_a has a response_engine of type {kind}, which writes no text; {model}use custom-llm"
     )
-    if engine is RETELL:
+    if model:
         assert prepare_for_text(make(engine), ASKED, serves=PROMPT_AGENTS) == make(engine)
 
 

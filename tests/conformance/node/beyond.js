@@ -6,7 +6,7 @@ const { Retell } = require("retell-sdk");
 
 const world = JSON.parse(fs.readFileSync(0, "utf8"));
 const client = new Retell({ apiKey: world.key, baseURL: world.url, maxRetries: 0 });
-const PHONE_SIDE = ["agent", "batchCall", "call", "chat", "chatAgent", "concurrency", "identity", "llm", "phoneNumber"];
+const PHONE_SIDE = ["agent", "batchCall", "call", "chat", "chatAgent", "concurrency", "conversationFlow", "identity", "llm", "phoneNumber"];
 
 const snake = (name) =>
   name

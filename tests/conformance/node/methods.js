@@ -26,7 +26,7 @@ function needs(answer, ...keys) {
 }
 
 async function main() {
-  const { call, agent, phoneNumber, chat, chatAgent, llm: prompts } = client;
+  const { call, agent, phoneNumber, chat, chatAgent, llm: prompts, conversationFlow: flows } = client;
   const writes = { type: "custom-llm", llm_websocket_url: world.llm };
   const writer = (await chatAgent.create({ response_engine: writes })).agent_id;
   const own = world.new_number;
@@ -36,9 +36,29 @@ async function main() {
   const nobody = "+19995550000";
   const prompt = (await prompts.create({ general_prompt: "Be kind." })).llm_id;
   const unused = (await prompts.create({ general_prompt: "Be kind." })).llm_id;
+  const nodes = [{ id: "hello", type: "conversation", instruction: { type: "static_text", text: "Hello." } }];
+  const flow = (await flows.create({ start_speaker: "agent", nodes })).conversation_flow_id;
+  const unusedFlow = (await flows.create({ start_speaker: "agent", nodes })).conversation_flow_id;
   let chatID = "chat_1";
   let ownChatID = "chat_2";
   const attempts = {
+    "conversation_flow.create": [
+      async () => needs(await flows.create({ start_speaker: "agent", nodes }), "conversation_flow_id", "version"),
+      () => flows.create({ start_speaker: "agent", nodes: [] }),
+    ],
+    "conversation_flow.retrieve": [
+      async () => needs(await flows.retrieve(flow), "nodes"),
+      () => flows.retrieve("flow_unknown"),
+    ],
+    "conversation_flow.update": [
+      () => flows.update(flow, { global_prompt: "Be kind." }),
+      () => flows.update(flow, { start_node_id: "lost" }),
+    ],
+    "conversation_flow.list": [
+      async () => needs(await flows.list({ limit: 5 }), "items", "has_more"),
+      () => flows.list({ limit: 5000 }),
+    ],
+    "conversation_flow.delete": [() => flows.delete(unusedFlow), () => flows.delete("flow_unknown")],
     "llm.create": [
       async () => needs(await prompts.create({ general_prompt: "Be kind." }), "llm_id", "version"),
       () => prompts.create({ general_tools: [{ type: "book_appointment_cal", name: "x" }] }),
