@@ -128,6 +128,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "prompt_agents/bounded_http": ("prompt_agents/test_hostile_model", "floods, and what is packed, of a real server"),
     "prompt_agents/chat_messages": ("prompt_agents/test_prompt_state", "messages that a model is told"),
     "prompt_agents/custom_function": ("prompt_agents/test_prompt_agent", "asks a server, as an agent does"),
+    "prompt_agents/flow_tools": ("prompt_agents/test_flow_agent", "tools that nodes are, as an agent uses them"),
+    "prompt_agents/flow_transcript": ("prompt_agents/test_flow_agent", "what was heard, as an agent sees it"),
     "prompt_agents/model_answers": ("prompt_agents/test_prompt_agent", "answers, as a prompt's agent makes them"),
     "prompt_agents/tool_specs": ("prompt_agents/test_prompt_state", "tools that a model is told of"),
     "prompt_agents/model": ("prompt_agents/test_prompt_state", "values, and the parts of tool calls"),

@@ -87,7 +87,7 @@ async def test_a_call_goes_from_node_to_node_and_its_path_is_on_the_record_and_i
             await caller.bye(timeout_s=30)
     record = await house.stage.controller.ended_call(call_id)
     assert record["disconnection_reason"] == "agent_hangup"
-    assert record["transcript"] == f"Agent: {GREETING}\nUser: yes\nAgent: There are three left.\nAgent: Goodbye!\n"
+    assert record["transcript"] == f"Agent: {GREETING}\nUser: yes\nAgent: There are 3 left.\nAgent: Goodbye!\n"
     assert path(record["transcript_with_tool_calls"]) == ["sorted", "look", "tell", "end"]
     assert [item for item in record["transcript_with_tool_calls"] if item["role"] == "node_transition"][-1] == {
         "role": "node_transition",
