@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ari_agent.contract.agent_options import CustomSttConfig
 from ari_agent.contract.flow_edges import Edges, Examples, FlowEdge, GlobalNodeSetting, TransitionExamples
@@ -36,6 +36,7 @@ from ari_agent.contract.parsing.model import (
     JsonObject,
     Strings,
     UpToTwo,
+    refuse_types,
 )
 
 
@@ -236,13 +237,6 @@ _UNSERVED: Final[Mapping[str, str]] = {
 """The other types that Retell has, and what to do instead."""
 
 
-def _refuse_unserved(given: Any) -> Any:
-    kind = given.get("type") if isinstance(given, Mapping) else None
-    if isinstance(kind, str) and kind in _UNSERVED:
-        raise ValueError(f"nodes of type {kind!r} are not served here; {_UNSERVED[kind]}")
-    return given
-
-
 FlowNode = Annotated[
     Annotated[
         ConversationNode
@@ -254,5 +248,5 @@ FlowNode = Annotated[
         | EndNode,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_refuse_unserved),
+    refuse_types("nodes", _UNSERVED),
 ]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ari_agent.contract.agent_options import (
     BooleanAnalysis,
@@ -23,6 +22,7 @@ from ari_agent.contract.parsing.model import (
     JsonObject,
     Many,
     StringMap,
+    refuse_types,
     require_small,
 )
 from ari_agent.contract.parsing.url import WebhookUrl
@@ -197,17 +197,10 @@ _UNSERVED: Final = frozenset(
 """The other types that Retell has."""
 
 
-def _refuse_unserved(given: Any) -> Any:
-    kind = given.get("type") if isinstance(given, Mapping) else None
-    if isinstance(kind, str) and kind in _UNSERVED:
-        raise ValueError(f"tools of type {kind!r} are not served here; expected one of {', '.join(SERVED)}")
-    return given
-
-
 LlmTool = Annotated[
     Annotated[
         EndCallTool | TransferCallTool | PressDigitTool | CustomTool | ExtractVariablesTool, Field(discriminator="type")
     ],
-    BeforeValidator(_refuse_unserved),
+    refuse_types("tools", dict.fromkeys(_UNSERVED, f"expected one of {', '.join(SERVED)}")),
 ]
 Tools = Annotated[Many[LlmTool], Field(max_length=MAX_TOOLS)]

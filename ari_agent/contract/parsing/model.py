@@ -7,7 +7,7 @@ key is ignored, because deployed clients send keys that no page documents.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
@@ -95,6 +95,18 @@ AgentVersionReference = AgentVersionNumber | Annotated[str, Field(pattern=r"^[a-
 
 DataStorageSetting = Literal["everything", "everything_except_pii", "basic_attributes_only"]
 """How much of a call or chat is stored, from most to least."""
+
+
+def refuse_types(noun: str, instead: Mapping[str, str]) -> BeforeValidator:
+    """Annotate a union of objects so that some types of them are refused. instead: what to do, by the type."""
+
+    def check(given: Any) -> Any:
+        kind = given.get("type") if isinstance(given, Mapping) else None
+        if isinstance(kind, str) and kind in instead:
+            raise ValueError(f"{noun} of type {kind!r} are not served here; {instead[kind]}")
+        return given
+
+    return BeforeValidator(check)
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
