@@ -67,7 +67,7 @@ from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.probes import probes
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (

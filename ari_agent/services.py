@@ -25,7 +25,7 @@ from ari_agent.errors import ConfigurationError, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -124,8 +124,9 @@ async def opened_prompts(
     model = await opened_model(settings)
     functions = CustomFunctions(http, settings.api_key.get_secret_value(), now_ms)
     try:
-        yield PromptAgents(model, functions, store.retell_llms.get)
+        yield PromptAgents(model, functions, store.retell_llms.get, store.conversation_flows.get)
     finally:
+        await functions.close()
         await model.close()
 
 

@@ -22,6 +22,7 @@ from pydantic_core import from_json
 
 from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.parsing.lenient import LenientFlag, LenientInteger, LenientText, TextOrNull
+from ari_agent.contract.transcript import NodeTransition
 from ari_agent.errors import AgentCorruptPayload
 
 _WEBSOCKET_SCHEMES: Final[Mapping[str, str]] = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -85,7 +86,15 @@ class PressDigits:
     digits: str
 
 
-Action: TypeAlias = EndCall | TransferTo | PressDigits
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The agent has more to say or to do, and is to be asked again without a word of the user.
+
+    No part of Retell's protocol.
+    """
+
+
+Action: TypeAlias = EndCall | TransferTo | PressDigits | GoOn
 """What is done once the content that it came with has been spoken. Its values are not checked yet."""
 
 
@@ -179,6 +188,7 @@ LlmMessage: TypeAlias = (
     | LlmAgentConfig
     | LlmMetadata
     | LlmRecording
+    | NodeTransition
 )
 
 _KINDS: Final[Mapping[str, type[_Received]]] = {

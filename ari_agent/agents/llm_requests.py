@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ari_agent.agents.llm import Action, EndCall, LlmInterrupt, LlmResponse, PressDigits, TransferTo
+from ari_agent.agents.llm import Action, EndCall, GoOn, LlmInterrupt, LlmResponse, PressDigits, TransferTo
 
 OPENING: Final = 0
 """The response_id of what the agent says before it is asked anything."""
@@ -30,7 +30,7 @@ LONGEST_TEXT: Final = 16_384
 """Characters of one turn, a quarter of an hour of speech; what is beyond is cut."""
 _CUT_INTERRUPTIONS: Final = 100
 """How many ids of interruptions that were cut off before their end are remembered."""
-_PRECEDENCE: Final[Sequence[type[Action]]] = (EndCall, TransferTo, PressDigits)
+_PRECEDENCE: Final[Sequence[type[Action]]] = (EndCall, TransferTo, PressDigits, GoOn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,10 @@ class CallRecord:
         self._given_variables = {**(self._given_variables or {}), **found}
         self._change(retell_llm_dynamic_variables={**(self.call.retell_llm_dynamic_variables or {}), **found})
 
+    def collected(self, variables: Mapping[str, str]) -> None:
+        """Note variables that the agent has found."""
+        self._transcript.collect(variables)
+
     def override(self, fields: LiveFields) -> None:
         """Change the fields of the live call that the API sends. Raises ValueError for what cannot be changed."""
         self._change(**changes_to_live_call(self.call, fields, self._given_variables))

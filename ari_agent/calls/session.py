@@ -43,6 +43,7 @@ from ari_agent.calls.media.call_media import (
     MediaSpec,
     TranscriptTold,
     TransferAsked,
+    VariablesCollected,
 )
 from ari_agent.calls.media.commands import ApiControl, CallDetails, Command, ControlFailed, TransferResult
 from ari_agent.calls.media.media_half import MediaHalf
@@ -343,6 +344,11 @@ class CallSession(ABC):
             self._record.said(event.update, event.items)
             self._schedule_transcript(self._record)
 
+    async def _variables_collected(self, event: VariablesCollected) -> None:
+        if self._record:
+            self._record.collected(event.values)
+            self._schedule_transcript(self._record)
+
     async def _key_forwarded(self, event: KeyForwarded) -> None:
         if self._record:
             self._record.pressed(event.digit)
@@ -385,7 +391,7 @@ class CallSession(ABC):
             event = self._queue.get_nowait()
             if isinstance(event, AnsweredRequest):
                 self._pending_answers.add(event)
-            elif isinstance(event, TranscriptTold | KeyForwarded):
+            elif isinstance(event, TranscriptTold | VariablesCollected | KeyForwarded):
                 await self._handle(event)  # the last words
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
@@ -418,6 +424,7 @@ class CallSession(ABC):
         TransferAsked: _agent_transfers,
         DtmfAsked: _agent_sends_dtmf,
         TranscriptTold: _transcript_told,
+        VariablesCollected: _variables_collected,
         KeyForwarded: _key_forwarded,
         TranscriptDue: _transcript_due,
         TransferRequested: _api_transfers,

@@ -6,7 +6,7 @@ pressed, and context that the API injected, stand behind what had been said by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from ari_agent.contract.transcript import (
@@ -38,6 +38,7 @@ class CallTranscript:
         self._woven: Sequence[TranscriptItem] | None = None
         self._between: list[tuple[int, Dtmf | Injected]] = []  # how much had been said by then
         self._keys = self._injected = 0
+        self._collected: dict[str, str] = {}
         self._of_target: Sequence[tuple[int, int | None]] = ()  # from which utterance to which one the target spoke
 
     def target_speaks(self, speaks: bool) -> None:
@@ -79,14 +80,19 @@ class CallTranscript:
             self._injected += 1
             self._insert(Injected(role="injected", content=content, time_sec=time_s))
 
+    def collect(self, variables: Mapping[str, str]) -> None:
+        """Add variables that the agent has found in what was said."""
+        self._collected |= variables
+        self.is_stale = True
+
     def _insert(self, item: Dtmf | Injected) -> None:
         self._between.append((len(self._said), item))
         self.is_stale = True
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was said, pressed or injected."""
-        return not (self._said or self._woven or self._between)
+        """Whether nothing was said, pressed, injected or collected."""
+        return not (self._said or self._woven or self._between or self._collected)
 
     @property
     def text(self) -> str:
@@ -97,7 +103,8 @@ class CallTranscript:
         """Return the fields of the call object that hold the transcript, and reset is_stale and has_turn."""
         self.is_stale = self.has_turn = False
         said = {"transcript": self.text, "transcript_object": self._said} if self._said else {}
-        return {**said, "transcript_with_tool_calls": tuple(self._items())}
+        found = {"collected_dynamic_variables": dict(self._collected)} if self._collected else {}
+        return {**said, **found, "transcript_with_tool_calls": tuple(self._items())}
 
     def _items(self) -> Iterator[TranscriptItem]:
         if self._woven is not None:

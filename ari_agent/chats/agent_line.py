@@ -19,9 +19,9 @@ from ari_agent.agents.text_agent import TextAgent
 from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.exchange import AgentText, Exchange
 from ari_agent.chats.record import ChatRecord
-from ari_agent.contract.response_engine import CustomLlmEngine, ResponseEngine, RetellLlmEngine
+from ari_agent.contract.response_engine import ConversationFlowEngine, CustomLlmEngine, ResponseEngine, RetellLlmEngine
 from ari_agent.errors import AgentLost, AgentUnreachable
-from ari_agent.prompt_agents.prompt_agent import Conversation
+from ari_agent.prompt_agents.conversation import Conversation
 from ari_agent.routing.variables import render_url
 
 log = logging.getLogger(__name__)
@@ -125,12 +125,13 @@ class AgentLine:
                     on_event=self._on_event,
                     now_ms=services.now_ms,
                 )
-            case RetellLlmEngine() as engine if services.prompts:
+            case (RetellLlmEngine() | ConversationFlowEngine()) as engine if services.prompts:
                 about = Conversation(
                     chat.chat_id,
                     variables=lambda: self._record.variables(services.now_ms()),
                     details=self._details,
                     is_spoken=False,
+                    collect=self._record.collected,
                 )
                 return services.prompts.agent(engine, about, self._on_event)
             case engine:

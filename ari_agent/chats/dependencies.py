@@ -12,7 +12,7 @@ from ari_agent.chats.notices import Notices
 from ari_agent.chats.sender import Send
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.pii.personal_data import FindMore
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.store.chats import SILENCE_MS

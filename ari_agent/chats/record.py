@@ -24,6 +24,7 @@ from ari_agent.contract.chat import (
     ChatAnalysis,
     ChatItem,
     ChatMessage,
+    ChatNodeTransition,
     ChatStatus,
     ChatToolInvocation,
     ChatToolResult,
@@ -32,6 +33,7 @@ from ari_agent.contract.chat import (
 )
 from ari_agent.contract.chat_agent import DEFAULT_CHAT_WEBHOOK_EVENTS, AnyAgent, ChatAgent
 from ari_agent.contract.parsing.json_text import compact_json
+from ari_agent.contract.transcript import NodeTransition
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.routing.system_variables import ChatVariables
 from ari_agent.routing.variables import render_url
@@ -102,13 +104,21 @@ class ChatRecord:
         """Note what the agent wrote."""
         self._add(ChatMessage(role="agent", content=content, message_id=message_id, created_timestamp=now_ms))
 
-    def tool_used(self, used: LlmToolInvocation | LlmToolResult, *, message_id: str, now_ms: int) -> None:
-        """Note that the agent used a tool, or has its result."""
+    def tool_used(
+        self, used: LlmToolInvocation | LlmToolResult | NodeTransition, *, message_id: str, now_ms: int
+    ) -> None:
+        """Note that the agent used a tool, or has its result, or that its flow is in another node."""
         values = {**used.model_dump(exclude_none=True), "message_id": message_id, "created_timestamp": now_ms}
-        if isinstance(used, LlmToolInvocation):
+        if isinstance(used, NodeTransition):
+            self._add(ChatNodeTransition(**values))
+        elif isinstance(used, LlmToolInvocation):
             self._add(ChatToolInvocation(role="tool_call_invocation", **values))
         else:
             self._add(ChatToolResult(role="tool_call_result", **values))
+
+    def collected(self, values: Mapping[str, str]) -> None:
+        """Note variables that the agent has found."""
+        self._change(collected_dynamic_variables={**(self.chat.collected_dynamic_variables or {}), **values})
 
     def updated(self, update: ChatUpdate) -> Callable[[], None]:
         """Apply a change by the API; returns a function that undoes it, and nothing that happened since."""

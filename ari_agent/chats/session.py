@@ -20,6 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from ari_agent.agents.llm import (
     EndCall,
+    GoOn,
     LlmAgentConfig,
     LlmInterrupt,
     LlmMetadata,
@@ -39,8 +40,9 @@ from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.sender import send_text
 from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
+from ari_agent.contract.transcript import NodeTransition
 from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
-from ari_agent.prompt_agents.prompt_agent import AnswerEnd
+from ari_agent.prompt_agents.conversation import AnswerEnd
 from ari_agent.routing.variables import render
 from ari_agent.store.chats import GoesOn
 
@@ -245,19 +247,21 @@ class ChatSession:
         said = self._agent_line.take(message)
         if said is None:
             return
-        self._awaited = self._agent_line.is_awaited
+        self._awaited = self._agent_line.is_awaited or isinstance(said.action, GoOn)
         if said.content.strip():
             await self._say(said.content)
         else:
             await self.save()
         if not self._awaited:
             self._answer_those_who_wait()
-        if said.action and not isinstance(said.action, EndCall):
+        if isinstance(said.action, GoOn):
+            await self._agent_line.ask()
+        elif said.action and not isinstance(said.action, EndCall):
             self._log.warning("text agent asks for %s, which a chat has not", type(said.action).__name__)
         if isinstance(said.action, EndCall) or self.record.is_full:
             await self._end(ChatStatus.ENDED)
 
-    async def _tool_used(self, used: LlmToolInvocation | LlmToolResult) -> None:
+    async def _tool_used(self, used: LlmToolInvocation | LlmToolResult | NodeTransition) -> None:
         self.record.tool_used(used, message_id=self._services.new_message_id(), now_ms=self._services.now_ms())
         if self.record.is_full:
             await self._end(ChatStatus.ENDED)
@@ -340,6 +344,7 @@ class ChatSession:
         LlmInterrupt: _agent_said,
         LlmToolInvocation: _tool_used,
         LlmToolResult: _tool_used,
+        NodeTransition: _tool_used,
         LlmAgentConfig: _of_calls,
         LlmMetadata: _of_calls,
         LlmRecording: _of_calls,

@@ -27,7 +27,7 @@ from ari_agent.contract.parsing.model import (
     Variables,
 )
 from ari_agent.contract.storage_setting import require_no_looser
-from ari_agent.contract.transcript import Multimedia, ToolInvocation, ToolResult
+from ari_agent.contract.transcript import Multimedia, NodeTransition, ToolInvocation, ToolResult
 
 ChatText = Annotated[str, Field(min_length=1, max_length=16_384)]
 
@@ -68,7 +68,13 @@ class ChatToolResult(_ChatItem, ToolResult):
     """The result of a tool call in a chat."""
 
 
-ChatItem = Annotated[ChatMessage | ChatToolInvocation | ChatToolResult, Field(discriminator="role")]
+class ChatNodeTransition(_ChatItem, NodeTransition):
+    """A conversation flow moved from one node to another in a chat."""
+
+
+ChatItem = Annotated[
+    ChatMessage | ChatToolInvocation | ChatToolResult | ChatNodeTransition, Field(discriminator="role")
+]
 """An entry of message_with_tool_calls, whose `role` says which kind it is."""
 _WRITERS: Final[Mapping[str, str]] = {"agent": "Agent", "user": "User"}
 

@@ -10,8 +10,8 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
@@ -48,6 +48,19 @@ class CustomFunctions:
     http: aiohttp.ClientSession
     api_key: str
     now_ms: Callable[[], int]
+    _behind: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def run_behind(self, running: Coroutine[Any, Any, None]) -> None:
+        """Have a call of a tool go on that nobody waits for; it has the time-outs of its tool."""
+        task = asyncio.create_task(running, name="a tool that nobody waits for")
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+
+    async def close(self) -> None:
+        """Cancel the calls that nobody waits for. Idempotent."""
+        for task in (running := list(self._behind)):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def call(
         self, tool: CustomTool, arguments: Mapping[str, Any], call: Mapping[str, object], variables: Mapping[str, str]

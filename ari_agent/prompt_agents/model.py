@@ -65,11 +65,12 @@ class TokensUsed:
 class ModelStep:
     """What was asked of a model, or came of it, for the public log of the call.
 
-    what: `prompt` as the conversation begins, `asked`, `answered`, `failed`, and `tool` for the end of a custom one.
+    what: `prompt` as the conversation begins, `asked`, `answered`, `failed`, `tool` for the end of a custom one, and
+    `node_transition` where a flow goes to another node.
     facts: by name. content: what was said or went wrong. secrets: texts that the log never shows, from here on.
     """
 
-    what: Literal["prompt", "asked", "answered", "failed", "tool"]
+    what: Literal["prompt", "asked", "answered", "failed", "tool", "node_transition"]
     facts: Mapping[str, object]
     content: object = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)

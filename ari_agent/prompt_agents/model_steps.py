@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from ari_agent.contract.llm_tools import CustomTool
+from ari_agent.contract.llm_tools import CustomTool, LlmTool
+from ari_agent.contract.model_settings import EngineVersion
 from ari_agent.prompt_agents.model import ModelRequest, ModelStep, TokensUsed, ToolCall
-from ari_agent.prompt_agents.prompt_state import PromptState
 
 _SHOWN_CHARACTERS: Final = 2000
 _SHORTEST_SECRET: Final = 8
 
 
-def prompt_read(state: PromptState) -> ModelStep:
-    """Return the step that a conversation begins with. Its secrets are the headers and parameters of custom tools."""
-    llm = state.llm
-    tools = [tool for each in (None, *(llm.states or ())) for tool in llm.tools_in(each)]
-    custom = [tool for tool in tools if isinstance(tool, CustomTool)]
+def engine_read(engine: EngineVersion, tools: Iterable[LlmTool], fill: Callable[[str], str]) -> ModelStep:
+    """Return the step that a conversation begins with. Its secrets are the headers and parameters of custom tools.
+
+    tools: of the prompt or flow. fill: replaces the variables in a text.
+    """
+    known = list(tools)
+    custom = [tool for tool in known if isinstance(tool, CustomTool)]
     sent = [sent for tool in custom for sent in (tool.headers, tool.query_params) if sent]
-    values = {state.fill(value) for each in sent for value in each.values()}
+    values = {fill(value) for each in sent for value in each.values()}
     return ModelStep(
         "prompt",
-        {"name": llm.llm_id, "version": llm.version, "tools": len({tool.name for tool in tools})},
+        {"name": engine.engine_id, "version": engine.version, "tools": len({tool.name for tool in known})},
         secrets=tuple(sorted(value for value in values if len(value) >= _SHORTEST_SECRET)),
     )
 

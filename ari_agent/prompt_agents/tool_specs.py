@@ -29,7 +29,6 @@ _DESCRIPTIONS: Final[Mapping[type, str]] = {
     EndCallTool: "End the call.",
     TransferCallTool: "Transfer the call to somebody else.",
     PressDigitTool: "Press keys of a phone menu.",
-    CustomTool: "",
     ExtractVariablesTool: "Note what the user has told.",
 }
 
@@ -41,13 +40,18 @@ def tool_spec(tool: LlmTool, fill: Callable[[str], str]) -> dict[str, Any]:
         said = fill(tool.execution_message_description) or _DEFAULT_MESSAGE
         schema["properties"] = {MESSAGE: {"type": "string", "description": said}, **schema["properties"]}
         schema["required"] = [MESSAGE, *schema.get("required", ())]
-    return _function(tool.name, fill(tool.description) or _DESCRIPTIONS[type(tool)], schema)
+    return _function(tool.name, fill(tool.description) or _DESCRIPTIONS.get(type(tool), ""), schema)
 
 
 def edge_spec(edge: StateEdge, fill: Callable[[str], str]) -> dict[str, Any]:
     """Return the tool that takes an edge to another state."""
     schema = _filled(edge.parameters, fill)
     return _function(TRANSITION + edge.destination_state_name, fill(edge.description), schema)
+
+
+def as_function(name: str, description: str) -> dict[str, Any]:
+    """Return a tool without arguments, as the chat completions API describes one."""
+    return _function(name, description, _object({}))
 
 
 def read_arguments(text: str) -> dict[str, Any] | None:

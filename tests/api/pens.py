@@ -15,7 +15,7 @@ from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import Analyses, ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.pii.personal_data import FindMore
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook

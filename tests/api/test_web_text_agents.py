@@ -18,7 +18,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import SpeechFailed
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.speech.flite_synthesizer import FliteSynthesizer
 from ari_agent.speech.grammar_recognizer import GrammarListening, GrammarRecognizer
 from ari_agent.speech.recognizer import Heard, ListeningOptions, Recognizer
@@ -120,7 +120,12 @@ async def speaking_house(
             prompts = None
             if model:
                 functions = CustomFunctions(http, "key", lambda: NOW_MS)
-                prompts = PromptAgents(ChatModel(ModelServer("small", model.url)), functions, store.retell_llms.get)
+                prompts = PromptAgents(
+                    ChatModel(ModelServer("small", model.url)),
+                    functions,
+                    store.retell_llms.get,
+                    store.conversation_flows.get,
+                )
             speech = Speech(
                 recognizer,
                 synthesizer,

@@ -35,6 +35,16 @@ def test_keys_and_context_stand_behind_what_had_been_said() -> None:
     assert Injected(role="injected", content="x", time_sec=7.5) in fields["transcript_with_tool_calls"]
 
 
+def test_what_the_agent_has_found_is_content_of_the_call() -> None:
+    one = CallTranscript()
+    assert one.is_empty
+    one.collect({"city": "Rome"})
+    one.collect({"city": "Paris", "guests": "2"})
+    assert not one.is_empty
+    assert one.is_stale
+    assert one.fields()["collected_dynamic_variables"] == {"city": "Paris", "guests": "2"}
+
+
 def test_the_last_word_grows_in_front_of_the_key() -> None:
     one = CallTranscript()
     one.say(update(A.model_copy(update={"content": "A"})))

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from ari_agent.chats.chat_service import ChatService
-from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, ChatStatus
+from ari_agent.contract.chat import ChatCompletionCreate, ChatCreate, ChatNodeTransition, ChatStatus
+from ari_agent.contract.conversation_flow import FlowCreate
 from ari_agent.contract.retell_llm import LlmCreate
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.store.store import Store
 from tests.api.pens import Pens, chat_service
 from tests.chats.paper import NOW_MS, USER, a_chat_agent, a_number, an_agent, bound, text_from, the_chats, written
 from tests.chats.test_session import ended
 from tests.fakes.chat_model_server import Answer, ChatModelServer, Reply
+from tests.prompt_agents.test_flow_state import edge, say
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +34,9 @@ async def house(store: Store, *script: Answer) -> AsyncIterator[tuple[ChatServic
     pens = Pens()
     async with ChatModelServer(*script) as server, http_client() as http:
         model = ChatModel(ModelServer("small", server.url))
-        prompts = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), store.retell_llms.get)
+        prompts = PromptAgents(
+            model, CustomFunctions(http, "key", lambda: NOW_MS), store.retell_llms.get, store.conversation_flows.get
+        )
         async with chat_service(store, pens, now_ms=NOW_MS, prompts=prompts) as service:
             yield service, server, pens
         await model.close()
@@ -70,6 +74,33 @@ async def test_a_chat_over_the_api_is_answered_by_a_prompt(store: Store) -> None
         answer = await service.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="Help?"))
         assert [getattr(item, "content", "") for item in answer] == ["Of course."]
         assert told(server.asked[0])[-1] == "Help?"
+
+
+async def test_a_chat_over_the_api_goes_through_a_flow(store: Store) -> None:
+    """It says two nodes' words before the user writes, and keeps its path and what it has found."""
+    extract = {
+        "id": "note",
+        "type": "extract_dynamic_variables",
+        "variables": [{"type": "string", "name": "city", "description": "where"}],
+        "else_edge": edge("thanks", "Else"),
+    }
+    nodes = [
+        say("hello", skip_response_edge=edge("where", "Skip response")),
+        say("where", always_edge=edge("note", "Always")),
+        extract,
+        say("thanks"),
+    ]
+    flow = await store.conversation_flows.create(FlowCreate.model_validate({"nodes": nodes}))
+    engine = {"type": "conversation-flow", "conversation_flow_id": flow.conversation_flow_id}
+    agent_id = await a_chat_agent(store, engine)
+    async with house(store, Reply(calls=[("extract_dynamic_variables", '{"city": "Rome"}')])) as (service, _, _):
+        chat = await service.create(ChatCreate(agent_id=agent_id))
+        await service.complete(ChatCompletionCreate(chat_id=chat.chat_id, content="Rome"))
+    (stored,) = await the_chats(store)
+    assert written(stored) == ["hello", "where", "Rome", "thanks"]
+    assert stored.collected_dynamic_variables == {"city": "Rome"}
+    moves = [item for item in stored.message_with_tool_calls or () if isinstance(item, ChatNodeTransition)]
+    assert [move.new_node_id for move in moves] == ["where", "note", "thanks"]
 
 
 async def test_a_model_that_fails_ends_the_chat_as_an_error(store: Store) -> None:

@@ -10,20 +10,24 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ari_agent.agents.llm import LlmResponse
+from ari_agent.agents.llm import LlmAgentConfig, LlmResponse
 from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
-from ari_agent.contract.response_engine import RetellLlmEngine
+from ari_agent.agents.text_agent import TextAgent
+from ari_agent.contract.conversation_flow import ConversationFlow, FlowCreate
+from ari_agent.contract.response_engine import ConversationFlowEngine, RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmCreate, RetellLlm
 from ari_agent.http_client import http_client
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
+from ari_agent.prompt_agents.conversation import Conversation
 from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.model import ModelStep, TokensUsed
-from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgent, PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from tests.fakes.chat_model_server import Answer, ChatModelServer
 from tests.fakes.llm_server import until
 
 NOW_MS = 1_700_000_000_000
 ENGINE = RetellLlmEngine(type="retell-llm", llm_id="llm_1")
+FLOW = ConversationFlowEngine(type="conversation-flow", conversation_flow_id="flow_1")
 USER = [{"role": "user", "content": "Hello?"}]
 
 
@@ -34,12 +38,13 @@ class Talk:
         self,
         shared: PromptAgents,
         about: Conversation,
-        agent: PromptAgent,
+        agent: TextAgent,
         server: ChatModelServer,
         events: list[LlmEvent],
     ) -> None:
         self.shared, self.about, self.agent, self.server, self.events = shared, about, agent, server, events
         self.used, self.steps = list[TokensUsed](), list[ModelStep]()
+        self.collected: dict[str, str] = {}
 
     async def asks(self, response_id: int = 1, items: list[dict[str, Any]] | None = None, **more: Any) -> LlmResponse:
         """Ask, and return the end of the answer."""
@@ -71,38 +76,46 @@ class Talk:
 @asynccontextmanager
 async def talk(
     *script: Answer,
-    engine: RetellLlmEngine = ENGINE,
+    engine: RetellLlmEngine | ConversationFlowEngine = ENGINE,
     variables: Mapping[str, str] | None = None,
     is_spoken: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Talk]:
-    llm = LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=NOW_MS)
+    if isinstance(engine, RetellLlmEngine):
+        llm, flow = RetellLlm.made(LlmCreate.model_validate(settings), "llm_1", now_ms=NOW_MS), None
+    else:
+        llm, flow = None, ConversationFlow.made(FlowCreate.model_validate(settings), "flow_1", now_ms=NOW_MS)
 
     async def find(llm_id: str, version: int | None) -> RetellLlm | None:
         return llm if (llm_id, version) == ("llm_1", None) else None
 
+    async def find_flow(flow_id: str, version: int | None) -> ConversationFlow | None:
+        return flow if (flow_id, version) == ("flow_1", None) else None
+
     events: list[LlmEvent] = []
     async with ChatModelServer(*script) as server, http_client() as http:
         model = ChatModel(ModelServer("small", server.url, first_piece_s=20, stall_s=20))
-        shared = PromptAgents(model, CustomFunctions(http, "key", lambda: NOW_MS), find)
-        used, steps = list[TokensUsed](), list[ModelStep]()
+        functions = CustomFunctions(http, "key", lambda: NOW_MS)
+        shared = PromptAgents(model, functions, find, find_flow)
+        used, steps, collected = list[TokensUsed](), list[ModelStep](), dict[str, str]()
         about = Conversation(
             "call_1",
             lambda: variables or {},
             lambda: {"call_id": "call_1"},
             is_spoken,
-            10_000.0,
-            1,
+            LlmAgentConfig(reminder_trigger_ms=10_000.0, reminder_max_count=1),
             used.append,
+            collected.update,
             steps.append,
         )
         agent = shared.agent(engine, about, events.append)
         try:
             one = Talk(shared, about, agent, server, events)
-            one.used, one.steps = used, steps
+            one.used, one.steps, one.collected = used, steps, collected
             yield one
         finally:
             await agent.close()
+            await functions.close()
             await model.close()
 
 
@@ -121,8 +134,8 @@ class Shop:
         return self.answers.pop(0)() if self.answers else web.json_response({"stock": [{"left": 3}]})
 
 
-@pytest.fixture
-async def shop() -> AsyncIterator[tuple[Shop, str]]:
+@asynccontextmanager
+async def open_shop() -> AsyncIterator[tuple[Shop, str]]:
     made = Shop()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.handle)
@@ -131,6 +144,12 @@ async def shop() -> AsyncIterator[tuple[Shop, str]]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield made, f"http://127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[tuple[Shop, str]]:
+    async with open_shop() as opened:
+        yield opened
 
 
 def custom(url: str, **more: Any) -> dict[str, Any]:

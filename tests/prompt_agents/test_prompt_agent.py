@@ -25,7 +25,7 @@ from ari_agent.contract.retell_llm import RetellLlm
 from ari_agent.errors import AgentUnreachable, StoreError
 from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER
 from ari_agent.prompt_agents.model import ModelFailed, TokensUsed
-from ari_agent.prompt_agents.prompt_agent import MAX_ROUNDS
+from ari_agent.prompt_agents.model_answers import MAX_REQUESTS
 from ari_agent.webhooks import signature
 from tests.fakes.chat_model_server import Reply
 from tests.fakes.llm_server import until
@@ -319,7 +319,7 @@ async def test_a_model_that_calls_tools_for_ever_is_not_asked_for_ever() -> None
     async with talk(Reply(calls=[("note", "{}")]), begin_message="", general_tools=[tool]) as one:
         await one.agent.open()
         await one.asks()
-        assert len(one.server.asked) == MAX_ROUNDS
+        assert len(one.server.asked) == MAX_REQUESTS
 
 
 async def test_a_model_that_fails_ends_the_conversation_with_its_reason() -> None:

@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from ari_agent.agents.llm import Action, EndCall, LlmToolInvocation, LlmToolResult, TransferTo
+from ari_agent.agents.llm import EndCall, LlmToolInvocation, LlmToolResult, PressDigits, TransferTo
 from ari_agent.calls.dialogue.orders import HangUp, Order, Press, Transfer
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
-from ari_agent.contract.transcript import ToolCallInvocation, ToolCallResult
+from ari_agent.contract.transcript import NodeTransition, ToolCallInvocation, ToolCallResult
 
 MOST_RETRIES: Final = 2
 """How often in a row the agent is asked again because what it wanted done failed, without a word of the user's."""
@@ -26,7 +26,7 @@ class AgentActions:
         self._count = self._retries = 0
         self._last_name = "action"
 
-    def begin(self, action: Action) -> Order:
+    def begin(self, action: EndCall | TransferTo | PressDigits) -> Order:
         """Note that an action begins, and return the order that carries it out."""
         if isinstance(action, EndCall):
             self._invoke("end_call", {})
@@ -52,8 +52,13 @@ class AgentActions:
         self._retries += 1
         return self._retries <= MOST_RETRIES
 
-    def used_tool(self, used: LlmToolInvocation | LlmToolResult) -> bool:
-        """Note that the agent's server used a tool of its own, or its answer; return False where there is no room."""
+    def used_tool(self, used: LlmToolInvocation | LlmToolResult | NodeTransition) -> bool:
+        """Note that the agent used a tool of its own, or its answer, or that its flow is in another node.
+
+        Returns False where there is no room.
+        """
+        if isinstance(used, NodeTransition):
+            return self._transcript.tool(used)
         given = used.model_dump(exclude_none=True)
         if isinstance(used, LlmToolInvocation):
             return self._transcript.tool(ToolCallInvocation(role="tool_call_invocation", **given))

@@ -1,4 +1,4 @@
-"""The text agent of a call, by the kind of its engine: a server behind a websocket, or a prompt."""
+"""The text agent of a call, by the kind of its engine: a server behind a websocket, a prompt or a flow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ari_agent.agents.llm_connection import LlmConnection, LlmEvent, ReconnectPo
 from ari_agent.agents.text_agent import TextAgent
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import message_teller
-from ari_agent.calls.media.call_media import MediaEvent, MediaSpec
+from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, VariablesCollected
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.response_engine import ConversationFlowEngine, CustomLlmEngine, RetellLlmEngine, TextEngine
 from ari_agent.errors import AgentUnreachable
-from ari_agent.prompt_agents.prompt_agent import Conversation, PromptAgents
+from ari_agent.prompt_agents.conversation import Conversation
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 
 
 def new_text_agent(
@@ -36,8 +37,8 @@ def new_text_agent(
 ) -> TextAgent:
     """Make a call's text agent, which is not open yet: see TextAgent and LlmConnection.
 
-    prompts: what agents that answer by a prompt share; None: there are none here. tell_call: tells the call of
-    messages, where it wants to know. usage: counts the requests to a model.
+    prompts: what agents with a model share; None: there are none here. tell_call: tells the call of variables that are
+    found, and of messages, where it wants to know. usage: counts the requests to a model.
 
     Raises:
         AgentUnreachable: the URL of its server is none, or prompts are not served.
@@ -58,21 +59,24 @@ def new_text_agent(
                 tell=message_teller(spec, tell_call),
                 on_round_trip=on_round_trip,
             )
-        case RetellLlmEngine():
+        case RetellLlmEngine() | ConversationFlowEngine():
             if prompts is None:
-                raise AgentUnreachable(f"retell-llm {engine.llm_id}", "no model is set up here")
+                raise AgentUnreachable(f"{engine.type} {engine.engine_id}", "no model is set up here")
             about = Conversation(
                 spec.call_id,
                 variables=lambda: spec.variables,
                 details=details,
                 is_spoken=True,
-                reminder_trigger_ms=agent.reminder_trigger_ms,
-                reminder_max_count=agent.reminder_max_count,
+                listens=llm.LlmAgentConfig(
+                    responsiveness=agent.responsiveness,
+                    interruption_sensitivity=agent.interruption_sensitivity,
+                    reminder_trigger_ms=agent.reminder_trigger_ms,
+                    reminder_max_count=agent.reminder_max_count,
+                ),
                 used=usage.model_requests.append,
+                collect=lambda values: tell_call(VariablesCollected(values)),
                 tell=tell_call if spec.tells_messages else None,
             )
             return prompts.agent(engine, about, on_event)
-        case ConversationFlowEngine():
-            raise AgentUnreachable(f"conversation-flow {engine.conversation_flow_id}", "flows do not run yet")
         case _:
             assert_never(engine)

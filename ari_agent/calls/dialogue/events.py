@@ -18,7 +18,7 @@ from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmT
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.transcript import Word
+from ari_agent.contract.transcript import NodeTransition, Word
 from ari_agent.speech.recognizer import Heard
 from ari_agent.speech.synthesizer import SpokenWord
 
@@ -93,9 +93,9 @@ class AgentSaid:
 
 @dataclass(frozen=True, slots=True)
 class AgentUsedTool:
-    """The agent's server tells, for the record, that it used a tool of its own or that the tool has answered."""
+    """The agent tells, for the record, that it used a tool of its own, what that answered, or its flow's new node."""
 
-    item: LlmToolInvocation | LlmToolResult
+    item: LlmToolInvocation | LlmToolResult | NodeTransition
 
 
 @dataclass(frozen=True, slots=True)

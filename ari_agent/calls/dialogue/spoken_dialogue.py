@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from ari_agent.agents.llm import EndCall, TransferTo
+from ari_agent.agents.llm import EndCall, GoOn, TransferTo
 from ari_agent.agents.llm_requests import OPENING, Requests
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_actions import AgentActions
@@ -364,7 +364,9 @@ class SpokenDialogue:
         if isinstance(self._ending, Fail):
             self._do(self._ending)
             return
-        if action is not None:
+        if isinstance(action, GoOn):
+            turn.asks_after = True
+        elif action is not None:
             order = self._actions.begin(action)
             self._updates.send(now_ms)
             self._do(order)

@@ -21,6 +21,7 @@ from ari_agent.contract.transcript import (
     MAX_WORDS,
     Dtmf,
     Injected,
+    NodeTransition,
     ToolCallInvocation,
     ToolCallResult,
     TranscriptItem,
@@ -112,8 +113,8 @@ class SpokenTranscript:
         metadata = UtteranceMetadata(**ids) if ids else None
         self._say(turn, Utterance(role="agent", content=text, words=self._few(words), metadata=metadata))
 
-    def tool(self, item: ToolCallInvocation | ToolCallResult) -> bool:
-        """Add the use of a tool, or its answer; return False, and add nothing, where there is no room."""
+    def tool(self, item: ToolCallInvocation | ToolCallResult | NodeTransition) -> bool:
+        """Add the use of a tool, its answer, or a new node of a flow; return False where there is no room for it."""
         size = sum(len(value) for value in item.as_json().values() if isinstance(value, str))
         if self._tool_characters + size > MOST_TOOL_CHARACTERS or len(self._all.found) >= 2 * MAX_UTTERANCES:
             return False

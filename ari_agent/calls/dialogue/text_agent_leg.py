@@ -83,7 +83,7 @@ from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE
 from ari_agent.contract.response_engine import TextEngine
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.errors import AgentError, SpeechFailed
-from ari_agent.prompt_agents.prompt_agent import PromptAgents
+from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.speech.echo import Echo
 from ari_agent.speech.recognizer import Recognizer

@@ -18,6 +18,7 @@ from ari_agent.calls.dialogue.events import Event
 from ari_agent.calls.media import commands
 from ari_agent.calls.media.commands import Command, ControlFailed, Voicemail
 from ari_agent.contract.call_control import TransferOutcome
+from ari_agent.contract.transcript import NodeTransition
 
 
 def event_of_command(command: Command) -> Event | None:
@@ -64,5 +65,6 @@ _OF_MESSAGES: Final[Mapping[type[LlmMessage], Callable[[Any], Event]]] = {
     LlmInterrupt: events.AgentSaid,
     LlmToolInvocation: events.AgentUsedTool,
     LlmToolResult: events.AgentUsedTool,
+    NodeTransition: events.AgentUsedTool,
     LlmAgentConfig: events.AgentConfigured,
 }

@@ -224,6 +224,13 @@ class FrontEndCorrupt:
     is_for_client: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class VariablesCollected:
+    """An agent with a prompt or a flow has found variables in the conversation, or in the answer of a tool."""
+
+    values: Mapping[str, str]
+
+
 ForLogAlone: TypeAlias = MessagePassed | TurnStep | ModelStep
 """What the public log is told, and nobody else."""
 
@@ -248,6 +255,7 @@ MediaEvent: TypeAlias = (
     | TurnStep
     | ModelStep
     | LatencyMeasured
+    | VariablesCollected
     | FrontEndCorrupt
 )
 

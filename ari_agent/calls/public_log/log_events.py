@@ -69,7 +69,7 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
     "turn": ("what", "response_id"),
     "model": (
         *("what", "response_id", "name", "version", "model", "messages", "tools", "characters"),
-        *("prompt_tokens", "completion_tokens", "took_ms", "successful"),
+        *("prompt_tokens", "completion_tokens", "took_ms", "successful", "former_node", "node", "by"),
     ),
     "latency": ("part", "took_ms"),
     "key": ("duration_ms",),

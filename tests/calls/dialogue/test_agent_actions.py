@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ari_agent.agents.llm import Action, EndCall, PressDigits, TransferTo
+from ari_agent.agents.llm import EndCall, PressDigits, TransferTo
 from ari_agent.calls.dialogue.agent_actions import MOST_RETRIES, AgentActions
 from ari_agent.calls.dialogue.orders import HangUp, Order, Press, Transfer
 from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
@@ -19,7 +19,9 @@ from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
         (PressDigits("12#"), Press("12#"), '{"digit": "12#"}'),
     ],
 )
-def test_an_action_is_an_order_and_stands_in_the_transcript(action: Action, order: Order, arguments: str) -> None:
+def test_an_action_is_an_order_and_stands_in_the_transcript(
+    action: EndCall | TransferTo | PressDigits, order: Order, arguments: str
+) -> None:
     transcript = SpokenTranscript()
     assert AgentActions(transcript).begin(action) == order
     assert transcript.items_json()[0]["arguments"] == arguments

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.agents.llm import LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation, LlmToolResult
+from ari_agent.agents.llm import GoOn, LlmAgentConfig, LlmInterrupt, LlmResponse, LlmToolInvocation, LlmToolResult
 from ari_agent.calls.dialogue import events
 from ari_agent.calls.dialogue.agent_actions import MOST_RETRIES
 from ari_agent.calls.dialogue.agent_settings import DialogueSettings
@@ -34,6 +34,7 @@ from ari_agent.contract.agent_options import UserDtmfOptions
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
 from ari_agent.contract.disconnection import DisconnectionReason
+from ari_agent.prompt_agents.conversation import AnswerEnd
 from ari_agent.speech.recognizer import Heard
 from ari_agent.speech.synthesizer import BYTES_PER_MS
 from ari_agent.speech.turn_settings import TurnSettings
@@ -352,6 +353,19 @@ def test_an_agent_whose_transfer_fails_is_asked_again_a_few_times() -> None:
     assert len(talk.of(Ask)) == MOST_RETRIES
     talk.voice(500, "please.").wait(500)
     assert len(talk.of(Ask)) == MOST_RETRIES + 1
+
+
+def test_an_agent_that_goes_on_is_asked_again_once_it_was_heard_and_not_where_it_was_cut_off() -> None:
+    end = AnswerEnd(response_id=0, content="One moment, please.", content_complete=True, done=GoOn())
+    talk = Talk().start()
+    talk.feed(events.AgentSaid(end))
+    assert talk.wait(100).wishes() == []
+    assert talk.wait(3000).wishes() == [Ask(1)]
+    assert talk.said() == ["agent: One moment, please."]
+    cut = Talk(allow_dtmf_interruption=True, dtmf=UserDtmfOptions(digit_limit=1)).start()
+    cut.feed(events.AgentSaid(end))
+    cut.wait(200).feed(events.KeyPressed("1"))
+    assert cut.wait(5000).wishes() == [ClearSpeech(), Ask(1)], "the key is answered, and nothing else asks"
 
 
 def test_keys_are_an_answer_and_wait_for_the_agent_unless_they_may_interrupt() -> None:
