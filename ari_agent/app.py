@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -38,10 +38,11 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.public_logs import PublicLogs
+from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -65,8 +66,9 @@ from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
+from ari_agent.probes import probes_of
 from ari_agent.prompt_agents.prompt_agent import PromptAgents
-from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
+from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
@@ -74,6 +76,7 @@ from ari_agent.services import (
     opened_prompts,
     opened_store,
     opened_voice_ends,
+    realtime_agents,
     started_speech,
     webhook_delivery,
 )
@@ -178,6 +181,7 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     prompts: PromptAgents | None
+    realtime: RealtimeAgents | None
     consents: ConsentSentences
     voice_ends: VoiceEnds | None
     dial_guard: DialGuard
@@ -190,7 +194,7 @@ class _Shared:
     @property
     def serves(self) -> Serves:
         """Return which kinds of agents can take calls."""
-        return self.speech.serves if self.speech else AUDIO_AGENTS
+        return served_kinds(self.speech, self.realtime)
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -246,6 +250,7 @@ async def _shared(
         ari=ari,
         speech=speech,
         prompts=prompts,
+        realtime=realtime_agents(settings, store, http),
         consents=ConsentSentences(speech, settings.sounds_dir),
         voice_ends=voice_ends,
         dial_guard=dial_guard,
@@ -335,6 +340,7 @@ def _switchboard(
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
         consents=shared.consents,
         voice_ends=shared.voice_ends,
+        realtime=shared.realtime,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -388,7 +394,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.database, calls.switchboard),
+            probes=probes_of(shared.ari, shared.database, calls.switchboard),
             metrics=(
                 lambda: metric_samples.of_calls(calls.switchboard),
                 lambda: metric_samples.of_quality(calls.switchboard),
@@ -412,24 +418,13 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             has_prompts=shared.prompts is not None,
+            has_realtime=shared.realtime is not None,
             check_voice=partial(check_voice, shared.speech.voices if shared.speech else Voices()),
             consent_refusal=shared.consents.refusal,
             rerun_call_analysis=shared.analyses.rerun_call,
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
-
-
-def _probes(
-    ari: Ari, database: DatabaseWatch, switchboard: Switchboard
-) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
-    async def asterisk() -> str | None:
-        return None if ari.connected else "not connected to Asterisk's ARI"
-
-    async def calls() -> str | None:
-        return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
-
-    return {"asterisk": asterisk, "database": database.problem, "calls": calls}
 
 
 async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:

@@ -21,7 +21,9 @@ _NOUN: Final = "retell llm"
 
 async def create_retell_llm(request: web.Request) -> web.Response:
     """Make a prompt; it has version 0."""
-    return answer(await _llms(request).create(await read_body(request, LlmCreate)), 201)
+    wanted = await read_body(request, LlmCreate)
+    _refuse_unserved(request, wanted)
+    return answer(await _llms(request).create(wanted), 201)
 
 
 async def get_retell_llm(request: web.Request) -> web.Response:
@@ -37,6 +39,7 @@ async def update_retell_llm(request: web.Request) -> web.Response:
     """
     llm_id, version = path_id(request, "llm_id", _NOUN), _version(request)
     changes = await read_body(request, LlmUpdate)
+    _refuse_unserved(request, changes)
     return answer(await _llms(request).update(llm_id, changes, version) or await _missing(request, llm_id, version))
 
 
@@ -75,6 +78,16 @@ ROUTES: Final = (
     delete("/delete-retell-llm/{llm_id}", delete_retell_llm, 204),
     get("/v2/list-retell-llms", list_retell_llms, answers=LlmPage, query=PageQuery),
 )
+
+
+def _refuse_unserved(request: web.Request, wanted: LlmCreate | LlmUpdate) -> None:
+    """Refuse a model that speaks where there is no server of such. Raises: ApiError."""
+    if wanted.s2s_model and not request.app[DEPENDENCIES].has_realtime:
+        raise ApiError(
+            400,
+            "s2s_model: models that speak are not set up here; set ARI_AGENT_REALTIME_API_KEY, or "
+            "ARI_AGENT_REALTIME_URL for a server of your own, or name a model that writes, in model",
+        )
 
 
 def _llms(request: web.Request) -> RetellLlms:

@@ -40,7 +40,6 @@ TRANSITION: Final = "transition_to_"
 MAX_PROMPT_CHARACTERS: Final = 200_000
 _MAX_STATES: Final = 100
 _UNSERVED: Final = {
-    "s2s_model": "name a model that writes, in model",
     "mcps": "make each of their tools one of general_tools, of type custom",
 }
 """Settings that would change what an agent can do, and what to do instead."""
@@ -83,11 +82,13 @@ class BackupModel(ContractModel):
 class LlmSettings(ContractModel):
     """All settings of a prompt. `model`: None for the server's own; model_temperature: from 0 to 1.
 
+    s2s_model: a model that hears and speaks itself, in calls, in place of `model`.
     begin_message: what the agent says first; None: the model writes it; "": the user speaks first.
     begin_after_user_silence_ms: the agent begins all the same after so long a silence of a user who is to speak first.
     """
 
     model: ModelName | None = None
+    s2s_model: ModelName | None = None
     model_temperature: Fraction = 0.0
     backup_model: BackupModel | None = None
     tool_call_strict_mode: Flag | None = None
@@ -120,7 +121,7 @@ class LlmSettings(ContractModel):
         if not isinstance(given, dict) or not isinstance(config := given.get("model_config"), dict):
             return given
         if config.get("type", "cascading") != "cascading":
-            raise ValueError("model_config of type s2s is not served here; expected cascading")
+            raise ValueError("model_config of type s2s is not served here; name the model in s2s_model")
         read = dict(given)
         if isinstance(primary := config.get("primary"), dict):
             read["model"] = primary.get("model")

@@ -18,39 +18,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from ari_agent.agents.llm import (
     Action,
-    EndCall,
     LlmAgentConfig,
     LlmResponse,
     LlmToolInvocation,
     LlmToolResult,
-    PressDigits,
-    TransferTo,
     Turntaking,
 )
 from ari_agent.agents.llm_connection import LlmDisconnected, LlmEvent
 from ari_agent.agents.llm_requests import OPENING
 from ari_agent.agents.text_agent import Transcript
-from ari_agent.contract.call_control import DtmfRequest
 from ari_agent.contract.llm_tools import (
     CustomTool,
     EndCallTool,
-    ExtractVariablesTool,
     LlmTool,
     PressDigitTool,
     TransferCallTool,
 )
-from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import RetellLlmEngine
-from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
-from ari_agent.errors import AgentError, AgentUnreachable, StoreError
+from ari_agent.contract.retell_llm import StateEdge
+from ari_agent.errors import AgentError
 from ari_agent.prompt_agents.chat_messages import (
     BEGINNING,
     REMINDER,
@@ -63,13 +55,15 @@ from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.model import ChatMessage, ModelFailed, ModelStep, Text, TokensUsed, ToolCall
 from ari_agent.prompt_agents.model_steps import RequestSteps, prompt_read
 from ari_agent.prompt_agents.prompt_state import PromptState
-from ari_agent.prompt_agents.tool_specs import DIGITS, MESSAGE, NUMBER, as_variables, read_arguments
+from ari_agent.prompt_agents.stored_prompt import FindLlm, prompt_of
+from ari_agent.prompt_agents.tool_actions import tool_action
+from ari_agent.prompt_agents.tool_runs import run_tool
+from ari_agent.prompt_agents.tool_specs import MESSAGE, read_arguments
 
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS: Final = 8
 """How often the model is asked within one answer: a model that calls tools for ever must not leave a caller waiting."""
-_DONE: Final = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +91,7 @@ class PromptAgents:
 
     model: ChatModel
     functions: CustomFunctions
-    find: Callable[[str, int | None], Awaitable[RetellLlm | None]]
+    find: FindLlm
 
     def agent(
         self, engine: RetellLlmEngine, conversation: Conversation, on_event: Callable[[LlmEvent], None]
@@ -149,18 +143,7 @@ class PromptAgent:
         """
         if self._state is not None:
             return
-        try:
-            llm = await self._shared.find(self._engine.llm_id, self._engine.version)
-        except StoreError as error:
-            raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", str(error)) from None
-        if llm is None:
-            raise AgentUnreachable(f"retell-llm {self._engine.llm_id}", "there is no such prompt, or not this version")
-        if changes := self._engine.override:
-            try:
-                llm = LlmUpdate.model_validate(changes).apply(llm, now_ms=llm.last_modification_timestamp)
-            except ValidationError as error:
-                why = f"agent_override.retell_llm: {explain(error, dict(changes), root='settings')}"
-                raise AgentUnreachable(f"retell-llm {llm.llm_id}", why) from None
+        llm = await prompt_of(self._engine, self._shared.find)
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
         if self._about.tell:
             self._about.tell(prompt_read(state))
@@ -326,7 +309,7 @@ class PromptAgent:
     ) -> LlmResponse | str:
         """Return the last message of the answer, with what the tool does, or what is wrong with the model's call."""
         given = read_arguments(call.arguments)
-        action = "Error: the arguments are no JSON object" if given is None else _action(tool, given, state)
+        action = tool_action(tool, given, state.fill)
         if isinstance(action, str):
             self._note(call)
             self._note_result(call, action, successful=False)
@@ -348,62 +331,22 @@ class PromptAgent:
         """Run a tool; returns its result, and whether the model is to be asked again."""
         given = read_arguments(call.arguments)
         self._note(call)
-        if tool is None or given is None:
-            why = "the arguments are no JSON object" if tool else f"there is no tool {call.name[:64]!a} now"
-            self._note_result(call, f"Error: {why}", successful=False)
-            return f"Error: {why}", True
-        result, again, successful = _DONE, True, True
-        match tool:
-            case StateEdge():
-                state.find(as_variables(given, tool.finds))
-                state.move_to(tool.destination_state_name)
-                result = f"now in state {tool.destination_state_name}"
-            case ExtractVariablesTool():
-                state.find(as_variables(given, [variable.name for variable in tool.variables]))
-            case CustomTool():
-                self._speak_meanwhile(response_id, state, tool, given, has_spoken=has_spoken)
-                arguments = {name: value for name, value in given.items() if name != MESSAGE}
-                self._function_runs = True
-                try:
-                    found = await self._shared.functions.call(tool, arguments, self._about.details(), state.variables)
-                finally:
-                    self._function_runs = False
-                state.find(found.variables)
-                result, again, successful = found.content, tool.speak_after_execution, found.successful
-                self._steps(response_id).tool(call, result, successful=successful)
-        self._note_result(call, result, successful=successful)
-        return result, again
+        is_custom = isinstance(tool, CustomTool) and given is not None
+        if isinstance(tool, CustomTool):
+            self._speak_meanwhile(response_id, state, tool, given or {}, has_spoken=has_spoken or given is None)
+        functions, details = self._shared.functions, self._about.details() if is_custom else {}
+        self._function_runs = is_custom
+        try:
+            run = await run_tool(call.name, tool, given, state, functions=functions, call=details)
+        finally:
+            self._function_runs = False
+        if is_custom:
+            self._steps(response_id).tool(call, run.result, successful=run.successful)
+        self._note_result(call, run.result, successful=run.successful)
+        return run.result, run.asks_again
 
     def _note(self, call: ToolCall) -> None:
         self._on_event(LlmToolInvocation(tool_call_id=call.call_id, name=call.name, arguments=call.arguments))
 
     def _note_result(self, call: ToolCall, result: str, *, successful: bool = True) -> None:
         self._on_event(LlmToolResult(tool_call_id=call.call_id, content=result, successful=successful))
-
-
-def _action(
-    tool: EndCallTool | TransferCallTool | PressDigitTool, given: Mapping[str, Any], state: PromptState
-) -> Action | str:
-    """Return what a tool that ends an answer does, or what is wrong with its arguments."""
-    match tool:
-        case EndCallTool():
-            return EndCall()
-        case PressDigitTool():
-            return _digits(given)
-        case TransferCallTool():
-            return _transfer(tool, given, state)
-
-
-def _digits(given: Mapping[str, Any]) -> Action | str:
-    try:
-        return PressDigits(DtmfRequest(digits=str(given.get(DIGITS, ""))).digits)
-    except ValidationError as error:
-        return f"Error: {explain(error, root=DIGITS)}"
-
-
-def _transfer(tool: TransferCallTool, given: Mapping[str, Any], state: PromptState) -> Action | str:
-    try:
-        request = tool.request(str(given.get(NUMBER, ""))).filled(state.fill)
-    except ValidationError as error:
-        return f"Error: {explain(error, root='transfer')}"
-    return TransferTo(request.to, request.show_transferee_as_caller, request)
