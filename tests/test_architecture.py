@@ -84,6 +84,8 @@ PURE: Final = (
     "agents.schema.twilio_messages",
     "agents.schema.web_messages",
     "agents.token_bucket",
+    "agents.realtime",
+    "agents.realtime_events",
     "agents.twilio",
     "agents.twilio_signature",
     "agents.wav_header",

@@ -169,9 +169,9 @@ class ApiDependencies:
     before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
     served. has_realtime: those whose model hears and speaks itself are. check_voice: raises UnknownVoice or
     UnknownPronunciation for a text agent that cannot speak here; consent_refusal: returns why no call could have this
-    sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and logs of calls. rerun_call_analysis, rerun_chat_analysis:
-    analyse one that is over again and return it; None: it stays as it is. find_more: finds personal data that is not
-    recognised by rules; it may take seconds.
+    sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
+    stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store

@@ -62,6 +62,7 @@ from ari_agent.calls.realtime.realtime_prompt import saying, session_of
 from ari_agent.calls.realtime.realtime_tools import RealtimeTools
 from ari_agent.calls.realtime.realtime_transcript import RealtimeTranscript
 from ari_agent.calls.realtime.spoken_items import SpokenItems
+from ari_agent.calls.realtime.timers import Timers
 from ari_agent.contract.call_control import DtmfRequest
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -81,6 +82,8 @@ MAX_FAILURES: Final = 1
 """How often in a row an answer may fail and is asked for once more."""
 MOST_ERRORS_TOLD: Final = 5
 _RETRY_AFTER_S: Final = 0.3
+_WRITTEN_WITHIN_S: Final = 1.5
+"""How long a model that hangs up is kept, for the caller's last words to be written down; it is heard meanwhile."""
 _SESSION: Final = "session"
 _MAY_BE_LEFT_OUT: Final[tuple[LeftOut, ...]] = ("voice", "transcription")
 
@@ -134,11 +137,12 @@ class RealtimeAgentLeg(SocketLeg):
             options=self._agent.user_dtmf_options,
             forwards_keys=spec.allow_user_dtmf,
         )
-        self._timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
+        self._timers = Timers()
         self._set_up = asyncio.Event()
         self._is_ready = False  # the server has taken the session, and so knows the format of audio
         self._without: set[LeftOut] = set()
         self._is_answering = self._wants_answer = self._user_speaks = self._leaves_message = False
+        self._unwritten: set[str] = set()  # what the caller has said, and is not written down yet
         self._rounds = self._failures = self._errors = 0
         self._started_s: float | None = None
 
@@ -169,8 +173,7 @@ class RealtimeAgentLeg(SocketLeg):
         self._set_up.set()
         self._watch.close()
         self._commands.close()
-        for timer in self._timers.values():
-            timer.cancel()
+        self._timers.close()
         await self._tools.close()
         await super().close()
 
@@ -215,7 +218,7 @@ class RealtimeAgentLeg(SocketLeg):
         """Let the model speak first after all, where the caller was to, and says nothing for so long."""
         wait_ms = self._state.llm.begin_after_user_silence_ms
         if wait_ms and self._is_ready and self._started_s is not None and self._state.begin_message == "":
-            self._in(wait_ms / 1000, "begin", self.respond)
+            self._timers.start("begin", wait_ms / 1000, self.respond)
 
     def _refused(self, error: ServerError) -> None:
         """Do without what the server refuses of the session, or without the server; other errors change nothing."""
@@ -267,7 +270,7 @@ class RealtimeAgentLeg(SocketLeg):
         self._user_speaks = True
         self._rounds = 0
         self._watch.rest()
-        self._cancel("begin")
+        self._timers.cancel("begin")
         for item in self._spoken.interrupt() if self._session.interrupts else ():
             self._send(self._client.truncate(item.item_id, item.content_index, int(item.heard_ms)))
         if started.item_id:
@@ -282,11 +285,15 @@ class RealtimeAgentLeg(SocketLeg):
         self._rounds = 0
         if taken.item_id:
             self._transcript.begin("user", taken.item_id)
+            self._unwritten.add(taken.item_id)
         self._watch.wait()  # the server answers it without being asked
 
     def _speech_text(self, said: SpeechText) -> None:
         self._transcript.write("user", said.item_id, said.text)
+        self._unwritten.discard(said.item_id)
         self.written()
+        if not self._unwritten and self._timers.cancel("hang up"):
+            self._hung_up(NORMAL_CLEARING)
 
     # the model answers
 
@@ -309,7 +316,7 @@ class RealtimeAgentLeg(SocketLeg):
 
     def _response_began(self, began: ResponseBegan) -> None:
         self._is_answering = True
-        self._cancel("retry")
+        self._timers.cancel("retry")
         self._watch.wait()
         self._spoken.response_began(began)
 
@@ -349,7 +356,7 @@ class RealtimeAgentLeg(SocketLeg):
         if self._failures > MAX_FAILURES:
             self._failed(ModelFailed(f"the model {self._model} gives no answer: {why}"))
         else:
-            self._in(_RETRY_AFTER_S, "retry", self.respond)
+            self._timers.start("retry", _RETRY_AFTER_S, self.respond)
 
     def _answer_missing(self) -> None:
         waited_s = self._shared.answer_s
@@ -393,6 +400,8 @@ class RealtimeAgentLeg(SocketLeg):
         if self._gone:
             return
         match action:
+            case EndCall() if self._unwritten and "transcription" not in self._without:
+                self._timers.start("hang up", _WRITTEN_WITHIN_S, lambda: self._hung_up(NORMAL_CLEARING))
             case EndCall():
                 self._hung_up(NORMAL_CLEARING)
             case PressDigits(digits=digits):
@@ -414,14 +423,6 @@ class RealtimeAgentLeg(SocketLeg):
         if self._tell:
             self._tell("sent", message, None)
         self._socket.send(message)
-
-    def _in(self, delay_s: float, name: str, do: Callable[[], None]) -> None:
-        self._cancel(name)
-        self._timers[name] = self._loop.call_later(delay_s, do)
-
-    def _cancel(self, name: str) -> None:
-        if timer := self._timers.pop(name, None):
-            timer.cancel()
 
     def written(self) -> None:
         """Tell the call, and the user's screen, what was said and done so far. See ModelSide."""
