@@ -24,7 +24,7 @@ def session_of(state: PromptState, agent: Agent, *, transcription_model: str) ->
         tools=[_tool(spec["function"], state) for spec in request.tools],
         voice=voice_name(agent.voice_id or ""),
         transcription_model=transcription_model,
-        language=language.partition("-")[0] if language not in {"multi", ""} else "",
+        language=language[:2] if language[2:3] == "-" else "",
         interrupts=agent.interruption_sensitivity > 0,
     )
 
