@@ -1,9 +1,10 @@
-"""The realtime API in its client's role: what is sent is what the vendor's own types say, what comes is read or refused."""
+"""The realtime API in its client's role: what is sent fits the vendor's own types, what comes is read or refused."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from typing import Any
 
@@ -262,7 +263,5 @@ KINDS = st.sampled_from(
 
 @given(KINDS, st.dictionaries(st.sampled_from(["session", "error", "response", "item", "delta", "item_id"]), JSON))
 def test_no_event_crashes_the_reader(kind: str, more: dict[str, Any]) -> None:
-    try:
+    with contextlib.suppress(AgentCorruptPayload):
         read(RealtimeClient(), kind, **more)
-    except AgentCorruptPayload:
-        pass

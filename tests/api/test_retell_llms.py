@@ -43,6 +43,10 @@ async def test_a_prompt_is_made_read_changed_and_deleted(api: Api) -> None:
         ({"general_tools": [{"type": "end_call", "name": "no spaces"}]}, "general_tools[0].name"),
         ({"knowledge_base_ids": ["kb_1"]}, "no knowledge bases here: write what the agent must know"),
         ({"model_config": {"type": "s2s"}}, "s2s is not served here"),
+        (
+            {"s2s_model": "gpt-realtime"},
+            "s2s_model: models that speak are not set up here; set ARI_AGENT_REALTIME_API_KEY",
+        ),
         ({"states": [{"name": "a"}]}, "starting_state must be one of a"),
         ({"model_temperature": 2}, "model_temperature"),
     ],

@@ -47,7 +47,7 @@ def test_an_item_that_goes_on_after_it_was_heard_is_the_same_item() -> None:
     heard.played(marks, 0.2)
     assert heard.is_all_heard
     heard.add("a", 0, 1600, 5.0)
-    assert heard.cut(5.1) == [HeardItem("a", 0, 400.0, 300.0)]
+    assert heard.cut(5.125) == [HeardItem("a", 0, 400.0, 325.0)]
 
 
 def test_marks_of_before_a_cut_mean_nothing() -> None:
