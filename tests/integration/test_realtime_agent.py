@@ -91,8 +91,8 @@ async def test_a_conversation_with_a_speaking_model(house: House) -> None:
         said = noise(0.6)
         caller.audio.say(said)
         await caller.audio.said()
-        frames = ulaw_encode(said)
-        frames = [frames[start : start + 160] for start in range(0, len(frames), 160)]
+        ulaw = ulaw_encode(said)
+        frames = [ulaw[start : start + 160] for start in range(0, len(ulaw), 160)]
         for _ in range(100):
             arrived = sum(frame in bytes(session.heard) for frame in frames)
             if arrived >= len(frames) - 2:

@@ -162,7 +162,7 @@ async def test_tools(shop: tuple[Shop, str]) -> None:
         ("nothing", "{}"),
     ]
     script = Answer("Let me see.", SECOND, calls)
-    more = {"general_tools": [custom(url), note], "states": states, "starting_state": "first"}
+    more: dict[str, Any] = {"general_tools": [custom(url), note], "states": states, "starting_state": "first"}
     async with RealtimeServer(script) as server, spoken_call(server, **more) as call:
         await call.session.event("response.create", index=1)
         results = [event["item"] for event in call.session.of("conversation.item.create")]
