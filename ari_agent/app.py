@@ -36,10 +36,11 @@ from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.public_logs import PublicLogs
+from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -68,7 +69,7 @@ from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.probes import probes
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
-from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
+from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
@@ -76,6 +77,7 @@ from ari_agent.services import (
     opened_prompts,
     opened_store,
     opened_voice_ends,
+    realtime_agents,
     started_speech,
     webhook_delivery,
 )
@@ -183,6 +185,7 @@ class _Shared:
     ari: Ari
     speech: Speech | None
     prompts: PromptAgents | None
+    realtime: RealtimeAgents | None
     consents: ConsentSentences
     voice_ends: VoiceEnds | None
     dial_guard: DialGuard
@@ -195,7 +198,7 @@ class _Shared:
     @property
     def serves(self) -> Serves:
         """Return which kinds of agents can take calls."""
-        return self.speech.serves if self.speech else AUDIO_AGENTS
+        return served_kinds(self.speech, self.realtime)
 
     @property
     def inbound_webhook(self) -> InboundWebhook:
@@ -251,6 +254,7 @@ async def _shared(
         ari=ari,
         speech=speech,
         prompts=prompts,
+        realtime=realtime_agents(settings, store, http),
         consents=ConsentSentences(speech, settings.sounds_dir),
         voice_ends=voice_ends,
         dial_guard=dial_guard,
@@ -340,6 +344,7 @@ def _switchboard(
         recording=RecordingPlan(settings.recording, settings.recording_beep_s),
         consents=shared.consents,
         voice_ends=shared.voice_ends,
+        realtime=shared.realtime,
     )
     router = InboundRouter(
         ari=shared.ari,
@@ -415,6 +420,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             trunks=calls.trunks,
             number_changed=calls.trunks.refresh,
             has_prompts=shared.prompts is not None,
+            has_realtime=shared.realtime is not None,
             check_voice=partial(check_voice, shared.speech.voices if shared.speech else Voices()),
             consent_refusal=shared.consents.refusal,
             rerun_call_analysis=shared.analyses.rerun_call,

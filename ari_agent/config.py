@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ari_agent.contract.dial_policy import DialPolicy
-from ari_agent.contract.parsing.url import WebhookUrl
+from ari_agent.contract.parsing.url import WebhookUrl, WebsocketUrl
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
 from ari_agent.contract.retention_days import RetentionDays
@@ -75,6 +75,9 @@ def default_database_url() -> str:
         return f"sqlite+aiosqlite:///{SERVICE_FOLDER / DATABASE_FILE}"
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- never raises
     return f"sqlite+aiosqlite:///{Path(state).absolute() / 'ari-agent' / DATABASE_FILE}"
+
+
+REALTIME_URL: Final = "wss://api.openai.com/v1/realtime"
 
 
 class Settings(BaseSettings):
@@ -227,6 +230,16 @@ class Settings(BaseSettings):
         "https://api.openai.com/v1", description="URL of its chat completions API, of OpenAI or a like server"
     )
     llm_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
+    realtime_url: WebsocketUrl = Field(
+        REALTIME_URL, description="URL of OpenAI's realtime API or a like server, for models that hear and speak"
+    )
+    realtime_api_key: SecretStr = Field(SecretStr(""), description="key of that server, if it wants one")
+    realtime_audio: Literal["pcmu", "pcm"] = Field(
+        "pcmu", description="how sound travels there: as on the telephone, or PCM at 24 kHz"
+    )
+    realtime_transcription_model: str = Field(
+        "gpt-transcribe", max_length=256, description="model that writes down what callers say there; empty = none"
+    )
     analysis_model: str = Field(
         "", max_length=256, description="model that analyses calls and chats; empty = none does"
     )
@@ -283,6 +296,11 @@ class Settings(BaseSettings):
         """The values of all settings that are secrets, where they are set."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [secret for value in values if isinstance(value, SecretStr) and (secret := value.get_secret_value())]
+
+    @property
+    def has_realtime(self) -> bool:
+        """Whether there is a server of models that hear and speak: OpenAI's with a key, or any other."""
+        return bool(self.realtime_api_key.get_secret_value()) or self.realtime_url != REALTIME_URL
 
     @property
     def artefacts_place(self) -> str:

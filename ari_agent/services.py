@@ -17,6 +17,7 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
+from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
@@ -128,6 +129,23 @@ async def opened_prompts(
     finally:
         await functions.close()
         await model.close()
+
+
+def realtime_agents(settings: Settings, store: Store, http: aiohttp.ClientSession) -> RealtimeAgents | None:
+    """Return what agents whose model hears and speaks itself share; None where no server of such is set.
+
+    http: asks the customers' servers for custom tools.
+    """
+    if not settings.has_realtime:
+        return None
+    return RealtimeAgents(
+        settings.realtime_url,
+        settings.realtime_api_key.get_secret_value(),
+        CustomFunctions(http, settings.api_key.get_secret_value(), now_ms),
+        store.retell_llms.get,
+        audio=settings.realtime_audio,
+        transcription_model=settings.realtime_transcription_model,
+    )
 
 
 @asynccontextmanager

@@ -70,6 +70,12 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "a target is called by Asterisk, and answers it",
     ),
     "calls/media/agent_leg": ("calls/media/test_media_session", "interfaces of the two kinds of legs"),
+    "calls/media/socket_leg": ("calls/media/test_media_session", "the base of the legs with a websocket"),
+    "calls/realtime/realtime_agents": ("calls/realtime/test_realtime_leg", "what the legs of all calls share"),
+    "calls/realtime/realtime_commands": ("calls/realtime/test_realtime_leg", "what its model is told"),
+    "calls/realtime/realtime_tools": ("calls/realtime/test_realtime_leg", "tools, as its model calls them"),
+    "calls/realtime/spoken_items": ("calls/realtime/test_realtime_leg", "what its model says"),
+    "agents/realtime_events": ("agents/test_realtime", "values that the protocol reads"),
     "calls/media/audio_agent_leg": ("calls/media/test_media_session", "a leg lives in a session"),
     "calls/media/call_media": ("calls/media/test_media_session", "opens the sockets that a session joins"),
     "calls/media/media_half": (

@@ -237,8 +237,11 @@ class AudioSocket:
         transport.send(self._audio_type, message)
 
     def send(self, message: bytes) -> None:
-        """Send a text message of the protocol, in order and never dropped; without an agent nothing is sent."""
-        if self._transport is None or self._closing:
+        """Send a text message of the protocol, in order and never dropped; without an agent nothing is sent.
+
+        An empty one stands for what the protocol has no message for.
+        """
+        if not message or self._transport is None or self._closing:
             return
         if self._congested:
             self._hold(_TEXT, message, droppable=False)
@@ -427,6 +430,8 @@ class AudioSocket:
 
     def _deliver(self, message: AgentMessage) -> None:
         if isinstance(message, Audio):
+            if (told := message.before) is not None:
+                self._intake.do(lambda: self._events.on_agent_message(told))
             self._take_audio(message.payload)
         else:
             self._intake.do(lambda: self._events.on_agent_message(message))

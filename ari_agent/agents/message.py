@@ -38,10 +38,19 @@ class CallFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The base of what one protocol alone can tell, and its own leg of a call understands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audio:
-    """A piece of agent audio, in the encoding and rate that the protocol was set up with."""
+    """A piece of agent audio, in the encoding and rate that the protocol was set up with.
+
+    before: is told first, such as what the audio belongs to.
+    """
 
     payload: bytes
+    before: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,9 @@ class TranscriptMessage:
     text: bytes
 
 
-AgentMessage: TypeAlias = Audio | Mark | Clear | Ping | Asked | Refused | ScreenMessage | TranscriptMessage | Ignored
+AgentMessage: TypeAlias = (
+    Audio | Mark | Clear | Ping | Asked | Refused | ScreenMessage | TranscriptMessage | Told | Ignored
+)
 
 
 def max_message_bytes(bytes_per_s: int, *, in_base64: bool) -> int:

@@ -1,4 +1,4 @@
-"""The interface of an audio protocol's client role, which TwilioClient and WebClient have. Pure."""
+"""The interface of an audio protocol's client role: of TwilioClient, WebClient and RealtimeClient. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AgentProtocol(Protocol):
         """Return the message that a mark was reached."""
 
     def control(self, message: Mapping[str, object]) -> bytes:
-        """Return a message of control.py as this protocol writes it."""
+        """Return a message of control.py as this protocol writes it; empty where it has none."""
 
     def pong(self) -> bytes:
         """Return the answer to an application ping."""

@@ -49,7 +49,7 @@ class AgentResource:
         """Make an agent; it has version 0."""
         wanted = await read_body(request, self.creates)
         if isinstance(wanted, AgentCreate):
-            refuse_unknown_voice(request, wanted)
+            await refuse_unknown_voice(request, wanted)
             await refuse_unknown_consent(request, wanted.recording_consent)
         # A union of what makes each kind is no single maker for the type checker.
         new_agent: NewAgent[Any] = wanted
@@ -73,7 +73,7 @@ class AgentResource:
         changes = await read_body(request, self.updates)
         version = query_version(request)
         if isinstance(changes, AgentUpdate):
-            refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
+            await refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
             await refuse_unknown_consent(request, changes.recording_consent)
         agent = await agents_of(request).update(agent_id, changes, version)
         agent = agent or await refuse_missing(request, self.noun, agent_id, version)

@@ -167,11 +167,11 @@ class ApiDependencies:
     now_ms: milliseconds since the epoch. outbound, batches: place calls. registrar: registers calls; audio_websockets:
     begins them. trunks: knows how they are. number_changed: called after a phone number was made, changed or deleted,
     before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
-    served. check_voice: raises UnknownVoice or UnknownPronunciation for a text agent that cannot speak here;
-    consent_refusal: returns why no call could have this sentence about recording, or None. slots: the pool that GET
-    /get-concurrency tells of. artefacts: recordings and logs of calls. rerun_call_analysis, rerun_chat_analysis:
-    analyse one that is over again and return it; None: it stays as it is. find_more: finds personal data that is not
-    recognised by rules; it may take seconds.
+    served. has_realtime: those whose model hears and speaks itself are. check_voice: raises UnknownVoice or
+    UnknownPronunciation for a text agent that cannot speak here; consent_refusal: returns why no call could have this
+    sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
+    stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -190,6 +190,7 @@ class ApiDependencies:
     number_changed: Callable[[str], Awaitable[str | None]] = _nothing_depends_on
     check_voice: Callable[[AgentSettings], None] = _no_voice_is_refused
     has_prompts: bool = False
+    has_realtime: bool = False
     consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
     slots: Slots | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None

@@ -12,7 +12,7 @@ from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.api.unknown_consent import refuse_unknown_consent
-from ari_agent.api.unknown_voice import refuse_unknown_voice
+from ari_agent.api.unknown_voice import has_speaking_model, refuse_unknown_voice
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.paging import MAX_PAGE, PageQuery
 from ari_agent.contract.parsing.e164 import require_pseudo_number
@@ -147,7 +147,7 @@ async def _check_agents(
             raise unknown("agent", f"{weight.agent_id}{version}")
         await _check_engine(request, agent)
         if speak:
-            refuse_unknown_voice(request, agent)
+            await refuse_unknown_voice(request, agent)
 
 
 async def _check_engine(request: web.Request, agent: AnyAgent) -> None:
@@ -155,7 +155,7 @@ async def _check_engine(request: web.Request, agent: AnyAgent) -> None:
     engine = agent.response_engine
     if not isinstance(engine, PromptEngine):
         return
-    if not request.app[DEPENDENCIES].has_prompts:
+    if not request.app[DEPENDENCIES].has_prompts and not await has_speaking_model(request, engine):
         remedy = "needs a model: set ARI_AGENT_LLM_MODEL, or use custom-llm or audio-websocket"
         raise UnservedAgent(agent.agent_id, engine.type, remedy)
     store = request.app[DEPENDENCIES].store

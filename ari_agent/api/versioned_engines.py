@@ -19,7 +19,7 @@ from ari_agent.contract.agent_version_errors import VersionUnknown
 from ari_agent.contract.conversation_flow import ConversationFlow, FlowCreate, FlowPage, FlowUpdate
 from ari_agent.contract.model_settings import ModelSettings
 from ari_agent.contract.paging import Page, PageQuery
-from ari_agent.contract.retell_llm import LlmCreate, LlmPage, LlmUpdate, RetellLlm
+from ari_agent.contract.retell_llm import LlmCreate, LlmPage, LlmSettings, LlmUpdate, RetellLlm
 from ari_agent.errors import ApiError
 from ari_agent.store.store import Store
 from ari_agent.store.versioned_engines import Engine, VersionedEngines
@@ -47,7 +47,9 @@ class EngineApi(Generic[Engine]):
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a prompt or flow; it has version 0."""
-        return answer(await self._stored(request).create(await read_body(request, self.takes)), 201)
+        wanted = await read_body(request, self.takes)
+        _refuse_speaking_model(request, wanted)
+        return answer(await self._stored(request).create(wanted), 201)
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer one prompt or flow, in its latest version or in the one that is asked for."""
@@ -63,6 +65,7 @@ class EngineApi(Generic[Engine]):
         """
         engine_id, version = self._id(request), _version(request)
         changes = await read_body(request, self.changes)
+        _refuse_speaking_model(request, changes)
         return answer(
             await self._stored(request).update(engine_id, changes, version)
             or await self._missing(request, engine_id, version)
@@ -115,6 +118,16 @@ def _version(request: web.Request) -> int | None:
     if isinstance(version, str) and version != "latest":
         raise ApiError(400, "version: must be a version number, or latest")
     return version if isinstance(version, int) else None
+
+
+def _refuse_speaking_model(request: web.Request, wanted: ModelSettings) -> None:
+    """Refuse a model that hears and speaks where there is no server of such. Raises: ApiError."""
+    if isinstance(wanted, LlmSettings) and wanted.s2s_model and not request.app[DEPENDENCIES].has_realtime:
+        raise ApiError(
+            400,
+            "s2s_model: models that speak are not set up here; set ARI_AGENT_REALTIME_API_KEY, or "
+            "ARI_AGENT_REALTIME_URL for a server of your own, or name a model that writes, in model",
+        )
 
 
 _PROMPTS: Final = EngineApi("retell-llm", LlmCreate, LlmUpdate, RetellLlm, LlmPage, lambda store: store.retell_llms)

@@ -192,6 +192,7 @@ class CallSession(ABC):
         """Return what the media half must know of this call, for this agent. See new_media_spec and with_recording."""
         variables, log = self._variables(), self._log.public
         spec = new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
+        spec = await self._services.with_speaking_model(spec)
         plan = recording_of_call(agent, self._number, self._services.recording)
         return await with_recording(spec, agent, plan, self._services.consents, record=self._record, public=log)
 

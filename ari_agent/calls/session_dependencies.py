@@ -17,6 +17,8 @@ from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import NO_AUDIO_AFTER_S, MediaEvent, MediaSpec
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import NO_LOGS, PublicLogs
+from ari_agent.calls.realtime.realtime_agents import RealtimeAgents, with_speaking_model
+from ari_agent.calls.realtime.realtime_leg import RealtimeAgentLeg
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.trace_steps import NumbersTold
@@ -33,6 +35,12 @@ from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 
 FindAgent = Callable[[str, int | str | None], Awaitable[Agent | None]]
 """agent_id, version: a number, `latest` (as None), `latest_published` or a tag -> the agent of calls, or None."""
+
+
+def served_kinds(speech: Speech | None, realtime: RealtimeAgents | None) -> Serves:
+    """Return which kinds of agents can take calls, by what is set up; whether a prompt's model is one shows later."""
+    kinds = speech.serves if speech else AUDIO_AGENTS
+    return {*kinds, "retell-llm"} if realtime else kinds
 
 
 async def _no_agent(_agent_id: str, _version: int | str | None) -> None:
@@ -58,6 +66,7 @@ class SessionDependencies:
     public_logs: opens and ends the log of each call.
     latencies: observe how long the turns of all calls take.
     voice_ends: tells voice from noise for turns of audio agents; None where the level alone tells them.
+    realtime: what agents whose model hears and speaks itself share; None where there is no server of such.
     """
 
     ari: Ari
@@ -85,18 +94,30 @@ class SessionDependencies:
     public_logs: PublicLogs = NO_LOGS
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
     voice_ends: VoiceEnds | None = None
+    realtime: RealtimeAgents | None = None
 
     @property
     def serves(self) -> Serves:
         """Return which kinds of agents can take calls."""
-        return self.speech.serves if self.speech else AUDIO_AGENTS
+        return served_kinds(self.speech, self.realtime)
+
+    async def with_speaking_model(self, spec: MediaSpec) -> MediaSpec:
+        """Return a specification with the prompt of a model that speaks itself, if its agent has one.
+
+        Raises:
+            AgentUnreachable, UnservedAgent: see with_speaking_model.
+        """
+        return await with_speaking_model(spec, self.realtime, serves_text=served_kinds(self.speech, None))
 
     def new_agent_leg(self, spec: MediaSpec, output: CallerOutput, on_event: Callable[[MediaEvent], None]) -> AgentLeg:
         """Make the agent's side of one call, of the kind that its engine needs. See NewAgentLeg."""
-        speech, headers = self.speech, None
+        speech, realtime, headers = self.speech, self.realtime, None
         if self.trace:
             headers = traceparent(spec.call_id, AGENT)
             on_event = traced_agent(spec.call_id, on_event, trace=self.trace, now_ms=self.now_ms)
+        if realtime and spec.realtime:
+            observed = self.latencies.observing("audio", on_event)
+            return RealtimeAgentLeg(realtime, spec, output, observed, headers=headers, voice_ends=self.voice_ends)
         if speech and isinstance(spec.engine, TextEngine):
             if headers:
                 speech = replace(speech, habits=replace(speech.habits, headers=headers))

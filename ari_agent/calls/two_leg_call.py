@@ -358,8 +358,9 @@ class TwoLegCall(PhoneCall):
 
     @property
     def agent_is_told(self) -> bool:
-        """Whether the agent is an audio agent. See WarmCall."""
-        return self._spec is not None and isinstance(self._spec.engine, AudioWebsocketEngine)
+        """Whether the agent is an audio agent, or a model that speaks itself. See WarmCall."""
+        spec = self._spec
+        return spec is not None and (isinstance(spec.engine, AudioWebsocketEngine) or spec.realtime is not None)
 
     async def synthesize(self, text: str) -> bytes | None:
         """Return a message as speech in the agent's voice. See WarmCall."""

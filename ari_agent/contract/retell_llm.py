@@ -50,14 +50,17 @@ class LlmState(ContractModel):
 
 
 class LlmSettings(ModelSettings):
-    """All settings of a prompt. `model`: None for the server's own."""
+    """All settings of a prompt. `model`: None for the server's own.
+
+    s2s_model: a model that hears and speaks itself, in calls, in place of `model`.
+    """
 
     UNSERVED: ClassVar[Mapping[str, str]] = {
-        "s2s_model": "name a model that writes, in model",
         "mcps": "make each of their tools one of general_tools, of type custom",
     }
 
     model: ModelName | None = None
+    s2s_model: ModelName | None = None
     model_high_priority: Flag | None = None
     model_ultrafast: Flag | None = None
     general_prompt: Prompt | None = None
@@ -81,6 +84,12 @@ class LlmSettings(ModelSettings):
             if double := first_double(self.names_in(state_or_none)):
                 raise ValueError(f"tools: two that the model may call at a time have the name {double}")
         return self
+
+    @property
+    def every_tool(self) -> tuple[LlmTool, ...]:
+        """Return the tools of all states together."""
+        of_states = (tool for state in self.states or () for tool in state.tools or ())
+        return (*(self.general_tools or ()), *of_states)
 
     def tools_in(self, state: LlmState | None) -> tuple[LlmTool, ...]:
         """Return the tools that the model may call in a state; None: there are no states."""

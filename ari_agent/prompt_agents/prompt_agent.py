@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ari_agent.agents.llm import LlmResponse, Turntaking
 from ari_agent.agents.llm_connection import LlmEvent
@@ -24,7 +24,6 @@ from ari_agent.agents.text_agent import Transcript
 from ari_agent.contract.llm_tools import (
     CustomTool,
     EndCallTool,
-    ExtractVariablesTool,
     LlmTool,
     PressDigitTool,
     TransferCallTool,
@@ -33,17 +32,17 @@ from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
 from ari_agent.prompt_agents.chat_messages import BEGINNING, tool_round
 from ari_agent.prompt_agents.conversation import AnswerEnd, Conversation
+from ari_agent.prompt_agents.custom_function import FunctionResult
 from ari_agent.prompt_agents.model import ChatMessage, ToolCall
 from ari_agent.prompt_agents.model_answers import MAX_REQUESTS, ModelAccess, ModelAnswers
 from ari_agent.prompt_agents.model_steps import engine_read
 from ari_agent.prompt_agents.prompt_state import PromptState
 from ari_agent.prompt_agents.stored_engine import stored_engine
 from ari_agent.prompt_agents.tool_actions import tool_action
-from ari_agent.prompt_agents.tool_specs import as_variables, read_arguments
+from ari_agent.prompt_agents.tool_runs import run_tool
+from ari_agent.prompt_agents.tool_specs import read_arguments
 
 log = logging.getLogger(__name__)
-
-_DONE: Final = "done"
 
 FindLlm: TypeAlias = Callable[[str, int | None], Awaitable[RetellLlm | None]]
 """Returns a stored prompt, by its id and version."""
@@ -82,8 +81,7 @@ class PromptAgent:
         llm = await stored_engine(self._find, self._engine, LlmUpdate)
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
         if self._about.tell:
-            tools = [tool for each in (None, *(llm.states or ())) for tool in llm.tools_in(each)]
-            self._about.tell(engine_read(llm, tools, state.fill))
+            self._about.tell(engine_read(llm, llm.every_tool, state.fill))
         begin_message = state.begin_message
         if begin_message is None:
             self._answers.begin(OPENING, [{"role": "user", "content": BEGINNING}])
@@ -174,30 +172,14 @@ class PromptAgent:
     ) -> tuple[str, bool]:
         """Run a tool; returns its result, and whether the model is to be asked again."""
         answers = self._answers
-        given = read_arguments(call.arguments)
-        answers.note(call)
-        if tool is None or given is None:
-            why = "the arguments are no JSON object" if tool else f"there is no tool {call.name[:64]!a} now"
-            answers.note_result(call, f"Error: {why}", successful=False)
-            return f"Error: {why}", True
-        result, again, successful = _DONE, True, True
-        match tool:
-            case StateEdge():
-                self._find_variables(state, as_variables(given, tool.finds))
-                state.move_to(tool.destination_state_name)
-                result = f"now in state {tool.destination_state_name}"
-            case ExtractVariablesTool():
-                names = [variable.name for variable in tool.variables]
-                self._find_variables(state, as_variables(given, names))
-            case CustomTool():
-                if not has_spoken:
-                    answers.speak_meanwhile(response_id, tool, given, state.fill)
-                found = await answers.run(response_id, tool, call, given, state.variables)
-                self._find_variables(state, found.variables)
-                result, again, successful = found.content, tool.speak_after_execution, found.successful
-        answers.note_result(call, result, successful=successful)
-        return result, again
 
-    def _find_variables(self, state: PromptState, values: Mapping[str, str]) -> None:
-        state.find(values)
-        self._answers.collect(values)
+        async def run_function(tool: CustomTool, given: Mapping[str, Any]) -> FunctionResult:
+            if not has_spoken:
+                answers.speak_meanwhile(response_id, tool, given, state.fill)
+            return await answers.run(response_id, tool, call, given, state.variables)
+
+        answers.note(call)
+        run = await run_tool(call.name, tool, read_arguments(call.arguments), state, run_function=run_function)
+        answers.collect(run.found)
+        answers.note_result(call, run.result, successful=run.successful)
+        return run.result, run.asks_again

@@ -74,6 +74,7 @@ async def test_one_is_made_read_changed_and_deleted(api: Api, kind: Kind) -> Non
         ),
         (PROMPTS, {"general_tools": [{"type": "end_call", "name": "no spaces"}]}, "general_tools[0].name"),
         (PROMPTS, {"states": [{"name": "a"}]}, "starting_state must be one of a"),
+        (PROMPTS, {"s2s_model": "gpt-realtime"}, "s2s_model: models that speak are not set up here"),
         *(
             case
             for kind in (PROMPTS, FLOWS)

@@ -36,8 +36,8 @@ def test_keys_and_context_stand_behind_what_had_been_said() -> None:
 
 
 def test_what_the_agent_has_found_is_content_of_the_call() -> None:
+    assert CallTranscript().is_empty
     one = CallTranscript()
-    assert one.is_empty
     one.collect({"city": "Rome"})
     one.collect({"city": "Paris", "guests": "2"})
     assert not one.is_empty

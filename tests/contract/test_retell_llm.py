@@ -67,7 +67,6 @@ def test_a_tool_asks_for_the_transfer_that_it_describes() -> None:
     [
         ({"general_tools": [{"type": "mcp", "name": "x"}]}, "tools of type 'mcp' are not served here; expected one of"),
         ({"general_tools": [{"name": "x"}]}, "general_tools[0]"),
-        ({"s2s_model": "gpt-realtime"}, "s2s_model: not served here; name a model that writes"),
         ({"mcps": [{"name": "x", "url": "https://a.example"}]}, "mcps: not served here"),
         ({"general_tools": [COLD | {"transfer_destination": {"number": "; DROP"}}]}, "not allowed in a destination"),
         ({"general_tools": [COLD | {"custom_sip_headers": {"Via": "x"}}]}, "header 'Via' is not carried"),

@@ -13,7 +13,6 @@ A message that its protocol does not allow is ignored: see agents/bad_messages.p
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -37,16 +36,11 @@ from ari_agent.agents.noted_protocol import NotedProtocol
 from ari_agent.agents.protocol import AgentProtocol
 from ari_agent.agents.twilio import TwilioClient
 from ari_agent.agents.web import WebClient
-from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, message_teller
-from ari_agent.calls.media.call_latency import CallLatency, Detector
 from ari_agent.calls.media.call_media import (
-    AgentFailed,
-    AgentHungUp,
     AgentReady,
     DtmfAsked,
     KeyForwarded,
-    LatencyMeasured,
     MediaEvent,
     MediaSpec,
     TranscriptTold,
@@ -66,8 +60,8 @@ from ari_agent.calls.media.commands import (
     TransferResult,
     Voicemail,
 )
+from ari_agent.calls.media.socket_leg import SocketLeg
 from ari_agent.calls.media.voice_ends import VoiceEnds
-from ari_agent.contract.call import Latency
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferRequest
 from ari_agent.contract.recording import NOTHING_TO_PAUSE, PAUSE, RecordingRequest
 from ari_agent.contract.response_engine import AudioWebsocketEngine
@@ -79,7 +73,7 @@ log = logging.getLogger(__name__)
 NORMAL_CLEARING: Final = 16  # Q.850
 
 
-class AudioAgentLeg:
+class AudioAgentLeg(SocketLeg):
     """An audio agent's side of one call: the caller's audio goes to its websocket as it is. See AgentLeg."""
 
     def __init__(
@@ -101,10 +95,10 @@ class AudioAgentLeg:
         if not isinstance(spec.engine, AudioWebsocketEngine):
             raise TypeError(f"an audio agent's engine is no {spec.engine.type}")
         engine = self._engine = spec.engine
-        self._spec, self._output, self._on_event, self.voice_ends = spec, output, on_event, voice_ends
+        super().__init__(spec, on_event, voice_ends=voice_ends)
+        self._output = output
         self.encoding: str = engine.audio_encoding
         self.rate_hz = engine.sample_rate
-        self.usage = SpeechUsage()  # of messages in a transfer: the agent itself hears and speaks elsewhere
         facts = CallFacts(
             call_id=spec.call_id,
             from_number=spec.from_number,
@@ -124,60 +118,14 @@ class AudioAgentLeg:
             protocol = WebClient(facts, encoding=engine.audio_encoding, rate_hz=engine.sample_rate)
         tell = message_teller(spec, on_event)
         self._protocol = watch(NotedProtocol(protocol, tell) if tell else protocol)
-        self._latency = latency = CallLatency(lambda part, took_ms: on_event(LatencyMeasured(part, took_ms)))
         self._socket = AudioSocket(
             self._protocol,
             self,
-            on_round_trip=lambda took_s: latency.took("llm_websocket_network_rtt", took_s * 1000),
+            on_round_trip=lambda took_s: self._latency.took("llm_websocket_network_rtt", took_s * 1000),
             log=logging.LoggerAdapter(log, {"call_id": spec.call_id}),
         )
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._headers = headers or {}
-        self._talking: asyncio.Task[None] | None = None
-        self._gone = False
-        self._unknown = 0
-
-    def __repr__(self) -> str:
-        return repr(self._socket)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the agent's websocket is open."""
-        return self._socket.is_open
-
-    @property
-    def messages_in(self) -> int:
-        """How many messages the agent has sent. See AudioSocket."""
-        return self._socket.messages_in
-
-    @property
-    def messages_out(self) -> int:
-        """How many messages were sent to the agent. See AudioSocket."""
-        return self._socket.messages_out
-
-    @property
-    def ignored(self) -> int:
-        """How many of the agent's messages named an unknown event, or could not be understood."""
-        return self._unknown + self._socket.bad_messages
-
-    @property
-    def audio_dropped(self) -> int:
-        """How many pieces of the caller's audio were given up because the agent did not read. See AudioSocket."""
-        return self._socket.audio_dropped
-
-    @property
-    def latency(self) -> Latency | None:
-        """How long the caller waited for the agent's answers, and a ping for its pong; None where nothing is known."""
-        return self._latency.report()
-
-    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
-        """Count a turn, because nobody else knows of an audio agent's. See AgentLeg."""
-        self._latency.turn_found(waited_ms, detector)
-
-    def dial(self) -> None:
-        """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""
-        if self._talking is None and not self._gone:
-            self._talking = asyncio.get_running_loop().create_task(self._talk(), name=f"agent of {self._spec.call_id}")
 
     def start(self) -> None:
         """Do nothing, because an audio agent begins when it is dialled; what it says then is kept. See AgentLeg."""
@@ -208,16 +156,6 @@ class AudioAgentLeg:
         """Tell the agent that the audio before these marks was heard, or cleared."""
         for name in names:
             self._socket.send(self._protocol.mark(name))
-
-    async def close(self) -> None:
-        """Tell the agent that the call is over and close its websocket; no event follows. Idempotent."""
-        self._gone = True  # whatever the agent does from here on is no news
-        if self._talking is None:
-            return
-        if not self._socket.is_open:
-            self._talking.cancel()
-        await self._socket.close()
-        await asyncio.wait([self._talking])
 
     # what the agent's websocket tells
 
@@ -295,13 +233,3 @@ class AudioAgentLeg:
             self._failed(error)
             return
         await self._socket.wait_closed()
-
-    def _hung_up(self, q850_cause: int) -> None:
-        if not self._gone:
-            self._gone = True
-            self._on_event(AgentHungUp(q850_cause))
-
-    def _failed(self, error: AgentError) -> None:
-        if not self._gone:
-            self._gone = True
-            self._on_event(AgentFailed(error.disconnection_reason, str(error)))

@@ -18,6 +18,7 @@ from ari_agent.contract.call_control import DtmfRequest, TransferRequest
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import ServedEngine
+from ari_agent.contract.retell_llm import RetellLlm
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_progress import TransferDecision
 from ari_agent.media.audio import SILENCE_DBFS
@@ -40,7 +41,7 @@ class MediaSpec:
     of the agent's websocket but audio is told by MessagePassed, a text agent's turns by TurnStep, and what is asked of
     a prompt's model by ModelStep. recording: what of the call is recorded. consent: what its caller is told of that
     before all else, as speech (s16le, mono, 16 kHz); empty: nothing. variables: for the texts of a prompt, with those
-    of the system.
+    of the system. realtime: the prompt of an agent whose model hears and speaks itself.
     """
 
     call_id: str
@@ -63,6 +64,7 @@ class MediaSpec:
     recording: RecordingPlan = NOT_RECORDED
     consent: bytes = field(default=b"", repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
+    realtime: RetellLlm | None = None
 
 
 @dataclass(frozen=True, slots=True)
