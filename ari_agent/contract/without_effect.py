@@ -47,7 +47,6 @@ class WithoutEffect:
 UNRECOGNISED: Final = frozenset({"password", "pin", "date_of_birth", "customer_account_number"})
 """The categories of a pii_config that nothing finds."""
 _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
-_NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
 _NO_DENOISING: Final = "the caller's audio is passed on as it is"
 _NO_EXPRESSION: Final = "no expressive mode is asked of the voice"
 _NO_SESSION_TOOLS: Final = "nothing runs before or after a conversation"
@@ -93,8 +92,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("backchannel_words", _NO_BACKCHANNEL),
     WithoutEffect("reminder_trigger_ms", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("reminder_max_count", _OWN_SPEECH, kinds=_AUDIO),
-    WithoutEffect("ambient_sound", _NO_AMBIENT_SOUND),
-    WithoutEffect("ambient_sound_volume", _NO_AMBIENT_SOUND),
     WithoutEffect("begin_message_delay_ms", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("stt_mode", "speech is recognised in one way only", values=frozenset({"accurate"})),
     WithoutEffect("custom_stt_config.provider", "ARI_AGENT_SPEECH_TO_TEXT names the provider"),
