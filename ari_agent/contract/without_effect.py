@@ -7,7 +7,7 @@ work yet, a request that sets one of these to something other than its default i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -114,6 +114,22 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("enable_dnc_detection", "there is no list of people who are not to be called"),
 )
 
+REFUSED: Final[Sequence[WithoutEffect]] = (
+    WithoutEffect(
+        "enable_backchannel",
+        "nothing is said here while the caller speaks: set it to false, or leave it out",
+        kinds=frozenset({AgentKind.TEXT}),
+    ),
+    WithoutEffect(
+        "denoising_mode",
+        "the voices of others are not taken out of the caller's audio here: set it to noise-cancellation or "
+        "no-denoise, which both leave the audio as it is",
+        kinds=frozenset({AgentKind.TEXT}),
+        values=frozenset({"noise-and-background-speech-cancellation"}),
+    ),
+)
+"""What is refused when an agent that we speak for is saved: its callers would hear that it is missing."""
+
 OVERRIDES_WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "conversation_flow": "there is no engine of this type here",
 }
@@ -124,7 +140,12 @@ _NOT_OVERRIDDEN: Final[Mapping[str, str]] = {"dial_policy": "whom an agent may d
 
 def kind_of_agent(agent: AnyAgent) -> AgentKind:
     """Return which kind of agent this is, on which it depends which of its settings have an effect."""
-    return AgentKind.CHAT if isinstance(agent, ChatAgent) else _kind_of_engine(agent.response_engine)
+    return AgentKind.CHAT if isinstance(agent, ChatAgent) else kind_of_engine(agent.response_engine)
+
+
+def kind_of_engine(engine: ResponseEngine) -> AgentKind:
+    """Return which kind of agent for calls has this engine."""
+    return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
 
 
 def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, str]:
@@ -133,12 +154,12 @@ def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, 
     settings: a request to create or update an agent. kind: of the agent; None: unknown, and then only what has no
     effect for any agent is found.
     """
-    return {
-        entry.name: entry.why
-        for entry in WITHOUT_EFFECT
-        if entry.kinds.issuperset(_EVERY_KIND if kind is None else {kind})
-        and any(_is_one_of(entry.values, value) for value in _given(settings, entry.name.split(".")))
-    }
+    return _found(WITHOUT_EFFECT, settings, _EVERY_KIND if kind is None else {kind})
+
+
+def refused(settings: BaseModel, kind: AgentKind) -> Mapping[str, str]:
+    """The settings of a request to create or update an agent of this kind that are refused, each with the reason."""
+    return _found(REFUSED, settings, {kind})
 
 
 def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]:
@@ -150,16 +171,22 @@ def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]
         return found
     found |= {name: why for name, why in _NOT_OVERRIDDEN.items() if name in override.agent.model_fields_set}
     engine = override.agent.response_engine
-    return {**without_effect(override.agent, _kind_of_engine(engine) if engine else None), **found}
+    return {**without_effect(override.agent, kind_of_engine(engine) if engine else None), **found}
+
+
+def _found(entries: Sequence[WithoutEffect], settings: BaseModel, kinds: Set[AgentKind]) -> Mapping[str, str]:
+    """The entries that were given a value other than the default, of those that hold for all these kinds of agents."""
+    return {
+        entry.name: entry.why
+        for entry in entries
+        if entry.kinds.issuperset(kinds)
+        and any(_is_one_of(entry.values, value) for value in _given(settings, entry.name.split(".")))
+    }
 
 
 def in_words(found: Mapping[str, str]) -> str:
     """For a log line: every setting with its reason."""
     return "; ".join(f"{name}: {why}" for name, why in found.items())
-
-
-def _kind_of_engine(engine: ResponseEngine) -> AgentKind:
-    return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
 
 
 def _is_one_of(values: frozenset[str] | None, value: Any) -> bool:
