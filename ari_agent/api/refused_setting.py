@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ari_agent.api.errors import ApiError
 from ari_agent.contract.agent import Agent, AgentCreate, AgentUpdate
 from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.without_effect import in_words, kind_of_engine, refused
+from ari_agent.errors import ApiError
 
 
 def refuse_settings(wanted: AgentCreate | AgentUpdate, before: AnyAgent | None = None) -> None:
