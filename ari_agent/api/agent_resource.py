@@ -16,6 +16,7 @@ from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import Noun, refuse_missing
+from ari_agent.api.refused_setting import refuse_settings
 from ari_agent.api.route import Route, delete, get, patch, post
 from ari_agent.api.unknown_consent import refuse_unknown_consent
 from ari_agent.api.unknown_voice import refuse_change_to_unknown_voice, refuse_unknown_voice
@@ -49,6 +50,7 @@ class AgentResource:
         """Make an agent; it has version 0."""
         wanted = await read_body(request, self.creates)
         if isinstance(wanted, AgentCreate):
+            refuse_settings(wanted)
             await refuse_unknown_voice(request, wanted)
             await refuse_unknown_consent(request, wanted.recording_consent)
         # A union of what makes each kind is no single maker for the type checker.
@@ -73,7 +75,9 @@ class AgentResource:
         changes = await read_body(request, self.updates)
         version = query_version(request)
         if isinstance(changes, AgentUpdate):
-            await refuse_change_to_unknown_voice(request, await agents_of(request).any(agent_id, version), changes)
+            before = await agents_of(request).any(agent_id, version)
+            refuse_settings(changes, before)
+            await refuse_change_to_unknown_voice(request, before, changes)
             await refuse_unknown_consent(request, changes.recording_consent)
         agent = await agents_of(request).update(agent_id, changes, version)
         agent = agent or await refuse_missing(request, self.noun, agent_id, version)

@@ -11,8 +11,8 @@ WebSocket Messages". The call_id is all the authorization there is, as it is ung
                        1011   the call failed; the reason is its disconnection_reason
                        1013   as many calls as may run are in progress
 
-The query may hold `enable_update` and `enable_audio_alignment`. Where the registration leaves the audio open (web calls
-and phone calls that come here), it may hold `sample_rate` (8000..48000) and `audio_encoding` (s16le, or mulaw at 8000).
+The query may hold `enable_update` and `enable_audio_alignment`. Where the registration leaves the audio open (phone
+calls that come here), it may hold `sample_rate` (8000..48000) and `audio_encoding` (s16le, or mulaw at 8000).
 """
 
 from __future__ import annotations

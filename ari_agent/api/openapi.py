@@ -65,7 +65,7 @@ _SETS_AGENTS: Final = frozenset({"response_engine", "agent_override", "tasks"})
 """A body with one of these fields holds settings of an agent."""
 _HEADERS: Final[Mapping[str, Any]] = {
     HEADER: {
-        "description": "The settings that were sent and have no effect, if there are any: `ambient_sound, pii_config`.",
+        "description": "The settings that were sent and have no effect, if there are any: `ivr_option, pii_config`.",
         "schema": {"type": "string"},
     }
 }

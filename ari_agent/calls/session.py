@@ -33,6 +33,7 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
+from ari_agent.calls.media.agent_background import make_ambient_sound
 from ari_agent.calls.media.call_media import (
     AgentFailed,
     AgentHungUp,
@@ -193,6 +194,8 @@ class CallSession(ABC):
         variables, log = self._variables(), self._log.public
         spec = new_media_spec(self._services, agent, call, direction=self.direction, variables=variables, log=log)
         spec = await self._services.with_speaking_model(spec)
+        if agent.ambient_sound and self.has_channel:
+            await asyncio.to_thread(make_ambient_sound, agent)
         plan = recording_of_call(agent, self._number, self._services.recording)
         return await with_recording(spec, agent, plan, self._services.consents, record=self._record, public=log)
 

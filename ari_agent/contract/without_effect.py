@@ -7,7 +7,7 @@ work yet, a request that sets one of these to something other than its default i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -47,7 +47,6 @@ class WithoutEffect:
 UNRECOGNISED: Final = frozenset({"password", "pin", "date_of_birth", "customer_account_number"})
 """The categories of a pii_config that nothing finds."""
 _NO_BACKCHANNEL: Final = "the agent says nothing while the caller speaks"
-_NO_AMBIENT_SOUND: Final = "no background sound is mixed in"
 _NO_DENOISING: Final = "the caller's audio is passed on as it is"
 _NO_EXPRESSION: Final = "no expressive mode is asked of the voice"
 _NO_SESSION_TOOLS: Final = "nothing runs before or after a conversation"
@@ -88,8 +87,6 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("backchannel_words", _NO_BACKCHANNEL),
     WithoutEffect("reminder_trigger_ms", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("reminder_max_count", _OWN_SPEECH, kinds=_AUDIO),
-    WithoutEffect("ambient_sound", _NO_AMBIENT_SOUND),
-    WithoutEffect("ambient_sound_volume", _NO_AMBIENT_SOUND),
     WithoutEffect("begin_message_delay_ms", _OWN_SPEECH, kinds=_AUDIO),
     WithoutEffect("stt_mode", "speech is recognised in one way only", values=frozenset({"accurate"})),
     WithoutEffect("custom_stt_config.provider", "ARI_AGENT_SPEECH_TO_TEXT names the provider"),
@@ -112,13 +109,34 @@ WITHOUT_EFFECT: Final[Sequence[WithoutEffect]] = (
     WithoutEffect("enable_dnc_detection", "there is no list of people who are not to be called"),
 )
 
+REFUSED: Final[Sequence[WithoutEffect]] = (
+    WithoutEffect(
+        "enable_backchannel",
+        "nothing is said here while the caller speaks: set it to false, or leave it out",
+        kinds=frozenset({AgentKind.TEXT}),
+    ),
+    WithoutEffect(
+        "denoising_mode",
+        "the voices of others are not taken out of the caller's audio here: set it to noise-cancellation or "
+        "no-denoise, which both leave the audio as it is",
+        kinds=frozenset({AgentKind.TEXT}),
+        values=frozenset({"noise-and-background-speech-cancellation"}),
+    ),
+)
+"""What is refused when an agent that we speak for is saved: its callers would hear that it is missing."""
+
 _NOT_OVERRIDDEN: Final[Mapping[str, str]] = {"dial_policy": "whom an agent may dial is the same in every call"}
 """The settings of an agent that have an effect, but not in an override."""
 
 
 def kind_of_agent(agent: AnyAgent) -> AgentKind:
     """Return which kind of agent this is, on which it depends which of its settings have an effect."""
-    return AgentKind.CHAT if isinstance(agent, ChatAgent) else _kind_of_engine(agent.response_engine)
+    return AgentKind.CHAT if isinstance(agent, ChatAgent) else kind_of_engine(agent.response_engine)
+
+
+def kind_of_engine(engine: ResponseEngine) -> AgentKind:
+    """Return which kind of agent for calls has this engine."""
+    return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
 
 
 def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, str]:
@@ -127,12 +145,12 @@ def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, 
     settings: a request to create or update an agent. kind: of the agent; None: unknown, and then only what has no
     effect for any agent is found.
     """
-    return {
-        entry.name: entry.why
-        for entry in WITHOUT_EFFECT
-        if entry.kinds.issuperset(_EVERY_KIND if kind is None else {kind})
-        and any(_is_one_of(entry.values, value) for value in _given(settings, entry.name.split(".")))
-    }
+    return _found(WITHOUT_EFFECT, settings, _EVERY_KIND if kind is None else {kind})
+
+
+def refused(settings: BaseModel, kind: AgentKind) -> Mapping[str, str]:
+    """The settings of a request to create or update an agent of this kind that are refused, each with the reason."""
+    return _found(REFUSED, settings, {kind})
 
 
 def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]:
@@ -141,16 +159,22 @@ def override_without_effect(override: AgentOverride | None) -> Mapping[str, str]
         return {}
     found = {name: why for name, why in _NOT_OVERRIDDEN.items() if name in override.agent.model_fields_set}
     engine = override.agent.response_engine
-    return {**without_effect(override.agent, _kind_of_engine(engine) if engine else None), **found}
+    return {**without_effect(override.agent, kind_of_engine(engine) if engine else None), **found}
+
+
+def _found(entries: Sequence[WithoutEffect], settings: BaseModel, kinds: Set[AgentKind]) -> Mapping[str, str]:
+    """The entries that were given a value other than the default, of those that hold for all these kinds of agents."""
+    return {
+        entry.name: entry.why
+        for entry in entries
+        if entry.kinds.issuperset(kinds)
+        and any(_is_one_of(entry.values, value) for value in _given(settings, entry.name.split(".")))
+    }
 
 
 def in_words(found: Mapping[str, str]) -> str:
     """For a log line: every setting with its reason."""
     return "; ".join(f"{name}: {why}" for name, why in found.items())
-
-
-def _kind_of_engine(engine: ResponseEngine) -> AgentKind:
-    return AgentKind.AUDIO if isinstance(engine, AudioWebsocketEngine) else AgentKind.TEXT
 
 
 def _is_one_of(values: frozenset[str] | None, value: Any) -> bool:

@@ -21,7 +21,7 @@ from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
 from ari_agent.media.audio import FRAME_MS, FRAME_UNITS, ULAW, SampleFormat, level_dbfs, ulaw_to_linear
 from ari_agent.media.jitter_buffer import PATIENCE_LEAST_S, JitterBuffer
-from ari_agent.media.line import NARROWBAND, Line
+from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.playout import Playout
 from ari_agent.media.resampler import Resampler
 from ari_agent.media.speech_edges import LOOKED_AT, SpeechEdges
@@ -93,6 +93,11 @@ def _no_move(_delay_s: float) -> float:
     return 0.0
 
 
+def _laid_under(background: Convert, encode: Convert | None) -> Convert:
+    """Return what takes the place of an encoder: it lays the background under each frame, and encodes it."""
+    return background if encode is None else lambda frame: encode(background(frame))
+
+
 class Bridge:
     """The audio of one call in both directions, without socket or task: datagrams, ticks and agent audio are handed in.
 
@@ -152,6 +157,7 @@ class Bridge:
         send_agent: Callable[[bytes], None],
         on_marks: Callable[[Sequence[str]], None],
         on_second: Callable[[float], None],
+        background: Convert | None = None,
     ) -> None:
         """Take what the bridge needs from outside.
 
@@ -160,6 +166,7 @@ class Bridge:
         send_agent: gets the caller's audio in the agent's encoding.
         on_marks: gets the names of marks whose audio has been played, in order.
         on_second: called with the clock time after every 50 packets, about once a second.
+        background: lays a sound under each frame for the caller, speech or silence; None where there is none.
         """
         self._encoding = encoding
         self._stream = stream
@@ -174,6 +181,8 @@ class Bridge:
         self.jitter = JitterBuffer(line)
         self.playout = Playout(line.audio)
         self._encode = line.new_encoder() if line.new_encoder else None
+        if background is not None:
+            self._encode = _laid_under(background, self._encode)
         self._to_linear = line.audio.to_linear
         self._silence = line.audio.silence * FRAME_UNITS
         self._frame_bytes = len(self._silence)

@@ -85,6 +85,7 @@ class RecordedBridge(Bridge):
         line: Line = NARROWBAND,
         send_agent: Callable[[bytes], None],
         on_second: Callable[[float], None],
+        background: Convert | None = None,
         **others: Any,
     ) -> None:
         """Take what the bridge needs from outside: see Bridge, which gets the others as they are.
@@ -92,7 +93,7 @@ class RecordedBridge(Bridge):
         recorder: for the format of the line. beep: the frames of a tone that tells both sides that they are recorded,
         in that format; it is mixed into what the caller hears every `beep_each_s` seconds, never for 0.
         sentence: frames that the caller hears before all that the agent says; until their end, at which `on_sentence`
-        is called, the caller's side is recorded as silence.
+        is called, the caller's side is recorded as silence. background: see Bridge; it is recorded as it is heard.
         """
 
         def each_second(now_s: float) -> None:
@@ -107,7 +108,8 @@ class RecordedBridge(Bridge):
             **others,
         )
         self._recorder, self._of = recorder, line.audio
-        self._record_frame = _recording(recorder, self._encode)
+        record = _recording(recorder, self._encode)
+        self._record_frame = record if background is None else lambda frame: record(background(frame))
         self._encode = self._first_frame
         self._start_s = 0.0
         self._giving: TimerHandle | None = None

@@ -13,16 +13,16 @@ from ari_agent.store.store import Store
 from tests.api import lines
 from tests.api.conftest import AUDIO, CUSTOM_LLM, NOW_MS, Api, StartApi, make_agent
 
-IDLE: dict[str, Any] = {"ambient_sound": "coffee-shop", "enable_backchannel": True, "agent_name": "Ada"}
-OVERRIDE: dict[str, Any] = {"agent": {"ambient_sound": "coffee-shop", "enable_backchannel": True}}
+IDLE: dict[str, Any] = {"contact_memory_config": {}, "guardrail_config": {}, "agent_name": "Ada"}
+OVERRIDE: dict[str, Any] = {"agent": {"contact_memory_config": {}, "guardrail_config": {}}}
 
 
 async def test_an_agent_that_is_made_with_them(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     response = await api.post("/create-agent", json={"response_engine": AUDIO, **IDLE})
     agent_id = (await response.json())["agent_id"]
-    assert response.headers[HEADER] == "enable_backchannel, ambient_sound"
+    assert response.headers[HEADER] == "guardrail_config, contact_memory_config"
     [line] = [record for record in caplog.records if "without effect" in record.getMessage()]
-    assert "ambient_sound: no background sound is mixed in" in line.getMessage()
+    assert "guardrail_config: topics are not checked" in line.getMessage()
     assert line.__dict__["agent_id"] == agent_id
 
 
@@ -52,7 +52,7 @@ async def test_chat_agents_are_told_too(api: Api) -> None:
 async def test_a_call_that_is_registered_with_them(api: Api, path: str) -> None:
     agent_id = (await make_agent(api))["agent_id"]
     with_them = await api.post(path, json={"agent_id": agent_id, "agent_override": OVERRIDE})
-    assert (with_them.status, with_them.headers[HEADER]) == (201, "enable_backchannel, ambient_sound")
+    assert (with_them.status, with_them.headers[HEADER]) == (201, "guardrail_config, contact_memory_config")
     assert HEADER not in (await api.post(path, json={"agent_id": agent_id})).headers
 
 
@@ -66,7 +66,7 @@ async def test_calls_that_are_placed_with_them(start_api: StartApi, store: Store
     task = {"to_number": "+14155550199", "override_agent_id": agent_id}
     call = {"from_number": "+14155550100", **task, "agent_override": OVERRIDE}
     for path in ("/v2/create-phone-call", "/create-phone-call"):
-        assert (await api.post(path, json=call)).headers[HEADER] == "enable_backchannel, ambient_sound"
+        assert (await api.post(path, json=call)).headers[HEADER] == "guardrail_config, contact_memory_config"
     tasks = [task, {**task, "agent_override": {"agent": {"ivr_option": {"action": {"type": "hangup"}}}}}]
     batch = await api.post("/create-batch-call", json={"from_number": "+14155550100", "tasks": tasks})
     assert (batch.status, batch.headers[HEADER]) == (201, "ivr_option")
@@ -76,7 +76,7 @@ async def test_calls_that_are_placed_with_them(start_api: StartApi, store: Store
     ("body", "named"),
     [
         ({"agent_nmae": "Ada"}, "agent_nmae"),
-        ({"ambient_sound": "coffee-shop", "colour": 1}, "ambient_sound, colour"),
+        ({"guardrail_config": {}, "colour": 1}, "guardrail_config, colour"),
         ({"a b": 1, "x" * 65: 1, "\r\nX-Evil: 1": 1, "Ä": 1}, None),
         ({"enable_voicemail_detection": True, "voicemail_message": "Hello."}, None),
     ],

@@ -31,6 +31,8 @@ EFFECTIVE: Final = frozenset(
     {
         "agent_id",
         "agent_name",
+        "ambient_sound",
+        "ambient_sound_volume",
         "allow_dtmf_interruption",
         "allow_user_dtmf",
         "assigned_tags",
@@ -195,10 +197,11 @@ def created(**settings: Any) -> AgentCreate:
     [
         ({}, []),
         ({"agent_name": "Ada", "max_call_duration_ms": 60_000, "allow_user_dtmf": False}, []),
-        ({"ambient_sound": "coffee-shop", "contact_memory_config": {}}, None),
+        ({"guardrail_config": {}, "contact_memory_config": {}}, None),
+        ({"ambient_sound": "coffee-shop", "ambient_sound_volume": 0.5}, []),
         ({"pii_config": {"mode": "post_call", "categories": ["email", "person_name"]}}, []),
         ({"pii_config": {"mode": "post_call", "categories": ["email", "pin"]}}, ["pii_config.categories"]),
-        ({"ambient_sound": None, "enable_backchannel": False, "denoising_mode": "noise-cancellation"}, []),
+        ({"handbook_config": None, "enable_backchannel": False, "denoising_mode": "noise-cancellation"}, []),
         ({"language": "de-DE", "voice_id": "openai-Alloy", "responsiveness": 0.5}, None),
         ({"normalize_for_speech": True}, None),
         ({"pronunciation_dictionary": [{"word": "a", "alphabet": "ipa", "phoneme": "a"}]}, None),
@@ -264,11 +267,11 @@ def test_an_older_key_is_named_by_todays() -> None:
 def test_an_override_names_the_settings_in_it() -> None:
     override = AgentOverride.model_validate(
         {
-            "agent": {"ambient_sound": "call-center", "voice_id": "openai-Alloy"},
+            "agent": {"guardrail_config": {}, "voice_id": "openai-Alloy"},
             "conversation_flow": {"begin_message": "Hi"},
         }
     )
-    assert list(override_without_effect(override)) == ["ambient_sound"]
+    assert list(override_without_effect(override)) == ["guardrail_config"]
     widening = AgentOverride.model_validate({"agent": {"dial_policy": None, "agent_name": "Ada"}})
     assert list(override_without_effect(widening)) == ["dial_policy"]
     assert override_without_effect(None) == override_without_effect(AgentOverride()) == {}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ari_agent.media import rtp
 from ari_agent.media.audio import SILENCE_DBFS, ULAW_SILENCE_FRAME, linear_to_ulaw, ulaw_to_linear
 from ari_agent.media.bridge import AgentEncoding, Bridge
-from ari_agent.media.line import NARROWBAND, Line
+from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.speech_edges import is_speech
 
 TONE_HZ = 400
@@ -37,6 +37,7 @@ class Rig:
     encoding: str = "mulaw"
     rate_hz: int = 8000
     line: Line = NARROWBAND
+    background: Convert | None = None
     now_s: float = 100.0
     to_caller: list[rtp.Packet] = field(default_factory=list)
     to_agent: list[bytes] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Rig:
             send_agent=self.to_agent.append,
             on_marks=self._on_marks,
             on_second=self.seconds.append,
+            background=self.background,
         )
         self.bridge.send_rtp = lambda datagram: self.to_caller.append(rtp.parse(datagram))
         self.loop.close()

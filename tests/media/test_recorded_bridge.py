@@ -16,7 +16,7 @@ from ari_agent.media import rtp
 from ari_agent.media.audio import mix
 from ari_agent.media.bridge import AgentEncoding
 from ari_agent.media.g722 import G722Encoder
-from ari_agent.media.line import NARROWBAND, WIDEBAND, Line
+from ari_agent.media.line import NARROWBAND, WIDEBAND, Convert, Line
 from ari_agent.media.recorded_bridge import RecordedBridge
 from ari_agent.media.recorder import HeardParty, Recorder
 from ari_agent.media.wheel import Wheel
@@ -47,6 +47,7 @@ class RecordedCall:
     beep: Sequence[bytes] = ()
     sentence: Sequence[bytes] = ()
     agent_only: bool = False
+    background: Convert | None = None
     delay_s: Callable[[int], float] = lambda _: 0.0
     """How much later than the others packet n comes."""
     is_lost: Callable[[int], bool] = lambda _: False
@@ -76,6 +77,7 @@ class RecordedCall:
             send_agent=lambda audio: self.to_agent.append((self.timers.now_s, audio)),
             on_marks=lambda _: None,
             on_second=lambda _: None,
+            background=self.background,
         )
         self.bridge.send_rtp = lambda datagram: self.to_caller.append((self.timers.now_s, datagram[12:]))
         self.ticker = Wheel(self.timers).add(self.bridge.tick, self.bridge.late, self.bridge.skip)

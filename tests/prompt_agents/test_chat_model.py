@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -122,6 +123,24 @@ async def test_what_a_server_does_not_know_is_left_out_from_then_on() -> None:
             0,
             0,
         ]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "registry.ollama.ai/library/gemma3:4b does not support tools",
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    ],
+    ids=["Ollama", "vLLM"],
+)
+async def test_an_agent_whose_server_refuses_tools_speaks_without_them(refusal: str) -> None:
+    def refuses(body: dict[str, Any]) -> Reply:
+        error = {"error": {"message": refusal, "type": "BadRequestError", "param": None, "code": 400}}
+        return Reply(status=400, body=json.dumps(error)) if "tools" in body else Reply(["Hi."])
+
+    async with model(refuses) as (made, server):
+        assert text(await whole(made, tools=[TOOL])) == "Hi."
+        assert ["tools" in body for body in server.asked] == [True, False]
 
 
 async def test_a_backup_speaks_where_the_first_model_is_late_or_fails() -> None:

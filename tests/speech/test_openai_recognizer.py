@@ -167,6 +167,20 @@ async def test_a_part_that_a_whisper_takes_for_silence_is_left_out() -> None:
         await recognition.close()
 
 
+async def test_the_answer_of_whisper_cpp_is_a_text_whose_pieces_of_words_are_not_taken_for_words() -> None:
+    tokens = [{"word": " Ye", "start": 0.3, "end": 0.4, "t_dtw": -1, "probability": 0.9}, {"word": "s", "start": 0.4}]
+    segment = {"id": 0, "text": " Yes.\n", "start": 0.0, "end": 1.2, "words": tokens, "no_speech_prob": 1e-10}
+    answer = {"task": "transcribe", "language": "english", "duration": 1.2, "text": " Yes.\n", "segments": [segment]}
+    async with speech_server() as server, recognizer_of(server) as recognizer:
+        ear = Ear()
+        recognition = ear.listen(recognizer)
+        server.troubles.append(Trouble(200, json.dumps(answer).encode()))
+        await say(recognition, speech(YES[0]))
+        assert await ear.finals_of(1) == ["Yes."]
+        assert not ear.finals[0].words
+        await recognition.close()
+
+
 async def test_a_language_that_is_none_is_not_sent() -> None:
     async with speech_server() as server, recognizer_of(server) as recognizer:
         ear = Ear()

@@ -84,11 +84,11 @@ async def test_the_question_is_a_signed_post_and_the_answer_is_read(session: aio
 async def test_settings_of_an_override_that_have_no_effect_are_logged_once(
     session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = {"call_inbound": {"agent_override": {"agent": {"ambient_sound": "call-center", "voice_speed": 1.5}}}}
+    answer = {"call_inbound": {"agent_override": {"agent": {"guardrail_config": {}, "voice_speed": 1.5}}}}
     async with Receiver(answering(lambda: web.json_response(answer))) as receiver:
         await asking(session).ask(receiver.url, REQUEST)
     [line] = [record for record in caplog.records if "without effect" in record.getMessage()]
-    assert line.getMessage() == "settings without effect: ambient_sound: no background sound is mixed in"
+    assert line.getMessage() == "settings without effect: guardrail_config: topics are not checked"
     assert line.__dict__["call_id"] == "call_1"
 
 

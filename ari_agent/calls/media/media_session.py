@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from ari_agent.calls.media.agent_background import background_of
 from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.announcement import duration_s, in_encoding, recording_beep, sentence_frames
 from ari_agent.calls.media.arrival_watch import ArrivalWatch
@@ -77,6 +78,7 @@ class MediaSession(MediaHalf):
             send_agent=self._agent.hear,
             on_marks=self._agent.marks_played,
             on_second=self._each_second,
+            background=background_of(spec.agent, line.audio) if spec.agent else None,
         )
         self._hear_caller_by(self._bridge.caller_speech)
         self._bridge.agent_speech.on_edge = self._agent_edge
