@@ -90,7 +90,7 @@ class WebRecording:
         self._recorder.stop()
 
     def flush(self, now_s: float) -> None:
-        """Give away what nothing can change any more; to be called once in a second or so."""
+        """Give away what nothing can change any more; to be called every `GIVE_EACH_S` (media/recorder.py) or so."""
         oldest, gap_end = self._units(now_s - _PATIENCE_S), self._gap_at + self._gap
         settled = min(self._units(now_s), self._end(self._user))
         if self._gap and gap_end > oldest:
