@@ -121,7 +121,6 @@ class Bridge:
         "_encode",
         "_encoding",
         "_frame_bytes",
-        "_frames_sent",
         "_is_loud",
         "_last_agent",
         "_last_caller",
@@ -132,11 +131,13 @@ class Bridge:
         "_partial",
         "_passes",
         "_release",
+        "_second_at",
         "_send_agent",
         "_silence",
         "_started",
         "_stream",
         "_to_linear",
+        "_turn",
         "heard_s",
         "jitter",
         "malformed",
@@ -165,7 +166,7 @@ class Bridge:
         clock, call_at: the event loop's `time` and `call_at`.
         send_agent: gets the caller's audio in the agent's encoding.
         on_marks: gets the names of marks whose audio has been played, in order.
-        on_second: called with the clock time after every 50 packets, about once a second.
+        on_second: called with the clock time after every 50 packets, about once a second; see `take_turn`.
         background: lays a sound under each frame for the caller, speech or silence; None where there is none.
         """
         self._encoding = encoding
@@ -196,7 +197,7 @@ class Bridge:
         self.packets_out = 0
         self._started = self._muted = False
         self._marker = True  # on the first packet of a stream (RFC 3551 section 4.1)
-        self._frames_sent = 0
+        self._second_at, self._turn = _TICKS_PER_S, 0  # packets
         self._deferred_ticks = 0  # ticks after a stall that wait for the agent's audio
         self._deferring_until_s = -inf
         self._last_caller = self._last_agent = self._silence
@@ -206,6 +207,13 @@ class Bridge:
         """Begin the conversation: from now on queued agent audio is played and the caller's packets are passed on."""
         self._started = True
         self.heard_s = self._clock()
+
+    def take_turn(self, turn: int) -> None:
+        """Let the next but one `on_second`, and so all after it, come by so many ticks later: `Ticker.turn`.
+
+        The next one is on time, because a caller who sends nothing is waited for no longer than a second.
+        """
+        self._turn = turn
 
     def stop(self) -> None:
         """End the audio in both directions: nothing is sent any more, to either side."""
@@ -409,8 +417,9 @@ class Bridge:
         send(self._stream.packet(frame if self._encode is None else self._encode(frame), self._marker))
         self._marker = False
         self.packets_out += 1
-        self._frames_sent += 1
-        if self._frames_sent % _TICKS_PER_S == 0:
+        if self.packets_out == self._second_at:
+            self._second_at += _TICKS_PER_S + self._turn
+            self._turn = 0
             # The caller's first packet begins the agent's timeline; one who sends nothing is silent from here on.
             self.jitter.start(now_s)
             self._on_second(now_s)

@@ -17,9 +17,9 @@ from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
 from ari_agent.media.jitter_buffer import JitterBuffer
 from ari_agent.media.line import Line
-from ari_agent.media.recorder import Recorder
+from ari_agent.media.recorder import GIVE_EACH_S, Recorder
 
-_TICKS_PER_S: Final = 50
+_GIVE_EACH_TICKS: Final = round(GIVE_EACH_S * 50)
 _LONGEST_GAP_S: Final = 60.0  # a machine that stood still for longer leaves no more silence than this
 
 
@@ -67,7 +67,7 @@ class LineRecorder:
         self.caller.poll(now_s)
         self.target.poll(now_s)
         self._ticks += 1
-        if self._ticks % _TICKS_PER_S == 0:
+        if self._ticks % _GIVE_EACH_TICKS == 0:
             self._recorder.flush(*self._ends())
 
     def pause(self, paused: bool) -> None:

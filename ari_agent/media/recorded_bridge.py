@@ -21,10 +21,8 @@ from ari_agent.media.audio import mix
 from ari_agent.media.bridge import AgentEncoding, Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.preceded_playout import PrecededPlayout
-from ari_agent.media.recorder import HeardParty, Recorder
+from ari_agent.media.recorder import GIVE_EACH_S, HeardParty, Recorder
 
-_GIVE_EACH_S: Final = 0.5
-"""How often audio is given away. With what the spool waits, a crash takes no more than the last second."""
 _TURNS: Final = count()
 _TURNS_IN_ALL: Final = 25
 """Calls that began together give their audio away at different moments, in so many turns."""
@@ -125,7 +123,7 @@ class RecordedBridge(Bridge):
         """Begin the conversation, and its recording. See Bridge."""
         super().start()
         self._start_s = self.heard_s
-        turn_s = _GIVE_EACH_S * (1 + next(_TURNS) % _TURNS_IN_ALL) / _TURNS_IN_ALL
+        turn_s = GIVE_EACH_S * (1 + next(_TURNS) % _TURNS_IN_ALL) / _TURNS_IN_ALL
         self._giving = self._call_at(self._start_s + turn_s, self._give)
 
     def stop(self) -> None:
@@ -202,7 +200,7 @@ class RecordedBridge(Bridge):
         return round((due_s - self._start_s) * rtp.CLOCK_HZ) - len(self._partial) // self._of.unit_bytes
 
     def _give(self) -> None:
-        self._giving = self._call_at(self._clock() + _GIVE_EACH_S, self._give)
+        self._giving = self._call_at(self._clock() + GIVE_EACH_S, self._give)
         self._flush()
 
     def _flush(self) -> None:

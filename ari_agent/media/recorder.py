@@ -21,6 +21,9 @@ import numpy.typing as npt
 
 from ari_agent.media.audio import ULAW, SampleFormat, mix
 
+GIVE_EACH_S: Final = 0.5
+"""How often a call's audio is given away. With what the spool waits, a crash takes no more than the last second."""
+
 _ROUNDING_UNITS: Final = 8  # ends are times in seconds: less than this is no gap
 
 

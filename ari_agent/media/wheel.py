@@ -29,6 +29,8 @@ SLOTS: Final = 4
 """Slots of the wheel: a call belongs to one of them."""
 TICK_S: Final = SLOT_S * SLOTS
 """Time between two ticks of one call: a frame of 20 ms."""
+TURNS: Final = 50
+"""Ticks of one call in a second: what it does once a second it does in one of them, and other calls in others."""
 
 CATCH_UP_TICKS: Final = 3
 """Ticks made up for after a stall, at most: 60 ms of audio, as much as a receiver's jitter buffer commonly holds."""
@@ -45,9 +47,13 @@ def _no_tick(now_s: float) -> None:
 
 
 class Ticker:
-    """One call's place on the wheel, made by `Wheel.add`."""
+    """One call's place on the wheel, made by `Wheel.add`.
 
-    __slots__ = ("_wheel", "on_late", "on_skipped", "on_tick", "slot")
+    turn: 0..49, by how many ticks this call's work of each second is to come later than that of a call of turn 0. Calls
+    that follow each other have different ones, so that what began in one moment does not always work in one moment.
+    """
+
+    __slots__ = ("_wheel", "on_late", "on_skipped", "on_tick", "slot", "turn")
 
     def __init__(
         self,
@@ -56,9 +62,11 @@ class Ticker:
         on_tick: Callable[[float], None],
         on_late: Callable[[float], None],
         on_skipped: Callable[[int], None],
+        *,
+        turn: int,
     ) -> None:
         self._wheel = wheel
-        self.slot = slot
+        self.slot, self.turn = slot, turn
         self.on_tick, self.on_late, self.on_skipped = on_tick, on_late, on_skipped
 
     def remove(self) -> None:
@@ -106,6 +114,7 @@ class Wheel:
         self._start_s = 0.0
         self._slots_passed = 0  # deadlines passed since the start
         self._waited = False  # the loop has had its round before the late ticks
+        self._added = 0  # calls so far
         self.late_ticks = 0
         self.skipped_ticks = 0
         self.worst_stall_s = 0.0
@@ -125,7 +134,9 @@ class Wheel:
         ticks that are made up for, and `on_skipped(ticks)` where some are given up.
         """
         slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
-        ticker = Ticker(self, slot, on_tick, on_late, on_skipped)
+        # All slots have had a turn before the next one: each 5 ms does its share of it.
+        ticker = Ticker(self, slot, on_tick, on_late, on_skipped, turn=self._added // SLOTS % TURNS)
+        self._added += 1
         self._slots[slot].append(ticker)
         if self._timers is None:
             self._timers = self._given_timers or asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from ari_agent.media.bridge import AgentEncoding
 from ari_agent.media.g722 import G722Encoder
 from ari_agent.media.line import NARROWBAND, WIDEBAND, Convert, Line
 from ari_agent.media.recorded_bridge import RecordedBridge
-from ari_agent.media.recorder import HeardParty, Recorder
+from ari_agent.media.recorder import GIVE_EACH_S, HeardParty, Recorder
 from ari_agent.media.wheel import Wheel
 from tests.fakes.sound import ulaw_decode, ulaw_encode
 from tests.fakes.timers import FakeTimers
@@ -197,6 +197,19 @@ def test_at_no_moment_is_more_than_half_a_second_not_given_away() -> None:
         given_s = len(b"".join(call.written)) / 2 / 8000
         assert call.timers.now_s - call.start_s - given_s < 0.65  # with a packet and the jitter buffer on the way
     call.finish()
+
+
+def test_calls_that_began_together_give_their_recordings_away_in_turn() -> None:
+    timers = FakeTimers()
+    calls = [RecordedCall(timers=timers) for _ in range(round(GIVE_EACH_S / FRAME_S))]
+    timers.run(GIVE_EACH_S + FRAME_S / 2)
+    pieces = [sum(len(call.written) for call in calls)]
+    for _ in range(2 * len(calls)):
+        timers.run(FRAME_S)
+        pieces.append(sum(len(call.written) for call in calls))
+    for call in calls:
+        call.finish()
+    assert {later - earlier for earlier, later in pairwise(pieces)} == {1}, "one call in each 20 ms"
 
 
 def test_a_call_shorter_than_a_second_is_recorded_to_its_end() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.media.wheel import CATCH_UP_TICKS, SLOT_S, SLOTS, TICK_S, Wheel, freeze_garbage_collector
+from ari_agent.media.wheel import CATCH_UP_TICKS, SLOT_S, SLOTS, TICK_S, TURNS, Wheel, freeze_garbage_collector
 from tests.fakes.timers import FakeTimers
 
 
@@ -59,6 +59,12 @@ def test_a_new_call_goes_where_there_are_fewest(wheel: Wheel) -> None:
     calls[2].ticker.remove()
     assert Call(wheel).ticker.slot == calls[2].ticker.slot
     assert len(wheel) == SLOTS
+
+
+def test_calls_that_follow_each_other_have_all_moments_of_a_second_between_them(wheel: Wheel) -> None:
+    moments = [(call.ticker.slot, call.ticker.turn) for call in (Call(wheel) for _ in range(2 * SLOTS * TURNS))]
+    each = set(itertools.product(range(SLOTS), range(TURNS)))
+    assert (set(moments[: len(each)]), set(moments[len(each) :])) == (each, each)
 
 
 @given(st.lists(st.floats(0, 0.5), max_size=10))

@@ -139,6 +139,7 @@ class MediaSession(MediaHalf):
             self._sentence_begins()
         self._ticker = self._wheel.add(self._bridge.tick, self._catch_up, self._bridge.skip)
         self._bridge.move_tick = self._ticker.move
+        self._bridge.take_turn(self._ticker.turn)
 
     def _stop_audio(self) -> None:
         self._bridge.stop()

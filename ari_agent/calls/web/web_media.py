@@ -25,10 +25,11 @@ from ari_agent.calls.web.front_end import FrontEnd
 from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPosition
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
-from ari_agent.calls.web.web_recording import GIVE_EACH_S, WebRecording, recorded_format
+from ari_agent.calls.web.web_recording import WebRecording, recorded_format
 from ari_agent.calls.web.web_tone import WebTone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
+from ari_agent.media.recorder import GIVE_EACH_S
 from ari_agent.media.speech_edges import LOOKED_AT, SPEECH_DBFS, SpeechEdges
 from ari_agent.media.transcoder import Transcoder
 from ari_agent.media.wave_file import WaveFormat

@@ -20,8 +20,6 @@ from ari_agent.media.audio import LINEAR_16K, ULAW, SampleFormat
 from ari_agent.media.recorder import Recorder
 from ari_agent.media.transcoder import Transcoder
 
-GIVE_EACH_S: Final = 0.5
-"""How often audio is given away. With what the spool waits, a crash takes no more than the last second."""
 _PATIENCE_S: Final = 1.0
 _UNITS_PER_S: Final = 8000
 _LATE_UNITS: Final = 800  # 100 ms: messages of a live stream are no more apart from real time than this
@@ -92,7 +90,7 @@ class WebRecording:
         self._recorder.stop()
 
     def flush(self, now_s: float) -> None:
-        """Give away what nothing can change any more; to be called every `GIVE_EACH_S` or so."""
+        """Give away what nothing can change any more; to be called every `GIVE_EACH_S` (media/recorder.py) or so."""
         oldest, gap_end = self._units(now_s - _PATIENCE_S), self._gap_at + self._gap
         settled = min(self._units(now_s), self._end(self._user))
         if self._gap and gap_end > oldest:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import pickle
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,10 +50,11 @@ from ari_agent.errors import NoRtpPort
 from ari_agent.media import rtp
 from ari_agent.media.audio import ULAW_SILENCE_FRAME
 from ari_agent.media.socket import RtpPorts
-from ari_agent.media.wheel import Wheel
+from ari_agent.media.wheel import SLOT_S, TICK_S, Wheel
 from tests.fakes.agent_server import AgentCall, AgentServer, Refusal
 from tests.fakes.raw_agent import RawAgent
 from tests.fakes.sound import silence, tone, ulaw_decode, ulaw_encode
+from tests.fakes.timers import FakeTimers
 from tests.fakes.tones import heard_ms
 
 pytestmark = pytest.mark.slow
@@ -650,6 +653,33 @@ async def test_many_calls_leave_nothing_behind(server: AgentServer) -> None:
             await stack.enter_async_context(conversation(agent.engine))
         for index in range(20):
             await agent.call(index=index)
+
+
+async def test_calls_that_began_together_take_turns_at_the_work_of_each_second() -> None:
+    calls, seconds = 100, 4
+    timers = FakeTimers()
+    worked_s: list[list[float]] = [[] for _ in range(calls)]
+
+    class Call(MediaSession):
+        def _each_second(self, now_s: float) -> None:
+            worked_s[int(self._spec.call_id)].append(now_s - began_s)
+            super()._each_second(now_s)
+
+    wheel, began_s = Wheel(timers), timers.now_s
+    talk = Conversation({"type": "audio-websocket", "audio_websocket_url": "ws://127.0.0.1:9/"})
+    specs = [replace(talk.session._spec, call_id=str(number)) for number in range(calls)]
+    sessions = [Call(spec, rtp=RtpPorts("127.0.0.1"), wheel=wheel, on_event=lambda _: None) for spec in specs]
+    for session in sessions:
+        session.start()
+    timers.run(seconds)
+    for session in sessions:
+        await session.close()
+    talk.caller.socket.close()
+    of_each = [[later - earlier for earlier, later in itertools.pairwise(moments)] for moments in worked_s]
+    assert [moments[0] for moments in worked_s] == pytest.approx([1.0] * calls, abs=TICK_S)
+    assert all(1.0 <= first + 1e-6 < 2.0 and rest == pytest.approx([1.0] * len(rest)) for first, *rest in of_each)
+    at_once = Counter(round(at_s / SLOT_S) for moments in worked_s for at_s in moments[1:])
+    assert max(at_once.values()) == 1, "of 100 calls, none with another in the same 5 ms"
 
 
 async def test_no_free_port_is_an_error_of_its_own(server: AgentServer) -> None:
