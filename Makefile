@@ -38,7 +38,7 @@ WITH_ASTERISK := $(sort $(patsubst %/conftest.py,%,$(shell grep -rlE 'mark\.aste
 # Tests on a real Asterisk mostly wait: one after another they took 38 minutes, and 10 of a processor. Each worker has an
 # Asterisk of its own; sound that a stall of the machine spoilt is judged anew by the tests themselves, whatever else a
 # stall spoilt by running the test once more.
-ON_ASTERISK := -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 --timeout 180 -m asterisk \
+ON_ASTERISK := -n 5 --dist loadfile --no-loadscope-reorder --reruns 2 --timeout 180 -m asterisk \
     --ignore tests/integration/test_wan.py $(WITH_ASTERISK)
 # What listens through a bad network has the machine to itself.
 ALONE := --reruns 3 --timeout 180 tests/integration/test_wan.py
