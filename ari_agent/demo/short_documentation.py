@@ -28,4 +28,5 @@ def short_documentation(root: Path) -> bytes:
     for element in list(document.iter()):
         for explanation in [child for child in element if child.tag in _EXPLANATIONS]:
             element.remove(explanation)
-    return ElementTree.tostring(document, encoding="utf-8", xml_declaration=True)
+    text: bytes = ElementTree.tostring(document, encoding="utf-8", xml_declaration=True)
+    return text
