@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ari_agent.demo.short_documentation import IN_ROOT
+
 # Runs as process 1 of new mount and process namespaces. $1 root, $2 run directory; the rest is the command, started
 # in the shared work directory. The root is mounted read-only; what this Asterisk writes is bound over it.
 # Process 1 stays root and waits: a change of user would clear the signal that lets it die with its parent.
-ENTER: Final = """
+ENTER: Final = f"""
 set -e
 root=$1 run=$2
 shift 2
@@ -28,6 +30,7 @@ mount --bind "$run/run" run/asterisk
 mount --bind "$run/work" mnt
 mount --bind "$run/hosts" etc/hosts
 mount --bind "$run/resolv.conf" etc/resolv.conf
+mount --bind "$run/documentation.xml" {IN_ROOT}
 chroot . /usr/bin/env -C /mnt HOME=/mnt TERM=dumb LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 

@@ -34,6 +34,7 @@ from ari_agent.demo.installer import cache_folder, run_install
 from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 from ari_agent.demo.run_directory import RunDirectory
+from ari_agent.demo.short_documentation import short_documentation
 
 log = logging.getLogger(__name__)
 
@@ -262,6 +263,7 @@ class Pbx:
             (etc / name).write_text(text)
         (self._run / "hosts").write_text(_hosts())
         (self._run / "resolv.conf").write_text(_resolv_conf(self._name_server))
+        (self._run / "documentation.xml").write_bytes(short_documentation(self.root))
         for folder in ("lib", "log", "spool", "run"):
             os.chown(self._run / folder, uid, gid)
         (self._run / "work").chmod(0o777)

@@ -125,18 +125,26 @@ def offering() -> Iterator[None]:
         server.close()
 
 
-async def run_module(module: str, *arguments: str, output: int = 2) -> PreloadedProcess:
-    """Run `python -m MODULE ARGUMENTS` here, as this process is. output: a descriptor instead of the tests' own."""
+async def run_module(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None, output: int = 2
+) -> PreloadedProcess:
+    """Run `python -m MODULE ARGUMENTS` here, as this process is.
+
+    environment: instead of the tests' own; output: a descriptor instead of theirs.
+    """
     server = offered()
     assert server is not None
-    return await server.start(module, *arguments, cwd=Path.cwd(), environment=os.environ, output=output, errors=2)
+    given = os.environ if environment is None else environment
+    return await server.start(module, *arguments, cwd=Path.cwd(), environment=given, output=output, errors=2)
 
 
-async def run_and_read(module: str, *arguments: str) -> tuple[PreloadedProcess, asyncio.StreamReader]:
+async def run_and_read(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> tuple[PreloadedProcess, asyncio.StreamReader]:
     """Run it likewise, and read what it prints."""
     reads, writes = os.pipe()
     try:
-        process = await run_module(module, *arguments, output=writes)
+        process = await run_module(module, *arguments, environment=environment, output=writes)
     finally:
         os.close(writes)
     printed = asyncio.StreamReader()
@@ -200,6 +208,7 @@ def _keep(tells: int) -> None:
 def _become(request: Mapping[str, Any], output: int, errors: int) -> None:
     os.dup2(output, 1)
     os.dup2(errors, 2)
+    sys.stdout = os.fdopen(1, "w", closefd=False)  # the server's may be a file, in which one can seek
     os.closerange(3, max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 1)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, request["nice"])

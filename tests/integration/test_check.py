@@ -35,11 +35,11 @@ from tests.fakes.agent_server import echo
 from tests.fakes.carrier import Reply, carrier
 from tests.fakes.certificate import self_signed
 from tests.fakes.controller import free_tcp_port
+from tests.fakes.preloaded import run_and_read
 from tests.integration.stage import Stage, audio_ports
 from tests.integration.test_trunk_registration import ADDRESS as REGISTRAR
 from tests.integration.test_trunk_registration import registered, state_becomes
 
-PROJECT: Final = Path(__file__).parents[2]
 UNREACHED: Final = "203.0.113.7"
 """An address of nobody (RFC 5737)."""
 
@@ -478,13 +478,18 @@ async def test_what_is_broken_is_named_and_nothing_else_is(office: Office, name:
 
 
 async def command(settings: Mapping[str, str], *prefix: str) -> tuple[int, list[dict[str, str]]]:
-    """Run `ari-agent check --json` in a process of its own; returns its status, and the findings."""
+    """Run `ari-agent check --json` in a process of its own; returns its status, and the findings.
+
+    prefix: a command that runs the process in another way.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ARI_AGENT_")}
+    variables = kept | {f"ARI_AGENT_{name}": value for name, value in settings.items()}
+    arguments = ("ari_agent", "check", "--json")
+    if not prefix:
+        preloaded, printed = await run_and_read(*arguments, environment=variables)
+        return await preloaded.wait(), json.loads(await printed.read())["findings"]
     process = await asyncio.create_subprocess_exec(
-        *(*prefix, sys.executable, "-m", "ari_agent", "check", "--json"),
-        env=kept | {f"ARI_AGENT_{name}": value for name, value in settings.items()},
-        cwd=PROJECT,
-        stdout=asyncio.subprocess.PIPE,
+        *(*prefix, sys.executable, "-m", *arguments), env=variables, stdout=asyncio.subprocess.PIPE
     )
     told, _ = await process.communicate()
     assert process.returncode is not None

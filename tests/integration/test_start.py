@@ -12,10 +12,9 @@ from tests.fakes.controller import Controller, free_tcp_port
 
 
 def lonely(folder: Path, **settings: str) -> Controller:
-    """A controller whose Asterisk is not there, from the start of its interpreter on."""
+    """A controller whose Asterisk is not there."""
     url = f"http://127.0.0.1:{free_tcp_port()}/ari"
     controller = Controller(folder, ari_url=url, ari_username="ari_agent", ari_password="secret")
-    controller.is_preloaded = False
     controller.environment.update(settings)
     return controller
 
@@ -30,7 +29,9 @@ async def refusal(controller: Controller) -> tuple[int, str]:
 
 
 async def test_it_serves_while_asterisk_is_away_and_says_what_is_missing(tmp_path: Path) -> None:
-    async with lonely(tmp_path) as controller:
+    controller = lonely(tmp_path)
+    controller.is_preloaded = False  # as `python -m` starts it, from the interpreter on
+    async with controller:
         await controller.start(ready=False)
         assert (await controller.get("/healthz")).status == 200
         ready = await controller.get("/readyz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ async def found(store: Store, *filters: AnyFilter) -> str:
 
 @pytest.fixture
 async def filled(store: Store) -> Store:
-    """Three calls: 0 with everything, 1 with other values, 2 with none."""
+    """Three calls: 0 with everything, 1 with other values, 2 with none. To write them costs more than to ask."""
     tool = {"role": "tool_call_invocation", "tool_call_id": "t1", "name": "book", "arguments": "{}", "type": "custom"}
     result = {"role": "tool_call_result", "tool_call_id": "t1", "content": "", "successful": True, "latency_ms": 120}
     full: dict[str, Any] = {
@@ -72,72 +73,71 @@ async def filled(store: Store) -> Store:
     return store
 
 
-@pytest.mark.parametrize(
-    ("field", "op", "value", "expected"),
-    [
-        ("agent_tag", "in", ["prod"], "0"),
-        ("agent_tag", "in", ["prod", "staging"], "01"),
-        ("data_storage_setting", "in", ["everything"], "0"),
-        ("user_sentiment", "in", ["Negative", "Neutral"], "1"),
-        ("in_voicemail", "eq", True, "0"),
-        ("in_voicemail", "eq", False, "1"),
-        ("call_successful", "eq", False, "1"),
-        ("combined_cost", "eq", 12.5, "0"),
-        ("combined_cost", "ne", 3, "02"),
-        ("combined_cost", "bt", (3, 12.4), "1"),
-        ("e2e_latency_p50", "gt", 800, "1"),
-        ("e2e_latency_p50", "le", 10**30, "01"),
-        ("batch_call_id", "sw", "batch", "0"),
-        ("batch_call_id", "ne", "batch_1", "12"),
-    ],
-)
-async def test_columns(filled: Store, field: str, op: str, value: Any, expected: str) -> None:
-    assert await found(filled, Filter(FilterField(field), FilterOp(op), value)) == expected
+COLUMNS: Sequence[tuple[str, str, Any, str]] = [
+    ("agent_tag", "in", ["prod"], "0"),
+    ("agent_tag", "in", ["prod", "staging"], "01"),
+    ("data_storage_setting", "in", ["everything"], "0"),
+    ("user_sentiment", "in", ["Negative", "Neutral"], "1"),
+    ("in_voicemail", "eq", True, "0"),
+    ("in_voicemail", "eq", False, "1"),
+    ("call_successful", "eq", False, "1"),
+    ("combined_cost", "eq", 12.5, "0"),
+    ("combined_cost", "ne", 3, "02"),
+    ("combined_cost", "bt", (3, 12.4), "1"),
+    ("e2e_latency_p50", "gt", 800, "1"),
+    ("e2e_latency_p50", "le", 10**30, "01"),
+    ("batch_call_id", "sw", "batch", "0"),
+    ("batch_call_id", "ne", "batch_1", "12"),
+]
 
 
-@pytest.mark.parametrize(
-    ("kind", "key", "op", "value", "numeric", "expected"),
-    [
-        ("metadata", "order", "eq", "7", False, "0"),
-        ("metadata", "order", "in", ["7", "8"], False, "01"),
-        ("metadata", "order", "in", ["8"], False, "1"),
-        ("metadata", "order", "in", [], False, ""),
-        ("metadata", "order", "ne", "7", False, "12"),
-        ("metadata", "order", "sw", "", False, "01"),
-        ("metadata", "order", "gt", 7, True, "1"),
-        ("metadata", "order", "pr", None, False, "01"),
-        ("metadata", "order", "np", None, False, "2"),
-        ("metadata", "count", "eq", 7.5, True, "0"),
-        ("metadata", "count", "eq", "-1", False, "1"),
-        ("metadata", "count", "bt", (-1, 7.5), True, "01"),
-        ("metadata", "count", "lt", 0, True, "1"),
-        ("metadata", "flag", "eq", True, False, "0"),
-        ("metadata", "flag", "eq", 1, True, ""),
-        ("metadata", "Zoë \x00", "co", "ü", False, "0"),
-        ("metadata", "long", "eq", "x" * 300, False, "0"),
-        ("metadata", "long", "ew", "xx", False, "0"),
-        ("dynamic_variables", "name", "sw", "A", False, "0"),
-        ("dynamic_variables", "name", "ew", "b", False, "1"),
-        ("dynamic_variables", "name", "co", "%", False, ""),
-        ("dynamic_variables", "age", "ge", 42, True, "0"),
-        ("dynamic_variables", "member", "eq", True, False, "0"),
-        ("custom_attributes", "tier", "eq", "gold", False, "0"),
-        ("custom_attributes", "score", "eq", 3, True, "0"),
-        ("custom_attributes", "score", "eq", "3", False, "0"),
-        ("custom_attributes", "score", "ne", 3, True, "12"),
-        ("custom_attributes", "vip", "eq", False, False, "0"),
-        ("custom_analysis_data", "mood", "co", "oo", False, "0"),
-        ("custom_analysis_data", "score", "le", 7, True, "0"),
-        ("custom_analysis_data", "nothing", "pr", None, False, ""),
-        ("custom_analysis_data", "list", "pr", None, False, "0"),
-        ("custom_analysis_data", "tier", "eq", "gold", False, ""),
-    ],
-)
-async def test_attributes(
-    filled: Store, kind: str, key: str, op: str, value: Any, numeric: bool, expected: str
-) -> None:
-    wanted = AttributeFilter(AttributeKind(kind), key, FilterOp(op), value, numeric=numeric)
-    assert await found(filled, wanted) == expected
+async def test_columns(filled: Store) -> None:
+    for field, op, value, expected in COLUMNS:
+        wanted = Filter(FilterField(field), FilterOp(op), value)
+        assert await found(filled, wanted) == expected, wanted
+
+
+ATTRIBUTES: Sequence[tuple[str, str, str, Any, bool, str]] = [
+    ("metadata", "order", "eq", "7", False, "0"),
+    ("metadata", "order", "in", ["7", "8"], False, "01"),
+    ("metadata", "order", "in", ["8"], False, "1"),
+    ("metadata", "order", "in", [], False, ""),
+    ("metadata", "order", "ne", "7", False, "12"),
+    ("metadata", "order", "sw", "", False, "01"),
+    ("metadata", "order", "gt", 7, True, "1"),
+    ("metadata", "order", "pr", None, False, "01"),
+    ("metadata", "order", "np", None, False, "2"),
+    ("metadata", "count", "eq", 7.5, True, "0"),
+    ("metadata", "count", "eq", "-1", False, "1"),
+    ("metadata", "count", "bt", (-1, 7.5), True, "01"),
+    ("metadata", "count", "lt", 0, True, "1"),
+    ("metadata", "flag", "eq", True, False, "0"),
+    ("metadata", "flag", "eq", 1, True, ""),
+    ("metadata", "Zoë \x00", "co", "ü", False, "0"),
+    ("metadata", "long", "eq", "x" * 300, False, "0"),
+    ("metadata", "long", "ew", "xx", False, "0"),
+    ("dynamic_variables", "name", "sw", "A", False, "0"),
+    ("dynamic_variables", "name", "ew", "b", False, "1"),
+    ("dynamic_variables", "name", "co", "%", False, ""),
+    ("dynamic_variables", "age", "ge", 42, True, "0"),
+    ("dynamic_variables", "member", "eq", True, False, "0"),
+    ("custom_attributes", "tier", "eq", "gold", False, "0"),
+    ("custom_attributes", "score", "eq", 3, True, "0"),
+    ("custom_attributes", "score", "eq", "3", False, "0"),
+    ("custom_attributes", "score", "ne", 3, True, "12"),
+    ("custom_attributes", "vip", "eq", False, False, "0"),
+    ("custom_analysis_data", "mood", "co", "oo", False, "0"),
+    ("custom_analysis_data", "score", "le", 7, True, "0"),
+    ("custom_analysis_data", "nothing", "pr", None, False, ""),
+    ("custom_analysis_data", "list", "pr", None, False, "0"),
+    ("custom_analysis_data", "tier", "eq", "gold", False, ""),
+]
+
+
+async def test_attributes(filled: Store) -> None:
+    for kind, key, op, value, numeric, expected in ATTRIBUTES:
+        wanted = AttributeFilter(AttributeKind(kind), key, FilterOp(op), value, numeric=numeric)
+        assert await found(filled, wanted) == expected, wanted
 
 
 async def test_attributes_of_several_kinds_hold_together(filled: Store) -> None:
@@ -149,20 +149,20 @@ async def test_attributes_of_several_kinds_hold_together(filled: Store) -> None:
     assert await found(filled, count, name, order, failed) == "1"
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ((), "01"),
-        ((("name", FilterOp.EQ, "book"),), "01"),
-        ((("name", FilterOp.EQ, "book"), ("success", FilterOp.EQ, False)), "1"),
-        ((("type", FilterOp.EQ, "custom"),), "0"),
-        ((("latency_ms", FilterOp.BT, (100, 120.5)),), "0"),
-        ((("latency_ms", FilterOp.NE, 120),), "1"),
-        ((("name", FilterOp.EQ, "cancel"),), ""),
-    ],
-)
-async def test_tool_calls(filled: Store, conditions: Any, expected: str) -> None:
-    assert await found(filled, ToolCallFilter(conditions)) == expected
+TOOL_CALLS: Sequence[tuple[Any, str]] = [
+    ((), "01"),
+    ((("name", FilterOp.EQ, "book"),), "01"),
+    ((("name", FilterOp.EQ, "book"), ("success", FilterOp.EQ, False)), "1"),
+    ((("type", FilterOp.EQ, "custom"),), "0"),
+    ((("latency_ms", FilterOp.BT, (100, 120.5)),), "0"),
+    ((("latency_ms", FilterOp.NE, 120),), "1"),
+    ((("name", FilterOp.EQ, "cancel"),), ""),
+]
+
+
+async def test_tool_calls(filled: Store) -> None:
+    for conditions, expected in TOOL_CALLS:
+        assert await found(filled, ToolCallFilter(conditions)) == expected, conditions
 
 
 async def test_what_the_call_and_the_api_write_later_is_found_by_its_new_values_alone(filled: Store) -> None:

@@ -291,14 +291,10 @@ PLANS: Mapping[str, tuple[Sequence[AnyFilter], str]] = {
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("with_time", [False, True])
-async def test_pages_are_found_and_sorted_by_an_index_alone(tmp_path: Path, name: str, with_time: bool) -> None:
+async def test_pages_are_found_and_sorted_by_an_index_alone(empty_database: Path, name: str, with_time: bool) -> None:
     filters, index = PLANS[name]
     # PostgreSQL reads a table this small without an index, and tells nothing.
-    database_url = f"sqlite+aiosqlite:///{tmp_path}/calls.db"
-    store = Store(database_url)
-    await store.open()
-    await store.close()
-    database = Database(database_url)
+    database = Database(f"sqlite+aiosqlite:///{empty_database}")
 
     def plan(connection: Connection) -> str:
         matching = matching_calls(filters, "sqlite")
