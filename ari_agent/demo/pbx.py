@@ -60,8 +60,8 @@ class Pbx:
     name_server: address of the one that Asterisk asks, in place of this machine's.
     cache: where the root is and run directories are made; default as in `docker/install.sh`.
 
-    Raises PortBusy, PortLost, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as long as
-    the Pbx does (the event loop's): Linux ties the children's life to the thread that made them.
+    Raises PortBusy, PortLost, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as
+    long as the Pbx does (the event loop's): Linux ties the children's life to the thread that made them.
     """
 
     def __init__(
