@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -68,9 +69,13 @@ class Counting:
     def __init__(self, model: MoonshineModel) -> None:
         self._model, self.asked = model, 0
 
-    def text(self, pcm: bytes) -> str:
+    def text(self, pcm: bytes, gives_up: Callable[[], bool] = lambda: False) -> str | None:
         self.asked += 1
-        return self._model.text(pcm)
+        return self._model.text(pcm, gives_up)
+
+
+def never() -> bool:
+    return False
 
 
 def test_what_is_decoded_ahead_in_a_silence_is_the_text_where_nothing_more_is_said(model: MoonshineModel) -> None:
@@ -78,7 +83,7 @@ def test_what_is_decoded_ahead_in_a_silence_is_the_text_where_nothing_more_is_sa
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
     ahead.feed(speech(TRANSFER[0])[: -300 * MS_BYTES])
     for _ in range(3):
-        ahead.decode_ahead()
+        ahead.decode_ahead(never)
         assert counting.asked == 1
         ahead.feed(bytes(100 * MS_BYTES))
     assert plain(ahead.end().text) == TRANSFER[1]
@@ -91,23 +96,34 @@ def test_what_is_decoded_ahead_is_lost_where_the_caller_goes_on_or_the_utterance
     counting = Counting(model)
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
     ahead.feed(speech(YES[0]))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.feed(speech(TRANSFER[0]))
     text = plain(ahead.end().text)
     assert text.startswith("yes")
     assert text.endswith(TRANSFER[1])
     ahead.feed(speech(YES[0]))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.drop()
     assert plain(heard(ahead, speech(TRANSFER[0]))) == TRANSFER[1]
+
+
+def test_what_is_decoded_ahead_is_left_for_what_is_more_urgent(model: MoonshineModel) -> None:
+    counting = Counting(model)
+    ahead = MoonshineDecoder(cast(MoonshineModel, counting))
+    ahead.feed(speech(TRANSFER[0]))
+    answers = iter((False, False, True))
+    ahead.decode_ahead(lambda: next(answers))
+    assert next(answers, None) is None  # it was not asked again
+    assert plain(ahead.end().text) == TRANSFER[1]
+    assert counting.asked == 2
 
 
 def test_nothing_is_decoded_ahead_while_the_caller_speaks(model: MoonshineModel) -> None:
     counting = Counting(model)
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.feed(speech(TRANSFER[0])[: 800 * MS_BYTES])
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     assert counting.asked == 0
 
 
