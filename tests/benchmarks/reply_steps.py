@@ -48,7 +48,7 @@ def steps_of(noted: Sequence[Mapping[str, Any]], reply: Mapping[str, Any]) -> Ma
             for one in noted
             if one["step"] == step
             and one["at_s"] <= before_s
-            and all(one[name][: len(is_)] == is_ for name, is_ in about.items())
+            and all((one[name] or "").startswith(is_) for name, is_ in about.items())
         ]
         return found[-1]
 
