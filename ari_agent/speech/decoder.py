@@ -11,11 +11,13 @@ from typing import Protocol, TypeAlias
 class Decoded:
     """The words of an utterance. text: "" where none was understood.
 
+    is_unfinished: the voice sounds as if more were to come.
     words: each with its start and end in ms from the beginning of the utterance; empty where the engine tells no times.
     """
 
     text: str
     words: tuple[tuple[str, int, int], ...] = ()
+    is_unfinished: bool = False
 
 
 NOTHING = Decoded("")

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.decoder import NOTHING, Decoded
 from ari_agent.speech.recognizer import BYTES_PER_MS, RATE_HZ
+from ari_agent.speech.smart_turn import WINDOW_MS, SmartTurn
 from ari_agent.speech.utterance import quiet_end_ms, quietest_cut, voice_ms
 
 FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
@@ -50,11 +51,14 @@ _Floats = npt.NDArray[np.float32]
 class MoonshineModel:
     """A model, loaded once and shared by all decoders of a process: 175 MB and 0.2 s for the tiny one.
 
+    turns: hears whether a speaker is done; None where that is not asked.
+
     Raises:
         SpeechUnavailable: onnxruntime is missing, or the folder holds no such model.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, turns: SmartTurn | None = None) -> None:
+        self._turns = turns
         for file in FILES:
             if not (folder / file).is_file():
                 raise SpeechUnavailable(f"no Moonshine model: {folder} has no {file}; it needs {', '.join(FILES)}")
@@ -85,7 +89,7 @@ class MoonshineModel:
 
     def make(self) -> MoonshineDecoder:
         """Make a decoder, which costs nothing."""
-        return MoonshineDecoder(self)
+        return MoonshineDecoder(self, self._turns)
 
     def text(self, pcm: bytes, gives_up: Callable[[], bool] = lambda: False) -> str | None:
         """Return what is said in some audio; "" where it is no speech, None where gives_up has returned True.
@@ -134,8 +138,9 @@ class MoonshineModel:
 class MoonshineDecoder:
     """A decoder that hears whatever is said: see Decoder."""
 
-    def __init__(self, model: MoonshineModel) -> None:
-        self._model = model
+    def __init__(self, model: MoonshineModel, turns: SmartTurn | None = None) -> None:
+        self._model, self._turns = model, turns
+        self._heard = bytearray()  # the end of the utterance, where somebody asks for it
         self._audio = bytearray()
         self._said: list[str] = []
         self._ahead: tuple[int, str] | None = None  # the text of the first so many bytes of _audio
@@ -147,6 +152,9 @@ class MoonshineDecoder:
     def feed(self, pcm: bytes) -> None:
         """Take audio; an utterance that lasts long is decoded up to a quiet place now and then."""
         self._audio += pcm
+        if self._turns:
+            self._heard += pcm
+            del self._heard[: max(0, len(self._heard) - WINDOW_MS * BYTES_PER_MS)]
         if len(self._audio) >= MAX_PART_MS * BYTES_PER_MS:
             self._decode(quietest_cut(self._audio, within_ms=_CUT_WITHIN_MS))
 
@@ -164,11 +172,14 @@ class MoonshineDecoder:
         """End the utterance, and return its text, without times."""
         self._decode(len(self._audio))
         text = self.so_far()
-        return Decoded(text) if text else NOTHING
+        if not text:
+            return NOTHING
+        return Decoded(text, is_unfinished=self._turns is not None and not self._turns.is_done(bytes(self._heard)))
 
     def drop(self) -> None:
         """Forget the utterance."""
         self._audio.clear()
+        self._heard.clear()
         self._said.clear()
         self._ahead = None
 

@@ -39,8 +39,10 @@ def _grammar(spec: Mapping[str, str]) -> DecoderMaker:
 
 def _moonshine(spec: Mapping[str, str]) -> DecoderMaker:
     from ari_agent.speech.moonshine_decoder import MoonshineModel  # noqa: PLC0415
+    from ari_agent.speech.smart_turn import SmartTurn  # noqa: PLC0415
 
-    return MoonshineModel(Path(spec["model"])).make
+    turns = SmartTurn(Path(spec["smart_turn"])) if "smart_turn" in spec else None
+    return MoonshineModel(Path(spec["model"]), turns).make
 
 
 ENGINES: Final[Mapping[str, Callable[[Mapping[str, str]], DecoderMaker]]] = {
@@ -118,7 +120,7 @@ class RecognitionWorker:
                 listening.has_news = True
             case Order.END:
                 heard = self._end(utterance_id)
-                told = {"text": heard.text, "words": heard.words}
+                told = {"text": heard.text, "words": heard.words, "is_unfinished": heard.is_unfinished}
                 self._report(Report.HEARD, utterance_id, json.dumps(told).encode())
             case Order.DROP if listening:
                 del self._listening[utterance_id]

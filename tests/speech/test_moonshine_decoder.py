@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.decoder import NOTHING
 from ari_agent.speech.moonshine_decoder import FILES, MoonshineDecoder, MoonshineModel, repeats_itself
 from ari_agent.speech.moonshine_recognizer import packaged_model
+from ari_agent.speech.smart_turn import SmartTurn
 from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, speech
 
 HALF_A_SECOND = bytes(500 * MS_BYTES)
@@ -105,6 +107,32 @@ def test_what_is_decoded_ahead_is_lost_where_the_caller_goes_on_or_the_utterance
     ahead.decode_ahead(never)
     ahead.drop()
     assert plain(heard(ahead, speech(TRANSFER[0]))) == TRANSFER[1]
+
+
+class Judge:
+    """In place of a model of turns: it hears whether much was said."""
+
+    def __init__(self) -> None:
+        self.heard_ms = 0
+
+    def is_done(self, pcm: bytes) -> bool:
+        self.heard_ms = len(pcm) // MS_BYTES
+        return self.heard_ms >= 8000
+
+
+def test_that_a_voice_sounds_unfinished_is_told_with_its_text(model: MoonshineModel) -> None:
+    judge = Judge()
+    decoder = MoonshineDecoder(model, cast(SmartTurn, judge))
+    decoder.feed(speech(YES[0]))
+    assert decoder.end().is_unfinished
+    decoder.begin()
+    for _ in range(12):
+        decoder.feed(speech(BARGE[0]))
+    assert not decoder.end().is_unfinished
+    assert judge.heard_ms == 8000  # of all, its end
+    decoder.begin()
+    decoder.feed(bytes(500 * MS_BYTES))
+    assert decoder.end() == NOTHING
 
 
 def test_what_is_decoded_ahead_is_left_for_what_is_more_urgent(model: MoonshineModel) -> None:
