@@ -17,6 +17,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
@@ -136,7 +137,7 @@ class RecognitionWorker:
                 return
             if listening.has_news:
                 listening.has_news = False
-                listening.decoder.decode_ahead(lambda own=utterance_id: self._has_better_to_do(own))
+                listening.decoder.decode_ahead(partial(self._has_better_to_do, utterance_id))
 
     def _has_better_to_do(self, utterance_id: int) -> bool:
         """Return whether another utterance has ended, whose caller waits, or this one is dropped; read all orders."""

@@ -67,7 +67,8 @@ def features(pcm: bytes) -> npt.NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(around, _FFT)[::_HOP][:-1]
     power = np.abs(np.fft.rfft(windows * np.hanning(_FFT + 1)[:-1], axis=-1)) ** 2
     levels = np.log10(np.maximum(_FLOOR, power @ _FILTERS)).T
-    return ((np.maximum(levels, levels.max() - _RANGE) + 4) / 4).astype(np.float32)
+    heard_of: npt.NDArray[np.float32] = ((np.maximum(levels, levels.max() - _RANGE) + 4) / 4).astype(np.float32)
+    return heard_of
 
 
 def _hz_of(mel: _Floats) -> _Floats:

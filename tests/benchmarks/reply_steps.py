@@ -126,7 +126,7 @@ def _work(log: StepLog) -> None:
         log.note("decoding", heard=heard, began_s=began_s, ahead=bool(gives_up))
         return heard
 
-    MoonshineModel.text = text  # type: ignore[method-assign]
+    MoonshineModel.text = text  # type: ignore[method-assign, assignment]
     recognition_worker.main()
 
 

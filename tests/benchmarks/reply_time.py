@@ -194,7 +194,7 @@ async def measure(arguments: argparse.Namespace, voices: Sequence[Samples]) -> N
         steps = Path(folder, "steps") if arguments.steps else None
         program = ("-m", "tests.benchmarks.reply_steps", str(steps), "serve") if steps else ("-m", "ari_agent", "serve")
         environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
-        settings = {"SPEECH_TO_TEXT": "moonshine", "TEXT_TO_SPEECH": "flite", "FLITE": flite()}
+        settings: dict[str, Any] = {"SPEECH_TO_TEXT": "moonshine", "TEXT_TO_SPEECH": "flite", "FLITE": flite()}
         async with staged(Path(folder), process_environment=environment, program=program, **settings) as stage:
             await at_once(stage, 1, 2, voices)
             for number in arguments.callers:
