@@ -152,7 +152,10 @@ async def at_once(
         "callers": callers,
         "reply": figures([(reply["heard"] - reply["voice ended"]) * 1000 for reply in replies]),
         **({"near": figures(nearest_ms(replies))} if callers > 1 else {}),
-        **{part: figures([ms for one in records for ms in one["latency"][part]["values"]]) for part in PARTS},
+        **{
+            part: figures([ms for one in records for ms in one["latency"].get(part, {"values": ()})["values"]])
+            for part in PARTS
+        },
         "unanswered": sum(one.unanswered for one in each),
         "late": sum(quality["late"] for quality in qualities),
         "frames": sum(quality["packets"] for quality in qualities),
