@@ -221,6 +221,9 @@ class Settings(BaseSettings):
     moonshine_model: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="folder with a Moonshine model; without one, the tiny English one of moonshine-voice"
     )
+    smart_turn_model: Annotated[Path | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="file with a Smart Turn model, by which moonshine waits longer for who is not done"
+    )
     llm_model: str = Field(
         "",
         max_length=256,

@@ -205,6 +205,7 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
         fallback_voice=settings.fallback_voice,
         grammar=settings.grammar,
         moonshine_model=settings.moonshine_model,
+        smart_turn_model=settings.smart_turn_model,
     )
 
 

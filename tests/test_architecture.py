@@ -311,6 +311,7 @@ WAITING: Final = (
     "speech.piper_process",
     "speech.piper_synthesizer",
     "speech.providers",
+    "speech.smart_turn",
     "speech.recognition_pool",
     "speech.recognition_worker",
     "speech.request_failures",

@@ -135,7 +135,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "what it brings together is run there, in this process and in one of its own",
     ),
     "speech/recognition_pool": ("speech/test_grammar_recognizer", "processes that die are replaced in its scenes"),
-    "speech/recognition_worker": ("speech/test_grammar_recognizer", "a process, heard through its stdout"),
     "speech/nods": ("speech/test_turn_words", "a table"),
     "speech/worker_recognizer": ("speech/test_grammar_recognizer", "what all engines share, seen there with one"),
     "agents/text_agent": ("agents/test_llm_connection", "the interface; whoever has it has its test"),

@@ -31,7 +31,7 @@ import aiohttp
 from ari_agent.contract.parsing.redacted_url import basic_authorization
 from ari_agent.demo.enclosure import Done, Enclosure
 from ari_agent.demo.installer import cache_folder, run_install
-from ari_agent.demo.pbx_errors import PbxError
+from ari_agent.demo.pbx_errors import PbxError, PortLost
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 from ari_agent.demo.run_directory import RunDirectory
 from ari_agent.demo.short_documentation import short_documentation
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 3.0
+_ANSWER_S: Final = 2.0
+_STARTS: Final = 3
+_PORT_LOST: Final = "Address already in use"
 
 
 class Pbx:
@@ -58,8 +61,8 @@ class Pbx:
     name_server: address of the one that Asterisk asks, in place of this machine's.
     cache: where the root is and run directories are made; default as in `docker/install.sh`.
 
-    Raises PortBusy, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as long as
-    the Pbx does (the event loop's): Linux ties the children's life to the thread that made them.
+    Raises PortBusy, PortLost, or PbxError with what Asterisk or install.sh said. Start it from a thread that lives as
+    long as the Pbx does (the event loop's): Linux ties the children's life to the thread that made them.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Pbx:
         self._cache = cache or cache_folder()
         self._asterisk: asyncio.subprocess.Process | None = None
         self._run = Path()
+        self._logged_before = 0
         self._run_directory: RunDirectory | None = None
 
     # ---- what it is -------------------------------------------------------------------------------------------
@@ -158,10 +162,19 @@ class Pbx:
         self.root = Path((await self._install("root")).strip())
         self._run_directory = RunDirectory.make(self._cache / "runs")
         self._run = self._run_directory.path
+        asked = self.ari_port, self.sip_port, self.tls_port
         try:
-            self._choose_ports()
-            await self._configure()
-            await self._launch()
+            for left in reversed(range(_STARTS)):
+                self._choose_ports(*asked)
+                await self._configure()
+                try:
+                    await self._launch()
+                except PortLost:  # between our look and Asterisk's
+                    if all(asked) or not left:
+                        raise
+                    await self._end()
+                else:
+                    return
         except BaseException:
             await self.stop()
             raise
@@ -231,12 +244,12 @@ class Pbx:
     async def _install(self, *arguments: str, **settings: str) -> str:
         return await run_install(*arguments, cache=self._cache, **settings)
 
-    def _choose_ports(self) -> None:
+    def _choose_ports(self, ari_port: int, sip_port: int, tls_port: int) -> None:
         if self.network_namespace:
             return
-        self.ari_port = free_port(self.ari_bind, self.ari_port, "ARI_PORT")
-        self.sip_port = free_port(self.bind, self.sip_port, "SIP_PORT", TCP_AND_UDP)
-        self.tls_port = free_port(self.bind, self.tls_port, "SIP_TLS_PORT")
+        self.ari_port = free_port(self.ari_bind, ari_port, "ARI_PORT")
+        self.sip_port = free_port(self.bind, sip_port, "SIP_PORT", TCP_AND_UDP)
+        self.tls_port = free_port(self.bind, tls_port, "SIP_TLS_PORT")
 
     async def _configure(self) -> None:
         uid, gid = _asterisk_user(self.root)
@@ -270,6 +283,7 @@ class Pbx:
 
     async def _launch(self) -> None:
         console = self._run / "log" / "console.log"
+        self._logged_before = self.log_path.stat().st_size if self.log_path.exists() else 0
         command = ["asterisk", "-f", "-n", "-U", "asterisk", "-G", "asterisk"]
         self._asterisk = await self._enclosure.spawn(command, stdin=asyncio.subprocess.DEVNULL, stdout=console)
         try:
@@ -283,10 +297,11 @@ class Pbx:
 
     async def _wait_for_ari(self) -> None:
         headers = {"Authorization": basic_authorization(self.ari_username, self.ari_password)}
-        async with aiohttp.ClientSession(headers=headers) as session:
+        answer = aiohttp.ClientTimeout(total=_ANSWER_S)  # another program may hold the port and say nothing
+        async with aiohttp.ClientSession(headers=headers, timeout=answer) as session:
             while True:
                 self._check_alive()
-                with contextlib.suppress(aiohttp.ClientError):
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(f"{self.ari_url}/asterisk/ping") as response:
                         if response.status == 200:
                             return
@@ -297,12 +312,17 @@ class Pbx:
             self._check_alive()
             done = await self.run_tool(["asterisk", "-rx", "core waitfullybooted"], timeout_s=START_TIMEOUT_S)
             if done.returncode == 0:
+                self._check_alive()
                 return
             await asyncio.sleep(0.1)
 
     def _check_alive(self) -> None:
         if not self.running:
             raise PbxError(f"Asterisk did not start; it said:\n{_tail(self._run / 'log' / 'console.log')}")
+        if self.log_path.exists():
+            said = self.log_path.read_bytes()[self._logged_before :].decode(errors="replace")
+            if lost := [line for line in said.splitlines() if _PORT_LOST in line]:
+                raise PortLost(lost[0])  # Asterisk runs on without it, and nobody reaches it
 
     async def _end(self) -> None:
         """End Asterisk in order, and by force if it takes longer than STOP_TIMEOUT_S."""

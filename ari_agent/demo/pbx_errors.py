@@ -15,3 +15,11 @@ class PortBusy(PbxError):
     def __init__(self, variable: str, bind: str, port: int, why: str) -> None:
         super().__init__(f"{bind}:{port} cannot be used ({why}): choose another port with {variable}")
         self.variable, self.bind, self.port, self.why = variable, bind, port, why
+
+
+class PortLost(PbxError):
+    """Raised when a port that was free is another program's by the time that Asterisk binds it. line: of its log."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(f"Asterisk has not all of its ports: {line}")
+        self.line = line

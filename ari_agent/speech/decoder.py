@@ -11,11 +11,13 @@ from typing import Protocol, TypeAlias
 class Decoded:
     """The words of an utterance. text: "" where none was understood.
 
+    is_unfinished: the voice sounds as if more were to come.
     words: each with its start and end in ms from the beginning of the utterance; empty where the engine tells no times.
     """
 
     text: str
     words: tuple[tuple[str, int, int], ...] = ()
+    is_unfinished: bool = False
 
 
 NOTHING = Decoded("")
@@ -33,10 +35,11 @@ class Decoder(Protocol):
     def so_far(self) -> str:
         """Return the text so far, which may change altogether with more audio; "" where there is none yet."""
 
-    def decode_ahead(self) -> None:
+    def decode_ahead(self, gives_up: Callable[[], bool]) -> None:
         """Do what `end` would have to do, if the utterance seems to end here; called where there is nothing else to do.
 
-        It is lost where the utterance goes on.
+        It is lost where the utterance goes on. gives_up: is asked now and then; where it returns True, there is
+        something else to do after all, and the work is left undone.
         """
 
     def end(self) -> Decoded:

@@ -48,7 +48,8 @@ class TurnEnd(Enum):
 class UserTurn:
     """What the user has said since the last decision about it.
 
-    texts: final ones. partial: of the utterance that goes on. word_ms: when the text last grew. voiced_ms: length of
+    texts: final ones. partial: of the utterance that goes on. is_unfinished: the last one
+    sounded as if more were to come. word_ms: when the text last grew. voiced_ms: length of
     the voices that have ended. nod_ms: when it was taken for a nod.
     """
 
@@ -56,6 +57,7 @@ class UserTurn:
     barge_in: BargeIn
     texts: list[str] = field(default_factory=list)
     partial: str = ""
+    is_unfinished: bool = False
     word_ms: float | None = None
     voiced_ms: float = 0.0
     nod_ms: float = 0.0
@@ -134,7 +136,9 @@ class Endpointing:
             self.turn.voiced_ms += ended_ms - self.voice_ms
         self.voice_ms = None
 
-    def heard(self, text: str, now_ms: float, *, final: bool, is_sure: bool, is_paused: bool) -> None:
+    def heard(
+        self, text: str, now_ms: float, *, final: bool, is_sure: bool, is_paused: bool, is_unfinished: bool = False
+    ) -> None:
         """Take a text from the recognizer: all of its utterance so far or, if final, the utterance's last."""
         text = rest_after(self._answered, text).strip()
         if final:
@@ -145,7 +149,9 @@ class Endpointing:
             self._owed -= 1
             self._unwanted = max(0, self._unwanted - 1)
         if not (is_unwanted or is_paused) and (text or self.turn is not None):
-            self.open_turn(now_ms).take(text, now_ms, final=final, is_sure=is_sure)
+            turn = self.open_turn(now_ms)
+            turn.take(text, now_ms, final=final, is_sure=is_sure)
+            turn.is_unfinished = is_unfinished
 
     def _has_just_begun(self, now_ms: float) -> bool:
         """Whether a voice has begun within PARTIAL_WITHIN_MS, or a text comes where no voice was known of."""
@@ -176,7 +182,7 @@ class Endpointing:
             return since_ms + (settings.wordless_ms if self.has_partials else settings.endless_ms)
         if turn.partial or self.owes_text:
             return max(turn.voice_ended_ms, turn.word_ms or 0) + settings.max_end_ms
-        return turn.voice_ended_ms + settings.wait_ms(turn.text)
+        return turn.voice_ended_ms + settings.wait_ms(turn.text, is_unfinished=turn.is_unfinished)
 
     def answered(self, turn: UserTurn, now_ms: float) -> float:
         """End the turn, which is being answered; return when its voice ended, or its text if it had no voice."""

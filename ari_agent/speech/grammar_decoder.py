@@ -8,6 +8,7 @@ the same for every utterance, so that the same audio always has the same result.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +96,7 @@ class GrammarDecoder:
         hypothesis = self._decoder.hyp()
         return hypothesis.hypstr if hypothesis else ""
 
-    def decode_ahead(self) -> None:
+    def decode_ahead(self, gives_up: Callable[[], bool]) -> None:
         """Do nothing, because all that was fed is decoded."""
 
     def end(self) -> Decoded:

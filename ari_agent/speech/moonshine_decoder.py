@@ -11,7 +11,7 @@ where it ends, it repeats itself until it has to stop, it writes notes for music
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.decoder import NOTHING, Decoded
 from ari_agent.speech.recognizer import BYTES_PER_MS, RATE_HZ
+from ari_agent.speech.smart_turn import WINDOW_MS, SmartTurn
 from ari_agent.speech.utterance import quiet_end_ms, quietest_cut, voice_ms
 
 FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
@@ -50,11 +51,14 @@ _Floats = npt.NDArray[np.float32]
 class MoonshineModel:
     """A model, loaded once and shared by all decoders of a process: 175 MB and 0.2 s for the tiny one.
 
+    turns: hears whether a speaker is done; None where that is not asked.
+
     Raises:
         SpeechUnavailable: onnxruntime is missing, or the folder holds no such model.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, turns: SmartTurn | None = None) -> None:
+        self._turns = turns
         for file in FILES:
             if not (folder / file).is_file():
                 raise SpeechUnavailable(f"no Moonshine model: {folder} has no {file}; it needs {', '.join(FILES)}")
@@ -85,26 +89,40 @@ class MoonshineModel:
 
     def make(self) -> MoonshineDecoder:
         """Make a decoder, which costs nothing."""
-        return MoonshineDecoder(self)
+        return MoonshineDecoder(self, self._turns)
 
-    def text(self, pcm: bytes) -> str:
-        """Return what is said in some audio; "" where it is no speech. pcm: see Decoder.feed."""
+    def text(self, pcm: bytes, gives_up: Callable[[], bool] = lambda: False) -> str | None:
+        """Return what is said in some audio; "" where it is no speech, None where gives_up has returned True.
+
+        pcm: see Decoder.feed. gives_up: is asked before each token; the work before the first takes a third of the
+        time.
+        """
         samples = np.frombuffer(pcm, np.dtype("<i2")).astype(np.float32)[None] / 32768
         mask = {"attention_mask": np.ones(samples.shape, np.int64)} if self._has_mask else {}
         (heard,) = self._encoder.run(None, {"input_values": samples, **mask})
         limit = math.ceil(samples.shape[1] / RATE_HZ * _TOKENS_PER_S) + _MORE_TOKENS
-        said, sure_of_end = self._decode(heard, {f"encoder_{name}": value for name, value in mask.items()}, limit)
+        given = {f"encoder_{name}": value for name, value in mask.items()} | {"encoder_hidden_states": heard}
+        if (decoded := self._decode(given, limit, gives_up)) is None:
+            return None
+        said, sure_of_end = decoded
         if repeats_itself(said) if sure_of_end is None else sure_of_end < _SURE_OF_END:
             return ""
         text = b"".join(self._tokens[token] for token in said).decode(errors="replace").replace(_SPACE, " ").strip()
         return "" if text == _OF_SILENCE or text.strip(_NOTES + " \N{REPLACEMENT CHARACTER}") == "" else text
 
-    def _decode(self, heard: _Floats, mask: Mapping[str, Any], limit: int) -> tuple[list[int], float | None]:
-        """Return the likeliest tokens, and the logarithm of how likely it is that they end there; None at the limit."""
+    def _decode(
+        self, encoded: Mapping[str, Any], limit: int, gives_up: Callable[[], bool]
+    ) -> tuple[list[int], float | None] | None:
+        """Return the likeliest tokens, and the logarithm of how likely it is that they end there; None at the limit.
+
+        Return None instead where gives_up has returned True.
+        """
         said: list[int] = []
         token, past = _BEGIN, dict(self._nothing_before)
         for step in range(limit):
-            given = {"input_ids": np.array([[token]]), "encoder_hidden_states": heard, **mask, **past}
+            if gives_up():
+                return None
+            given = {"input_ids": np.array([[token]]), **encoded, **past}
             logits, *present = self._decoder.run(None, given | {"use_cache_branch": np.array([step > 0])})
             scores = logits[0, -1]
             token = int(scores.argmax())
@@ -120,8 +138,9 @@ class MoonshineModel:
 class MoonshineDecoder:
     """A decoder that hears whatever is said: see Decoder."""
 
-    def __init__(self, model: MoonshineModel) -> None:
-        self._model = model
+    def __init__(self, model: MoonshineModel, turns: SmartTurn | None = None) -> None:
+        self._model, self._turns = model, turns
+        self._heard = bytearray()  # the end of the utterance, where somebody asks for it
         self._audio = bytearray()
         self._said: list[str] = []
         self._ahead: tuple[int, str] | None = None  # the text of the first so many bytes of _audio
@@ -133,6 +152,9 @@ class MoonshineDecoder:
     def feed(self, pcm: bytes) -> None:
         """Take audio; an utterance that lasts long is decoded up to a quiet place now and then."""
         self._audio += pcm
+        if self._turns:
+            self._heard += pcm
+            del self._heard[: max(0, len(self._heard) - WINDOW_MS * BYTES_PER_MS)]
         if len(self._audio) >= MAX_PART_MS * BYTES_PER_MS:
             self._decode(quietest_cut(self._audio, within_ms=_CUT_WITHIN_MS))
 
@@ -140,20 +162,24 @@ class MoonshineDecoder:
         """Return the text of the parts that were decoded."""
         return " ".join(self._said)
 
-    def decode_ahead(self) -> None:
+    def decode_ahead(self, gives_up: Callable[[], bool]) -> None:
         """Decode what was fed if AHEAD_MS of silence are at its end; see Decoder. It counts if only silence follows."""
         if quiet_end_ms(self._audio) >= AHEAD_MS and self._known(self._audio) is None:
-            self._ahead = len(self._audio), self._text(bytes(self._audio))
+            text = self._text(bytes(self._audio), gives_up)
+            self._ahead = None if text is None else (len(self._audio), text)
 
     def end(self) -> Decoded:
         """End the utterance, and return its text, without times."""
         self._decode(len(self._audio))
         text = self.so_far()
-        return Decoded(text) if text else NOTHING
+        if not text:
+            return NOTHING
+        return Decoded(text, is_unfinished=self._turns is not None and not self._turns.is_done(bytes(self._heard)))
 
     def drop(self) -> None:
         """Forget the utterance."""
         self._audio.clear()
+        self._heard.clear()
         self._said.clear()
         self._ahead = None
 
@@ -164,8 +190,8 @@ class MoonshineDecoder:
         if text := self._text(part) if known is None else known:
             self._said.append(text)
 
-    def _text(self, part: bytes) -> str:
-        return self._model.text(part + _SILENCE_AFTER) if voice_ms(part) >= MIN_VOICE_MS else ""
+    def _text(self, part: bytes, gives_up: Callable[[], bool] = lambda: False) -> str | None:
+        return self._model.text(part + _SILENCE_AFTER, gives_up) if voice_ms(part) >= MIN_VOICE_MS else ""
 
     def _known(self, part: bytes | bytearray) -> str | None:
         """Return the text that was decoded ahead if it is that of the part, and None otherwise."""

@@ -29,10 +29,15 @@ _HOW: Final = "pip install 'ari-agent[speech]'"
 
 @dataclass(frozen=True, slots=True)
 class MoonshineListening:
-    """model: a folder with a model; None for the tiny English one of the package. workers: processes, which have room
-    for some eight callers who speak at once each; None for one less than there are cores, and four at most."""
+    """model: a folder with a model; None for the tiny English one of the package.
+
+    smart_turn: the file of a model that hears whether a caller is done (smart_turn.py); None for none.
+    workers: processes, which have room for some eight callers who speak at once each; None for one less than there are
+        cores, and four at most.
+    """
 
     model: Path | None = None
+    smart_turn: Path | None = None
     workers: int | None = None
     final_timeout_s: float = FINAL_TIMEOUT_S
     stuck_s: float = STUCK_S
@@ -43,7 +48,7 @@ class MoonshineRecognizer(WorkerRecognizer):
 
     def __init__(self, settings: MoonshineListening) -> None:
         super().__init__(workers=settings.workers, final_timeout_s=settings.final_timeout_s, stuck_s=settings.stuck_s)
-        self._model = settings.model
+        self._model, self._smart_turn = settings.model, settings.smart_turn
 
     def open(
         self,
@@ -64,7 +69,8 @@ class MoonshineRecognizer(WorkerRecognizer):
         model = self._model or packaged_model()
         if model is None:
             raise SpeechUnavailable(f"speech to text by moonshine needs the package moonshine-voice: {_HOW}")
-        return {"engine": "moonshine", "model": str(model)}
+        turns = {"smart_turn": str(self._smart_turn)} if self._smart_turn else {}
+        return {"engine": "moonshine", "model": str(model), **turns}
 
     def _whose(self) -> str:
         return f"ARI_AGENT_MOONSHINE_MODEL={self._model}: " if self._model else ""

@@ -53,6 +53,7 @@ class SpeechSettings:
     grammar: a file, JSGF or a list of phrases; None: a small one of intents that comes with the package.
     piper_voices: the folder of its models; None: there are none.
     moonshine_model: a folder; None: the tiny English model of the package moonshine-voice.
+    smart_turn_model: a file, for moonshine; None: only pauses and words tell whether a caller is done.
     """
 
     speech_to_text: SpeechToText = "none"
@@ -76,6 +77,7 @@ class SpeechSettings:
     fallback_voice: str = ""
     grammar: Path | None = None
     moonshine_model: Path | None = None
+    smart_turn_model: Path | None = None
 
 
 _RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
@@ -86,7 +88,9 @@ _RECOGNIZERS: Final[Mapping[str, Callable[[SpeechSettings], Recognizer]]] = {
         DeepgramListening(api_key=given.deepgram_api_key, url=given.deepgram_url, model=given.deepgram_model)
     ),
     "wyoming": lambda given: WyomingRecognizer(WyomingListening(url=given.wyoming_stt_url)),
-    "moonshine": lambda given: MoonshineRecognizer(MoonshineListening(model=given.moonshine_model)),
+    "moonshine": lambda given: MoonshineRecognizer(
+        MoonshineListening(model=given.moonshine_model, smart_turn=given.smart_turn_model)
+    ),
     "grammar": lambda given: GrammarRecognizer(GrammarListening(grammar=given.grammar)),
 }
 _SYNTHESIZERS: Final[Mapping[str, Callable[[SpeechSettings], Synthesizer]]] = {

@@ -14,10 +14,12 @@ import json
 import os
 import select
 import signal
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 from ari_agent.errors import SpeechUnavailable
 from ari_agent.speech.decoder import NOTHING, Decoded, Decoder, DecoderMaker
@@ -25,10 +27,6 @@ from ari_agent.speech.worker_wire import HEADER, MAX_PAYLOAD_BYTES, Order, Repor
 
 MAX_UTTERANCES: Final = 64
 """The most utterances of one worker at the same time: three times what a core decodes in real time."""
-
-MAX_AHEAD: Final = 2
-"""With more utterances than this at the same time nothing is decoded ahead: half of that work is done in vain, and
-whoever has ended would wait for it."""
 
 _PIECE_BYTES: Final = 3200  # 100 ms: what is told does not depend on what came together
 _NICE: Final = 10
@@ -42,8 +40,10 @@ def _grammar(spec: Mapping[str, str]) -> DecoderMaker:
 
 def _moonshine(spec: Mapping[str, str]) -> DecoderMaker:
     from ari_agent.speech.moonshine_decoder import MoonshineModel  # noqa: PLC0415
+    from ari_agent.speech.smart_turn import SmartTurn  # noqa: PLC0415
 
-    return MoonshineModel(Path(spec["model"])).make
+    turns = SmartTurn(Path(spec["smart_turn"])) if "smart_turn" in spec else None
+    return MoonshineModel(Path(spec["model"]), turns).make
 
 
 ENGINES: Final[Mapping[str, Callable[[Mapping[str, str]], DecoderMaker]]] = {
@@ -53,9 +53,13 @@ ENGINES: Final[Mapping[str, Callable[[Mapping[str, str]], DecoderMaker]]] = {
 """How speech is recognised, by name. Each loads what its decoders share, or raises SpeechUnavailable."""
 
 
+_Order: TypeAlias = tuple[int, int, bytes]
+
+
 @dataclass(slots=True)
 class _Listening:
     decoder: Decoder
+    has_news: bool = False  # audio that decode_ahead has not seen
     before: str = ""  # the text at the former piece: one that does not last is not worth telling
     told: str = ""
 
@@ -69,6 +73,7 @@ class RecognitionWorker:
         self._has_order = select.poll()
         self._has_order.register(orders, select.POLLIN)
         self._reports = reports
+        self._unread: deque[_Order | None] = deque()  # orders that came in the midst of work; None: their end
         self._listening: dict[int, _Listening] = {}
         self._idle: list[Decoder] = []
 
@@ -87,8 +92,12 @@ class RecognitionWorker:
         self._report(Report.READY)
         while order := self._next():
             self._obey(*order)
+            self._decode_ahead()
 
-    def _next(self) -> tuple[int, int, bytes] | None:
+    def _next(self) -> _Order | None:
+        return self._unread.popleft() if self._unread else self._read()
+
+    def _read(self) -> _Order | None:
         header = self._orders.read(HEADER.size)
         if len(header) < HEADER.size:
             return None
@@ -109,11 +118,10 @@ class RecognitionWorker:
                 for start in range(0, len(payload), _PIECE_BYTES):
                     listening.decoder.feed(payload[start : start + _PIECE_BYTES])
                     self._tell(utterance_id, listening)
-                if len(self._listening) <= MAX_AHEAD and not self._has_order.poll(0):
-                    listening.decoder.decode_ahead()
+                listening.has_news = True
             case Order.END:
                 heard = self._end(utterance_id)
-                told = {"text": heard.text, "words": heard.words}
+                told = {"text": heard.text, "words": heard.words, "is_unfinished": heard.is_unfinished}
                 self._report(Report.HEARD, utterance_id, json.dumps(told).encode())
             case Order.DROP if listening:
                 del self._listening[utterance_id]
@@ -121,6 +129,24 @@ class RecognitionWorker:
                 self._idle.append(listening.decoder)
             case _:
                 pass  # of an utterance that found no room
+
+    def _decode_ahead(self) -> None:
+        """Where there is nothing else to do, decode what may be at its end, the oldest first."""
+        for utterance_id, listening in tuple(self._listening.items()):
+            if self._unread or self._has_order.poll(0):
+                return
+            if listening.has_news:
+                listening.has_news = False
+                listening.decoder.decode_ahead(partial(self._has_better_to_do, utterance_id))
+
+    def _has_better_to_do(self, utterance_id: int) -> bool:
+        """Return whether another utterance has ended, whose caller waits, or this one is dropped; read all orders."""
+        while self._has_order.poll(0) and None not in self._unread:
+            self._unread.append(self._read())
+        return any(
+            order is None or order[0] == (Order.DROP if order[1] == utterance_id else Order.END)
+            for order in self._unread
+        )
 
     def _tell(self, utterance_id: int, listening: _Listening) -> None:
         text = listening.decoder.so_far()

@@ -60,12 +60,14 @@ class Heard:
     final: the utterance's last text; a new utterance begins after it.
     words: with their times, where the provider tells them.
     end_of_turn: the provider is sure that the speaker is done.
+    is_unfinished: the voice sounded as if more were to come, whatever the words look like.
     """
 
     text: str
     final: bool
     words: tuple[HeardWord, ...] = ()
     end_of_turn: bool = False
+    is_unfinished: bool = False
 
 
 class Recognition(Protocol):

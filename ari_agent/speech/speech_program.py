@@ -1,6 +1,6 @@
 """Programs that speak, as processes of their own: how they are started, and that none outlives its use.
 
-They run at a low priority: the audio of the calls goes before them.
+They run at a lower priority than the controller: the audio of the calls goes before them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-_NICENESS: Final = 10
+_NICENESS: Final = 10  # above ours
 
 
 def bare_environment(**also: str) -> Mapping[str, str]:
@@ -36,7 +36,7 @@ async def started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> 
             await ended(task.result())
         raise
     with suppress(OSError):  # it has ended, or may not be made slower
-        os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
     return process
 
 

@@ -79,7 +79,11 @@ class TurnSettings:
         """Whether a voice needs words to interrupt, where the recognizer tells words while they are spoken."""
         return self.interruption_sensitivity < 0.8
 
-    def wait_ms(self, text: str) -> float:
-        """Return how many ms after the end of the voice the turn ends, for a turn with this text."""
-        factor, more_ms = _WAITS[turn_words(self.language).completeness(text)]
+    def wait_ms(self, text: str, *, is_unfinished: bool = False) -> float:
+        """Return how many ms after the end of the voice the turn ends, for a turn with this text.
+
+        is_unfinished: it sounded as if more were to come, which is waited for as if the words hung.
+        """
+        completeness = turn_words(self.language).completeness(text)
+        factor, more_ms = _WAITS[Completeness.HANGING if is_unfinished and text else completeness]
         return self.silence_ms * factor + more_ms

@@ -215,10 +215,22 @@ class Turns:
         self._user.voice_stopped(self._past(since_ms), is_paused=self._is_paused)
         return self._decide()
 
-    def heard(self, text: str, *, final: bool, end_of_turn: bool = False, now_ms: float) -> list[Decision]:
-        """The recognizer tells a text: all of its utterance so far or, if final, the utterance's last."""
+    def heard(
+        self, text: str, *, final: bool, end_of_turn: bool = False, is_unfinished: bool = False, now_ms: float
+    ) -> list[Decision]:
+        """The recognizer tells a text: all of its utterance so far or, if final, the utterance's last.
+
+        end_of_turn, is_unfinished: it is sure that the user is done, or hears that more is to come (Heard).
+        """
         self._pass(now_ms)
-        self._user.heard(text, self._now, final=final, is_sure=end_of_turn, is_paused=self._is_paused)
+        self._user.heard(
+            text,
+            self._now,
+            final=final,
+            is_sure=end_of_turn,
+            is_paused=self._is_paused,
+            is_unfinished=is_unfinished,
+        )
         return self._decide()
 
     # The agent

@@ -50,6 +50,7 @@ class Utterance:
 
     start_bytes: where in all that was fed `audio` begins; audio: what may still be needed of it; sent_bytes: how much
     of `audio` a provider has; said, words: what is final of it; draft: what is understood past that, and may change.
+    is_unfinished: it sounded as if more were to come.
     stopped: the caller pauses, nothing is added.
     """
 
@@ -59,6 +60,7 @@ class Utterance:
     said: list[str] = field(default_factory=list)
     words: list[HeardWord] = field(default_factory=list)
     draft: str = ""
+    is_unfinished: bool = False
     stopped: bool = False
 
     @property

@@ -160,7 +160,11 @@ class Utterances(ABC):
             deadline.cancel()
         utterance.audio.clear()
         self._ready[utterance] = Heard(
-            utterance.text[:MAX_TEXT_CHARACTERS], final=True, words=tuple(utterance.words), end_of_turn=end_of_turn
+            utterance.text[:MAX_TEXT_CHARACTERS],
+            final=True,
+            words=tuple(utterance.words),
+            end_of_turn=end_of_turn,
+            is_unfinished=utterance.is_unfinished,
         )
         while self._waiting and not self._over and (heard := self._ready.pop(self._waiting[0], None)):
             self._waiting.popleft()

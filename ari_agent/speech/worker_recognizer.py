@@ -210,6 +210,7 @@ class _WorkerRecognition(Utterances):
         self._in_worker.pop(utterance, None)
         utterance.draft = ""
         utterance.said = [heard["text"]]
+        utterance.is_unfinished = heard.get("is_unfinished", False)
         timed = [(word, start_ms / 1000, end_ms / 1000) for word, start_ms, end_ms in heard["words"]]
         utterance.words = words_at(utterance.start_bytes, timed)
         if utterance.stopped:

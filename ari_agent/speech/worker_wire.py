@@ -38,7 +38,8 @@ class Report(IntEnum):
     """The payload is what was understood of the utterance so far."""
     HEARD = 4
     """The payload is what was understood of the whole utterance: a JSON object with `text`, and `words`: a list of
-    [word, start in ms, end in ms], which is empty where the engine tells no times."""
+    [word, start in ms, end in ms], which is empty where the engine tells no times. `is_unfinished`: it sounds as if
+    more were to come."""
 
 
 def pack(kind: Order | Report, utterance_id: int = 0, payload: bytes = b"") -> bytes:

@@ -82,7 +82,7 @@ def main() -> None:
         began_s = time.process_time()
         heard = model.text(pcm)
         took_s.append(time.process_time() - began_s)
-        wrong = _errors(_words(text), _words(heard))
+        wrong = _errors(_words(text), _words(heard or ""))
         words, errors = words + len(_words(text)), errors + wrong
         if wrong and arguments.show:
             print(f"{wrong}  {text}\n   {heard}")

@@ -15,7 +15,7 @@ import pytest
 
 from ari_agent.demo.installer import cache_folder
 from ari_agent.demo.pbx import Pbx
-from ari_agent.demo.pbx_errors import PbxError, PortBusy
+from ari_agent.demo.pbx_errors import PbxError, PortBusy, PortLost
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
 
 pytestmark = pytest.mark.asterisk
@@ -191,6 +191,42 @@ async def test_a_busy_port_is_named_with_its_variable(kind: int, option: str, va
         setattr(pbx, option, port)
         with pytest.raises(PortBusy, match=f"127.0.0.1:{port} .*{variable}"):
             await pbx.start()
+    assert not pbx.running
+
+
+class LosesPort(Pbx):
+    """Another program takes a port after the look at it, and before Asterisk does."""
+
+    thief: socket.socket
+    option = "sip_port"
+    lost = 0
+
+    async def _configure(self) -> None:
+        await super()._configure()
+        if not self.lost:
+            self.lost = getattr(self, self.option)
+            self.thief.bind(("127.0.0.1", self.lost))
+            if self.thief.type == socket.SOCK_STREAM:
+                self.thief.listen()
+
+
+@pytest.mark.parametrize(("kind", "option"), [(socket.SOCK_DGRAM, "sip_port"), (socket.SOCK_STREAM, "ari_port")])
+async def test_a_port_lost_to_another_program_is_chosen_anew(kind: int, option: str) -> None:
+    pbx = LosesPort(sip_port=0, tls_port=0, ari_port=0, rtp_ports=(21200, 21399))
+    pbx.option = option
+    with socket.socket(socket.AF_INET, kind) as pbx.thief:
+        async with pbx:
+            assert getattr(pbx, option) != pbx.lost
+            assert await ari_status(pbx, pbx.ari_password) == 200
+            with pytest.raises(PortBusy, match="in use"):
+                free_port(pbx.bind, pbx.sip_port, "SIP_PORT", (socket.SOCK_DGRAM,))
+
+
+async def test_an_asterisk_without_a_port_that_was_asked_for_does_not_start() -> None:
+    ports = [free_port("127.0.0.1", 0, "SIP_PORT", TCP_AND_UDP) for _ in range(3)]
+    pbx = LosesPort(sip_port=ports[0], tls_port=ports[1], ari_port=ports[2], rtp_ports=(21200, 21399))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx.thief, pytest.raises(PortLost, match="transport-udp"):
+        await pbx.start()
     assert not pbx.running
 
 

@@ -27,11 +27,18 @@ class Listening:
         return self
 
     def text(self, text: str, now_ms: float, *, final: bool = True, is_sure: bool = False, **more: Any) -> Listening:
-        self.user.heard(text, now_ms, final=final, is_sure=is_sure, is_paused=more.get("is_paused", False))
+        self.user.heard(text, now_ms, final=final, is_sure=is_sure, is_paused=more.pop("is_paused", False), **more)
         return self
 
     def due_ms(self, *, agent_speaks: bool = False) -> float | None:
         return self.user.end_due_ms(SETTINGS, agent_speaks=agent_speaks)
+
+
+@pytest.mark.parametrize(("text", "due_ms"), [("I want to fly.", 2000 + 1000), ("", None)])
+def test_a_voice_that_sounds_unfinished_is_waited_for_as_words_that_hang(text: str, due_ms: float | None) -> None:
+    listening = Listening().voice(0, 2000).text(text, 2100, is_unfinished=True)
+    assert listening.due_ms() == (due_ms or 2000 + 300)
+    assert listening.text("To Rome.", 2200).due_ms() == 2000 + 300
 
 
 @pytest.mark.parametrize(

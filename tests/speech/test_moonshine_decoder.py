@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from ari_agent.errors import SpeechUnavailable
+from ari_agent.speech.decoder import NOTHING
 from ari_agent.speech.moonshine_decoder import FILES, MoonshineDecoder, MoonshineModel, repeats_itself
 from ari_agent.speech.moonshine_recognizer import packaged_model
+from ari_agent.speech.smart_turn import SmartTurn
 from tests.speech.speaking import BARGE, MS_BYTES, TRANSFER, YES, speech
 
 HALF_A_SECOND = bytes(500 * MS_BYTES)
@@ -68,9 +71,13 @@ class Counting:
     def __init__(self, model: MoonshineModel) -> None:
         self._model, self.asked = model, 0
 
-    def text(self, pcm: bytes) -> str:
+    def text(self, pcm: bytes, gives_up: Callable[[], bool] = lambda: False) -> str | None:
         self.asked += 1
-        return self._model.text(pcm)
+        return self._model.text(pcm, gives_up)
+
+
+def never() -> bool:
+    return False
 
 
 def test_what_is_decoded_ahead_in_a_silence_is_the_text_where_nothing_more_is_said(model: MoonshineModel) -> None:
@@ -78,7 +85,7 @@ def test_what_is_decoded_ahead_in_a_silence_is_the_text_where_nothing_more_is_sa
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
     ahead.feed(speech(TRANSFER[0])[: -300 * MS_BYTES])
     for _ in range(3):
-        ahead.decode_ahead()
+        ahead.decode_ahead(never)
         assert counting.asked == 1
         ahead.feed(bytes(100 * MS_BYTES))
     assert plain(ahead.end().text) == TRANSFER[1]
@@ -91,23 +98,60 @@ def test_what_is_decoded_ahead_is_lost_where_the_caller_goes_on_or_the_utterance
     counting = Counting(model)
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
     ahead.feed(speech(YES[0]))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.feed(speech(TRANSFER[0]))
     text = plain(ahead.end().text)
     assert text.startswith("yes")
     assert text.endswith(TRANSFER[1])
     ahead.feed(speech(YES[0]))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.drop()
     assert plain(heard(ahead, speech(TRANSFER[0]))) == TRANSFER[1]
+
+
+class Judge:
+    """In place of a model of turns: it hears whether much was said."""
+
+    def __init__(self) -> None:
+        self.heard_ms = 0
+
+    def is_done(self, pcm: bytes) -> bool:
+        self.heard_ms = len(pcm) // MS_BYTES
+        return self.heard_ms >= 8000
+
+
+def test_that_a_voice_sounds_unfinished_is_told_with_its_text(model: MoonshineModel) -> None:
+    judge = Judge()
+    decoder = MoonshineDecoder(model, cast(SmartTurn, judge))
+    decoder.feed(speech(YES[0]))
+    assert decoder.end().is_unfinished
+    decoder.begin()
+    for _ in range(12):
+        decoder.feed(speech(BARGE[0]))
+    assert not decoder.end().is_unfinished
+    assert judge.heard_ms == 8000  # of all, its end
+    decoder.begin()
+    decoder.feed(bytes(500 * MS_BYTES))
+    assert decoder.end() == NOTHING
+
+
+def test_what_is_decoded_ahead_is_left_for_what_is_more_urgent(model: MoonshineModel) -> None:
+    counting = Counting(model)
+    ahead = MoonshineDecoder(cast(MoonshineModel, counting))
+    ahead.feed(speech(TRANSFER[0]))
+    answers = iter((False, False, True))
+    ahead.decode_ahead(lambda: next(answers))
+    assert next(answers, None) is None  # it was not asked again
+    assert plain(ahead.end().text) == TRANSFER[1]
+    assert counting.asked == 2
 
 
 def test_nothing_is_decoded_ahead_while_the_caller_speaks(model: MoonshineModel) -> None:
     counting = Counting(model)
     ahead = MoonshineDecoder(cast(MoonshineModel, counting))
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     ahead.feed(speech(TRANSFER[0])[: 800 * MS_BYTES])
-    ahead.decode_ahead()
+    ahead.decode_ahead(never)
     assert counting.asked == 0
 
 

@@ -168,8 +168,15 @@ class SpokenDialogue:
 
     def _user_heard(self, event: events.UserHeard, now_ms: float) -> None:
         self._words.heard(event, now_ms)
-        text, final, end_of_turn = event.heard.text.strip(), event.heard.final, event.heard.end_of_turn
-        self._decide(self.turns.heard(text, final=final, end_of_turn=end_of_turn, now_ms=now_ms), now_ms)
+        heard = event.heard
+        decisions = self.turns.heard(
+            heard.text.strip(),
+            final=heard.final,
+            end_of_turn=heard.end_of_turn,
+            is_unfinished=heard.is_unfinished,
+            now_ms=now_ms,
+        )
+        self._decide(decisions, now_ms)
 
     def _key_pressed(self, event: events.KeyPressed, now_ms: float) -> None:
         self._words.pressed(event.digit, now_ms)
