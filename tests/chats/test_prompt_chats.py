@@ -91,7 +91,7 @@ async def test_a_chat_over_the_api_goes_through_a_flow(store: Store) -> None:
         say("thanks"),
     ]
     flow = await store.conversation_flows.create(FlowCreate.model_validate({"nodes": nodes}))
-    engine = {"type": "conversation-flow", "conversation_flow_id": flow.conversation_flow_id}
+    engine: dict[str, object] = {"type": "conversation-flow", "conversation_flow_id": flow.conversation_flow_id}
     agent_id = await a_chat_agent(store, engine)
     async with house(store, Reply(calls=[("extract_dynamic_variables", '{"city": "Rome"}')])) as (service, _, _):
         chat = await service.create(ChatCreate(agent_id=agent_id))
