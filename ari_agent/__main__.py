@@ -1,4 +1,4 @@
-"""`ari-agent` command line: serve, demo, check, try-agent, version.
+"""`ari-agent` command line: serve, demo, check, console-link, try-agent, version.
 
 Exit status: 0 done, 1 something failed, 2 a setting is wrong (the message names it), or an agent to try is not reached.
 """
@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--deep", action="store_true", help="open the websockets of agents, too, and close them")
     checking.set_defaults(run=_check)
     add_dial(checking)
-    for command in (serving, checking):
+    linking = commands.add_parser("console-link", help="print a link that logs in to the console, once")
+    linking.set_defaults(run=_console_link)
+    for command in (serving, checking, linking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
 
     showing = commands.add_parser("demo", help="scripted calls through a real Asterisk, then yours from a softphone")
@@ -116,6 +118,14 @@ def _check_dial(options: argparse.Namespace) -> int:
     verdicts = _run(check_dial(question, settings.database_url, policy, now_ms=now_ms(), prices=prices))
     print(verdicts_as_json(verdicts) if options.json else "\n".join(verdict.text for verdict in verdicts))
     return 0 if all(verdict.may for verdict in verdicts) else FAILED
+
+
+def _console_link(options: argparse.Namespace) -> None:
+    from ari_agent.console.login import login_link  # noqa: PLC0415 -- the HTTP server: every command would wait
+
+    settings = load(options.config)
+    link = login_link(settings.api_key.get_secret_value(), now_s=now_ms() / 1000)
+    print(settings.link_base_url + link)
 
 
 def _demo(options: argparse.Namespace) -> int:

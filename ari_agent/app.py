@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
-from ari_agent.api.connection_limits import ConnectionLimits, connections_beside_calls
 from ari_agent.api.dependencies import ApiDependencies
-from ari_agent.api.http_server import ApiRunner
 from ari_agent.api.server import build_api
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
@@ -51,20 +49,24 @@ from ari_agent.chats.dependencies import ChatDependencies
 from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
-from ari_agent.config import PREFIX, Settings
+from ari_agent.config import Settings
+from ari_agent.console import console
+from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
 from ari_agent.errors import ConfigurationError, ControllerFailed
-from ari_agent.file_limit import file_limit, raise_file_limit
+from ari_agent.file_limit import raise_file_limit
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
+from ari_agent.http_listener import listen
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
+from ari_agent.probes import probes
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
 from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 from ari_agent.routing.dial_policy import DialRules
@@ -141,7 +143,10 @@ async def controller(
         shared = await _shared(stack, settings, beside)
         calls = _calls(shared, inbound_wait_s=inbound_wait_s)
         chats = _chats(shared)
-        await _listen(stack, _api(shared, calls, chats), settings)
+        api = _api(shared, calls, chats)
+        if settings.console == "on":
+            api.add_subapp(console.PREFIX, _console(shared, calls))
+        await listen(stack, api, settings)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
@@ -388,18 +393,16 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
-            probes=_probes(shared.ari, shared.database, calls.switchboard),
-            metrics=(
-                lambda: metric_samples.of_calls(calls.switchboard),
-                lambda: metric_samples.of_quality(calls.switchboard),
-                lambda: metric_samples.of_slots(calls.slots),
-                lambda: metric_samples.of_wheel(calls.wheel),
-                lambda: metric_samples.of_ari(shared.ari),
-                lambda: metric_samples.of_delivery(shared.delivery),
-                lambda: metric_samples.of_analyses(shared.analyses.runner),
-                lambda: metric_samples.of_spool(shared.artefacts.spool),
-                lambda: metric_samples.of_dial_policy(shared.dial_guard.rules),
-                calls.switchboard.latencies.collect,
+            probes=probes(shared.ari, shared.database, calls.switchboard),
+            metrics=metric_samples.sources(
+                switchboard=calls.switchboard,
+                slots=calls.slots,
+                wheel=calls.wheel,
+                ari=shared.ari,
+                delivery=shared.delivery,
+                analyses=shared.analyses.runner,
+                spool=shared.artefacts.spool,
+                rules=shared.dial_guard.rules,
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,
@@ -420,28 +423,17 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
     )
 
 
-def _probes(
-    ari: Ari, database: DatabaseWatch, switchboard: Switchboard
-) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
-    async def asterisk() -> str | None:
-        return None if ari.connected else "not connected to Asterisk's ARI"
-
-    async def calls() -> str | None:
-        return "new calls are refused: the controller is about to stop" if switchboard.stopping else None
-
-    return {"asterisk": asterisk, "database": database.problem, "calls": calls}
-
-
-async def _listen(stack: AsyncExitStack, api: web.Application, settings: Settings) -> None:
-    connections = connections_beside_calls(file_limit(), settings.concurrency_limit)
-    limits = ConnectionLimits(in_all=connections, per_address=settings.connections_per_address)
-    runner = ApiRunner(api, limits)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, settings.bind.host, settings.bind.port).start()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{PREFIX}BIND: cannot listen on {settings.bind.host}:{settings.bind.port}: {error.strerror}"
-        ) from None
-    log.info("API listens", extra={"address": runner.addresses[0]})
+def _console(shared: _Shared, calls: _Calls) -> web.Application:
+    settings = shared.settings
+    return console.build_console(
+        ConsoleDependencies(
+            store=shared.store,
+            calls=calls.switchboard,
+            api_key=settings.api_key.get_secret_value(),
+            read_only_key=settings.console_read_only_key.get_secret_value(),
+            is_https=settings.link_base_url.startswith("https:"),
+            probes=probes(shared.ari, shared.database, calls.switchboard),
+            slots=calls.slots,
+            artefacts=shared.artefacts,
+        )
+    )

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         None, description="folder of the sound files that recording_consent of agents and numbers names; empty: none"
     )
     public_logs: bool = Field(True, description="a log of each call that its owner may read: public_log_url")
+    console: Annotated[Literal["on", "off"], BeforeValidator(lower)] = Field(
+        "on", description="web pages at /console of the HTTP API, behind a login with the API key"
+    )
+    console_read_only_key: SecretStr = Field(
+        SecretStr(""),
+        description="key that logs in to the console to look without changing anything; empty: there is none",
+    )
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(read_numeric_address)] = Field(
         "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"

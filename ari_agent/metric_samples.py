@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import Metric
 
 from ari_agent.analysis.runner import AnalysisRunner, Outcome
-from ari_agent.api.dependencies import Sample
+from ari_agent.api.dependencies import MetricsSource, Sample
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.rest import RequestTotals
@@ -16,6 +16,32 @@ from ari_agent.calls.switchboard import Switchboard
 from ari_agent.media.wheel import Wheel
 from ari_agent.routing.dial_policy import DialRule, DialRules
 from ari_agent.webhooks.delivery import Delivery
+
+
+def sources(
+    *,
+    switchboard: Switchboard,
+    slots: Slots,
+    wheel: Wheel,
+    ari: Ari,
+    delivery: Delivery,
+    analyses: AnalysisRunner,
+    spool: Spool,
+    rules: DialRules,
+) -> Sequence[MetricsSource]:
+    """Return what /metrics asks at each scrape."""
+    return (
+        lambda: of_calls(switchboard),
+        lambda: of_quality(switchboard),
+        lambda: of_slots(slots),
+        lambda: of_wheel(wheel),
+        lambda: of_ari(ari),
+        lambda: of_delivery(delivery),
+        lambda: of_analyses(analyses),
+        lambda: of_spool(spool),
+        lambda: of_dial_policy(rules),
+        switchboard.latencies.collect,
+    )
 
 
 def of_calls(switchboard: Switchboard) -> Iterator[Sample]:

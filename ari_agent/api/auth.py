@@ -16,9 +16,13 @@ _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 
 @web.middleware
 async def require_api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 401 to a request without the key. Paths that do not exist are answered 404 all the same."""
+    """Answer 401 to a request without the key. Paths that do not exist are answered 404 all the same.
+
+    A sub-application, such as the console, has a login of its own.
+    """
     resource = request.match_info.route.resource
-    if resource is None or resource.canonical in PUBLIC_PATHS:
+    has_own_login = len(request.match_info.apps) > 1
+    if resource is None or has_own_login or resource.canonical in PUBLIC_PATHS:
         return await handler(request)
     complaint = _complaint(request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key)
     if complaint is None:

@@ -82,6 +82,7 @@ class Server:
             "phone_number": NUMBER,
             "chat_id": "c",
             "llm_id": "l",
+            "conversation_flow_id": "f",
             "webhook_id": "1",
         }
         content = raw if raw is not None else b"" if body is None else self._as_json(body)

@@ -1,0 +1,108 @@
+"""Who may see a page and change something: a login for all but the login itself, and a token with each change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER, Handler
+from ari_agent.errors import (
+    ApiError,
+    ArtefactError,
+    AsteriskRefused,
+    AsteriskUnreachable,
+    CallError,
+    ChannelGone,
+    StoreError,
+)
+
+log = logging.getLogger(__name__)
+
+COOKIE: Final = "ari_agent_console"
+CSRF_HEADER: Final = "X-CSRF-Token"
+CSRF_FIELD: Final = "csrf_token"
+LOGIN: Final = "/console/login"
+
+_OPEN: Final = frozenset({LOGIN, "/console/static/{file}"})
+_SAFE: Final = frozenset({"GET", "HEAD"})
+_NOT_OURS: Final = "this request did not come from a page of this console: open the page again, and repeat it there"
+
+
+@web.middleware
+async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error of a handler into a page that says it; what is unexpected is logged, and not shown."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        text = "There is no such page." if error.status == 404 else error.reason
+        return _error_page(request, error.status, text)
+    except Exception as error:
+        for kind, translate in _TRANSLATIONS:
+            if isinstance(error, kind):
+                return _error_page(request, *translate(error))
+        log.exception("a page of the console failed", extra={"path": request.path})
+        return _error_page(request, 500, "This page failed; the controller's log says why.")
+
+
+def _without_store(error: Exception) -> tuple[int, str]:
+    log.error("the console cannot read what it shows: %s", error)
+    return 503, "The database or the store of recordings is not reachable; the controller's log says why."
+
+
+# The first that fits: a special kind stands before the general one.
+_TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], tuple[int, str]]]]] = (
+    (ApiError, lambda error: (error.status, str(error))),
+    (CallError, lambda error: (error.http_status, str(error))),
+    (ChannelGone, lambda _: (400, "The call has just ended.")),
+    (AsteriskRefused, lambda error: (502, f"Asterisk refused: {error.message}")),
+    (AsteriskUnreachable, lambda _: (503, "Asterisk is not reachable.")),
+    (StoreError, _without_store),
+    (ArtefactError, _without_store),
+)
+
+
+@web.middleware
+async def require_login(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Send a stranger to the login, and refuse a change without the login's token or by somebody who may only look."""
+    resource = request.match_info.route.resource
+    signer, now_s = request.app[SIGNER], request.app[DEPENDENCIES].now_ms() / 1000
+    session = signer.session(request.cookies.get(COOKIE, ""), now_s=now_s)
+    if session:
+        request[SESSION] = session
+    if resource is not None and resource.canonical in _OPEN:
+        return await handler(request)
+    if session is None:
+        return _to_login(request)
+    if request.method not in _SAFE:
+        if not signer.is_csrf_token(session, await _given_token(request)):
+            raise ApiError(403, _NOT_OURS)
+        if not session.may_change and request.path != "/console/logout":
+            raise ApiError(403, "you are logged in with the key that may only look")
+    return await handler(request)
+
+
+def see_other(path: str) -> web.Response:
+    """Return the answer that shows another page by GET."""
+    return web.Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})
+
+
+async def _given_token(request: web.Request) -> str:
+    if token := request.headers.get(CSRF_HEADER):
+        return token
+    field = (await request.post()).get(CSRF_FIELD, "")
+    return field if isinstance(field, str) else ""
+
+
+def _to_login(request: web.Request) -> web.Response:
+    if request.headers.get("HX-Request") == "true":  # a part of a page: the whole page has to go there
+        return web.Response(status=401, headers={"HX-Redirect": LOGIN, "Cache-Control": "no-store"})
+    wanted = request.path_qs if request.method == "GET" else ""
+    return see_other(f"{LOGIN}?next={quote(wanted)}" if wanted else LOGIN)
+
+
+def _error_page(request: web.Request, status: int, text: str) -> web.Response:
+    return request.app[PAGES].page("error.html", request.get(SESSION), status=status, text=text)

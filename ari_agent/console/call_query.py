@@ -1,0 +1,124 @@
+"""What people look for in the list of calls: the query string of the page, and the filters of the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
+from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
+
+_LONGEST: Final = 200
+"""Characters of one field that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallQuery:
+    """What is looked for; "" where it is of no interest. after: the page that begins after this key.
+
+    number: a caller's or a called one, whole or in part. agent, reason, status, direction: as the call object has
+    them. since, until: a day, or day and minute, in UTC. longer_s: seconds.
+    """
+
+    number: str = ""
+    agent: str = ""
+    reason: str = ""
+    status: str = ""
+    direction: str = ""
+    since: str = ""
+    until: str = ""
+    longer_s: str = ""
+    after: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> CallQuery:
+        """Return what a query string asks for; names that are unknown are passed over."""
+        return cls(**{name: query.get(name, "").strip()[:_LONGEST] for name in cls.__slots__})
+
+    def problems(self) -> Sequence[str]:
+        """Return what cannot be looked for, in sentences that say what would be right."""
+        return [problem for name, check in _CHECKS.items() if (problem := check(getattr(self, name)))]
+
+    def filters(self) -> Sequence[AnyFilter]:
+        """Return the conditions, all of which must hold; what is among the problems is none."""
+        return tuple(self._filters())
+
+    def link(self, **changed: str) -> str:
+        """Return the query string for the same search with some fields changed."""
+        fields = {name: changed.get(name, getattr(self, name)) for name in self.__slots__}
+        return urlencode({name: value for name, value in fields.items() if value})
+
+    def _filters(self) -> Iterator[AnyFilter]:
+        if number := _dialled(self.number):
+            op = FilterOp.SW if number.startswith("+") else FilterOp.CO
+            yield AnyOf([[Filter(side, op, number)] for side in (FilterField.FROM_NUMBER, FilterField.TO_NUMBER)])
+        for field, value in _EXACT.items():
+            if (wanted := getattr(self, value)) and not _CHECKS.get(value, _never)(wanted):
+                yield Filter(field, FilterOp.EQ, wanted)
+        if (since := _moment_ms(self.since)) is not None:
+            yield Filter(FilterField.START_TIMESTAMP, FilterOp.GE, since)
+        if (until := _moment_ms(self.until)) is not None:
+            end = until + (_DAY_MS if "T" not in self.until else _MINUTE_MS)
+            yield Filter(FilterField.START_TIMESTAMP, FilterOp.LT, end)
+        if self.longer_s and not _no_seconds(self.longer_s):
+            yield Filter(FilterField.DURATION_MS, FilterOp.GE, int(self.longer_s) * 1000)
+
+
+_DAY_MS: Final = 86_400_000
+_MINUTE_MS: Final = 60_000
+_EXACT: Final = {
+    FilterField.AGENT_ID: "agent",
+    FilterField.DISCONNECTION_REASON: "reason",
+    FilterField.CALL_STATUS: "status",
+    FilterField.DIRECTION: "direction",
+}
+
+
+def _dialled(number: str) -> str:
+    """Return a number without what people write between its digits."""
+    return re.sub(r"[\s()./-]", "", number)
+
+
+def _moment_ms(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+
+
+def _never(_text: str) -> str:
+    return ""
+
+
+def _no_moment(text: str) -> str:
+    return f"“{text}” is no day: write 2026-11-30, or 2026-11-30T14:05" if text and _moment_ms(text) is None else ""
+
+
+def _no_seconds(text: str) -> str:
+    return f"“{text}” is no number of seconds" if text and not (text.isdecimal() and len(text) < _MOST_DIGITS) else ""
+
+
+def _none_of(kind: str, values: Sequence[str]) -> Callable[[str], str]:
+    def problem(text: str) -> str:
+        return f"“{text}” is no {kind}" if text and text not in values else ""
+
+    return problem
+
+
+_MOST_DIGITS: Final = 10
+REASONS: Final = tuple(reason.value for reason in DisconnectionReason)
+STATUSES: Final = tuple(status.value for status in CallStatus)
+DIRECTIONS: Final = ("inbound", "outbound")
+_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
+    "since": _no_moment,
+    "until": _no_moment,
+    "longer_s": _no_seconds,
+    "reason": _none_of("reason", REASONS),
+    "status": _none_of("status", STATUSES),
+    "direction": _none_of("direction", DIRECTIONS),
+}

@@ -1,0 +1,48 @@
+"""The pages of the console as an application of its own, which is put under /console of the API's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from ari_agent.console import call_list, call_page, login, now, static_files
+from ari_agent.console.access import require_login, show_errors
+from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
+from ari_agent.console.login_session import LoginSigner
+from ari_agent.console.pages import Pages
+
+PREFIX: Final = "/console"
+_ROUTES: Final = (
+    web.get("", now.show_now),
+    web.get("/now/events", now.watch_now),
+    web.get("/login", login.show_login),
+    web.post("/login", login.log_in),
+    web.post("/logout", login.log_out),
+    web.get("/calls", call_list.show_calls),
+    web.get("/calls.csv", call_list.show_calls_as_csv),
+    web.get("/calls/{call_id}", call_page.show_call),
+    web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/static/{file}", static_files.show_static_file),
+)
+
+
+def build_console(dependencies: ConsoleDependencies) -> web.Application:
+    """Return the application; `root.add_subapp(PREFIX, ...)` puts it where its pages expect to be.
+
+    A request has passed, from the outside in: show_errors, require_login.
+    """
+    app = web.Application(middlewares=[show_errors, require_login])
+    app[DEPENDENCIES] = dependencies
+    app[SIGNER] = LoginSigner.of_api_key(dependencies.api_key)
+    app[PAGES] = Pages(app[SIGNER])
+    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
+    app[static_files.STATIC_FILES] = static_files.read_static_files()
+    login.remember_used_codes(app)
+    app.add_routes(_ROUTES)
+    app.on_shutdown.append(_close_feeds)
+    return app
+
+
+async def _close_feeds(app: web.Application) -> None:
+    await app[NOW_FEED].close()

@@ -1,0 +1,79 @@
+"""Pages out of templates. Whatever is put into one is text: nothing that a caller or an agent says becomes markup.
+
+Each answer has a policy that lets the browser load nothing but what this server has, and run nothing but its files.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ari_agent.console import words
+from ari_agent.console.login_session import LoginSession, LoginSigner
+
+_FILTERS: Final = {
+    "clock_time": words.clock_time,
+    "iso_time": words.iso_time,
+    "lasted": words.lasted,
+    "cents": words.cents,
+}
+
+
+class Pages:
+    """Renders the templates of the console. signer: makes the token that each change brings back."""
+
+    def __init__(self, signer: LoginSigner) -> None:
+        self._signer = signer
+        self._templates = Environment(
+            loader=PackageLoader("ari_agent.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.filters.update(_FILTERS)
+
+    def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
+        """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""
+        # what autoescape has made of the values: it may stand in a page as it is
+        return Markup(self._templates.get_template(template).render(values))  # noqa: S704
+
+    def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:
+        """Return a whole page for somebody who is logged in, or for a stranger where `session` is None."""
+        nonce = secrets.token_urlsafe(16)
+        token = self._signer.csrf_token(session) if session else ""
+        text = self.fragment(template, {**values, "session": session, "csrf_token": token, "style_nonce": nonce})
+        return web.Response(text=text, content_type="text/html", status=status, headers=headers(nonce))
+
+
+def headers(style_nonce: str) -> Mapping[str, str]:
+    """Return the headers of a page. style_nonce: lets the player's own style in, and no other.
+
+    Source: W3C, "Content Security Policy Level 3".
+    """
+    policy: dict[str, Any] = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": f"'self' 'nonce-{style_nonce}'",
+        "img-src": "'self' data:",
+        "media-src": "'self' blob:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }

@@ -1,0 +1,33 @@
+"""Figures as people read them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+NONE: Final = "\u2013"
+"""A dash, where there is no figure."""
+
+
+def iso_time(at_ms: float) -> str:
+    """Return a time, in milliseconds since 1970, as ISO 8601 in UTC, for the `datetime` of a <time> element."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock_time(at_ms: float) -> str:
+    """Return a time, in milliseconds since 1970, as `2026-11-30 07:15:02 UTC`: what a page shows without scripts."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lasted(duration_ms: float | None) -> str:
+    """Return a duration as `0:07`, `12:34` or `1:02:03`; NONE where there is none."""
+    if duration_ms is None:
+        return NONE
+    minutes, seconds = divmod(int(duration_ms / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def cents(value: float | None) -> str:
+    """Return cents as `12.35 ct`; NONE where there are none."""
+    return NONE if value is None else f"{value:.2f} ct"

@@ -1,0 +1,159 @@
+"""Who gets in, who may change something, and what a page of somebody else can do: nothing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from aiohttp import web
+
+from ari_agent.console.access import COOKIE
+from ari_agent.console.console import _ROUTES
+from ari_agent.console.login import login_link
+from tests.console.conftest import (
+    API_KEY,
+    NOW_MS,
+    READ_ONLY_KEY,
+    Browser,
+    LiveCalls,
+    OneCall,
+    a_call,
+    csrf_token,
+    log_in,
+    text_of,
+)
+
+OPEN = {"/login", "/static/{file}"}
+BEHIND_LOGIN = [route for route in _ROUTES if isinstance(route, web.RouteDef) and route.path not in OPEN]
+
+
+@pytest.mark.parametrize("route", BEHIND_LOGIN, ids=lambda route: f"{route.method} {route.path}")
+async def test_no_page_and_no_stream_is_shown_to_a_stranger(stranger: Browser, route: web.RouteDef) -> None:
+    path = "/console" + route.path.replace("{call_id}", "call_1")
+    answer = await stranger.request(route.method, path, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"].partition("?")[0]) == (303, "/console/login")
+    assert await answer.text() == ""
+
+
+async def test_a_part_of_a_page_sends_the_whole_page_to_the_login(stranger: Browser) -> None:
+    answer = await stranger.get("/console/calls", headers={"HX-Request": "true"}, allow_redirects=False)
+    assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/console/login")
+
+
+async def test_the_login_leads_to_the_page_that_was_wanted(stranger: Browser) -> None:
+    answer = await stranger.get("/console/calls?number=55", allow_redirects=False)
+    page = await text_of(stranger, answer.headers["Location"])
+    assert 'name="next" value="/console/calls?number=55"' in page
+    form = {"key": API_KEY, "next": "/console/calls?number=55"}
+    answer = await stranger.post("/console/login", data=form, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/console/calls?number=55")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/console/\\evil",
+        "/console\t//evil",
+        "javascript:alert(1)",
+        "/consolevil",
+        "",
+    ],
+)
+async def test_the_login_leads_to_no_other_host(stranger: Browser, elsewhere: str) -> None:
+    answer = await stranger.post("/console/login", data={"key": API_KEY, "next": elsewhere}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/console")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "wrong", API_KEY + "x", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
+)
+async def test_a_wrong_key_is_refused_in_words(stranger: Browser, key: str) -> None:
+    answer = await stranger.post("/console/login", data={"key": key}, allow_redirects=False)
+    assert answer.status == 403
+    assert "no key of this controller" in await answer.text()
+    assert COOKIE not in answer.cookies
+
+
+async def test_the_cookie_is_for_this_server_alone_and_for_no_script(stranger: Browser) -> None:
+    answer = await stranger.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
+    cookie = answer.cookies[COOKIE]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/console")
+    assert API_KEY not in cookie.value
+
+
+async def test_each_login_has_an_id_of_its_own(stranger: Browser) -> None:
+    """A cookie that somebody has planted in the browser is not that of the login that follows."""
+    await log_in(stranger, READ_ONLY_KEY)
+    answer = await stranger.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
+    first = answer.cookies[COOKIE].value
+    answer = await stranger.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
+    assert answer.cookies[COOKIE].value.split(".")[2] != first.split(".")[2]
+
+
+async def test_a_login_form_of_another_site_is_refused(stranger: Browser) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = await stranger.post("/console/login", data={"key": API_KEY}, headers=headers, allow_redirects=False)
+    assert answer.status == 403
+    assert COOKIE not in answer.cookies
+
+
+async def test_a_link_logs_in_once(stranger: Browser) -> None:
+    link = login_link(API_KEY, now_s=NOW_MS / 1000)
+    answer = await stranger.get(link, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/console")
+    assert "may change things" in await text_of(stranger, "/console")
+    stranger.session.cookie_jar.clear()
+    assert "used already" in await text_of(stranger, link, 403)
+    old = login_link(API_KEY, now_s=NOW_MS / 1000 - 601)
+    assert "its time is over" in await text_of(stranger, old, 403)
+
+
+async def test_whoever_may_change_things_hangs_up(browser: Browser, live_calls: LiveCalls) -> None:
+    live_calls.calls.append(OneCall(a_call(call_status="ongoing", disconnection_reason=None)))
+    token = await csrf_token(browser)
+    answer = await browser.post("/console/calls/call_1/hang-up", data={"csrf_token": token}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/console/calls/call_1")
+    answer = await browser.post("/console/calls/call_1/hang-up", headers={"X-CSRF-Token": token}, allow_redirects=False)
+    assert (answer.status, live_calls.hung_up) == (303, ["call_1", "call_1"])
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "A" * 43])
+async def test_a_change_without_the_pages_token_is_refused(browser: Browser, live_calls: LiveCalls, token: str) -> None:
+    live_calls.calls.append(OneCall(a_call()))
+    answer = await browser.post("/console/calls/call_1/hang-up", data={"csrf_token": token}, allow_redirects=False)
+    assert (answer.status, live_calls.hung_up) == (403, [])
+    assert "did not come from a page of this console" in await answer.text()
+
+
+async def test_whoever_may_only_look_changes_nothing(stranger: Browser, live_calls: LiveCalls) -> None:
+    live_calls.calls.append(OneCall(a_call(call_status="ongoing", disconnection_reason=None)))
+    await log_in(stranger, READ_ONLY_KEY)
+    token = await csrf_token(stranger)
+    assert "Hang up" not in await text_of(stranger, "/console/calls/call_1")
+    answer = await stranger.post("/console/calls/call_1/hang-up", data={"csrf_token": token}, allow_redirects=False)
+    assert (answer.status, live_calls.hung_up) == (403, [])
+    answer = await stranger.post("/console/logout", data={"csrf_token": token}, allow_redirects=False)
+    assert answer.headers["Location"] == "/console/login"
+    assert await text_of(stranger, "/console", 303) == ""
+
+
+async def test_no_page_can_be_framed_or_run_what_is_not_ours(browser: Browser) -> None:
+    answer = await browser.get("/console")
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy["script-src"] == "'self'"
+    assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'", "'none'", "'none'")
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    page = await answer.text()
+    nonce = re.search(r"'nonce-([^']+)'", policy["style-src"])
+    assert nonce and nonce[1] in page
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|javascript:", page)
+    assert not re.findall(r'(?:src|href)="(?!/|#)', page)
+
+
+async def test_what_is_not_there_is_said_in_a_page(browser: Browser) -> None:
+    assert "There is no such page" in await text_of(browser, "/console/nothing", 404)
+    assert "call_none" in await text_of(browser, "/console/calls/call_none", 422)
+    assert await text_of(browser, "/console/static/..%2fconsole.py", 404)

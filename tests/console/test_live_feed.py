@@ -1,0 +1,78 @@
+"""What many browsers watch is made once, and nobody who reads slowly holds the others up."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from ari_agent.console.live_feed import LiveFeed
+from tests.console.conftest import Browser, LiveCalls, OneCall, a_call
+from tests.fakes.llm_server import until
+
+
+class Pane:
+    """A piece of a page whose text a test sets; counts how often it was made."""
+
+    def __init__(self) -> None:
+        self.text = "one"
+        self.made = 0
+
+    def render(self) -> str:
+        self.made += 1
+        if self.text == "broken":
+            raise ValueError(self.text)
+        return self.text
+
+
+async def test_each_watcher_gets_the_piece_when_it_changes_and_it_is_made_once_for_all() -> None:
+    pane = Pane()
+    feed = LiveFeed("calls", pane.render, each_s=0.01)
+    watchers = [feed.pieces() for _ in range(3)]
+    assert [await anext(watcher) for watcher in watchers] == [b"event: calls\ndata: one\n\n"] * 3
+    first = pane.made
+    pane.text = "two\nlines"
+    assert [await anext(watcher) for watcher in watchers] == [b"event: calls\ndata: two\ndata: lines\n\n"] * 3
+    assert pane.made >= first + 1
+    late = feed.pieces()
+    assert await anext(late) == b"event: calls\ndata: two\ndata: lines\n\n"
+    await feed.close()
+    for watcher in (*watchers, late):
+        assert [piece async for piece in watcher] == []
+
+
+async def test_nothing_is_made_where_nobody_watches_and_a_fault_is_not_the_end() -> None:
+    pane = Pane()
+    feed = LiveFeed("calls", pane.render, each_s=0.01)
+    await asyncio.sleep(0.05)
+    assert pane.made == 0
+    watcher = feed.pieces()
+    await anext(watcher)
+    pane.text = "broken"
+    await until(lambda: pane.made >= 3)
+    pane.text = "mended"
+    assert b"mended" in await anext(watcher)
+    await watcher.aclose()  # type: ignore[attr-defined]
+    await asyncio.sleep(0.05)
+    made = pane.made
+    await asyncio.sleep(0.05)
+    assert pane.made == made
+    pane.text = "again"
+    assert b"again" in await anext(feed.pieces())
+    await feed.close()
+
+
+async def test_the_first_page_keeps_itself_up_to_date(browser: Browser, live_calls: LiveCalls) -> None:
+    said = [{"role": "user", "content": "I would like a table.", "words": []}]
+    live_calls.calls.append(OneCall(a_call("call_live", call_status="ongoing", transcript_object=said)))
+    async with browser.get("/console/now/events") as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        first = await answer.content.readuntil(b"\n\n")
+        assert b"call_live" in first and b"user: I would like a table." in first
+        live_calls.calls.clear()
+        assert b"No call is in progress." in await answer.content.readuntil(b"\n\n")
+
+
+async def test_the_scripts_of_the_first_page_are_small(browser: Browser) -> None:
+    page = await (await browser.get("/console")).text()
+    sizes = [len(await (await browser.get(path)).read()) for path in re.findall(r'<script src="([^"]+)"', page)]
+    assert len(sizes) == 3 and sum(sizes) < 100_000
