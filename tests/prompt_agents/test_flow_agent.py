@@ -531,3 +531,13 @@ async def test_a_phone_menu_is_left_by_an_equation_or_where_no_key_fits() -> Non
             await began(one)
             await one.asks(1, user("Hello, this is Joe."))
             assert (one.said(1), len(one.server.asked)) == ("human", asked)
+
+
+async def test_what_the_user_said_is_looked_at_once_and_a_reminder_takes_no_way_out() -> None:
+    nodes = [say("hello", edge("next", "so")), say("next")]
+    async with flow(Reply(["Well."]), nodes=nodes) as one:
+        await began(one)
+        await one.asks(1, user("Hm."))
+        assert tools(one) == ["transition_1_to_next"]
+        await one.asks(2, user("Hm."), reminds=True)
+        assert tools(one) == []
