@@ -119,6 +119,9 @@ Examples = Annotated[Many[FinetuneExample], Field(max_length=_MAX_EXAMPLES)]
 TransitionExamples = Annotated[Many[TransitionExample], Field(max_length=_MAX_EXAMPLES)]
 
 
+GlobalCondition = Annotated[PromptCondition | EquationCondition | EquationPromptCondition, Field(discriminator="type")]
+
+
 def _typed(condition: Any) -> Any:
     return {"type": "prompt", "prompt": condition} if isinstance(condition, str) else condition
 
@@ -132,8 +135,8 @@ class GlobalNodeSetting(ContractModel):
     """
 
     condition: Annotated[
-        Annotated[PromptCondition | EquationCondition | EquationPromptCondition, Field(discriminator="type")],
-        BeforeValidator(_typed),
+        GlobalCondition,
+        BeforeValidator(_typed, json_schema_input_type=Annotated[str, Field(min_length=1)] | GlobalCondition),
     ]
     cool_down: Annotated[float, Field(strict=True, ge=0)] | None = None
     go_back_conditions: Annotated[Many[GoBackCondition], Field(max_length=MAX_EDGES)] | None = None

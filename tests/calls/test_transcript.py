@@ -36,12 +36,11 @@ def test_keys_and_context_stand_behind_what_had_been_said() -> None:
 
 
 def test_what_the_agent_has_found_is_content_of_the_call() -> None:
-    assert CallTranscript().is_empty
     one = CallTranscript()
+    states = [one.is_empty]
     one.collect({"city": "Rome"})
     one.collect({"city": "Paris", "guests": "2"})
-    assert not one.is_empty
-    assert one.is_stale
+    assert [*states, one.is_empty, one.is_stale] == [True, False, True]
     assert one.fields()["collected_dynamic_variables"] == {"city": "Paris", "guests": "2"}
 
 

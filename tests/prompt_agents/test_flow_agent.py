@@ -504,3 +504,40 @@ async def test_a_model_that_calls_what_there_is_not_is_told_so_and_not_asked_for
         error = one.of(LlmDisconnected)[0].error
         assert isinstance(error, ModelFailed)
         assert "more than 8 requests" in str(error)
+
+
+async def test_words_that_the_model_finds_are_heard_while_a_function_runs_that_nobody_waits_for(
+    shop: tuple[Shop, str],
+) -> None:
+    server, url = shop
+    tool = {**custom(url, tool_id="t"), "parameters": None}
+    words = {"speak_during_execution": True, "instruction": {"type": "prompt", "text": "Say that you look."}}
+    nodes = [function(wait_for_result=False, else_edge=edge("next", "Else"), **words), say("next")]
+    call = ("stock", '{"execution_message": "I am looking."}')
+    async with flow(Reply(calls=[call]), nodes=nodes, tools=[tool], variables={"shop": "x"}) as one:
+        assert (await began(one)).action == GoOn()
+        assert one.said(0) == "I am looking. "
+        await until(lambda: bool(server.asked))
+        await one.asks(1, user())
+        assert one.said(1) == "next"
+
+
+async def test_a_phone_menu_is_left_by_an_equation_or_where_no_key_fits() -> None:
+    by_equation = {**PRESS, "edges": [equals("human", ("{{plan}}", "==", "gold"))]}
+    otherwise = {**PRESS, "else_edge": edge("human", "Else")}
+    for menu, asked in ((by_equation, 1), (otherwise, 2)):
+        waits = Reply(calls=[("none_of_these", "{}")])
+        async with flow(waits, nodes=[menu, say("human")], variables={"plan": "gold"}) as one:
+            await began(one)
+            await one.asks(1, user("Hello, this is Joe."))
+            assert (one.said(1), len(one.server.asked)) == ("human", asked)
+
+
+async def test_what_the_user_said_is_looked_at_once_and_a_reminder_takes_no_way_out() -> None:
+    nodes = [say("hello", edge("next", "so")), say("next")]
+    async with flow(Reply(["Well."]), nodes=nodes) as one:
+        await began(one)
+        await one.asks(1, user("Hm."))
+        assert tools(one) == ["transition_1_to_next"]
+        await one.asks(2, user("Hm."), reminds=True)
+        assert tools(one) == []
