@@ -20,6 +20,8 @@ def is_among(model: str, names: Collection[str]) -> bool:
 async def check_model(around: Surroundings) -> list[Finding]:
     """Ask the server which models it has. Asks for no answer, which may cost money."""
     if around.ask_models is None:
+        if around.has_realtime:
+            return skipped("agents with a prompt have models that speak themselves; no other is set up")
         if agents := around.stored.prompt_agents():
             return failed(
                 f"{agents[0]} answers by a prompt, and no model is set up",
