@@ -110,7 +110,7 @@ class Surroundings:
     returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
-    what it has, and raises an AriAgentError where it cannot; None: no model is set up. has_realtime: models that hear and
+    what it has, and raises an AriAgentError where it cannot; None: no model is set up. has_realtime: models that
     speak themselves are.
     """
 
