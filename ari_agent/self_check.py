@@ -56,6 +56,7 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         deep=deep,
         list_models=partial(listed_models, model, timeout_s=_ANSWER_S) if model else None,
         ask_models=(lambda: _models(settings)) if settings.llm_model else None,
+        has_realtime=settings.has_realtime,
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())

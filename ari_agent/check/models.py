@@ -20,12 +20,12 @@ def is_among(model: str, names: Collection[str]) -> bool:
 async def check_model(around: Surroundings) -> list[Finding]:
     """Ask the server which models it has. Asks for no answer, which may cost money."""
     if around.ask_models is None:
-        if agents := around.stored.prompt_agents():
+        if (agents := around.stored.prompt_agents()) and not around.has_realtime:
             return failed(
                 f"{agents[0]} answers by a model, and no model is set up",
                 "set ARI_AGENT_LLM_MODEL, and ARI_AGENT_LLM_URL for a server of your own (docs/prompt-agents.md)",
             )
-        return skipped("no number has an agent with a prompt or a flow")
+        return skipped("no number has an agent with a prompt or a flow for a model that writes")
     try:
         asked = await around.ask_models()
     except AriAgentError as error:

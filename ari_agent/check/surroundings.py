@@ -110,7 +110,8 @@ class Surroundings:
     returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
-    what it has, and raises an AriAgentError where it cannot; None: no model is set up.
+    what it has, and raises an AriAgentError where it cannot; None: no model is set up. has_realtime: models that
+    speak themselves are.
     """
 
     settings: CheckedSettings
@@ -124,6 +125,7 @@ class Surroundings:
     deep: bool = False
     list_models: ListModels | None = None
     ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
+    has_realtime: bool = False
 
 
 async def look_into_database(
