@@ -26,7 +26,7 @@ _END: Final = "end_call"
 _FUNCTION: Final = "opening_hours"
 _REASON: Final = "agent_hangup"
 _QUIET_DBFS: Final = -50.0
-PARTS: Final = ("e2e", "asr", "llm", "tts")
+_PARTS: Final = ("e2e", "asr", "llm", "tts")
 
 
 async def prompt_call(participants: Participants, talk: TextAgentLog, number: str, model: DemoModel) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def figures_of(record: Mapping[str, Any], model: DemoModel) -> dict[str, Any]:
     if model.by_rules and _FUNCTION not in tools:
         raise StepFailed(f"the tools called are {tools}, without {_FUNCTION}")
     latency = record.get("latency") or {}
-    figures = {part: latency[part].get("p50") for part in PARTS if part in latency}
-    if figures.get("e2e") is None:
+    figures = {part: latency[part]["p50"] for part in _PARTS if latency.get(part)}
+    if "e2e" not in figures:
         raise StepFailed(f"no answer of the agent's was timed: latency is {latency}")
     return {
         "call_id": record["call_id"],

@@ -29,7 +29,7 @@ class System:
     """Where to dial, and whom to ask.
 
     mute: why the controller cannot talk for a text agent; "" where it can. promptless: likewise, for an agent with a
-    prompt. speech: the settings of speech that the controller was started with, without their prefix.
+    prompt.
     logs: the files that tell why something went wrong, by the name of the part that writes them.
     broken: returns when a part has ended by itself, saying which.
     """
@@ -42,7 +42,6 @@ class System:
     password: str
     mute: str
     promptless: str
-    speech: Mapping[str, str]
     logs: Mapping[str, Path]
     broken: Callable[[], Awaitable[str]]
 
@@ -80,7 +79,6 @@ async def running_system(settings: DemoSettings, report: Report) -> AsyncIterato
             password=settings.softphone_password,
             mute=_NOT_OURS,
             promptless=_NOT_OURS,
-            speech={},
             logs={},
             broken=lambda: _unanswered(api),
         )
@@ -121,6 +119,8 @@ async def own_system(settings: DemoSettings, report: Report, model: Mapping[str,
         folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
         folder.mkdir(mode=0o700)
         spoken, mute = await _speech()
+        if spoken:
+            report.say(f"speech: {spoken['SPEECH_TO_TEXT']} listens, {spoken['TEXT_TO_SPEECH']} speaks")
         promptless = mute or no_prompts(spoken)
         product_settings = {
             **spoken,
@@ -147,7 +147,6 @@ async def own_system(settings: DemoSettings, report: Report, model: Mapping[str,
             password=pbx.softphone_password,
             mute=mute,
             promptless=promptless,
-            speech=spoken,
             logs={"the controller": controller.log_path, "Asterisk": pbx.log_path},
             broken=lambda: _broken(pbx, controller),
         )

@@ -71,6 +71,7 @@ def test_once_sees_every_step_and_ends_with_the_call_as_json() -> None:
     assert re.search(r"what the caller heard: (\S+/ari-agent-demo-\S+\.wav)", output)
     assert "this is the demo agent. How can I help you?" in output
     assert "user: Help." in output
+    assert "speech: moonshine listens, flite speaks" in output
     assert "a server of this demo answers by rules of key words" in output
     assert re.search(r"user: .*open", output)
     assert "agent: We are open from nine to five" in output
