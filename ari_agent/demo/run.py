@@ -138,13 +138,8 @@ async def _demonstrate(
         await stack.enter_async_context(agent)
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
         webhooks = f"http://127.0.0.1:{webhook_port}"
-        url = f"ws://127.0.0.1:{agent_port}/twilio"
-        twilio = {"response_engine": _audio_engine(url, "twilio"), "webhook_events": EVENTS}
         trunk = {"termination_uri": second_phone.address, "transport": "UDP"} if second_phone else NO_TRUNK
-        await stack.enter_async_context(bound_number(pbx.api, NUMBER, twilio, webhooks=webhooks, trunk=trunk))
-        url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
-        operator = {"response_engine": _audio_engine(url, "web")}
-        await stack.enter_async_context(bound_number(pbx.api, OPERATOR_NUMBER, operator, webhooks=webhooks))
+        await stack.enter_async_context(_audio_agents(pbx.api, agent_port, webhooks=webhooks, trunk=trunk))
         phone = Softphone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
         await phone.open()
         stack.push_async_callback(phone.close)
@@ -219,6 +214,22 @@ async def _text_agent(api: ControllerApi, report: Report, *, webhooks: str) -> A
         settings = {"response_engine": engine, "voice_id": VOICE_ID}
         async with bound_number(api, TEXT_NUMBER, settings, webhooks=webhooks):
             yield talk
+
+
+@asynccontextmanager
+async def _audio_agents(
+    api: ControllerApi, port: int, *, webhooks: str, trunk: Mapping[str, str]
+) -> AsyncIterator[None]:
+    """Have the agent that the first number reaches, and the operator, for as long as the context is open."""
+    url = f"ws://127.0.0.1:{port}/twilio"
+    twilio = {"response_engine": _audio_engine(url, "twilio"), "webhook_events": EVENTS}
+    url = f"ws://127.0.0.1:{port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
+    operator = {"response_engine": _audio_engine(url, "web")}
+    async with (
+        bound_number(api, NUMBER, twilio, webhooks=webhooks, trunk=trunk),
+        bound_number(api, OPERATOR_NUMBER, operator, webhooks=webhooks),
+    ):
+        yield
 
 
 def _audio_engine(url: str, protocol: str) -> Mapping[str, str]:
