@@ -165,8 +165,8 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, go_before_others: None)
 
 SAID: Final = (
     Sentence("When do you close on Friday?", "opening_hours"),
-    Sentence("Please cancel my appointment.", "cancel_appointment", "slt"),
-    Sentence("My number is four two seven one nine.", "press_digit", digits="42719"),
+    Sentence("Is it possible to cancel my visit on Friday?", "cancel_appointment"),
+    Sentence("Five five five, zero one nine nine.", "press_digit", digits="5550199"),
     Sentence("Yes, that is correct.", "confirm", "slt"),
     Sentence("Could you repeat that, please?", "repeat_that"),
     Sentence("Thank you, goodbye.", "end_call", "slt"),
