@@ -208,6 +208,7 @@ PURE: Final = (
     "check.report",
     "demo.digest",
     "demo.pbx_errors",
+    "demo.rule_model",
     "demo.sip",
     "calls.media.announcement",
     "calls.media.arrival_watch",

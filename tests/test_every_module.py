@@ -123,6 +123,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "contract/agent_options": ("contract/test_agent", "values of an agent's fields; its samples hold one of each"),
     "contract/call_filters": ("store/test_call_filters", "what a filter means is told by the calls that it finds"),
     "conversation_analyses": ("calls/test_call_analysis", "what it puts together is run there, and for chats"),
+    "demo/bound_number": ("demo/test_run", "made and removed over the API of a controller that runs"),
     "demo/enclosure": ("demo/test_pbx", "what lives in the namespaces, and dies with them, is an Asterisk"),
     "demo/warm_call": ("demo/test_run", "a script whose steps are seen on a real Asterisk"),
     "pii/cards": ("pii/test_personal_data", "what is recognised, and what is not, in one table"),

@@ -30,6 +30,7 @@ STEPS: Final[Mapping[str, str]] = {
     "conversation": "a text agent is talked to in a second call",
     "consultation": "in a third call, the agent talks to a second phone first",
     "handover": "the caller and the second phone are left alone",
+    "prompt": "in a fourth call, an agent with a prompt uses its tools and hangs up",
 }
 """The steps of the scripted calls, in order, each with the sentence that is printed for it."""
 
@@ -104,13 +105,18 @@ class Report:
         told = f"{len(self._wanted) - len(missing)} of {len(self._wanted)} steps were seen."
         return f"{told} Not seen: {'; '.join(missing)}." if missing else told
 
-    def as_json(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the last line of `demo --once` as an object. call: the call object, empty if it was never got."""
+    def as_json(self, call: Mapping[str, Any], prompt_call: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the last line of `demo --once` as an object.
+
+        call: the call object of the first call. prompt_call: the figures of the fourth one. Each is empty where it was
+        never got.
+        """
         return {
             "ok": self.ok,
             "steps": {name: self._is_seen(name) for name in self._wanted},
             "seen": {name: self._verdict(name)[1] for name in self._wanted},
             "call": dict(call),
+            "prompt_call": dict(prompt_call or {}),
         }
 
 

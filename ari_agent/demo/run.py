@@ -3,8 +3,8 @@
 run_demo            signals, exit status, the last line of --once
 └── _demonstrate    starts everything, in an order that ends it backwards whatever happens
     ├── system.py   Asterisk and the controller
-    ├── _bound      agents and numbers over the HTTP API, as anybody would; removed at the end
-    ├── scripted_call.py, text_call.py, warm_call.py
+    ├── bound_number.py   agents and numbers over the HTTP API, as anybody would; removed at the end
+    ├── scripted_call.py, text_call.py, warm_call.py, prompt_call.py
     └── _invitation what a softphone needs to know
 """
 
@@ -16,10 +16,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,14 +27,17 @@ from rich.panel import Panel
 from rich.table import Table
 
 from ari_agent.config import PREFIX
+from ari_agent.demo import prompt_call
 from ari_agent.demo.agent import serve_agent
 from ari_agent.demo.agent_log import AgentLog
 from ari_agent.demo.agent_wire import AgentEvent, CallStarted, KeyPressed, TransferEnded, TransferStep
 from ari_agent.demo.artefact_links import tell_links
+from ari_agent.demo.bound_number import NO_TRUNK, bound_number
 from ari_agent.demo.caller import Softphone
 from ari_agent.demo.controller import ControllerApi, ControllerUnavailable, log_tail
 from ari_agent.demo.local_speech import VOICE_ID
 from ari_agent.demo.ports import free_port
+from ari_agent.demo.prompt_agent import demo_model, prompt_agent
 from ari_agent.demo.receiver import Received, Receiver
 from ari_agent.demo.report import Report, overload
 from ari_agent.demo.scripted_call import OPERATOR_RATE_HZ, Participants, scripted_call
@@ -53,8 +56,8 @@ NUMBER: Final = "+12025550100"
 OPERATOR_NUMBER: Final = "+12025550101"
 TEXT_NUMBER: Final = "+12025550102"
 SECOND_PHONE_NUMBER: Final = "+12025550103"
-# The key is required, also of a number that no calls go out from.
-NO_TRUNK: Final[Mapping[str, str]] = {"termination_uri": "127.0.0.1"}
+PROMPT_NUMBER: Final = "+12025550104"
+PROMPT_HINT: Final = "ask when it is open, or for a person, or say goodbye"
 # Long enough to hear a ring before the agent answers.
 WEBHOOK_THINKS_S: Final = 0.5
 DONE, FAILED = 0, 1
@@ -75,8 +78,9 @@ async def run_demo(*, once: bool, as_json: bool) -> int:
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     report = Report(console)
     call: dict[str, Any] = {}
+    prompted: dict[str, Any] = {}
     loop = asyncio.get_running_loop()
-    demonstration = asyncio.create_task(_demonstrate(settings, console, report, call, once=once), name="demo")
+    demonstration = asyncio.create_task(_demonstrate(settings, console, report, call, prompted, once=once), name="demo")
     stopping = asyncio.Event()
 
     def stop() -> None:
@@ -98,19 +102,27 @@ async def run_demo(*, once: bool, as_json: bool) -> int:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
     if once or as_json:
-        print(json.dumps(report.as_json(call), ensure_ascii=False), flush=True)
+        print(json.dumps(report.as_json(call, prompted), ensure_ascii=False), flush=True)
     return status
 
 
 async def _demonstrate(
-    settings: DemoSettings, console: Console, report: Report, call: dict[str, Any], *, once: bool
+    settings: DemoSettings,
+    console: Console,
+    report: Report,
+    call: dict[str, Any],
+    prompted: dict[str, Any],
+    *,
+    once: bool,
 ) -> None:
     agent_port = free_port("127.0.0.1", settings.agent_port, "DEMO_AGENT_PORT")
     webhook_port = free_port("127.0.0.1", settings.webhook_port, "DEMO_WEBHOOK_PORT")
     async with AsyncExitStack() as stack:
         console.rule("Starting")
-        pbx = await stack.enter_async_context(system(settings, report))
-        receiver = Receiver(pbx.api.api_key, lambda received: _tell_webhook(report, received), think_s=WEBHOOK_THINKS_S)
+        model = await stack.enter_async_context(demo_model(settings, report))
+        pbx = await stack.enter_async_context(system(settings, report, model=model.settings))
+        prompts = TextAgentLog(lambda _, line: report.say(line))
+        receiver = Receiver(pbx.api.api_key, partial(_tell_webhook, report, prompts), think_s=WEBHOOK_THINKS_S)
         await receiver.start("127.0.0.1", webhook_port)
         stack.push_async_callback(receiver.close)
         report.say(f"webhook receiver: http://127.0.0.1:{webhook_port}")
@@ -126,13 +138,8 @@ async def _demonstrate(
         await stack.enter_async_context(agent)
         report.say(f"demo agent: ws://127.0.0.1:{agent_port}")
         webhooks = f"http://127.0.0.1:{webhook_port}"
-        url = f"ws://127.0.0.1:{agent_port}/twilio"
-        twilio = {"response_engine": _audio_engine(url, "twilio"), "webhook_events": EVENTS}
         trunk = {"termination_uri": second_phone.address, "transport": "UDP"} if second_phone else NO_TRUNK
-        await stack.enter_async_context(_bound(pbx.api, NUMBER, twilio, webhooks=webhooks, trunk=trunk))
-        url = f"ws://127.0.0.1:{agent_port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
-        operator = {"response_engine": _audio_engine(url, "web")}
-        await stack.enter_async_context(_bound(pbx.api, OPERATOR_NUMBER, operator, webhooks=webhooks))
+        await stack.enter_async_context(_audio_agents(pbx.api, agent_port, webhooks=webhooks, trunk=trunk))
         phone = Softphone(account=pbx.account, password=pbx.password, server=(pbx.sip_host, pbx.sip_port))
         await phone.open()
         stack.push_async_callback(phone.close)
@@ -148,18 +155,34 @@ async def _demonstrate(
             talk = await stack.enter_async_context(_text_agent(pbx.api, report, webhooks=webhooks))
             await text_call(phone, talk, pbx.api, report, TEXT_NUMBER)
         await _warm_call(participants, second_phone)
-        console.print(report.summary(), markup=False, highlight=False)
-        if not report.ok:
-            for who, log in pbx.logs.items():
-                console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)
-            if remedy := overload(os.getloadavg()[0], len(os.sched_getaffinity(0))):
-                console.print(remedy, markup=False, highlight=False)
-        if once:
-            return
-        console.print(_invitation(pbx, has_second_phone=second_phone is not None))
-        who = await pbx.broken()
-        its_log = f"; its log ends:\n{log_tail(pbx.logs[who])}" if who in pbx.logs else ""
-        raise ControllerUnavailable(f"{who} has ended{its_log}")
+        if pbx.promptless:
+            report.leave_out(prompt_call.STEP, pbx.promptless)
+        else:
+            about = prompt_agent(pbx.api, model, number=PROMPT_NUMBER, transfer_to=OPERATOR_NUMBER, webhooks=webhooks)
+            await stack.enter_async_context(about)
+            prompted.update(await prompt_call.prompt_call(participants, prompts, PROMPT_NUMBER, model))
+        _conclude(console, report, pbx)
+        if not once:
+            console.print(_invitation(pbx, has_second_phone=second_phone is not None))
+            await _until_broken(pbx)
+
+
+def _conclude(console: Console, report: Report, pbx: System) -> None:
+    """Print how many steps were seen, and what may tell why one was not."""
+    console.print(report.summary(), markup=False, highlight=False)
+    if report.ok:
+        return
+    for who, log in pbx.logs.items():
+        console.print(f"The log of {who} ends:\n{log_tail(log)}", markup=False, highlight=False)
+    if remedy := overload(os.getloadavg()[0], len(os.sched_getaffinity(0))):
+        console.print(remedy, markup=False, highlight=False)
+
+
+async def _until_broken(pbx: System) -> None:
+    """Raises: ControllerUnavailable, once a part of the system has ended by itself."""
+    who = await pbx.broken()
+    its_log = f"; its log ends:\n{log_tail(pbx.logs[who])}" if who in pbx.logs else ""
+    raise ControllerUnavailable(f"{who} has ended{its_log}")
 
 
 async def _warm_call(participants: Participants, second_phone: SecondPhone | None) -> None:
@@ -189,51 +212,41 @@ async def _text_agent(api: ControllerApi, report: Report, *, webhooks: str) -> A
         port = next(iter(server.sockets)).getsockname()[1]
         engine = {"type": "custom-llm", "llm_websocket_url": f"ws://127.0.0.1:{port}/llm"}
         settings = {"response_engine": engine, "voice_id": VOICE_ID}
-        async with _bound(api, TEXT_NUMBER, settings, webhooks=webhooks):
+        async with bound_number(api, TEXT_NUMBER, settings, webhooks=webhooks):
             yield talk
+
+
+@asynccontextmanager
+async def _audio_agents(
+    api: ControllerApi, port: int, *, webhooks: str, trunk: Mapping[str, str]
+) -> AsyncIterator[None]:
+    """Have the agent that the first number reaches, and the operator, for as long as the context is open."""
+    url = f"ws://127.0.0.1:{port}/twilio"
+    twilio = {"response_engine": _audio_engine(url, "twilio"), "webhook_events": EVENTS}
+    url = f"ws://127.0.0.1:{port}/web?sample_rate={OPERATOR_RATE_HZ}&role=operator"
+    operator = {"response_engine": _audio_engine(url, "web")}
+    async with (
+        bound_number(api, NUMBER, twilio, webhooks=webhooks, trunk=trunk),
+        bound_number(api, OPERATOR_NUMBER, operator, webhooks=webhooks),
+    ):
+        yield
 
 
 def _audio_engine(url: str, protocol: str) -> Mapping[str, str]:
     return {"type": "audio-websocket", "audio_websocket_url": url, "audio_websocket_protocol": protocol}
 
 
-@asynccontextmanager
-async def _bound(
-    api: ControllerApi,
-    number: str,
-    settings: Mapping[str, Any],
-    *,
-    webhooks: str,
-    trunk: Mapping[str, str] = NO_TRUNK,
-) -> AsyncIterator[None]:
-    """Have an agent with these settings, and the number that it answers, for as long as the context is open."""
-    common = {"agent_name": f"demo at {number}", "webhook_url": f"{webhooks}/events", "recording": "on"}
-    agent = await api.ask("POST", "/create-agent", {**settings, **common})
-    path = f"/delete-phone-number/{quote(number)}"
-    try:
-        with suppress(ControllerUnavailable):  # what a demo that was killed has left in a database that lives on
-            await api.ask("DELETE", path)
-        await api.ask(
-            "POST",
-            "/import-phone-number",
-            {
-                **trunk,
-                "phone_number": number,
-                "inbound_agents": [{"agent_id": agent["agent_id"], "weight": 1}],
-                "inbound_webhook_url": f"{webhooks}/inbound",
-            },
-        )
-        yield
-    finally:
-        for removed in (path, f"/delete-agent/{agent['agent_id']}"):
-            with suppress(ControllerUnavailable):
-                await api.ask("DELETE", removed)
-
-
-def _tell_webhook(report: Report, received: Received) -> None:
+def _tell_webhook(report: Report, prompts: TextAgentLog, received: Received) -> None:
+    """Print a webhook; those with a transcript are told as what was said."""
     call = received.call
+    call_id = str(call.get("call_id", ""))
+    if received.event == "transcript_updated":
+        prompts.note(call_id, {"transcript": call.get("transcript_object") or []})
+        return
+    if received.event == "call_ended":
+        prompts.finish(call_id)
     reason = call.get("disconnection_reason")
-    report.say(f"webhook: {received.event} {call.get('call_id', '')}{f' {reason}' if reason else ''}")
+    report.say(f"webhook: {received.event} {call_id}{f' {reason}' if reason else ''}")
     if received.event == "call_ended":
         tell_links(report, call)
 
@@ -263,6 +276,7 @@ def _keep(report: Report, heard: Samples) -> None:
 def _invitation(pbx: System, *, has_second_phone: bool) -> Panel:
     table = Table.grid(padding=(0, 2))
     text_agent = () if pbx.mute else (("or dial", f"{TEXT_NUMBER}: a text agent; say help, yes, no, goodbye"),)
+    prompt = () if pbx.promptless else (("or dial", f"{PROMPT_NUMBER}: an agent with a prompt; {PROMPT_HINT}"),)
     second_phone = (("or press", "8: the agent tells a second phone about you, then connects you to it"),)
     for name, value in (
         ("server", pbx.sip_host),
@@ -273,6 +287,7 @@ def _invitation(pbx: System, *, has_second_phone: bool) -> Panel:
         ("then press", "1 rising tone, 2 a tone cut short, 9 transfer to the operator, 0 hang up"),
         *(second_phone if has_second_phone else ()),
         *text_agent,
+        *prompt,
         ("recorded", "your calls, too; the links are printed when they end"),
         ("API", f"curl -H 'Authorization: Bearer {pbx.api.api_key}' http://{pbx.api.address}/list-agents"),
         ("end", "Ctrl-C"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final, Self
 
@@ -29,6 +29,7 @@ class DemoSettings:
 
     sip_bind: the IPv4 address that SIP and the caller's audio use; another machine's phone needs one of the network's.
     rtp_ports: first and last UDP port of Asterisk's audio.
+    llm_url: the server of a language model for the agent with a prompt; "" for the demo's own, which goes by rules.
     running: use the Asterisk and the controller that these settings describe, instead of starting some; only then are
     api_key and the softphone's account asked for.
     """
@@ -46,11 +47,15 @@ class DemoSettings:
     ari_port: int
     agent_port: int
     webhook_port: int
+    llm_url: str = ""
+    llm_model: str = ""
+    llm_api_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read ARI_AGENT_SIP_BIND, ARI_AGENT_SIP_RTP_PORTS, ARI_AGENT_BIND and the variables of PORTS; also
-        ARI_AGENT_DEMO_RUNNING, ARI_AGENT_API_KEY, ARI_AGENT_SOFTPHONE_ACCOUNT and ARI_AGENT_SOFTPHONE_PASSWORD.
+        ARI_AGENT_DEMO_RUNNING, ARI_AGENT_API_KEY, ARI_AGENT_SOFTPHONE_ACCOUNT and ARI_AGENT_SOFTPHONE_PASSWORD, and
+        ARI_AGENT_LLM_URL with ARI_AGENT_LLM_MODEL and ARI_AGENT_LLM_API_KEY.
 
         Raises:
             ConfigurationError: a value is wrong; the text names the variable and says what it may be.
@@ -70,16 +75,19 @@ class DemoSettings:
         api_host, _, api_port = given("BIND", "127.0.0.1:8080").rpartition(":")
         if not api_host or _port(api_port) < 0:
             raise _wrong("BIND", f"{api_host}:{api_port}", "HOST:PORT, such as 127.0.0.1:8080")
-        ports = {field: given(name, str(default)) for field, (name, default) in PORTS.items()}
-        for field, text in ports.items():
+        ports = {of: given(name, str(default)) for of, (name, default) in PORTS.items()}
+        for of, text in ports.items():
             if _port(text) < 0:
-                raise _wrong(PORTS[field][0], text, "a port, 0 (the system chooses) to 65535")
+                raise _wrong(PORTS[of][0], text, "a port, 0 (the system chooses) to 65535")
         running = given("DEMO_RUNNING", "no")
         if running not in ("yes", "no"):
             raise _wrong("DEMO_RUNNING", running, "yes or no")
         secrets = {name: environment.get(PREFIX + name, "") for name in ("API_KEY", "SOFTPHONE_PASSWORD")}
         if running == "yes" and (missing := [PREFIX + name for name, value in secrets.items() if not value]):
             raise ConfigurationError(f"{missing[0]}: not set; {PREFIX}DEMO_RUNNING=yes needs it")
+        llm_url, llm_model = given("LLM_URL", ""), given("LLM_MODEL", "")
+        if llm_url and not llm_model:
+            raise ConfigurationError(f"{PREFIX}LLM_MODEL: not set; name the model that {PREFIX}LLM_URL is asked for")
         return cls(
             running=running == "yes",
             api_key=secrets["API_KEY"],
@@ -89,7 +97,10 @@ class DemoSettings:
             rtp_ports=(int(first), int(last)),
             api_host=api_host,
             api_port=int(api_port),
-            **{field: int(text) for field, text in ports.items()},
+            **{name: int(text) for name, text in ports.items()},
+            llm_url=llm_url,
+            llm_model=llm_model if llm_url else "",
+            llm_api_key=given("LLM_API_KEY", "") if llm_url else "",
         )
 
     @property

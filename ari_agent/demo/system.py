@@ -13,7 +13,7 @@ from typing import Final
 from ari_agent.config import PREFIX
 from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
 from ari_agent.demo.installer import INSTALL
-from ari_agent.demo.local_speech import NoLocalSpeech, local_speech
+from ari_agent.demo.local_speech import NoLocalSpeech, local_speech, no_prompts
 from ari_agent.demo.pbx import Pbx
 from ari_agent.demo.pbx_errors import PbxError
 from ari_agent.demo.ports import free_port
@@ -21,13 +21,15 @@ from ari_agent.demo.report import Report
 from ari_agent.demo.settings import DemoSettings
 
 LOOK_AGAIN_S: Final = 2.0
+_NOT_OURS: Final = "the controller was not started by this demo, so its speech is not known"
 
 
 @dataclass(frozen=True, slots=True)
 class System:
     """Where to dial, and whom to ask.
 
-    mute: why the controller cannot talk for a text agent; "" where it can.
+    mute: why the controller cannot talk for a text agent; "" where it can. promptless: likewise, for an agent with a
+    prompt.
     logs: the files that tell why something went wrong, by the name of the part that writes them.
     broken: returns when a part has ended by itself, saying which.
     """
@@ -39,21 +41,26 @@ class System:
     account: str
     password: str
     mute: str
+    promptless: str
     logs: Mapping[str, Path]
     broken: Callable[[], Awaitable[str]]
 
 
 @asynccontextmanager
-async def system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
+async def system(
+    settings: DemoSettings, report: Report, *, model: Mapping[str, str] | None = None
+) -> AsyncIterator[System]:
     """Give the running system if there is one (ARI_AGENT_DEMO_RUNNING), else one that lives as long as the context.
+
+    model: the settings of the language model, without their prefix, for a controller that is started.
 
     Raises:
         PbxError: Asterisk cannot be made or started; PortBusy names the variable of a port that is taken.
         ControllerUnavailable: the controller did not start.
     """
-    make = running_system if settings.running else own_system
-    async with make(settings, report) as made:
-        yield made
+    made = running_system(settings, report) if settings.running else own_system(settings, report, model or {})
+    async with made as given:
+        yield given
 
 
 @asynccontextmanager
@@ -70,7 +77,8 @@ async def running_system(settings: DemoSettings, report: Report) -> AsyncIterato
             sip_tls_port=settings.sip_tls_port,
             account=settings.softphone_account,
             password=settings.softphone_password,
-            mute="the controller was not started by this demo, so its speech is not known",
+            mute=_NOT_OURS,
+            promptless=_NOT_OURS,
             logs={},
             broken=lambda: _unanswered(api),
         )
@@ -86,8 +94,11 @@ async def _unanswered(api: ControllerApi) -> str:
 
 
 @asynccontextmanager
-async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[System]:
-    """Start an Asterisk in a private root, and a controller with an empty database; both end with the context."""
+async def own_system(settings: DemoSettings, report: Report, model: Mapping[str, str]) -> AsyncIterator[System]:
+    """Start an Asterisk in a private root, and a controller with an empty database; both end with the context.
+
+    model: as `system` says.
+    """
     if not INSTALL.exists():
         raise PbxError(
             f"{INSTALL} is missing: run the demo in a clone of the repository, or set {PREFIX}DEMO_RUNNING=yes"
@@ -108,8 +119,12 @@ async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[Sy
         folder = pbx.work_path / "controller"  # removed with the PBX, by the next one's start if need be
         folder.mkdir(mode=0o700)
         spoken, mute = await _speech()
+        if spoken:
+            report.say(f"speech: {spoken['SPEECH_TO_TEXT']} listens, {spoken['TEXT_TO_SPEECH']} speaks")
+        promptless = mute or no_prompts(spoken)
         product_settings = {
             **spoken,
+            **({} if promptless else model),
             "ARI_URL": pbx.ari_url,
             "ARI_USERNAME": pbx.ari_username,
             "ARI_PASSWORD": pbx.ari_password,
@@ -131,6 +146,7 @@ async def own_system(settings: DemoSettings, report: Report) -> AsyncIterator[Sy
             account=pbx.softphone_account,
             password=pbx.softphone_password,
             mute=mute,
+            promptless=promptless,
             logs={"the controller": controller.log_path, "Asterisk": pbx.log_path},
             broken=lambda: _broken(pbx, controller),
         )

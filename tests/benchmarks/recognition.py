@@ -55,12 +55,13 @@ def _over_the_line(path: Path) -> bytes:
     return _SILENCE + Resampler(8000, 16000).process(narrow) + _SILENCE
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
-def _errors(said: list[str], heard: list[str]) -> int:
-    """Return how many words must be changed, added or left out: the edit distance."""
+def word_errors(said: list[str], heard: list[str]) -> int:
+    """How many words must be changed, added or left out: the edit distance."""
     row = list(range(len(heard) + 1))
     for place, word in enumerate(said, 1):
         before, row[0] = row[0], place
@@ -82,8 +83,8 @@ def main() -> None:
         began_s = time.process_time()
         heard = model.text(pcm)
         took_s.append(time.process_time() - began_s)
-        wrong = _errors(_words(text), _words(heard or ""))
-        words, errors = words + len(_words(text)), errors + wrong
+        wrong = word_errors(words_of(text), words_of(heard or ""))
+        words, errors = words + len(words_of(text)), errors + wrong
         if wrong and arguments.show:
             print(f"{wrong}  {text}\n   {heard}")
     print(

@@ -70,10 +70,17 @@ def test_once_sees_every_step_and_ends_with_the_call_as_json() -> None:
     assert _mounts() == before
     assert re.search(r"what the caller heard: (\S+/ari-agent-demo-\S+\.wav)", output)
     assert "this is the demo agent. How can I help you?" in output
-    assert "user: help" in output
+    assert "user: Help." in output
+    assert "speech: moonshine listens, flite speaks" in output
+    assert "a server of this demo answers by rules of key words" in output
+    assert re.search(r"user: .*open", output)
+    assert "agent: We are open from nine to five" in output
+    prompted = last["prompt_call"]
+    assert (prompted["by_rules"], prompted["tools"]) == (True, ["opening_hours", "end_call"])
+    assert prompted["latency_p50_ms"]["e2e"] > 0
     for link in ("recording_multi_channel_url", "recording_url", "public_log_url"):
         assert f": {call[link]}\n" in output
-    assert len(re.findall(r"^  public log: http://\S+$", output, flags=re.MULTILINE)) == 4
+    assert len(re.findall(r"^  public log: http://\S+$", output, flags=re.MULTILINE)) == 5
     for told in ("INVITE for +12025550103", "not a word of it", "they hear each other", "BYE when the caller hung up"):
         assert told in last["seen"]["consultation"] + last["seen"]["handover"]
 

@@ -83,3 +83,15 @@ def test_a_running_system_needs_its_secrets(name: str) -> None:
     given = {"ARI_AGENT_DEMO_RUNNING": "yes", "ARI_AGENT_API_KEY": "a", "ARI_AGENT_SOFTPHONE_PASSWORD": "b"}
     with pytest.raises(ConfigurationError, match=f"{name}: not set"):
         DemoSettings.from_environment(given | {name: ""})
+
+
+def test_a_real_model_is_asked_where_a_url_names_its_server() -> None:
+    given = {"ARI_AGENT_LLM_MODEL": "qwen3:4b", "ARI_AGENT_LLM_API_KEY": "sk-1"}
+    by_rules = DemoSettings.from_environment(given)
+    assert (by_rules.llm_url, by_rules.llm_model, by_rules.llm_api_key) == ("", "", "")
+    url = {"ARI_AGENT_LLM_URL": "http://127.0.0.1:11434/v1"}
+    real = DemoSettings.from_environment({**given, **url})
+    assert (real.llm_url, real.llm_model, real.llm_api_key) == (url["ARI_AGENT_LLM_URL"], "qwen3:4b", "sk-1")
+    assert "sk-1" not in repr(real)
+    with pytest.raises(ConfigurationError, match="ARI_AGENT_LLM_MODEL: not set"):
+        DemoSettings.from_environment(url)
