@@ -5,7 +5,9 @@
 A recognizer of speech writes digits in figures or in words, with commas where the speaker paused, and an agent may send
 half of a number in one utterance and the rest in the next. What recognises numbers reads this text instead. English
 words are read as people say digits (`oh`, `double five`, `eight hundred`, `forty-one`); of German and Spanish the ten
-digits. `twenty twenty` is 2020, and no sum is ever made: `two thousand` is left as it is.
+digits. `twenty twenty` is 2020, and no sum is ever made: `two thousand` is left as it is. Words that sound like a
+digit (`to`, `for`) are one within a row of digits, where a recognizer has misheard: `four to seven one` is 4271, and
+`nine to five` is no number.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ _TENS: Final[Mapping[str, str]] = {
     )
 }
 _TIMES: Final[Mapping[str, int]] = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "doble": 2}
+_ALIKE: Final[Mapping[str, str]] = {"to": "2", "too": "2", "for": "4", "fore": "4", "ate": "8", "won": "1"}
 MAX_FILLERS: Final = 3
 _FILLER: Final = r"\b(?:um|uh|er|erm|hm|hmm|and|then|dash|hyphen|space|pause|next|okay|ok|yes|yeah|und|y)\b"
 _GAP: Final = re.compile(rf"(?:[\s,.;:\-\u2013\u2014\u2026]|{_FILLER})*", re.IGNORECASE)
@@ -61,7 +64,8 @@ _NUMBER: Final = re.compile(
     rf"|(?P<times>{_one_of(_TIMES)})[\s-](?P<timed>{_UNIT}|oh?|\d)"
     rf"|(?P<tens>{_one_of(_TENS)})(?:[\s-](?!{_one_of(_ZEROS)}\b)(?P<ones>{_UNIT}))?"
     rf"|(?P<hundreds>{_UNIT})[\s-]hundred"
-    rf"|(?P<unit>{_UNIT})|(?P<teen>{_one_of(_TEENS)})|(?P<oh>oh?))\b",
+    rf"|(?P<unit>{_UNIT})|(?P<teen>{_one_of(_TEENS)})|(?P<oh>oh?)"
+    rf"|(?P<alike>{_one_of(_ALIKE)}))\b",
     re.IGNORECASE,
 )
 
@@ -187,7 +191,8 @@ def _between(
 
 
 def _numbers(text: str) -> Iterator[_Number]:
-    found = list(_NUMBER.finditer(text))
+    matches = list(_NUMBER.finditer(text))
+    found = [number for place, number in enumerate(matches) if number["alike"] is None or _in_row(text, matches, place)]
     for place, number in enumerate(found):
         digits = _digits(number)
         neighbours = (
@@ -195,6 +200,27 @@ def _numbers(text: str) -> Iterator[_Number]:
         )
         if number["oh"] is None or any(_GAP.fullmatch(between) for between in neighbours):
             yield _Number(digits, number["written"] is None, *number.span())
+
+
+def _in_row(text: str, found: Sequence[re.Match[str]], place: int) -> bool:
+    """Return whether a word stands between two single digits, of which one has another at its other side."""
+
+    def goes_on(first: int) -> bool:
+        """Return whether a number and the next are parts of one row, neither of them being more than one digit."""
+        if first < 0 or first + 1 >= len(found):
+            return False
+        both = found[first : first + 2]
+        are_single = all(
+            each["unit"] or each["oh"] or each["alike"] or len(each["written"] or "") == 1 for each in both
+        )
+        return are_single and _GAP.fullmatch(text[both[0].end() : both[1].start()]) is not None
+
+    def is_plain(at: int) -> bool:
+        return 0 <= at < len(found) and found[at]["alike"] is None
+
+    if not (goes_on(place - 1) and goes_on(place) and is_plain(place - 1) and is_plain(place + 1)):
+        return False
+    return goes_on(place - 2) or goes_on(place + 1)
 
 
 def _digits(number: re.Match[str]) -> str:
@@ -208,4 +234,6 @@ def _digits(number: re.Match[str]) -> str:
             return _TENS[tens] + _UNITS.get(said.get("ones", ""), "0")
         case {"hundreds": hundreds}:
             return _UNITS[hundreds] + "00"
+        case {"alike": alike}:
+            return _ALIKE[alike]
     return "+" if "plus" in said else _UNITS.get(said.get("unit", "")) or _TEENS.get(said.get("teen", ""), "0")
