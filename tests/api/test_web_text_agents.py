@@ -350,6 +350,8 @@ async def test_an_agent_that_paused_goes_on_where_it_was(store: Store, llms: Llm
             rest = browser.sound()[before:]
             speaking.cancel()
     assert before == 24_000
+    again = np.flatnonzero(np.diff(rest.astype(np.int32)) < -100)  # the voice may have made it pause once more
+    rest = rest[again[-1] + 1 :] if again.size else rest
     went_on_s = rest[200] / 10_000 - 200 / 8000
     assert 0.2 < went_on_s < 2.9
     assert len(rest) / 8000 == pytest.approx(3 - went_on_s, abs=0.05)

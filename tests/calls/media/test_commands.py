@@ -32,6 +32,7 @@ from ari_agent.calls.media.call_media import (
     TransferAsked,
     TransferDecided,
     TurnStep,
+    VariablesCollected,
 )
 from ari_agent.calls.media.commands import (
     ApiControl,
@@ -120,6 +121,7 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     ConsentOver: ConsentOver(heard=True, played_ms=4200),
     LatencyMeasured: LatencyMeasured("e2e", 812.5),
     FrontEndCorrupt: FrontEndCorrupt("not JSON"),
+    VariablesCollected: VariablesCollected({"city": "Rome"}),
 }
 
 
