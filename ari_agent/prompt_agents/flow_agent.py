@@ -106,6 +106,7 @@ class FlowAgent:
             return
         flow = await stored_engine(self._find, self._engine, FlowUpdate)
         state = self._state = FlowState(flow, self._about.variables, is_spoken=self._about.is_spoken)
+        state.find(self._about.found)
         if self._about.tell:
             self._about.tell(engine_read(flow, flow.tools or (), state.fill))
         self._listen_as(state.node)
