@@ -18,9 +18,10 @@ async def refuse_missing_engine(request: web.Request, engine: ResponseEngine | N
         ApiError: 422, as Retell answers for what there is not; says which.
     """
     dependencies = request.app[DEPENDENCIES]
-    if isinstance(engine, PromptEngine) and (dependencies.has_prompts or dependencies.has_realtime):
-        if missing := await missing_engine(request, engine):
-            raise unknown(engine.ID, missing)
+    if not isinstance(engine, PromptEngine) or not (dependencies.has_prompts or dependencies.has_realtime):
+        return
+    if missing := await missing_engine(request, engine):
+        raise unknown(engine.ID, missing)
 
 
 async def missing_engine(request: web.Request, engine: PromptEngine) -> str | None:
