@@ -473,6 +473,14 @@ async def test_a_transfer_to_nobody_and_with_no_way_on_is_told_and_left_by_a_glo
         assert path(one) == [("hello", "send", "normal"), ("send", "angry", "global")]
 
 
+async def test_of_two_ways_that_a_model_takes_at_once_it_goes_the_first() -> None:
+    both = Reply(["Well."], [("transition_2_to_c", "{}"), (f"{TO_1}b", "{}"), ("end_call", "{}")])
+    async with flow(both, nodes=[say("a", edge("b", "so"), edge("c", "or so")), say("b"), say("c")]) as one:
+        await began(one)
+        assert (await one.asks(1, user("Hi"))).action is None
+        assert (one.said(1), path(one)) == ("Well. c", [("a", "c", "normal")])
+
+
 async def test_blanks_are_no_words_of_a_model() -> None:
     async with flow(
         Reply([" "], [("no_such_tool", "{}")]), Reply(["Sorry."]), nodes=[asks("a", edge("b", "so")), say("b")]
