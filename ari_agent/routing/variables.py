@@ -82,7 +82,6 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
     A SIP header may be named with its `x-` or without it, as both spellings are documented.
     """
-
     return _shown(_filled_in(template, variables))
 
 
