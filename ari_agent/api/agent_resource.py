@@ -16,6 +16,7 @@ from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import path_id, query_version, read_body, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.missing_agent import Noun, refuse_missing
+from ari_agent.api.missing_engine import refuse_missing_engine
 from ari_agent.api.refused_setting import refuse_settings
 from ari_agent.api.route import Route, delete, get, patch, post
 from ari_agent.api.unknown_consent import refuse_unknown_consent
@@ -49,6 +50,7 @@ class AgentResource:
     async def create(self, request: web.Request) -> web.Response:
         """Make an agent; it has version 0."""
         wanted = await read_body(request, self.creates)
+        await refuse_missing_engine(request, wanted.response_engine)
         if isinstance(wanted, AgentCreate):
             refuse_settings(wanted)
             await refuse_unknown_voice(request, wanted)
@@ -73,6 +75,7 @@ class AgentResource:
         """
         agent_id = path_id(request, "agent_id", self.noun)
         changes = await read_body(request, self.updates)
+        await refuse_missing_engine(request, changes.response_engine)
         version = query_version(request)
         if isinstance(changes, AgentUpdate):
             before = await agents_of(request).any(agent_id, version)
@@ -99,7 +102,7 @@ class AgentResource:
         """Return the paths, for the table of the resource."""
         path = self.noun.replace(" ", "-")
         return (
-            post(f"/create-{path}", self.create, 201, takes=self.creates, answers=self.kind),
+            post(f"/create-{path}", self.create, 201, takes=self.creates, answers=self.kind, refuses=[422]),
             get(f"/get-{path}/{{agent_id}}", self.get, answers=self.kind, versioned=True),
             patch(
                 f"/update-{path}/{{agent_id}}",

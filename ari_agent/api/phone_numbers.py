@@ -10,6 +10,7 @@ from aiohttp import web
 from ari_agent.api.answer import answer, answer_list, answer_nothing
 from ari_agent.api.body import read_body, read_query, unknown
 from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.api.missing_engine import missing_engine
 from ari_agent.api.route import delete, get, patch, post
 from ari_agent.api.unknown_consent import refuse_unknown_consent
 from ari_agent.api.unknown_voice import has_speaking_model, refuse_unknown_voice
@@ -24,7 +25,7 @@ from ari_agent.contract.phone_number import (
     PhoneNumberPage,
     PhoneNumberUpdate,
 )
-from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
+from ari_agent.contract.response_engine import PromptEngine
 from ari_agent.errors import UnservedAgent
 from ari_agent.store.phone_numbers import PhoneNumbers
 
@@ -158,11 +159,8 @@ async def _check_engine(request: web.Request, agent: AnyAgent) -> None:
     if not request.app[DEPENDENCIES].has_prompts and not await has_speaking_model(request, engine):
         remedy = "needs a model: set ARI_AGENT_LLM_MODEL, or use custom-llm or audio-websocket"
         raise UnservedAgent(agent.agent_id, engine.type, remedy)
-    store = request.app[DEPENDENCIES].store
-    kept = store.conversation_flows if isinstance(engine, ConversationFlowEngine) else store.retell_llms
-    if await kept.get(engine.engine_id, engine.version) is None:
-        version = "" if engine.version is None else f" version {engine.version}"
-        raise UnservedAgent(agent.agent_id, engine.type, f"does not exist: there is no {engine.engine_id}{version}")
+    if missing := await missing_engine(request, engine):
+        raise UnservedAgent(agent.agent_id, engine.type, f"does not exist: there is no {missing}")
 
 
 ROUTES: Final = (

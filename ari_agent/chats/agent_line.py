@@ -132,6 +132,7 @@ class AgentLine:
                     details=self._details,
                     is_spoken=False,
                     collect=self._record.collected,
+                    found=chat.collected_dynamic_variables or {},
                 )
                 return services.prompts.agent(engine, about, self._on_event)
             case engine:

@@ -82,7 +82,11 @@ class _Node(ContractModel):
     @classmethod
     def _read_model_config(cls, given: Any) -> Any:
         config = given.get("model_config") if isinstance(given, dict) else None
-        if not isinstance(config, dict) or not isinstance(primary := config.get("primary"), dict):
+        if not isinstance(config, dict):
+            return given
+        if config.get("type", "cascading") != "cascading":
+            raise ValueError("model_config of type s2s is not served here; expected cascading")
+        if not isinstance(primary := config.get("primary"), dict):
             return given
         return {**given, "model_choice": {"model": primary.get("model")}}
 

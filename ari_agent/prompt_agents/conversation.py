@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ari_agent.agents.llm import Action, LlmAgentConfig, LlmResponse
 from ari_agent.prompt_agents.model import ModelStep, TokensUsed
@@ -16,7 +16,8 @@ class Conversation:
     id: for the log. variables: returns its dynamic variables, those of the system included. details: returns the call
     object, for custom tools. is_spoken: it is no chat. listens: how the agent listens by its own settings; None in a
     chat. used: is told what each request has cost. collect: is told of variables that are found. tell: is told what the
-    model is asked and answers; None: nobody wants to know.
+    model is asked and answers; None: nobody wants to know. found: variables that were found before, where another
+    process has led it so far.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Conversation:
     used: Callable[[TokensUsed], None] = lambda _: None
     collect: Callable[[Mapping[str, str]], None] = lambda _: None
     tell: Callable[[ModelStep], None] | None = None
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 class AnswerEnd(LlmResponse):

@@ -106,6 +106,7 @@ class FlowAgent:
             return
         flow = await stored_engine(self._find, self._engine, FlowUpdate)
         state = self._state = FlowState(flow, self._about.variables, is_spoken=self._about.is_spoken)
+        state.find(self._about.found)
         if self._about.tell:
             self._about.tell(engine_read(flow, flow.tools or (), state.fill))
         self._listen_as(state.node)
@@ -150,7 +151,7 @@ class FlowAgent:
         state = self._state
         if state is None:
             return _end(response_id)
-        state.resume(self._transcript.node_id())
+        state.resume(self._transcript.last_move(), agent_spoke=self._transcript.agent_spoke())
         if self._transcript.user_spoke():
             state.user_spoke()
         if isinstance(state.node, TransferCallNode) and state.has_spoken and self._transcript.transfer() == "begun":
@@ -276,8 +277,9 @@ class FlowAgent:
                 return _end(turn.response_id, action)
             self._answers.note(call)
             self._keep(turn, call, action, successful=False)
-        way = state.way(node.edge)
-        return self._go(turn, way) if way else await self._talk(turn, {}, task=_WHAT_NOW)
+            state.is_settled = True
+        way = state.way(node.edge) or state.decided()
+        return self._go(turn, way) if way else await self._talk(turn, state.open_ways(), task=_WHAT_NOW)
 
     async def _bye(self, node: EndNode, turn: _Turn) -> LlmResponse | None:
         state, said = turn.state, node.instruction
@@ -360,6 +362,7 @@ class FlowAgent:
             messages.append({"role": "user", "content": _GO_ON})
         request: ModelRequest = turn.state.request(messages, task, ways=ways, tools=tools, speaks=speaks)
         said, calls = await self._answers.listen(turn.response_id, request, speaks=speaks)
+        said = said.strip()
         self._has_words |= speaks and bool(said)
         return said, calls
 

@@ -19,11 +19,10 @@ from ari_agent.contract.flow_edges import (
     Operator,
     PromptCondition,
 )
-from ari_agent.routing.variables import render
+from ari_agent.routing.variables import render, render_known
 
 Condition = PromptCondition | EquationCondition | EquationPromptCondition
 
-_UNKNOWN: Final = re.compile(r"\{\{[^{}]*\}\}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _PLAIN_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,30})?")
 
@@ -51,12 +50,11 @@ def decides(condition: Condition, variables: Mapping[str, str]) -> bool:
 
 
 def _is_true(equation: Equation, variables: Mapping[str, str]) -> bool:
-    left = _value(equation.left, variables)
     if equation.operator in {"exists", "not_exist"}:
-        if "{{" not in equation.left:  # the bare name of a variable: no other text could be missing
-            left = variables.get(equation.left.strip())
+        # Without braces it is the bare name of a variable: no other text could be missing.
+        left = _value(equation.left if "{{" in equation.left else f"{{{{{equation.left}}}}}", variables)
         return bool(left) is (equation.operator == "exists")
-    right = _value(equation.right or "", variables)
+    left, right = _value(equation.left, variables), _value(equation.right or "", variables)
     if left is None or right is None:
         return equation.operator in {"!=", "not_contains"}
     return _COMPARISONS[equation.operator](left, right)
@@ -64,8 +62,8 @@ def _is_true(equation: Equation, variables: Mapping[str, str]) -> bool:
 
 def _value(side: str, variables: Mapping[str, str]) -> str | None:
     """Return a side with its variables filled in; None where one of them is unknown."""
-    value = render(side, variables).strip()
-    return None if any(name in side for name in _UNKNOWN.findall(value)) else value
+    value = render_known(side, variables)
+    return None if value is None else value.strip()
 
 
 def _are_equal(left: str, right: str) -> bool:

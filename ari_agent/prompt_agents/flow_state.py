@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ari_agent.contract.conversation_flow import ConversationFlow
 from ari_agent.contract.flow_edges import FlowEdge
-from ari_agent.contract.flow_nodes import ConversationNode, FlowNode
+from ari_agent.contract.flow_nodes import ConversationNode, FlowNode, FunctionNode
 from ari_agent.contract.transcript import NodeTransition
 from ari_agent.errors import AgentError
 from ari_agent.prompt_agents.chat_messages import system_message
@@ -71,11 +71,12 @@ class FlowState:
         """Whether the user has said what no way out of the node was looked for with."""
         self.is_settled = False
         """Whether something was done since the answer began that cannot be undone."""
-        self._began_in = (self.node, False)  # the node where the answer began, and whether it had spoken
+        self._nodes = {node.id: node for node in flow.nodes}
         self._left_for: dict[str, FlowNode] = {}  # a global node, and where the conversation came from
         self._entered: dict[str, int] = {}  # a global node, and the transition that led there
         self._transitions = 0
         self._path: list[str] = []  # without a word of the user
+        self._before = self._place()  # where the answer began
 
     @property
     def begin_message(self) -> str | None:
@@ -99,20 +100,33 @@ class FlowState:
         self.user_waits = True
         self._path.clear()
 
-    def resume(self, node_id: str | None) -> None:
-        """Go on in the node that the transcript names, where this conversation was begun by another process."""
-        if not self._transitions and (node := self.flow.node(node_id)):
+    def resume(self, moved: Mapping[str, Any] | None, *, agent_spoke: bool) -> None:
+        """Go on where the transcript ends, where this conversation was begun by another process.
+
+        moved: its last change of node; None: it tells of none. agent_spoke: whether the agent has said anything.
+        """
+        if self._transitions:
+            return
+        if moved is None:
+            self.has_spoken |= agent_spoke and isinstance(self.node, ConversationNode)
+        elif node := self._nodes.get(str(moved.get("new_node_id"))):
             self.node, self.has_spoken = node, True
-            self._began_in = (node, True)
+            former = self._nodes.get(str(moved.get("former_node_id")))
+            if former and moved.get("transition_type") == "global":
+                self._left_for[node.id] = former
+            self._before = self._place()
 
     def begin_answer(self) -> None:
         """Note that an answer begins here."""
-        self._began_in, self.is_settled = (self.node, self.has_spoken), False
+        self._before, self.is_settled = self._place(), False
 
     def go_back(self) -> NodeTransition | None:
         """Go back to where the last answer began, of which the user heard nothing; None: it is still there."""
-        former, (self.node, self.has_spoken) = self.node, self._began_in
+        former, (self.node, self.has_spoken, self._left_for, self._entered) = self.node, self._before
         return None if former is self.node else _transition(former, self.node, "interrupt_go_back")
+
+    def _place(self) -> tuple[FlowNode, bool, dict[str, FlowNode], dict[str, int]]:
+        return self.node, self.has_spoken, dict(self._left_for), dict(self._entered)
 
     @property
     def skips_response(self) -> bool:
@@ -137,7 +151,7 @@ class FlowState:
 
     def way(self, edge: FlowEdge | None) -> Way | None:
         """Return the way that an edge is, whatever its condition; None where it leads nowhere."""
-        destination = self.flow.node(edge.destination_node_id) if edge else None
+        destination = self._nodes.get(edge.destination_node_id) if edge and edge.destination_node_id else None
         return Way(destination) if destination else None
 
     def decided(self) -> Way | None:
@@ -209,8 +223,8 @@ class FlowState:
 
     @property
     def task(self) -> str:
-        """What the model is told to do in this node."""
-        instruction = getattr(self.node, "instruction", None)
+        """What the model is told to do in this node: nothing, where its words are for the time that it takes."""
+        instruction = None if isinstance(self.node, FunctionNode) else getattr(self.node, "instruction", None)
         text = self.fill(instruction.text) if instruction else ""
         if isinstance(self.node, ConversationNode) and self.node.instruction.type == "static_text":
             return f"You have said this, and now talk about it with the user: {text}"

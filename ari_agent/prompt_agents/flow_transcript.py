@@ -31,10 +31,13 @@ class FlowTranscript:
         agents = (item.get("metadata") or {} for item in self._items if item.get("role") == "agent")
         return any(metadata.get("response_id") == response_id for metadata in agents)
 
-    def node_id(self) -> str | None:
-        """Return the node that the conversation has come to, by the transcript; None: it tells of none."""
-        moves = (item.get("new_node_id") for item in reversed(self._items) if item.get("role") == "node_transition")
-        return next((str(node_id) for node_id in moves if node_id), None)
+    def agent_spoke(self) -> bool:
+        """Return whether the agent has said anything."""
+        return any(item.get("role") == "agent" for item in self._items)
+
+    def last_move(self) -> Mapping[str, Any] | None:
+        """Return the last change of node; None: there was none."""
+        return next((item for item in reversed(self._items) if item.get("role") == "node_transition"), None)
 
     def expect_transfer(self) -> None:
         """Note that a transfer is to be asked for, so that `transfer` speaks of no earlier one."""

@@ -80,6 +80,7 @@ class PromptAgent:
             return
         llm = await stored_engine(self._find, self._engine, LlmUpdate)
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
+        state.find(self._about.found)
         if self._about.tell:
             self._about.tell(engine_read(llm, llm.every_tool, state.fill))
         begin_message = state.begin_message

@@ -50,6 +50,7 @@ from ari_agent.contract.response_engine import (
 from ari_agent.errors import AgentUnreachable
 
 _INNERMOST: Final = re.compile(r"\{\{([^{}]*)\}\}")
+_HIDDEN: Final = str.maketrans({"{": "\2", "}": "\3", **dict.fromkeys("\0\1\2\3")})
 _MAX_DEPTH: Final = 5  # values are not templates, so only nesting in the template itself needs another pass
 
 
@@ -81,18 +82,32 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
     A SIP header may be named with its `x-` or without it, as both spellings are documented.
     """
+    return _shown(_filled_in(template, variables))
+
+
+def render_known(template: str, variables: Mapping[str, str]) -> str | None:
+    """Return `template` with every `{{name}}` replaced, as `render` does; None where one of the names is unknown."""
+    text = _filled_in(template, variables)
+    return None if "\0" in text or _INNERMOST.search(text) else _shown(text)
+
+
+def _filled_in(template: str, variables: Mapping[str, str]) -> str:
+    """Return the template with its values, in which the braces of values and of unknown names are hidden."""
 
     def value(match: re.Match[str]) -> str:
         name = match[1].strip()
         found = variables.get(name, variables.get(f"x-{name}"))
-        # An unknown name is kept, its braces hidden from the next pass.
-        return f"\0{match[1]}\1" if found is None else found.replace("{", "\2").replace("}", "\3")
+        return f"\0{match[1]}\1" if found is None else found.translate(_HIDDEN)
 
     text = template
     for _ in range(_MAX_DEPTH):
         text, replaced = _INNERMOST.subn(value, text)
         if not replaced:
             break
+    return text
+
+
+def _shown(text: str) -> str:
     return text.replace("\0", "{{").replace("\1", "}}").replace("\2", "{").replace("\3", "}")
 
 

@@ -248,15 +248,39 @@ async def test_an_agent_is_bound_whose_prompt_or_flow_is_there(
 ) -> None:
     api = await start_api(has_prompts=True)
     own = (await (await api.post(f"/create-{kind}", json=settings)).json())[id_name]
-    for engine_id, version, status in ((own, 0, 201), (own, 7, 400), ("other", None, 400)):
-        engine = {"type": kind, id_name: engine_id, "version": version}
-        made = await (await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})).json()
-        body = {"phone_number": NUMBER, "inbound_agents": [{"agent_id": made["agent_id"], "weight": 1}]}
-        created = await api.post("/create-phone-number", json=body)
-        if status == 400:
-            named = engine_id if version is None else f"{engine_id} version {version}"
-            assert f"does not exist: there is no {named}" in await refused(created, 400)
-        assert created.status == status
+    agents = []
+    for version in (0, None):
+        engine = {"type": kind, id_name: own, "version": version}
+        made = await api.post("/create-agent", json={"response_engine": engine, "voice_id": "voice"})
+        agents.append((await made.json())["agent_id"])
+        body = {"phone_number": NUMBER, "inbound_agents": [{"agent_id": agents[-1], "weight": 1}]}
+        assert (await api.post("/create-phone-number", json=body)).status == 201
+        assert (await api.delete(f"/delete-phone-number/{NUMBER}")).status == 204
+    assert (await api.delete(f"/delete-{kind}/{own}?force_delete=true")).status == 204
+    for agent_id, named in zip(agents, (f"{own} version 0", own), strict=True):
+        body = {"phone_number": NUMBER, "inbound_agents": [{"agent_id": agent_id, "weight": 1}]}
+        why = await refused(await api.post("/create-phone-number", json=body), 400)
+        assert why.endswith(f"does not exist: there is no {named}")
+
+
+@pytest.mark.parametrize("engine", [("retell-llm", "llm_id"), ("conversation-flow", "conversation_flow_id")])
+async def test_an_agent_whose_prompt_or_flow_is_not_there_is_neither_made_nor_changed_to_it(
+    start_api: StartApi, engine: tuple[str, str]
+) -> None:
+    """Where models are set up: elsewhere such an agent is kept as it comes, and bound to no number."""
+    (kind, id_name), api = engine, await start_api(has_prompts=True)
+    settings: Json = {"general_prompt": "Be kind."} if kind == "retell-llm" else {"nodes": [talk()]}
+    own = (await (await api.post(f"/create-{kind}", json=settings)).json())[id_name]
+    for agent, more in (("agent", {"voice_id": "voice"}), ("chat-agent", {})):
+        right = {"response_engine": {"type": kind, id_name: own}, **more}
+        made = (await (await api.post(f"/create-{agent}", json=right)).json())["agent_id"]
+        for wrong, named in (({id_name: "other"}, "other"), ({id_name: own, "version": 7}, f"{own} version 7")):
+            body = {"response_engine": {"type": kind, **wrong}}
+            created = await api.post(f"/create-{agent}", json={**body, **more})
+            assert await refused(created, 422) == f"{id_name} {named} not found"
+            changed = await api.patch(f"/update-{agent}/{made}", json=body)
+            assert await refused(changed, 422) == f"{id_name} {named} not found"
+        assert (await api.patch(f"/update-{agent}/{made}", json=right)).status == 200
 
 
 async def test_what_does_not_work_about_a_trunk_is_in_a_header(start_api: StartApi) -> None:

@@ -103,6 +103,32 @@ async def test_a_chat_over_the_api_goes_through_a_flow(store: Store) -> None:
     assert [move.new_node_id for move in moves] == ["where", "note", "thanks"]
 
 
+async def test_a_flow_goes_on_after_each_restart_with_what_it_has_found(store: Store) -> None:
+    city = {"type": "string", "name": "city", "description": "where"}
+    nodes = [
+        say("hello", always_edge=edge("note", "Always")),
+        {
+            "id": "note",
+            "type": "extract_dynamic_variables",
+            "variables": [city],
+            "else_edge": edge("street", "Else"),
+        },
+        say("street", always_edge=edge("bye", "Always")),
+        {**say("bye"), "instruction": {"type": "static_text", "text": "To {{city}}."}},
+    ]
+    flow = await store.conversation_flows.create(FlowCreate.model_validate({"nodes": nodes}))
+    engine: dict[str, object] = {"type": "conversation-flow", "conversation_flow_id": flow.conversation_flow_id}
+    agent_id = await a_chat_agent(store, engine)
+    async with house(store, Reply(status=400)) as (service, _, _):
+        chat_id = (await service.create(ChatCreate(agent_id=agent_id))).chat_id
+    async with house(store, Reply(calls=[("extract_dynamic_variables", '{"city": "Rome"}')])) as (service, _, _):
+        await service.complete(ChatCompletionCreate(chat_id=chat_id, content="Rome"))
+    async with house(store, Reply(status=400)) as (service, _, _):
+        await service.complete(ChatCompletionCreate(chat_id=chat_id, content="Via Appia"))
+    (stored,) = await the_chats(store)
+    assert written(stored) == ["hello", "Rome", "street", "Via Appia", "To Rome."]
+
+
 async def test_a_model_that_fails_ends_the_chat_as_an_error(store: Store) -> None:
     await a_number(store, **bound(await an_agent(store, await an_engine(store))))
     async with house(store, Reply(status=400)) as (service, _, _):

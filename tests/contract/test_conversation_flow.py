@@ -150,6 +150,7 @@ def when(condition: Any) -> dict[str, Any]:
         ([talk()], {"flex_mode": True}, "flex_mode: not served here; make a retell-llm"),
         ([talk()], {"mcps": [{"name": "x"}]}, "mcps: not served here"),
         ([talk()], {"model_choice": {"type": "s2s", "model": "x"}}, "model_choice.type: must be 'cascading'"),
+        ([talk(model_config={"type": "s2s", "primary": {"model": "x"}})], {}, "model_config of type s2s is not served"),
     ],
 )
 def test_what_does_not_fit_is_refused(nodes: list[Any], settings: dict[str, Any], why: str) -> None:

@@ -449,6 +449,55 @@ async def test_chats_have_no_keys_and_no_transfers_and_go_on_after_a_restart() -
         assert (one.said(0), tools(one)) == ("Reached.", ["transition_1_to_human"])
 
 
+async def test_a_chat_that_another_process_began_goes_on_in_its_first_node() -> None:
+    nodes = [say("hello", always_edge=edge("next", "Always")), say("next")]
+    async with flow(Reply(status=400), nodes=nodes, is_spoken=False) as one:
+        await one.agent.open()
+        greeted: list[dict[str, Any]] = [{"role": "agent", "content": "hello"}]
+        await one.asks(1, [*greeted, {"role": "user", "content": "I am Ada."}])
+        assert (one.said(0), one.said(1)) == ("", "next")
+
+
+async def test_a_transfer_to_nobody_and_with_no_way_on_is_told_and_left_by_a_global_node() -> None:
+    node = {**TRANSFER, "edge": edge(None, "Transfer failed")}
+    nodes = [say("hello", always_edge=edge("send", "Always")), node, asks("angry", global_node_setting=GLOBAL)]
+    async with flow(
+        Reply(["Nobody is there."]), Reply(calls=[(f"{TO_1}angry", "{}")]), Reply(["I am sorry."]), nodes=nodes
+    ) as one:
+        await began(one)
+        await one.asks(1, user("Sales!"))
+        assert (one.said(1), tools(one)) == ("Nobody is there.", [])
+        assert "Tell the user what has come of it" in one.prompt()
+        await one.asks(2, user("Sales!", "This is bad!"))
+        assert one.said(2) == "I am sorry."
+        assert path(one) == [("hello", "send", "normal"), ("send", "angry", "global")]
+
+
+async def test_of_two_ways_that_a_model_takes_at_once_it_goes_the_first() -> None:
+    both = Reply(["Well."], [("transition_2_to_c", "{}"), (f"{TO_1}b", "{}"), ("end_call", "{}")])
+    async with flow(both, nodes=[say("a", edge("b", "so"), edge("c", "or so")), say("b"), say("c")]) as one:
+        await began(one)
+        assert (await one.asks(1, user("Hi"))).action is None
+        assert (one.said(1), path(one)) == ("Well. c", [("a", "c", "normal")])
+
+
+async def test_blanks_are_no_words_of_a_model() -> None:
+    async with flow(
+        Reply([" "], [("no_such_tool", "{}")]), Reply(["Sorry."]), nodes=[asks("a", edge("b", "so")), say("b")]
+    ) as one:
+        await began(one)
+        assert one.said(0).strip() == "Sorry."
+
+
+async def test_what_is_said_while_a_function_runs_is_no_task_once_it_has_run(shop: tuple[Shop, str]) -> None:
+    tool = {**custom(shop[1], tool_id="t"), "parameters": None}
+    words = {"speak_during_execution": True, "instruction": {"type": "static_text", "text": "One moment."}}
+    async with flow(Reply(["Three."]), nodes=[function(**words)], tools=[tool], variables={"shop": "x"}) as one:
+        await began(one)
+        assert one.said(0) == "One moment. Three."
+        assert one.prompt().startswith("Tell the user what has come of it")
+
+
 async def test_a_global_node_takes_the_user_out_of_any_node_and_back() -> None:
     nodes = [asks("help", edge("x", "so")), asks("x"), asks("angry", global_node_setting=GLOBAL)]
     async with flow(

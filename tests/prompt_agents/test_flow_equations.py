@@ -19,6 +19,10 @@ VARIABLES = {
     "yes": "true",
     "big": "9" * 40,
     "odd": "{{age}}",
+    "itself": "{{itself}}",
+    "limit_gold": "9",
+    "hidden": "\0plan\1",
+    "x-agent": "Ada",
     "space": " gold ",
 }
 
@@ -70,6 +74,14 @@ def is_true(*equations: tuple[str, str, str | None], operator: str = "&&") -> bo
         ("{{plan}}", "==", "{{nobody}}", False),
         ("{{odd}}", "exists", None, True),
         ("{{odd}}", "==", "18", False),
+        ("{{itself}}", "==", "{{itself}}", True),
+        ("{{itself}}", "exists", None, True),
+        ("{{price_{{plan}}}}", "exists", None, False),
+        ("{{price_{{plan}}}}", "!=", "1", True),
+        ("{{limit_{{plan}}}}", ">", "5", True),
+        ("{{hidden}}", "==", "plan", True),
+        ("agent", "exists", None, True),
+        ("{{" * 512, "exists", None, True),
     ],
 )
 def test_an_equation(left: str, operator: str, right: str | None, expected: bool) -> None:

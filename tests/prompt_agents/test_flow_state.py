@@ -149,6 +149,43 @@ def test_what_nobody_heard_has_not_happened() -> None:
     assert at.go_back() is None
 
 
+def test_a_global_node_whose_words_nobody_heard_cools_not_down_and_leads_back_to_nowhere() -> None:
+    at = state(say("a"), say("angry", global_node_setting=GLOBAL))
+    at.has_spoken = True
+    at.begin_answer()
+    at.user_spoke()
+    (way,) = at.open_ways().values()
+    at.take(way)
+    assert at.go_back()
+    at.user_spoke()
+    assert list(at.open_ways()) == ["transition_1_to_angry"]
+    at.take(at.open_ways()["transition_1_to_angry"])
+    at.begin_answer()
+    at.user_spoke()
+    assert [way.kind for way in at.open_ways().values()] == ["global_go_back"], "it was heard this time"
+
+
+def test_a_conversation_that_another_process_began_goes_on_where_it_was() -> None:
+    """Also in its first node, and in a global node, which leads back to where it was reached from."""
+    nodes = say("a", edge("b", "next")), say("b"), say("angry", global_node_setting=GLOBAL)
+    at = state(*nodes)
+    at.resume(None, agent_spoke=True)
+    assert (at.node.id, at.has_spoken) == ("a", True)
+    at = state(*nodes)
+    at.resume(None, agent_spoke=False)
+    assert not at.has_spoken
+    at = state(branch("a", otherwise="b"), say("b"))
+    at.resume(None, agent_spoke=True)
+    assert not at.has_spoken, "what the agent said is its begin message"
+    at = state(*nodes)
+    at.resume({"former_node_id": "b", "new_node_id": "angry", "transition_type": "global"}, agent_spoke=True)
+    at.user_spoke()
+    assert [(way.destination.id, way.kind) for way in at.ways()] == [("b", "global_go_back")]
+    at = state(*nodes)
+    at.resume({"former_node_id": "gone", "new_node_id": "angry", "transition_type": "global"}, agent_spoke=True)
+    assert list(at.ways()) == [], "where it came from is there no more"
+
+
 def test_a_circle_without_a_word_of_the_user_ends_with_its_path() -> None:
     at = state(branch("a", otherwise="b"), branch("b", otherwise="a"))
     ways = {node.id: at.way(node.else_edge) for node in at.flow.nodes}  # type: ignore[union-attr]
@@ -187,10 +224,10 @@ def test_what_the_model_is_asked_is_of_the_flow_and_of_the_node() -> None:
     assert (asked.model, asked.temperature, asked.backup and asked.backup.model) == ("large", 0.4, "other")
     silent = at.request([], at.task, speaks=False).messages[0]["content"]
     assert silent.endswith("Say nothing. Call the one tool whose description fits the conversation.")
-    at.resume("b")
+    at.resume({"new_node_id": "b"}, agent_spoke=True)
     assert (at.node.id, at.has_spoken, at.request([], "").model) == ("b", True, "small")
     assert at.task == "You have said this, and now talk about it with the user: b"
-    at.resume("gone")
+    at.resume({"new_node_id": "gone"}, agent_spoke=True)
     assert at.node.id == "b"
 
 

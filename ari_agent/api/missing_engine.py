@@ -1,0 +1,38 @@
+"""What is refused when an agent is to answer by a prompt or flow that is not there: its calls would all fail."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ari_agent.api.body import unknown
+from ari_agent.api.dependencies import DEPENDENCIES
+from ari_agent.contract.model_settings import EngineVersion
+from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine, ResponseEngine
+
+
+async def refuse_missing_engine(request: web.Request, engine: ResponseEngine | None) -> None:
+    """Refuse a prompt or flow that is not there, or not in this version; None, of an update, is not refused.
+
+    Where no model is set up, agents with one are kept as they come, and take no calls.
+
+    Raises:
+        ApiError: 422, as Retell answers for what there is not; says which.
+    """
+    dependencies = request.app[DEPENDENCIES]
+    if not isinstance(engine, PromptEngine) or not (dependencies.has_prompts or dependencies.has_realtime):
+        return
+    if missing := await missing_engine(request, engine):
+        raise unknown(engine.ID, missing)
+
+
+async def missing_engine(request: web.Request, engine: PromptEngine) -> str | None:
+    """Return the id and version of a prompt or flow if it is not there; None: it is."""
+    store = request.app[DEPENDENCIES].store
+    found: EngineVersion | None
+    if isinstance(engine, ConversationFlowEngine):
+        found = await store.conversation_flows.get(engine.conversation_flow_id, engine.version)
+    else:
+        found = await store.retell_llms.get(engine.engine_id, engine.version)
+    if found is not None:
+        return None
+    return engine.engine_id if engine.version is None else f"{engine.engine_id} version {engine.version}"
