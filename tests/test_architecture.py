@@ -416,6 +416,7 @@ WAITING: Final = (
     "calls.media.recording_file",
     "calls.media.socket_leg",
     "calls.realtime.answer_watch",
+    "calls.realtime.model_session",
     "calls.realtime.realtime_agents",
     "calls.realtime.realtime_commands",
     "calls.realtime.realtime_leg",

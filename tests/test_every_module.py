@@ -71,6 +71,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/media/agent_leg": ("calls/media/test_media_session", "interfaces of the two kinds of legs"),
     "calls/media/socket_leg": ("calls/media/test_media_session", "the base of the legs with a websocket"),
+    "calls/realtime/model_session": ("calls/realtime/test_realtime_leg", "its session, taken and refused"),
     "calls/realtime/realtime_agents": ("calls/realtime/test_realtime_leg", "what the legs of all calls share"),
     "calls/realtime/realtime_commands": ("calls/realtime/test_realtime_leg", "what its model is told"),
     "calls/realtime/realtime_tools": ("calls/realtime/test_realtime_leg", "tools, as its model calls them"),

@@ -25,7 +25,7 @@ from ari_agent.agents.llm import Action, EndCall, PressDigits, TransferTo
 from ari_agent.agents.message import AgentMessage
 from ari_agent.agents.noted_protocol import NotedProtocol
 from ari_agent.agents.protocol import AgentProtocol
-from ari_agent.agents.realtime import LeftOut, RealtimeClient, RealtimeSession
+from ari_agent.agents.realtime import RealtimeClient, RealtimeSession
 from ari_agent.agents.realtime_events import (
     AudioBegan,
     FunctionCall,
@@ -57,6 +57,7 @@ from ari_agent.calls.media.commands import CallDetails, Command
 from ari_agent.calls.media.socket_leg import SocketLeg
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.realtime.answer_watch import AnswerWatch
+from ari_agent.calls.realtime.model_session import ModelSession
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.realtime.realtime_commands import RealtimeCommands
 from ari_agent.calls.realtime.realtime_prompt import saying, session_of
@@ -85,8 +86,6 @@ MOST_ERRORS_TOLD: Final = 5
 _RETRY_AFTER_S: Final = 0.3
 _WRITTEN_WITHIN_S: Final = 1.5
 """How long a model that hangs up is kept, for the caller's last words to be written down; it is heard meanwhile."""
-_SESSION: Final = "session"
-_MAY_BE_LEFT_OUT: Final[tuple[LeftOut, ...]] = ("voice", "transcription")
 
 
 class RealtimeAgentLeg(SocketLeg):
@@ -111,8 +110,8 @@ class RealtimeAgentLeg(SocketLeg):
         self._model = spec.realtime.s2s_model
         self._state = PromptState(spec.realtime, lambda: spec.variables, is_spoken=True)
         self._agent = spec.agent
-        self._session = self._session_now()
         self._client = client = RealtimeClient(shared.audio)
+        self._session = ModelSession(client, self._session_now(), send=self._send)
         self.encoding, self.rate_hz = client.encoding, client.rate_hz
         self._tell = message_teller(spec, on_event)
         protocol: AgentProtocol = NotedProtocol(client, self._tell) if self._tell else client
@@ -139,9 +138,6 @@ class RealtimeAgentLeg(SocketLeg):
         options, forwards_keys = self._agent.user_dtmf_options, spec.allow_user_dtmf
         self._commands = RealtimeCommands(self, self._transcript, options=options, forwards_keys=forwards_keys)
         self._timers = Timers()
-        self._set_up = asyncio.Event()
-        self._is_ready = False  # the server has taken the session, and so knows the format of audio
-        self._without: set[LeftOut] = set()
         self._is_answering = self._wants_answer = self._user_speaks = self._leaves_message = False
         self._unwritten: set[str] = set()  # what the caller has said, and is not written down yet
         self._rounds = self._failures = self._errors = 0
@@ -171,7 +167,7 @@ class RealtimeAgentLeg(SocketLeg):
             self._spoken.end()  # an agent that has hung up itself is heard to its end
             self.written()
         self._gone = True
-        self._set_up.set()
+        self._session.settle()
         self._watch.close()
         self._commands.close()
         self._timers.close()
@@ -187,7 +183,7 @@ class RealtimeAgentLeg(SocketLeg):
             shown = agent_url(self._shared.url).shown
             async with asyncio.timeout(limit_s):
                 await self._socket.connect(url, headers=self._headers, timeout_s=limit_s)
-                await self._set_up.wait()
+                await self._session.wait_settled()
         except TimeoutError:
             self._failed(AgentUnreachable(shown, f"the session was not set up within {limit_s:g} s"))
         except AgentError as error:
@@ -199,14 +195,11 @@ class RealtimeAgentLeg(SocketLeg):
         return session_of(self._state, self._agent, transcription_model=self._shared.transcription_model)
 
     def _session_created(self, _: SessionCreated) -> None:
-        if not self._is_ready:
-            self._send(self._client.session(self._session, event_id=_SESSION, without=self._without))
+        self._session.request()
 
     def _session_updated(self, _: SessionUpdated) -> None:
-        if self._is_ready:
+        if not self._session.taken():
             return
-        self._is_ready = True
-        self._set_up.set()
         self._on_event(AgentReady())
         if self._tell:
             self._on_event(engine_read(self._state.llm, self._state.llm.every_tool, self._state.fill))
@@ -218,7 +211,7 @@ class RealtimeAgentLeg(SocketLeg):
     def _begin_after_silence(self) -> None:
         """Let the model speak first after all, where the caller was to, and says nothing for so long."""
         wait_ms = self._state.llm.begin_after_user_silence_ms
-        if wait_ms and self._is_ready and self._started_s is not None and self._state.begin_message == "":
+        if wait_ms and self._session.is_set_up and self._started_s is not None and self._state.begin_message == "":
             self._timers.start("begin", wait_ms / 1000, self.respond)
 
     def _refused(self, error: ServerError) -> None:
@@ -227,15 +220,9 @@ class RealtimeAgentLeg(SocketLeg):
         self._errors += 1
         if self._errors <= MOST_ERRORS_TOLD:
             self._log.warning("the model's server tells of an error: %s", why)
-        if self._is_ready:
+        if self._session.is_set_up or self._session.do_without(error):
             return
-        named = f"{error.param} {error.message}".lower()
-        for part in _MAY_BE_LEFT_OUT:
-            if part in named and part not in self._without:
-                self._without.add(part)
-                self._send(self._client.session(self._session, event_id=_SESSION, without=self._without))
-                return
-        self._set_up.set()
+        self._session.settle()
         self._failed(AgentUnreachable(agent_url(self._shared.url).shown, f"the session was refused: {why}"))
 
     # what the socket tells: see AgentEvents
@@ -258,13 +245,13 @@ class RealtimeAgentLeg(SocketLeg):
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """Report that the session is lost: a model does not hang up by closing it."""
-        self._set_up.set()
+        self._session.settle()
         self._failed(error or AgentLost(1000, "the model's server has ended the session"))
 
     # the caller speaks
 
     def _hear(self, payload: bytes) -> None:
-        if self._is_ready:
+        if self._session.is_set_up:
             self._socket.send_audio(payload)
 
     def _speech_started(self, started: SpeechStarted) -> None:
@@ -272,7 +259,7 @@ class RealtimeAgentLeg(SocketLeg):
         self._rounds = 0
         self._watch.rest()
         self._timers.cancel("begin")
-        for item in self._spoken.interrupt() if self._session.interrupts else ():
+        for item in self._spoken.interrupt() if self._session.wanted.interrupts else ():
             self._send(self._client.truncate(item.item_id, item.content_index, int(item.heard_ms)))
         if started.item_id:
             self._transcript.begin("user", started.item_id)
@@ -386,10 +373,7 @@ class RealtimeAgentLeg(SocketLeg):
         """Tell the model what has changed of its prompt, and have it go on. See ToolOwner."""
         if self._gone:
             return
-        session, before = self._session_now(), self._session
-        if session != before:
-            self._session = session
-            self._send(self._client.retold(session))
+        self._session.change(self._session_now())
         if not asks_again:
             return
         self._rounds += 1
@@ -403,7 +387,7 @@ class RealtimeAgentLeg(SocketLeg):
         if self._gone:
             return
         match action:
-            case EndCall() if self._unwritten and "transcription" not in self._without:
+            case EndCall() if self._unwritten and "transcription" not in self._session.without:
                 self._timers.start("hang up", _WRITTEN_WITHIN_S, lambda: self._hung_up(NORMAL_CLEARING))
             case EndCall():
                 self._hung_up(NORMAL_CLEARING)
