@@ -223,6 +223,7 @@ PURE: Final = (
     "calls.media.speech_watch",
     "calls.media.turn_clock",
     "calls.media.turn_voice",
+    "calls.realtime.asked_answers",
     "calls.realtime.heard_audio",
     "calls.realtime.realtime_prompt",
     "calls.realtime.realtime_transcript",

@@ -57,6 +57,7 @@ from ari_agent.calls.media.commands import CallDetails, Command
 from ari_agent.calls.media.socket_leg import SocketLeg
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.realtime.answer_watch import AnswerWatch
+from ari_agent.calls.realtime.asked_answers import AskedAnswers
 from ari_agent.calls.realtime.model_session import ModelSession
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.realtime.realtime_commands import RealtimeCommands
@@ -83,6 +84,8 @@ MAX_ROUNDS: Final = 8
 MAX_FAILURES: Final = 1
 """How often in a row an answer may fail and is asked for once more."""
 MOST_ERRORS_TOLD: Final = 5
+_IS_ANSWERING: Final = "conversation_already_has_active_response"
+"""The code of the error that an answer was asked for while one is given: the server has just begun one by itself."""
 _RETRY_AFTER_S: Final = 0.3
 _WRITTEN_WITHIN_S: Final = 1.5
 """How long a model that hangs up is kept, for the caller's last words to be written down; it is heard meanwhile."""
@@ -104,7 +107,7 @@ class RealtimeAgentLeg(SocketLeg):
         """spec: with the prompt of a speaking model and its agent, otherwise TypeError. headers: of the handshake."""
         if spec.realtime is None or spec.agent is None or spec.realtime.s2s_model is None:
             raise TypeError("no prompt of a model that speaks")
-        super().__init__(spec, on_event, voice_ends=voice_ends)
+        super().__init__(spec, on_event, voice_ends=voice_ends, secret=shared.api_key)
         self._shared, self._output, self._call = shared, output, spec.call
         self._headers = {**(headers or {}), **shared.headers}
         self._model = spec.realtime.s2s_model
@@ -113,7 +116,7 @@ class RealtimeAgentLeg(SocketLeg):
         self._client = client = RealtimeClient(shared.audio)
         self._session = ModelSession(client, self._session_now(), send=self._send)
         self.encoding, self.rate_hz = client.encoding, client.rate_hz
-        self._tell = message_teller(spec, on_event)
+        self._tell = message_teller(spec, on_event, secret=shared.api_key)
         protocol: AgentProtocol = NotedProtocol(client, self._tell) if self._tell else client
         self._log = logging.LoggerAdapter(log, {"call_id": spec.call_id})
         self._socket = AudioSocket(
@@ -138,7 +141,8 @@ class RealtimeAgentLeg(SocketLeg):
         options, forwards_keys = self._agent.user_dtmf_options, spec.allow_user_dtmf
         self._commands = RealtimeCommands(self, self._transcript, options=options, forwards_keys=forwards_keys)
         self._timers = Timers()
-        self._is_answering = self._wants_answer = self._user_speaks = self._leaves_message = False
+        self._answers = AskedAnswers()
+        self._user_speaks = self._leaves_message = False
         self._unwritten: set[str] = set()  # what the caller has said, and is not written down yet
         self._rounds = self._failures = self._errors = 0
         self._started_s: float | None = None
@@ -220,7 +224,11 @@ class RealtimeAgentLeg(SocketLeg):
         self._errors += 1
         if self._errors <= MOST_ERRORS_TOLD:
             self._log.warning("the model's server tells of an error: %s", why)
-        if self._session.is_set_up or self._session.do_without(error):
+        if self._session.is_set_up:
+            if error.code == _IS_ANSWERING:
+                self._answers.ask_again()
+            return
+        if self._session.do_without(error):
             return
         self._session.settle()
         self._failed(AgentUnreachable(agent_url(self._shared.url).shown, f"the session was refused: {why}"))
@@ -286,12 +294,9 @@ class RealtimeAgentLeg(SocketLeg):
     # the model answers
 
     def respond(self, instructions: str | None = None) -> None:
-        """Have the model speak: now, or once its present answer is over. A caller who speaks is answered anyway."""
-        if self._is_answering:
-            self._wants_answer = True
-        elif not self._user_speaks:
-            self._send(self._client.response(instructions))
-            self._watch.wait()
+        """Have the model speak: now, or once its present answer is over. See AskedAnswers."""
+        self._answers.ask(instructions)
+        self._ask_next()
 
     def leave_message(self, instructions: str | None) -> None:
         """Have the model speak to a machine, and hang up once that was heard. See ModelSide."""
@@ -302,8 +307,18 @@ class RealtimeAgentLeg(SocketLeg):
         """Add a text to the conversation. See ModelSide."""
         self._send(self._client.said(text, role=role))
 
+    def _ask_next(self) -> None:
+        told = self._answers.next(user_speaks=self._user_speaks)
+        if told is not None:
+            self._send(self._client.response(told))
+            self._watch.wait()
+
+    def _ask_again(self) -> None:
+        self._answers.ask_again()
+        self._ask_next()
+
     def _response_began(self, began: ResponseBegan) -> None:
-        self._is_answering = True
+        self._answers.began()
         self._timers.cancel("retry")
         self._watch.wait()
         self._spoken.response_began(began)
@@ -322,7 +337,7 @@ class RealtimeAgentLeg(SocketLeg):
         self.written()
 
     def _response_done(self, done: ResponseDone) -> None:
-        self._is_answering = False
+        self._answers.ended()
         self._watch.rest()
         if done.input_tokens is not None and done.output_tokens is not None:
             self.usage.model_requests.append(TokensUsed(self._model, done.input_tokens, done.output_tokens))
@@ -332,11 +347,10 @@ class RealtimeAgentLeg(SocketLeg):
         self._failures = 0
         if done.calls:
             self._tools.run(done.calls)
+        elif self._answers.waits:
+            self._ask_next()
         elif self._leaves_message and done.status == "completed":
             self._hung_up(NORMAL_CLEARING)
-        elif self._wants_answer:
-            self._wants_answer = False
-            self.respond()
 
     def _answer_failed(self, why: str) -> None:
         self._failures += 1
@@ -344,7 +358,7 @@ class RealtimeAgentLeg(SocketLeg):
         if self._failures > MAX_FAILURES:
             self._failed(ModelFailed(f"the model {self._model} gives no answer: {why}"))
         else:
-            self._timers.start("retry", _RETRY_AFTER_S, self.respond)
+            self._timers.start("retry", _RETRY_AFTER_S, self._ask_again)
 
     def _answer_missing(self) -> None:
         waited_s = self._shared.answer_s
@@ -374,13 +388,12 @@ class RealtimeAgentLeg(SocketLeg):
         if self._gone:
             return
         self._session.change(self._session_now())
-        if not asks_again:
-            return
-        self._rounds += 1
-        if self._rounds > MAX_ROUNDS:
+        self._rounds += asks_again
+        if asks_again and self._rounds > MAX_ROUNDS:
             self._log.warning("a model calls tools without end, and is not asked again")
-        else:
-            self.respond()
+        elif asks_again:
+            self._answers.ask()
+        self._ask_next()
 
     def act(self, action: Action, call: FunctionCall) -> None:
         """Hang up, transfer the caller or press keys. See ToolOwner."""
