@@ -74,6 +74,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/realtime/model_session": ("calls/realtime/test_realtime_leg", "its session, taken and refused"),
     "calls/realtime/realtime_agents": ("calls/realtime/test_realtime_leg", "what the legs of all calls share"),
     "calls/realtime/realtime_commands": ("calls/realtime/test_realtime_leg", "what its model is told"),
+    "calls/realtime/realtime_server": ("check/test_realtime", "who tries it out"),
     "calls/realtime/realtime_tools": ("calls/realtime/test_realtime_leg", "tools, as its model calls them"),
     "calls/realtime/spoken_items": ("calls/realtime/test_realtime_leg", "what its model says"),
     "agents/realtime_events": ("agents/test_realtime", "values that the protocol reads"),

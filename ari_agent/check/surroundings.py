@@ -113,8 +113,8 @@ class Surroundings:
     returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
-    what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session with
-    a model that speaks itself, or raises an AgentError; None: no server of such is set up.
+    what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session
+    with a model that speaks itself, or raises an AgentError; None: no server of such is set up.
     """
 
     settings: CheckedSettings

@@ -74,19 +74,22 @@ async def test_agents_whose_model_speaks_are_found_where_no_server_of_such_is_se
 
 
 async def test_the_model_is_read_from_the_prompt_of_the_agent_of_a_number(tmp_path: Path) -> None:
-    store = Store(f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'calls.db'}")
+    await store.open()
     try:
-        await store.create_tables()
-        given = {"s2s_model": "gpt-realtime", "general_prompt": "Help."}
-        await store.retell_llms.add(LlmCreate.model_validate(given).llm(llm_id="llm_1", now_ms=1))
-        for agent_id, llm_id in (("agent_1", "llm_1"), ("agent_2", "llm_2"), ("agent_3", "llm_1")):
+        llm = await store.retell_llms.create(LlmCreate(s2s_model="gpt-realtime"))
+        made = []
+        for llm_id in (llm.llm_id, "llm_none", llm.llm_id):
             body = {"response_engine": {"type": "retell-llm", "llm_id": llm_id}, "voice_id": "none"}
-            await store.agents.add(AgentCreate.model_validate(body).agent(agent_id=agent_id, now_ms=1))
-        bound = [{"agent_id": agent_id, "weight": 0.5} for agent_id in ("agent_1", "agent_2")]
+            made.append((await store.agents.create(AgentCreate.model_validate(body))).agent_id)
+        bound = [{"agent_id": agent_id, "weight": 0.5} for agent_id in made[:2]]
         number = {"phone_number": "+14155550100", "last_modification_timestamp": 1, "inbound_agents": bound}
-        await store.phone_numbers.add(PhoneNumber.model_validate(number))
+        await store.phone_numbers.create(PhoneNumber.model_validate(number))
         read = await read_stored(store, webhook_url=None)
-        assert read.speaking_models() == {"gpt-realtime": "agent_1"}
-        assert [found.speaking_model for found in read.agents] == ["gpt-realtime", None, None]
+        assert read.speaking_models() == {"gpt-realtime": made[0]}
+        assert {found.agent.agent_id: found.speaking_model for found in read.agents} == {
+            **dict.fromkeys(made),
+            made[0]: "gpt-realtime",
+        }
     finally:
         await store.close()
