@@ -16,6 +16,8 @@ from ari_agent.http_client import http_client
 
 CONNECT_TIMEOUT_S: Final = 3.0
 _SHOWN_CHARS: Final = 300
+_TELLING_CHARS: Final = 8
+_HIDDEN: Final = "***"
 _KEEP_ALIVE_S: Final = 60.0
 _EITHER: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
@@ -99,8 +101,22 @@ def reason(body: bytes, *, secret: str | None) -> str:
     return printable(found, secret=secret) if isinstance(found, str) else ""
 
 
+def without_secret(text: str, secret: str) -> str:
+    """Return a text without a secret; nor does it end with the beginning of one, where the text was cut.
+
+    A beginning of fewer than _TELLING_CHARS characters stays: it tells nothing.
+    """
+    if not secret:
+        return text
+    text = text.replace(secret, _HIDDEN)
+    end = text.rstrip(")'\"")  # what others say is quoted, or stands in parentheses
+    for length in range(len(secret) - 1, _TELLING_CHARS - 1, -1):
+        if end.endswith(secret[:length]):
+            return end[:-length] + _HIDDEN + text[len(end) :]
+    return text
+
+
 def printable(text: str, *, secret: str | None) -> str:
     """A provider's words for a log: one line, short, and without the key."""
-    if secret:
-        text = text.replace(secret, "***")
+    text = without_secret(text, secret or "")
     return "".join(character if character.isprintable() else " " for character in text)[:_SHOWN_CHARS].strip()

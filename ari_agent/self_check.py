@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ari_agent.asterisk.inspection import Inspection
+from ari_agent.calls.realtime.realtime_server import RealtimeServer
 from ari_agent.check.machine import is_serving
 from ari_agent.check.report import Entry
 from ari_agent.check.runner import WHOLE_S, run_checks
@@ -56,12 +57,19 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         deep=deep,
         list_models=partial(listed_models, model, timeout_s=_ANSWER_S) if model else None,
         ask_models=(lambda: _models(settings)) if settings.llm_model else None,
-        has_realtime=settings.has_realtime,
+        try_session=_try_session(settings),
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())
     finally:
         await inspection.close()
+
+
+def _try_session(settings: Settings) -> Callable[[str], Awaitable[None]] | None:
+    if not settings.has_realtime:
+        return None
+    server = RealtimeServer(settings.realtime_url, settings.realtime_api_key.get_secret_value())
+    return partial(server.try_session, timeout_s=_ANSWER_S)
 
 
 async def _models(settings: Settings) -> ModelsAsked:

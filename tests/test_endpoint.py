@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.endpoint import Endpoint, http_session, may_pass, printable, reason, refuses_key
+from ari_agent.endpoint import Endpoint, http_session, may_pass, printable, reason, refuses_key, without_secret
 from ari_agent.errors import ConfigurationError
 
 URL = "wss://me:p%40ss@API.eu.example.com:8443/v1/?region=eu"
@@ -81,6 +81,21 @@ def test_a_status_says_what_to_do(status: int, key: bool, passes: bool) -> None:
 )
 def test_the_reason_in_an_error_is_found_and_holds_no_key(body: bytes, said: str) -> None:
     assert reason(body, secret="s3cret") == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no key sk-0123456789 here", "no key *** here"),
+        ("closed (your key sk-01234)", "closed (your key ***)"),
+        ("cut: 'sk-01234", "cut: '***"),
+        ("it begins with sk-", "it begins with sk-"),
+        ("", ""),
+    ],
+)
+def test_a_secret_and_its_beginning_at_an_end_are_taken_out(text: str, said: str) -> None:
+    assert without_secret(text, "sk-0123456789") == said
+    assert without_secret(text, "") == text
 
 
 @given(st.text(max_size=1000))

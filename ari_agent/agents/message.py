@@ -132,7 +132,7 @@ def read_object(text: bytes) -> dict[str, object]:
     except MalformedJson as error:
         raise AgentCorruptPayload(f"a text message is {error}") from None
     if not isinstance(message, dict):
-        raise AgentCorruptPayload(f"a text message is JSON but no object: {text[:60]!r}")
+        raise AgentCorruptPayload("a text message is JSON but no object")
     return message
 
 

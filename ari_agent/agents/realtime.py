@@ -181,7 +181,7 @@ class RealtimeClient:
         message = read_object(text)
         kind = message.get("type")
         if not isinstance(kind, str):
-            raise AgentCorruptPayload(f"an event has no type: {text[:60]!r}")
+            raise AgentCorruptPayload("an event has no type, a text")
         if read := _READ.get(kind):
             return read(self, message)
         if kind.startswith(_KNOWN):

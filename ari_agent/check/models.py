@@ -20,7 +20,7 @@ def is_among(model: str, names: Collection[str]) -> bool:
 async def check_model(around: Surroundings) -> list[Finding]:
     """Ask the server which models it has. Asks for no answer, which may cost money."""
     if around.ask_models is None:
-        if (agents := around.stored.prompt_agents()) and not around.has_realtime:
+        if agents := around.stored.prompt_agents(with_speaking=around.try_session is None):
             return failed(
                 f"{agents[0]} answers by a model, and no model is set up",
                 "set ARI_AGENT_LLM_MODEL, and ARI_AGENT_LLM_URL for a server of your own (docs/prompt-agents.md)",

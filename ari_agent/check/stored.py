@@ -23,10 +23,14 @@ _VARIABLE = re.compile(r"\{\{.*?\}\}")
 
 @dataclass(frozen=True, slots=True)
 class StoredAgent:
-    """An agent. bound: a number names it, so that callers reach it; else nobody may."""
+    """An agent. bound: a number names it, so that callers reach it; else nobody may.
+
+    speaking_model: the model of its prompt that hears and speaks itself in calls; None where there is none.
+    """
 
     agent: AnyAgent
     bound: bool
+    speaking_model: str | None = None
 
     @property
     def label(self) -> str:
@@ -82,9 +86,16 @@ class Stored:
         called = [found for found in self.agents if found.bound and isinstance(found.agent, Agent)]
         return [found.label for found in called if isinstance(found.agent.response_engine, TextEngine)]
 
-    def prompt_agents(self) -> list[str]:
-        """Return the names of the agents with a prompt or a flow that numbers name, for calls or texts."""
-        bound = [found for found in self.agents if found.bound]
+    def speaking_models(self) -> dict[str, str]:
+        """Return the models that hear and speak themselves of agents that numbers name, and of each one such agent."""
+        return {found.speaking_model: found.label for found in self.agents if found.bound and found.speaking_model}
+
+    def prompt_agents(self, *, with_speaking: bool) -> list[str]:
+        """Return the names of the agents with a prompt or a flow that numbers name, for calls or texts.
+
+        with_speaking: those whose model hears and speaks itself, too.
+        """
+        bound = [found for found in self.agents if found.bound and (with_speaking or not found.speaking_model)]
         return [found.label for found in bound if isinstance(found.agent.response_engine, PromptEngine)]
 
     def features(self) -> frozenset[str]:

@@ -10,7 +10,10 @@ from typing import Protocol
 
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.stored import Stored, StoredAgent, agents_named_by
+from ari_agent.contract.agent import Agent
+from ari_agent.contract.chat_agent import AnyAgent
 from ari_agent.contract.phone_number import PhoneNumber
+from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 
@@ -110,8 +113,8 @@ class Surroundings:
     returns the names of the models that the server of `analysis_model` has, None where it does not tell, or raises
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
-    what it has, and raises an AriAgentError where it cannot; None: no model is set up. has_realtime: models that
-    speak themselves are.
+    what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session
+    with a model that speaks itself, or raises an AgentError; None: no server of such is set up.
     """
 
     settings: CheckedSettings
@@ -125,7 +128,7 @@ class Surroundings:
     deep: bool = False
     list_models: ListModels | None = None
     ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
-    has_realtime: bool = False
+    try_session: Callable[[str], Awaitable[None]] | None = None
 
 
 async def look_into_database(
@@ -161,11 +164,20 @@ async def read_stored(store: Store, *, webhook_url: str | None) -> Stored:
     for named in agents_named_by(numbers):
         agent = await store.agents.any(named.agent_id, named.agent_version)
         if agent is not None:
-            found[agent.agent_id, agent.version] = StoredAgent(agent, bound=True)
+            model = await _speaking_model(store, agent)
+            found[agent.agent_id, agent.version] = StoredAgent(agent, bound=True, speaking_model=model)
     page = await store.agents.list(limit=_MOST)
     for agent in page.agents:
         found.setdefault((agent.agent_id, agent.version), StoredAgent(agent, bound=False))
     return Stored(list(found.values()), numbers, webhook_url)
+
+
+async def _speaking_model(store: Store, agent: AnyAgent) -> str | None:
+    engine = agent.response_engine
+    if not isinstance(agent, Agent) or not isinstance(engine, RetellLlmEngine):
+        return None
+    llm = await store.retell_llms.get(engine.llm_id, engine.version)
+    return llm.s2s_model if llm else None
 
 
 async def _numbers(store: Store) -> list[PhoneNumber]:

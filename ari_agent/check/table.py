@@ -28,6 +28,7 @@ from ari_agent.check.machine import (
 )
 from ari_agent.check.models import check_model
 from ari_agent.check.peers import check_agents, check_webhooks
+from ari_agent.check.realtime import check_realtime
 from ari_agent.check.runner import Check
 from ari_agent.check.surroundings import Surroundings
 from ari_agent.check.trunks import check_trunk_hosts, check_trunk_states
@@ -63,4 +64,5 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_SERVERS, "speech", check_speech),
     Check(_SERVERS, "analysis", check_analysis),
     Check(_SERVERS, "model", check_model),
+    Check(_SERVERS, "speaking model", check_realtime),
 )

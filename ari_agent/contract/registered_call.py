@@ -5,7 +5,7 @@ Source: Retell, "Register Call" (deprecated, still in use), "Register Phone Call
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ from ari_agent.contract.parsing.model import (
     Timestamp,
     Variables,
 )
+from ari_agent.contract.response_engine import PromptEngine
 
 MULAW_HZ: Final = 8000
 """The only sample rate of G.711."""
@@ -145,3 +146,11 @@ class Registration(ContractModel):
     end_call_after_silence_ms: EndAfterSilence | None = None
     expires_ms: Timestamp
     overdue: DisconnectionReason = DisconnectionReason.REGISTERED_CALL_TIMEOUT
+
+    def as_record(self) -> dict[str, Any]:
+        """The object as the database stores it, with what the call changes of its agent's prompt or flow."""
+        record = super().as_record()
+        engine = self.agent.response_engine
+        if isinstance(engine, PromptEngine) and engine.override:  # no part of the API, so of no agent's JSON
+            record["agent"]["response_engine"]["override"] = dict(engine.override)
+        return record

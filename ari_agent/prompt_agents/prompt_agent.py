@@ -79,6 +79,13 @@ class PromptAgent:
         if self._state is not None:
             return
         llm = await stored_engine(self._find, self._engine, LlmUpdate)
+        if llm.s2s_model and self._about.is_spoken:
+            log.warning(
+                "a model that writes answers, because none that speaks, as the prompt's s2s_model %s, is set up: "
+                "see ARI_AGENT_REALTIME_API_KEY and ARI_AGENT_REALTIME_URL",
+                llm.s2s_model,
+                extra={"call_id": self._about.id},
+            )
         state = self._state = PromptState(llm, self._about.variables, is_spoken=self._about.is_spoken)
         state.find(self._about.found)
         if self._about.tell:

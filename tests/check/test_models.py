@@ -66,10 +66,17 @@ async def test_a_server_that_is_not_there_is_found() -> None:
     assert (finding.status, "127.0.0.1 is not reached" in finding.what) == (Status.FAILED, True)
 
 
+async def _opens(_model: str) -> None:
+    """A realtime server that opens every session."""
+
+
 async def test_prompts_without_a_model_are_found() -> None:
-    (finding,) = await check_model(around(stored(ENGINE)))
-    assert finding.status is Status.FAILED
-    assert "Weather" in finding.what
-    for needs_none in (around(Stored()), replace(around(stored(ENGINE)), has_realtime=True)):
+    for lacks in (around(stored(ENGINE)), replace(around(stored(ENGINE)), try_session=_opens)):
+        (finding,) = await check_model(lacks)
+        assert finding.status is Status.FAILED
+        assert "Weather" in finding.what
+    (speaking,) = stored(ENGINE).agents
+    speaks = replace(around(Stored([replace(speaking, speaking_model="gpt-realtime")])), try_session=_opens)
+    for needs_none in (around(Stored()), speaks):
         (finding,) = await check_model(needs_none)
         assert finding.status is Status.SKIPPED

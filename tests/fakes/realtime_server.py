@@ -148,14 +148,24 @@ class RealtimeServer:
     """url: ws, up to /v1/realtime. script: the answers to `response.create`, in order. sessions: all so far.
 
     beta: speaks the beta's dialect. key: that a client must have. refuses: parts of a session that it refuses, by name.
-    is_silent: never takes the session's settings.
+    is_silent: never takes the session's settings. says_nothing: not even that there is a session. first_error: is told
+    in place of one. closes: ends every session at once, for this reason.
     """
 
     def __init__(
-        self, *script: Answer, beta: bool = False, key: str = "", refuses: Sequence[str] = (), is_silent: bool = False
+        self,
+        *script: Answer,
+        beta: bool = False,
+        key: str = "",
+        refuses: Sequence[str] = (),
+        is_silent: bool = False,
+        says_nothing: bool = False,
+        first_error: str = "",
+        closes: str = "",
     ) -> None:
         self.script, self.sessions = list(script), list[Session]()
         self.beta, self.key, self.refuses, self.is_silent = beta, key, refuses, is_silent
+        self.says_nothing, self.first_error, self.closes = says_nothing, first_error, closes
         self.url = ""
         self._news = asyncio.Event()
         self._server: Server | None = None
@@ -192,7 +202,12 @@ class RealtimeServer:
         self._news.set()
         kind: Event = {"type": "realtime", "object": "realtime.session", "audio": {}}
         given = {"input_audio_format": "pcm16", "voice": "alloy"} if self.beta else kind
-        await session.tell("session.created", session={**given, "model": "gpt-realtime"})
+        if self.closes:
+            await connection.close(3000, self.closes)
+        elif self.first_error:
+            await session.tell("error", error={"type": "invalid_request_error", "message": self.first_error})
+        elif not self.says_nothing:
+            await session.tell("session.created", session={**given, "model": "gpt-realtime"})
         with contextlib.suppress(ConnectionClosed):
             async for text in connection:
                 await self._take(session, json.loads(text))

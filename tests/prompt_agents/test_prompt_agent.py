@@ -341,3 +341,17 @@ async def test_a_message_that_the_model_writes_is_said_while_a_tool_runs() -> No
         assert one.said(1) == "Farewell! "
         properties = one.server.asked[0]["tools"][0]["function"]["parameters"]["properties"]
         assert properties["execution_message"]["description"] == "A farewell."
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_spoken", "count"),
+    [({"s2s_model": "gpt-realtime"}, True, 1), ({"s2s_model": "gpt-realtime"}, False, 0), ({}, True, 0)],
+)
+async def test_a_model_that_speaks_and_is_not_set_up_is_told_of_once_a_call(
+    settings: dict[str, Any], is_spoken: bool, count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with talk(is_spoken=is_spoken, begin_message="Hi.", **settings) as one:
+        await one.agent.open()
+        await one.agent.open()
+    told = [record for record in caplog.records if "s2s_model gpt-realtime" in record.getMessage()]
+    assert [vars(record)["call_id"] for record in told] == ["call_1"] * count

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call
 from ari_agent.contract.registered_call import AudioFormat, Registration
+from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 from ari_agent.store.tables import registrations
@@ -53,6 +54,18 @@ async def test_what_is_saved_is_taken_as_it_was_and_once(store: Store) -> None:
     assert await store.registrations.take("call_1", now_ms=NOW_MS) is None
     assert await store.registrations.waiting() == frozenset()
     assert await store.registrations.next_expiry_ms() is None
+
+
+async def test_what_a_call_changes_of_its_agents_prompt_is_taken_with_it(store: Store) -> None:
+    engine = RetellLlmEngine(type="retell-llm", llm_id="llm_1", override={"s2s_model": "gpt-realtime"})
+    plain = a_registration()
+    saved = plain.model_copy(
+        update={"agent": plain.agent.model_copy(update={"response_engine": engine, "voice_id": "none"})}
+    )
+    await store.registrations.save(saved, registered())
+    taken = await store.registrations.take("call_1", now_ms=NOW_MS)
+    assert taken == saved
+    assert taken.agent.response_engine == engine
 
 
 async def test_nobody_takes_what_was_never_registered(store: Store) -> None:

@@ -11,7 +11,7 @@ Each takes the caller's audio as it wants it (`encoding`, `rate_hz`) and gives i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from ari_agent.agents.protocol import TellMessage
 from ari_agent.calls.call_cost import SpeechUsage
@@ -112,8 +112,18 @@ NewAgentLeg: TypeAlias = Callable[[MediaSpec, CallerOutput, Callable[[MediaEvent
 """Makes the agent's side of one call, of the kind that the specification's engine is."""
 
 
-def message_teller(spec: MediaSpec, on_event: Callable[[MediaEvent], None]) -> TellMessage | None:
-    """Return what tells the call of the messages on its agent's websocket; None where it does not want to know."""
+def message_teller(spec: MediaSpec, on_event: Callable[[MediaEvent], None], *, secret: str = "") -> TellMessage | None:
+    """Return what tells the call of the messages on its agent's websocket; None where it does not want to know.
+
+    secret: is not told, where the agent repeats it; "" for none.
+    """
     if not spec.tells_messages:
         return None
-    return lambda direction, message, fault: on_event(MessagePassed(direction, message, fault))
+    hidden = secret.encode()
+
+    def tell(direction: Literal["sent", "received"], message: bytes, fault: str | None) -> None:
+        if hidden and hidden in message:
+            message = message.replace(hidden, b"***")
+        on_event(MessagePassed(direction, message, fault))
+
+    return tell

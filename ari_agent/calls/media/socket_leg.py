@@ -12,6 +12,7 @@ from ari_agent.calls.media.call_latency import CallLatency, Detector
 from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, LatencyMeasured, MediaEvent, MediaSpec
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.contract.call import Latency
+from ari_agent.endpoint import without_secret
 from ari_agent.errors import AgentError
 
 
@@ -21,9 +22,15 @@ class SocketLeg(ABC):
     _socket: AudioSocket
 
     def __init__(
-        self, spec: MediaSpec, on_event: Callable[[MediaEvent], None], *, voice_ends: VoiceEnds | None = None
+        self,
+        spec: MediaSpec,
+        on_event: Callable[[MediaEvent], None],
+        *,
+        voice_ends: VoiceEnds | None = None,
+        secret: str = "",
     ) -> None:
-        self._spec, self._on_event, self.voice_ends = spec, on_event, voice_ends
+        """secret: is not told, where the agent's server repeats it in what it closes or refuses with; "" for none."""
+        self._spec, self._on_event, self.voice_ends, self._secret = spec, on_event, voice_ends, secret
         self.usage = SpeechUsage()
         self._latency = CallLatency(lambda part, took_ms: on_event(LatencyMeasured(part, took_ms)))
         self._talking: asyncio.Task[None] | None = None
@@ -94,4 +101,4 @@ class SocketLeg(ABC):
     def _failed(self, error: AgentError) -> None:
         if not self._gone:
             self._gone = True
-            self._on_event(AgentFailed(error.disconnection_reason, str(error)))
+            self._on_event(AgentFailed(error.disconnection_reason, without_secret(str(error), self._secret)))

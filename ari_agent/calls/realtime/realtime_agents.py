@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlencode
 
 from ari_agent.agents.realtime import RealtimeAudio
 from ari_agent.calls.media.call_media import MediaSpec
+from ari_agent.calls.realtime.realtime_server import RealtimeServer
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate
 from ari_agent.errors import UnservedAgent
@@ -21,29 +21,18 @@ ANSWER_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class RealtimeAgents:
+class RealtimeAgents(RealtimeServer):
     """The server of models that hear and speak, and what else their calls share.
 
-    url: ws or wss; the model is added to its query. api_key: "" where the server wants none. audio: how sound travels.
-    transcription_model: writes down what callers say; "" for none. functions, find: as for models that write.
+    audio: how sound travels. transcription_model: writes down what callers say; "" for none. functions, find: as for
+    models that write. answer_s: how long an answer may make no progress.
     """
 
-    url: str
-    api_key: str = field(repr=False)
     functions: CustomFunctions
     find: FindLlm
     audio: RealtimeAudio = "pcmu"
     transcription_model: str = ""
     answer_s: float = ANSWER_S
-
-    def url_for(self, model: str) -> str:
-        """Return where a session with this model is opened."""
-        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({'model': model})}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Return what authorises a session."""
-        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 
 async def with_speaking_model(spec: MediaSpec, realtime: RealtimeAgents | None, *, serves_text: Serves) -> MediaSpec:

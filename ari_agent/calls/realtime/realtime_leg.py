@@ -25,7 +25,7 @@ from ari_agent.agents.llm import Action, EndCall, PressDigits, TransferTo
 from ari_agent.agents.message import AgentMessage
 from ari_agent.agents.noted_protocol import NotedProtocol
 from ari_agent.agents.protocol import AgentProtocol
-from ari_agent.agents.realtime import LeftOut, RealtimeClient, RealtimeSession
+from ari_agent.agents.realtime import RealtimeClient, RealtimeSession
 from ari_agent.agents.realtime_events import (
     AudioBegan,
     FunctionCall,
@@ -57,6 +57,8 @@ from ari_agent.calls.media.commands import CallDetails, Command
 from ari_agent.calls.media.socket_leg import SocketLeg
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.realtime.answer_watch import AnswerWatch
+from ari_agent.calls.realtime.asked_answers import AskedAnswers
+from ari_agent.calls.realtime.model_session import ModelSession
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.realtime.realtime_commands import RealtimeCommands
 from ari_agent.calls.realtime.realtime_prompt import saying, session_of
@@ -82,11 +84,11 @@ MAX_ROUNDS: Final = 8
 MAX_FAILURES: Final = 1
 """How often in a row an answer may fail and is asked for once more."""
 MOST_ERRORS_TOLD: Final = 5
+_IS_ANSWERING: Final = "conversation_already_has_active_response"
+"""The code of the error that an answer was asked for while one is given: the server has just begun one by itself."""
 _RETRY_AFTER_S: Final = 0.3
 _WRITTEN_WITHIN_S: Final = 1.5
 """How long a model that hangs up is kept, for the caller's last words to be written down; it is heard meanwhile."""
-_SESSION: Final = "session"
-_MAY_BE_LEFT_OUT: Final[tuple[LeftOut, ...]] = ("voice", "transcription")
 
 
 class RealtimeAgentLeg(SocketLeg):
@@ -105,16 +107,16 @@ class RealtimeAgentLeg(SocketLeg):
         """spec: with the prompt of a speaking model and its agent, otherwise TypeError. headers: of the handshake."""
         if spec.realtime is None or spec.agent is None or spec.realtime.s2s_model is None:
             raise TypeError("no prompt of a model that speaks")
-        super().__init__(spec, on_event, voice_ends=voice_ends)
+        super().__init__(spec, on_event, voice_ends=voice_ends, secret=shared.api_key)
         self._shared, self._output, self._call = shared, output, spec.call
         self._headers = {**(headers or {}), **shared.headers}
         self._model = spec.realtime.s2s_model
         self._state = PromptState(spec.realtime, lambda: spec.variables, is_spoken=True)
         self._agent = spec.agent
-        self._session = self._session_now()
         self._client = client = RealtimeClient(shared.audio)
+        self._session = ModelSession(client, self._session_now(), send=self._send)
         self.encoding, self.rate_hz = client.encoding, client.rate_hz
-        self._tell = message_teller(spec, on_event)
+        self._tell = message_teller(spec, on_event, secret=shared.api_key)
         protocol: AgentProtocol = NotedProtocol(client, self._tell) if self._tell else client
         self._log = logging.LoggerAdapter(log, {"call_id": spec.call_id})
         self._socket = AudioSocket(
@@ -139,10 +141,8 @@ class RealtimeAgentLeg(SocketLeg):
         options, forwards_keys = self._agent.user_dtmf_options, spec.allow_user_dtmf
         self._commands = RealtimeCommands(self, self._transcript, options=options, forwards_keys=forwards_keys)
         self._timers = Timers()
-        self._set_up = asyncio.Event()
-        self._is_ready = False  # the server has taken the session, and so knows the format of audio
-        self._without: set[LeftOut] = set()
-        self._is_answering = self._wants_answer = self._user_speaks = self._leaves_message = False
+        self._answers = AskedAnswers()
+        self._user_speaks = self._leaves_message = False
         self._unwritten: set[str] = set()  # what the caller has said, and is not written down yet
         self._rounds = self._failures = self._errors = 0
         self._started_s: float | None = None
@@ -171,7 +171,7 @@ class RealtimeAgentLeg(SocketLeg):
             self._spoken.end()  # an agent that has hung up itself is heard to its end
             self.written()
         self._gone = True
-        self._set_up.set()
+        self._session.settle()
         self._watch.close()
         self._commands.close()
         self._timers.close()
@@ -187,7 +187,7 @@ class RealtimeAgentLeg(SocketLeg):
             shown = agent_url(self._shared.url).shown
             async with asyncio.timeout(limit_s):
                 await self._socket.connect(url, headers=self._headers, timeout_s=limit_s)
-                await self._set_up.wait()
+                await self._session.wait_settled()
         except TimeoutError:
             self._failed(AgentUnreachable(shown, f"the session was not set up within {limit_s:g} s"))
         except AgentError as error:
@@ -199,14 +199,11 @@ class RealtimeAgentLeg(SocketLeg):
         return session_of(self._state, self._agent, transcription_model=self._shared.transcription_model)
 
     def _session_created(self, _: SessionCreated) -> None:
-        if not self._is_ready:
-            self._send(self._client.session(self._session, event_id=_SESSION, without=self._without))
+        self._session.request()
 
     def _session_updated(self, _: SessionUpdated) -> None:
-        if self._is_ready:
+        if not self._session.taken():
             return
-        self._is_ready = True
-        self._set_up.set()
         self._on_event(AgentReady())
         if self._tell:
             self._on_event(engine_read(self._state.llm, self._state.llm.every_tool, self._state.fill))
@@ -218,7 +215,7 @@ class RealtimeAgentLeg(SocketLeg):
     def _begin_after_silence(self) -> None:
         """Let the model speak first after all, where the caller was to, and says nothing for so long."""
         wait_ms = self._state.llm.begin_after_user_silence_ms
-        if wait_ms and self._is_ready and self._started_s is not None and self._state.begin_message == "":
+        if wait_ms and self._session.is_set_up and self._started_s is not None and self._state.begin_message == "":
             self._timers.start("begin", wait_ms / 1000, self.respond)
 
     def _refused(self, error: ServerError) -> None:
@@ -227,15 +224,13 @@ class RealtimeAgentLeg(SocketLeg):
         self._errors += 1
         if self._errors <= MOST_ERRORS_TOLD:
             self._log.warning("the model's server tells of an error: %s", why)
-        if self._is_ready:
+        if self._session.is_set_up:
+            if error.code == _IS_ANSWERING:
+                self._answers.ask_again()
             return
-        named = f"{error.param} {error.message}".lower()
-        for part in _MAY_BE_LEFT_OUT:
-            if part in named and part not in self._without:
-                self._without.add(part)
-                self._send(self._client.session(self._session, event_id=_SESSION, without=self._without))
-                return
-        self._set_up.set()
+        if self._session.do_without(error):
+            return
+        self._session.settle()
         self._failed(AgentUnreachable(agent_url(self._shared.url).shown, f"the session was refused: {why}"))
 
     # what the socket tells: see AgentEvents
@@ -258,13 +253,13 @@ class RealtimeAgentLeg(SocketLeg):
 
     def on_agent_closed(self, error: AgentError | None) -> None:
         """Report that the session is lost: a model does not hang up by closing it."""
-        self._set_up.set()
+        self._session.settle()
         self._failed(error or AgentLost(1000, "the model's server has ended the session"))
 
     # the caller speaks
 
     def _hear(self, payload: bytes) -> None:
-        if self._is_ready:
+        if self._session.is_set_up:
             self._socket.send_audio(payload)
 
     def _speech_started(self, started: SpeechStarted) -> None:
@@ -272,7 +267,7 @@ class RealtimeAgentLeg(SocketLeg):
         self._rounds = 0
         self._watch.rest()
         self._timers.cancel("begin")
-        for item in self._spoken.interrupt() if self._session.interrupts else ():
+        for item in self._spoken.interrupt() if self._session.wanted.interrupts else ():
             self._send(self._client.truncate(item.item_id, item.content_index, int(item.heard_ms)))
         if started.item_id:
             self._transcript.begin("user", started.item_id)
@@ -299,12 +294,9 @@ class RealtimeAgentLeg(SocketLeg):
     # the model answers
 
     def respond(self, instructions: str | None = None) -> None:
-        """Have the model speak: now, or once its present answer is over. A caller who speaks is answered anyway."""
-        if self._is_answering:
-            self._wants_answer = True
-        elif not self._user_speaks:
-            self._send(self._client.response(instructions))
-            self._watch.wait()
+        """Have the model speak: now, or once its present answer is over. See AskedAnswers."""
+        self._answers.ask(instructions)
+        self._ask_next()
 
     def leave_message(self, instructions: str | None) -> None:
         """Have the model speak to a machine, and hang up once that was heard. See ModelSide."""
@@ -315,8 +307,18 @@ class RealtimeAgentLeg(SocketLeg):
         """Add a text to the conversation. See ModelSide."""
         self._send(self._client.said(text, role=role))
 
+    def _ask_next(self) -> None:
+        told = self._answers.next(user_speaks=self._user_speaks)
+        if told is not None:
+            self._send(self._client.response(told))
+            self._watch.wait()
+
+    def _ask_again(self) -> None:
+        self._answers.ask_again()
+        self._ask_next()
+
     def _response_began(self, began: ResponseBegan) -> None:
-        self._is_answering = True
+        self._answers.began()
         self._timers.cancel("retry")
         self._watch.wait()
         self._spoken.response_began(began)
@@ -335,7 +337,7 @@ class RealtimeAgentLeg(SocketLeg):
         self.written()
 
     def _response_done(self, done: ResponseDone) -> None:
-        self._is_answering = False
+        self._answers.ended()
         self._watch.rest()
         if done.input_tokens is not None and done.output_tokens is not None:
             self.usage.model_requests.append(TokensUsed(self._model, done.input_tokens, done.output_tokens))
@@ -345,11 +347,10 @@ class RealtimeAgentLeg(SocketLeg):
         self._failures = 0
         if done.calls:
             self._tools.run(done.calls)
+        elif self._answers.waits:
+            self._ask_next()
         elif self._leaves_message and done.status == "completed":
             self._hung_up(NORMAL_CLEARING)
-        elif self._wants_answer:
-            self._wants_answer = False
-            self.respond()
 
     def _answer_failed(self, why: str) -> None:
         self._failures += 1
@@ -357,7 +358,7 @@ class RealtimeAgentLeg(SocketLeg):
         if self._failures > MAX_FAILURES:
             self._failed(ModelFailed(f"the model {self._model} gives no answer: {why}"))
         else:
-            self._timers.start("retry", _RETRY_AFTER_S, self.respond)
+            self._timers.start("retry", _RETRY_AFTER_S, self._ask_again)
 
     def _answer_missing(self) -> None:
         waited_s = self._shared.answer_s
@@ -386,24 +387,20 @@ class RealtimeAgentLeg(SocketLeg):
         """Tell the model what has changed of its prompt, and have it go on. See ToolOwner."""
         if self._gone:
             return
-        session, before = self._session_now(), self._session
-        if session != before:
-            self._session = session
-            self._send(self._client.retold(session))
-        if not asks_again:
-            return
-        self._rounds += 1
-        if self._rounds > MAX_ROUNDS:
+        self._session.change(self._session_now())
+        self._rounds += asks_again
+        if asks_again and self._rounds > MAX_ROUNDS:
             self._log.warning("a model calls tools without end, and is not asked again")
-        else:
-            self.respond()
+        elif asks_again:
+            self._answers.ask()
+        self._ask_next()
 
     def act(self, action: Action, call: FunctionCall) -> None:
         """Hang up, transfer the caller or press keys. See ToolOwner."""
         if self._gone:
             return
         match action:
-            case EndCall() if self._unwritten and "transcription" not in self._without:
+            case EndCall() if self._unwritten and "transcription" not in self._session.without:
                 self._timers.start("hang up", _WRITTEN_WITHIN_S, lambda: self._hung_up(NORMAL_CLEARING))
             case EndCall():
                 self._hung_up(NORMAL_CLEARING)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, DtmfAsked, TransferAsked
+from ari_agent.calls.media.call_media import AgentFailed, AgentHungUp, DtmfAsked, MessagePassed, TransferAsked
 from ari_agent.calls.media.commands import (
     ApiControl,
     ControlFailed,
@@ -243,6 +243,49 @@ async def test_the_api_and_an_answering_machine() -> None:
         await call.told(AgentHungUp)
 
 
+async def _still_answers(call: SpokenCall) -> tuple[str, Answer]:
+    """An answer has begun, and the leg knows; returns its id."""
+    answer, played = Answer("I will", SECOND, ends=False), len(call.ears.played)
+    item_id = await call.session.answer(answer)
+    await until(lambda: len(call.ears.played) == played + len(SECOND))
+    return item_id.replace("item", "resp"), answer
+
+
+async def test_what_is_to_be_said_is_said_after_the_present_answer() -> None:
+    """A voicemail's text arrives while the model speaks: it is asked for, and only then the call ends."""
+    async with RealtimeServer() as server, spoken_call(server, start_speaker="user") as call:
+        response_id, answer = await _still_answers(call)
+        call.leg.command(Voicemail(VoicemailNotice(status="recording", action="static_text", text="Call back.")))
+        call.leg.command(ApiControl(CallControl(additional_context="It rains.", trigger_response=True)))
+        await call.session.event("conversation.item.create")
+        assert call.session.of("response.create") == []
+        await call.session.done(response_id, answer, [])
+        event = await call.session.event("response.create")
+        assert event["response"]["instructions"].endswith("Call back.")
+        assert call.of(AgentHungUp) == []
+        await call.session.answer(Answer("Call back.", SECOND))
+        await call.told(AgentHungUp)
+        assert len(call.session.of("response.create")) == 1
+
+
+async def test_what_is_to_be_said_is_not_lost_to_a_caller_who_speaks_or_to_an_answer_of_the_servers_own() -> None:
+    prompt = TransferProgress(status="private_handoff", hears="target", prompt="Tell who calls.", spoken_by="agent")
+    active = {"code": "conversation_already_has_active_response", "message": "Conversation already has a response."}
+    async with RealtimeServer() as server, spoken_call(server, start_speaker="user") as call:
+        await call.session.user_begins("item_u")
+        await until(lambda: call.ears.clears == 1)
+        call.leg.command(TransferGoesOn(prompt))
+        await call.session.user_said("item_u", "Hello?", Answer("Hello!", SECOND))
+        event = await call.session.event("response.create")
+        assert event["response"]["instructions"] == "Tell who calls."
+        # the server has begun an answer by itself meanwhile, and refuses this one
+        response_id, answer = await _still_answers(call)
+        await call.session.tell("error", error=active)
+        await call.session.done(response_id, answer, [])
+        event = await call.session.event("response.create", index=1)
+        assert event["response"]["instructions"] == "Tell who calls."
+
+
 def our_log(caplog: pytest.LogCaptureFixture) -> str:
     """What the product has logged; the fake server logs what it receives."""
     return "".join(record.getMessage() for record in caplog.records if record.name.startswith("ari_agent"))
@@ -250,6 +293,10 @@ def our_log(caplog: pytest.LogCaptureFixture) -> str:
 
 async def _closes(call: SpokenCall) -> None:
     await call.session.connection.close(1000)
+
+
+async def _closes_with_the_key(call: SpokenCall) -> None:
+    await call.session.connection.close(1011, f"no {KEY}, {KEY[:-2]}")
 
 
 async def _half_a_frame(call: SpokenCall) -> None:
@@ -278,6 +325,7 @@ async def _garbage(call: SpokenCall) -> None:
     ("does", "reason", "why"),
     [
         (_closes, "error_llm_websocket_lost_connection", "the model's server has ended the session"),
+        (_closes_with_the_key, "error_llm_websocket_lost_connection", "(no ***, ***)"),
         (_half_a_frame, "error_llm_websocket_lost_connection", "close code 1006"),
         (_fails_twice, "error_llm_websocket_runtime", "gives no answer: overloaded"),
         (_takes_speech_and_says_nothing, "error_llm_websocket_runtime", "made no progress with its answer for 0.3 s"),
@@ -293,7 +341,16 @@ async def test_a_server_that_fails(
         await does(call)
         failed: AgentFailed = await call.told(AgentFailed)
         assert (failed.reason.value, why in failed.message) == (reason, True), failed
-        assert KEY not in our_log(caplog) + failed.message
+        assert KEY[:-2] not in our_log(caplog) + failed.message
+
+
+async def test_the_log_of_a_call_has_no_key() -> None:
+    async with RealtimeServer() as server, spoken_call(server, tells_messages=True) as call:
+        await call.session.tell("error", error={"message": f"no such thing as {KEY}"})
+        await until(lambda: any(b"no such thing as" in told.message for told in call.of(MessagePassed)))
+        messages = b"".join(told.message for told in call.of(MessagePassed))
+        assert b"no such thing as ***" in messages
+        assert KEY.encode() not in messages
 
 
 @pytest.mark.parametrize(
