@@ -21,14 +21,14 @@ from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
+from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
-from ari_agent.routing.agent_choice import AUDIO_AGENTS
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
@@ -105,9 +105,17 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    store: Store, new_call_id: Any, *, speech: Speech | None = None, voice_ends: VoiceEnds | None = None
+    store: Store,
+    new_call_id: Any,
+    *,
+    speech: Speech | None = None,
+    voice_ends: VoiceEnds | None = None,
+    realtime: RealtimeAgents | None = None,
 ) -> AsyncIterator[House]:
-    """The server runs inside. store: open. speech: ears and voice of text agents. voice_ends: for turns of others."""
+    """The server runs inside. store: open. speech: ears and voice of text agents. voice_ends: for turns of others.
+
+    realtime: of models that hear and speak themselves.
+    """
     clock = {"now_ms": NOW_MS}
 
     def now_ms() -> int:
@@ -119,7 +127,7 @@ async def open_house(
         new_call_id=new_call_id,
         now_ms=now_ms,
         account_webhook_url=HOOK,
-        serves=speech.serves if speech else AUDIO_AGENTS,
+        serves=served_kinds(speech, realtime),
     )
     slots = Slots(20)
     services = SessionDependencies(
@@ -134,6 +142,7 @@ async def open_house(
         dial_guard=DialGuard(DialRules(), store, now_ms=now_ms),
         speech=speech,
         voice_ends=voice_ends,
+        realtime=realtime,
     )
     client: Api
     async with AgentServer() as agents, ClientSession() as session:
@@ -154,6 +163,7 @@ async def open_house(
             now_ms=now_ms,
             registrar=registrar,
             audio_websockets=WebAcceptor(registrar, switchboard),
+            has_realtime=realtime is not None,
             check_voice=partial(check_voice, voices),
         )
         client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})

@@ -20,6 +20,7 @@ from ari_agent.calls.media.commands import (
 )
 from ari_agent.contract.call_control import TransferOutcome, VoicemailNotice
 from ari_agent.contract.call_update import CallControl
+from ari_agent.contract.transcript import MAX_UTTERANCES
 from ari_agent.contract.transfer_progress import TransferProgress
 from tests.calls.realtime.spoken_call import KEY, SpokenCall, spoken_call
 from tests.fakes.llm_server import until
@@ -381,3 +382,17 @@ async def test_a_model_that_calls_tools_for_ever_is_not_asked_for_ever() -> None
         await call.session.user_begins("item_u")
         await call.session.user_said("item_u", "Hello?", Answer(calls=[("nothing", "{}")]))
         await call.session.event("response.create", index=9)
+
+
+async def test_a_flood_harms_nobody() -> None:
+    """A message of 8 MiB, and many small events of ever new items: the call goes on, and what is kept of them ends."""
+    async with RealtimeServer() as server, spoken_call(server, start_speaker="user") as call:
+        await call.session.tell("response.output_audio.delta", item_id="x", delta="A" * (8 * 1024 * 1024))
+        for number in range(7000):
+            item_id = f"item_of_a_flood_{number}"
+            await call.session.tell("response.output_audio_transcript.delta", item_id=item_id, delta="word ")
+        await call.session.answer(Answer("Hello.", SECOND))
+        await until(lambda: bool(call.leg.usage.model_requests))
+        assert call.of(AgentFailed) == []
+        assert bytes(call.ears.played) == SECOND
+        assert len(call.said) <= MAX_UTTERANCES
