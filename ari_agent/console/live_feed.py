@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class LiveFeed:
         """Whether as many watch as there may be."""
         return self._watchers >= _MOST_WATCHERS
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the piece as it is, and again whenever it has changed, as server-sent events, until `close`."""
         seen = 0
         self._watchers += 1

@@ -64,7 +64,7 @@ async def test_nothing_is_made_where_nobody_watches_and_a_fault_is_not_the_end()
     await until(lambda: pane.made >= 3)
     pane.text = "mended"
     assert b"mended" in await anext(watcher)
-    await watcher.aclose()  # type: ignore[attr-defined]
+    await watcher.aclose()
     await asyncio.sleep(0.05)
     made = pane.made
     await asyncio.sleep(0.05)
@@ -117,7 +117,7 @@ async def test_watchers_are_bounded_and_those_that_left_are_not_counted(browser:
     await asyncio.gather(*map(anext, watchers))
     assert "too many browsers" in await text_of(browser, "/console/now/events", 503)
     for watcher in watchers:
-        await watcher.aclose()  # type: ignore[attr-defined]
+        await watcher.aclose()
     async with browser.get("/console/now/events") as answer:
         assert (answer.status, answer.headers["X-Accel-Buffering"]) == (200, "no")
     await until(lambda: not feed.watchers)

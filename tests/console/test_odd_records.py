@@ -114,7 +114,11 @@ async def test_a_call_in_progress_shows_no_words_that_are_not_to_be_stored(
     browser: Browser, live_calls: LiveCalls, setting: str | None
 ) -> None:
     said = [{"role": "user", "content": "my secret illness", "words": []}]
-    facts = {"transcript_object": said, "transcript_with_tool_calls": said, "transcript": "User: my secret illness"}
+    facts: dict[str, Any] = {
+        "transcript_object": said,
+        "transcript_with_tool_calls": said,
+        "transcript": "User: my secret illness",
+    }
     call = a_call(data_storage_setting=setting, call_status="ongoing", disconnection_reason=None, **facts)
     live_calls.calls.append(OneCall(call))
     is_shown = setting in {None, "everything"}
