@@ -124,7 +124,8 @@ def _console_link(options: argparse.Namespace) -> None:
     from ari_agent.console.login import login_link  # noqa: PLC0415 -- the HTTP server: every command would wait
 
     settings = load(options.config)
-    link = login_link(settings.api_key.get_secret_value(), now_s=now_ms() / 1000)
+    keys = settings.api_key.get_secret_value(), settings.console_read_only_key.get_secret_value()
+    link = login_link(*keys, now_s=now_ms() / 1000)
     print(settings.link_base_url + link)
 
 

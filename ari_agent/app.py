@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
+from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.artefacts.artefacts import Artefacts
@@ -431,7 +432,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
 
 def _console(shared: _Shared, calls: _Calls) -> web.Application:
     settings = shared.settings
-    return console.build_console(
+    app = console.build_console(
         ConsoleDependencies(
             store=shared.store,
             calls=calls.switchboard,
@@ -443,3 +444,5 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             artefacts=shared.artefacts,
         )
     )
+    app[HAS_OWN_LOGIN] = True
+    return app

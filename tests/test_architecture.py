@@ -135,7 +135,11 @@ PURE: Final = (
     "prompt_agents.tool_specs",
     "webhooks.data_copy",
     "webhooks.signature",
+    "client_address",
     "console.call_story",
+    "console.live_record",
+    "console.log_entries",
+    "console.login_guesses",
     "console.login_session",
     "console.sip_ladder",
     "console.transcript_rows",
@@ -618,8 +622,12 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "errors",
         }
     ),
-    "console": frozenset({"console", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}),
-    "api": frozenset({"api", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}),
+    "console": frozenset(
+        {"console", "client_address", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}
+    ),
+    "api": frozenset(
+        {"api", "client_address", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}
+    ),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.
 

@@ -11,6 +11,8 @@ from ari_agent.api.answer import answer_error
 from ari_agent.api.dependencies import DEPENDENCIES, Handler
 from ari_agent.api.routes import PUBLIC_PATHS
 
+HAS_OWN_LOGIN: Final = web.AppKey("has_own_login", bool)
+"""Under this name a sub-application says that it lets nobody in without a login of its own."""
 _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 
 
@@ -18,11 +20,11 @@ _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 async def require_api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer 401 to a request without the key. Paths that do not exist are answered 404 all the same.
 
-    A sub-application, such as the console, has a login of its own.
+    A sub-application that says so has a login of its own.
     """
-    resource = request.match_info.route.resource
-    has_own_login = len(request.match_info.apps) > 1
-    if resource is None or has_own_login or resource.canonical in PUBLIC_PATHS:
+    resource, apps = request.match_info.route.resource, request.match_info.apps
+    is_open = resource is None or resource.canonical in PUBLIC_PATHS
+    if apps[-1].get(HAS_OWN_LOGIN, False) if len(apps) > 1 else is_open:
         return await handler(request)
     complaint = _complaint(request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key)
     if complaint is None:

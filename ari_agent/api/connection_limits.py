@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import Final
+
+from ari_agent.client_address import client_of
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class OpenConnections:
 
     def opened(self, address: str) -> Refusal | None:
         """Count a connection of this IP address in; or return why it is not taken, and then it is not counted."""
-        party = _party(address)
+        party = client_of(address)
         if 0 < self.limits.in_all <= self._in_all:
             return self._refuse(Refusal(503, f"all {self.limits.in_all} connections are taken; try again later"))
         if 0 < self.limits.per_address <= self._by_address.get(party, 0):
@@ -87,7 +88,7 @@ class OpenConnections:
 
     def closed(self, address: str) -> None:
         """Count a connection out that was counted in."""
-        party = _party(address)
+        party = client_of(address)
         self._in_all -= 1
         self._by_address[party] -= 1
         if not self._by_address[party]:
@@ -99,14 +100,3 @@ class OpenConnections:
             log.warning("HTTP connections are refused: %s", refusal.message, extra={"address": address})
             self._warn_at_s = self._clock() + _WARN_EVERY_S
         return refusal
-
-
-def _party(address: str) -> str:
-    """Return who counts as one: an IPv4 address, or the 64 bits of an IPv6 address that one subscriber is given."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return found.packed[:8].hex()
-    return str(found.ipv4_mapped if isinstance(found, IPv6Address) else found)

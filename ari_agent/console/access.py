@@ -10,6 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER, Handler
+from ari_agent.console.form import read_form
 from ari_agent.errors import (
     ApiError,
     ArtefactError,
@@ -93,8 +94,7 @@ def see_other(path: str) -> web.Response:
 async def _given_token(request: web.Request) -> str:
     if token := request.headers.get(CSRF_HEADER):
         return token
-    field = (await request.post()).get(CSRF_FIELD, "")
-    return field if isinstance(field, str) else ""
+    return (await read_form(request)).get(CSRF_FIELD, "")
 
 
 def _to_login(request: web.Request) -> web.Response:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
 
 from ari_agent.console.call_query import DIRECTIONS, REASONS, STATUSES, CallQuery
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
+from ari_agent.console.sending import cut_off, send
 from ari_agent.console.words import iso_time
-from ari_agent.errors import ApiError, UnknownCall
+from ari_agent.errors import ApiError, StoreError, UnknownCall
+from ari_agent.store.store import Store
+
+log = logging.getLogger(__name__)
 
 _ON_A_PAGE: Final = 50
 _IN_ONE_READ: Final = 1000
+_FORMULA: Final = ("=", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0d", "\uff0b", "\uff20")
+"""What a formula begins with, in the full width of East Asia as well."""
 _CSV_COLUMNS: Final = (
     "call_id",
     "start",
@@ -40,7 +49,8 @@ async def show_calls(request: web.Request) -> web.Response:
         page = await store.calls.list_items(query.filters(), limit=_ON_A_PAGE, pagination_key=query.after or None)
     except UnknownCall:
         raise ApiError(400, "this page of the list is no more: begin at the first one") from None
-    return request.app[PAGES].page(
+    return await asyncio.to_thread(
+        request.app[PAGES].page,
         "calls.html",
         request[SESSION],
         query=query,
@@ -66,17 +76,32 @@ async def show_calls_as_csv(request: web.Request) -> web.StreamResponse:
             "Cache-Control": "no-store",
         }
     )
-    await response.prepare(request)
-    await response.write(_csv([_CSV_COLUMNS]))
+    dependencies = request.app[DEPENDENCIES]
+    with suppress(ConnectionResetError):  # a browser that has seen enough
+        await response.prepare(request)
+        try:
+            async for piece in _csv_pieces(dependencies.store, query):
+                await send(request, response, piece, within_s=dependencies.read_within_s)
+        except (StoreError, UnknownCall):
+            # a file that ends in order would be taken for all calls
+            log.exception("a list of calls was cut off, as not all could be read")
+            cut_off(request)
+    return response
+
+
+async def _csv_pieces(store: Store, query: CallQuery) -> AsyncIterator[bytes]:
+    yield _csv([_CSV_COLUMNS])
     key: str | None = None
     while True:
-        page = await request.app[DEPENDENCIES].store.calls.list_items(
-            query.filters(), limit=_IN_ONE_READ, pagination_key=key
-        )
-        await response.write(_csv([_line(json.loads(item)) for item in page.calls]))
+        page = await store.calls.list_items(query.filters(), limit=_IN_ONE_READ, pagination_key=key)
+        yield await asyncio.to_thread(_lines, page.calls)
         if page.next_key is None:
-            return response
+            return
         key = page.next_key
+
+
+def _lines(calls: Sequence[str]) -> bytes:
+    return _csv([_line(json.loads(call)) for call in calls])
 
 
 def _line(call: Mapping[str, Any]) -> tuple[object, ...]:
@@ -92,7 +117,7 @@ def _line(call: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _harmless(value: object) -> object:
     """Return a value that no spreadsheet takes for a formula. Source: OWASP, "CSV Injection"."""
-    if isinstance(value, str) and value.startswith(("=", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     # a number of the phone network may begin with a plus, if that is all it is
     if isinstance(value, str) and value.startswith("+") and not value[1:].isdecimal():
@@ -103,4 +128,4 @@ def _harmless(value: object) -> object:
 def _csv(lines: list[Any]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(lines)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "replace")

@@ -37,7 +37,7 @@ class CallQuery:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> CallQuery:
         """Return what a query string asks for; names that are unknown are passed over."""
-        return cls(**{name: query.get(name, "").strip()[:_LONGEST] for name in cls.__slots__})
+        return cls(**{name: _readable(query.get(name, "")[:_LONGEST]) for name in cls.__slots__})
 
     def problems(self) -> Sequence[str]:
         """Return what cannot be looked for, in sentences that say what would be right."""
@@ -62,7 +62,7 @@ class CallQuery:
         if (since := _moment_ms(self.since)) is not None:
             yield Filter(FilterField.START_TIMESTAMP, FilterOp.GE, since)
         if (until := _moment_ms(self.until)) is not None:
-            end = until + (_DAY_MS if "T" not in self.until else _MINUTE_MS)
+            end = until + (_MINUTE_MS if ":" in self.until else _DAY_MS)
             yield Filter(FilterField.START_TIMESTAMP, FilterOp.LT, end)
         if self.longer_s and not _no_seconds(self.longer_s):
             yield Filter(FilterField.DURATION_MS, FilterOp.GE, int(self.longer_s) * 1000)
@@ -76,6 +76,11 @@ _EXACT: Final = {
     FilterField.CALL_STATUS: "status",
     FilterField.DIRECTION: "direction",
 }
+
+
+def _readable(text: str) -> str:
+    """Return a text without what no field holds and a database refuses, such as NUL."""
+    return "".join(filter(str.isprintable, text)).strip()
 
 
 def _dialled(number: str) -> str:

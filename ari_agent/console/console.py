@@ -15,12 +15,12 @@ from ari_agent.console.pages import Pages
 PREFIX: Final = "/console"
 _ROUTES: Final = (
     web.get("", now.show_now),
-    web.get("/now/events", now.watch_now),
-    web.get("/login", login.show_login),
+    web.get("/now/events", now.watch_now, allow_head=False),
+    web.get("/login", login.show_login, allow_head=False),
     web.post("/login", login.log_in),
     web.post("/logout", login.log_out),
     web.get("/calls", call_list.show_calls),
-    web.get("/calls.csv", call_list.show_calls_as_csv),
+    web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
     web.get("/static/{file}", static_files.show_static_file),
@@ -34,11 +34,11 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     """
     app = web.Application(middlewares=[show_errors, require_login])
     app[DEPENDENCIES] = dependencies
-    app[SIGNER] = LoginSigner.of_api_key(dependencies.api_key)
+    app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
     app[PAGES] = Pages(app[SIGNER])
     app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
-    login.remember_used_codes(app)
+    login.remember_logins(app)
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app

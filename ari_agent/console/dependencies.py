@@ -14,6 +14,7 @@ from ari_agent.clock import now_ms
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.login_session import LoginSession, LoginSigner
 from ari_agent.console.pages import Pages
+from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.store.store import Store
@@ -53,7 +54,8 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
-    artefacts: recordings and logs of calls. now_ms: milliseconds since 1970.
+    artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
+    leave a piece of a long answer unread.
     """
 
     store: Store
@@ -65,6 +67,7 @@ class ConsoleDependencies:
     slots: Slots | None = None
     artefacts: Artefacts | None = None
     now_ms: Callable[[], int] = now_ms
+    read_within_s: float = READ_WITHIN_S
 
 
 DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)

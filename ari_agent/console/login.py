@@ -11,6 +11,8 @@ from aiohttp import web
 
 from ari_agent.console.access import COOKIE, LOGIN, see_other
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER
+from ari_agent.console.form import read_form
+from ari_agent.console.login_guesses import LoginGuesses
 from ari_agent.console.login_session import LoginSession, LoginSigner, Role
 from ari_agent.errors import ApiError
 
@@ -20,11 +22,13 @@ FIRST_PAGE: Final = "/console"
 SESSION_S: Final = 12 * 3600
 LINK_S: Final = 600
 _USED_CODES: Final = web.AppKey("used_login_codes", dict[str, float])
+_GUESSES: Final = web.AppKey("login_guesses", LoginGuesses)
 
 
-def login_link(api_key: str, *, now_s: float) -> str:
+def login_link(api_key: str, read_only_key: str = "", *, now_s: float) -> str:
     """Return path and query of a link that logs in once, as who may change things, within LINK_S seconds."""
-    code = LoginSigner.of_api_key(api_key).login_code(secrets.token_urlsafe(16), expires_s=int(now_s) + LINK_S)
+    signer = LoginSigner.of_keys(api_key, read_only_key)
+    code = signer.login_code(secrets.token_urlsafe(16), expires_s=int(now_s) + LINK_S)
     return f"{LOGIN}?code={code}"
 
 
@@ -40,11 +44,15 @@ async def log_in(request: web.Request) -> web.Response:
     # A form of somebody else's page would log its victim in as whom it likes.
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise ApiError(403, "the login form has to be sent from this console's own page")
-    form = await request.post()
-    key, wanted = form.get("key", ""), form.get("next", "")
-    role = _role_of(request, key if isinstance(key, str) else "")
-    after = _next(wanted if isinstance(wanted, str) else "")
+    form = await read_form(request)
+    after = _next(form.get("next", ""))
+    guesses, now_s = request.app[_GUESSES], request.app[DEPENDENCIES].now_ms() / 1000
+    client = request.remote or "", request.headers.get("X-Forwarded-For", "")
+    if wait_s := guesses.wait_s(*client, now_s=now_s):
+        return _come_back(request, after, wait_s)
+    role = _role_of(request, form.get("key", ""))
     if role is None:
+        guesses.was_wrong(*client, now_s=now_s)
         log.warning("a login to the console was refused", extra={"address": request.remote})
         problem = "This is no key of this controller: it is ARI_AGENT_API_KEY, or ARI_AGENT_CONSOLE_READ_ONLY_KEY."
         return request.app[PAGES].page("login.html", None, status=403, next=after, problem=problem)
@@ -68,6 +76,13 @@ def _by_code(request: web.Request, code: str) -> web.Response:
         return request.app[PAGES].page("login.html", None, status=403, next=FIRST_PAGE, problem=problem)
     used[given] = now_s + LINK_S
     return _logged_in(request, Role.ADMIN, FIRST_PAGE)
+
+
+def _come_back(request: web.Request, after: str, wait_s: int) -> web.Response:
+    problem = f"Too many wrong keys came from here: wait {wait_s} s, or take a link of `ari-agent console-link`."
+    answer = request.app[PAGES].page("login.html", None, status=429, next=after, problem=problem)
+    answer.headers["Retry-After"] = str(wait_s)
+    return answer
 
 
 def _role_of(request: web.Request, key: str) -> Role | None:
@@ -106,6 +121,7 @@ def _next(wanted: str | None) -> str:
     return wanted if is_ours and wanted and wanted.isprintable() and "\\" not in wanted else FIRST_PAGE
 
 
-def remember_used_codes(app: web.Application) -> None:
-    """Give the application the memory that makes a login code good for one time."""
+def remember_logins(app: web.Application) -> None:
+    """Give the application the memory that makes a login code good for one time, and bounds wrong keys."""
     app[_USED_CODES] = {}
+    app[_GUESSES] = LoginGuesses()

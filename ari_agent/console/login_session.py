@@ -1,7 +1,7 @@
 """Logins to the console: a cookie that says who is logged in, and what proves that a change came from our own pages.
 
-All of it is signed with a key that is made of the API key, so that nothing is stored, every controller with that key
-takes it, and a new API key ends every login. Pure.
+All of it is signed with a key that is made of the API key and the key that may only look, so that nothing is stored,
+every controller with these keys takes it, and a change of either ends every login. Pure.
 
     cookie:       {role}.{expires, s since 1970}.{id}.{signature}
     login code:   {expires, s since 1970}.{nonce}.{signature}
@@ -45,14 +45,14 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class LoginSigner:
-    """Makes and reads cookies, tokens and login codes. key: secret; see `of_api_key`."""
+    """Makes and reads cookies, tokens and login codes. key: secret; see `of_keys`."""
 
     key: bytes = field(repr=False)
 
     @classmethod
-    def of_api_key(cls, api_key: str) -> LoginSigner:
-        """Return the signer whose signatures are good for this API key, and of no use for anything but logins."""
-        return cls(hmac.digest(api_key.encode(), _PURPOSE, "sha256"))
+    def of_keys(cls, api_key: str, read_only_key: str = "") -> LoginSigner:
+        """Return the signer whose signatures are good for these two keys, and of no use for anything but logins."""
+        return cls(hmac.digest(api_key.encode(), _PURPOSE + b"\n" + read_only_key.encode(), "sha256"))
 
     def cookie(self, session: LoginSession) -> str:
         """Return the value of the cookie for this login."""

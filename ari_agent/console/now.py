@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -13,12 +14,20 @@ from markupsafe import Markup
 
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.live_feed import LiveFeed
+from ari_agent.console.live_record import live_record
 from ari_agent.console.pages import Pages
+from ari_agent.console.sending import send
 from ari_agent.contract.transcript import Utterance
+from ari_agent.errors import ApiError
 
 _SHOWN: Final = 200
 """Calls that the page lists; the others are counted."""
 _LAST_WORDS: Final = 90
+_EVENT_STREAM: Final[Mapping[str, str]] = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx would keep events until its buffer is full
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +48,22 @@ async def show_now(request: web.Request) -> web.Response:
     """Show what happens now; the page keeps itself up to date by `watch_now`."""
     dependencies = request.app[DEPENDENCIES]
     problems = {name: await probe() for name, probe in dependencies.probes.items()}
-    live = _render(dependencies, request.app[PAGES])
+    live = await _render(dependencies, request.app[PAGES])
     return request.app[PAGES].page("now.html", request[SESSION], problems=problems, live=live)
 
 
 async def watch_now(request: web.Request) -> web.StreamResponse:
-    """Send the calls in progress whenever they have changed, until the browser goes."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-    with suppress(ConnectionResetError):
+    """Send the calls in progress whenever they have changed, until the browser goes or its login is over."""
+    feed, dependencies = request.app[NOW_FEED], request.app[DEPENDENCIES]
+    if feed.is_full:
+        raise ApiError(503, "too many browsers watch the calls already: close one of them")
+    response = web.StreamResponse(headers=_EVENT_STREAM)
+    login_ends_in_s = request[SESSION].expires_s - dependencies.now_ms() / 1000
+    with suppress(ConnectionResetError, TimeoutError):
         await response.prepare(request)
-        async for piece in request.app[NOW_FEED].pieces():
-            await response.write(piece)
+        async with asyncio.timeout(login_ends_in_s), aclosing(feed.pieces()) as pieces:
+            async for piece in pieces:
+                await send(request, response, piece, within_s=dependencies.read_within_s)
     return response
 
 
@@ -58,11 +72,12 @@ def now_feed(dependencies: ConsoleDependencies, pages: Pages) -> LiveFeed:
     return LiveFeed("calls", partial(_render, dependencies, pages))
 
 
-def _render(dependencies: ConsoleDependencies, pages: Pages) -> Markup:
+async def _render(dependencies: ConsoleDependencies, pages: Pages) -> Markup:
     in_progress, rows = len(dependencies.calls.live()), list(_rows(dependencies))
     not_shown = max(0, in_progress - _SHOWN)
     values = {"rows": rows, "in_progress": in_progress, "not_shown": not_shown, "slots": dependencies.slots}
-    return pages.fragment("live_calls.html", values)
+    # in a thread: 200 rows take ten milliseconds, each second
+    return await asyncio.to_thread(pages.fragment, "live_calls.html", values)
 
 
 def _rows(dependencies: ConsoleDependencies) -> Iterator[LiveRow]:
@@ -79,7 +94,7 @@ def _rows(dependencies: ConsoleDependencies) -> Iterator[LiveRow]:
             our_end=(call.to_number if is_inbound else call.from_number) or "",
             agent=call.agent_name or call.agent_id,
             since_ms=call.start_timestamp,
-            last_words=_last_words(call.transcript_object or ()),
+            last_words=_last_words(live_record(call).transcript_object or ()),
         )
 
 

@@ -49,7 +49,9 @@ class Pages:
         nonce = secrets.token_urlsafe(16)
         token = self._signer.csrf_token(session) if session else ""
         text = self.fragment(template, {**values, "session": session, "csrf_token": token, "style_nonce": nonce})
-        return web.Response(text=text, content_type="text/html", status=status, headers=headers(nonce))
+        # replace: a call in progress may hold half a surrogate pair, which no page can
+        body = text.encode("utf-8", "replace")
+        return web.Response(body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(nonce))
 
 
 def headers(style_nonce: str) -> Mapping[str, str]:

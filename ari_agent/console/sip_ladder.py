@@ -16,6 +16,7 @@ _ROW: Final = 34
 _HEAD: Final = 40
 _COLUMN: Final = 260
 _MARGIN: Final = 110
+_MOST_STEPS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,17 @@ def ladder(call: Call) -> Ladder | None:
     """Return the picture of a call's signalling; None where nothing of it is known."""
     if not call.sip:
         return None
+    steps = call.sip[:_MOST_STEPS]
     far_end = call.from_number if call.direction is CallDirection.INBOUND else call.to_number
     names = [far_end or "caller", "Asterisk"]
-    if any(step.leg == "target" for step in call.sip):
+    if any(step.leg == "target" for step in steps):
         names.append(call.transfer_destination or "target")
     columns = [_MARGIN + place * _COLUMN for place in range(len(names))]
-    began = call.sip[0].timestamp
+    began = steps[0].timestamp
     arrows = [
-        _arrow(step, columns, _HEAD + (row + 1) * _ROW, int(step.timestamp - began))
-        for row, step in enumerate(call.sip)
+        _arrow(step, columns, _HEAD + (row + 1) * _ROW, int(step.timestamp - began)) for row, step in enumerate(steps)
     ]
-    height = _HEAD + (len(call.sip) + 1) * _ROW
+    height = _HEAD + (len(steps) + 1) * _ROW
     return Ladder(columns[-1] + _MARGIN, height, list(zip(columns, names, strict=True)), arrows)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ari_agent.contract.call import Call
 
+_MOST_ROWS: Final = 2000
+_MOST_CHARACTERS: Final = 500_000
+"""What a page shows of a transcript; a word that plays counts as _WORD_CHARACTERS, which its markup has."""
+_WORD_CHARACTERS: Final = 50
 _SPEAKERS: Final = {"agent": "Agent", "user": "Caller", "transfer_target": "Target"}
 
 
@@ -31,6 +35,18 @@ def transcript_rows(call: Call) -> Sequence[TranscriptRow]:
     """Return the rows of a call's transcript, with what its agent did, in their order."""
     items = call.transcript_with_tool_calls or call.transcript_object or ()
     return tuple(row for item in items for row in _rows(item.model_dump(mode="json")))
+
+
+def fitting(rows: Sequence[TranscriptRow]) -> Sequence[TranscriptRow]:
+    """Return the first rows that fit into a page; one that is too long by itself ends where the page does."""
+    left, found = _MOST_CHARACTERS, []
+    for row in rows[:_MOST_ROWS]:
+        if left <= 0:
+            break
+        size = len(row.text) + len(row.words) * _WORD_CHARACTERS
+        found.append(row if size <= left else replace(row, text=row.text[:left], words=()))
+        left -= size
+    return found
 
 
 def _rows(item: dict[str, Any]) -> Iterator[TranscriptRow]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
 NONE: Final = "\u2013"
 """A dash, where there is no figure."""
+_LAST_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: what a clock that is wrong tells beyond it is shown as that."""
 
 
 def iso_time(at_ms: float) -> str:
     """Return a time, in milliseconds since 1970, as ISO 8601 in UTC, for the `datetime` of a <time> element."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _moment(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock_time(at_ms: float) -> str:
     """Return a time, in milliseconds since 1970, as `2026-11-30 07:15:02 UTC`: what a page shows without scripts."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{_moment(at_ms):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def lasted(duration_ms: float | None) -> str:
     """Return a duration as `0:07`, `12:34` or `1:02:03`; NONE where there is none."""
-    if duration_ms is None:
+    if duration_ms is None or not math.isfinite(duration_ms):
         return NONE
     minutes, seconds = divmod(int(duration_ms / 1000), 60)
     hours, minutes = divmod(minutes, 60)
@@ -31,3 +34,7 @@ def lasted(duration_ms: float | None) -> str:
 def cents(value: float | None) -> str:
     """Return cents as `12.35 ct`; NONE where there are none."""
     return NONE if value is None else f"{value:.2f} ct"
+
+
+def _moment(at_ms: float) -> datetime:
+    return datetime.fromtimestamp(min(at_ms, _LAST_MS) / 1000, UTC)

@@ -25,6 +25,8 @@ API_KEY = "key_of_the_api"
 READ_ONLY_KEY = "key_to_look"
 NOW_MS = 1_760_000_000_000
 
+PAGES_APP = web.AppKey("pages_app", web.Application)
+
 Browser = TestClient[web.Request, web.Application]
 
 
@@ -88,18 +90,34 @@ def live_calls() -> LiveCalls:
     return LiveCalls()
 
 
+@dataclass
+class Clock:
+    """The clock of the console. now_ms: milliseconds since 1970."""
+
+    now_ms: int = NOW_MS
+
+
 @pytest.fixture
-async def stranger(store: Store, live_calls: LiveCalls) -> AsyncIterator[Browser]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def stranger(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
-    root.add_subapp(
-        console.PREFIX,
-        console.build_console(
-            ConsoleDependencies(
-                store=store, calls=live_calls, api_key=API_KEY, read_only_key=READ_ONLY_KEY, now_ms=lambda: NOW_MS
-            )
-        ),
+    pages = console.build_console(
+        ConsoleDependencies(
+            store=store,
+            calls=live_calls,
+            api_key=API_KEY,
+            read_only_key=READ_ONLY_KEY,
+            now_ms=lambda: clock.now_ms,
+            read_within_s=0.5,
+        )
     )
+    root.add_subapp(console.PREFIX, pages)
+    root[PAGES_APP] = pages
     browser: Browser = TestClient(TestServer(root), cookie_jar=CookieJar(unsafe=True))
     async with browser:
         yield browser
@@ -110,6 +128,12 @@ async def browser(stranger: Browser) -> Browser:
     """The same, logged in with the API key."""
     await log_in(stranger, API_KEY)
     return stranger
+
+
+def console_of(browser: Browser) -> web.Application:
+    """The console that a browser talks to."""
+    assert browser.app
+    return browser.app[PAGES_APP]
 
 
 async def log_in(browser: Browser, key: str) -> None:

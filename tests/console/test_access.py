@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp import web
 from ari_agent.console.access import COOKIE
 from ari_agent.console.console import _ROUTES
 from ari_agent.console.login import login_link
+from ari_agent.console.login_session import LoginSession, LoginSigner, Role
 from tests.console.conftest import (
     API_KEY,
     NOW_MS,
@@ -101,13 +103,13 @@ async def test_a_login_form_of_another_site_is_refused(stranger: Browser) -> Non
 
 
 async def test_a_link_logs_in_once(stranger: Browser) -> None:
-    link = login_link(API_KEY, now_s=NOW_MS / 1000)
+    link = login_link(API_KEY, READ_ONLY_KEY, now_s=NOW_MS / 1000)
     answer = await stranger.get(link, allow_redirects=False)
     assert (answer.status, answer.headers["Location"]) == (303, "/console")
     assert "may change things" in await text_of(stranger, "/console")
     stranger.session.cookie_jar.clear()
     assert "used already" in await text_of(stranger, link, 403)
-    old = login_link(API_KEY, now_s=NOW_MS / 1000 - 601)
+    old = login_link(API_KEY, READ_ONLY_KEY, now_s=NOW_MS / 1000 - 601)
     assert "its time is over" in await text_of(stranger, old, 403)
 
 
@@ -157,3 +159,64 @@ async def test_what_is_not_there_is_said_in_a_page(browser: Browser) -> None:
     assert "There is no such page" in await text_of(browser, "/console/nothing", 404)
     assert "call_none" in await text_of(browser, "/console/calls/call_none", 422)
     assert await text_of(browser, "/console/static/..%2fconsole.py", 404)
+
+
+@pytest.mark.parametrize("path", ["/console/login", "/console/logout", "/console/calls/call_1/hang-up"])
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\n1\r\n--x--',
+            415,
+        ),
+        ("application/json", b'{"key": "key_of_the_api"}', 415),
+        ("text/plain", b"key=key_of_the_api", 415),
+        ("application/x-www-form-urlencoded; charset=klingon", b"key=wrong", 403),
+        ("application/x-www-form-urlencoded", b"key=\xff\xfe%ff%00", 403),
+        ("application/x-www-form-urlencoded", b"a&" * 100, 400),
+        ("application/x-www-form-urlencoded", b"a=1&" * 100, 400),
+        ("application/x-www-form-urlencoded", b"a" * 20_000, 413),
+    ],
+)
+async def test_a_form_is_small_and_of_one_kind(
+    browser: Browser, path: str, content_type: str, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": content_type}
+    answer = await browser.post(path, data=body, headers=headers, allow_redirects=False)
+    assert answer.status == status, await answer.text()
+
+
+async def test_a_large_form_without_a_length_is_refused(stranger: Browser) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 4096
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await stranger.post("/console/login", data=pieces(), headers=headers, allow_redirects=False)
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "FOO"])
+async def test_other_methods_change_nothing(browser: Browser, live_calls: LiveCalls, method: str) -> None:
+    live_calls.calls.append(OneCall(a_call()))
+    for path in ("/console", "/console/login", "/console/calls/call_1/hang-up", "/console/nothing"):
+        answer = await browser.request(method, path, allow_redirects=False)
+        assert answer.status in {400, 403, 404, 405}, path
+    assert live_calls.hung_up == []
+
+
+async def test_head_uses_no_login_link_up_and_opens_no_stream(stranger: Browser) -> None:
+    link = login_link(API_KEY, READ_ONLY_KEY, now_s=NOW_MS / 1000)
+    assert (await stranger.head(link, allow_redirects=False)).status == 303
+    await text_of(stranger, link, 303)
+    await log_in(stranger, READ_ONLY_KEY)
+    assert [(await stranger.head(path)).status for path in ("/console/now/events", "/console/calls.csv")] == [405] * 2
+
+
+async def test_a_new_read_only_key_ends_every_login(browser: Browser) -> None:
+    assert LoginSigner.of_keys(API_KEY, "other").key != LoginSigner.of_keys(API_KEY, READ_ONLY_KEY).key
+    cookie = LoginSigner.of_keys(API_KEY, "other").cookie(LoginSession(Role.READER, NOW_MS, "x"))
+    browser.session.cookie_jar.clear()
+    answer = await browser.get("/console", headers={"Cookie": f"{COOKIE}={cookie}"}, allow_redirects=False)
+    assert answer.status == 303

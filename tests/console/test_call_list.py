@@ -6,9 +6,12 @@ import csv
 import io
 import re
 
+import aiohttp
 import pytest
 
+from ari_agent.console.call_list import _harmless
 from ari_agent.console.call_query import CallQuery
+from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 from tests.console.conftest import NOW_MS, Browser, a_call, text_of
 
@@ -105,3 +108,22 @@ def test_a_link_keeps_the_search_and_changes_what_it_is_told_to() -> None:
     query = CallQuery.of({"number": "+1 2", "after": "k", "longer_s": ""})
     assert query.link(after="") == "number=%2B1+2"
     assert query.link(after="x&y") == "number=%2B1+2&after=x%26y"
+
+
+async def test_a_csv_that_cannot_be_read_to_its_end_does_not_end_in_order(
+    browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.calls.save(a_call())
+
+    async def fails(*_given: object, **_named: object) -> None:
+        raise StoreError("the database is gone")
+
+    monkeypatch.setattr(type(store.calls), "list_items", fails)
+    with pytest.raises(aiohttp.ClientError):
+        await (await browser.get("/console/calls.csv")).read()
+
+
+@pytest.mark.parametrize("sign", "=-@\t\r\n\uff1d\uff0b+")
+def test_no_field_of_a_csv_begins_a_formula(sign: str) -> None:
+    assert _harmless(f"{sign}cmd()") == f"'{sign}cmd()"
+    assert (_harmless("+4420"), _harmless(-1), _harmless(None)) == ("+4420", -1, None)

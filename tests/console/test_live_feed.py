@@ -5,8 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 
+from ari_agent.console.access import COOKIE
+from ari_agent.console.dependencies import NOW_FEED
 from ari_agent.console.live_feed import LiveFeed
-from tests.console.conftest import Browser, LiveCalls, OneCall, a_call
+from ari_agent.console.login import SESSION_S
+from tests.console.conftest import (
+    API_KEY,
+    Browser,
+    Clock,
+    LiveCalls,
+    OneCall,
+    a_call,
+    console_of,
+    log_in,
+    text_of,
+)
 from tests.fakes.llm_server import until
 
 
@@ -17,7 +30,7 @@ class Pane:
         self.text = "one"
         self.made = 0
 
-    def render(self) -> str:
+    async def render(self) -> str:
         self.made += 1
         if self.text == "broken":
             raise ValueError(self.text)
@@ -51,7 +64,7 @@ async def test_nothing_is_made_where_nobody_watches_and_a_fault_is_not_the_end()
     await until(lambda: pane.made >= 3)
     pane.text = "mended"
     assert b"mended" in await anext(watcher)
-    await watcher.aclose()  # type: ignore[attr-defined]
+    await watcher.aclose()
     await asyncio.sleep(0.05)
     made = pane.made
     await asyncio.sleep(0.05)
@@ -76,3 +89,53 @@ async def test_the_scripts_of_the_first_page_are_small(browser: Browser) -> None
     page = await (await browser.get("/console")).text()
     sizes = [len(await (await browser.get(path)).read()) for path in re.findall(r'<script src="([^"]+)"', page)]
     assert len(sizes) == 3 and sum(sizes) < 100_000
+
+
+async def test_a_comment_is_sent_where_nothing_changes() -> None:
+    pane = Pane()
+    feed = LiveFeed("calls", pane.render, each_s=0.01, alive_s=0.05)
+    watcher = feed.pieces()
+    assert await anext(watcher) == b"event: calls\ndata: one\n\n"
+    assert [await anext(watcher) for _ in range(2)] == [b":\n\n"] * 2
+    pane.text = "two"
+    assert b"two" in b"".join([await anext(watcher) for _ in range(3)])
+    await feed.close()
+
+
+async def test_the_stream_ends_with_the_login(stranger: Browser, clock: Clock) -> None:
+    await log_in(stranger, API_KEY)
+    clock.now_ms += SESSION_S * 1000 - 100
+    async with stranger.get("/console/now/events") as answer:
+        assert b"No call is in progress." in await answer.content.read()
+    clock.now_ms += 200
+    assert await text_of(stranger, "/console/now/events", 303) == ""
+
+
+async def test_watchers_are_bounded_and_those_that_left_are_not_counted(browser: Browser) -> None:
+    feed = console_of(browser)[NOW_FEED]
+    watchers = [feed.pieces() for _ in range(200)]
+    await asyncio.gather(*map(anext, watchers))
+    assert "too many browsers" in await text_of(browser, "/console/now/events", 503)
+    for watcher in watchers:
+        await watcher.aclose()
+    async with browser.get("/console/now/events") as answer:
+        assert (answer.status, answer.headers["X-Accel-Buffering"]) == (200, "no")
+    await until(lambda: not feed.watchers)
+
+
+async def test_whoever_does_not_read_is_cut_off_and_holds_no_shutdown_up(
+    browser: Browser, live_calls: LiveCalls
+) -> None:
+    feed = console_of(browser)[NOW_FEED]
+    live_calls.calls[:] = [OneCall(a_call(f"call_{n}", agent_name="x" * 10_000)) for n in range(200)]
+    cookie = browser.session.cookie_jar.filter_cookies(browser.make_url("/console"))[COOKIE].value
+    reader, writer = await asyncio.open_connection(browser.host, browser.port, limit=1024)
+    writer.write(f"GET /console/now/events HTTP/1.1\r\nHost: x\r\nCookie: {COOKIE}={cookie}\r\n\r\n".encode())
+    await until(lambda: feed.watchers == 1)
+    for number in range(20):  # more than the buffers of both sides hold
+        live_calls.calls[0] = OneCall(a_call("call_0", agent_name=str(number)))
+        await asyncio.sleep(0.01)
+        await feed.renew()
+    await until(lambda: feed.watchers == 0)
+    writer.close()
+    del reader

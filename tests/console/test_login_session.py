@@ -6,7 +6,7 @@ import pytest
 
 from ari_agent.console.login_session import LoginSession, LoginSigner, Role
 
-SIGNER = LoginSigner.of_api_key("key_1")
+SIGNER = LoginSigner.of_keys("key_1")
 SESSION = LoginSession(Role.READER, 1000, "id-1_x")
 
 
@@ -24,7 +24,7 @@ def test_a_cookie_is_read_back_until_it_expires() -> None:
         "admin.9999999999.id-1_x." + "A" * 43,
         SIGNER.cookie(SESSION).replace("reader", "admin"),
         SIGNER.cookie(SESSION).replace("1000", "2000"),
-        LoginSigner.of_api_key("key_2").cookie(SESSION),
+        LoginSigner.of_keys("key_2").cookie(SESSION),
         SIGNER.login_code("id-1_x", expires_s=1000),
         "\ud800" + SIGNER.cookie(SESSION),
         "x" * 5000,

@@ -29,5 +29,12 @@
   document.addEventListener("DOMContentLoaded", () => localize(document));
   document.addEventListener("htmx:afterSettle", (event) => localize(event.target));
   document.addEventListener("htmx:sseMessage", () => tick());
+  // A stream that is lost leaves old figures behind, which have to be seen as old.
+  const live = (isLive) => {
+    const notice = document.getElementById("lost");
+    if (notice) notice.textContent = isLive ? "" : "The connection is lost, and this is old: load the page again.";
+  };
+  document.addEventListener("htmx:sseOpen", () => live(true));
+  document.addEventListener("htmx:sseError", () => live(false));
   setInterval(tick, 1000);
 })();
