@@ -138,4 +138,7 @@ async def test_whoever_does_not_read_is_cut_off_and_holds_no_shutdown_up(
         await feed.renew()
     await until(lambda: feed.watchers == 0)
     writer.close()
+    assert browser.app
+    async with asyncio.timeout(5):
+        await browser.app.shutdown()
     del reader
