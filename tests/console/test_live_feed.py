@@ -105,7 +105,7 @@ async def test_a_comment_is_sent_where_nothing_changes() -> None:
 async def test_the_stream_ends_with_the_login(stranger: Browser, clock: Clock) -> None:
     await log_in(stranger, API_KEY)
     clock.now_ms += SESSION_S * 1000 - 100
-    async with stranger.get("/console/now/events") as answer:
+    async with asyncio.timeout(30), stranger.get("/console/now/events") as answer:
         assert b"No call is in progress." in await answer.content.read()
     clock.now_ms += 200
     assert await text_of(stranger, "/console/now/events", 303) == ""
