@@ -508,6 +508,7 @@ WAITING_LIBRARIES: Final = frozenset(
 """Sockets, clocks, dice, threads and files: what a pure module does not import."""
 
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
+    "client_address": frozenset(),
     "clock": frozenset(),
     "file_limit": frozenset(),
     "gather": frozenset(),

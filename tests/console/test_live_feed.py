@@ -105,7 +105,7 @@ async def test_a_comment_is_sent_where_nothing_changes() -> None:
 async def test_the_stream_ends_with_the_login(stranger: Browser, clock: Clock) -> None:
     await log_in(stranger, API_KEY)
     clock.now_ms += SESSION_S * 1000 - 100
-    async with stranger.get("/console/now/events") as answer:
+    async with asyncio.timeout(30), stranger.get("/console/now/events") as answer:
         assert b"No call is in progress." in await answer.content.read()
     clock.now_ms += 200
     assert await text_of(stranger, "/console/now/events", 303) == ""
@@ -138,4 +138,7 @@ async def test_whoever_does_not_read_is_cut_off_and_holds_no_shutdown_up(
         await feed.renew()
     await until(lambda: feed.watchers == 0)
     writer.close()
+    assert browser.app
+    async with asyncio.timeout(5):
+        await browser.app.shutdown()
     del reader
