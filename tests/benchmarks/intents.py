@@ -1,23 +1,29 @@
 """How often callers get what they want: ten kinds of wishes, through the tools of an agent with a prompt.
 
-    python -m tests.benchmarks.intents [--callers 2] [--show]
+    python -m tests.benchmarks.intents [--callers 2] [--show] [--piper PROGRAM VOICE.onnx]
 
 A hundred sentences, ten of each kind, go through a real Asterisk to Moonshine; the rules of the demo
 (`ari_agent/demo/rule_model.py`) stand in for the model and call its tools. A sentence is right if the record has the
 call of its tool and no other, with the right digits. The voices are synthetic: four of flite's, by turns (rms, slt,
-awb, kal16). The rules are key words of English that were not fitted to what was heard.
+awb, kal16), or one of Piper's. The rules are key words of English that were not fitted to what was heard.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from tests.fakes.flite import resampled
+from tests.fakes.sound import Samples
 from tests.integration.test_spoken_intents import ENDS, Heard, Sentence, Shop
 
 VOICES: Final = ("rms", "slt", "awb", "kal16")
@@ -161,12 +167,28 @@ def _sentence(tool: str, turn: int, voice: str) -> Sentence:
     return Sentence(SENTENCES[tool][turn], tool, voice, DIGITS[turn] if tool == "press_digit" else "")
 
 
-async def measure(callers: int, *, show: bool) -> None:
-    """So many callers at a time, until all was said. What a call that ended too soon left is said in another one."""
+def speak_by_piper(program: str, voice: str) -> Callable[[Sentence], Samples]:
+    """All sentences, made beforehand, so that nothing but the calls takes time."""
+    rate_hz = json.loads(Path(f"{voice}.json").read_text())["audio"]["sample_rate"]
+    made = {}
+    for sentence in (sentence for call in calls() for sentence in call):
+        command = [program, "--model", voice, "--output-raw"]
+        raw = subprocess.run(command, input=sentence.text.encode(), capture_output=True, check=True).stdout
+        made[sentence.text] = resampled(np.frombuffer(raw, "<i2"), rate_hz, 8000)
+    return lambda sentence: made[sentence.text]
+
+
+async def measure(callers: int, *, show: bool, piper: Sequence[str] | None) -> None:
+    """So many callers at a time, until all was said. What a call that ended too soon left is said in another one.
+
+    piper: the program and the voice that speak in place of flite's.
+    """
     left = calls()
+    speak = speak_by_piper(*piper) if piper else None
     right: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         async with Shop.opened(Path(folder)) as shop:
+            shop.speak = speak or shop.speak
 
             async def caller() -> None:
                 while left:
@@ -194,8 +216,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--callers", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print every sentence, and not only those that went wrong")
+    parser.add_argument("--piper", nargs=2, metavar=("PROGRAM", "VOICE.onnx"), help="who speaks, in place of flite")
     arguments = parser.parse_args()
-    asyncio.run(measure(arguments.callers, show=arguments.show))
+    asyncio.run(measure(arguments.callers, show=arguments.show, piper=arguments.piper))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
@@ -68,10 +68,14 @@ class Heard:
 
 @dataclass(slots=True)
 class Shop:
-    """A controller whose prompts are answered by rules. functions: where the custom tools are."""
+    """A controller whose prompts are answered by rules.
+
+    functions: where the custom tools are. speak: makes the sound of a sentence, at 8 kHz.
+    """
 
     stage: Stage
     functions: str
+    speak: Callable[[Sentence], Samples] = field(default_factory=lambda: spoken)
 
     @classmethod
     @asynccontextmanager
@@ -129,7 +133,7 @@ class Shop:
                 await caller.audio.hears_silence(packets=40, timeout_s=30)
                 if first(caller.received, method="BYE"):
                     break
-                caller.audio.say(spoken(sentence))
+                caller.audio.say(self.speak(sentence))
                 await caller.audio.said()
                 with contextlib.suppress(TimeoutError):
                     await caller.audio.hears(since_s=time.monotonic())
