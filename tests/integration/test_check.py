@@ -175,7 +175,7 @@ async def test_nothing_is_wrong_with_a_good_pbx_and_webhooks_are_told_no_secret(
     found = await office.check()
     assert wrong(found) == {}
     skipped = [entry.name for entry in found if entry.finding.status is Status.SKIPPED]
-    assert skipped == ["trunk state", "speech", "analysis", "model"]  # there is none of these
+    assert skipped == ["trunk state", "speech", "analysis", "model", "speaking model"]  # there is none of these
     assert webhooks.requests == [("HEAD", "/hook", "")]
     assert "hidden" not in repr(found)
 
