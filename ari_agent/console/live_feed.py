@@ -87,6 +87,7 @@ class LiveFeed:
 
     async def _run(self) -> None:
         try:
+            await asyncio.sleep(self._each_s)  # whoever began to watch has made the first piece
             while self._watchers:
                 await self.renew()
                 await asyncio.sleep(self._each_s)
