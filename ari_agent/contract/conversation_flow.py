@@ -117,15 +117,7 @@ class FlowUpdate(FlowSettings):
 
     @model_validator(mode="after")
     def _check_graph(self) -> Self:
-        return self  # what is left out decides, too: see `apply`
-
-    def apply(self, flow: ConversationFlow, *, now_ms: int) -> ConversationFlow:
-        """Return the changed flow.
-
-        Raises:
-            pydantic.ValidationError: with the changes, the settings contradict one another.
-        """
-        return flow.changed(self, now_ms=now_ms)
+        return self  # what is left out decides, too: see EngineVersion.changed
 
 
 class ConversationFlow(FlowSettings, EngineVersion):

@@ -108,10 +108,6 @@ class LlmSettings(ModelSettings):
 class LlmCreate(LlmSettings):
     """A prompt that a client wants made."""
 
-    def llm(self, *, llm_id: str, now_ms: int) -> RetellLlm:
-        """Return the prompt with this id, made at this time."""
-        return RetellLlm.made(self, llm_id, now_ms=now_ms)
-
 
 class LlmUpdate(LlmSettings):
     """Changes of a prompt: what is left out stays as it is. Checked as a whole once they are applied."""
@@ -120,15 +116,7 @@ class LlmUpdate(LlmSettings):
 
     @model_validator(mode="after")
     def _check_states(self) -> Self:
-        return self  # what is left out decides, too: see `apply`
-
-    def apply(self, llm: RetellLlm, *, now_ms: int) -> RetellLlm:
-        """Return the changed prompt.
-
-        Raises:
-            pydantic.ValidationError: with the changes, the settings contradict one another.
-        """
-        return llm.changed(self, now_ms=now_ms)
+        return self  # what is left out decides, too: see EngineVersion.changed
 
 
 class RetellLlm(LlmSettings, EngineVersion):

@@ -75,10 +75,10 @@ def test_a_transfer_that_a_node_wants_is_read_as_that_of_a_tool() -> None:
 
 def test_changes_are_checked_with_what_stays() -> None:
     flow = a_flow(talk("a", edges=[edge("end")]), END)
-    changed = FlowUpdate.model_validate({"global_prompt": "New."}).apply(flow, now_ms=2)
+    changed = flow.changed(FlowUpdate.model_validate({"global_prompt": "New."}), now_ms=2)
     assert (changed.global_prompt, changed.nodes, changed.last_modification_timestamp) == ("New.", flow.nodes, 2)
     with pytest.raises(ValidationError, match="leads to end, which is none"):
-        FlowUpdate.model_validate({"nodes": [talk("a", edges=[edge("end")])]}).apply(flow, now_ms=2)
+        flow.changed(FlowUpdate.model_validate({"nodes": [talk("a", edges=[edge("end")])]}), now_ms=2)
 
 
 @pytest.mark.parametrize("field", EDGE_FIELDS)

@@ -25,7 +25,7 @@ STATES = [
 
 
 def a_prompt(**settings: Any) -> RetellLlm:
-    return LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1)
+    return RetellLlm.made(LlmCreate.model_validate(settings), "llm_1", now_ms=1)
 
 
 def test_a_prompt_reads_back_as_it_was() -> None:
@@ -111,7 +111,7 @@ def test_headers_of_an_end_are_kept() -> None:
 
 def test_changes_are_checked_with_what_stays() -> None:
     llm = a_prompt(states=STATES, starting_state="a", knowledge_base_ids=[])
-    changed = LlmUpdate.model_validate({"general_prompt": "New."}).apply(llm, now_ms=2)
+    changed = llm.changed(LlmUpdate.model_validate({"general_prompt": "New."}), now_ms=2)
     assert (changed.general_prompt, changed.starting_state, changed.last_modification_timestamp) == ("New.", "a", 2)
     with pytest.raises(ValidationError, match="starting_state"):
-        LlmUpdate.model_validate({"starting_state": "c"}).apply(llm, now_ms=2)
+        llm.changed(LlmUpdate.model_validate({"starting_state": "c"}), now_ms=2)

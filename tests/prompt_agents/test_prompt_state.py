@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ari_agent.contract.llm_tools import Tools
-from ari_agent.contract.retell_llm import LlmCreate, StateEdge
+from ari_agent.contract.retell_llm import LlmCreate, RetellLlm, StateEdge
 from ari_agent.prompt_agents.chat_messages import MAX_CHARACTERS, conversation, system_message, tool_round
 from ari_agent.prompt_agents.model import Backup, ToolCall, ToolCallParts
 from ari_agent.prompt_agents.model_steps import RequestSteps
@@ -17,7 +17,9 @@ from ari_agent.prompt_agents.tool_specs import as_variables, edge_spec, read_arg
 
 def state(variables: dict[str, str] | None = None, *, is_spoken: bool = False, **settings: Any) -> PromptState:
     return PromptState(
-        LlmCreate.model_validate(settings).llm(llm_id="llm_1", now_ms=1), lambda: variables or {}, is_spoken=is_spoken
+        RetellLlm.made(LlmCreate.model_validate(settings), "llm_1", now_ms=1),
+        lambda: variables or {},
+        is_spoken=is_spoken,
     )
 
 

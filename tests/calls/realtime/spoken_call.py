@@ -89,7 +89,7 @@ class SpokenCall:
 
 def prompt(**settings: Any) -> RetellLlm:
     given = {"s2s_model": "gpt-realtime", "general_prompt": "Help {{customer}}.", **settings}
-    return LlmCreate.model_validate(given).llm(llm_id="llm_1", now_ms=NOW_MS)
+    return RetellLlm.made(LlmCreate.model_validate(given), "llm_1", now_ms=NOW_MS)
 
 
 @asynccontextmanager
