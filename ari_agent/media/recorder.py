@@ -4,8 +4,8 @@
                                                     ├─▶ write(stereo), about 25 frames at a time
     agent's frames, as the caller gets them ▶ right ┘
 
-Each side is a bytearray that a frame is appended to; whoever calls says now and then where on the axis each of them
-ends, and what is complete on both sides is given away. The axis begins with the answer; a unit is 1/8000 s.
+A frame is only put on its side's list; whoever calls says now and then where on the axis each side ends, and what is
+complete on both is given away. The axis begins with the answer; a unit is 1/8000 s.
 
 While a transfer's target is on the line in the caller's place, its audio is mixed into the agent's side.
 """
@@ -41,7 +41,8 @@ def _drop(stereo: bytes) -> None:
 class Recorder:
     """Records one call.
 
-    hear_caller, hear_agent: take the next piece of either side, of any length, in the format of the line.
+    hear_caller, hear_agent: take the next piece of either side, of any length, in the format of the line; they keep it
+    as it is, and nobody may change it.
     """
 
     def __init__(self, write: Callable[[bytes], None], *, of: SampleFormat = ULAW, agent_only: bool = False) -> None:
@@ -52,9 +53,11 @@ class Recorder:
         self._write, self._of, self._agent_only = write, of, agent_only
         self._unit_bytes = of.unit_bytes
         self._narrow, self._wide, self._bits = ("u1", "<u2", 8) if of is ULAW else ("<u2", "<u4", 16)
-        self._caller, self._agent = bytearray(), bytearray()
-        self.hear_caller: Callable[[bytes], None] = self._caller.extend
-        self.hear_agent: Callable[[bytes], None] = self._agent.extend
+        self._caller, self._agent = bytearray(), bytearray()  # from self._written on
+        self._new_of_caller: list[bytes] = []  # and behind that; to append to a list costs the least for each frame
+        self._new_of_agent: list[bytes] = []
+        self.hear_caller: Callable[[bytes], None] = self._new_of_caller.append
+        self.hear_agent: Callable[[bytes], None] = self._new_of_agent.append
         self._written = 0  # units of the axis
         self._party = HeardParty.CALLER
         self._paused = self._caller_left_out = False
@@ -62,6 +65,7 @@ class Recorder:
     @property
     def agent_end(self) -> int:
         """Return where the agent's side ends, in units since the answer."""
+        self._gather()
         return self._written + len(self._agent) // self._unit_bytes
 
     @property
@@ -71,7 +75,7 @@ class Recorder:
 
     def pass_time(self, units: int) -> None:
         """Note that nothing is sent to the caller for so long."""
-        self._agent += self._of.silence * units
+        self.hear_agent(self._of.silence * units)
 
     def flush(self, caller_end: int | None, agent_end: int | None = None) -> None:
         """Give away what is complete on both sides.
@@ -80,10 +84,17 @@ class Recorder:
         was heard since the last flush. None: the caller is silent up to where the agent's side ends. agent_end: the
         same of the agent's side; None where `pass_time` tells all of it.
         """
+        self._gather()
         if agent_end is not None:
             self._fill(self._agent, agent_end)
         self._fill(self._caller, self.agent_end if caller_end is None else caller_end)
         self._give(min(len(self._caller), len(self._agent)))
+
+    def _gather(self) -> None:
+        for side, new in ((self._caller, self._new_of_caller), (self._agent, self._new_of_agent)):
+            if new:
+                side.extend(b"".join(new))
+                new.clear()
 
     def _fill(self, side: bytearray, end: int) -> None:
         missing = end - self._written - len(side) // self._unit_bytes
@@ -109,6 +120,7 @@ class Recorder:
         What waits on that side counts as silence either way.
         """
         self._caller_left_out = left_out
+        self._gather()
         self._caller[:] = self._of.silence * (len(self._caller) // self._unit_bytes)
 
     def stop(self) -> None:
@@ -125,6 +137,7 @@ class Recorder:
         self._party = party
 
     def _silence_waiting(self) -> None:
+        self._gather()
         for side in (self._caller, self._agent):
             side[:] = self._of.silence * (len(side) // self._unit_bytes)
 
@@ -133,7 +146,6 @@ class Recorder:
         if not size:
             return
         left, right = self._caller[:size], self._agent[:size]
-        # In place: the bound methods above stay those of these two.
         del self._caller[:size]
         del self._agent[:size]
         self._written += size // self._unit_bytes
