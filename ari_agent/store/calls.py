@@ -13,7 +13,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
@@ -23,7 +36,7 @@ from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
 from ari_agent.store.call_parts import KEYS, CallPart
 from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
-from ari_agent.store.database import Database, among, dump, insert_into
+from ari_agent.store.database import INSERTS, Database, among, dump
 from ari_agent.store.dialled_calls import outlive
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
@@ -31,6 +44,11 @@ from ari_agent.store.record_rows import readable
 from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls, calls, registrations, storable
 
 _STORED: Final = select(*call_records.STORED_CALL)
+# Built once: to build them, and to look up what SQL they are, would be half of what a save costs.
+_OF_CALL: Final = calls.c.call_id == bindparam("of_call")
+_PRESENT: Final = select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status).where(_OF_CALL).with_for_update()
+_CHANGE: Final = update(calls).where(_OF_CALL)
+_ADD: Final = {dialect: new(calls).on_conflict_do_nothing() for dialect, new in INSERTS.items()}
 Shown = TypeVar("Shown")
 
 
@@ -70,9 +88,7 @@ class Calls:
 
     def put(self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY) -> None:
         """Write the record, with its recovery, inside somebody's transaction."""
-        of_call = calls.c.call_id == call.call_id
-        chosen = select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status).where(of_call)
-        row = connection.execute(chosen.with_for_update()).one_or_none()
+        row = connection.execute(_PRESENT, {"of_call": call.call_id}).one_or_none()
         known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
         # a record keeps its place in the list until it knows when its call started
         listed_ms = call.start_timestamp
@@ -88,8 +104,8 @@ class Calls:
         if row is None or row.call_status in UNFINISHED:  # repeated, the end of a call makes it wait no second time
             values["analysis_due_ms"] = recovery.analysis_due_ms
         if row:
-            connection.execute(update(calls).where(of_call).values(**values))
-        elif connection.execute(insert_into(connection, calls).values(**values).on_conflict_do_nothing()).rowcount != 1:
+            connection.execute(_CHANGE, values | {"of_call": call.call_id})
+        elif connection.execute(_ADD[connection.dialect.name], values).rowcount != 1:
             self.put(connection, call, recovery)  # somebody else has just made it
             return
         _index(connection, call.call_id, known, listed_ms)
@@ -264,10 +280,9 @@ def _index(connection: Connection, call_id: str, document: Mapping[str, Any], li
     """Make what filters look through agree with the call object; written only where it does not."""
     same_call: dict[str, Any] = {"call_id": storable(call_id)}
     tools = [{**same_call, "position": place, **tool} for place, tool in enumerate(tool_calls(document))]
-    _replace(connection, call_tool_calls, call_id, tools)
-    _replace(
+    _TOOL_CALLS.replace(connection, call_id, tools)
+    _ATTRIBUTES.replace(
         connection,
-        call_attributes,
         call_id,
         [
             same_call | {"kind": kind, "key": key, "text": text, "number": number, "listed_ms": listed_ms}
@@ -278,13 +293,31 @@ def _index(connection: Connection, call_id: str, document: Mapping[str, Any], li
     )
 
 
-def _replace(connection: Connection, table: Table, call_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
-    of_call = table.c.call_id == call_id
-    statement = select(table).where(of_call).order_by(*table.primary_key.columns)
-    present = [dict(row) for row in connection.execute(statement).mappings()]
-    if present == wanted:
-        return
-    if present:
-        connection.execute(delete(table).where(of_call))
-    if wanted:
-        connection.execute(insert(table), wanted)
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """The statements for the rows of one call in a table of what filters look through."""
+
+    present: Select[Any]
+    drop: Delete
+    add: Insert
+
+    @classmethod
+    def of(cls, table: Table) -> _Indexed:
+        of_call = table.c.call_id == bindparam("of_call")
+        present = select(table).where(of_call).order_by(*table.primary_key.columns)
+        return cls(present, delete(table).where(of_call), insert(table))
+
+    def replace(self, connection: Connection, call_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Make these the rows of the call; written only where they are not."""
+        of_call = {"of_call": call_id}
+        present = [dict(row) for row in connection.execute(self.present, of_call).mappings()]
+        if present == wanted:
+            return
+        if present:
+            connection.execute(self.drop, of_call)
+        if wanted:
+            connection.execute(self.add, wanted)
+
+
+_TOOL_CALLS: Final = _Indexed.of(call_tool_calls)
+_ATTRIBUTES: Final = _Indexed.of(call_attributes)

@@ -108,9 +108,16 @@ def make_folder(database_url: str) -> None:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
 
 
+INSERTS: Final[Mapping[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+"""By the dialect's name, what makes an INSERT that knows ON CONFLICT, which both databases write alike."""
+
+
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, which both databases write alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    """Return an INSERT into this table for the database of this connection. See INSERTS."""
+    return INSERTS[connection.dialect.name](table)
 
 
 def among(connection: sa.Connection, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
