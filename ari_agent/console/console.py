@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files
+from ari_agent.console import call_control, call_list, call_page, login, now, static_files
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -22,7 +22,10 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
-    web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/calls/{call_id}/control", call_control.show_control),
+    web.post("/calls/{call_id}/hang-up", call_control.hang_up),
+    web.post("/calls/{call_id}/transfer", call_control.transfer),
+    web.post("/calls/{call_id}/keys", call_control.send_keys),
     web.get("/static/{file}", static_files.show_static_file),
 )
 

@@ -16,7 +16,13 @@ from ari_agent.console.login_session import LoginSession, LoginSigner
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import HangupRequest
+from ari_agent.contract.call_control import (
+    TRANSFER_TIMEOUT_S,
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+)
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +52,12 @@ class LiveCalls(Protocol):
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
         """Ask for the end of a call. Raises UnknownCall for one that is not live."""
 
+    async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
+        """Transfer a call and return the outcome. Raises UnknownCall, or CallNotOngoing if it ended meanwhile."""
+
+    async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
+        """Play digits to the caller. Raises UnknownCall, or CallNotOngoing if the call is not answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
@@ -55,7 +67,7 @@ class ConsoleDependencies:
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
     artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
-    leave a piece of a long answer unread.
+    leave a piece of a long answer unread. transfer_timeout_s: how long a transfer is waited for.
     """
 
     store: Store
@@ -68,6 +80,7 @@ class ConsoleDependencies:
     artefacts: Artefacts | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
+    transfer_timeout_s: float = TRANSFER_TIMEOUT_S
 
 
 DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)
