@@ -104,5 +104,5 @@ async def _answer(request: web.Request, outcome: str, *, failed: bool = False) -
     values: Mapping[str, object] = {**said, "call": call, "is_live": is_live}
     if _is_by_script(request):
         token = request.app[SIGNER].csrf_token(session)
-        return pages.piece("call_control.html", {**values, "session": session, "csrf_token": token})
+        return pages.piece("call_control_piece.html", {**values, "session": session, "csrf_token": token})
     return pages.page("call_control_page.html", session, **values)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ari_agent.console import call_control, call_list, call_page, login, now, static_files
 from ari_agent.console.access import require_login, show_errors
-from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
 from ari_agent.console.pages import Pages
 
@@ -39,7 +39,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
     app[PAGES] = Pages(app[SIGNER])
-    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
+    app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
     login.remember_logins(app)
     app.add_routes(_ROUTES)
@@ -48,4 +48,4 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
 
 
 async def _close_feeds(app: web.Application) -> None:
-    await app[NOW_FEED].close()
+    await app[now.NOW_FEEDS].close()
