@@ -69,6 +69,13 @@ class Watched:
             self.wrong.append(f"request to another host: {url}")
 
 
+async def comes_true(page: Page, script: str) -> None:
+    """Until a script is true in the page, as the policy of our pages lets no `Page.wait_for_function` look."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while not await page.evaluate(script):
+            await asyncio.sleep(0.05)
+
+
 class Chromium:
     """Starts Chromium when it is first asked for a page, and once more for each microphone."""
 
