@@ -52,7 +52,11 @@ class Pages:
         """Return a part of a page, for a page that is there already."""
         body = self.fragment(template, values).encode("utf-8", "replace")
         return web.Response(
-            body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(secrets.token_urlsafe(16))
+            body=body,
+            content_type="text/html",
+            charset="utf-8",
+            status=status,
+            headers=headers(secrets.token_urlsafe(16)),
         )
 
     def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:

@@ -66,7 +66,9 @@ def rows_of(text: str) -> dict[str, dict[str, str]]:
 
 
 def shown(rows: Mapping[str, Row]) -> dict[str, dict[str, str]]:
-    return {row_id: {"state": str(escape(state)), "words": str(escape(words))} for row_id, (state, words) in rows.items()}
+    return {
+        row_id: {"state": str(escape(state)), "words": str(escape(words))} for row_id, (state, words) in rows.items()
+    }
 
 
 async def test_only_the_cells_that_changed_are_made_and_sent() -> None:
