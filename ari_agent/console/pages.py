@@ -38,6 +38,8 @@ class Pages:
             auto_reload=False,
         )
         self._templates.filters.update(_FILTERS)
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)  # now: callers would hear it if it were done when a page is asked for
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""
