@@ -158,17 +158,18 @@ async def measure(calls: int, watchers: int, seconds: float) -> str:
         f"{calls} calls, {watchers} browsers, {seconds:g} s each\n"
         f"CPU without browsers {100 * alone:.1f} % of a core, with them {100 * watched:.1f} %: "
         f"the console takes {100 * (watched - alone):.1f} %\n"
-        f"late ticks of the wheel: {late_alone} without, {late_watched} with browsers; worst stall "
-        f"{1000 * wheel.worst_stall_s:.1f} ms\n"
+        f"late ticks of the wheel without browsers: {late_alone}; with them: {late_watched}\n"
         f"each browser is sent {sent / 1000:.1f} kB/s"
     )
 
 
-async def _cpu(seconds: float, wheel: Wheel) -> tuple[float, int]:
-    """Return how much of a core this process uses, and how many ticks of the wheel come late meanwhile."""
+async def _cpu(seconds: float, wheel: Wheel) -> tuple[float, str]:
+    """Return how much of a core this process uses, and how late ticks of the wheel come meanwhile."""
+    wheel.worst_stall_s = 0.0
     late, cpu_s, began_s = wheel.late_ticks, time.process_time(), time.monotonic()
     await asyncio.sleep(seconds)
-    return (time.process_time() - cpu_s) / (time.monotonic() - began_s), wheel.late_ticks - late
+    used = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
+    return used, f"{wheel.late_ticks - late}, the worst stall {1000 * wheel.worst_stall_s:.0f} ms"
 
 
 def main() -> None:
