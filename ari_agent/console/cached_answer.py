@@ -18,8 +18,8 @@ _REST: Final = 20.0
 class CachedAnswer(Generic[T]):
     """Keeps the last answer, and asks anew when somebody wants it and it is older than fresh_s seconds.
 
-    what: the question, for the log. ask: waits for the answer; where it fails, that is logged, and the answer before
-    serves on. within_s: how long it may take. clock: seconds.
+    what: the question, for the log. ask: waits for the answer; where it fails, that is logged once, and the answer
+    before serves on. within_s: how long it may take. clock: seconds.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class CachedAnswer(Generic[T]):
         self._asking: asyncio.Task[None] | None = None
         self._fresh_until_s = clock()
         self._answer: T | None = None
+        self._is_failing = False
 
     async def answer(self, *, wait_s: float = 0.0) -> T | None:
         """Return the answer as far as it is known; None before the first. wait_s: how long to wait for a new one."""
@@ -55,8 +56,11 @@ class CachedAnswer(Generic[T]):
         try:
             async with asyncio.timeout(self._within_s):
                 self._answer = await self._ask()
+            self._is_failing = False
         except Exception:  # whatever it is, the page has to be shown
-            log.exception("the console did not learn what it asked", extra={"what": self._what})
+            if not self._is_failing:  # once, and not every few seconds of an evening
+                log.exception("the console did not learn what it asked", extra={"what": self._what})
+            self._is_failing = True
         finally:
             took_s = self._clock() - began_s
             self._fresh_until_s = began_s + took_s + max(self._fresh_s, _REST * took_s)
