@@ -99,6 +99,7 @@ def test_an_end_in_the_middle_of_the_call_leaves_nothing_behind(number: signal.S
             link = found[1]
         if "the caller hears ringing" in line:
             break
+    assert link, demo.communicate(timeout=60)
     with build_opener(HTTPCookieProcessor()).open(link) as page:
         assert "may change things" in page.read().decode()
     processes = _descendants(demo.pid)
