@@ -166,8 +166,7 @@ async def _demonstrate(
             prompted.update(await prompt_call.prompt_call(participants, prompts, PROMPT_NUMBER, model))
         _conclude(console, report, pbx)
         if not once:
-            _tell_pages(report, pbx, LOOK_AT_CALLS)
-            console.print(_invitation(pbx, has_second_phone=second_phone is not None))
+            _invite(console, report, pbx, has_second_phone=second_phone is not None)
             await _until_broken(pbx)
 
 
@@ -176,6 +175,12 @@ def _tell_pages(report: Report, pbx: System, look_at: str) -> None:
     if pbx.console:
         report.pages = pbx.console.address
         report.say(pbx.console.invitation(look_at))
+
+
+def _invite(console: Console, report: Report, pbx: System, *, has_second_phone: bool) -> None:
+    """Print what there is to look at, and what a softphone needs to know."""
+    _tell_pages(report, pbx, LOOK_AT_CALLS)
+    console.print(_invitation(pbx, has_second_phone=has_second_phone))
 
 
 def _conclude(console: Console, report: Report, pbx: System) -> None:
