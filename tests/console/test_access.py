@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import DummyCookieJar, web
@@ -29,6 +30,8 @@ from tests.console.conftest import (
     log_in,
     text_of,
 )
+
+Client = TestClient[Any, Any]
 
 
 def cookie_of(browser: Browser) -> str:
@@ -110,6 +113,7 @@ async def test_a_cookie_that_was_planted_before_the_login_is_worth_no_more_after
     stranger.session.cookie_jar.update_cookies({COOKIE: planted}, stranger.make_url("/console"))
     await log_in(stranger, API_KEY)
     assert cookie_of(stranger).split(".")[2] != planted.split(".")[2]
+    other: Client
     async with TestClient(stranger.server, cookie_jar=DummyCookieJar()) as other:
         answer = await other.get("/console", headers={"Cookie": f"{COOKIE}={planted}"}, allow_redirects=False)
         assert answer.status == 303 or "may only look" in await answer.text()
@@ -121,7 +125,7 @@ async def test_whoever_logs_out_ends_the_login_for_copies_of_its_cookie_and_for_
     copy = {"Cookie": f"{COOKIE}={cookie_of(browser)}"}
     await log_in(browser, API_KEY)  # the same person elsewhere
     elsewhere = cookie_of(browser)
-    thief: Browser = TestClient(browser.server, cookie_jar=DummyCookieJar())
+    thief: Client = TestClient(browser.server, cookie_jar=DummyCookieJar())
     async with thief.get("/console/now/events", headers=copy) as stream:
         await stream.content.readuntil(b"\n\n")
         token = re.search(r'value="([^"]+)"', await (await thief.get("/console", headers=copy)).text())

@@ -31,6 +31,7 @@ async def ask_and_read_nothing(browser: Browser, path: str) -> socket.socket:
 @pytest.mark.parametrize("path", ["/console/calls.csv", "/console/calls/call_1"])
 async def test_who_does_not_read_a_long_answer_is_cut_off(browser: Browser, store: Store, path: str) -> None:
     await store.calls.save(a_call(from_number="n" * MORE_THAN_BUFFERS_HOLD))
+    assert browser.server.runner
     server = browser.server.runner.server
     assert server
     (own,) = server.connections

@@ -22,7 +22,7 @@ ELSEWHERE = (
 """Those that begin as ours do are taken: what a browser makes of them is for it to say."""
 
 
-async def test_the_login_leads_a_browser_to_no_other_host(open_console: OpenConsole, console_url: str) -> None:
+async def test_the_login_leads_a_browser_to_no_other_host(console_url: str, open_console: OpenConsole) -> None:
     page = await open_console(console_url, "")
     for wanted in ELSEWHERE:
         await page.goto(f"/console/login?next={quote(wanted)}")
