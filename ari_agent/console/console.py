@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files
-from ari_agent.console.access import require_login, show_errors
-from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
+from ari_agent.console import call_control, call_list, call_page, login, now, static_files
+from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
 from ari_agent.console.pages import Pages
 
@@ -22,7 +23,10 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
-    web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/calls/{call_id}/control", call_control.show_control),
+    web.post("/calls/{call_id}/hang-up", call_control.hang_up),
+    web.post("/calls/{call_id}/transfer", call_control.transfer),
+    web.post("/calls/{call_id}/keys", call_control.send_keys),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -30,14 +34,15 @@ _ROUTES: Final = (
 def build_console(dependencies: ConsoleDependencies) -> web.Application:
     """Return the application; `root.add_subapp(PREFIX, ...)` puts it where its pages expect to be.
 
-    A request has passed, from the outside in: show_errors, require_login.
+    A request has passed, from the outside in: cut_off_who_does_not_read, show_errors, require_login.
     """
-    app = web.Application(middlewares=[show_errors, require_login])
+    app = web.Application(middlewares=[cut_off_who_does_not_read, show_errors, require_login])
+    app.on_response_prepare.append(guard)
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
-    app[PAGES] = Pages(app[SIGNER])
-    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
+    app[PAGES] = Pages(app[SIGNER], partial(static_files.versioned_path, app[static_files.STATIC_FILES]))
+    app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
@@ -45,4 +50,4 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
 
 
 async def _close_feeds(app: web.Application) -> None:
-    await app[NOW_FEED].close()
+    await app[now.NOW_FEEDS].close()

@@ -6,7 +6,7 @@ Each answer has a policy that lets the browser load nothing but what this server
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -24,10 +24,25 @@ _FILTERS: Final = {
 }
 
 
-class Pages:
-    """Renders the templates of the console. signer: makes the token that each change brings back."""
+GUARDS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""The headers of every answer that does not say otherwise."""
 
-    def __init__(self, signer: LoginSigner) -> None:
+
+class Pages:
+    """Renders the templates of the console.
+
+    signer: makes the token that each change brings back. static_path: returns the path of a static file by its name.
+    """
+
+    def __init__(self, signer: LoginSigner, static_path: Callable[[str], str]) -> None:
         self._signer = signer
         self._templates = Environment(
             loader=PackageLoader("ari_agent.console"),
@@ -37,12 +52,29 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters.update(_FILTERS)
+        self._templates.filters.update(_FILTERS, static=static_path)
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)  # now: callers would hear it if it were done when a page is asked for
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""
         # what autoescape has made of the values: it may stand in a page as it is
         return Markup(self._templates.get_template(template).render(values))  # noqa: S704
+
+    def macros(self, template: str) -> Any:
+        """Return the macros of a template, each of which makes a piece of text of what it is given."""
+        return self._templates.get_template(template).module
+
+    def piece(self, template: str, values: Mapping[str, object], *, status: int = 200) -> web.Response:
+        """Return a part of a page, for a page that is there already."""
+        body = self.fragment(template, values).encode("utf-8", "replace")
+        return web.Response(
+            body=body,
+            content_type="text/html",
+            charset="utf-8",
+            status=status,
+            headers=headers(secrets.token_urlsafe(16)),
+        )
 
     def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:
         """Return a whole page for somebody who is logged in, or for a stranger where `session` is None."""
@@ -70,12 +102,4 @@ def headers(style_nonce: str) -> Mapping[str, str]:
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
     }
-    return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
+    return {**GUARDS, "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items())}
