@@ -48,6 +48,7 @@ PURE: Final = (
     "artefacts.artefact_name",
     "artefacts.links",
     "artefacts.store_fault",
+    "media.agent_encoding",
     "media.audio",
     "media.concealment",
     "media.e_model",

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ari_agent.media import rtp
+from ari_agent.media.agent_encoding import AgentEncoding
 from ari_agent.media.audio import mix
-from ari_agent.media.bridge import AgentEncoding
 from ari_agent.media.g722 import G722Encoder
 from ari_agent.media.line import NARROWBAND, WIDEBAND, Convert, Line
 from ari_agent.media.recorded_bridge import RecordedBridge

@@ -27,7 +27,8 @@ from ari_agent.calls.media.greeting_tap import GreetingTap
 from ari_agent.calls.media.line_recording import LineRecording
 from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
-from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.agent_encoding import AgentEncoding
+from ari_agent.media.bridge import Bridge
 from ari_agent.media.line import Line, line_for
 from ari_agent.media.line_recorder import LineRecorder
 from ari_agent.media.recorded_bridge import RecordedBridge
