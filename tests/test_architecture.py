@@ -291,6 +291,7 @@ WAITING: Final = (
     "asterisk.trunk_inquiry",
     "asterisk.trunks",
     "media.bridge",
+    "media.bridge_tap",
     "media.recorded_bridge",
     "media.socket",
     "media.wheel",

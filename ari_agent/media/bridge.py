@@ -191,6 +191,20 @@ class Bridge:
 
         self._send_agent = send_to_both
 
+    @property
+    def encoding(self) -> AgentEncoding:
+        """Return what converts between the line and the agent; another one converts from the next piece on."""
+        return self._encoding
+
+    @encoding.setter
+    def encoding(self, encoding: AgentEncoding) -> None:
+        self._encoding, self._passes = encoding, encoding.passes
+
+    @property
+    def caller_until_s(self) -> float:
+        """Return up to when, by the clock, the caller's audio was passed on to the agent; inf before it begins."""
+        return self.jitter.due_s - len(self._partial) / self._frame_bytes * _FRAME_S
+
     # who speaks
 
     @property

@@ -174,10 +174,8 @@ class RecordedBridge(Bridge):
 
     @property
     def _caller_end(self) -> int | None:
-        due_s = self.jitter.due_s
-        if due_s == inf:
-            return None
-        return round((due_s - self._start_s) * rtp.CLOCK_HZ) - len(self._partial) // self._of.unit_bytes
+        until_s = self.caller_until_s
+        return None if until_s == inf else round((until_s - self._start_s) * rtp.CLOCK_HZ)
 
     def _give(self) -> None:
         self._giving = self._call_at(self._clock() + GIVE_EACH_S, self._give)
