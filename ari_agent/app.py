@@ -442,6 +442,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             probes=probes(shared.ari, shared.database, calls.switchboard),
             slots=calls.slots,
             artefacts=shared.artefacts,
+            monitoring=calls.switchboard.monitoring,
         )
     )
     app[HAS_OWN_LOGIN] = True

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.clock import now_ms
 from ari_agent.console.live_feed import LiveFeed
@@ -54,8 +55,8 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
-    artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
-    leave a piece of a long answer unread.
+    artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. now_ms: milliseconds since
+    1970. read_within_s: how long a browser may leave a piece of a long answer unread.
     """
 
     store: Store
@@ -66,6 +67,7 @@ class ConsoleDependencies:
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
+    monitoring: CallMonitoring | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
 
@@ -74,5 +76,6 @@ DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)
 SIGNER: Final = web.AppKey("login_signer", LoginSigner)
 PAGES: Final = web.AppKey("pages", Pages)
 NOW_FEED: Final = web.AppKey("now_feed", LiveFeed)
+LEVELS_FEED: Final = web.AppKey("levels_feed", LiveFeed)
 SESSION: Final = web.RequestKey("login_session", LoginSession)
 """Where a request has the login that it came with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import web
 from markupsafe import Markup
 
-from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SESSION, ConsoleDependencies
+from ari_agent.console.dependencies import DEPENDENCIES, LEVELS_FEED, NOW_FEED, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.live_record import live_record
 from ari_agent.console.pages import Pages
@@ -20,7 +20,7 @@ from ari_agent.console.sending import send
 from ari_agent.contract.transcript import Utterance
 from ari_agent.errors import ApiError
 
-_SHOWN: Final = 200
+SHOWN: Final = 200
 """Calls that the page lists; the others are counted."""
 _LAST_WORDS: Final = 90
 _EVENT_STREAM: Final[Mapping[str, str]] = {
@@ -57,13 +57,22 @@ async def watch_now(request: web.Request) -> web.StreamResponse:
     feed, dependencies = request.app[NOW_FEED], request.app[DEPENDENCIES]
     if feed.is_full:
         raise ApiError(503, "too many browsers watch the calls already: close one of them")
-    response = web.StreamResponse(headers=_EVENT_STREAM)
+    response, turn = web.StreamResponse(headers=_EVENT_STREAM), asyncio.Lock()
     login_ends_in_s = request[SESSION].expires_s - dependencies.now_ms() / 1000
-    with suppress(ConnectionResetError, TimeoutError):
-        await response.prepare(request)
-        async with asyncio.timeout(login_ends_in_s), aclosing(feed.pieces()) as pieces:
+
+    async def send_all(feed: LiveFeed) -> None:
+        async with aclosing(feed.pieces()) as pieces:
             async for piece in pieces:
-                await send(request, response, piece, within_s=dependencies.read_within_s)
+                async with turn:
+                    await send(request, response, piece, within_s=dependencies.read_within_s)
+
+    try:
+        await response.prepare(request)
+        async with asyncio.timeout(login_ends_in_s), asyncio.TaskGroup() as sending:
+            sending.create_task(send_all(feed))
+            sending.create_task(send_all(request.app[LEVELS_FEED]))
+    except* (ConnectionResetError, TimeoutError):  # the browser is gone, or the login over
+        pass
     return response
 
 
@@ -74,14 +83,14 @@ def now_feed(dependencies: ConsoleDependencies, pages: Pages) -> LiveFeed:
 
 async def _render(dependencies: ConsoleDependencies, pages: Pages) -> Markup:
     in_progress, rows = len(dependencies.calls.live()), list(_rows(dependencies))
-    not_shown = max(0, in_progress - _SHOWN)
+    not_shown = max(0, in_progress - SHOWN)
     values = {"rows": rows, "in_progress": in_progress, "not_shown": not_shown, "slots": dependencies.slots}
     # in a thread: 200 rows take ten milliseconds, each second
     return await asyncio.to_thread(pages.fragment, "live_calls.html", values)
 
 
 def _rows(dependencies: ConsoleDependencies) -> Iterator[LiveRow]:
-    for live in dependencies.calls.live()[:_SHOWN]:
+    for live in dependencies.calls.live()[:SHOWN]:
         call = dependencies.calls.record(live.call_id)
         if call is None:
             continue

@@ -1,4 +1,4 @@
-"""What both sides of a bridge hear, given away as stereo while somebody listens in. Pure.
+"""What both sides of a bridge hear, given away as stereo while somebody listens in.
 
     caller's audio, as the agent gets it  ──▶ left  ─┐
                                                      ├─▶ write(stereo), every 60 ms

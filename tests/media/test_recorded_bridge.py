@@ -65,6 +65,7 @@ class RecordedCall:
         self.loop = asyncio.new_event_loop()
         self.loop.close()
         self.heard_sentence_s: list[float] = []
+        self.start_s = self.timers.now_s
         self.recorder = Recorder(self.written.append, of=self.line.audio, agent_only=self.agent_only)
         recorded = partial(
             RecordedBridge,
@@ -88,7 +89,6 @@ class RecordedCall:
         self.bridge.send_rtp = lambda datagram: self.to_caller.append((self.timers.now_s, datagram[12:]))
         self.ticker = Wheel(self.timers).add(self.bridge.tick, self.bridge.late, self.bridge.skip)
         self.bridge.move_tick = self.ticker.move
-        self.start_s = self.timers.now_s
         self.bridge.start()
         self.index = 0
         self.said = b""
