@@ -79,6 +79,7 @@ async def test_the_first_page_keeps_itself_up_to_date(browser: Browser, live_cal
     live_calls.calls.append(OneCall(a_call("call_live", call_status="ongoing", transcript_object=said)))
     async with browser.get("/console/now/events") as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert await answer.content.readuntil(b"\n\n") == b"event: levels\ndata: {}\n\n"
         first = await answer.content.readuntil(b"\n\n")
         assert b"call_live" in first and b"user: I would like a table." in first
         live_calls.calls.clear()
@@ -88,7 +89,7 @@ async def test_the_first_page_keeps_itself_up_to_date(browser: Browser, live_cal
 async def test_the_scripts_of_the_first_page_are_small(browser: Browser) -> None:
     page = await (await browser.get("/console")).text()
     sizes = [len(await (await browser.get(path)).read()) for path in re.findall(r'<script src="([^"]+)"', page)]
-    assert len(sizes) == 3 and sum(sizes) < 100_000
+    assert len(sizes) == 4 and sum(sizes) < 100_000
 
 
 async def test_a_comment_is_sent_where_nothing_changes() -> None:
