@@ -80,7 +80,7 @@ def console_url(stranger: Browser) -> str:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def console_page(open_console: OpenConsole, console_url: str) -> Page:
+async def console_page(console_url: str, open_console: OpenConsole) -> Page:
     """Somebody who is logged in there with the API key, at its first page."""
     return await open_console(console_url)
 
