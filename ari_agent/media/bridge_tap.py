@@ -50,6 +50,8 @@ class BridgeTap:
         self._bridge.encoding = HeardEncoding(self._encoding, self._recorder.hear_caller)
         self._start_s = self._clock()
         self._due: int | None = None  # the timestamp of the next packet to the caller, unless something is left out
+        # Until the first packet, which a busy machine may send late: by those that follow it is known better.
+        self._waited_s = inf
 
     def pause(self, paused: bool) -> None:
         """Give silence away from now on in place of both sides, or end that."""
@@ -65,22 +67,24 @@ class BridgeTap:
         send = self._send_rtp
         send(datagram)
         packet = rtp.parse(datagram)
-        if packet.timestamp != self._due:
-            self._leap(packet.timestamp)
+        if self._due is not None and packet.timestamp != self._due:
+            self._leap(rtp.timestamp_delta(packet.timestamp, self._due))
+        if self._waited_s:
+            now_s = self._clock() - self._start_s
+            self._waited_s = max(0.0, min(self._waited_s, now_s - self._recorder.agent_end / rtp.CLOCK_HZ))
         self._due = (packet.timestamp + len(packet.payload)) & 0xFFFFFFFF
         self._recorder.hear_agent(packet.payload if self._decode is None else self._decode(packet.payload))
         self._packets += 1
         if self._packets % _GIVE_EACH_PACKETS == 0:
             self._flush()
 
-    def _leap(self, timestamp: int) -> None:
-        if self._due is not None and 0 < (units := rtp.timestamp_delta(timestamp, self._due)) <= _LONGEST_LEAP:
+    def _leap(self, units: int) -> None:
+        """Take note that nothing was sent for so long."""
+        if 0 < units <= _LONGEST_LEAP:
             self._flush()  # what was heard before the leap belongs in front of it
             self._recorder.pass_time(units)
-            return
-        if self._due is not None:  # the machine stood still, and nobody wants to listen to that
+        else:  # the machine stood still, and nobody wants to listen to that
             self._begin(paused=self._recorder.paused)
-        self._recorder.pass_time(max(0, round((self._clock() - self._start_s) * rtp.CLOCK_HZ)))
 
     @property
     def _caller_end(self) -> int | None:
@@ -88,4 +92,8 @@ class BridgeTap:
         return None if until_s == inf else round((until_s - self._start_s) * rtp.CLOCK_HZ)
 
     def _flush(self) -> None:
-        self._recorder.flush(self._caller_end)
+        agent_end = self._recorder.agent_end
+        if self._waited_s != inf:
+            agent_end += round(self._waited_s * rtp.CLOCK_HZ)
+            self._waited_s = 0.0
+        self._recorder.flush(self._caller_end, agent_end)
